@@ -1,0 +1,195 @@
+"""Rows of a table: a block's share of a network, by difference of two measured graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from latency.measure import STATISTICS_SEED, Measurement, check_samples
+from latency.stats import split_half_noise
+from latency.worker import Quantity, bootstrap_interval, weighted_quantile
+
+ROLES = ("calibration", "held_out")
+
+
+class RowError(ValueError):
+    """A row that says something impossible."""
+
+
+@dataclass(frozen=True)
+class RowPlan:
+    """How a row is measured: row_ms = (T(long) - T(short)) / divisor.
+
+    Args:
+        key: The row's key.
+        long_key: Model that holds the block more often.
+        short_key: Model that holds it less often; None subtracts one run's overhead.
+        divisor: How many more times the long model holds it, above 0.
+    """
+
+    key: str
+    long_key: str
+    short_key: str | None
+    divisor: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.divisor < math.inf:
+            raise RowError(
+                f"Expected a divisor above 0 for row {self.key!r}. Received: {self.divisor}. "
+                "Fix: pass how many more blocks the long model has."
+            )
+
+
+@dataclass(frozen=True)
+class WholePlan:
+    """A whole network, measured to calibrate the rows or to judge them.
+
+    Args:
+        key: Its model's key.
+        row_keys: Rows it consists of; may repeat.
+        role: 'calibration' or 'held_out'.
+    """
+
+    key: str
+    row_keys: tuple[str, ...]
+    role: str
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise RowError(
+                f"Expected a role among {', '.join(ROLES)} for {self.key!r}. "
+                f"Received: {self.role!r}. Fix: use one of them."
+            )
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network with its raw samples, so that an audit can be made again.
+
+    Args:
+        role: 'calibration' or 'held_out'.
+        row_keys: Rows it consists of.
+        measurement: Of the whole network.
+    """
+
+    role: str
+    row_keys: tuple[str, ...]
+    measurement: Measurement
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {
+            "role": self.role,
+            "row_keys": list(self.row_keys),
+            "measurement": self.measurement.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Network:
+        """Reads `to_json`'s form."""
+        measurement = Measurement.from_json(value["measurement"])
+        return cls(value["role"], tuple(value["row_keys"]), measurement)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One block, option and input shape: what it adds to a network.
+
+    Args:
+        key: Names block, option and shape.
+        latency_ms: 0 or more.
+        low_ms: Lower end of the 95 % bootstrap interval; may lie below 0.
+        high_ms: Upper end.
+        count: Timed runs of the long model.
+        stable: Whether the interval became as narrow as asked.
+        noise: Mean |h1-h2|/(h1+h2) between halves of the visits.
+        samples_ms: 'long' and 'short' -> visit -> run.
+        op_counts: Operators of the long model as onnxruntime runs it.
+    """
+
+    key: str
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    count: int
+    stable: bool
+    noise: float
+    samples_ms: Mapping[str, tuple[tuple[float, ...], ...]]
+    op_counts: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        for name in ("latency_ms", "low_ms", "high_ms", "noise"):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not math.isfinite(value):
+                raise RowError(
+                    f"Expected a finite number as {name} of row {self.key!r}. "
+                    f"Received: {value!r}. Fix: measure the table again."
+                )
+        if self.latency_ms < 0 or self.low_ms > self.high_ms:
+            raise RowError(
+                f"Expected row {self.key!r} to take 0 ms or more, within its interval. "
+                f"Received: {self.latency_ms} ms in [{self.low_ms}, {self.high_ms}]. "
+                "Fix: measure the table again."
+            )
+        for samples in self.samples_ms.values():
+            check_samples(self.key, samples)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Row:
+        """Reads `to_json`'s form."""
+        samples = {
+            name: tuple(tuple(visit) for visit in visits)
+            for name, visits in value["samples_ms"].items()
+        }
+        return cls(**{**value, "samples_ms": samples})
+
+
+def row_quantity(plan: RowPlan, overhead_key: str) -> Quantity:
+    """Returns the weighted difference that a row is."""
+    keys = (plan.long_key, plan.short_key or overhead_key)
+    return Quantity(keys, (1 / plan.divisor, -1 / plan.divisor))
+
+
+def row_by_difference(
+    plan: RowPlan,
+    long: Measurement,
+    short: Measurement,
+    stable: bool,
+    op_counts: Mapping[str, int],
+) -> tuple[Row, str | None]:
+    """Makes a row of two measured models, and a warning where noise made it negative.
+
+    Args:
+        plan: The row's key and divisor.
+        long: Measurement of the model with more blocks.
+        short: Measurement of the model with fewer, or of an empty model.
+        stable: Whether the difference became certain.
+        op_counts: Of the optimized long model.
+    """
+    samples = [long.samples_ms, short.samples_ms]
+    weights = (1 / plan.divisor, -1 / plan.divisor)
+    quantile = long.quantile
+    value_ms = weighted_quantile(samples, weights, quantile)
+    low_ms, high_ms = bootstrap_interval(samples, weights, quantile, STATISTICS_SEED)
+    warning = None
+    if value_ms < 0:
+        warning = f"row {plan.key!r} came out as {value_ms:.6f} ms and counts as 0"
+    row = Row(
+        key=plan.key,
+        latency_ms=max(0.0, value_ms),
+        low_ms=low_ms,
+        high_ms=high_ms,
+        count=long.count,
+        stable=stable,
+        noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
+        samples_ms={"long": long.samples_ms, "short": short.samples_ms},
+        op_counts=dict(op_counts),
+    )
+    return row, warning

@@ -1,0 +1,52 @@
+"""What a user sees: plain lines on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False)
+
+
+class Bar:
+    """One progress bar; where stderr is no terminal, a line now and then instead."""
+
+    def __init__(self, progress: Progress, task: TaskID, label: str) -> None:
+        self._progress, self._task, self._label = progress, task, label
+        self._next_share = 0.0
+
+    def update(self, done: float, total: float, **fields: Any) -> None:
+        """Shows `done` of `total` and a text `note`."""
+        note = fields.get("note", "")
+        self._progress.update(self._task, completed=done, total=total, note=note)
+        share = done / total if total else 1.0
+        if not err.is_terminal and share >= self._next_share:
+            err.print(f"{self._label}: {share:4.0%}  {note}", markup=False)
+            self._next_share = share + 0.1
+
+
+@contextmanager
+def bar(label: str) -> Iterator[Bar]:
+    """A progress bar for the length of the block."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        yield Bar(progress, progress.add_task(label, total=1, note=""), label)

@@ -1,0 +1,29 @@
+"""Draws of networks for a training step: functions of (seed, step), so steps can be repeated."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from nas.layers.gates import GateDraw
+from nas.supernet import Supernet
+
+
+def even_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
+    """Even over the joint options of each block, skip being one of them."""
+    sizes = [len(choice.options) for choice in network.space.choices]
+    return network.draw_of(tuple(int(rng.integers(size)) for size in sizes))
+
+
+def gumbel_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
+    """A sample of the gates' distribution by the Gumbel-max trick.
+
+    Source: Maddison et al. 2014, arXiv 1411.0030: argmax(logits + Gumbel noise) ~ softmax.
+    """
+    hard, noise = [], []
+    for kind in ("kernel", "expansion", "skip"):
+        logits = keras.ops.convert_to_numpy(network.gates.logits[kind])
+        gumbel = rng.gumbel(size=logits.shape).astype(np.float32)
+        hard.append(np.eye(logits.shape[1], dtype=np.float32)[(logits + gumbel).argmax(1)])
+        noise.append(gumbel)
+    return GateDraw(hard[0], hard[1], hard[2], (noise[0], noise[1], noise[2]))

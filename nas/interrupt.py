@@ -1,0 +1,62 @@
+"""Ctrl-C and SIGTERM: stop at the next safe point, with the state saved."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+from collections.abc import Iterator
+from types import FrameType
+
+
+class Interrupted(BaseException):
+    """A signal asked the program to stop; `exit_code` is 128 + its number."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.exit_code = 128 + signum
+
+
+class Interrupter:
+    """Turns SIGINT and SIGTERM into `Interrupted`, late inside `deferred()`.
+
+    A second signal is not held back: whoever asks twice wants out now.
+    """
+
+    def __init__(self) -> None:
+        self._deferring = False
+        self._pending: int | None = None
+
+    @contextlib.contextmanager
+    def installed(self) -> Iterator[Interrupter]:
+        """Handles both signals for the length of the block."""
+        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield self
+        finally:
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+    @contextlib.contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Holds a first signal back; `pending` tells of it."""
+        self._deferring = True
+        try:
+            yield
+        finally:
+            self._deferring = False
+
+    @property
+    def pending(self) -> bool:
+        """Whether a signal waits to be acted on."""
+        return self._pending is not None
+
+    def raise_pending(self) -> None:
+        """Raises what was held back, if anything."""
+        if self._pending is not None:
+            raise Interrupted(self._pending)
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        again = self._pending is not None
+        self._pending = signum
+        if not self._deferring or again:
+            raise Interrupted(signum)

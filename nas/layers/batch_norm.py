@@ -1,0 +1,73 @@
+"""Batch normalisation with named statistics that can be averaged anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nas.layers.fast import Tensor, batch_norm_training
+
+
+@keras.saving.register_keras_serializable("stopwatch_nas")
+class BatchNorm(keras.layers.Layer):
+    """Batch normalisation over the last axis.
+
+    In contrast to `keras.layers.BatchNormalization`, the running statistics can be left
+    untouched in training mode, and the forward pass uses the backend's fused kernel.
+
+    Args:
+        momentum: Share of the old running statistics kept at each step, 0 to 1.
+        epsilon: Added to the variance.
+    """
+
+    def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        if not 0 <= momentum < 1:
+            raise ValueError(
+                "Expected `momentum` from 0 to below 1. "
+                f"Received: momentum={momentum}. Fix: 0.9 is usual; PyTorch's 0.1 is 0.9 here."
+            )
+        self.momentum = momentum
+        self.epsilon = epsilon
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        shape = (input_shape[-1],)
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
+        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
+        self.mean = self.add_weight(
+            name="mean", shape=shape, initializer="zeros", trainable=False, autocast=False
+        )
+        self.variance = self.add_weight(
+            name="variance", shape=shape, initializer="ones", trainable=False, autocast=False
+        )
+
+    def call(self, x: Tensor, training: bool = False, update_statistics: bool = True) -> Tensor:
+        """Normalises x of shape (batch, ..., channels).
+
+        Args:
+            x: Input.
+            training: Use the batch's statistics instead of the running ones.
+            update_statistics: In training mode, whether the running statistics move.
+        """
+        if not training:
+            scale = self.gamma * ops.rsqrt(self.variance + self.epsilon)
+            return x * ops.cast(scale, x.dtype) + ops.cast(
+                self.beta - self.mean * scale, x.dtype
+            )
+        y, mean, variance = batch_norm_training(x, self.gamma, self.beta, self.epsilon)
+        if update_statistics:
+            keep = self.momentum
+            self.mean.assign(self.mean * keep + ops.cast(mean, "float32") * (1.0 - keep))
+            self.variance.assign(
+                self.variance * keep + ops.cast(variance, "float32") * (1.0 - keep)
+            )
+        return y
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        return {**config, "momentum": self.momentum, "epsilon": self.epsilon}

@@ -1,0 +1,61 @@
+"""Squeeze-and-excite with a hard sigmoid."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+from keras import ops
+
+from nas.layers.fast import Tensor
+
+
+@keras.saving.register_keras_serializable("stopwatch_nas")
+class SqueezeExcite(keras.layers.Layer):
+    """Scales each channel by hard_sigmoid(W2 relu(W1 mean(x) + b1) + b2).
+
+    Args:
+        squeeze_channels: Width of the bottleneck.
+
+    Source: Hu et al. 2018, arXiv 1709.01507; hard sigmoid as in MobileNetV3, arXiv 1905.02244.
+    """
+
+    def __init__(self, squeeze_channels: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.squeeze_channels = squeeze_channels
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        channels = input_shape[-1]
+        squeeze = self.squeeze_channels
+        self.reduce_kernel = self.add_weight(
+            name="reduce_kernel", shape=(channels, squeeze), initializer="he_normal"
+        )
+        self.reduce_bias = self.add_weight(
+            name="reduce_bias", shape=(squeeze,), initializer="zeros"
+        )
+        self.expand_kernel = self.add_weight(
+            name="expand_kernel", shape=(squeeze, channels), initializer="glorot_normal"
+        )
+        self.expand_bias = self.add_weight(
+            name="expand_bias", shape=(channels,), initializer="zeros"
+        )
+
+    def call(self, x: Tensor, channel_mask: Tensor | None = None) -> Tensor:
+        """Scales x of shape (batch, height, width, channels).
+
+        Args:
+            x: Input.
+            channel_mask: (channels,); masked channels are hidden from the squeeze.
+        """
+        squeezed = ops.mean(x, axis=(1, 2))
+        if channel_mask is not None:
+            squeezed = squeezed * channel_mask
+        hidden = ops.relu(ops.matmul(squeezed, self.reduce_kernel) + self.reduce_bias)
+        gate = ops.hard_sigmoid(ops.matmul(hidden, self.expand_kernel) + self.expand_bias)
+        return x * gate[:, None, None, :]
+
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "squeeze_channels": self.squeeze_channels}

@@ -1,0 +1,73 @@
+"""Whole networks measured together in a fresh process, and certificates from that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from latency.measure import Measurement, MeasurePlan, Model, measure_fresh_process
+from latency.session import SessionSettings
+from nas.cost import architecture_cost
+from nas.onnx_model import to_onnx_bytes
+from nas.spec import Architecture
+from nas.weights import random_weights
+
+# A certificate's relative margin around the asked milliseconds.
+MET_MARGIN = 0.02
+
+CERTIFICATE_PLAN = MeasurePlan(min_rounds=20, max_rounds=60, runs_per_visit=4)
+CHOICE_PLAN = MeasurePlan(min_rounds=15, max_rounds=30)
+SMOKE_PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=2)
+
+
+def network_bytes(architecture: Architecture) -> bytes:
+    """The ONNX file of a network with random weights: the graph that ships, other numbers."""
+    return to_onnx_bytes(architecture, random_weights(architecture))
+
+
+def measure_networks(
+    networks: Mapping[str, bytes], settings: SessionSettings, plan: MeasurePlan
+) -> dict[str, Measurement]:
+    """Measures whole networks, visits interleaved at random, in one new process.
+
+    Args:
+        networks: Name -> ONNX file.
+        settings: Of the session.
+        plan: Rounds.
+    """
+    models = [Model(key, data, key) for key, data in networks.items()]
+    return measure_fresh_process(models, settings, plan)
+
+
+def is_met(measured_ms: float | None, target_ms: float | None) -> bool | None:
+    """Whether a measurement keeps the budget within 2 %; None if nothing was asked."""
+    if measured_ms is None or target_ms is None:
+        return None
+    return (1 - MET_MARGIN) * target_ms <= measured_ms <= (1 + MET_MARGIN) * target_ms
+
+
+def network_record(
+    architecture: Architecture,
+    measurement: Measurement | None,
+    predicted_ms: float | None,
+    asked_ms: float | None,
+) -> dict[str, Any]:
+    """The keys that certificates and comparisons share; see docs/design.md."""
+    cost = architecture_cost(architecture)
+    m = measurement
+    return {
+        "asked_ms": asked_ms,
+        "predicted_ms": predicted_ms,
+        "measured_ms": m.latency_ms if m else None,
+        "measured_low_ms": m.low_ms if m else None,
+        "measured_high_ms": m.high_ms if m else None,
+        "measured_p50_ms": m.p50_ms if m else None,
+        "measured_p90_ms": m.p90_ms if m else None,
+        "measured_noise": m.noise if m else None,
+        "met": is_met(m.latency_ms if m else None, asked_ms),
+        "params": cost.params,
+        "macs": cost.macs,
+        "size_bytes": cost.size_bytes,
+        "top1": None,
+        "top5": None,
+    }

@@ -1,0 +1,45 @@
+"""The search's penalty, ramps and multiplier: pure functions shaped like the equations."""
+
+from __future__ import annotations
+
+import math
+
+
+def ramp(step: int, start: int, length: int) -> float:
+    """Linear from 0 at `start` to 1 at `start + length`; a jump in the loss unsettles gates."""
+    if step < start:
+        return 0.0
+    if length <= 0:
+        return 1.0
+    return min(1.0, (step - start) / length)
+
+
+def temperature(step: int, start: int, total: int, first: float, last: float) -> float:
+    """Geometric from `first` at step `start` to `last` at step `total`.
+
+    Source: Jang et al. 2017, arXiv 1611.01144 anneal towards a discrete sample.
+    """
+    share = ramp(step, start, total - start)
+    return first * (last / first) ** share
+
+
+def updated_multiplier(
+    multiplier: float, expected_ms: float, target_ms: float, rate: float
+) -> float:
+    """Gradient ascent on the multiplier: max(0, m + rate * (E / T - 1)).
+
+    Source: the Lagrangian update of LightNAS (Luo et al. 2022, arXiv 2208.14446), clipped at 0.
+    """
+    return max(0.0, multiplier + rate * (expected_ms / target_ms - 1.0))
+
+
+def one_cycle(step: int, total: int, warmup_share: float, last_share: float = 0.002) -> float:
+    """Learning rate as a share of its peak: linear up, then a half cosine down.
+
+    Source: Loshchilov and Hutter 2017, arXiv 1608.03983, with linear warm-up.
+    """
+    warmup = max(1.0, warmup_share * total)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    share = min(1.0, (step - warmup) / max(1.0, total - warmup))
+    return last_share + (1.0 - last_share) * 0.5 * (1.0 + math.cos(math.pi * share))

@@ -1,0 +1,165 @@
+"""The run folder: configuration, results of every stage, resume."""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import errno
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from latency import atomic
+from nas.errors import InputError
+
+SCHEMA_VERSION = 1
+
+
+def runs_folder() -> Path:
+    """Where runs are kept: $STOPWATCH_RUNS or ./runs."""
+    return Path(os.environ.get("STOPWATCH_RUNS", "runs"))
+
+
+def disk_error(path: Path, error: OSError) -> InputError:
+    """A full or read-only disk as an error that says what to do."""
+    if error.errno == errno.ENOSPC:
+        fix = "free some space and go on with --resume"
+    else:
+        fix = "give a folder that can be written with --run_dir"
+    return InputError(f"to write {path}", str(error.strerror or error), fix)
+
+
+class RunFolder:
+    """One run's files; every write is atomic.
+
+    Args:
+        path: The folder, which must exist with its config.json.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | None, config: Mapping[str, Any], label: str) -> RunFolder:
+        """Makes a new run folder and writes its config.json.
+
+        Args:
+            path: The folder; None for a new name below `runs_folder()`.
+            config: JSON data.
+            label: Part of a made-up name.
+
+        Raises:
+            InputError: The folder has something in it, or cannot be written.
+        """
+        if path is None:
+            stamp = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+            path = runs_folder() / f"{stamp}-{label}"
+            number = 1
+            while path.exists():
+                number += 1
+                path = runs_folder() / f"{stamp}-{label}-{number}"
+        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise InputError(
+                "a new run folder",
+                f"{path}, which is there already",
+                f"go on with it by `--run_dir {path} --resume`, or choose another --run_dir",
+            )
+        try:
+            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+            folder = cls(path)
+            folder.write_json("config.json", {"name": path.name, **config})
+        except OSError as error:
+            raise disk_error(path, error) from error
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> RunFolder:
+        """An existing run folder.
+
+        Raises:
+            InputError: It is missing, has no config.json, or is of a newer schema.
+        """
+        if not (path / "config.json").is_file():
+            raise InputError(
+                "a run folder with config.json",
+                f"{path}" + ("" if path.exists() else ", which does not exist"),
+                "name a folder that nas.py wrote, or run nas.py first",
+            )
+        folder = cls(path)
+        version = folder.read_json("config.json").get("schema_version")
+        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+            raise InputError(
+                f"a run folder of schema 1 to {SCHEMA_VERSION}",
+                f"schema {version!r} in {path}",
+                "update the program, or search again",
+            )
+        (path / "checkpoints").mkdir(exist_ok=True)
+        return folder
+
+    @classmethod
+    def newest(cls) -> RunFolder:
+        """The run folder that was made last and has an architecture.
+
+        Raises:
+            InputError: There is none.
+        """
+        found = sorted(
+            runs_folder().glob("*/architecture.json"), key=lambda p: p.stat().st_mtime_ns
+        )
+        if not found:
+            raise InputError(
+                f"a finished search below {runs_folder()}",
+                "none",
+                "run `python nas.py --lambda 0.1` first, or give --run or --arch",
+            )
+        return cls.open(found[-1].parent)
+
+    def checkpoint(self, name: str) -> Path:
+        """Path of a checkpoint."""
+        return self.path / "checkpoints" / f"{name}.npz"
+
+    def has(self, name: str) -> bool:
+        """Whether a file is there."""
+        return (self.path / name).is_file()
+
+    def read_json(self, name: str) -> dict[str, Any]:
+        """A JSON object of the folder.
+
+        Raises:
+            InputError: The file is missing or broken.
+        """
+        path = self.path / name
+        try:
+            data = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"a JSON object in {path}", f"{error}", "remove the file and use --resume"
+            ) from None
+        if not isinstance(data, dict):
+            raise InputError(f"a JSON object in {path}", type(data).__name__, "remove the file")
+        return data
+
+    def write_json(self, name: str, value: Mapping[str, Any]) -> None:
+        """Writes a JSON object atomically."""
+        try:
+            atomic.write_json(
+                self.path / name, {"schema_version": SCHEMA_VERSION, **value}
+            )
+        except OSError as error:
+            raise disk_error(self.path / name, error) from error
+
+    def write_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Writes rows with the first row's keys as columns; None is an empty cell."""
+        if not rows:
+            return
+        buffer = io.StringIO()
+        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
+        try:
+            atomic.write_text(self.path / name, buffer.getvalue())
+        except OSError as error:
+            raise disk_error(self.path / name, error) from error

@@ -1,0 +1,341 @@
+"""Differentiable search: weights and gates learn in turns on separate parts of the data.
+
+After a warm-up in which every option is drawn evenly, weight steps run networks drawn from
+the gates, and every `gate_every` weight steps one gate step follows gradient of
+cross-entropy + penalty on held-out images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas import loop
+from nas.data.augment import Augmentation
+from nas.data.loader import BatchLoader
+from nas.data import Split, split_holdout
+from nas.derive import GateProbabilities
+from nas.draws import even_draw, gumbel_draw
+from nas.errors import InputError
+from nas.interrupt import Interrupter
+from nas.objective import ramp, temperature, updated_multiplier
+from nas.optimizers import set_rate, weights_optimizer
+from nas.runtime import SpaceLatency
+from nas.space import Space
+from nas.supernet import GateView, Supernet, WeightView
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search; shares are of all weight steps.
+
+    Args:
+        epochs: Passes over the weights' part of the training images.
+        batch_size: Images a step, for weights and gates alike.
+        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
+        target_ms: Budget; None with a penalty.
+        seed: Of weights, draws and data order.
+        optimizer: `adamw` or `sgd`.
+        learning_rate: Peak of the one-cycle schedule.
+        weight_decay: Decoupled, kernels only.
+        gate_learning_rate: Adam's rate for the logits.
+        gate_every: Weight steps for each gate step.
+        holdout_share: Share of the training images that only gates see.
+        warmup_share: Part in which options are drawn evenly and gates rest.
+        ramp_share: Part over which the penalty grows from 0.
+        temperature_first: Of the Gumbel-softmax after warm-up.
+        temperature_last: At the end.
+        multiplier_rate: Ascent of the multiplier with a target.
+        label_smoothing: Of the weights' loss; gates see the plain cross-entropy.
+        crop_padding: Pixels of padding before a random crop.
+        flip: Random mirror images.
+        log_every: Weight steps between rows of the history.
+    """
+
+    epochs: float
+    batch_size: int = 128
+    penalty: float | None = 0.1
+    target_ms: float | None = None
+    seed: int = 0
+    optimizer: str = "adamw"
+    learning_rate: float = 0.004
+    weight_decay: float = 0.02
+    gate_learning_rate: float = 0.03
+    gate_every: int = 2
+    holdout_share: float = 0.2
+    warmup_share: float = 0.4
+    ramp_share: float = 0.2
+    temperature_first: float = 2.0
+    temperature_last: float = 0.5
+    multiplier_rate: float = 0.05
+    label_smoothing: float = 0.1
+    crop_padding: int = 4
+    flip: bool = True
+    log_every: int = 10
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """What a search ends with.
+
+    Args:
+        network: The trained supernet.
+        probabilities: Of the gates.
+        expected_ms: E[ms] under them.
+        history: Rows for history.csv.
+        gates: Data for gates.json.
+    """
+
+    network: Supernet
+    probabilities: GateProbabilities
+    expected_ms: float
+    history: list[dict[str, Any]]
+    gates: dict[str, Any]
+
+
+class GradientSearch:
+    """One search; `run` continues from the checkpoint if there is one.
+
+    Args:
+        space: With the data's number of classes.
+        latency: Its milliseconds.
+        split: Training images.
+        config: Settings.
+        checkpoint_path: Where the state is kept; None to keep none.
+        interrupter: Asked whether to stop.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        latency: SpaceLatency,
+        split: Split,
+        config: SearchConfig,
+        checkpoint_path: Path | None,
+        interrupter: Interrupter,
+    ) -> None:
+        self.space, self.latency, self.split, self.config = space, latency, split, config
+        self.checkpoint_path, self.interrupter = checkpoint_path, interrupter
+        keras.utils.set_random_seed(config.seed)
+        self.network = Supernet(space)
+        self.weights_view = WeightView(self.network)
+        self.gate_view = GateView(
+            self.network,
+            self.network.option_grid(latency.option_ms),
+            latency.a,
+            latency.a * latency.fixed_ms + latency.b_ms,
+            config.target_ms,
+        )
+        self._make_loaders()
+        self._compile()
+
+    def _make_loaders(self) -> None:
+        config = self.config
+        weights_part, gates_part = split_holdout(
+            len(self.split.labels), self.split.labels, config.holdout_share, config.seed
+        )
+        augmentation = Augmentation(config.crop_padding, config.flip)
+        self.weights_loader, self.gates_loader = (
+            BatchLoader(
+                self.split,
+                batch_size=min(config.batch_size, len(part)),
+                seed=config.seed + offset,
+                indices=part,
+                augment=augmentation,
+            )
+            for part, offset in ((weights_part, 0), (gates_part, 1))
+        )
+        self.total_steps = max(4, math.ceil(config.epochs * self.weights_loader.steps_per_epoch))
+        self.warmup_steps = int(config.warmup_share * self.total_steps)
+
+    def _compile(self) -> None:
+        config = self.config
+        self.weights_view.compile(
+            optimizer=weights_optimizer(
+                config.optimizer,
+                self.weights_view.trainable_variables,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                ema_momentum=None,
+            ),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=config.label_smoothing
+            ),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=False,
+        )
+        gate_optimizer = keras.optimizers.Adam(config.gate_learning_rate, beta_1=0.5)
+        gate_optimizer.build(self.gate_view.trainable_variables)
+        self.gate_view.compile(
+            optimizer=gate_optimizer,
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            metrics=[
+                keras.metrics.CategoricalAccuracy(name="accuracy"),
+                keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy"),
+            ],
+            jit_compile=False,
+        )
+        self._weight_logs: dict[str, float] = {}
+        self._gate_logs: dict[str, float] = {}
+        self._multiplier = 0.0
+        self._waited = 0.0
+
+    def variables(self) -> list[Any]:
+        """Everything that decides the rest of the search."""
+        return [
+            *self.network.variables,
+            *self.weights_view.optimizer.variables,
+            *self.gate_view.optimizer.variables,
+        ]
+
+    def run(self, on_progress: Callable[[loop.LoopState], None]) -> SearchResult:
+        """Searches to the end.
+
+        Raises:
+            Interrupted: A signal came; the state is saved.
+            InputError: The loss became NaN.
+        """
+        state = loop.restore(self.checkpoint_path, self.variables())
+        self._multiplier = state.extra.get("multiplier", 0.0)
+        state.extra.setdefault("gates", {"steps": [], "probabilities": []})
+        self._state = state
+        settings = loop.LoopSettings(
+            self.total_steps, self.config.log_every, self.checkpoint_path
+        )
+        loop.run(
+            settings,
+            state,
+            self._batches,
+            self._step,
+            self._row,
+            self.variables,
+            self.interrupter,
+            on_progress,
+        )
+        return SearchResult(
+            self.network,
+            self._probabilities(),
+            float(keras.ops.convert_to_numpy(self.gate_view.expected_ms())),
+            state.history,
+            {"choices": self._choice_names(), **state.extra["gates"]},
+        )
+
+    def _batches(self, start: int) -> Iterator[Any]:
+        return self.weights_loader.iterate(start, self.total_steps)
+
+    def _one_hot(self, labels: np.ndarray) -> np.ndarray:
+        return np.eye(self.space.num_classes, dtype=np.float32)[labels]
+
+    def _rng(self, step: int, kind: int) -> np.random.Generator:
+        return np.random.default_rng((self.config.seed, kind, step))
+
+    def _step(self, step: int, batch: Any) -> None:
+        images, labels = batch
+        config = self.config
+        warming = step < self.warmup_steps
+        draw = even_draw if warming else gumbel_draw
+        self.network.gates.set_draw(draw(self.network, self._rng(step, 0)))
+        set_rate(
+            self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1
+        )
+        self._weight_logs = self.weights_view.train_on_batch(
+            images, self._one_hot(labels), return_dict=True
+        )
+        if not math.isfinite(self._weight_logs["loss"]):
+            raise InputError(
+                "a finite loss",
+                f"{self._weight_logs['loss']} at step {step}",
+                f"use a smaller --learning_rate than {config.learning_rate:g}; the last good "
+                "state is in checkpoints/",
+            )
+        if not warming and (step + 1) % config.gate_every == 0:
+            self._gate_step(step)
+
+    def _gate_step(self, step: int) -> None:
+        config = self.config
+        images, labels = self.gates_loader.batch(step // config.gate_every)
+        gates = self.network.gates
+        gates.set_draw(gumbel_draw(self.network, self._rng(step, 1)))
+        gates.temperature.assign(
+            temperature(
+                step,
+                self.warmup_steps,
+                self.total_steps,
+                config.temperature_first,
+                config.temperature_last,
+            )
+        )
+        share = ramp(step, self.warmup_steps, int(config.ramp_share * self.total_steps))
+        if config.target_ms is not None:
+            expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
+            self._multiplier = updated_multiplier(
+                self._multiplier, expected, config.target_ms, config.multiplier_rate
+            )
+            self._state.extra["multiplier"] = self._multiplier
+        strength = self._multiplier if config.penalty is None else config.penalty
+        self.gate_view.strength.assign(share * strength)
+        self._gate_logs = self.gate_view.train_on_batch(
+            images, self._one_hot(labels), return_dict=True
+        )
+
+    def _row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        probabilities = self._probabilities()
+        joint = probabilities.joint(self.space)
+        gates = self._state.extra["gates"]
+        gates["steps"].append(step)
+        gates["probabilities"].append([[round(float(p), 5) for p in row] for row in joint])
+        expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
+        strength = float(keras.ops.convert_to_numpy(self.gate_view.strength))
+        entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
+        loss, gate = self._weight_logs, self._gate_logs
+        relative = expected / self.config.target_ms - 1 if self.config.target_ms else None
+        waited = self.weights_loader.seconds_waiting - self._waited
+        self._waited = self.weights_loader.seconds_waiting
+        seconds = self.config.log_every / max(steps_per_second, 1e-9)
+        row = {
+            "stage": "warmup" if step <= self.warmup_steps else "search",
+            "images_seen": step * self.weights_loader.batch_size,
+            "loss": loss.get("loss"),
+            "cross_entropy": gate.get("cross_entropy") if gate else loss.get("loss"),
+            "penalty": strength * (math.log(expected) if relative is None else relative),
+            "expected_ms": expected,
+            "lambda": strength,
+            "temperature": float(keras.ops.convert_to_numpy(self.network.gates.temperature)),
+            "accuracy": loss.get("accuracy"),
+            "gate_cross_entropy": gate.get("cross_entropy"),
+            "gate_accuracy": gate.get("accuracy"),
+            "gate_entropy": float(entropy),
+            "examples_per_s": steps_per_second * self.weights_loader.batch_size,
+            "input_wait_share": max(0.0, waited) / max(seconds, 1e-9),
+        }
+        self.weights_view.reset_metrics()
+        self.gate_view.reset_metrics()
+        self._gate_logs = {}
+        return {k: float(v) if isinstance(v, np.floating) else v for k, v in row.items()}
+
+    def _probabilities(self) -> GateProbabilities:
+        values = {
+            kind: np.asarray(keras.ops.convert_to_numpy(p))
+            for kind, p in self.network.gates.probabilities().items()
+        }
+        return GateProbabilities(
+            **values, kernels=self.network.kernels, expansions=self.network.expansions
+        )
+
+    def _choice_names(self) -> list[dict[str, Any]]:
+        from nas.arch_text import layer_to_text
+
+        return [
+            {"tag": c.tag, "options": [layer_to_text(o) for o in c.options]}
+            for c in self.space.choices
+        ]

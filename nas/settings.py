@@ -1,0 +1,46 @@
+"""Flags and data -> the settings of a run, by the size of the job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from latency.measure import MeasurePlan
+from nas.measuring import CERTIFICATE_PLAN, CHOICE_PLAN, SMOKE_PLAN
+
+# (search epochs, retraining epochs, batch size, random networks, train baselines by default).
+# The sample's are sized for two cores: about 3 minutes of search and 5 of retraining.
+SAMPLE = {"search_epochs": 8.0, "epochs": 3.0, "batch_size": 64, "random": 2, "baselines": True}
+IMAGES = {"search_epochs": 8.0, "epochs": 30.0, "batch_size": 128, "random": 3, "baselines": False}
+SMOKE = {"search_epochs": 0.2, "epochs": 0.2, "batch_size": 16, "random": 1, "baselines": True}
+
+CALIBRATION_NETWORKS = 10
+HELD_OUT_NETWORKS = 20
+
+
+def defaults(is_sample: bool, smoke: bool) -> dict[str, Any]:
+    """Lengths that fit the job."""
+    if smoke:
+        return SMOKE
+    return SAMPLE if is_sample else IMAGES
+
+
+def table_plan(seed: int, smoke: bool) -> MeasurePlan:
+    """Rounds for a latency table."""
+    if smoke:
+        return MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1, seed=seed)
+    return MeasurePlan(seed=seed)
+
+
+def choice_plan(smoke: bool) -> MeasurePlan:
+    """Rounds for candidates while a network is chosen."""
+    return SMOKE_PLAN if smoke else CHOICE_PLAN
+
+
+def certificate_plan(smoke: bool) -> MeasurePlan:
+    """Rounds for the measurement that is certified."""
+    return SMOKE_PLAN if smoke else CERTIFICATE_PLAN
+
+
+def augmentation(is_sample: bool) -> dict[str, Any]:
+    """Crop padding in pixels and mirror images; the sample's classes know left from right."""
+    return {"crop_padding": 4, "flip": not is_sample}

@@ -1,0 +1,277 @@
+"""Frozen records of layers and blocks, and the architecture they make up.
+
+A record says what a layer is, never how it is computed: `lower` turns records into
+primitive operations, and shapes, cost, Keras and ONNX read those. Convolutions pad like
+TensorFlow's `same`. A network reads float32 pixels from 0 to 255 and scales them itself by
+`pixel * PIXEL_SCALE + PIXEL_OFFSET`, so an exported file cannot be fed wrongly scaled images.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from nas.errors import ArchitectureError
+
+PIXEL_SCALE = 1.0 / 127.5
+PIXEL_OFFSET = -1.0
+IMAGE_CHANNELS = 3
+BATCH_NORM_EPSILON = 1e-3
+
+# Activations by name; the short form is the one of architecture strings.
+ACTIVATIONS = {"none": "no", "relu": "re", "relu6": "r6", "hard_swish": "hs"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """How one attribute of a record is written in an architecture string.
+
+    Args:
+        key: Letters before the value, such as `k` in `k5`; a flag is its key alone.
+        name: Attribute of the record.
+        kind: `int`, `float`, `activation` or `flag` (present means not the default).
+    """
+
+    key: str
+    name: str
+    kind: str = "int"
+
+
+@dataclass(frozen=True)
+class Layer:
+    """Base of every record; `TOKEN` and `FIELDS` define its place in architecture strings."""
+
+    TOKEN: ClassVar[str] = ""
+    FIELDS: ClassVar[tuple[Field, ...]] = ()
+
+    def __post_init__(self) -> None:
+        for entry in self.FIELDS:
+            _check_value(self, entry)
+
+
+def _check_value(layer: Layer, entry: Field) -> None:
+    value = getattr(layer, entry.name)
+    where = f"`{entry.name}` of `{layer.TOKEN}`"
+    if entry.kind == "int" and (type(value) is not int or value < 1):
+        raise ArchitectureError(f"{where} to be a whole number above 0", repr(value), "change it")
+    if entry.kind == "float" and not (isinstance(value, int | float) and 0 <= value < 1):
+        raise ArchitectureError(f"{where} to be from 0 to below 1", repr(value), "change it")
+    if entry.kind == "activation" and value not in ACTIVATIONS:
+        raise ArchitectureError(
+            f"{where} to be one of {', '.join(ACTIVATIONS)}", repr(value), "choose one of these"
+        )
+    if entry.kind == "flag" and type(value) is not bool:
+        raise ArchitectureError(f"{where} to be true or false", repr(value), "change it")
+
+
+@dataclass(frozen=True)
+class Conv(Layer):
+    """A dense convolution: kernel x kernel, stride, output channels, then BN and activation."""
+
+    kernel: int
+    stride: int
+    channels: int
+    activation: str = "relu6"
+    batch_norm: bool = True
+    bias: bool = False
+
+    TOKEN: ClassVar[str] = "cn"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("k", "kernel"),
+        Field("s", "stride"),
+        Field("c", "channels"),
+        Field("n", "activation", "activation"),
+        Field("nobn", "batch_norm", "flag"),
+        Field("bias", "bias", "flag"),
+    )
+
+
+@dataclass(frozen=True)
+class SeparableConv(Layer):
+    """A depthwise convolution, then a 1x1 convolution with no BN in between (Keras' form)."""
+
+    kernel: int
+    stride: int
+    channels: int
+    activation: str = "relu6"
+    batch_norm: bool = True
+    bias: bool = False
+
+    TOKEN: ClassVar[str] = "sp"
+    FIELDS: ClassVar[tuple[Field, ...]] = Conv.FIELDS
+
+
+@dataclass(frozen=True)
+class MBConv(Layer):
+    """An inverted residual: expand 1x1, depthwise, optional squeeze-excite, project 1x1.
+
+    Expansion 1 has no expand convolution. The residual exists where `residual` is set, the
+    stride is 1 and the channels do not change. `se_ratio` is relative to the block's input
+    channels, so that all expansions of one block share the squeeze width.
+    """
+
+    kernel: int
+    stride: int
+    expansion: int
+    channels: int
+    se_ratio: float = 0.0
+    activation: str = "relu6"
+    residual: bool = True
+
+    TOKEN: ClassVar[str] = "ir"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("k", "kernel"),
+        Field("s", "stride"),
+        Field("e", "expansion"),
+        Field("c", "channels"),
+        Field("se", "se_ratio", "float"),
+        Field("n", "activation", "activation"),
+        Field("noskip", "residual", "flag"),
+    )
+
+
+@dataclass(frozen=True)
+class Skip(Layer):
+    """A block that was left out: exactly the identity."""
+
+    TOKEN: ClassVar[str] = "skip"
+
+
+@dataclass(frozen=True)
+class Residual(Layer):
+    """`x + layers(x)`; the layers must keep the shape. Written `res[...]`."""
+
+    layers: tuple[Layer, ...]
+
+    TOKEN: ClassVar[str] = "res"
+
+
+@dataclass(frozen=True)
+class MaxPool(Layer):
+    """Maximum over non-overlapping size x size windows; a remainder at the border is dropped."""
+
+    size: int
+
+    TOKEN: ClassVar[str] = "mp"
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("k", "size"),)
+
+
+@dataclass(frozen=True)
+class GlobalAveragePool(Layer):
+    """Mean over height and width."""
+
+    TOKEN: ClassVar[str] = "gap"
+
+
+@dataclass(frozen=True)
+class Flatten(Layer):
+    """All values of a map in one vector, height first, channels last."""
+
+    TOKEN: ClassVar[str] = "flat"
+
+
+@dataclass(frozen=True)
+class Dropout(Layer):
+    """Dropout while training; nothing afterwards."""
+
+    rate: float
+
+    TOKEN: ClassVar[str] = "drop"
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("p", "rate", "float"),)
+
+
+@dataclass(frozen=True)
+class Dense(Layer):
+    """A fully connected layer; the last one of a network gives the class scores."""
+
+    units: int
+    activation: str = "none"
+    batch_norm: bool = False
+    bias: bool = True
+
+    TOKEN: ClassVar[str] = "fc"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("c", "units"),
+        Field("n", "activation", "activation"),
+        Field("bn", "batch_norm", "flag"),
+        Field("nobias", "bias", "flag"),
+    )
+
+
+# Token -> record. A user's own block joins through `register_layer`.
+LAYER_TYPES: dict[str, type[Layer]] = {
+    layer.TOKEN: layer
+    for layer in (
+        Conv,
+        SeparableConv,
+        MBConv,
+        Skip,
+        Residual,
+        MaxPool,
+        GlobalAveragePool,
+        Flatten,
+        Dropout,
+        Dense,
+    )
+}
+
+
+def register_layer(layer_type: type[Layer]) -> type[Layer]:
+    """Makes a record known to architecture strings and JSON; usable as a decorator.
+
+    Args:
+        layer_type: A frozen dataclass below `Layer` with its own `TOKEN`.
+
+    Raises:
+        ArchitectureError: The token is empty or belongs to another record.
+    """
+    known = LAYER_TYPES.get(layer_type.TOKEN)
+    if not layer_type.TOKEN.isalpha() or (known is not None and known is not layer_type):
+        raise ArchitectureError(
+            "a token of letters that no other layer uses",
+            f"{layer_type.TOKEN!r} for {layer_type.__name__}; taken: {sorted(LAYER_TYPES)}",
+            "give the record another TOKEN",
+        )
+    LAYER_TYPES[layer_type.TOKEN] = layer_type
+    return layer_type
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """One fixed network.
+
+    Args:
+        image_size: Height and width of the input in pixels; 3 channels.
+        layers: From the first convolution to the class scores.
+        name: For people; two networks with different names can be equal.
+    """
+
+    image_size: int
+    layers: tuple[Layer, ...]
+    name: str = field(default="", compare=False)
+
+    def __post_init__(self) -> None:
+        if type(self.image_size) is not int or self.image_size < 1:
+            raise ArchitectureError(
+                "an image size in whole pixels above 0", repr(self.image_size), "change it"
+            )
+        if not self.layers:
+            raise ArchitectureError("at least one layer", "none", "write the layers")
+
+    @property
+    def num_classes(self) -> int:
+        """Units of the last layer, which must be dense."""
+        last = self.layers[-1]
+        if not isinstance(last, Dense):
+            raise ArchitectureError(
+                "a network that ends in a dense layer (`fc`)", f"`{last.TOKEN}`", "add `fc_c10`"
+            )
+        return last.units
+
+    def with_num_classes(self, num_classes: int) -> Architecture:
+        """The same network with another number of class scores."""
+        if self.num_classes == num_classes:
+            return self
+        last = dataclasses.replace(self.layers[-1], units=num_classes)  # type: ignore[call-arg]
+        return dataclasses.replace(self, layers=(*self.layers[:-1], last))

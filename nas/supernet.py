@@ -1,0 +1,357 @@
+"""Space -> one Keras model with gates; expected latency as an exact sum over arrays.
+
+The model holds every network of the space at once. Weights and gates are trained apart
+through two views, `WeightView` and `GateView`, each compiled with its own optimizer.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from nas import spec
+from nas.errors import SpaceError
+from nas.keras_model import activation_layer
+from nas.layers.batch_norm import BatchNorm
+from nas.layers.fast import Tensor
+from nas.layers.gates import GateDraw, Gates
+from nas.layers.super_block import SuperBlock
+from nas.layers.squeeze_excite import SqueezeExcite
+from nas.lower import (
+    ConvOp,
+    DenseOp,
+    DropoutOp,
+    PoolOp,
+    ResidualOp,
+    SqueezeExciteOp,
+    has_residual,
+    lower,
+    squeeze_channels,
+)
+from nas.space import OneOf, Space
+
+_KERAS_ACTIVATIONS = {
+    "none": "linear",
+    "relu": "relu",
+    "relu6": "relu6",
+    "hard_swish": "hard_silu",
+}
+
+
+class Supernet(keras.Model):
+    """All networks of a space in one set of weights.
+
+    Args:
+        space: Choices must be grids of kernels x expansions of one MBConv, with or without skip.
+        batch_norm_momentum: Of the running statistics.
+        dropout: Replaces the rate of every dropout layer; None keeps the space's.
+    """
+
+    def __init__(
+        self,
+        space: Space,
+        *,
+        batch_norm_momentum: float = 0.9,
+        dropout: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.space = space
+        choices = space.choices
+        self.kernels = tuple(sorted({k for c in choices for k in c.kernels}))
+        self.expansions = tuple(sorted({e for c in choices for e in c.expansions}))
+        self.gates = Gates(
+            [[k in c.kernels for k in self.kernels] for c in choices],
+            [[e in c.expansions for e in self.expansions] for c in choices],
+            [c.skippable for c in choices],
+            name="gates",
+        )
+        self.scale = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET)
+        self.momentum = batch_norm_momentum
+        self.dropout_rate = dropout
+        self.stages: list[Any] = []
+        shapes = space.input_shapes()
+        for index, (layer, shape) in enumerate(zip(space.layers, shapes, strict=True)):
+            if isinstance(layer, OneOf):
+                self.stages.append(self._super_block(layer, index, shape[2]))
+            else:
+                self.stages.append([self._fixed(op) for op in lower(layer, f"{index}", shape)])
+        self(np.zeros((1, space.image_size, space.image_size, 3), np.float32))
+
+    def _super_block(self, choice: OneOf, index: int, in_channels: int) -> SuperBlock:
+        first = choice.blocks[0]
+        for block in choice.blocks:
+            same = (block.stride, block.channels, block.se_ratio, block.activation)
+            if same != (first.stride, first.channels, first.se_ratio, first.activation):
+                raise SpaceError(
+                    f"options of `{choice.tag}` that differ in kernel and expansion alone",
+                    f"{block}",
+                    "make one choice for each",
+                )
+        if len(choice.blocks) != len(choice.kernels) * len(choice.expansions):
+            raise SpaceError(
+                f"all of kernels {choice.kernels} x expansions {choice.expansions} at "
+                f"`{choice.tag}`",
+                f"{len(choice.blocks)} blocks",
+                "complete the grid",
+            )
+        return SuperBlock(
+            self.kernels,
+            self.expansions,
+            first.channels,
+            first.stride,
+            _KERAS_ACTIVATIONS[first.activation],
+            squeeze_channels(first, in_channels) if first.se_ratio else 0,
+            has_residual(first, in_channels),
+            self.momentum,
+            spec.BATCH_NORM_EPSILON,
+            name=f"block_{index}",
+        )
+
+    def _fixed(self, op: Any) -> Any:
+        """Layers of one fixed operation, in order."""
+        name = op.name.replace(".", "_")
+        match op:
+            case ConvOp(depthwise=True):
+                deviation = (2.0 / op.kernel**2) ** 0.5
+                layer: Any = keras.layers.DepthwiseConv2D(
+                    op.kernel,
+                    op.stride,
+                    "same",
+                    use_bias=op.bias,
+                    depthwise_initializer=keras.initializers.TruncatedNormal(stddev=deviation),
+                    name=name,
+                )
+            case ConvOp():
+                layer = keras.layers.Conv2D(
+                    op.out_channels,
+                    op.kernel,
+                    op.stride,
+                    "same",
+                    use_bias=op.bias,
+                    kernel_initializer="he_normal",
+                    name=name,
+                )
+            case DenseOp():
+                layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
+            case SqueezeExciteOp():
+                return [SqueezeExcite(op.squeeze_channels, name=name)]
+            case PoolOp(kind="mean"):
+                return [keras.layers.GlobalAveragePooling2D(name=name)]
+            case PoolOp():
+                return [keras.layers.MaxPooling2D(op.size, name=name)]
+            case DropoutOp():
+                rate = op.rate if self.dropout_rate is None else self.dropout_rate
+                return [keras.layers.Dropout(rate, name=name)]
+            case _:
+                raise SpaceError(
+                    "fixed layers of convolutions, dense layers, pooling and dropout",
+                    f"{op}",
+                    "make it a choice with one option",
+                )
+        layers = [layer]
+        if op.batch_norm:
+            layers.append(BatchNorm(self.momentum, spec.BATCH_NORM_EPSILON, name=f"{name}_bn"))
+        if op.activation != "none":
+            layers.append(activation_layer(op.activation, f"{name}_act"))
+        return layers
+
+    def call(
+        self,
+        images: Tensor,
+        training: bool = False,
+        differentiable_gates: bool = False,
+        update_statistics: bool = True,
+    ) -> Tensor:
+        """Class scores (batch, classes) of the network that the gates' last draw decides.
+
+        Args:
+            images: (batch, height, width, 3) pixels 0 to 255.
+            training: As in Keras.
+            differentiable_gates: Whether the logits get a gradient.
+            update_statistics: Whether running statistics move in training mode.
+        """
+        decisions = self.gates.decisions(differentiable_gates)
+        x = self.scale(images)
+        number = 0
+        for stage, layer in zip(self.stages, self.space.layers, strict=True):
+            if isinstance(stage, SuperBlock):
+                keep = decisions["skip"][number, 0] if layer.skippable else None
+                x = stage(
+                    x,
+                    decisions["kernel"][number],
+                    decisions["expansion"][number],
+                    keep,
+                    training=training,
+                    update_statistics=update_statistics,
+                )
+                number += 1
+                continue
+            for fixed in (part for op_layers in stage for part in op_layers):
+                if isinstance(fixed, BatchNorm):
+                    x = fixed(x, training=training, update_statistics=update_statistics)
+                elif isinstance(fixed, keras.layers.Dropout):
+                    x = fixed(x, training=training)
+                else:
+                    x = fixed(x)
+        return x
+
+    def draw_of(self, indices: tuple[int, ...]) -> GateDraw:
+        """The draw of one network of the space.
+
+        Args:
+            indices: One option a choice, as `Space.encode` gives them.
+        """
+        count = len(self.space.choices)
+        kernel = np.zeros((count, len(self.kernels)), np.float32)
+        expansion = np.zeros((count, len(self.expansions)), np.float32)
+        skip = np.zeros((count, 2), np.float32)
+        for number, (index, choice) in enumerate(zip(indices, self.space.choices, strict=True)):
+            option = choice.options[index]
+            skipped = isinstance(option, spec.Skip)
+            # A skipped block still computes something, multiplied by 0: its smallest option.
+            block = choice.blocks[0] if skipped else option
+            kernel[number, self.kernels.index(block.kernel)] = 1
+            expansion[number, self.expansions.index(block.expansion)] = 1
+            skip[number, int(skipped)] = 1
+        noise = (np.zeros_like(kernel), np.zeros_like(expansion), np.zeros_like(skip))
+        return GateDraw(kernel, expansion, skip, noise)
+
+    def indices_of(self, draw: GateDraw) -> tuple[int, ...]:
+        """The inverse of `draw_of`."""
+        indices = []
+        for number, choice in enumerate(self.space.choices):
+            if draw.skip[number].argmax() == 1:
+                indices.append([isinstance(o, spec.Skip) for o in choice.options].index(True))
+                continue
+            kernel = self.kernels[int(draw.kernel[number].argmax())]
+            expansion = self.expansions[int(draw.expansion[number].argmax())]
+            indices.append(choice.options.index(choice.option(kernel, expansion)))
+        return tuple(indices)
+
+    def option_grid(self, option_values: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Values of each choice's options -> (choices, kernels, expansions); skip is left out."""
+        grid = np.zeros((len(option_values), len(self.kernels), len(self.expansions)), np.float32)
+        for number, (values, choice) in enumerate(
+            zip(option_values, self.space.choices, strict=True)
+        ):
+            for value, option in zip(values, choice.options, strict=True):
+                if isinstance(option, spec.MBConv):
+                    place = (
+                        self.kernels.index(option.kernel),
+                        self.expansions.index(option.expansion),
+                    )
+                    grid[(number, *place)] = value
+        return grid
+
+    def get_config(self) -> dict[str, Any]:
+        raise NotImplementedError("A supernet is rebuilt from its space, not from a Keras config.")
+
+
+def expected_latency_ms(
+    probabilities: dict[str, Tensor], grid_ms: Tensor, scale: float, offset_ms: float
+) -> Tensor:
+    """E[ms] = scale * sum_blocks (1 - p_skip) sum_ke p_k p_e ms_ke + offset.
+
+    Exact, because the decisions are independent and the latency is a sum over blocks.
+
+    Args:
+        probabilities: Of `Gates.probabilities`.
+        grid_ms: (choices, kernels, expansions) from the table.
+        scale: Slope of the table's calibration.
+        offset_ms: Calibrated milliseconds of everything that is fixed.
+    """
+    block_ms = ops.einsum(
+        "ck,ce,cke->c", probabilities["kernel"], probabilities["expansion"], grid_ms
+    )
+    return scale * ops.sum(probabilities["skip"][:, 0] * block_ms) + offset_ms
+
+
+class WeightView(keras.Model):
+    """The supernet as its weights' optimizer sees it: gates fixed, statistics move."""
+
+    def __init__(self, network: Supernet) -> None:
+        super().__init__()
+        self.network = network
+        self.built = True
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        gates = {id(v) for v in self.network.gates.variables}
+        return [v for v in self.network.trainable_variables if id(v) not in gates]
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        return self.trainable_variables
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        return self.network(images, training=training)
+
+
+class GateView(keras.Model):
+    """The supernet as its gates' optimizer sees it: only logits learn, statistics stay.
+
+    The loss is cross-entropy plus `strength * ln(E[ms])`, or with a target
+    `strength * (E[ms] / target - 1)`.
+
+    Args:
+        network: The supernet.
+        grid_ms: (choices, kernels, expansions) milliseconds.
+        scale: Slope of the calibration.
+        offset_ms: Calibrated milliseconds of the fixed part.
+        target_ms: Budget; None for the logarithmic penalty.
+    """
+
+    def __init__(
+        self,
+        network: Supernet,
+        grid_ms: np.ndarray,
+        scale: float,
+        offset_ms: float,
+        target_ms: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.grid_ms = np.asarray(grid_ms, np.float32)
+        self.latency_scale, self.offset_ms = float(scale), float(offset_ms)
+        self.target_ms = target_ms
+        self.strength = self.add_weight(
+            name="strength", shape=(), initializer="zeros", trainable=False
+        )
+        self.built = True
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        return list(self.network.gates.trainable_variables)
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        return self.trainable_variables
+
+    def expected_ms(self) -> Tensor:
+        """Differentiable expectation of the latency under the current logits."""
+        return expected_latency_ms(
+            self.network.gates.probabilities(), self.grid_ms, self.latency_scale, self.offset_ms
+        )
+
+    def call(self, images: Tensor, training: bool = False) -> Tensor:
+        return self.network(
+            images, training=training, differentiable_gates=training, update_statistics=False
+        )
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        cross_entropy = super().compute_loss(x, y, y_pred, sample_weight, training)
+        expected = self.expected_ms()
+        if self.target_ms is None:
+            return cross_entropy + self.strength * ops.log(expected)
+        return cross_entropy + self.strength * (expected / self.target_ms - 1.0)

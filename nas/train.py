@@ -1,0 +1,217 @@
+"""Training of one fixed network by a recipe; resumable; the same recipe for every network."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas import loop
+from nas.data import Dataset, Split
+from nas.data.augment import Augmentation
+from nas.data.loader import BatchLoader
+from nas.errors import InputError
+from nas.evaluate import Accuracy, accuracy, reestimate_statistics
+from nas.interrupt import Interrupter
+from nas.keras_model import build_model
+from nas.optimizers import set_rate, weights_optimizer
+from nas.spec import Architecture
+
+# Images of the training split that are evaluated as a check of labels and overfitting.
+TRAIN_CHECK_IMAGES = 10_000
+STATISTICS_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """A recipe.
+
+    Args:
+        epochs: Passes over the training images; fractions are allowed.
+        batch_size: Images a step.
+        optimizer: `adamw` or `sgd`.
+        learning_rate: Peak of the one-cycle schedule.
+        weight_decay: Decoupled, kernels only (never BN or biases).
+        label_smoothing: 0 to below 1.
+        dropout: Before the classifier; None keeps the architecture's.
+        ema_momentum: Moving average of the weights, used for evaluation and export; None: off.
+        warmup_share: Part of the steps in which the rate grows.
+        crop_padding: Pixels of padding before a random crop.
+        flip: Random mirror images.
+        seed: Of weights, dropout and data order.
+        log_every: Steps between rows of the history.
+    """
+
+    epochs: float
+    batch_size: int = 64
+    optimizer: str = "adamw"
+    learning_rate: float = 0.004
+    weight_decay: float = 0.02
+    label_smoothing: float = 0.1
+    dropout: float | None = None
+    ema_momentum: float | None = 0.99
+    warmup_share: float = 0.1
+    crop_padding: int = 4
+    flip: bool = True
+    seed: int = 0
+    log_every: int = 20
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained network and what it reached.
+
+    Args:
+        model: With averaged weights and statistics made for them.
+        evaluation: On the whole evaluation split.
+        train: On images of the training split, without augmentation.
+        running_accuracy: Of the last training steps, augmented, as the training metric says.
+        images_seen: Images trained on.
+        seconds: Of training and evaluation in this process.
+        history: Rows for retrain_history.csv.
+    """
+
+    model: keras.Model
+    evaluation: Accuracy
+    train: Accuracy
+    running_accuracy: float
+    images_seen: int
+    seconds: float
+    history: list[dict[str, Any]]
+
+
+def train_network(
+    architecture: Architecture,
+    dataset: Dataset,
+    config: TrainConfig,
+    checkpoint_path: Path | None,
+    interrupter: Interrupter,
+    on_progress: Callable[[loop.LoopState, int], None],
+) -> TrainResult:
+    """Trains a network, averages its weights, re-estimates statistics and evaluates it.
+
+    Args:
+        architecture: Its classes must be the data's.
+        dataset: Training and evaluation images.
+        config: The recipe.
+        checkpoint_path: Where the state is kept; None to keep none.
+        interrupter: Asked whether to stop.
+        on_progress: Called with (state, total steps) after each row.
+
+    Raises:
+        Interrupted: A signal came; the state is saved.
+        InputError: The loss became NaN.
+    """
+    begun = time.monotonic()
+    trainer = _Trainer(architecture, dataset.train, config)
+    state = loop.restore(checkpoint_path, trainer.variables())
+    loop.run(
+        loop.LoopSettings(trainer.total_steps, config.log_every, checkpoint_path),
+        state,
+        trainer.batches,
+        trainer.step,
+        trainer.row,
+        trainer.variables,
+        interrupter,
+        lambda current: on_progress(current, trainer.total_steps),
+    )
+    model = trainer.finished_model()
+    rng = np.random.default_rng(config.seed)
+    count = min(TRAIN_CHECK_IMAGES, len(dataset.train.labels))
+    part = np.sort(rng.permutation(len(dataset.train.labels))[:count])
+    return TrainResult(
+        model,
+        accuracy(model.predict_on_batch, dataset.evaluation),
+        accuracy(model.predict_on_batch, dataset.train, indices=part),
+        float(state.history[-1]["accuracy"]),
+        trainer.total_steps * trainer.loader.batch_size,
+        time.monotonic() - begun,
+        state.history,
+    )
+
+
+class _Trainer:
+    """The parts of one training, for `loop.run`."""
+
+    def __init__(self, architecture: Architecture, split: Split, config: TrainConfig) -> None:
+        self.config = config
+        keras.utils.set_random_seed(config.seed)
+        self.model = build_model(architecture, dropout=config.dropout)
+        self.classes = architecture.num_classes
+        self.loader = BatchLoader(
+            split,
+            batch_size=min(config.batch_size, len(split.labels)),
+            seed=config.seed,
+            augment=Augmentation(config.crop_padding, config.flip),
+        )
+        self.total_steps = max(2, math.ceil(config.epochs * self.loader.steps_per_epoch))
+        self.model.compile(
+            optimizer=weights_optimizer(
+                config.optimizer,
+                self.model.trainable_variables,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                ema_momentum=config.ema_momentum,
+            ),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=config.label_smoothing
+            ),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=False,
+        )
+        self.logs: dict[str, float] = {}
+        self.rate = 0.0
+
+    def variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def batches(self, start: int) -> Iterator[Any]:
+        return self.loader.iterate(start, self.total_steps)
+
+    def step(self, step: int, batch: Any) -> None:
+        images, labels = batch
+        config = self.config
+        self.rate = set_rate(
+            self.model.optimizer,
+            config.learning_rate,
+            step,
+            self.total_steps,
+            config.warmup_share,
+        )
+        one_hot = np.eye(self.classes, dtype=np.float32)[labels]
+        self.logs = self.model.train_on_batch(images, one_hot, return_dict=True)
+        if not math.isfinite(self.logs["loss"]):
+            raise InputError(
+                "a finite loss",
+                f"{self.logs['loss']} at step {step}",
+                f"use a smaller --learning_rate than {config.learning_rate:g}",
+            )
+
+    def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        row = {
+            "epoch": step / self.loader.steps_per_epoch,
+            "loss": float(self.logs["loss"]),
+            "accuracy": float(self.logs["accuracy"]),
+            "learning_rate": self.rate,
+            "examples_per_s": steps_per_second * self.loader.batch_size,
+        }
+        self.model.reset_metrics()
+        return row
+
+    def finished_model(self) -> keras.Model:
+        """The model with averaged weights and statistics that belong to them."""
+        if self.config.ema_momentum is not None:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        steps = range(min(STATISTICS_BATCHES, self.total_steps))
+        reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
+        return self.model
