@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,26 @@ class LoopState:
     step: int = 0
     history: list[Row] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+class MeanLogs:
+    """Means of what the steps since the last row reported."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, float] = {}
+        self._count = 0
+
+    def add(self, logs: Mapping[str, Any]) -> None:
+        """Takes one step's figures."""
+        for name, value in logs.items():
+            self._sums[name] = self._sums.get(name, 0.0) + float(value)
+        self._count += 1
+
+    def take(self) -> dict[str, float]:
+        """The means so far; begins anew. Empty if no step reported."""
+        means = {name: total / self._count for name, total in self._sums.items()}
+        self._sums, self._count = {}, 0
+        return means
 
 
 @dataclass(frozen=True)

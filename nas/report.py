@@ -8,13 +8,14 @@ from pathlib import Path
 from latency import atomic
 from nas.report_comparison import compare
 from nas.report_headline import header_html, hero_html
+from nas.report_json import ReportError
 from nas.report_record_sections import (
     definitions_section,
     layers_section,
     notes_html,
     origin_section,
 )
-from nas.report_records import ReportError, RunRecords, read_run
+from nas.report_records import RunRecords, read_run
 from nas.report_sections import (
     comparison_section,
     network_section,

@@ -11,7 +11,8 @@ from nas import arch_text
 from nas import report_numbers as numbers
 from nas.errors import ArchitectureError
 from nas.lower import LoweredLayer, lower_architecture
-from nas.report_records import Gates, Record
+from nas.report_json import Record
+from nas.report_records import Gates
 from nas.spec import Architecture, Conv, Dense, Dropout, Layer, MBConv, SeparableConv, Skip
 
 # Kernel size -> colour; blue, orange and violet stay apart for colour-blind readers.
@@ -24,9 +25,7 @@ TINT = 0.45
 SMALL_WIDTH, SMALL_HEIGHT = 160, 72
 
 
-def layer_latencies_ms(
-    architecture: Architecture, table: Record | None
-) -> list[float | None]:
+def layer_latencies_ms(architecture: Architecture, table: Record | None) -> list[float | None]:
     """Each layer's part of the predicted latency in ms; None where the table has no row of it.
 
     The calibration's constant belongs to no layer: the parts sum to less than the prediction.
@@ -106,7 +105,8 @@ def _block(
         f'<div class="box" style="height:{height}px;width:{width}px;'
         f'background:{_kernel_colour(record)}">{_box_html(record)}</div>'
     )
-    channels = f'<div class="width">{layer.output_shape[-1]} ch</div>'
+    unit = "out" if isinstance(record, Dense) else "ch"
+    channels = f'<div class="width">{layer.output_shape[-1]} {unit}</div>'
     return f'<div class="block" title="{title}">{box}{channels}' + (
         f'<div class="time">{_time(latency_ms, largest_ms, total_ms)}</div></div>'
     )
@@ -132,7 +132,9 @@ def _box_text(record: Layer) -> str:
             extra = " se" if record.se_ratio else ""
             return f"k{record.kernel} e{record.expansion}{extra}"
         case Conv() | SeparableConv():
-            return f"{'conv' if isinstance(record, Conv) else 'sep'} {record.kernel}×{record.kernel}"
+            return (
+                f"{'conv' if isinstance(record, Conv) else 'sep'} {record.kernel}×{record.kernel}"
+            )
         case Dense():
             return "fc"
     return {"gap": "mean", "mp": "max", "flat": "flat"}.get(record.TOKEN, record.TOKEN)

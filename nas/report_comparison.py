@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from nas.report_records import Record
+from nas.report_json import Record
 
 ROLE_NAMES = {
     "searched": "This network",
@@ -66,7 +66,7 @@ NUMBERS = (
 def compare(certificate: Record | None, baselines: Record | None) -> list[ComparedNetwork]:
     """Joins the certificate's networks with those trained for comparison.
 
-    A figure that both know comes from the certificate for the searched and the largest network.
+    A figure that both know comes from the certificate for the searched, largest and uniform one.
     Random networks come from the baselines where these hold any.
 
     Args:
@@ -79,16 +79,16 @@ def compare(certificate: Record | None, baselines: Record | None) -> list[Compar
     trained: dict[str, list[Record]] = {role: [] for role in ROLE_NAMES}
     for network in baselines.children("networks") if baselines else []:
         trained.setdefault(network.text("role") or "other", []).append(network)
-    certified = {
+    certified: dict[str, list[Record | None]] = {
         "searched": [certificate] if certificate else [],
         "largest": [certificate.child("largest")] if certificate else [],
-        "uniform": [],
-        "random": list(certificate.children("random")) if certificate else [],
+        "uniform": [certificate.child("uniform")] if certificate else [],
+        "random": [*certificate.children("random")] if certificate else [],
     }
     rows: list[ComparedNetwork] = []
     for role, networks in trained.items():
         known = [network for network in certified.get(role, []) if network is not None]
-        if role in ("searched", "largest"):
+        if role in ("searched", "largest", "uniform") and len(networks) <= 1:
             if known or networks:
                 rows.append(_joined(role, known + networks))
         else:

@@ -51,8 +51,9 @@ def hero_html(records: RunRecords, networks: Sequence[ComparedNetwork]) -> str:
         (_asked(records), _figure("Predicted", own.predicted_ms, "by the latency table"))
     )
     figures += _figure("Measured", own.measured_ms, _interval(own), f"main {state}")
+    shown = escape(verdict).replace(" %", "&nbsp;%")
     return (
-        f'<div class="hero"><div class="verdict {state}">{escape(verdict)}</div>'
+        f'<div class="hero"><div class="verdict {state}">{shown}</div>'
         f'<dl class="figures">{figures}</dl>{_bars(records, networks, state)}'
         f"{_facts(records, own, networks)}</div>"
     )
@@ -63,7 +64,7 @@ def _verdict(records: RunRecords, own: ComparedNetwork | None) -> tuple[str, str
         return "", "Search not finished"
     met = records.certificate.flag("met") if records.certificate else None
     asked = asked_ms(records)
-    if asked is None:
+    if not asked:
         return "", "No time was asked for: accuracy was traded against latency"
     if met is None or own.measured_ms is None:
         return "", "Not yet measured on the device"
@@ -117,9 +118,7 @@ def _bars(records: RunRecords, networks: Sequence[ComparedNetwork], state: str) 
     return f'<div class="bars">{bars}</div>'
 
 
-def _facts(
-    records: RunRecords, own: ComparedNetwork, networks: Sequence[ComparedNetwork]
-) -> str:
+def _facts(records: RunRecords, own: ComparedNetwork, networks: Sequence[ComparedNetwork]) -> str:
     certificate = records.certificate
     facts: list[tuple[str, str, str]] = []
     if own.top1 is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 UNKNOWN = "–"
 
 
@@ -46,3 +48,22 @@ def share(value: float | None, digits: int = 1) -> str:
 def whole(value: float | None) -> str:
     """12345 -> '12,345'."""
     return UNKNOWN if value is None else f"{value:,.0f}"
+
+
+def value_text(value: Any) -> str:
+    """A configuration's value in words: long lists are cut, true is yes."""
+    match value:
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:.6g}"
+        case int():
+            # A seed or a count; years and hashes come as text.
+            return f"{value:,}"
+        case list() if len(value) > 12:
+            return f"{', '.join(map(str, value[:10]))}, … ({len(value)} in all)"
+        case list():
+            return ", ".join(map(str, value))
+        case dict():
+            return ", ".join(f"{key} {value_text(item)}" for key, item in value.items())
+    return str(value)

@@ -7,6 +7,7 @@ import io
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import matplotlib
 import numpy as np
@@ -28,7 +29,8 @@ ROLE_STYLES = {
 # One column of the page on a phone: text drawn at 10 pt stays readable there.
 FIGURE_INCHES = (5.2, 3.2)
 SMOOTH_FROM = 40  # with fewer records the curve is shown as it is
-STYLE = {
+# Typed loosely: matplotlib's stubs list every key as a literal.
+STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 10.5,
     "text.color": INK,
@@ -207,14 +209,12 @@ def interval_half_width(share: float, n: float | None) -> float:
     return 1.96 * math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
 
 
-def _legend_own_first(axes: Axes, place: str) -> None:
+def _legend_own_first(axes: Axes, place: Literal["best", "upper left"]) -> None:
     handles, labels = axes.get_legend_handles_labels()
     axes.legend(handles[::-1], labels[::-1], loc=place)
 
 
-def _mark_networks(
-    axes: Axes, places: Sequence[tuple[ComparedNetwork, float, float]]
-) -> None:
+def _mark_networks(axes: Axes, places: Sequence[tuple[ComparedNetwork, float, float]]) -> None:
     seen: set[str] = set()
     # Drawn last to first, so that the network that was asked for lies on top.
     for network, x, y in reversed(places):
@@ -222,5 +222,13 @@ def _mark_networks(
         label = None if network.role in seen else network.label.rstrip(" 0123456789")
         seen.add(network.role)
         axes.scatter(
-            x, y, s=size, color=colour, marker=marker, edgecolor="white", lw=1, label=label, zorder=3
+            x,
+            y,
+            s=size,
+            color=colour,
+            marker=marker,
+            edgecolor="white",
+            lw=1,
+            label=label,
+            zorder=3,
         )

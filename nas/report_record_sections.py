@@ -9,7 +9,8 @@ from typing import Any
 from nas import report_numbers as numbers
 from nas.cost import architecture_cost
 from nas.report_comparison import ComparedNetwork
-from nas.report_records import Record, RunRecords
+from nas.report_json import Record
+from nas.report_records import RunRecords
 from nas.report_sections import section
 
 LAYER_COLUMNS = ("", "layer", "type", "output", "params", "MACs")
@@ -28,7 +29,8 @@ DEFINITIONS = (
     ("random", "drawn from the space, within 2 % of this network's measured ms"),
     (
         "supernet, not retrained",
-        "accuracy with weights taken from the supernet, batch norm re-estimated; a lower bound",
+        "accuracy with weights taken from the supernet, batch norm re-estimated; not what the "
+        "network reaches after its own training",
     ),
 )
 
@@ -38,31 +40,38 @@ def notes_html(records: RunRecords, networks: Sequence[ComparedNetwork]) -> str:
     warnings = [*records.warnings]
     if records.table:
         warnings += [str(text) for text in records.table.items("warnings")]
-    missing = _missing(records, networks)
-    return _note("Warnings", warnings, "") + _note("Not there yet", missing, " plain")
+    if records.certificate:
+        warnings += [str(text) for text in records.certificate.items("warnings")]
+    shown = [escape(text) for text in dict.fromkeys(warnings)]
+    missing = [
+        f"{escape(what)}: {verb} <code>{escape(command)}</code>"
+        for what, verb, command in _missing(records, networks)
+    ]
+    return _note("Warnings", shown, "") + _note("Not there yet", missing, " plain")
 
 
-def _note(title: str, texts: Sequence[str], kind: str) -> str:
-    if not texts:
+def _note(title: str, items: Sequence[str], kind: str) -> str:
+    if not items:
         return ""
-    items = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(texts))
-    return f'<div class="note{kind}"><b>{title}</b><ul>{items}</ul></div>'
+    listed = "".join(f"<li>{item}</li>" for item in items)
+    return f'<div class="note{kind}"><b>{title}</b><ul>{listed}</ul></div>'
 
 
-def _missing(records: RunRecords, networks: Sequence[ComparedNetwork]) -> list[str]:
-    missing = []
-    if records.architecture is None:
-        missing.append("no architecture yet: continue the search with --resume")
-    elif records.certificate is None:
-        missing.append("not certified yet: continue the search with --resume")
+def _missing(
+    records: RunRecords, networks: Sequence[ComparedNetwork]
+) -> list[tuple[str, str, str]]:
+    """What has not run, what to do, and the command."""
+    retrain = f"python main.py --run {records.path}"
     own = next((n for n in networks if n.role == "searched"), None)
+    if records.architecture is None:
+        return [("no architecture yet", "repeat the search's command with", "--resume")]
+    if records.certificate is None:
+        return [("not certified yet", "repeat the search's command with", "--resume")]
     if own is not None and own.top1 is None:
-        missing.append(f"not retrained yet: run python main.py --run {records.path}")
-    elif own is not None and records.baselines is None:
-        missing.append(
-            f"not compared by training yet: run python main.py --run {records.path} --baselines"
-        )
-    return missing
+        return [("not retrained yet", "run", retrain)]
+    if records.baselines is None:
+        return [("not compared by training yet", "run", f"{retrain} --baselines")]
+    return []
 
 
 def layers_section(records: RunRecords) -> str:
@@ -124,29 +133,11 @@ def _record_pairs(title: str, record: Record | None) -> str:
 
 def _pairs(title: str, values: dict[str, Any]) -> str:
     items = "".join(
-        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(_value_text(value))}</dd>"
+        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(numbers.value_text(value))}</dd>"
         for key, value in values.items()
         if value not in (None, [], {}, "")
     )
     return f'<div><h3>{title}</h3><dl class="pairs">{items}</dl></div>' if items else ""
-
-
-def _value_text(value: Any) -> str:
-    match value:
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:.6g}"
-        case int():
-            # A seed or a count; years and hashes come as text.
-            return f"{value:,}"
-        case list() if len(value) > 12:
-            return f"{', '.join(map(str, value[:10]))}, … ({len(value)} in all)"
-        case list():
-            return ", ".join(map(str, value))
-        case dict():
-            return ", ".join(f"{key} {_value_text(item)}" for key, item in value.items())
-    return str(value)
 
 
 def definitions_section() -> str:

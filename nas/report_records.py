@@ -13,84 +13,14 @@ from typing import Any
 
 from latency.table_file import SCHEMA_VERSION as TABLE_SCHEMA_VERSION
 from nas import arch_text
-from nas.errors import ArchitectureError, InputError
+from nas.errors import ArchitectureError
+from nas.lower import lower_architecture
+from nas.report_json import Record, ReportError
 from nas.spec import Architecture
 
 SCHEMA_VERSION = 1
 TEXT_COLUMNS = ("stage",)
 HistoryRow = Mapping[str, float | str | None]
-
-
-class ReportError(InputError):
-    """A run folder that cannot be read."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A JSON object that names its file when an entry has the wrong type.
-
-    Args:
-        source: The file, and the place in it, for messages.
-        values: The object itself.
-    """
-
-    source: str
-    values: Mapping[str, Any]
-
-    def number(self, key: str) -> float | None:
-        """A finite number, or None where it is absent or null."""
-        value = self.values.get(key)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise self._error(key, "a number or null", value)
-        return value
-
-    def text(self, key: str) -> str | None:
-        """A string, or None where it is absent or null; numbers become strings."""
-        value = self.values.get(key)
-        if value is None or isinstance(value, str):
-            return value
-        if isinstance(value, int | float):
-            return str(value)
-        raise self._error(key, "a string or null", value)
-
-    def flag(self, key: str) -> bool | None:
-        """True, false, or None where it is absent or null."""
-        value = self.values.get(key)
-        if value is None or isinstance(value, bool):
-            return value
-        raise self._error(key, "true, false or null", value)
-
-    def child(self, key: str) -> Record | None:
-        """An object, or None where it is absent or null."""
-        value = self.values.get(key)
-        return None if value is None else self._object(key, value)
-
-    def items(self, key: str) -> list[Any]:
-        """A list, empty where it is absent or null."""
-        value = self.values.get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self._error(key, "a list", value)
-        return value
-
-    def children(self, key: str) -> list[Record]:
-        """A list of objects, empty where it is absent or null."""
-        return [self._object(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]
-
-    def _object(self, key: str, value: Any) -> Record:
-        if not isinstance(value, dict):
-            raise self._error(key, "an object", value)
-        return Record(f"{self.source}, {key}", value)
-
-    def _error(self, key: str, expected: str, value: Any) -> ReportError:
-        return ReportError(
-            f"{expected} as `{key}` in {self.source}",
-            repr(value)[:80],
-            "repair the file, or run that stage again",
-        )
 
 
 @dataclass(frozen=True)
@@ -261,6 +191,8 @@ def _read_gates(path: Path) -> Gates | None:
 
 def _check_gates(path: Path, gates: Gates) -> None:
     sizes = [len(options) for options in gates.options]
+    if not all(sizes):
+        raise _gates_error(path, "a choice without options")
     if len(gates.steps) != len(gates.probabilities):
         received = f"{len(gates.steps)} steps and {len(gates.probabilities)} records"
         raise _gates_error(path, received)
@@ -284,7 +216,10 @@ def _read_architecture(path: Path) -> Architecture | None:
     if value is None and not path.exists():
         return None
     try:
-        return arch_text.from_json(value)
+        architecture = arch_text.from_json(value)
+        # Layers that do not fit each other are this file's fault too.
+        lower_architecture(architecture)
+        return architecture
     except ArchitectureError as error:
         raise ReportError(f"{error.expected} in {path}", error.received, error.fix) from None
 

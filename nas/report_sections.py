@@ -18,8 +18,9 @@ from nas.report_blocks import (
 )
 from nas.report_comparison import ComparedNetwork
 from nas.report_headline import asked_ms
+from nas.report_json import ReportError
 from nas.report_plots import BLUE, GREEN, INK, ORANGE, VIOLET, Curve
-from nas.report_records import ReportError, RunRecords
+from nas.report_records import RunRecords
 from nas.report_terminal import interval_text
 from nas.spec import MBConv
 
@@ -67,8 +68,13 @@ def comparison_section(records: RunRecords, networks: Sequence[ComparedNetwork])
     """This network beside the largest, uniform scaling and random ones."""
     if not networks:
         return ""
-    head = "".join(f"<th>{name}</th>" for name in ("", *COMPARED_COLUMNS))
-    rows = "".join(_compared_row(network) for network in networks)
+    cells = [_compared_cells(network) for network in networks]
+    used = [i for i in range(len(COMPARED_COLUMNS)) if any(c[i] != numbers.UNKNOWN for c in cells)]
+    head = "".join(f"<th>{name}</th>" for name in ("", *(COMPARED_COLUMNS[i] for i in used)))
+    rows = "".join(
+        _compared_row(network, [(COMPARED_COLUMNS[i], own[i]) for i in used])
+        for network, own in zip(networks, cells, strict=True)
+    )
     table = f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     data = records.config.child("data") if records.config else None
     images = data.number("evaluation_images") if data else None
@@ -89,14 +95,14 @@ def _fairness(records: RunRecords, images: float | None) -> str:
         text += " the spread between training runs comes on top."
     recipe = records.baselines.child("recipe") if records.baselines else None
     pairs = "".join(
-        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(str(value))}</dd>"
+        f"<dt>{escape(key.replace('_', ' '))}</dt><dd>{escape(numbers.value_text(value))}</dd>"
         for key, value in (recipe.values.items() if recipe else ())
     )
     shown = f'<dl class="pairs">{pairs}</dl>' if pairs else ""
     return f'<div class="aside"><h3>How they were compared</h3><p>{escape(text)}</p>{shown}</div>'
 
 
-def _compared_row(network: ComparedNetwork) -> str:
+def _compared_cells(network: ComparedNetwork) -> tuple[str, ...]:
     interval = interval_text(network)
     measured = numbers.milliseconds(network.measured_ms)
     if interval != numbers.UNKNOWN:
@@ -104,7 +110,7 @@ def _compared_row(network: ComparedNetwork) -> str:
     top1 = numbers.share(network.top1)
     if network.top1 is None and network.supernet_top1 is not None:
         top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
-    cells = (
+    return (
         numbers.milliseconds(network.asked_ms),
         numbers.milliseconds(network.predicted_ms),
         measured,
@@ -113,9 +119,12 @@ def _compared_row(network: ComparedNetwork) -> str:
         top1,
         numbers.share(network.top5),
     )
+
+
+def _compared_row(network: ComparedNetwork, cells: Sequence[tuple[str, str]]) -> str:
     columns = "".join(
         f'<td data-label="{name}"{_none_class(cell)}><span>{cell}</span></td>'
-        for name, cell in zip(COMPARED_COLUMNS, cells, strict=True)
+        for name, cell in cells
     )
     own = ' class="own"' if network.role == "searched" else ""
     return f"<tr{own}><td>{escape(network.label)}</td>{columns}</tr>"
@@ -146,7 +155,9 @@ def network_section(records: RunRecords) -> str:
             rest = numbers.share(rest_ms / total_ms)
             lead += f"; the other {rest} are the cost of a run and of layers without a row"
         lead += "."
-    text = f"<details><summary>As text</summary><pre>{escape(to_text(architecture))}</pre></details>"
+    text = (
+        f"<details><summary>As text</summary><pre>{escape(to_text(architecture))}</pre></details>"
+    )
     return section(
         "The network", lead, legend, architecture_html(architecture, latencies, total_ms), text
     )
@@ -188,8 +199,8 @@ def search_section(records: RunRecords) -> str:
     if records.gates:
         gates = (
             '<h3 class="gap">What the gates chose</h3><p class="lead">Probability of each option '
-            f"from the first to the last step; the likeliest is named.</p>{gates_html(records.gates)}"
-        )
+            "from the first to the last step; the likeliest is named.</p>"
+        ) + gates_html(records.gates)
     return section("The search", "", charts, gates) if charts or gates else ""
 
 
@@ -216,7 +227,9 @@ def prediction_section(records: RunRecords, networks: Sequence[ComparedNetwork])
         value = audit.number(key)
         floor = noise.number(key) if noise else None
         cells = [value] + ([floor] if noise else [])
-        shown = "".join(f"<td>{numbers.UNKNOWN if c is None else _minus(form(c))}</td>" for c in cells)
+        shown = "".join(
+            f"<td>{numbers.UNKNOWN if c is None else _minus(form(c))}</td>" for c in cells
+        )
         body += f"<tr><td>{name}</td>{shown}</tr>"
     spread = audit.number("spread")
     table = f'<div class="scroll"><table><thead>{head}</thead><tbody>{body}</tbody></table></div>'
@@ -225,7 +238,9 @@ def prediction_section(records: RunRecords, networks: Sequence[ComparedNetwork])
     lead += f"; the slowest takes {spread:.2f} times the fastest. " if spread else ". "
     lead += "The noise floor is the same measurement against itself."
     chart = _chart(
-        plots.prediction_plot(points, networks), "Predicted against measured", "On the line is exact."
+        plots.prediction_plot(points, networks),
+        "Predicted against measured",
+        "On the line is exact.",
     )
     return section("Can the milliseconds be trusted?", lead, _charts(chart, table))
 
@@ -243,6 +258,8 @@ def retraining_section(records: RunRecords) -> str:
             "Accuracy on training batches",
             "The recipe's crops, flips and dropout make these harder than the evaluation images.",
         ),
-        _chart(plots.history_plot(rows, [Curve("loss", "loss", BLUE)], "loss"), "Training loss", ""),
+        _chart(
+            plots.history_plot(rows, [Curve("loss", "loss", BLUE)], "loss"), "Training loss", ""
+        ),
     )
     return section("Retraining", "", charts) if charts else ""

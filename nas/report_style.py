@@ -57,8 +57,10 @@ margin:24px 0 0;padding-top:20px;border-top:1px solid var(--line)}
 padding:12px 18px;margin-top:20px;color:#553a00}
 .note ul{margin:4px 0 0;padding-left:20px}
 .note li{overflow-wrap:anywhere}
+.note code{background:rgba(27,42,65,.07);border-radius:5px;padding:1px 5px}
 .note.plain{border-color:#a9bdd3;background:#eef3f9;color:var(--ink)}
-.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));gap:22px 30px}
+.charts{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr));
+gap:22px 30px}
 figure{margin:0;min-width:0}
 figure img{width:100%;height:auto;display:block}
 figcaption{font-size:13.5px;color:var(--muted);margin-top:4px}
@@ -113,7 +115,8 @@ white-space:pre-wrap;overflow-wrap:anywhere}
 .pairs{display:grid;grid-template-columns:max-content 1fr;gap:5px 20px;margin:0;font-size:14.5px}
 .pairs dt{color:var(--muted)}
 .pairs dd{margin:0;overflow-wrap:anywhere}
-.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));gap:26px 40px}
+.columns{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr));
+gap:26px 40px}
 footer{color:var(--muted);font-size:13.5px;margin-top:26px}
 @media(max-width:700px){
 main{padding:20px 12px 40px}
@@ -132,7 +135,7 @@ padding:2px 0;background:none}
 .compare td:first-child{font-weight:650;padding-bottom:4px}
 .compare td[data-label]::before{content:attr(data-label);color:var(--muted);font-weight:400}
 .compare td small{display:inline;margin-left:6px}
-.compare td.none{display:none}
+.compare td.none,.compare tr.own td.none{display:none}
 .pairs{grid-template-columns:minmax(0,42%) 1fr;gap:5px 12px}
 }
 @media print{body{background:#fff}section,.hero{box-shadow:none;break-inside:avoid}}

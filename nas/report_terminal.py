@@ -24,9 +24,7 @@ def terminal_table(
     Raises:
         ReportError: An entry has the wrong type.
     """
-    rows = compare(
-        record_of(certificate, "the certificate"), record_of(baselines, "the baselines")
-    )
+    rows = compare(record_of(certificate, "the certificate"), record_of(baselines, "the baselines"))
     retrained = any(row.top1 is not None for row in rows)
     top1 = "top-1" if retrained else "top-1, supernet,\nnot retrained"
     table = Table(title=_title(certificate), title_justify="left", box=box.SIMPLE_HEAD)

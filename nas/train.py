@@ -169,7 +169,7 @@ class _Trainer:
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,
         )
-        self.logs: dict[str, float] = {}
+        self.logs = loop.MeanLogs()
         self.rate = 0.0
 
     def variables(self) -> list[Any]:
@@ -189,24 +189,24 @@ class _Trainer:
             config.warmup_share,
         )
         one_hot = np.eye(self.classes, dtype=np.float32)[labels]
-        self.logs = self.model.train_on_batch(images, one_hot, return_dict=True)
-        if not math.isfinite(self.logs["loss"]):
+        logs = self.model.train_on_batch(images, one_hot, return_dict=True)
+        self.logs.add(logs)
+        if not math.isfinite(logs["loss"]):
             raise InputError(
                 "a finite loss",
-                f"{self.logs['loss']} at step {step}",
+                f"{logs['loss']} at step {step}",
                 f"use a smaller --learning_rate than {config.learning_rate:g}",
             )
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
-        row = {
+        means = self.logs.take()
+        return {
             "epoch": step / self.loader.steps_per_epoch,
-            "loss": float(self.logs["loss"]),
-            "accuracy": float(self.logs["accuracy"]),
+            "loss": means["loss"],
+            "accuracy": means["accuracy"],
             "learning_rate": self.rate,
             "examples_per_s": steps_per_second * self.loader.batch_size,
         }
-        self.model.reset_metrics()
-        return row
 
     def finished_model(self) -> keras.Model:
         """The model with averaged weights and statistics that belong to them."""

@@ -75,14 +75,13 @@ def architecture_weights(architecture: Architecture) -> tuple[WeightSpec, ...]:
     )
 
 
-def random_weights(architecture: Architecture, seed: int = 0) -> dict[str, np.ndarray]:
-    """He-scaled float32 weights, random biases and statistics: no zeros, no denormals.
+def random_op_weights(op: Op, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """He-scaled float32 kernels, random biases and statistics: no zeros, no denormals.
 
     A graph is timed with these: zeros and denormal numbers change a CPU's speed.
     """
-    rng = np.random.default_rng(seed)
     values: dict[str, np.ndarray] = {}
-    for weight in architecture_weights(architecture):
+    for weight in op_weights(op):
         draw = rng.standard_normal(weight.shape)
         if weight.kind == "kernel":
             draw *= math.sqrt(2.0 / math.prod(weight.shape[:-1]))
@@ -91,4 +90,14 @@ def random_weights(architecture: Architecture, seed: int = 0) -> dict[str, np.nd
         else:
             draw *= 0.1
         values[weight.name] = draw.astype(np.float32)
+    return values
+
+
+def random_weights(architecture: Architecture, seed: int = 0) -> dict[str, np.ndarray]:
+    """Random values for every weight of a network; see `random_op_weights`."""
+    rng = np.random.default_rng(seed)
+    values: dict[str, np.ndarray] = {}
+    for layer in lower_architecture(architecture):
+        for op in all_ops(layer.ops):
+            values |= random_op_weights(op, rng)
     return values

@@ -185,8 +185,7 @@ class GradientSearch:
             ],
             jit_compile=False,
         )
-        self._weight_logs: dict[str, float] = {}
-        self._gate_logs: dict[str, float] = {}
+        self._weight_logs, self._gate_logs = loop.MeanLogs(), loop.MeanLogs()
         self._multiplier = 0.0
         self._waited = 0.0
 
@@ -248,13 +247,12 @@ class GradientSearch:
         set_rate(
             self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1
         )
-        self._weight_logs = self.weights_view.train_on_batch(
-            images, self._one_hot(labels), return_dict=True
-        )
-        if not math.isfinite(self._weight_logs["loss"]):
+        logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
+        self._weight_logs.add(logs)
+        if not math.isfinite(logs["loss"]):
             raise InputError(
                 "a finite loss",
-                f"{self._weight_logs['loss']} at step {step}",
+                f"{logs['loss']} at step {step}",
                 f"use a smaller --learning_rate than {config.learning_rate:g}; the last good "
                 "state is in checkpoints/",
             )
@@ -284,8 +282,8 @@ class GradientSearch:
             self._state.extra["multiplier"] = self._multiplier
         strength = self._multiplier if config.penalty is None else config.penalty
         self.gate_view.strength.assign(share * strength)
-        self._gate_logs = self.gate_view.train_on_batch(
-            images, self._one_hot(labels), return_dict=True
+        self._gate_logs.add(
+            self.gate_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         )
 
     def _row(self, step: int, steps_per_second: float) -> dict[str, Any]:
@@ -297,7 +295,7 @@ class GradientSearch:
         expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
         strength = float(keras.ops.convert_to_numpy(self.gate_view.strength))
         entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
-        loss, gate = self._weight_logs, self._gate_logs
+        loss, gate = self._weight_logs.take(), self._gate_logs.take()
         relative = expected / self.config.target_ms - 1 if self.config.target_ms else None
         waited = self.weights_loader.seconds_waiting - self._waited
         self._waited = self.weights_loader.seconds_waiting
@@ -318,9 +316,6 @@ class GradientSearch:
             "examples_per_s": steps_per_second * self.weights_loader.batch_size,
             "input_wait_share": max(0.0, waited) / max(seconds, 1e-9),
         }
-        self.weights_view.reset_metrics()
-        self.gate_view.reset_metrics()
-        self._gate_logs = {}
         return {k: float(v) if isinstance(v, np.floating) else v for k, v in row.items()}
 
     def _probabilities(self) -> GateProbabilities:

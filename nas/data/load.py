@@ -1,0 +1,141 @@
+"""`--data_dir` -> a data set, through the cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from nas.console import bar
+from nas.data import sample
+from nas.data.cache import (
+    ImageFile,
+    cache_folder,
+    cached_arrays,
+    decode_split,
+    files_key,
+    write_split,
+)
+from nas.data.dataset import Dataset, Split, checked, content_fingerprint
+from nas.data.layouts import ArrayLayout, FileLayout, find_layout
+
+
+def load_dataset(
+    data_dir: str | Path | None,
+    *,
+    image_size: int | None = None,
+    skip_bad_images: bool = False,
+    cache_dir: Path | None = None,
+    seed: int = 0,
+    evaluation_fraction: float = 0.1,
+    smoke: bool = False,
+) -> Dataset:
+    """Reads images of any known layout, decoding files once into a cache.
+
+    Args:
+        data_dir: Folder or .npz file; None for the embedded sample.
+        image_size: Height and width in pixels; None for the images' own.
+        skip_bad_images: Go on without files that cannot be decoded.
+        cache_dir: Where arrays are kept; see `nas.data.cache.cache_folder`.
+        seed: Of the division where the layout has none, and of the sample.
+        evaluation_fraction: Share that such a division holds out.
+        smoke: A far smaller sample.
+
+    Raises:
+        DataError: Missing, broken or unknown images; see `nas.data.layouts.LOOKED_FOR`.
+    """
+    folder = cache_folder(cache_dir)
+    if data_dir is None:
+        return _sample(folder, image_size or sample.IMAGE_SIZE, smoke)
+    layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
+    if isinstance(layout, ArrayLayout):
+        return _from_arrays(layout, image_size)
+    return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)
+
+
+def _sample(folder: Path, image_size: int, smoke: bool) -> Dataset:
+    size = sample.SMOKE if smoke else sample.DEFAULT
+    settings = {"sample": 1, "size": [size.train, size.evaluation], "pixels": image_size}
+
+    def make(target: Path) -> dict[str, Any]:
+        counts = {"train": (size.train, 0), "evaluation": (size.evaluation, 1)}
+        with bar("Drawing the sample") as progress:
+            for done, (name, (count, seed)) in enumerate(counts.items()):
+                progress.update(done, len(counts))
+                write_split(target, name, *sample.draw(count, seed, image_size))
+        return {"splits": list(counts)}
+
+    splits, _ = cached_arrays(folder, files_key({}, settings), make)
+    return _finished("embedded sample", splits, sample.CLASS_NAMES, image_size, True, ())
+
+
+def _from_files(layout: FileLayout, image_size: int, skip_bad: bool, folder: Path) -> Dataset:
+    files = {"train": layout.train, "evaluation": layout.evaluation}
+    key = files_key(files, {"pixels": image_size, "skip_bad": skip_bad})
+
+    def make(target: Path) -> dict[str, Any]:
+        bad: list[str] = []
+        for name, members in files.items():
+            with bar(f"Decoding {len(members)} {name} images") as progress:
+                bad += decode_split(
+                    target, name, members, image_size, skip_bad, _reporter(progress)
+                )
+        return {"splits": list(files), "bad": bad}
+
+    splits, meta = cached_arrays(folder, key, make)
+    notes = list(layout.notes)
+    if meta["bad"]:
+        some = ", ".join(meta["bad"][:3])
+        notes.append(f"{len(meta['bad'])} bad images were skipped: {some} ...")
+    return _finished(layout.name, splits, layout.class_names, image_size, False, tuple(notes))
+
+
+def _reporter(progress: Any) -> Callable[[int, int], None]:
+    return lambda done, total: progress.update(done, total)
+
+
+def _from_arrays(layout: ArrayLayout, image_size: int | None) -> Dataset:
+    size = image_size or layout.train.images.shape[1]
+    splits = {
+        name: Split(_resized(split.images, size), split.labels)
+        for name, split in (("train", layout.train), ("evaluation", layout.evaluation))
+    }
+    return _finished(layout.name, splits, layout.class_names, size, False, layout.notes)
+
+
+def _resized(images: np.ndarray, size: int) -> np.ndarray:
+    if images.shape[1:3] == (size, size):
+        return images
+    filter_ = Image.Resampling.BICUBIC
+    return np.stack(
+        [np.asarray(Image.fromarray(image).resize((size, size), filter_)) for image in images]
+    )
+
+
+def _finished(
+    name: str,
+    splits: dict[str, Split],
+    class_names: tuple[str, ...],
+    image_size: int,
+    is_sample: bool,
+    notes: tuple[str, ...],
+) -> Dataset:
+    train, evaluation = splits["train"], splits["evaluation"]
+    return checked(
+        Dataset(
+            name,
+            train,
+            evaluation,
+            class_names,
+            image_size,
+            content_fingerprint(train, evaluation),
+            is_sample,
+            notes,
+        )
+    )
+
+
+

@@ -1,0 +1,53 @@
+"""Strict flags: exit code 2 material, never a guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from nas import flags as strict_flags
+from nas.cli import retrain_flags, search_flags
+from nas.errors import InputError
+
+
+def parsed(*arguments: str) -> dict[str, object]:
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", *arguments])
+    return strict_flags.given(values)
+
+
+def test_values_are_read() -> None:
+    assert parsed("--lambda", "0.1", "--seed=3", "--smoke") == {
+        "lambda": 0.1,
+        "seed": 3,
+        "smoke": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--lambda", "-0.1"], "--lambda to be a number at least 0"),
+        (["--lambda", "nan"], "--lambda to be a number"),
+        (["--lambda", "inf"], "--lambda to be a number"),
+        (["--target_ms", "0"], "--target_ms to be a number above 0"),
+        (["--lambda", "much"], "flags as --help lists them"),
+        (["--lamda", "0.1"], "did you mean --lambda"),
+        (["--lam", "0.1"], "--lam"),
+        (["--seed", "-1"], "flags as --help"),
+        (["--batch_size", "1"], "flags as --help"),
+        (["0.1"], "flags only"),
+    ],
+)
+def test_bad_flags_are_refused_with_three_parts(arguments: list[str], text: str) -> None:
+    with pytest.raises(InputError) as error:
+        parsed(*arguments)
+    message = str(error.value)
+    assert text in message
+    assert all(part in message for part in ("Expected", "Received", "Fix"))
+
+
+@pytest.mark.parametrize("make", [search_flags, retrain_flags])
+def test_help_lists_every_flag(make) -> None:  # type: ignore[no-untyped-def]
+    values = make()
+    text = strict_flags.help_text(values, "intro")
+    assert all(f"{name}" in text for name in values if len(name) > 1)
