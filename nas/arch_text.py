@@ -220,9 +220,7 @@ def _layer_from_json(entry: Any) -> Layer:
         )
     values = {key: value for key, value in entry.items() if key != "type"}
     known = {f.name for f in dataclasses.fields(layer_type)}
-    required = {
-        f.name for f in dataclasses.fields(layer_type) if f.default is dataclasses.MISSING
-    }
+    required = {f.name for f in dataclasses.fields(layer_type) if f.default is dataclasses.MISSING}
     if set(values) - known or required - set(values):
         raise ArchitectureError(
             f"`{kind}` with {sorted(known)}", f"{sorted(values)}", "add or remove entries"

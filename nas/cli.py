@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import datetime
 import errno
-import logging
-import os
 import shlex
 import sys
 from collections.abc import Callable, Sequence
@@ -14,6 +12,7 @@ from typing import Any
 
 from absl import flags
 
+from nas import backend
 from nas import flags as strict_flags
 from nas.console import err, out
 from nas.errors import InputError
@@ -89,7 +88,7 @@ def _guarded(
     work: Callable[[Interrupter], int],
 ) -> int:
     """Runs a verb and turns errors and signals into messages and exit codes."""
-    _quiet_libraries()
+    backend.set_environment()
     interrupter = Interrupter()
     try:
         strict_flags.parse(values, argv)
@@ -133,25 +132,6 @@ def _how_to_resume(values: flags.FlagValues) -> str:
     return f"Go on with: python main.py --run {_current_run[-1]}"
 
 
-def _quiet_libraries() -> None:
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-    # No training here uses a GPU library's absence as news.
-    os.environ.setdefault("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", "-1"))
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)
-
-
-def make_deterministic() -> None:
-    """Same seed, same result: asks TensorFlow for deterministic kernels."""
-    import keras
-
-    if keras.backend.backend() == "tensorflow":
-        import tensorflow as tf
-
-        tf.config.experimental.enable_op_determinism()
-
-
 def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrupter) -> int:
     from nas.runs import RunFolder
     from nas.search_run import SearchRun
@@ -162,7 +142,8 @@ def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrup
     config = _complete_search_config(config, values, dataset, space)
     if folder is None:
         label = f"{space.name}-" + (
-            f"lambda{config['lambda']:g}" if config["target_ms"] is None
+            f"lambda{config['lambda']:g}"
+            if config["target_ms"] is None
             else f"{config['target_ms']:g}ms"
         )
         path = values["run_dir"].value
@@ -300,8 +281,8 @@ def _complete_search_config(
 ) -> dict[str, Any]:
     from nas import settings
     from nas.environment import environment
+    from nas.search.config import SearchConfig
 
-    make_deterministic()
     if "search" in config:
         return config
     sizes = settings.defaults(dataset.is_sample, config["smoke"])
@@ -316,8 +297,6 @@ def _complete_search_config(
     for name in ("learning_rate", "gate_learning_rate"):
         if values[name].value is not None:
             search[name] = values[name].value
-    from nas.search.gradient import SearchConfig
-
     count = values["random_networks"].value
     return {
         **config,

@@ -177,7 +177,10 @@ def _block_weights(
     margin = (block.depthwise_kernel.shape[0] - option.kernel) // 2
     centre = slice(margin, margin + option.kernel)
     values: dict[str, np.ndarray] = {}
-    norms = [("depthwise", block.depthwise_bn, hidden), ("project", block.project_bn, None)]
+    norms: list[tuple[str, Any, int | None]] = [
+        ("depthwise", block.depthwise_bn, hidden),
+        ("project", block.project_bn, None),
+    ]
     if option.expansion > 1:
         values[f"{prefix}.expand.kernel"] = _numpy(block.expand_kernel)[..., :hidden]
         norms.append(("expand", block.expand_bn, hidden))

@@ -73,9 +73,7 @@ def export(
     return {**report, "file_bytes": float(len(data))}
 
 
-def compare_with_onnx(
-    data: bytes, images: np.ndarray, expected: np.ndarray
-) -> dict[str, float]:
+def compare_with_onnx(data: bytes, images: np.ndarray, expected: np.ndarray) -> dict[str, float]:
     """Differences between an ONNX file's scores and expected ones, one image at a time."""
     import onnxruntime
 

@@ -63,7 +63,7 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
         raise InputError("flags only", repr(rest[1]), "write values as --flag value")
     for name, (least, greatest, inclusive) in _RANGES.items():
         if name in values and values[name].value is not None:
-            value = values[name].value
+            value = float(values[name].value or 0.0)
             inside = least <= value <= greatest if inclusive else least < value <= greatest
             if not math.isfinite(value) or not inside:
                 bound = "at least" if inclusive else "above"

@@ -148,9 +148,7 @@ def _variable(model: keras.Model, weight_name: str) -> tuple[Any, bool]:
     return getattr(layer, attribute), depthwise
 
 
-def weights_by_name(
-    model: keras.Model, architecture: spec.Architecture
-) -> dict[str, np.ndarray]:
+def weights_by_name(model: keras.Model, architecture: spec.Architecture) -> dict[str, np.ndarray]:
     """Weights of a model of `build_model`, float32, under the names of `nas.weights`."""
     values = {}
     for weight in architecture_weights(architecture):

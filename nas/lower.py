@@ -18,7 +18,7 @@ from nas.shapes import Shape, pooled_size, round_to_multiple, same_output_size
 
 @dataclass(frozen=True)
 class ConvOp:
-    """Convolution, `same` padding; depthwise when groups == in_channels. Kernel (k, k, in/g, out)."""
+    """Convolution, `same` padding; kernel (k, k, in, out), or (k, k, 1, out) if depthwise."""
 
     name: str
     kernel: int
@@ -242,9 +242,7 @@ def _(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     ops: list[Op] = []
     if layer.expansion > 1:
         ops.append(
-            ConvOp(
-                f"{prefix}.expand", 1, 1, channels, expanded, batch_norm=True, activation=act
-            )
+            ConvOp(f"{prefix}.expand", 1, 1, channels, expanded, batch_norm=True, activation=act)
         )
     ops.append(
         ConvOp(

@@ -7,6 +7,7 @@ from 2022 on. Needs neither Keras nor TensorFlow.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -127,7 +128,7 @@ class _Writer:
         self.initializers: dict[str, np.ndarray] = {}
         self.pixel_scale: float | None = None
 
-    def node(self, kind: str, inputs: list[str], **attributes: object) -> str:
+    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
         """Adds a node and returns its output's name."""
         output = f"{kind.lower()}_{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
@@ -148,10 +149,10 @@ class _Writer:
         """
         if foldable:
             self.pixel_scale = spec.PIXEL_SCALE
-            offset = np.float32(spec.PIXEL_OFFSET / spec.PIXEL_SCALE)
-            return self.node("Add", [x, self.constant("pixel_offset", np.array(offset))])
-        scale = self.constant("pixel_scale", np.array(np.float32(spec.PIXEL_SCALE)))
-        offset = self.constant("pixel_offset", np.array(np.float32(spec.PIXEL_OFFSET)))
+            shift = np.array(spec.PIXEL_OFFSET / spec.PIXEL_SCALE, np.float32)
+            return self.node("Add", [x, self.constant("pixel_offset", shift)])
+        scale = self.constant("pixel_scale", np.array(spec.PIXEL_SCALE, np.float32))
+        offset = self.constant("pixel_offset", np.array(spec.PIXEL_OFFSET, np.float32))
         return self.node("Add", [self.node("Mul", [x, scale]), offset])
 
     def ops(self, ops: tuple[Op, ...], x: str, shape: Shape) -> tuple[str, Shape]:

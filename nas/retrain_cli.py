@@ -10,7 +10,7 @@ from typing import Any
 
 from absl import flags
 
-from nas import arch_text, settings
+from nas import arch_text, backend, settings
 from nas import flags as strict_flags
 from nas.console import out
 from nas.errors import ArchitectureError, InputError
@@ -36,17 +36,18 @@ def retrain(
     current_run.append(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
-    from nas.cli import _load_data, make_deterministic
-    from nas.retrain_run import RetrainRun, forget
+    from nas.cli import _load_data
 
     dataset = _load_data(run_config)
+    backend.start()
+    from nas.retrain_run import RetrainRun, forget
+
     if architecture.num_classes != dataset.num_classes:
         out.print(
             f"The network has {architecture.num_classes} classes, the data {dataset.num_classes}: "
             "its last layer is resized."
         )
         architecture = architecture.with_num_classes(dataset.num_classes)
-    make_deterministic()
     if values["restart"].value:
         forget(folder)
     sizes = settings.defaults(dataset.is_sample, run_config["smoke"])

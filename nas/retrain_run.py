@@ -144,9 +144,7 @@ class RetrainRun:
         files = {name: network_bytes(network) for name, network in networks.items()}
         files["searched"] = (self.folder.path / "model.onnx").read_bytes()
         out.print("Certificate: one fresh measurement in a new process ...")
-        return measure_networks(
-            files, SessionSettings(), settings.certificate_plan(self.smoke)
-        )
+        return measure_networks(files, SessionSettings(), settings.certificate_plan(self.smoke))
 
     def _predicted(self) -> Any:
         path = self.folder.path / "table.json"
@@ -164,11 +162,12 @@ class RetrainRun:
     def _certificate(self, records: list[dict[str, Any]]) -> dict[str, Any]:
         own = dict(records[0])
         before = (
-            self.folder.read_json("certificate.json")
-            if self.folder.has("certificate.json")
-            else {}
+            self.folder.read_json("certificate.json") if self.folder.has("certificate.json") else {}
         )
-        by_role = {role: [r for r in records if r["role"] == role] for role in ("largest", "uniform", "random")}
+        by_role: dict[str, list[Any]] = {
+            role: [r for r in records if r["role"] == role]
+            for role in ("largest", "uniform", "random")
+        }
         certificate = {
             **before,
             **own,

@@ -145,9 +145,7 @@ class RunFolder:
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Writes a JSON object atomically."""
         try:
-            atomic.write_json(
-                self.path / name, {"schema_version": SCHEMA_VERSION, **value}
-            )
+            atomic.write_json(self.path / name, {"schema_version": SCHEMA_VERSION, **value})
         except OSError as error:
             raise disk_error(self.path / name, error) from error
 

@@ -45,7 +45,7 @@ def architecture_rows(
     head = next((i for i, x in enumerate(layers) if isinstance(x, GlobalAveragePool)), len(layers))
     if 0 < head < len(layers) and isinstance(layers[head - 1], Conv):
         head -= 1
-    rows = [
+    rows: list[tuple[tuple[Layer, ...], Shape]] = [
         ((row.layer,), row.input_shape) for row in lowered[:head] if not isinstance(row.layer, Skip)
     ]
     if head < len(layers):
@@ -173,9 +173,7 @@ def _option_macs(space: Space) -> list[list[int]]:
     ]
 
 
-def _near(
-    options: list[list[int]], target: float, rng: np.random.Generator
-) -> tuple[int, ...]:
+def _near(options: list[list[int]], target: float, rng: np.random.Generator) -> tuple[int, ...]:
     """A random network, changed place by place at random while that comes nearer."""
     current = [int(rng.integers(len(row))) for row in options]
     for _ in range(300):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from latency.session import SessionSettings
 from latency.table import LatencyTable
-from nas import arch_text, settings
+from nas import arch_text, backend, settings
 from nas.choice import choose_network
 from nas.comparison import equal_random_networks, equal_uniform_network
 from nas.console import bar, out
@@ -23,13 +23,14 @@ from nas.report import write_report
 from nas.report_terminal import terminal_table
 from nas.runs import RunFolder
 from nas.runtime import SpaceLatency
+from nas.search.config import SearchConfig
 from nas.space import Space
 from nas.spec import Architecture
 from nas.tables import table_for
 
 if TYPE_CHECKING:
     from nas.derive import GateProbabilities
-    from nas.search.gradient import GradientSearch, SearchConfig
+    from nas.search.gradient import GradientSearch
 
 
 @dataclass
@@ -113,21 +114,17 @@ class SearchRun:
             )
 
     def _searcher(self, latency: SpaceLatency) -> GradientSearch:
+        backend.start()
         from nas.search.gradient import GradientSearch
 
         return GradientSearch(
             self.space,
             latency,
             self.dataset.train,
-            self._config(),
+            SearchConfig(**self.search_config),
             self.folder.checkpoint("search"),
             self.interrupter,
         )
-
-    def _config(self) -> SearchConfig:
-        from nas.search.gradient import SearchConfig
-
-        return SearchConfig(**self.search_config)
 
     def _search(self, latency: SpaceLatency) -> dict[str, Any]:
         from nas.derive import GateProbabilities
@@ -256,7 +253,10 @@ class SearchRun:
                 self._measure,
             )
             uniform, ratio = equal_uniform_network(self.space, architecture, self._measure)
-            networks = [("largest", "largest", self.space.largest()), ("uniform", "uniform", uniform)]
+            networks = [
+                ("largest", "largest", self.space.largest()),
+                ("uniform", "uniform", uniform),
+            ]
             networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
             self.folder.write_json(
                 "comparison.json",

@@ -167,14 +167,13 @@ class Space:
             len(self.layers),
         ):
             raise SpaceError(
-                f"a network of space `{self.name}`: {self.image_size} px, {len(self.layers)} layers",
+                f"a network of space `{self.name}`: {self.image_size} px and "
+                f"{len(self.layers)} layers",
                 f"{architecture.image_size} px, {len(architecture.layers)} layers",
                 "use a network of this space",
             )
         indices = []
-        for position, (layer, own) in enumerate(
-            zip(architecture.layers, self.layers, strict=True)
-        ):
+        for position, (layer, own) in enumerate(zip(architecture.layers, self.layers, strict=True)):
             options = own.options if isinstance(own, OneOf) else (own,)
             if layer not in options:
                 allowed = ", ".join(arch_text.layer_to_text(option) for option in options)
@@ -225,9 +224,7 @@ class Space:
             return (option.expansion, option.kernel) if isinstance(option, MBConv) else (0, 0)
 
         pick = max if largest else min
-        return self.decode(
-            [c.options.index(pick(c.options, key=work)) for c in self.choices]
-        )
+        return self.decode([c.options.index(pick(c.options, key=work)) for c in self.choices])
 
     def with_num_classes(self, num_classes: int) -> Space:
         """The same space with another number of class scores."""

@@ -116,9 +116,7 @@ SPACES: dict[str, SpaceDefinition] = {
 }
 
 
-def get_space(
-    name: str, image_size: int | None = None, num_classes: int | None = None
-) -> Space:
+def get_space(name: str, image_size: int | None = None, num_classes: int | None = None) -> Space:
     """A named space at an image size.
 
     Args:

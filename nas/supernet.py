@@ -18,14 +18,13 @@ from nas.keras_model import activation_layer
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.fast import Tensor
 from nas.layers.gates import GateDraw, Gates
-from nas.layers.super_block import SuperBlock
 from nas.layers.squeeze_excite import SqueezeExcite
+from nas.layers.super_block import SuperBlock
 from nas.lower import (
     ConvOp,
     DenseOp,
     DropoutOp,
     PoolOp,
-    ResidualOp,
     SqueezeExciteOp,
     has_residual,
     lower,
@@ -178,7 +177,7 @@ class Supernet(keras.Model):
         x = self.scale(images)
         number = 0
         for stage, layer in zip(self.stages, self.space.layers, strict=True):
-            if isinstance(stage, SuperBlock):
+            if isinstance(layer, OneOf):
                 keep = decisions["skip"][number, 0] if layer.skippable else None
                 x = stage(
                     x,
@@ -213,7 +212,7 @@ class Supernet(keras.Model):
             option = choice.options[index]
             skipped = isinstance(option, spec.Skip)
             # A skipped block still computes something, multiplied by 0: its smallest option.
-            block = choice.blocks[0] if skipped else option
+            block = option if isinstance(option, spec.MBConv) else choice.blocks[0]
             kernel[number, self.kernels.index(block.kernel)] = 1
             expansion[number, self.expansions.index(block.expansion)] = 1
             skip[number, int(skipped)] = 1

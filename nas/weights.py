@@ -53,9 +53,7 @@ def op_weights(op: Op) -> Iterator[WeightSpec]:
             yield WeightSpec(f"{op.name}.expand.bias", (op.channels,))
 
 
-def _bias_and_norm(
-    name: str, channels: int, bias: bool, batch_norm: bool
-) -> Iterator[WeightSpec]:
+def _bias_and_norm(name: str, channels: int, bias: bool, batch_norm: bool) -> Iterator[WeightSpec]:
     if bias:
         yield WeightSpec(f"{name}.bias", (channels,))
     if batch_norm:

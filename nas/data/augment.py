@@ -37,6 +37,6 @@ class Augmentation:
             # (n, height, width, channels) again: the window axes come last in the view.
             images = windows[np.arange(count), tops, lefts].transpose(0, 2, 3, 1)
         if self.flip:
-            mirrored = rng.random(count) < 0.5
+            mirrored = np.asarray(rng.random(count) < 0.5)
             images = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
         return images

@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +43,7 @@ def cache_folder(given: Path | None = None) -> Path:
     return Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
 
 
-def files_key(files: dict[str, Sequence[ImageFile]], settings: dict[str, Any]) -> str:
+def files_key(files: Mapping[str, Sequence[ImageFile]], settings: dict[str, Any]) -> str:
     """Key of a set of files: names, sizes, times, labels and settings."""
     digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())
     for split, members in sorted(files.items()):

@@ -46,9 +46,7 @@ class ArrayLayout:
     notes: tuple[str, ...] = ()
 
 
-def find_layout(
-    folder: Path, seed: int, evaluation_fraction: float
-) -> FileLayout | ArrayLayout:
+def find_layout(folder: Path, seed: int, evaluation_fraction: float) -> FileLayout | ArrayLayout:
     """Recognises what `--data_dir` holds.
 
     Raises:
@@ -237,7 +235,9 @@ def _npz(path: Path, seed: int, fraction: float) -> ArrayLayout:
         with np.load(path, allow_pickle=False) as archive:
             arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, KeyError) as error:
-        raise DataError(f"an .npz file with {wanted}", f"{path}: {error}", "write it again") from None
+        raise DataError(
+            f"an .npz file with {wanted}", f"{path}: {error}", "write it again"
+        ) from None
     if {"images", "labels"} <= set(arrays):
         from nas.data.dataset import split_holdout
 
@@ -246,12 +246,10 @@ def _npz(path: Path, seed: int, fraction: float) -> ArrayLayout:
         splits = [Split(whole.images[part], whole.labels[part]) for part in (large, held)]
     else:
         suffix = "test" if "x_test" in arrays else "val"
-        names = ("x_train", "y_train", f"x_{suffix}", f"y_{suffix}")
-        if not set(names) <= set(arrays):
+        parts = ("x_train", "y_train", f"x_{suffix}", f"y_{suffix}")
+        if not set(parts) <= set(arrays):
             raise DataError(wanted, f"{', '.join(arrays) or 'nothing'} in {path}", "rename them")
-        splits = [
-            _array_split(path, arrays[names[i]], arrays[names[i + 1]]) for i in (0, 2)
-        ]
+        splits = [_array_split(path, arrays[parts[i]], arrays[parts[i + 1]]) for i in (0, 2)]
     highest = int(max(split.labels.max() for split in splits))
     names = tuple(str(v) for v in arrays.get("class_names", range(highest + 1)))
     if len(names) <= highest:
@@ -278,7 +276,7 @@ def _array_split(path: Path, images: np.ndarray, labels: np.ndarray) -> Split:
             "as many labels as images", f"{len(labels)} and {len(images)} in {path}", "match them"
         )
     if images.dtype != np.uint8:
-        raise DataError(
-            "uint8 pixels 0 to 255", f"{images.dtype} in {path}", "scale and cast them"
-        )
-    return Split(np.repeat(images, 3, 3) if images.shape[3] == 1 else images, labels[:, 0].astype(np.int32))
+        raise DataError("uint8 pixels 0 to 255", f"{images.dtype} in {path}", "scale and cast them")
+    return Split(
+        np.repeat(images, 3, 3) if images.shape[3] == 1 else images, labels[:, 0].astype(np.int32)
+    )

@@ -12,7 +12,6 @@ from PIL import Image
 from nas.console import bar
 from nas.data import sample
 from nas.data.cache import (
-    ImageFile,
     cache_folder,
     cached_arrays,
     decode_split,
@@ -136,6 +135,3 @@ def _finished(
             notes,
         )
     )
-
-
-

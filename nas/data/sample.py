@@ -63,9 +63,7 @@ def _grounds(kinds: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarr
     angles = np.array(list(STRIPE_ANGLES.values()))[kinds] + rng.normal(0, 0.12, count)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
     period = rng.uniform(4.0, 9.0, count) * size / IMAGE_SIZE
-    along = (
-        np.sin(angles)[:, None, None] * x[None] + np.cos(angles)[:, None, None] * y[None]
-    )
+    along = np.sin(angles)[:, None, None] * x[None] + np.cos(angles)[:, None, None] * y[None]
     phase = rng.uniform(0, 2 * np.pi, count)[:, None, None]
     wave = 0.5 + 0.5 * np.sin(2 * np.pi * along / period[:, None, None] + phase)
     first = rng.uniform(0.2, 0.8, (count, 1, 1, 3))

@@ -53,9 +53,7 @@ class BatchNorm(keras.layers.Layer):
         """
         if not training:
             scale = self.gamma * ops.rsqrt(self.variance + self.epsilon)
-            return x * ops.cast(scale, x.dtype) + ops.cast(
-                self.beta - self.mean * scale, x.dtype
-            )
+            return x * ops.cast(scale, x.dtype) + ops.cast(self.beta - self.mean * scale, x.dtype)
         y, mean, variance = batch_norm_training(x, self.gamma, self.beta, self.epsilon)
         if update_statistics:
             keep = self.momentum

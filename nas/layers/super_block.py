@@ -61,7 +61,7 @@ class SuperBlock(keras.layers.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.config = {
+        self.config: dict[str, Any] = {
             "kernels": tuple(kernels),
             "expansions": tuple(expansions),
             "channels": channels,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,9 @@ import keras
 import numpy as np
 
 from nas import loop
+from nas.data import Split, split_holdout
 from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
-from nas.data import Split, split_holdout
 from nas.derive import GateProbabilities
 from nas.draws import even_draw, gumbel_draw
 from nas.errors import InputError
@@ -27,61 +27,9 @@ from nas.interrupt import Interrupter
 from nas.objective import ramp, temperature, updated_multiplier
 from nas.optimizers import set_rate, weights_optimizer
 from nas.runtime import SpaceLatency
+from nas.search.config import SearchConfig
 from nas.space import Space
 from nas.supernet import GateView, Supernet, WeightView
-
-
-@dataclass(frozen=True)
-class SearchConfig:
-    """Settings of a search; shares are of all weight steps.
-
-    Args:
-        epochs: Passes over the weights' part of the training images.
-        batch_size: Images a step, for weights and gates alike.
-        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
-        target_ms: Budget; None with a penalty.
-        seed: Of weights, draws and data order.
-        optimizer: `adamw` or `sgd`.
-        learning_rate: Peak of the one-cycle schedule.
-        weight_decay: Decoupled, kernels only.
-        gate_learning_rate: Adam's rate for the logits.
-        gate_every: Weight steps for each gate step.
-        holdout_share: Share of the training images that only gates see.
-        warmup_share: Part in which options are drawn evenly and gates rest.
-        ramp_share: Part over which the penalty grows from 0.
-        temperature_first: Of the Gumbel-softmax after warm-up.
-        temperature_last: At the end.
-        multiplier_rate: Ascent of the multiplier with a target.
-        label_smoothing: Of the weights' loss; gates see the plain cross-entropy.
-        crop_padding: Pixels of padding before a random crop.
-        flip: Random mirror images.
-        log_every: Weight steps between rows of the history.
-    """
-
-    epochs: float
-    batch_size: int = 128
-    penalty: float | None = 0.1
-    target_ms: float | None = None
-    seed: int = 0
-    optimizer: str = "adamw"
-    learning_rate: float = 0.004
-    weight_decay: float = 0.02
-    gate_learning_rate: float = 0.03
-    gate_every: int = 2
-    holdout_share: float = 0.2
-    warmup_share: float = 0.4
-    ramp_share: float = 0.2
-    temperature_first: float = 2.0
-    temperature_last: float = 0.5
-    multiplier_rate: float = 0.05
-    label_smoothing: float = 0.1
-    crop_padding: int = 4
-    flip: bool = True
-    log_every: int = 10
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -208,9 +156,7 @@ class GradientSearch:
         self._multiplier = state.extra.get("multiplier", 0.0)
         state.extra.setdefault("gates", {"steps": [], "probabilities": []})
         self._state = state
-        settings = loop.LoopSettings(
-            self.total_steps, self.config.log_every, self.checkpoint_path
-        )
+        settings = loop.LoopSettings(self.total_steps, self.config.log_every, self.checkpoint_path)
         loop.run(
             settings,
             state,
@@ -244,9 +190,7 @@ class GradientSearch:
         warming = step < self.warmup_steps
         draw = even_draw if warming else gumbel_draw
         self.network.gates.set_draw(draw(self.network, self._rng(step, 0)))
-        set_rate(
-            self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1
-        )
+        set_rate(self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1)
         logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         self._weight_logs.add(logs)
         if not math.isfinite(logs["loss"]):

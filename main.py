@@ -1,0 +1,8 @@
+"""Retrains a found network; see `python main.py --help`. All logic is in the package `nas`."""
+
+import sys
+
+from nas.cli import run_retrain
+
+if __name__ == "__main__":
+    sys.exit(run_retrain(sys.argv))

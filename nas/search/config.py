@@ -1,0 +1,59 @@
+"""Settings of a search; importing them starts no backend."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Settings of a search; shares are of all weight steps.
+
+    Args:
+        epochs: Passes over the weights' part of the training images.
+        batch_size: Images a step, for weights and gates alike.
+        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
+        target_ms: Budget; None with a penalty.
+        seed: Of weights, draws and data order.
+        optimizer: `adamw` or `sgd`.
+        learning_rate: Peak of the one-cycle schedule.
+        weight_decay: Decoupled, kernels only.
+        gate_learning_rate: Adam's rate for the logits.
+        gate_every: Weight steps for each gate step.
+        holdout_share: Share of the training images that only gates see.
+        warmup_share: Part in which options are drawn evenly and gates rest.
+        ramp_share: Part over which the penalty grows from 0.
+        temperature_first: Of the Gumbel-softmax after warm-up.
+        temperature_last: At the end.
+        multiplier_rate: Ascent of the multiplier with a target.
+        label_smoothing: Of the weights' loss; gates see the plain cross-entropy.
+        crop_padding: Pixels of padding before a random crop.
+        flip: Random mirror images.
+        log_every: Weight steps between rows of the history.
+    """
+
+    epochs: float
+    batch_size: int = 128
+    penalty: float | None = 0.1
+    target_ms: float | None = None
+    seed: int = 0
+    optimizer: str = "adamw"
+    learning_rate: float = 0.004
+    weight_decay: float = 0.02
+    gate_learning_rate: float = 0.03
+    gate_every: int = 2
+    holdout_share: float = 0.2
+    warmup_share: float = 0.4
+    ramp_share: float = 0.2
+    temperature_first: float = 2.0
+    temperature_last: float = 0.5
+    multiplier_rate: float = 0.05
+    label_smoothing: float = 0.1
+    crop_padding: int = 4
+    flip: bool = True
+    log_every: int = 10
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
