@@ -293,6 +293,7 @@ def _complete_search_config(
         "target_ms": config["target_ms"],
         "seed": config["seed"],
         **settings.augmentation(dataset.is_sample),
+        **settings.pace(config["smoke"]),
     }
     for name in ("learning_rate", "gate_learning_rate"):
         if values[name].value is not None:

@@ -57,7 +57,7 @@ def retrain(
         folder,
         architecture,
         dataset,
-        _recipe(values, folder, dataset, sizes),
+        _recipe(values, folder, dataset, sizes, run_config["smoke"]),
         _baselines(folder) if baselines else [],
         run_config.get("target_ms"),
         run_config.get("device"),
@@ -158,7 +158,11 @@ def _source(
 
 
 def _recipe(
-    values: flags.FlagValues, folder: RunFolder, dataset: Any, sizes: dict[str, Any]
+    values: flags.FlagValues,
+    folder: RunFolder,
+    dataset: Any,
+    sizes: dict[str, Any],
+    smoke: bool,
 ) -> Any:
     """The recipe: flags, else the one that the run's training began with, else defaults."""
     from nas.train import TrainConfig
@@ -169,6 +173,7 @@ def _recipe(
         "batch_size": min(64, sizes["batch_size"]),
         "seed": values["seed"].value,
         **settings.augmentation(dataset.is_sample),
+        **settings.pace(smoke),
     }
     names = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing", "seed")
     chosen = {name: given[name] for name in names if name in given}

@@ -11,7 +11,7 @@ from nas.measuring import CERTIFICATE_PLAN, CHOICE_PLAN, SMOKE_PLAN
 # The sample's are sized for two cores: about 3 minutes of search and 5 of retraining.
 SAMPLE = {"search_epochs": 8.0, "epochs": 3.0, "batch_size": 64, "random": 2, "baselines": True}
 IMAGES = {"search_epochs": 8.0, "epochs": 30.0, "batch_size": 128, "random": 3, "baselines": False}
-SMOKE = {"search_epochs": 0.2, "epochs": 0.2, "batch_size": 16, "random": 1, "baselines": True}
+SMOKE = {"search_epochs": 1.0, "epochs": 0.5, "batch_size": 16, "random": 1, "baselines": True}
 
 CALIBRATION_NETWORKS = 10
 HELD_OUT_NETWORKS = 20
@@ -39,6 +39,11 @@ def choice_plan(smoke: bool) -> MeasurePlan:
 def certificate_plan(smoke: bool) -> MeasurePlan:
     """Rounds for the measurement that is certified."""
     return SMOKE_PLAN if smoke else CERTIFICATE_PLAN
+
+
+def pace(smoke: bool) -> dict[str, Any]:
+    """Rows of the history and checkpoints; at toy size every step, so that kills are tested."""
+    return {"log_every": 1, "checkpoint_seconds": 0.0} if smoke else {}
 
 
 def augmentation(is_sample: bool) -> dict[str, Any]:

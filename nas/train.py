@@ -46,6 +46,7 @@ class TrainConfig:
         flip: Random mirror images.
         seed: Of weights, dropout and data order.
         log_every: Steps between rows of the history.
+        checkpoint_seconds: Least time between checkpoints.
     """
 
     epochs: float
@@ -61,6 +62,7 @@ class TrainConfig:
     flip: bool = True
     seed: int = 0
     log_every: int = 20
+    checkpoint_seconds: float = 30.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -116,7 +118,9 @@ def train_network(
     trainer = _Trainer(architecture, dataset.train, config)
     state = loop.restore(checkpoint_path, trainer.variables())
     loop.run(
-        loop.LoopSettings(trainer.total_steps, config.log_every, checkpoint_path),
+        loop.LoopSettings(
+            trainer.total_steps, config.log_every, checkpoint_path, config.checkpoint_seconds
+        ),
         state,
         trainer.batches,
         trainer.step,

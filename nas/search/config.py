@@ -31,6 +31,7 @@ class SearchConfig:
         crop_padding: Pixels of padding before a random crop.
         flip: Random mirror images.
         log_every: Weight steps between rows of the history.
+        checkpoint_seconds: Least time between checkpoints.
     """
 
     epochs: float
@@ -53,6 +54,7 @@ class SearchConfig:
     crop_padding: int = 4
     flip: bool = True
     log_every: int = 10
+    checkpoint_seconds: float = 30.0
 
     def to_json(self) -> dict[str, Any]:
         """Plain data."""

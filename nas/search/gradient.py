@@ -156,7 +156,12 @@ class GradientSearch:
         self._multiplier = state.extra.get("multiplier", 0.0)
         state.extra.setdefault("gates", {"steps": [], "probabilities": []})
         self._state = state
-        settings = loop.LoopSettings(self.total_steps, self.config.log_every, self.checkpoint_path)
+        settings = loop.LoopSettings(
+            self.total_steps,
+            self.config.log_every,
+            self.checkpoint_path,
+            self.config.checkpoint_seconds,
+        )
         loop.run(
             settings,
             state,
