@@ -21,7 +21,9 @@ from rich.progress import (
 FILE_WIDTH = 160
 
 out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
-err = Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else FILE_WIDTH)
+err = Console(
+    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else FILE_WIDTH
+)
 
 
 class Bar:

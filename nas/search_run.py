@@ -202,7 +202,7 @@ class SearchRun:
         self, latency: SpaceLatency, architecture: Architecture
     ) -> dict[str, Any]:
         if not self.folder.has("supernet.json"):
-            from nas.search.inherit import inherited_accuracy
+            from nas.search.inherited import inherited_accuracy
 
             searcher = self._searcher(latency)
             searcher.run(lambda state: None)

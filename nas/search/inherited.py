@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from nas.data import Dataset
-from nas.derive import inherit_weights
 from nas.evaluate import Accuracy, accuracy, reestimate_statistics
+from nas.inherit import inherit_weights
 from nas.keras_model import build_model, set_weights_by_name
 from nas.search.gradient import GradientSearch
 from nas.spec import Architecture
