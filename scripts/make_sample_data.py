@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Writes the embedded sample as JPEG files in a layout that `--data_dir` reads.
 
-    python scripts/make_sample_data.py --output DIR --layout tiny-imagenet
+python scripts/make_sample_data.py --output DIR --layout tiny-imagenet
 """
 
 from __future__ import annotations

@@ -1,0 +1,130 @@
+"""Rows, jobs and predictions; a real table at toy size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from latency.measure import MeasurePlan
+from latency.session import SessionSettings
+from latency.table import LatencyTable, MissingRowError
+from nas.arch_text import parse
+from nas.runtime import (
+    SpaceLatency,
+    architecture_row_keys,
+    build_space_table,
+    row_key,
+    space_job,
+    stratified_networks,
+)
+from nas.spaces import get_space
+from nas.spec import MBConv
+
+SPACE = get_space("sample")
+PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1)
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    return build_space_table(
+        SPACE, settings=SessionSettings(), plan=PLAN, calibration=4, held_out=4
+    )
+
+
+def test_key_names_layers_and_shape() -> None:
+    assert row_key((MBConv(5, 1, 6, 24),), (32, 32, 16)) == "ir_r1_k5_s1_e6_c24@32x32x16"
+
+
+def test_head_is_one_row_and_a_skip_is_none() -> None:
+    network = parse("in_s32 cn_k3_s2_c8 skip ir_k3_s1_e3_c8 cn_k1_s1_c64 gap drop_p0.1 fc_c4")
+    assert architecture_row_keys(network) == (
+        "cn_r1_k3_s2_c8@32x32x3",
+        "ir_r1_k3_s1_e3_c8@16x16x8",
+        "cn_r1_k1_s1_c64+gap+drop_p0.1+fc_c4@16x16x8",
+    )
+
+
+@pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar"])
+def test_job_has_every_row_and_few_graphs(name: str) -> None:
+    space = get_space(name)
+    job = space_job(space, calibration=10, held_out=50)
+    models = {model.key: model for model in job.models}
+    assert len(models) == len(job.models) <= 300
+    planned = {plan.key for plan in job.rows}
+    for plan in job.rows:
+        assert plan.long_key in models
+        assert plan.short_key is None or (
+            models[plan.short_key].group == models[plan.long_key].group
+        )
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        assert set(architecture_row_keys(space.sample(rng))) <= planned
+    roles = [whole.role for whole in job.wholes]
+    assert (roles.count("calibration"), roles.count("held_out")) == (10, 50)
+    assert len({whole.key.split(": ")[1] for whole in job.wholes}) == 60
+
+
+def test_graphs_are_valid_onnx() -> None:
+    for model in space_job(SPACE, calibration=1, held_out=1).models[::7]:
+        onnx.checker.check_model(onnx.load_from_string(model.data), full_check=True)
+
+
+def test_networks_span_the_range() -> None:
+    from nas.cost import architecture_cost
+
+    macs = [architecture_cost(n).macs for n in stratified_networks(SPACE, 12, 0)]
+    low, high = (architecture_cost(n).macs for n in (SPACE.smallest(), SPACE.largest()))
+    assert macs[0] < low + 0.1 * (high - low) and macs[-1] > high - 0.1 * (high - low)
+    gaps = np.diff(macs) / (high - low)
+    assert gaps.max() < 0.2
+
+
+def test_prediction_is_the_calibrated_sum(table: LatencyTable) -> None:
+    latency = SpaceLatency.from_table(SPACE, table)
+    rng = np.random.default_rng(0)
+    for _ in range(10):
+        network = SPACE.sample(rng)
+        keys = architecture_row_keys(network)
+        expected = table.affine[0] * sum(table.row_ms(k) for k in keys) + table.affine[1]
+        assert latency.predict_ms(SPACE.encode(network)) == pytest.approx(expected)
+        assert table.predict_ms(keys) == pytest.approx(expected)
+    low, high = latency.range_ms()
+    assert 0 < low < high
+
+
+def test_largest_is_slower_than_smallest_as_measured(table: LatencyTable) -> None:
+    latency = SpaceLatency.from_table(SPACE, table)
+    small, large = (SPACE.encode(n) for n in (SPACE.smallest(), SPACE.largest()))
+    # 1.5 M against 7.8 M MACs: no noise makes these equal.
+    assert latency.predict_ms(large) > 1.5 * latency.predict_ms(small)
+
+
+def test_missing_row_is_an_error(table: LatencyTable) -> None:
+    with pytest.raises(MissingRowError):
+        SpaceLatency.from_table(get_space("tiny"), table)
+
+
+def test_table_round_trips(table: LatencyTable, tmp_path: Path) -> None:
+    table.save(tmp_path / "t.json")
+    again = LatencyTable.load(
+        tmp_path / "t.json",
+        space="sample",
+        space_hash=SPACE.fingerprint(),
+        image_size=64,
+        precision="fp32",
+    )
+    assert again.rows.keys() == table.rows.keys()
+    assert again.affine == table.affine
+
+
+def test_chains_run_in_the_blocked_layout(table: LatencyTable) -> None:
+    # A long chain of blocks must carry no reorder between its blocks: at most one at the
+    # entry and one at the exit, and every activation fused into its convolution.
+    key = row_key((MBConv(5, 1, 6, 32),), (8, 8, 32))
+    counts = table.rows[key].op_counts
+    assert sum(n for op, n in counts.items() if op.startswith("Reorder")) <= 2, counts
+    assert counts.get("Transpose", 0) == 0 and counts.get("Clip", 0) == 0, counts
+    assert counts.get("Add", 0) == 0, counts
