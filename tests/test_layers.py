@@ -1,0 +1,188 @@
+"""Our Keras layers: equal to reference forms, and their masks exact."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+import pytest
+from keras import ops
+
+from nas.layers.batch_norm import BatchNorm
+from nas.layers.fast import batch_norm_training, reference_batch_norm_training
+from nas.layers.gates import GateDraw, Gates
+from nas.layers.squeeze_excite import SqueezeExcite
+from nas.layers.super_block import SuperBlock, channel_masks, kernel_masks
+
+RNG = np.random.default_rng(0)
+
+
+def normal(*shape: int) -> np.ndarray:
+    return RNG.standard_normal(shape).astype(np.float32)
+
+
+def numpy(tensor: object) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(tensor))
+
+
+@pytest.mark.parametrize("shape", [(4, 5, 6, 3), (8, 3)])
+def test_fast_batch_norm_equals_its_reference(shape: tuple[int, ...]) -> None:
+    x, gamma, beta = normal(*shape) * 3 + 1, normal(3), normal(3)
+    fast, slow = (
+        [numpy(part) for part in form(x, gamma, beta, 1e-3)]
+        for form in (batch_norm_training, reference_batch_norm_training)
+    )
+    for one, other in zip(fast, slow, strict=True):
+        # float32 sums over 120 values in two orders.
+        np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast form is TensorFlow's")
+def test_fast_batch_norm_has_the_same_gradient() -> None:
+    import tensorflow as tf
+
+    x, weight = tf.constant(normal(4, 5, 6, 3)), normal(4, 5, 6, 3)
+    gamma, beta = tf.constant(normal(3)), tf.constant(normal(3))
+    gradients = []
+    for form in (batch_norm_training, reference_batch_norm_training):
+        with tf.GradientTape() as tape:
+            tape.watch([x, gamma, beta])
+            y = tf.reduce_sum(form(x, gamma, beta, 1e-3)[0] * weight)
+        gradients.append(tape.gradient(y, [x, gamma, beta]))
+    for one, other in zip(*gradients, strict=True):
+        np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-4, atol=1e-4)
+
+
+def test_batch_norm_equals_keras() -> None:
+    ours, theirs = BatchNorm(0.9, 1e-3), keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-3)
+    for _ in range(3):
+        x = normal(8, 4, 4, 5) * 2 + 1
+        one, other = ours(x, training=True), theirs(x, training=True)
+        np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-4, atol=1e-4)
+    np.testing.assert_allclose(numpy(ours.mean), numpy(theirs.moving_mean), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        numpy(ours.variance), numpy(theirs.moving_variance), rtol=1e-5, atol=1e-6
+    )
+    x = normal(2, 4, 4, 5)
+    np.testing.assert_allclose(numpy(ours(x)), numpy(theirs(x)), rtol=1e-5, atol=1e-5)
+
+
+def test_statistics_rest_when_asked_to() -> None:
+    layer = BatchNorm()
+    layer(normal(8, 4, 4, 5), training=True, update_statistics=False)
+    assert not numpy(layer.mean).any() and (numpy(layer.variance) == 1).all()
+
+
+def test_batch_norm_configuration_round_trips() -> None:
+    layer = BatchNorm(0.8, 1e-2)
+    again = BatchNorm.from_config(layer.get_config())
+    assert (again.momentum, again.epsilon) == (0.8, 1e-2)
+    with pytest.raises(ValueError, match="Expected `momentum`.*Received: momentum=1.*Fix"):
+        BatchNorm(1.0)
+
+
+def test_squeeze_excite_by_hand() -> None:
+    layer = SqueezeExcite(2)
+    x = normal(3, 4, 4, 6)
+    layer(x)
+    w1, b1, w2, b2 = normal(6, 2), normal(2), normal(2, 6), normal(6)
+    layer.set_weights([w1, b1, w2, b2])
+    hidden = np.maximum(x.mean(axis=(1, 2)) @ w1 + b1, 0)
+    gate = np.clip(hidden @ w2 + b2 + 3, 0, 6) / 6
+    np.testing.assert_allclose(numpy(layer(x)), x * gate[:, None, None], rtol=1e-5, atol=1e-6)
+
+
+def test_masks_are_centred_and_first() -> None:
+    masks = kernel_masks((3, 5, 7))
+    assert masks.sum(axis=(1, 2)).tolist() == [9, 25, 49]
+    assert masks[0, 2:5, 2:5].all() and masks[1, 1:6, 1:6].all()
+    channels = channel_masks((3, 6), 8)
+    assert channels.sum(axis=1).tolist() == [24, 48] and channels[0, :24].all()
+
+
+def block(residual: bool = True, squeeze: int = 0) -> SuperBlock:
+    layer = SuperBlock((3, 5), (3, 6), 8, 1, "relu6", squeeze, residual)
+    layer.build((None, 6, 6, 8))
+    for variable in layer.variables:
+        variable.assign(np.abs(normal(*variable.shape)) * 0.3 + 0.1)
+    return layer
+
+
+def gates(kernel: int, expansion: int, keep: float) -> tuple[np.ndarray, np.ndarray, np.float32]:
+    return (
+        np.eye(2, dtype=np.float32)[kernel],
+        np.eye(2, dtype=np.float32)[expansion],
+        np.float32(keep),
+    )
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("squeeze", [0, 8])
+def test_hidden_channels_contribute_exactly_nothing(training: bool, squeeze: int) -> None:
+    layer = block(squeeze=squeeze)
+    x = normal(4, 6, 6, 8)
+    settings = {"training": training, "update_statistics": False}
+    before = numpy(layer(x, *gates(1, 0, 1), **settings))
+    for variable in (layer.expand_kernel, layer.project_kernel, layer.depthwise_kernel):
+        value = numpy(variable).copy()
+        if variable is layer.expand_kernel:
+            value[..., 24:] += 7
+        else:
+            value[:, :, 24:] += 7
+        variable.assign(value)
+    after = numpy(layer(x, *gates(1, 0, 1), **settings))
+    np.testing.assert_array_equal(after, before)
+    assert not np.array_equal(numpy(layer(x, *gates(1, 1, 1), **settings)), before)
+
+
+def test_outer_ring_contributes_exactly_nothing() -> None:
+    layer = block()
+    x = normal(4, 6, 6, 8)
+    before = numpy(layer(x, *gates(0, 1, 1)))
+    value = numpy(layer.depthwise_kernel).copy()
+    value[[0, -1]] += 5
+    value[:, [0, -1]] += 5
+    layer.depthwise_kernel.assign(value)
+    np.testing.assert_array_equal(numpy(layer(x, *gates(0, 1, 1))), before)
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_skipped_block_is_exactly_the_identity(training: bool) -> None:
+    x = normal(4, 6, 6, 8)
+    y = block()(x, *gates(1, 1, 0), training=training, update_statistics=False)
+    np.testing.assert_array_equal(numpy(y), x)
+
+
+@pytest.fixture
+def layer() -> Gates:
+    return Gates([[1, 1, 1], [1, 1, 0]], [[1, 1], [1, 1]], [True, False])
+
+
+def test_gates_start_even_over_joint_options(layer: Gates) -> None:
+    p = {kind: numpy(value) for kind, value in layer.probabilities().items()}
+    # First choice: 3 kernels x 2 expansions and skip, so skip is one of 7.
+    np.testing.assert_allclose(p["skip"][0], (6 / 7, 1 / 7), rtol=1e-6)
+    np.testing.assert_allclose(p["kernel"][0], 1 / 3, rtol=1e-6)
+    assert p["skip"][1].tolist() == [1, 0] and p["kernel"][1, 2] == 0
+
+
+def test_gates_are_one_hot_forwards_with_a_softmax_gradient(layer: Gates) -> None:
+    tf = pytest.importorskip("tensorflow")
+    noise = normal(2, 3)
+    hard = np.eye(3, dtype=np.float32)[[1, 0]]
+    zero = np.zeros((2, 2), np.float32)
+    keep = np.eye(2, dtype=np.float32)[[0, 0]]
+    layer.set_draw(GateDraw(hard, keep, keep, (noise, zero, zero)))
+    layer.temperature.assign(0.7)
+    weight = normal(2, 3)
+    logits = layer.logits["kernel"].value
+    with tf.GradientTape() as tape:
+        tape.watch(logits)
+        values = layer.decisions(differentiable=True)["kernel"]
+        total = tf.reduce_sum(values * weight)
+    # Hard plus soft minus soft: exact but for one rounding of float32.
+    np.testing.assert_allclose(numpy(values), hard, atol=1e-6)
+    z = (numpy(layer.logits["kernel"]).astype(float) + noise) / 0.7
+    p = np.exp(z - z.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    by_hand = p * (weight - (p * weight).sum(1, keepdims=True)) / 0.7
+    np.testing.assert_allclose(numpy(tape.gradient(total, logits)), by_hand, rtol=1e-4, atol=1e-6)
