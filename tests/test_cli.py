@@ -174,6 +174,20 @@ def test_sigterm_saves_and_says_how_to_go_on(folders: dict[str, str], tmp_path: 
     assert f"--run_dir {run} --resume" in text
 
 
+def test_table_of_another_device_certifies_nothing(
+    searched: Path, folders: dict[str, str], tmp_path: Path
+) -> None:
+    host = json.loads((searched / "table.json").read_text())["host"]
+    table = _changed_table(searched, tmp_path, host={**host, "cpu_model": "another"})
+    run = tmp_path / "device"
+    flags = ["--target_ms", "0.25", "--smoke", "--table", table, "--device", "board"]
+    done = call("nas.py", *flags, "--run_dir", str(run), env=folders)
+    assert done.returncode == 0, done.stderr
+    certificate = json.loads((run / "certificate.json").read_text())
+    assert (certificate["measured_ms"], certificate["met"]) == (None, None)
+    assert certificate["predicted_ms"] > 0 and certificate["device"] == "board"
+
+
 # Bad input: in this process, since none of it gets as far as starting a backend.
 
 
