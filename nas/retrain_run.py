@@ -25,6 +25,7 @@ from nas.report_terminal import terminal_table
 from nas.runs import RunFolder
 from nas.runtime import architecture_row_keys
 from nas.spec import Architecture
+from nas.tensorboard import write_events
 from nas.train import TrainConfig, TrainResult, train_network
 
 PARITY_IMAGES = 16
@@ -124,6 +125,7 @@ class RetrainRun:
         }
         if name == "searched":
             self.folder.write_csv("retrain_history.csv", result.history)
+            write_events(self.folder.path / "tensorboard", result.history, "retrain/")
         self.folder.write_json(done, record)
         self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
         out.print(

@@ -27,6 +27,7 @@ from nas.search.config import SearchConfig
 from nas.space import Space
 from nas.spec import Architecture
 from nas.tables import table_for
+from nas.tensorboard import write_events
 
 if TYPE_CHECKING:
     from nas.derive import GateProbabilities
@@ -139,6 +140,7 @@ class SearchRun:
                     )
                 )
             self.folder.write_csv("history.csv", result.history)
+            write_events(self.folder.path / "tensorboard", result.history, "search/")
             self.folder.write_json("gates.json", result.gates)
             self.folder.write_json(
                 "search.json",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,16 @@ def test_tiny_imagenet_layout_and_class_rule(tiny_imagenet: Path, cache: Path) -
     label = data.train.labels[0]
     path = tiny_imagenet / "train" / wnids[label] / "images" / f"{wnids[label]}_0.JPEG"
     assert np.array_equal(data.train.images[0], np.asarray(Image.open(path).convert("RGB")))
+
+
+def test_missing_validation_image_is_named(
+    tiny_imagenet: Path, cache: Path, tmp_path: Path
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_imagenet, copy)
+    (copy / "val" / "images" / "val_3.JPEG").unlink()
+    with pytest.raises(DataError, match=r"(?s)labels name.*val_3\.JPEG.*Fix"):
+        load_dataset(copy, cache_dir=cache)
 
 
 def test_grey_images_become_rgb(tiny_imagenet: Path, cache: Path) -> None:

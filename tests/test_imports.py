@@ -73,6 +73,7 @@ ALLOWED: dict[str, set[str]] = {
     "derive": {"errors", "space", "spec"},
     # Small tools.
     "backend": set(),
+    "tensorboard": set(),
     "console": set(),
     "interrupt": set(),
     "objective": set(),

@@ -48,7 +48,14 @@ def files_key(files: Mapping[str, Sequence[ImageFile]], settings: dict[str, Any]
     digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())
     for split, members in sorted(files.items()):
         for file in members:
-            stat = file.path.stat()
+            try:
+                stat = file.path.stat()
+            except OSError as error:
+                raise DataError(
+                    "every image that the labels name",
+                    f"{file.path}: {error.strerror}",
+                    "unpack the images again",
+                ) from None
             entry = f"{split}|{file.path}|{stat.st_size}|{stat.st_mtime_ns}|{file.label}\n"
             digest.update(entry.encode())
     return digest.hexdigest()[:24]
