@@ -36,6 +36,16 @@ def tiny_imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def mode_of(path: Path) -> str:
+    with Image.open(path) as image:
+        return image.mode
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as image:
+        return np.asarray(image.convert("RGB"))
+
+
 def colour_image(path: Path, colour: tuple[int, int, int], size: int = 16) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (size, size), colour).save(path)
@@ -63,7 +73,7 @@ def test_tiny_imagenet_layout_and_class_rule(tiny_imagenet: Path, cache: Path) -
     # Train and evaluation agree on what an index means: both were drawn from these classes.
     label = data.train.labels[0]
     path = tiny_imagenet / "train" / wnids[label] / "images" / f"{wnids[label]}_0.JPEG"
-    assert np.array_equal(data.train.images[0], np.asarray(Image.open(path).convert("RGB")))
+    assert np.array_equal(data.train.images[0], pixels_of(path))
 
 
 def test_missing_validation_image_is_named(
@@ -77,7 +87,7 @@ def test_missing_validation_image_is_named(
 
 
 def test_grey_images_become_rgb(tiny_imagenet: Path, cache: Path) -> None:
-    grey = [p for p in tiny_imagenet.rglob("*.JPEG") if Image.open(p).mode == "L"]
+    grey = [p for p in tiny_imagenet.rglob("*.JPEG") if mode_of(p) == "L"]
     assert grey, "the sample data must hold some"
     data = load_dataset(tiny_imagenet, cache_dir=cache)
     channels = data.train.images.astype(int)
