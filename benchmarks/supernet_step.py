@@ -71,7 +71,8 @@ def make_steps(flags: argparse.Namespace) -> tuple[dict[str, Callable[[], float]
 
     from nas.draws import even_draw, gumbel_draw
     from nas.keras_model import build_model
-    from nas.supernet import GateView, Supernet, WeightView
+    from nas.supernet import Supernet
+    from nas.views import GateView, WeightView
 
     keras.utils.set_random_seed(0)
     space = get_space(flags.space, flags.image_size)

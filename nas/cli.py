@@ -133,12 +133,13 @@ def _how_to_resume(values: flags.FlagValues) -> str:
 
 
 def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrupter) -> int:
+    from nas.inputs import load_data, space_of
     from nas.runs import RunFolder
     from nas.search_run import SearchRun
 
     config, folder = _search_config(values, argv)
-    dataset = _load_data(config)
-    space = _space(config["space"], dataset)
+    dataset = load_data(config)
+    space = space_of(config["space"], dataset)
     config = _complete_search_config(config, values, dataset, space)
     if folder is None:
         label = f"{space.name}-" + (
@@ -225,62 +226,12 @@ def _search_config(
     }, None
 
 
-def _load_data(config: dict[str, Any]) -> Any:
-    from nas.data import load_dataset
-
-    data = config["data"]
-    if data["data_dir"] is None:
-        out.print("No --data_dir: using the embedded sample, images drawn by this program.")
-    dataset = load_dataset(
-        data["data_dir"],
-        image_size=config["image_size"],
-        skip_bad_images=data["skip_bad_images"],
-        seed=config["seed"],
-        smoke=config["smoke"],
-    )
-    if "fingerprint" in data and data["fingerprint"] != dataset.fingerprint:
-        raise InputError(
-            f"the images that the run began with (fingerprint {data['fingerprint']})",
-            f"other images ({dataset.fingerprint})",
-            "give the same --data_dir, or begin another run",
-        )
-    out.print(
-        f"Data: {dataset.name}, {dataset.num_classes} classes, {len(dataset.train.labels)} "
-        f"training and {len(dataset.evaluation.labels)} evaluation images of "
-        f"{dataset.image_size} px.",
-        markup=False,
-    )
-    for note in dataset.notes:
-        out.print(f"  {note}", markup=False)
-    return dataset
-
-
-def _space(name: str | None, dataset: Any) -> Any:
-    from nas.spaces import get_space, space_for
-
-    if name is None:
-        name = "sample" if dataset.is_sample else space_for(dataset.image_size)
-    return get_space(name, dataset.image_size, dataset.num_classes)
-
-
-def _data_record(config: dict[str, Any], dataset: Any) -> dict[str, Any]:
-    return {
-        **config["data"],
-        "name": dataset.name,
-        "is_sample": dataset.is_sample,
-        "fingerprint": dataset.fingerprint,
-        "train_images": len(dataset.train.labels),
-        "evaluation_images": len(dataset.evaluation.labels),
-        "class_names": list(dataset.class_names),
-        "notes": list(dataset.notes),
-    }
-
-
 def _complete_search_config(
     config: dict[str, Any], values: flags.FlagValues, dataset: Any, space: Any
 ) -> dict[str, Any]:
     from nas import settings
     from nas.environment import environment
+    from nas.inputs import data_record
     from nas.search.config import SearchConfig
 
     if "search" in config:
@@ -304,7 +255,7 @@ def _complete_search_config(
         "space": space.name,
         "image_size": dataset.image_size,
         "num_classes": dataset.num_classes,
-        "data": _data_record(config, dataset),
+        "data": data_record(config, dataset),
         "search": SearchConfig(**search).to_json(),
         "random_networks": sizes["random"] if count is None else count,
         "environment": environment(),

@@ -14,6 +14,7 @@ from nas import arch_text, backend, settings
 from nas import flags as strict_flags
 from nas.console import out
 from nas.errors import ArchitectureError, InputError
+from nas.inputs import load_data
 from nas.interrupt import Interrupter
 from nas.runs import RunFolder
 from nas.spec import Architecture
@@ -36,9 +37,7 @@ def retrain(
     current_run.append(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
-    from nas.cli import _load_data
-
-    dataset = _load_data(run_config)
+    dataset = load_data(run_config)
     backend.start()
     from nas.retrain_run import RetrainRun, forget
 

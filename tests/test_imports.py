@@ -23,6 +23,7 @@ SEARCH_PARTS = (
     | DATA
     | {
         "supernet",
+        "views",
         "inherit",
         "draws",
         "derive",
@@ -68,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
     "layers.gates": {"layers.fast"},
     "layers.super_block": {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"},
     "supernet": SUPERNET,
+    "views": {"layers.fast", "supernet"},
     "inherit": SUPERNET | {"supernet"},
     "draws": {"layers.gates", "supernet"},
     "derive": {"errors", "space", "spec"},
@@ -108,6 +110,7 @@ ALLOWED: dict[str, set[str]] = {
     "export": BASE | {"data", "keras_model", "onnx_model"},
     "runs": {"errors"},
     # Programs: anything below them.
+    "inputs": {"console", "data", "errors", "space", "spaces"},
     "search_run": {"*"},
     "retrain_run": {"*"},
     "retrain_cli": {"*"},

@@ -13,7 +13,8 @@ from nas.inherit import inherit_weights
 from nas.keras_model import build_model, set_weights_by_name
 from nas.space import OneOf, Space
 from nas.spec import Conv, Dense, Dropout, GlobalAveragePool, MBConv, Skip
-from nas.supernet import GateView, Supernet, WeightView, expected_latency_ms
+from nas.supernet import Supernet
+from nas.views import GateView, WeightView, expected_latency_ms
 
 
 def make_space(activation: str = "relu6", se_ratio: float = 0.0) -> Space:

@@ -29,7 +29,8 @@ from nas.optimizers import set_rate, weights_optimizer
 from nas.runtime import SpaceLatency
 from nas.search.config import SearchConfig
 from nas.space import Space
-from nas.supernet import GateView, Supernet, WeightView
+from nas.supernet import Supernet
+from nas.views import GateView, WeightView
 
 
 @dataclass(frozen=True)
