@@ -30,7 +30,7 @@ from nas.lower import (
     output_shape,
 )
 from nas.shapes import Shape, same_padding
-from nas.weights import random_op_weights
+from nas.weights import op_weights, random_op_weights
 
 OPSET = 17
 IR_VERSION = 8
@@ -55,7 +55,7 @@ def to_onnx(
         metadata: Texts stored in the file.
 
     Raises:
-        ArchitectureError: A weight is missing.
+        ArchitectureError: A weight is missing or of another shape.
     """
     size = architecture.image_size
     writer = _Writer(weights)
@@ -163,6 +163,7 @@ class _Writer:
         return x, shape
 
     def _op(self, op: Op, x: str, shape: Shape) -> str:
+        self._check_weights(op)
         match op:
             case ConvOp():
                 return self._conv(op, x, shape)
@@ -186,9 +187,18 @@ class _Writer:
                 return self.node("Add", [x, body])
         raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add it here.")
 
+    def _check_weights(self, op: Op) -> None:
+        # A statistic of shape (1,) would broadcast and give a network that is silently wrong.
+        for weight in op_weights(op):
+            value = self.weights.get(weight.name)
+            if value is None or np.shape(value) != weight.shape:
+                raise ArchitectureError(
+                    f"weight `{weight.name}` of shape {weight.shape}",
+                    "none" if value is None else f"shape {np.shape(value)}",
+                    "pass the network's own weights",
+                )
+
     def _weight(self, name: str) -> np.ndarray:
-        if name not in self.weights:
-            raise ArchitectureError(f"weight `{name}`", "none", "pass the network's own weights")
         return np.asarray(self.weights[name], np.float64)
 
     def _folded(self, name: str, has_bias: bool, batch_norm: bool) -> tuple[str, str | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,7 @@ from nas.lower import lower, lower_architecture, output_shape
 from nas.onnx_model import chain_to_onnx, to_onnx_bytes
 from nas.shapes import Shape
 from nas.space import OneOf, Space
-from nas.spec import Architecture, Conv, GlobalAveragePool, Layer, Skip
+from nas.spec import Architecture, Conv, Flatten, GlobalAveragePool, Layer, Skip
 from nas.weights import random_weights
 
 # Copies of a shape-keeping block in the long chain; its row is the mean of the last three.
@@ -37,12 +38,13 @@ def architecture_rows(
 ) -> tuple[tuple[tuple[Layer, ...], Shape], ...]:
     """A network cut into rows: (layers, input shape) each.
 
-    The head, from the last convolution before the global mean to the class scores, is one
+    The head, from the last convolution before the first vector to the class scores, is one
     row; every other layer is its own. A skipped block has no row.
     """
     lowered = lower_architecture(architecture)
     layers = architecture.layers
-    head = next((i for i, x in enumerate(layers) if isinstance(x, GlobalAveragePool)), len(layers))
+    to_vector = (i for i, x in enumerate(layers) if isinstance(x, GlobalAveragePool | Flatten))
+    head = next(to_vector, len(layers))
     if 0 < head < len(layers) and isinstance(layers[head - 1], Conv):
         head -= 1
     rows: list[tuple[tuple[Layer, ...], Shape]] = [
@@ -88,17 +90,22 @@ def space_job(
         if key not in plans:
             _add_row(models, plans, space, layers, shape, key)
     networks = stratified_networks(space, calibration + held_out, seed)
-    # Every third network calibrates (for 10 of 30), so that both parts span the whole range.
-    order = np.random.default_rng((seed, 5)).permutation(len(networks))
-    inner = [i for i in order if 0 < i < len(networks) - 1]
-    chosen = {0, len(networks) - 1, *inner[: max(0, calibration - 2)]} if calibration else set()
+    calibrating = _calibrating(len(networks), calibration, seed)
     wholes = []
     for number, network in enumerate(networks):
-        role = "calibration" if number in chosen else "held_out"
+        role = "calibration" if number in calibrating else "held_out"
         key = f"{role}_{number}: {to_text(network)}"
         models[key] = Model(key, to_onnx_bytes(network, random_weights(network, seed)), key)
         wholes.append(WholePlan(key, architecture_row_keys(network), role))
     return SpaceJob(list(models.values()), list(plans.values()), wholes)
+
+
+def _calibrating(count: int, calibration: int, seed: int) -> set[int]:
+    """Which of the ascending networks calibrate: both ends and random ones between them."""
+    # Without the ends the fit would be extrapolated to the networks of the tightest budgets.
+    order = np.random.default_rng((seed, 5)).permutation(count).tolist()
+    ends = [count - 1, 0]
+    return set([*ends, *(i for i in order if i not in ends)][:calibration])
 
 
 def _space_rows(space: Space) -> list[tuple[tuple[Layer, ...], Shape]]:
@@ -196,6 +203,7 @@ def build_space_table(
     seed: int = 0,
     progress: Progress | None = None,
     resume_path: Path | None = None,
+    job: SpaceJob | None = None,
 ) -> LatencyTable:
     """Measures a space's table, calibration and audit in one interleaved session.
 
@@ -208,8 +216,9 @@ def build_space_table(
         seed: Of networks, inputs and order.
         progress: Called after each visit.
         resume_path: Journal that a killed measurement continues from.
+        job: Replaces the one that `calibration`, `held_out` and `seed` would give.
     """
-    job = space_job(space, calibration=calibration, held_out=held_out, seed=seed)
+    job = job or space_job(space, calibration=calibration, held_out=held_out, seed=seed)
     return build_table(
         job.models,
         job.rows,
@@ -260,12 +269,12 @@ class SpaceLatency:
             for i, layer in enumerate(space.layers)
             if isinstance(layer, OneOf)
         )
-        own = set(space.choice_layers)
-        lowest = space.largest()
-        blocks = {row_key((lowest.layers[i],), shapes[i]) for i in own}
-        fixed = [key for key in architecture_row_keys(lowest) if key not in blocks]
+        largest = space.largest()
+        # Counted, since a fixed block may be the same as an option and share its row.
+        fixed = Counter(architecture_row_keys(largest))
+        fixed -= Counter(row_key((largest.layers[i],), shapes[i]) for i in space.choice_layers)
         a, b_ms = table.affine
-        return cls(sum(table.row_ms(key) for key in fixed), option_ms, a, b_ms)
+        return cls(sum(table.row_ms(key) for key in fixed.elements()), option_ms, a, b_ms)
 
     def predict_ms(self, indices: Sequence[int]) -> float:
         """Calibrated milliseconds of one network."""

@@ -20,8 +20,9 @@ from nas.runtime import (
     space_job,
     stratified_networks,
 )
+from nas.space import OneOf, Space
 from nas.spaces import get_space
-from nas.spec import MBConv
+from nas.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 
 SPACE = get_space("sample")
 PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1)
@@ -65,6 +66,54 @@ def test_job_has_every_row_and_few_graphs(name: str) -> None:
     roles = [whole.role for whole in job.wholes]
     assert (roles.count("calibration"), roles.count("held_out")) == (10, 50)
     assert len({whole.key.split(": ")[1] for whole in job.wholes}) == 60
+
+
+def test_flattened_head_is_one_row_too() -> None:
+    # A classifier without a global mean: nothing behind the first vector can be a chain.
+    network = parse("in_s16 cn_k3_s2_c8 cn_k3_s1_c8 mp_k2 flat fc_c16_bn fc_c4")
+    assert architecture_row_keys(network)[2:] == (
+        "mp_k2@8x8x8",
+        "flat+fc_c16_bn+fc_c4@4x4x8",
+    )
+
+
+def test_equal_places_share_one_row() -> None:
+    # Blocks 2 to 4 of a stage see the same shape: three choices, one set of rows.
+    job = space_job(get_space("tiny"), calibration=1, held_out=1)
+    shared = [plan for plan in job.rows if plan.key == "ir_r1_k5_s1_e6_c48@8x8x48"]
+    assert len(shared) == 1
+    assert len(job.rows) < sum(len(c.options) for c in get_space("tiny").choices)
+
+
+@pytest.mark.parametrize("calibration, held_out", [(0, 3), (1, 1), (2, 3), (4, 0)])
+def test_roles_are_as_many_as_asked(calibration: int, held_out: int) -> None:
+    wholes = space_job(SPACE, calibration=calibration, held_out=held_out).wholes
+    roles = [whole.role for whole in wholes]
+    assert (roles.count("calibration"), roles.count("held_out")) == (calibration, held_out)
+
+
+def test_fixed_block_that_equals_an_option_counts_once_more() -> None:
+    block = MBConv(3, 1, 6, 8)
+    space = Space(
+        "twins",
+        16,
+        (
+            Conv(3, 2, 8),
+            block,
+            OneOf("a", (MBConv(3, 1, 3, 8), block, Skip())),
+            GlobalAveragePool(),
+            Dense(4),
+        ),
+    )
+    table = build_space_table(
+        space, settings=SessionSettings(), plan=PLAN, calibration=2, held_out=0
+    )
+    latency = SpaceLatency.from_table(space, table)
+    for index in range(3):
+        keys = architecture_row_keys(space.decode((index,)))
+        assert latency.predict_ms((index,)) == pytest.approx(table.predict_ms(keys))
+    assert latency.fixed_ms >= table.row_ms(row_key((block,), (8, 8, 8)))
+    assert latency.option_ms[0][2] == 0
 
 
 def test_graphs_are_valid_onnx() -> None:

@@ -1,13 +1,15 @@
 """Images decoded once into uint8 arrays on disk, memory-mapped, whole or absent.
 
 An entry is a folder named by a key over the source files' names, sizes and times; it is
-made under another name and renamed, so what a killed run left behind is never read.
+made under another name and renamed, so what a killed run left behind is never read. The
+maker holds a lock on its folder, which ends with the process: an unlocked one is a leftover.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -25,6 +27,16 @@ from PIL import Image
 from nas.data.dataset import DataError, Split
 
 FORMAT = 2  # part of the key: raise it when the pixels that are made change
+UNWRITABLE = {
+    errno.ENOSPC,
+    errno.EDQUOT,
+    errno.EROFS,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOTDIR,
+    errno.EEXIST,
+}
+ROWS_AT_ONCE = 1024  # of images copied, so that the memory taken stays small
 
 
 @dataclass(frozen=True)
@@ -79,18 +91,9 @@ def cached_arrays(
     entry = folder / "images" / key
     if not (entry / "done.json").is_file():
         try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            _remove_leftovers(entry)
-            temporary = Path(tempfile.mkdtemp(prefix=f".{key}.{os.getpid()}.", dir=entry.parent))
-            try:
-                meta = make(temporary)
-                (temporary / "done.json").write_text(json.dumps(meta))
-                with contextlib.suppress(OSError):
-                    os.replace(temporary, entry)  # lost to another process: its copy is as good
-            finally:
-                shutil.rmtree(temporary, ignore_errors=True)
+            _make_entry(entry, make)
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EROFS, errno.EACCES):
+            if error.errno not in UNWRITABLE:
                 raise
             raise DataError(
                 f"to write decoded images below {folder}",
@@ -101,13 +104,49 @@ def cached_arrays(
     return {name: _read(entry, name) for name in meta["splits"]}, meta
 
 
+def _make_entry(entry: Path, make: Callable[[Path], dict[str, Any]]) -> None:
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    _remove_leftovers(entry)
+    made = Path(tempfile.mkdtemp(prefix="new-", dir=entry.parent))
+    lock = os.open(made, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network disks have no locks
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Only a name with a dot can be taken for a leftover, and now it is locked.
+        made = made.rename(made.with_name(f".{entry.name}.{made.name}"))
+        meta = make(made)
+        with (made / "done.json").open("w") as stream:
+            stream.write(json.dumps(meta))
+            stream.flush()
+            os.fsync(stream.fileno())
+        # mkdtemp makes private folders; a cache may be shared like the folder it is in.
+        made.chmod(entry.parent.stat().st_mode & 0o777)
+        try:
+            os.replace(made, entry)
+        except OSError:
+            if not (entry / "done.json").is_file():
+                raise
+            # Lost to another process: its copy is as good.
+    finally:
+        os.close(lock)
+        shutil.rmtree(made, ignore_errors=True)
+
+
 def _remove_leftovers(entry: Path) -> None:
-    """Removes half-made copies of an entry whose process is gone."""
-    for path in entry.parent.glob(f".{entry.name}.*"):
-        pid = path.name.split(".")[2]
-        if not Path(f"/proc/{pid}").exists():
+    """Removes what processes that are gone left half-made, of this entry or another."""
+    for path in entry.parent.glob(".*"):
+        try:
+            folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            continue
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(path, ignore_errors=True)
-    if entry.exists():
+        except OSError:
+            continue  # locked: somebody is making it; or a disk without locks
+        finally:
+            os.close(folder)
+    if entry.exists() and not (entry / "done.json").is_file():
         shutil.rmtree(entry)  # without done.json it is not whole
 
 
@@ -116,10 +155,43 @@ def _read(entry: Path, name: str) -> Split:
     return Split(images, np.load(entry / f"{name}_labels.npy", allow_pickle=False))
 
 
+def _new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
+    """A memory-mapped .npy file whose disk space is already taken.
+
+    On a full disk, writing to a map whose space is not taken kills the process (SIGBUS).
+
+    Raises:
+        OSError: The disk is full.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, os.fstat(stream.fileno()).st_size)
+    return array
+
+
+def _write_array(path: Path, values: np.ndarray, dtype: type[np.generic]) -> None:
+    # Not np.save: on a full disk its OSError has no errno.
+    target = _new_array(path, values.shape, dtype)
+    target[...] = values
+    target.flush()
+
+
 def write_split(folder: Path, name: str, images: np.ndarray, labels: np.ndarray) -> None:
     """Writes one split's arrays."""
-    np.save(folder / f"{name}_images.npy", np.ascontiguousarray(images, np.uint8))
-    np.save(folder / f"{name}_labels.npy", np.asarray(labels, np.int32))
+    _write_array(folder / f"{name}_images.npy", images, np.uint8)
+    _write_array(folder / f"{name}_labels.npy", labels, np.int32)
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16"):
+        # Pillow's own conversion clips at 255, which turns most such images white.
+        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
+    if image.mode in ("I", "F"):
+        raise ValueError(f"pixels of 32 bits (mode {image.mode}), whose range is not known")
+    if image.mode == "P" and "transparency" in image.info:
+        image = image.convert("RGBA")  # the same colours, without Pillow's warning
+    return image.convert("RGB")
 
 
 def decode_image(path: Path, image_size: int) -> np.ndarray:
@@ -131,7 +203,7 @@ def decode_image(path: Path, image_size: int) -> np.ndarray:
     try:
         with Image.open(path) as image:
             image.load()
-            rgb = image.convert("RGB")
+            rgb = _rgb(image)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise DataError(
             "an image that can be decoded",
@@ -157,9 +229,7 @@ def decode_split(
         DataError: A file is broken and `skip_bad` is off.
     """
     shape = (len(files), image_size, image_size, 3)
-    target = np.lib.format.open_memmap(
-        folder / f"{name}_images.npy", mode="w+", dtype=np.uint8, shape=shape
-    )
+    target = _new_array(folder / f"{name}_images.npy", shape, np.uint8)
     bad: list[int] = []
 
     def work(position: int) -> None:
@@ -182,8 +252,10 @@ def decode_split(
     good = np.setdiff1d(np.arange(len(files)), np.array(bad, int))
     labels = np.array([file.label for file in files], np.int32)
     if bad:
-        kept = np.array(target[good])
-        del target
-        np.save(folder / f"{name}_images.npy", kept)
-    np.save(folder / f"{name}_labels.npy", labels[good])
+        kept = _new_array(folder / "kept.npy", (len(good), *shape[1:]), np.uint8)
+        for start in range(0, len(good), ROWS_AT_ONCE):
+            kept[start : start + ROWS_AT_ONCE] = target[good[start : start + ROWS_AT_ONCE]]
+        kept.flush()
+        os.replace(folder / "kept.npy", folder / f"{name}_images.npy")
+    _write_array(folder / f"{name}_labels.npy", labels[good], np.int32)
     return [str(files[i].path) for i in sorted(bad)]

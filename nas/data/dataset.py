@@ -57,27 +57,50 @@ class Dataset:
         return len(self.class_names)
 
 
-def checked(dataset: Dataset) -> Dataset:
-    """The data set itself, if it can be learned from.
+def check_labels(
+    name: str, class_names: tuple[str, ...], train: np.ndarray, evaluation: np.ndarray
+) -> None:
+    """Refuses labels that cannot be learned from; cheap, so that it can come before decoding.
+
+    Args:
+        name: Of the data set.
+        class_names: Position is the class index.
+        train: (n,) class indices.
+        evaluation: (m,) class indices.
 
     Raises:
-        DataError: One class only, an empty split, or a class without training images.
+        DataError: One class only, an empty split, an index without a class, or a class without
+            training images.
     """
-    if dataset.num_classes < 2:
+    classes = len(class_names)
+    if classes < 2:
         raise DataError(
             "images of two classes or more",
-            f"{dataset.num_classes} class in {dataset.name}",
+            f"{classes} class in {name}",
             "add images of another class",
         )
-    for name, split in (("training", dataset.train), ("evaluation", dataset.evaluation)):
-        if len(split.labels) == 0:
-            raise DataError(f"{name} images", f"none in {dataset.name}", "add some")
-    missing = set(range(dataset.num_classes)) - set(np.unique(dataset.train.labels).tolist())
+    for part, labels in (("training", train), ("evaluation", evaluation)):
+        if len(labels) == 0:
+            raise DataError(f"{part} images", f"none in {name}", "add some")
+        if labels.min() < 0 or labels.max() >= classes:
+            wrong = labels.min() if labels.min() < 0 else labels.max()
+            raise DataError(
+                f"labels from 0 to {classes - 1} in the {part} images",
+                f"{wrong} in {name}",
+                "make the file again, or unpack it again",
+            )
+    missing = set(range(classes)) - set(np.unique(train).tolist())
     if missing:
-        names = ", ".join(dataset.class_names[i] for i in sorted(missing)[:5])
+        names = ", ".join(class_names[i] for i in sorted(missing)[:5])
         raise DataError(
             "training images of every class", f"none of {names}", "add some, or remove the class"
         )
+
+
+def checked(dataset: Dataset) -> Dataset:
+    """The data set itself, if it can be learned from; see `check_labels`."""
+    train, evaluation = dataset.train.labels, dataset.evaluation.labels
+    check_labels(dataset.name, dataset.class_names, train, evaluation)
     return dataset
 
 

@@ -6,6 +6,8 @@ and arrays by the label that is stored.
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from nas.data.cache import ImageFile
-from nas.data.dataset import DataError, Split
+from nas.data.dataset import DataError, Split, split_holdout
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"}
 EVALUATION_FOLDERS = ("val", "validation", "test", "eval")
@@ -79,7 +81,7 @@ def find_layout(folder: Path, seed: int, evaluation_fraction: float) -> FileLayo
 
 
 def _tiny_imagenet(folder: Path) -> FileLayout:
-    names = tuple((folder / "wnids.txt").read_text().split())
+    names = tuple(_text(folder / "wnids.txt").split())
     index = {name: i for i, name in enumerate(names)}
     train = [
         ImageFile(path, label)
@@ -95,7 +97,7 @@ def _tiny_imagenet(folder: Path) -> FileLayout:
             "unpack the whole archive",
         )
     evaluation = []
-    for line in annotations.read_text().splitlines():
+    for line in _text(annotations).splitlines():
         file, _, rest = line.partition("\t")
         wnid = rest.split("\t")[0]
         if wnid not in index:
@@ -112,16 +114,27 @@ def _words(folder: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
     path = folder / "words.txt"
     if not path.is_file():
         return wnids
-    pairs = (line.partition("\t") for line in path.read_text("utf-8").splitlines())
+    pairs = (line.partition("\t") for line in _text(path).splitlines())
     words = {key: value.split(",")[0].strip() for key, _, value in pairs}
     return tuple(f"{w} {words[w]}" if w in words else w for w in wnids)
 
 
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError("text in UTF-8", f"{path}: {error}", "unpack it again") from None
+
+
 def _images(folder: Path) -> list[Path]:
-    """Image files below a folder, sorted."""
+    """Image files below a folder, sorted, without hidden ones (archives from Macs hold `._x`)."""
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+    return sorted(
+        p
+        for p in folder.rglob("*")
+        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
+    )
 
 
 def _class_dirs(folder: Path) -> list[Path]:
@@ -214,7 +227,7 @@ def _cifar10(folder: Path) -> ArrayLayout:
         np.concatenate([p.images for p in parts]), np.concatenate([p.labels for p in parts])
     )
     meta = folder / "batches.meta.txt"
-    names = tuple(meta.read_text().split()) if meta.is_file() else tuple("0123456789")
+    names = tuple(_text(meta).split()) if meta.is_file() else tuple("0123456789")
     note = f"Class index: the stored label. {len(present)} of 5 training batches."
     return ArrayLayout("CIFAR-10", train, _cifar_file(folder / "test_batch.bin"), names, (note,))
 
@@ -231,16 +244,8 @@ def _cifar_file(path: Path) -> Split:
 
 def _npz(path: Path, seed: int, fraction: float) -> ArrayLayout:
     wanted = "x_train, y_train, x_test (or x_val), y_test, or images and labels"
-    try:
-        with np.load(path, allow_pickle=False) as archive:
-            arrays: dict[str, Any] = {name: archive[name] for name in archive.files}
-    except (OSError, ValueError, EOFError, KeyError) as error:
-        raise DataError(
-            f"an .npz file with {wanted}", f"{path}: {error}", "write it again"
-        ) from None
+    arrays = _read_npz(path, wanted)
     if {"images", "labels"} <= set(arrays):
-        from nas.data.dataset import split_holdout
-
         whole = _array_split(path, arrays["images"], arrays["labels"])
         large, held = split_holdout(len(whole.labels), whole.labels, fraction, seed)
         splits = [Split(whole.images[part], whole.labels[part]) for part in (large, held)]
@@ -250,16 +255,43 @@ def _npz(path: Path, seed: int, fraction: float) -> ArrayLayout:
         if not set(parts) <= set(arrays):
             raise DataError(wanted, f"{', '.join(arrays) or 'nothing'} in {path}", "rename them")
         splits = [_array_split(path, arrays[parts[i]], arrays[parts[i + 1]]) for i in (0, 2)]
+    sizes = [split.images.shape[1] for split in splits]
+    if sizes[0] != sizes[1]:
+        raise DataError(
+            "one image size", f"{sizes[0]} and {sizes[1]} pixels in {path}", "resize one part"
+        )
     highest = int(max(split.labels.max() for split in splits))
+    if highest >= len(splits[0].labels):  # before a name is made for each
+        raise DataError(
+            f"class indices below {len(splits[0].labels)}, the number of training images",
+            f"{highest} in {path}",
+            "number the classes from 0",
+        )
     names = tuple(str(v) for v in arrays.get("class_names", range(highest + 1)))
     if len(names) <= highest:
         raise DataError(f"{highest + 1} class_names", f"{len(names)} in {path}", "add names")
     return ArrayLayout(path.stem, splits[0], splits[1], names, ("Class index: stored label.",))
 
 
+def _read_npz(path: Path, wanted: str) -> dict[str, Any]:
+    broken = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
+    try:
+        with path.open("rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
+            if isinstance(archive, np.ndarray):
+                raise ValueError("one array without a name (.npy)")
+            return {name: archive[name] for name in archive.files}
+    except broken as error:
+        raise DataError(
+            f"an .npz file with {wanted}", f"{path}: {error}", "write it again"
+        ) from None
+
+
 def _array_split(path: Path, images: np.ndarray, labels: np.ndarray) -> Split:
-    labels = labels.reshape(len(labels), -1)
-    if labels.shape[1:] != (1,) or labels.dtype.kind not in "iu" or (labels < 0).any():
+    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
+    whole = labels.dtype.kind in "iu"
+    # Beyond int32 an index would turn into another one.
+    if not one_each or not whole or (labels < 0).any() or (labels > np.iinfo(np.int32).max).any():
         raise DataError(
             "labels as whole numbers from 0, one an image",
             f"{labels.dtype} of shape {labels.shape} in {path}",
@@ -278,5 +310,6 @@ def _array_split(path: Path, images: np.ndarray, labels: np.ndarray) -> Split:
     if images.dtype != np.uint8:
         raise DataError("uint8 pixels 0 to 255", f"{images.dtype} in {path}", "scale and cast them")
     return Split(
-        np.repeat(images, 3, 3) if images.shape[3] == 1 else images, labels[:, 0].astype(np.int32)
+        np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
+        labels.reshape(-1).astype(np.int32),
     )

@@ -18,7 +18,7 @@ from nas.data.cache import (
     files_key,
     write_split,
 )
-from nas.data.dataset import Dataset, Split, checked, content_fingerprint
+from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
 from nas.data.layouts import ArrayLayout, FileLayout, find_layout
 
 
@@ -39,7 +39,7 @@ def load_dataset(
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
         cache_dir: Where arrays are kept; see `nas.data.cache.cache_folder`.
-        seed: Of the division where the layout has none, and of the sample.
+        seed: Of the division where the layout has none. The sample is always the same.
         evaluation_fraction: Share that such a division holds out.
         smoke: A far smaller sample.
 
@@ -73,6 +73,9 @@ def _sample(folder: Path, image_size: int, smoke: bool) -> Dataset:
 
 def _from_files(layout: FileLayout, image_size: int, skip_bad: bool, folder: Path) -> Dataset:
     files = {"train": layout.train, "evaluation": layout.evaluation}
+    # Before the minutes of decoding; what skipped images leave is checked again at the end.
+    train, evaluation = (np.array([f.label for f in part], np.int32) for part in files.values())
+    check_labels(layout.name, layout.class_names, train, evaluation)
     key = files_key(files, {"pixels": image_size, "skip_bad": skip_bad})
 
     def make(target: Path) -> dict[str, Any]:

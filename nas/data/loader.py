@@ -59,13 +59,16 @@ class BatchLoader:
         return max(1, len(self._indices) // self.batch_size)
 
     def _order(self, epoch: int) -> np.ndarray:
-        if epoch not in self._orders:
-            rng = np.random.default_rng((self.seed, 0, epoch))
-            order = rng.permutation(len(self._indices))
-            # Two orders are enough for a batch at the border; older ones would only pile up.
-            self._orders = {e: o for e, o in self._orders.items() if e >= epoch - 1}
-            self._orders[epoch] = order
-        return self._orders[epoch]
+        # One look-up of one dict: the thread of an earlier `iterate` may replace it meanwhile.
+        known = self._orders
+        if epoch in known:
+            return known[epoch]
+        rng = np.random.default_rng((self.seed, 0, epoch))
+        order = rng.permutation(len(self._indices))
+        # Two orders are enough for a batch at the border; older ones would only pile up.
+        kept = {e: o for e, o in known.items() if e >= epoch - 1}
+        self._orders = {**kept, epoch: order}
+        return order
 
     def batch(self, step: int) -> Batch:
         """Batch of a step: float32 pixels (batch, height, width, 3) 0 to 255, int32 labels."""

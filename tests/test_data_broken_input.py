@@ -1,0 +1,188 @@
+"""Input that cannot be used: each error has three parts and nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.data import DataError, cache, load_dataset
+
+SIZE = 16
+
+
+def write_folders(root: Path, classes: tuple[str, ...] = ("a", "b"), count: int = 4) -> Path:
+    rng = np.random.default_rng(0)
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return root
+
+
+def assert_three_parts(error: pytest.ExceptionInfo[DataError], text: str) -> None:
+    message = str(error.value)
+    assert all(part in message for part in ("Expected", "Received", "Fix")), message
+    assert text in message
+
+
+def write_npz(path: Path, **change: np.ndarray) -> Path:
+    images = np.random.default_rng(0).integers(0, 255, (20, 8, 8, 3), np.uint8)
+    arrays = {"images": images, "labels": np.arange(20) % 2, **change}
+    np.savez(path, allow_pickle=False, **arrays)
+    return path
+
+
+def truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-300])
+
+
+def damage(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[200:260] = b"\xff" * 60
+    path.write_bytes(bytes(data))
+
+
+def unname(path: Path) -> None:
+    with path.open("wb") as stream:
+        np.save(stream, np.zeros((4, 8, 8, 3), np.uint8))
+
+
+@pytest.mark.parametrize("break_file", [truncate, damage, unname])
+def test_broken_npz_is_named(tmp_path: Path, break_file: Callable[[Path], None]) -> None:
+    path = write_npz(tmp_path / "a.npz")
+    break_file(path)
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "a.npz")
+
+
+@pytest.mark.parametrize(
+    "labels, text",
+    [
+        (np.array(3), "one an image"),
+        (np.arange(20) - 1, "whole numbers from 0"),
+        (np.where(np.arange(20) < 10, 0, 10**9), "below 18"),
+        (np.where(np.arange(20) < 10, 0, 2**32), "whole numbers from 0"),
+    ],
+)
+def test_labels_that_are_no_class_index(tmp_path: Path, labels: np.ndarray, text: str) -> None:
+    path = write_npz(tmp_path / "a.npz", labels=labels)
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, text)
+
+
+def test_arrays_without_images(tmp_path: Path) -> None:
+    path = write_npz(
+        tmp_path / "a.npz", images=np.zeros((0, 8, 8, 3), np.uint8), labels=np.zeros(0, np.int32)
+    )
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "one an image")
+
+
+def test_arrays_of_two_sizes(tmp_path: Path) -> None:
+    images, labels = np.zeros((4, 8, 8, 3), np.uint8), np.arange(4) % 2
+    path = tmp_path / "a.npz"
+    np.savez(path, x_train=images, y_train=labels, x_test=images[:, :6, :6], y_test=labels)
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "8 and 6 pixels")
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint64, np.int8])
+@pytest.mark.parametrize("column", [False, True])
+@pytest.mark.parametrize("suffix", ["val", "test"])
+def test_arrays_of_both_parts(
+    tmp_path: Path, dtype: type[np.integer], column: bool, suffix: str
+) -> None:
+    images = np.random.default_rng(0).integers(0, 255, (6, 8, 8, 1), np.uint8)
+    labels = np.array([2, 0, 1, 1, 0, 2], dtype)
+    path = tmp_path / "a.npz"
+    stored = labels[:, None] if column else labels
+    held = {f"x_{suffix}": images[:3], f"y_{suffix}": labels[:3]}
+    np.savez(path, allow_pickle=False, x_train=images, y_train=stored, **held)
+    data = load_dataset(path, cache_dir=tmp_path / "cache")
+    assert data.train.labels.tolist() == [2, 0, 1, 1, 0, 2]
+    assert data.evaluation.labels.tolist() == [2, 0, 1]
+    assert data.train.images.shape == (6, 8, 8, 3)
+    assert np.array_equal(data.train.images[..., 2], images[..., 0])
+
+
+def test_cifar10_label_without_a_class(tmp_path: Path) -> None:
+    records = np.zeros((20, 3073), np.uint8)
+    records[:, 0] = np.arange(20) % 10
+    (tmp_path / "data_batch_1.bin").write_bytes(records.tobytes())
+    records[4, 0] = 77
+    (tmp_path / "test_batch.bin").write_bytes(records.tobytes())
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "77 in CIFAR-10")
+
+
+def test_one_class_is_refused_before_decoding(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "data", ("a",))
+    with pytest.raises(DataError) as error:
+        load_dataset(root, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "two classes")
+    assert not list((tmp_path / "cache").rglob("*")), "nothing may be left of a refused data set"
+
+
+def test_class_whose_images_are_all_bad(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "data", ("a", "b", "c"))
+    for path in (root / "b").iterdir():
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError) as error:
+        load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
+    assert_three_parts(error, "none of b")
+
+
+def test_class_list_that_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "wnids.txt").write_bytes(b"\xff\xfe\x00\x81")
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "wnids.txt")
+
+
+def test_hidden_files_are_no_images(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "data")
+    (root / "a" / "._0.png").write_bytes(b"\x00\x05\x16\x07")  # what archives from Macs hold
+    data = load_dataset(root, cache_dir=tmp_path / "cache")
+    assert len(data.train.labels) + len(data.evaluation.labels) == 8
+
+
+def test_truncated_jpeg_is_bad(tmp_path: Path) -> None:
+    path = tmp_path / "a.jpg"
+    pixels = np.random.default_rng(0).integers(0, 255, (64, 64, 3), np.uint8)
+    Image.fromarray(pixels).save(path)
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(DataError) as error:
+        cache.decode_image(path, 64)
+    assert_three_parts(error, "--skip_bad_images")
+    assert "a.jpg" in str(error.value)
+
+
+def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path)
+    assert (cache.decode_image(path, 8) == 40_000 >> 8).all()
+
+
+def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.new("F", (8, 8), 0.5).save(path)
+    with pytest.raises(DataError) as error:
+        cache.decode_image(path, 8)
+    assert_three_parts(error, "mode F")
+
+
+def test_palette_with_transparency(tmp_path: Path) -> None:
+    image = Image.new("P", (8, 8), 1)
+    image.putpalette([0, 0, 0, 10, 20, 30])
+    image.save(tmp_path / "a.png", transparency=bytes([255, 128]))
+    assert (cache.decode_image(tmp_path / "a.png", 8) == (10, 20, 30)).all()
