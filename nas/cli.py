@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import errno
 import shlex
+import shutil
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -151,7 +152,7 @@ def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrup
         folder = RunFolder.create(Path(path) if path else None, config, label)
     _current_run.append(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
-    certificate = SearchRun(
+    run = SearchRun(
         folder,
         space,
         dataset,
@@ -161,7 +162,14 @@ def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrup
         config["random_networks"],
         config["smoke"],
         interrupter,
-    ).run()
+    )
+    try:
+        certificate = run.run()
+    except ValueError:
+        # A table or target that cannot be used: the run that it was meant for never began.
+        if not values["resume"].value and not any((folder.path / "checkpoints").iterdir()):
+            shutil.rmtree(folder.path)
+        raise
     return EXIT_NOT_MET if certificate["met"] is False else EXIT_MET
 
 

@@ -82,6 +82,7 @@ def equal_random_networks(
     count: int,
     seed: int,
     measure: Measure,
+    margin: float = EQUAL_MARGIN,
 ) -> list[Architecture]:
     """Random networks whose measured latency is within 2 % of the reference's.
 
@@ -93,6 +94,7 @@ def equal_random_networks(
         count: How many are wanted; fewer come back if no more can be found.
         seed: Of the draws.
         measure: Name -> architecture to name -> milliseconds, interleaved.
+        margin: Share by which measured milliseconds may differ.
     """
     rng = np.random.default_rng((seed, 7))
     excluded = space.encode(reference) if space.contains(reference) else None
@@ -110,9 +112,9 @@ def equal_random_networks(
         networks = {f"{i}": space.decode(c) for i, c in enumerate(candidates)}
         measured = measure({"reference": reference, **networks})
         ratios = [measured[f"{i}"] / measured["reference"] for i in range(len(candidates))]
-        accepted += [
-            c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= EQUAL_MARGIN
-        ][:missing]
+        accepted += [c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= margin][
+            :missing
+        ]
         if ratios:
             # The predictor may be off for the reference alone: aim where the candidates land.
             aim_ms /= float(np.median(ratios))

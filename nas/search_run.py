@@ -253,6 +253,7 @@ class SearchRun:
                 self.random_networks,
                 self.search_config["seed"],
                 self._measure,
+                settings.equal_margin(self.smoke),
             )
             uniform, ratio = equal_uniform_network(self.space, architecture, self._measure)
             networks = [

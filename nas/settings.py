@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from latency.measure import MeasurePlan
+from nas.comparison import EQUAL_MARGIN
 from nas.measuring import CERTIFICATE_PLAN, CHOICE_PLAN, SMOKE_PLAN
 
 # (search epochs, retraining epochs, batch size, random networks, train baselines by default).
@@ -34,6 +35,12 @@ def table_plan(seed: int, smoke: bool) -> MeasurePlan:
 def choice_plan(smoke: bool) -> MeasurePlan:
     """Rounds for candidates while a network is chosen."""
     return SMOKE_PLAN if smoke else CHOICE_PLAN
+
+
+def equal_margin(smoke: bool) -> float:
+    """Share by which networks of equal milliseconds may differ."""
+    # Three rounds on a busy machine differ by more than any honest margin.
+    return 1.0 if smoke else EQUAL_MARGIN
 
 
 def certificate_plan(smoke: bool) -> MeasurePlan:

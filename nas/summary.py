@@ -25,8 +25,8 @@ def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
     for row in cost.layers:
         size = "x".join(str(n) for n in row.output_shape)
         # As `Text`, since rich would read the brackets of `res[...]` as markup.
-        name = Text(row.name)
-        table.add_row(f"{row.index}", name, row.type, f"{row.params:,}", f"{row.macs:,}", size)
+        text = Text(row.name)
+        table.add_row(f"{row.index}", text, row.type, f"{row.params:,}", f"{row.macs:,}", size)
     table.add_section()
     table.add_row("", "total", "", f"{cost.params:,}", f"{cost.macs:,}", "")
     return table

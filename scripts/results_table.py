@@ -105,8 +105,7 @@ def main(arguments: list[str]) -> int:
         if environment.get(name)
     )
     print(
-        f"- hardware: {environment['cores']} shared cores of {environment['cpu_model']}; "
-        f"{versions}"
+        f"- hardware: {environment['cores']} shared cores of {environment['cpu_model']}; {versions}"
     )
     print(f"- date: {certificate['date'][:10]}; n = 1 of each network, seed {config['seed']}")
     print(

@@ -307,6 +307,7 @@ def test_target_out_of_range_gives_the_range(
     for target in ("0.0001", "900"):
         assert run_search(["nas.py", "--target_ms", target, "--smoke", "--table", table]) == 2
         assert "the range of space" in capsys.readouterr().err
+    assert not list((tmp_path / "runs").glob("*")), "nothing half-written"
 
 
 @pytest.mark.parametrize(

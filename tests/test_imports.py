@@ -102,7 +102,7 @@ ALLOWED: dict[str, set[str]] = {
     "comparison": {"runtime", "shapes", "space", "spec"},
     "diagnostics": {"derive", "runtime", "space", "spec"},
     "measuring": {"cost", "onnx_model", "spec", "weights"},
-    "settings": {"measuring"},
+    "settings": {"comparison", "measuring"},
     "tables": {"settings", "console", "errors", "runtime", "space"},
     # Training.
     "evaluate": DATA | {"layers.batch_norm"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from latency.measure import MeasurePlan
 from latency.session import SessionSettings
 from latency.table import LatencyTable, MissingRowError
 from nas.arch_text import parse
+from nas.cost import architecture_cost
 from nas.runtime import (
     SpaceLatency,
     architecture_row_keys,
@@ -85,6 +87,49 @@ def test_equal_places_share_one_row() -> None:
     assert len(job.rows) < sum(len(c.options) for c in get_space("tiny").choices)
 
 
+def graph_macs(data: bytes) -> int:
+    """Multiply-adds of a graph from its kernels and inferred shapes."""
+    graph = onnx.shape_inference.infer_shapes(onnx.load_from_string(data)).graph
+    shapes = {
+        value.name: [d.dim_value for d in value.type.tensor_type.shape.dim]
+        for value in (*graph.value_info, *graph.output)
+    }
+    sizes = {i.name: math.prod(i.dims) for i in graph.initializer}
+    macs = 0
+    for node in graph.node:
+        if node.op_type in ("Conv", "Gemm"):
+            macs += math.prod(shapes[node.output[0]][2:]) * sizes[node.input[1]]
+        elif node.op_type == "Mul":  # squeeze-excite
+            macs += math.prod(shapes[node.output[0]])
+    return macs
+
+
+@pytest.mark.parametrize("name", ["sample", "tiny_se", "mnasnet"])
+def test_every_row_is_the_difference_of_its_own_layers(name: str) -> None:
+    # What the long graph has more than the short one, over the divisor, is the row itself.
+    space = get_space(name, 64)
+    job = space_job(space, calibration=0, held_out=0)
+    data = {model.key: model.data for model in job.models}
+    plans = {plan.key: plan for plan in job.rows}
+    rng = np.random.default_rng(0)
+    for network in (space.largest(), space.smallest(), *(space.sample(rng) for _ in range(3))):
+        total = 0.0
+        for key in architecture_row_keys(network):
+            plan = plans[key]
+            short = graph_macs(data[plan.short_key]) if plan.short_key else 0
+            total += (graph_macs(data[plan.long_key]) - short) / plan.divisor
+        assert total == architecture_cost(network).macs
+
+
+def test_calibration_spans_the_range() -> None:
+    wholes = space_job(SPACE, calibration=4, held_out=8).wholes
+    macs: dict[str, list[int]] = {"calibration": [], "held_out": []}
+    for whole in wholes:
+        macs[whole.role].append(architecture_cost(parse(whole.key.split(": ")[1])).macs)
+    assert min(macs["calibration"]) <= min(macs["held_out"])
+    assert max(macs["calibration"]) >= max(macs["held_out"])
+
+
 @pytest.mark.parametrize("calibration, held_out", [(0, 3), (1, 1), (2, 3), (4, 0)])
 def test_roles_are_as_many_as_asked(calibration: int, held_out: int) -> None:
     wholes = space_job(SPACE, calibration=calibration, held_out=held_out).wholes
@@ -122,8 +167,6 @@ def test_graphs_are_valid_onnx() -> None:
 
 
 def test_networks_span_the_range() -> None:
-    from nas.cost import architecture_cost
-
     macs = [architecture_cost(n).macs for n in stratified_networks(SPACE, 12, 0)]
     low, high = (architecture_cost(n).macs for n in (SPACE.smallest(), SPACE.largest()))
     assert macs[0] < low + 0.1 * (high - low) and macs[-1] > high - 0.1 * (high - low)

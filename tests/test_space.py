@@ -8,7 +8,7 @@ import pytest
 from nas.errors import SpaceError
 from nas.space import OneOf, Space
 from nas.spaces import SPACES, get_space, space_for
-from nas.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
+from nas.spec import Architecture, Conv, Dense, GlobalAveragePool, MBConv, Skip
 
 SMALL = Space(
     "small",
@@ -52,21 +52,12 @@ def test_extremes() -> None:
 
 
 def test_another_network_is_named() -> None:
-    with pytest.raises(SpaceError, match="as layer 1 in space `small`"):
-        SMALL.encode(
-            get_space("sample", 64)
-            .largest()
-            .__class__(
-                16,
-                (
-                    Conv(3, 2, 8),
-                    MBConv(7, 1, 3, 8),
-                    MBConv(3, 2, 3, 16),
-                    GlobalAveragePool(),
-                    Dense(4),
-                ),
-            )
-        )
+    other = (Conv(3, 2, 8), MBConv(7, 1, 3, 8), *SMALL.largest().layers[2:])
+    with pytest.raises(SpaceError, match="as layer 1 in space `small`") as error:
+        SMALL.encode(Architecture(16, other))
+    assert "ir_r1_k7_s1_e3_c8" in str(error.value) and "skip" in str(error.value)
+    with pytest.raises(SpaceError, match="16 px and 5 layers"):
+        SMALL.encode(get_space("sample").largest())
     assert not SMALL.contains(get_space("sample").largest())
 
 
