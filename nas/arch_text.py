@@ -12,12 +12,16 @@ import json
 import re
 from typing import Any
 
+import numpy as np
+
 from nas.errors import ArchitectureError
 from nas.spec import ACTIVATIONS, LAYER_TYPES, Architecture, Field, Layer, Residual
 
 SCHEMA_VERSION = 1
 _BY_SHORT = {short: name for name, short in ACTIVATIONS.items()}
-_PART = re.compile(r"([a-z]+)([0-9.]*)")
+# Bounded, since a number of thousands of digits is no number that Python reads.
+_PART = re.compile(r"([a-z]+)([0-9.]{0,30})")
+_INPUT = re.compile(r"in_s[0-9]{1,6}")
 
 
 def to_text(architecture: Architecture) -> str:
@@ -44,7 +48,7 @@ def layer_to_text(layer: Layer) -> str:
         elif entry.kind == "activation":
             parts.append(entry.key + ACTIVATIONS[value])
         else:
-            parts.append(f"{entry.key}{value!r}")
+            parts.append(entry.key + _number_text(value))
     return "_".join(parts)
 
 
@@ -55,10 +59,10 @@ def parse(text: str, name: str = "") -> Architecture:
         ArchitectureError: Names the token at fault and what is allowed in its place.
     """
     tokens = text.replace("[", " [ ").replace("]", " ] ").split()
-    if not tokens or not re.fullmatch(r"in_s[0-9]+", tokens[0]):
+    if not tokens or not _INPUT.fullmatch(tokens[0]):
         raise ArchitectureError(
             "an architecture string that starts with `in_s<pixels>`",
-            repr(tokens[0]) if tokens else "an empty string",
+            repr(tokens[0][:80]) if tokens else "an empty string",
             "write for example `in_s64 cn_k3_s2_c16 ir_k3_s1_e3_c16 gap fc_c10`",
         )
     layers, rest = _parse_layers(tokens[1:], closing=False)
@@ -97,13 +101,13 @@ def _parse_token(token: str) -> list[Layer]:
     values: dict[str, Any] = {}
     repeats = 1
     fields = {entry.key: entry for entry in layer_type.FIELDS}
+    defaults = {f.name: f.default for f in dataclasses.fields(layer_type)}
     for part in parts:
-        key, value = _parse_part(token, part, fields, _repeatable(layer_type))
+        key, value = _parse_part(token, part, fields, defaults, _repeatable(layer_type))
         if key in values or (key == "r" and "r" in values):
             raise ArchitectureError("each part once", f"{part!r} again in {token!r}", "remove it")
         values[key] = value
     repeats = values.pop("r", 1)
-    defaults = {f.name: f.default for f in dataclasses.fields(layer_type)}
     missing = [
         entry.key
         for entry in layer_type.FIELDS
@@ -120,7 +124,7 @@ def _parse_token(token: str) -> list[Layer]:
 
 
 def _parse_part(
-    token: str, part: str, fields: dict[str, Field], repeatable: bool
+    token: str, part: str, fields: dict[str, Field], defaults: dict[str, Any], repeatable: bool
 ) -> tuple[str, Any]:
     """`k5` -> ("kernel", 5); the repeat count comes back under "r"."""
     allowed = [f"{f.key}<{f.kind}>" if f.kind != "flag" else f.key for f in fields.values()]
@@ -133,7 +137,7 @@ def _parse_part(
     )
     if part in fields and fields[part].kind == "flag":
         entry = fields[part]
-        return entry.name, not part_default(entry)
+        return entry.name, not defaults[entry.name]
     activation = fields.get("n")
     if activation is not None and part.startswith("n") and part[1:] in _BY_SHORT:
         return activation.name, _BY_SHORT[part[1:]]
@@ -152,9 +156,11 @@ def _parse_part(
         raise error from None
 
 
-def part_default(entry: Field) -> bool:
-    """The default of a flag: flags that start with `no` switch something off."""
-    return entry.key.startswith("no")
+def _number_text(value: float) -> str:
+    """Shortest text that reads back the same, never with an exponent."""
+    if isinstance(value, int):
+        return str(value)
+    return str(np.format_float_positional(value, trim="-"))
 
 
 def _repeatable(layer_type: type[Layer]) -> bool:

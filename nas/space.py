@@ -203,6 +203,8 @@ class Space:
     ) -> Architecture:
         """A neighbour: each choice is drawn anew with `probability`, at least one changes."""
         indices = list(self.encode(architecture))
+        if not indices:
+            return architecture
         changed = rng.random(len(indices)) < probability
         changed[rng.integers(len(indices))] = True
         for position in np.flatnonzero(changed):

@@ -96,6 +96,14 @@ def test_bad_json_is_refused(change: dict[str, object], named: str) -> None:
     assert named in str(error.value)
 
 
+def test_small_rates_and_long_numbers() -> None:
+    network = arch_text.parse("in_s64 gap drop_p0.00001 fc_c2")
+    assert arch_text.to_text(network) == "in_s64 gap drop_p0.00001 fc_c2"
+    for text in ("in_s" + "9" * 5000 + " gap", "in_s64 ir_k" + "9" * 5000 + "_s1_e1_c8"):
+        with pytest.raises(ArchitectureError, match="Fix"):
+            arch_text.parse(text)
+
+
 def test_loads_reads_both_forms() -> None:
     network = arch_text.parse(TEXT)
     assert arch_text.loads(TEXT + "\n") == network
