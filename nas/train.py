@@ -40,7 +40,9 @@ class TrainConfig:
         weight_decay: Decoupled, kernels only (never BN or biases).
         label_smoothing: 0 to below 1.
         dropout: Before the classifier; None keeps the architecture's.
-        ema_momentum: Moving average of the weights, used for evaluation and export; None: off.
+        ema_share: Length of the weights' moving average, which is evaluated and exported, as a
+            share of all steps; None: off. A fixed momentum would average a short training
+            over weights that had hardly learned.
         warmup_share: Part of the steps in which the rate grows.
         crop_padding: Pixels of padding before a random crop.
         flip: Random mirror images.
@@ -52,11 +54,11 @@ class TrainConfig:
     epochs: float
     batch_size: int = 64
     optimizer: str = "adamw"
-    learning_rate: float = 0.004
+    learning_rate: float = 0.006
     weight_decay: float = 0.02
     label_smoothing: float = 0.1
     dropout: float | None = None
-    ema_momentum: float | None = 0.99
+    ema_share: float | None = 0.02
     warmup_share: float = 0.1
     crop_padding: int = 4
     flip: bool = True
@@ -144,6 +146,13 @@ def train_network(
     )
 
 
+def ema_momentum(share: float | None, total_steps: int) -> float | None:
+    """Momentum of a moving average over about `share` of the steps; None if that is too few."""
+    if share is None or share * total_steps < 2:
+        return None
+    return 1.0 - 1.0 / (share * total_steps)
+
+
 class _Trainer:
     """The parts of one training, for `loop.run`."""
 
@@ -165,7 +174,7 @@ class _Trainer:
                 self.model.trainable_variables,
                 learning_rate=config.learning_rate,
                 weight_decay=config.weight_decay,
-                ema_momentum=config.ema_momentum,
+                ema_momentum=ema_momentum(config.ema_share, self.total_steps),
             ),
             loss=keras.losses.CategoricalCrossentropy(
                 from_logits=True, label_smoothing=config.label_smoothing
@@ -214,7 +223,7 @@ class _Trainer:
 
     def finished_model(self) -> keras.Model:
         """The model with averaged weights and statistics that belong to them."""
-        if self.config.ema_momentum is not None:
+        if self.model.optimizer.use_ema:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
         reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
