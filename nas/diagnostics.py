@@ -99,6 +99,24 @@ def _kernel_warnings(space: Space, architecture: Architecture) -> list[str]:
     return found
 
 
+def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> list[str]:
+    """Random networks of equal milliseconds that did better, by the same recipe.
+
+    Args:
+        searched_top1: Of the found network.
+        random_top1: Of the random networks, which may be none.
+    """
+    better = [share for share in random_top1 if share > searched_top1]
+    if not better:
+        return []
+    return [
+        f"{len(better)} of {len(random_top1)} random networks of equal milliseconds reached a "
+        f"higher top-1 by the same recipe (best {max(better):.1%}, found {searched_top1:.1%}): "
+        "this search did not pay. Search longer (--search_epochs), or use the better network by "
+        "--arch."
+    ]
+
+
 def label_warning(running_accuracy: float, train_top1: float) -> list[str]:
     """Evaluating training images must agree with the training metric.
 

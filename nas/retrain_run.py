@@ -15,7 +15,7 @@ from latency.table import LatencyTable
 from nas import arch_text, settings
 from nas.console import bar, out
 from nas.data import Dataset
-from nas.diagnostics import label_warning
+from nas.diagnostics import comparison_warning, label_warning
 from nas.environment import environment
 from nas.export import export
 from nas.interrupt import Interrupter
@@ -182,7 +182,8 @@ class RetrainRun:
             "device": self.device,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
             "environment": environment(),
-            "warnings": label_warning(own["running_accuracy"], own["train_top1"]),
+            "warnings": label_warning(own["running_accuracy"], own["train_top1"])
+            + comparison_warning(own["top1"], [r["top1"] for r in by_role["random"]]),
         }
         self.folder.write_json("certificate.json", certificate)
         return certificate

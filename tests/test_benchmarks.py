@@ -7,24 +7,57 @@ import math
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
+SCRIPT = ROOT / "benchmarks" / "supernet_step.py"
+
+
+def run_benchmark(*flags: str) -> dict[str, Any]:
+    command = [sys.executable, str(SCRIPT), "--space", "sample", "--smoke", "--json", *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def is_positive(value: float) -> bool:
+    return math.isfinite(value) and value > 0
 
 
 def test_supernet_step_prints_its_keys() -> None:
-    script = str(ROOT / "benchmarks" / "supernet_step.py")
-    command = [sys.executable, script, "--space", "sample", "--smoke", "--json", "--no_twin"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
-    for key in (
+    result = run_benchmark("--no_twin")
+    positive = {
         "masked_over_plain",
         "gate_over_plain",
         "plain_examples_per_s",
         "matmul_gflops",
         "matmul_share",
-        "rss_anon_gb",
-    ):
-        assert math.isfinite(result[key]) and result[key] > 0, key
-    assert result["twin_examples_per_s"] is None and result["sampled_over_plain"] is None
+    }
+    for key in positive:
+        assert is_positive(result[key]), key
+    low, high = result["masked_over_plain_quartiles"]
+    assert is_positive(low) and low <= result["masked_over_plain"] <= high
+    absent = {"sampled_over_plain", "twin_examples_per_s", "plain_over_twin"}
+    assert {key for key, value in result.items() if value is None} == absent
     assert result["plain_macs"] == 7_782_912  # golden: the largest network of `sample`
+    assert (result["space"], result["image_size"]) == ("sample", 64)
+    assert (result["batch_size"], result["rounds"]) == (4, 1)
+    environment = result["environment"]
+    assert {"cpu_model", "cores", "python", "keras", "tensorflow"} <= environment.keys()
+    assert environment["torch"] is None
+    readme = (ROOT / "benchmarks" / "README.md").read_text()
+    assert [key for key in result if f"`{key}`" not in readme] == []
+
+
+def test_memory_is_that_of_training() -> None:
+    result = run_benchmark("--memory")
+    assert is_positive(result["built_rss_anon_gb"])
+    assert result["peak_rss_anon_gb"] > result["built_rss_anon_gb"]  # training needs activations
+    assert result["memory_samples"] > 1
+
+
+def test_rounds_below_one_are_refused() -> None:
+    command = [sys.executable, str(SCRIPT), "--rounds", "0"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert done.returncode == 2
+    assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.stderr
