@@ -5,7 +5,8 @@
 
 Plain step of the space's largest network, masked weight step, gate step and a PyTorch twin take
 turns in random order in one run, on the same batch. `--twin_python` names an interpreter with
-PyTorch; without one the twin's figures are null. See benchmarks/README.md.
+PyTorch; without one the twin's figures are null. `--memory` measures the resident memory of
+training a supernet instead. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -14,97 +15,91 @@ import argparse
 import datetime
 import json
 import os
-import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
+from rich.table import Table
+from twin_process import Twin, has_torch
 
 from nas import backend
 from nas.arch_text import to_text
 from nas.console import out
 from nas.cost import architecture_cost
 from nas.environment import environment
+from nas.space import Space
 from nas.spaces import get_space
 
 MATMUL_SIZE = 1024
+MEMORY_SAMPLE_S = 0.01  # between two looks at the resident memory
+BUSY_LOAD = 0.5  # above this, other programs hold a core for a good part of the time
 
 
-class Twin:
-    """The PyTorch process; one step a call."""
-
-    def __init__(self, python: str, arch: str, batch_size: int) -> None:
-        script = str(Path(__file__).resolve().parent / "torch_twin.py")
-        command = [python, script, "--arch", arch, "--batch_size", str(batch_size)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.version = self._read().removeprefix("ready").strip()
-
-    def _read(self) -> str:
-        if self.process.stdout is None:
-            raise RuntimeError("Expected the twin's output. Received: none. Fix: start it again.")
-        return self.process.stdout.readline()
-
-    def step(self) -> float:
-        """Seconds of one training step, as the twin itself measured them."""
-        if self.process.stdin is not None:
-            self.process.stdin.write("\n")
-            self.process.stdin.flush()
-        return float(self._read())
-
-    def close(self) -> None:
-        """Ends the process."""
-        self.process.communicate(timeout=60)
+def training_batch(space: Space, batch_size: int) -> tuple[np.ndarray, np.ndarray]:
+    """Random pixels (batch, size, size, 3) from 0 to 255 and one-hot labels (batch, classes)."""
+    rng = np.random.default_rng(0)
+    shape = (batch_size, space.image_size, space.image_size, 3)
+    images = rng.uniform(0, 255, shape).astype(np.float32)
+    labels = rng.integers(0, space.num_classes, batch_size)
+    return images, np.eye(space.num_classes, dtype=np.float32)[labels]
 
 
-def make_steps(flags: argparse.Namespace) -> tuple[dict[str, Callable[[], float]], Any]:
-    """The steps to be compared, each returning its seconds."""
-    backend.start()
+def compiled(model: Any) -> Any:
+    """The model with the optimizer and the loss that every step here uses."""
     import keras
 
+    model.compile(
+        optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    return model
+
+
+def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
+    """Masked weight step and gate step, each with a new draw; both return their seconds."""
     from nas.draws import even_draw, gumbel_draw
-    from nas.keras_model import build_model
     from nas.supernet import Supernet
     from nas.views import GateView, WeightView
 
-    keras.utils.set_random_seed(0)
-    space = get_space(flags.space, flags.image_size)
-    rng = np.random.default_rng(0)
-    shape = (flags.batch_size, space.image_size, space.image_size, 3)
-    images = rng.uniform(0, 255, shape).astype(np.float32)
-    labels = np.eye(space.num_classes, dtype=np.float32)[
-        rng.integers(0, space.num_classes, flags.batch_size)
-    ]
-
-    def compiled(model: Any) -> Any:
-        model.compile(
-            optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
-            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
-            jit_compile=False,
-        )
-        return model
-
-    plain = compiled(build_model(space.largest()))
+    images, labels = training_batch(space, batch_size)
+    rng = np.random.default_rng(2)
     network = Supernet(space)
     masked = compiled(WeightView(network))
-    grid = np.ones((len(space.choices), len(network.kernels), len(network.expansions)))
-    gate = compiled(GateView(network, grid, 1.0, 1.0))
+    grid_ms = np.ones((len(space.choices), len(network.kernels), len(network.expansions)))
+    gate = compiled(GateView(network, grid_ms, 1.0, 1.0))
 
-    def timed(model: Any, draw: Any = None) -> float:
+    def timed(view: Any, draw: Any) -> float:
         begun = time.perf_counter()
-        if draw is not None:
-            network.gates.set_draw(draw(network, rng))
-        model.train_on_batch(images, labels)
+        network.gates.set_draw(draw(network, rng))
+        view.train_on_batch(images, labels)
         return time.perf_counter() - begun
 
-    matrix = keras.ops.convert_to_tensor(rng.standard_normal((MATMUL_SIZE,) * 2), "float32")
+    return {"masked": lambda: timed(masked, even_draw), "gate": lambda: timed(gate, gumbel_draw)}
+
+
+def make_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
+    """The steps to be compared, each returning its seconds."""
+    import keras
+
+    from nas.keras_model import build_model
+
+    images, labels = training_batch(space, batch_size)
+    plain = compiled(build_model(space.largest()))
+
+    def plain_step() -> float:
+        begun = time.perf_counter()
+        plain.train_on_batch(images, labels)
+        return time.perf_counter() - begun
+
+    values = np.random.default_rng(3).standard_normal((MATMUL_SIZE, MATMUL_SIZE))
+    matrix = keras.ops.convert_to_tensor(values, "float32")
 
     def matmul() -> float:
         """Seconds of the fastest of three: the machine's limit, not its average."""
@@ -115,13 +110,7 @@ def make_steps(flags: argparse.Namespace) -> tuple[dict[str, Callable[[], float]
             times.append(time.perf_counter() - begun)
         return min(times)
 
-    steps = {
-        "plain": lambda: timed(plain),
-        "masked": lambda: timed(masked, even_draw),
-        "gate": lambda: timed(gate, gumbel_draw),
-        "matmul": matmul,
-    }
-    return steps, space
+    return {"plain": plain_step, **supernet_steps(space, batch_size), "matmul": matmul}
 
 
 def measure(steps: dict[str, Callable[[], float]], rounds: int) -> dict[str, np.ndarray]:
@@ -161,67 +150,142 @@ def figures(times: dict[str, np.ndarray], macs: int, batch_size: int) -> dict[st
 
 
 def rss_anon_gb() -> float:
-    """Anonymous resident memory of this process."""
+    """Anonymous resident memory of this process, in 1e9 bytes."""
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1e6
-    return float("nan")
+            return int(line.split()[1]) * 1024 / 1e9
+    raise RuntimeError(
+        "Expected `RssAnon` in /proc/self/status. Received: none. Fix: run on Linux 4.5 or newer."
+    )
+
+
+def peak_memory(space: Space, batch_size: int, rounds: int) -> dict[str, Any]:
+    """Peak of the anonymous memory while weight and gate steps take turns as in a search.
+
+    Args:
+        space: Its supernet is trained.
+        batch_size: Images a step.
+        rounds: Of two weight steps and one gate step.
+    """
+    steps = supernet_steps(space, batch_size)
+    built_gb = rss_anon_gb()
+    samples = [built_gb]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(MEMORY_SAMPLE_S):
+            samples.append(rss_anon_gb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    try:
+        for _ in range(rounds):
+            for name in ("masked", "masked", "gate"):
+                steps[name]()
+    finally:
+        done.set()
+        watcher.join()
+    return {
+        "peak_rss_anon_gb": max(samples),
+        "built_rss_anon_gb": built_gb,
+        "memory_samples": len(samples),
+    }
 
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
-    """Reads the command line."""
+    """Reads the command line; `--memory` has its own defaults, those of a Tiny-ImageNet search."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--space", default="mnasnet")
+    parser.add_argument("--space", help="default mnasnet, with --memory tiny")
     parser.add_argument("--image_size", type=int, default=64)
-    parser.add_argument("--batch_size", type=int, default=64)
+    parser.add_argument("--batch_size", type=int, help="default 64, with --memory 128")
     parser.add_argument("--rounds", type=int, default=12)
     parser.add_argument("--twin_python", default=sys.executable, help="has PyTorch")
     parser.add_argument("--no_twin", action="store_true")
+    parser.add_argument("--memory", action="store_true", help="peak memory of a supernet instead")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--smoke", action="store_true", help="one round, batch 4")
     flags = parser.parse_args(arguments)
+    for name in ("image_size", "batch_size", "rounds"):
+        value = getattr(flags, name)
+        if value is not None and value < 1:
+            parser.error(f"Expected --{name} above 0. Received: {value}. Fix: raise it.")
+    flags.space = flags.space or ("tiny" if flags.memory else "mnasnet")
+    flags.batch_size = flags.batch_size or (128 if flags.memory else 64)
     if flags.smoke:
         flags.rounds, flags.batch_size = 1, 4
     return flags
 
 
-def has_torch(python: str) -> bool:
-    """Whether an interpreter can import PyTorch."""
-    return subprocess.run([python, "-c", "import torch"], capture_output=True).returncode == 0
+def compare(space: Space, flags: argparse.Namespace) -> dict[str, Any]:
+    """Figures of all steps, the twin's among them if PyTorch is there."""
+    largest = space.largest()
+    steps = make_steps(space, flags.batch_size)
+    twin = None
+    if not flags.no_twin and has_torch(flags.twin_python):
+        twin = Twin(flags.twin_python, to_text(largest), flags.batch_size)
+        steps["twin"] = twin.step
+    try:
+        times = measure(steps, flags.rounds)
+    finally:
+        if twin is not None:
+            twin.close()
+    return {
+        **figures(times, architecture_cost(largest).macs, flags.batch_size),
+        "torch": twin.version if twin else None,
+    }
+
+
+def show(result: dict[str, Any]) -> None:
+    """The result as a table for people."""
+    table = Table("key", "value", title=f"{result['space']} {result['image_size']} px")
+    for name, value in result.items():
+        if isinstance(value, list):
+            text = " to ".join(f"{part:.4g}" for part in value)
+        elif isinstance(value, dict):
+            text = ", ".join(f"{key} {part}" for key, part in value.items())
+        else:
+            text = f"{value:.4g}" if isinstance(value, float) else f"{value}"
+        table.add_row(name, "not measured" if value is None else text)
+    out.print(table)
 
 
 def main(arguments: list[str]) -> int:
     """Measures and prints."""
     flags = parse_flags(arguments)
-    steps, space = make_steps(flags)
-    largest = space.largest()
-    twin = None
-    if not flags.no_twin and has_torch(flags.twin_python):
-        twin = Twin(flags.twin_python, to_text(largest), flags.batch_size)
-        steps["twin"] = twin.step
-    times = measure(steps, flags.rounds)
+    backend.start()
+    import keras
+
+    keras.utils.set_random_seed(0)
+    space = get_space(flags.space, flags.image_size)
+    load_before = os.getloadavg()[0]
+    if flags.memory:
+        measured = peak_memory(space, flags.batch_size, flags.rounds)
+    else:
+        measured = compare(space, flags)
+    torch_version = measured.pop("torch", None)
     result = {
-        **figures(times, architecture_cost(largest).macs, flags.batch_size),
-        "rss_anon_gb": rss_anon_gb(),
+        **measured,
         "space": space.name,
         "image_size": space.image_size,
         "batch_size": flags.batch_size,
         "rounds": flags.rounds,
-        "load_average": os.getloadavg()[0],
-        "environment": {**environment(), "torch": twin.version if twin else None},
-        "keras": metadata.version("keras"),
+        "load_average_before": load_before,
+        "environment": {**environment(), "torch": torch_version},
         "command": " ".join(["python benchmarks/supernet_step.py", *arguments]),
         "date": datetime.date.today().isoformat(),
     }
-    if twin is not None:
-        twin.close()
     if flags.json:
         print(json.dumps(result, indent=1))
         return 0
-    for name, value in result.items():
-        out.print(f"{name:<30} {value}", markup=False)
-    if twin is None:
-        out.print("No PyTorch in --twin_python: the twin was not measured.")
+    show(result)
+    if load_before > BUSY_LOAD and not flags.memory:
+        out.print(
+            f"The machine was busy before the run (load {load_before:.1f}): do not compare with "
+            "the twin, whose threads wait for each other and lose far more than ours."
+        )
+    if torch_version is None and not flags.memory:
+        reason = "--no_twin" if flags.no_twin else f"no PyTorch in {flags.twin_python}"
+        out.print(f"The twin was not measured: {reason}.", markup=False)
     return 0
 
 

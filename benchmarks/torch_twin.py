@@ -23,7 +23,16 @@ from torch import nn
 from torch.nn import functional
 
 from nas.arch_text import parse
-from nas.lower import ConvOp, DenseOp, DropoutOp, PoolOp, ResidualOp, lower_architecture
+from nas.lower import (
+    ConvOp,
+    DenseOp,
+    DropoutOp,
+    Op,
+    PoolOp,
+    ResidualOp,
+    SqueezeExciteOp,
+    lower_architecture,
+)
 from nas.shapes import same_padding
 from nas.spec import BATCH_NORM_EPSILON, PIXEL_OFFSET, PIXEL_SCALE
 
@@ -67,7 +76,20 @@ class Add(nn.Module):
         return x + self.body(x)
 
 
-def build(ops: tuple) -> nn.Sequential:
+class SqueezeExcite(nn.Module):
+    """Scales each channel by hard_sigmoid(W2 relu(W1 mean(x) + b1) + b2)."""
+
+    def __init__(self, op: SqueezeExciteOp) -> None:
+        super().__init__()
+        self.reduce = nn.Linear(op.channels, op.squeeze_channels)
+        self.expand = nn.Linear(op.squeeze_channels, op.channels)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        hidden = functional.relu(self.reduce(x.mean((2, 3))))
+        return x * functional.hardsigmoid(self.expand(hidden))[:, :, None, None]
+
+
+def build(ops: tuple[Op, ...]) -> nn.Sequential:
     """Primitive operations -> a module."""
     parts: list[nn.Module] = []
     for op in ops:
@@ -79,6 +101,11 @@ def build(ops: tuple) -> nn.Sequential:
                 parts.append(ACTIVATIONS[op.activation]())
             case DenseOp():
                 parts.append(nn.Linear(op.in_units, op.out_units, bias=op.bias))
+                if op.batch_norm:
+                    parts.append(nn.BatchNorm1d(op.out_units, BATCH_NORM_EPSILON))
+                parts.append(ACTIVATIONS[op.activation]())
+            case SqueezeExciteOp():
+                parts.append(SqueezeExcite(op))
             case PoolOp(kind="mean"):
                 parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
             case DropoutOp():
