@@ -103,8 +103,10 @@ def test_a_signal_ends_a_command_with_its_exit_code(
 ) -> None:
     # The signal comes from inside the measurement, so no waiting and no timing is involved.
     script = (
-        "import os, runpy\n"
+        "import os, runpy, signal\n"
         "from latency import worker\n"
+        # A background job of a shell inherits that SIGINT is ignored; a user's command does not.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"worker.model_runner = lambda *_: lambda: os.kill(os.getpid(), {int(number)})\n"
         "runpy.run_module('latency', run_name='__main__')\n"
     )
