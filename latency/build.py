@@ -1,169 +1,150 @@
-"""Measures everything that a table consists of in one interleaved session."""
+"""A job and its result -> a table: rows, calibration, audit, and what a check needs later."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 
-from latency.graphs import empty_model, optimized_op_counts
-from latency.measure import STATISTICS_SEED, Measurement, Model, run_models
+from latency.job import OVERHEAD_KEY, Job
+from latency.measure import STATISTICS_SEED, Measurement
+from latency.onnx_features import row_features, vector_channels
 from latency.predictor import Audit, Calibration, audit, calibrate
-from latency.rows import Network, Row, RowPlan, WholePlan, row_by_difference, row_quantity
-from latency.session import SessionSettings
+from latency.result import Result, ResultError
+from latency.row_model import MIN_ROWS, RowModel, fit_row_model
+from latency.rows import Network, Row, row_by_difference
+from latency.skeleton import strip_weights
 from latency.stats import half_values
-from latency.timer import MeasurePlan, Progress
-from latency.worker import Outcome, Quantity
+from latency.table import LatencyTable
 
-OVERHEAD_KEY = "run_overhead"
-# A row this certain, relative to the median network, cannot spoil a whole network's sum.
-FLOOR_SHARE = 0.001
-
-
-class BuildError(ValueError):
-    """Plans that name rows or models which do not exist."""
+# Networks whose graphs a table keeps, so that `check` can measure them again.
+ANCHORS = 5
+# Above this a device under test was hot or busy enough to be told.
+WARM_CELSIUS = 80.0
 
 
-@dataclass(frozen=True)
-class TableParts:
-    """What a session of measurements gives a table.
-
-    Args:
-        rows: Key -> row.
-        networks: Key -> whole network.
-        calibration: None without calibration networks.
-        audit: None without at least two held-out networks.
-        run_overhead_ms: One run of an empty model.
-        duration_seconds: Time spent measuring, over all resumed parts.
-        warnings: What a reader should know.
-    """
-
-    rows: dict[str, Row]
-    networks: dict[str, Network]
-    calibration: Calibration | None
-    audit: Audit | None
-    run_overhead_ms: float
-    duration_seconds: float
-    warnings: tuple[str, ...]
-
-
-def measure_parts(
-    models: Sequence[Model],
-    rows: Sequence[RowPlan],
-    wholes: Sequence[WholePlan],
-    settings: SessionSettings,
-    plan: MeasurePlan,
-    progress: Progress | None = None,
-    resume_path: Path | None = None,
-) -> TableParts:
-    """Measures models and turns them into rows, calibration and audit.
+def table_of(job: Job, result: Result) -> LatencyTable:
+    """Makes the table of a job out of what a worker measured.
 
     Raises:
-        ValueError: A plan names a missing model or row, or a model cannot be measured.
+        ValueError: A sample is impossible, or the networks give no calibration.
     """
-    check_plans(models, rows, wholes)
-    everything = [*models, Model(OVERHEAD_KEY, empty_model(), OVERHEAD_KEY)]
-    quantities = [row_quantity(row, OVERHEAD_KEY) for row in rows]
-    quantities += [Quantity((whole.key,), (1.0,)) for whole in wholes]
-    worker_plan = {
-        **plan.to_json(),
-        "floor_share": FLOOR_SHARE,
-        "floor_keys": [whole.key for whole in wholes],
-    }
-    outcome = run_models(
-        everything,
-        settings,
-        worker_plan,
-        quantities,
-        progress=progress,
-        resume_path=resume_path,
-    )
-    measured = _measurements(outcome, rows, wholes, plan)
-    data = {model.key: model.data for model in models}
-    made, warnings = _make_rows(rows, outcome, measured, data, settings)
-    networks = {w.key: Network(w.role, w.row_keys, measured[w.key]) for w in wholes}
-    calibration = fit_networks(made, networks)
+    measured = _measurements(job, result)
+    features = _features(job, result)
+    rows, warnings = _rows(job, result, measured, features)
+    networks = {w.key: Network(w.role, w.row_keys, measured[w.key]) for w in job.wholes}
+    calibration = fit_networks(rows, networks)
     overhead_ms = measured[OVERHEAD_KEY].latency_ms
-    return TableParts(
-        rows=made,
-        networks=networks,
+    subject = job.subject
+    return LatencyTable(
+        space=subject.space,
+        space_hash=subject.space_hash,
+        image_size=subject.image_size,
+        precision=subject.precision,
+        scheme=subject.scheme,
+        batch=subject.batch,
+        host=result.host,
+        settings=job.settings,
+        statistic=f"p{100 * job.plan.quantile:g}",
+        plan=job.plan,
+        job_id=result.job_id,
+        date=result.started_at,
+        duration_seconds=round(result.seconds, 3),
+        rounds=result.rounds,
+        rows=rows,
         calibration=calibration,
-        audit=audit_networks(made, networks, calibration, overhead_ms),
+        audit=audit_networks(rows, networks, calibration, overhead_ms),
+        row_model=_row_model(rows, features),
         run_overhead_ms=overhead_ms,
-        duration_seconds=round(outcome.seconds, 3),
-        warnings=tuple(warnings + _unstable(made, networks, plan)),
+        networks=networks,
+        anchors=_anchors(job, networks),
+        state_log=result.log,
+        load_average_after=result.state_after.get("load_average"),
+        warnings=tuple([*warnings, *_unstable(rows, networks, job), *_doubts(job, result, rows)]),
     )
 
 
-def check_plans(
-    models: Sequence[Model], rows: Sequence[RowPlan], wholes: Sequence[WholePlan]
-) -> None:
-    """Refuses plans with repeated keys or with names of nothing, before anything is timed.
-
-    Raises:
-        BuildError: As said.
-    """
-    model_keys = {model.key for model in models}
-    row_keys = {row.key for row in rows}
-    needed = {row.long_key for row in rows} | {row.short_key for row in rows if row.short_key}
-    needed |= {whole.key for whole in wholes}
-    _refuse_missing("a model for every plan", needed - model_keys)
-    used = {key for whole in wholes for key in whole.row_keys}
-    _refuse_missing("a row plan for every row of a whole network", used - row_keys)
-    names = ([row.key for row in rows], [w.key for w in wholes], [*model_keys, OVERHEAD_KEY])
-    twice = {key for keys in names for key in keys if keys.count(key) > 1}
-    if twice or not rows:
-        raise BuildError(
-            "Expected one or more row plans, all keys unique. "
-            f"Received: {len(rows)} rows, repeated: {', '.join(sorted(twice)) or 'none'}. "
-            "Fix: give every row and network a key of its own."
-        )
-
-
-def _refuse_missing(expected: str, missing: set[str]) -> None:
+def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
+    first = len(job.rows)
+    missing = {model.key for model in job.everything} - set(result.samples_ms)
     if missing:
-        first = ", ".join(sorted(missing)[:3])
-        raise BuildError(
-            f"Expected {expected}. Received: none for {first} ({len(missing)} missing). "
-            "Fix: add them, or drop the plans that name them."
+        raise ResultError(
+            f"Expected samples of every model of job {result.job_id}. Received: none of "
+            f"{', '.join(sorted(missing)[:3])} ({len(missing)} missing). Fix: run the job again."
         )
-
-
-def _measurements(
-    outcome: Outcome, rows: Sequence[RowPlan], wholes: Sequence[WholePlan], plan: MeasurePlan
-) -> dict[str, Measurement]:
-    certain = {w.key: outcome.certain[len(rows) + index] for index, w in enumerate(wholes)}
+    if len(result.certain) != first + len(job.wholes):
+        raise ResultError(
+            f"Expected a verdict on each of {first + len(job.wholes)} rows and networks. "
+            f"Received: {len(result.certain)}. Fix: run the job again."
+        )
+    certain = {w.key: result.certain[first + index] for index, w in enumerate(job.wholes)}
     return {
         key: Measurement(
-            key, tuple(tuple(visit) for visit in visits), plan.quantile, certain.get(key, True)
+            key, tuple(tuple(visit) for visit in visits), job.plan.quantile, certain.get(key, True)
         )
-        for key, visits in outcome.samples_ms.items()
+        for key, visits in result.samples_ms.items()
     }
 
 
-def _make_rows(
-    plans: Sequence[RowPlan],
-    outcome: Outcome,
+def _features(job: Job, result: Result) -> dict[str, dict[str, float]]:
+    vector = vector_channels(result.host.isa_flags)
+    data = {model.key: model.data for model in job.models}
+    found = {}
+    for plan in job.rows:
+        short = data[plan.short_key] if plan.short_key else None
+        found[plan.key] = row_features(data[plan.long_key], short, plan.divisor, vector)
+    return found
+
+
+def _rows(
+    job: Job,
+    result: Result,
     measured: Mapping[str, Measurement],
-    data: Mapping[str, bytes],
-    settings: SessionSettings,
+    features: Mapping[str, Mapping[str, float]],
 ) -> tuple[dict[str, Row], list[str]]:
     rows, warnings = {}, []
-    for index, plan in enumerate(plans):
+    for index, plan in enumerate(job.rows):
         row, warning = row_by_difference(
             plan,
             measured[plan.long_key],
             measured[plan.short_key or OVERHEAD_KEY],
-            outcome.certain[index],
-            optimized_op_counts(data[plan.long_key], settings),
+            result.certain[index],
+            result.described.get(plan.long_key, {}),
+            features[plan.key],
         )
         rows[plan.key] = row
         warnings += [warning] if warning else []
     return rows, warnings
 
 
-def _sum_ms(rows: Mapping[str, Row], network: Network) -> float:
-    return sum(rows[key].latency_ms for key in network.row_keys)
+def _row_model(
+    rows: Mapping[str, Row], features: Mapping[str, Mapping[str, float]]
+) -> RowModel | None:
+    """A predictor for rows that are not in the table; None where there are too few to learn."""
+    known = {key: row.latency_ms for key, row in rows.items() if row.latency_ms > 0}
+    if len(known) < MIN_ROWS:
+        return None
+    groups = {key: key.rpartition("@")[2] for key in known}
+    return fit_row_model({key: features[key] for key in known}, known, groups=groups)
+
+
+def _anchors(job: Job, networks: Mapping[str, Network]) -> dict[str, str]:
+    """Graphs without weights of a few networks, spread evenly over the measured latencies."""
+    held_out = [key for key, network in networks.items() if network.role == "held_out"]
+    keys = held_out or list(networks)
+    keys.sort(key=lambda key: networks[key].measurement.latency_ms)
+    count = min(ANCHORS, len(keys))
+    places = [round(i * (len(keys) - 1) / max(1, count - 1)) for i in range(count)]
+    data = {model.key: model.data for model in job.models}
+    return {keys[place]: strip_weights(data[keys[place]]) for place in places}
+
+
+def row_terms(rows: Mapping[str, Row], network: Network) -> tuple[float, dict[str, float]]:
+    """Sum of a network's rows in ms, and of each of their features."""
+    total_ms, features = 0.0, dict[str, float]()
+    for key in network.row_keys:
+        total_ms += rows[key].latency_ms
+        for name, value in rows[key].features.items():
+            features[name] = features.get(name, 0.0) + value
+    return total_ms, features
 
 
 def fit_networks(rows: Mapping[str, Row], networks: Mapping[str, Network]) -> Calibration | None:
@@ -171,8 +152,11 @@ def fit_networks(rows: Mapping[str, Row], networks: Mapping[str, Network]) -> Ca
     chosen = [network for network in networks.values() if network.role == "calibration"]
     if not chosen:
         return None
-    sums_ms = [_sum_ms(rows, network) for network in chosen]
-    return calibrate(sums_ms, [network.measurement.latency_ms for network in chosen])
+    terms = [row_terms(rows, network) for network in chosen]
+    measured_ms = [network.measurement.latency_ms for network in chosen]
+    names = set.intersection(*(set(features) for _, features in terms))
+    extras = {name: [features[name] for _, features in terms] for name in sorted(names)}
+    return calibrate([total for total, _ in terms], measured_ms, extras)
 
 
 def audit_networks(
@@ -192,15 +176,13 @@ def audit_networks(
         seed = STATISTICS_SEED + index
         halves[key] = half_values([reading.samples_ms], [1.0], reading.quantile, seed)
     return audit(
-        {key: predictor.predict_ms(_sum_ms(rows, network)) for key, network in chosen.items()},
+        {key: predictor.predict_ms(*row_terms(rows, network)) for key, network in chosen.items()},
         {key: network.measurement.latency_ms for key, network in chosen.items()},
         halves,
     )
 
 
-def _unstable(
-    rows: Mapping[str, Row], networks: Mapping[str, Network], plan: MeasurePlan
-) -> list[str]:
+def _unstable(rows: Mapping[str, Row], networks: Mapping[str, Network], job: Job) -> list[str]:
     """Says in pyperf's manner what is not stable and what to do about it."""
     loose = sum(not row.stable for row in rows.values())
     loose += sum(not network.measurement.stable for network in networks.values())
@@ -208,6 +190,26 @@ def _unstable(
         return []
     return [
         f"not stable: {loose} of {len(rows) + len(networks)} rows and networks are wider than "
-        f"{plan.relative_tolerance:.1%} after {plan.max_rounds} rounds; stop other programs, "
-        f"or measure with {2 * plan.max_rounds} rounds"
+        f"{job.plan.relative_tolerance:.1%} after {job.plan.max_rounds} rounds; stop other "
+        f"programs, or run again with: --max_rounds {2 * job.plan.max_rounds}"
     ]
+
+
+def _doubts(job: Job, result: Result, rows: Mapping[str, Row]) -> list[str]:
+    """What the device itself reported and a reader should know."""
+    warnings = [f"{key} was unknown on the device and had no effect" for key in result.unknown_keys]
+    if job.settings.intra_op_num_threads > 1:
+        warnings.append("more than one thread: repeatable only on a machine that does nothing else")
+    for row in rows.values():
+        share = (row.node_share or {}).get(job.settings.provider, 1.0)
+        if share < 1:
+            warnings.append(f"{job.settings.provider} took {share:.0%} of row {row.key!r}")
+            break
+    states = [*result.log, result.state_after]
+    celsius = max((s.get("temperature_celsius") or 0.0 for s in states), default=0.0)
+    if celsius > WARM_CELSIUS:
+        warnings.append(f"the device reached {celsius:.0f} degrees Celsius: cool it and run again")
+    throttled = {s["throttled"] for s in states if s.get("throttled")} - {"throttled=0x0"}
+    if throttled:
+        warnings.append(f"the device slowed itself down ({', '.join(sorted(throttled))})")
+    return warnings

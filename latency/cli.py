@@ -1,28 +1,19 @@
-"""Command line: measure ONNX files, and read tables. Exit codes: 0, 2 bad input, 3 not met."""
+"""Command line. Exit codes: 0 done, 2 bad input, 3 stale table, 4 cannot tell, 130 interrupted."""
 
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from latency import atomic, text_view
-from latency.host import current_host
-from latency.measure import Measurement, Model, measure
-from latency.session import SessionSettings
-from latency.table import LatencyTable
-from latency.timer import MeasurePlan
-from latency.worker import CPU_PROVIDER, GRAPH_LEVELS
+from latency import commands, table_commands
+from latency.options import add_plan_flags, add_settings_flags
+from latency.precision import PRECISIONS, SCHEMES
 
-EXIT_DONE, EXIT_BAD_INPUT, EXIT_NOT_MET = 0, 2, 3
+EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
-
-
-class InputError(ValueError):
-    """Files or options that no command can work with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,150 +25,111 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"error: {error}", file=sys.stderr)
         return EXIT_BAD_INPUT
     except KeyboardInterrupt:
-        print("interrupted; nothing was written", file=sys.stderr)
+        print(f"interrupted; {options.interrupted}", file=sys.stderr)
         return EXIT_INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m latency",
-        description="Measures ONNX models on this device and reads latency tables.",
+        description="Measures ONNX models on this device, or on another, and makes latency tables.",
+        epilog="Method and pitfalls: docs/measuring.md.",
         allow_abbrev=False,
     )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
-    verb = _verb(verbs, "measure", _measure, "time ONNX files, interleaved at random")
-    verb.add_argument("files", nargs="+", type=Path, metavar="MODEL.onnx")
-    verb.add_argument("--output", type=Path, help="also write the measurements to this JSON file")
-    verb.add_argument("--threads", type=int, default=1, help="threads of one operator (1)")
-    verb.add_argument("--graph_level", default="all", choices=sorted(GRAPH_LEVELS))
-    verb.add_argument("--provider", default=CPU_PROVIDER, help=f"({CPU_PROVIDER})")
-    verb.add_argument("--min_rounds", type=int, default=MeasurePlan.min_rounds)
-    verb.add_argument("--max_rounds", type=int, default=MeasurePlan.max_rounds)
-    verb.add_argument("--seed", type=int, default=0)
-    verb = _verb(verbs, "audit", _audit, "print how well a table predicts held-out networks")
-    verb.add_argument("table", type=Path)
-    verb = _verb(verbs, "check", _check, "compare a table's host and settings with this machine")
-    verb.add_argument("table", type=Path)
-    verb = _verb(verbs, "show", _show, "print a table's rows")
-    verb.add_argument("table", type=Path)
-    verb.add_argument("--csv", type=Path, help="write the rows to this CSV file as well")
+    _add_measuring(verbs)
+    _add_jobs(verbs)
+    _add_reading(verbs)
     return parser
 
 
-def _verb(verbs: Any, name: str, command: Any, text: str) -> argparse.ArgumentParser:
-    verb: argparse.ArgumentParser = verbs.add_parser(
-        name, help=text, description=text, allow_abbrev=False
-    )
+def _verb(verbs: Any, name: str, command: Any, text: str, **defaults: Any) -> Any:
+    verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
     verb.add_argument("--json", action="store_true", help="print one JSON object")
-    verb.set_defaults(command=command)
+    verb.set_defaults(command=command, interrupted="nothing was written", **defaults)
     return verb
 
 
-def _measure(options: argparse.Namespace) -> int:
-    settings = SessionSettings(
-        intra_op_num_threads=options.threads,
-        graph_level=options.graph_level,
-        provider=options.provider,
+def _add_model_flags(verb: Any) -> None:
+    verb.add_argument(
+        "--input_shape",
+        action="append",
+        metavar="NAME=SIZES",
+        help="fixes a dynamic input, such as image=1,3,64,64; may be repeated",
     )
-    plan = MeasurePlan(
-        min_rounds=options.min_rounds, max_rounds=options.max_rounds, seed=options.seed
+    verb.add_argument("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
+    verb.add_argument("--scheme", choices=SCHEMES, help="how int8 is made (by processor)")
+
+
+def _add_measuring(verbs: Any) -> None:
+    verb = _verb(verbs, "measure", commands.measure_files, "time ONNX files, interleaved at random")
+    verb.add_argument("files", nargs="+", type=Path, metavar="MODEL.onnx")
+    verb.add_argument("--output", type=Path, help="also write the measurements to this JSON file")
+    _add_model_flags(verb)
+    add_settings_flags(verb)
+    add_plan_flags(verb)
+    verb = _verb(
+        verbs,
+        "table",
+        table_commands.make_table,
+        "measure a table: rows, calibration and audit",
     )
-    models = [_model(path) for path in dict.fromkeys(options.files)]
-    with text_view.Progress("measuring") as progress:
-        measured = measure(models, settings, plan, progress=progress)
-    document = _document(measured, settings, plan)
-    if options.output:
-        atomic.write_json(options.output, document)
-    if options.json:
-        _print_json(document)
-    else:
-        text_view.print_measurements(measured, current_host(), settings)
-    for warning in _instability(measured, options, plan):
-        print(f"warning: {warning}", file=sys.stderr)
-    return EXIT_DONE
+    verb.add_argument(
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER|MODEL.onnx",
+        help="a folder with manifest.json, or ONNX files that are a row each",
+    )
+    verb.add_argument("--output", type=Path, help="the table; needed unless a job is exported")
+    verb.add_argument("--export_job", type=Path, metavar="DIR", help="write a job, measure nothing")
+    _add_model_flags(verb)
+    add_settings_flags(verb)
+    add_plan_flags(verb)
 
 
-def _model(path: Path) -> Model:
-    if not path.is_file():
-        raise InputError(
-            f"Expected an ONNX file at {path}. Received: no such file. Fix: check the path."
-        )
-    return Model(str(path), path.read_bytes(), str(path))
+def _add_jobs(verbs: Any) -> None:
+    verb = _verb(
+        verbs, "run-job", table_commands.run_job_folder, "run an exported job, here or over ssh"
+    )
+    verb.set_defaults(interrupted="finished rounds are kept; run the same command to go on")
+    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument("--ssh", metavar="HOST", help="the device, as the ssh command takes it")
+    verb.add_argument(
+        "--ssh_option", action="append", metavar="TEXT", help="argument for ssh; may be repeated"
+    )
+    verb.add_argument("--remote_python", default="python3", help="(python3)")
+    verb.add_argument("--remote_folder", default="", help="(.cache/stopwatch-latency/JOB)")
+    verb = _verb(
+        verbs, "import-result", table_commands.import_result, "turn a job's result into a table"
+    )
+    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument(
+        "--result", action="append", type=Path, help="(DIR/result.json); several are joined"
+    )
+    verb.add_argument("--output", type=Path, required=True, help="the table")
 
 
-def _document(
-    measured: dict[str, Measurement], settings: SessionSettings, plan: MeasurePlan
-) -> dict[str, Any]:
-    return {
-        "schema_version": 1,
-        "host": current_host().to_json(),
-        "settings": settings.to_json(),
-        "plan": plan.to_json(),
-        "measurements": {key: value.to_json() for key, value in measured.items()},
-    }
-
-
-def _instability(
-    measured: dict[str, Measurement], options: argparse.Namespace, plan: MeasurePlan
-) -> list[str]:
-    """Says what is not stable and the command that measures it longer."""
-    loose = [value for value in measured.values() if not value.stable]
-    if not loose:
-        return []
-    widest = max(loose, key=lambda value: (value.high_ms - value.low_ms) / value.latency_ms)
-    width = (widest.high_ms - widest.low_ms) / widest.latency_ms
-    files = " ".join(map(str, options.files))
-    return [
-        f"not stable: {len(loose)} of {len(measured)} intervals are wider than "
-        f"{plan.relative_tolerance:.0%} (widest {width:.1%}: {widest.key}); stop other programs or "
-        f"run: python -m latency measure {files} --max_rounds {4 * plan.max_rounds}"
-    ]
-
-
-def _audit(options: argparse.Namespace) -> int:
-    table = LatencyTable.load(options.table, allow_other_host=True)
-    if table.audit is None:
-        raise InputError(
-            f"Expected a table with held-out networks in {options.table}. Received: one without "
-            "an audit. Fix: build the table with held-out networks."
-        )
-    if options.json:
-        _print_json(table.audit.to_json())
-    else:
-        text_view.print_audit(table)
-    return EXIT_DONE
-
-
-def _check(options: argparse.Namespace) -> int:
-    table = LatencyTable.load(options.table, allow_other_host=True)
-    here = current_host()
-    differences = here.differences(table.host)
-    if options.json:
-        _print_json(
-            {
-                "same_host": not differences,
-                "fingerprint_here": here.fingerprint,
-                "fingerprint_table": table.host.fingerprint,
-                "differences": differences,
-                "warnings": list(table.load_warnings),
-                "settings": table.settings.to_json(),
-            }
-        )
-    else:
-        text_view.print_check(table, here, differences)
-    return EXIT_NOT_MET if differences else EXIT_DONE
-
-
-def _show(options: argparse.Namespace) -> int:
-    table = LatencyTable.load(options.table, allow_other_host=True)
-    if options.csv:
-        table.to_csv(options.csv)
-    if options.json:
-        _print_json(table.to_json())
-    else:
-        text_view.print_table(table)
-    return EXIT_DONE
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, allow_nan=False))
+def _add_reading(verbs: Any) -> None:
+    verb = _verb(
+        verbs, "audit", commands.audit, "print how well a table predicts held-out networks"
+    )
+    verb.add_argument("table", type=Path)
+    verb = _verb(
+        verbs,
+        "check",
+        commands.check,
+        "measure a few of a table's networks again: still true? (0 good, 3 stale, 4 cannot tell)",
+    )
+    verb.add_argument("table", type=Path)
+    add_settings_flags(verb)
+    verb = _verb(verbs, "show", commands.show, "print a table's rows")
+    verb.add_argument("table", type=Path)
+    verb.add_argument("--csv", type=Path, help="write the rows to this CSV file as well")
+    verb = _verb(
+        verbs, "predict", commands.predict, "predict a row that was not measured, within range"
+    )
+    verb.add_argument("table", type=Path)
+    verb.add_argument("long", type=Path, metavar="LONG.onnx", help="the graph that has the row")
+    verb.add_argument("--short", type=Path, help="the same graph without it, or with fewer copies")
+    verb.add_argument("--divisor", type=float, default=1.0, help="copies more in LONG (1)")

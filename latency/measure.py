@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -14,12 +13,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from latency import worker
-from latency.host import current_host
+from latency import atomic, worker
+from latency.result import Result, read_result
 from latency.session import SessionSettings
 from latency.stats import quantile_ms, split_half_noise
 from latency.timer import Clock, MeasurePlan, Progress
-from latency.worker import Outcome, Quantity
+from latency.worker import Quantity
 
 __all__ = ["MeasurePlan", "Measurement", "Model", "measure", "measure_fresh_process"]
 
@@ -180,17 +179,21 @@ def measure(
     Raises:
         ValueError: A model does not run, the journal is another session's, or the clock fails.
     """
-    quantities = [Quantity((model.key,), (1.0,)) for model in models]
-    outcome = run_models(
+    result = run_models(
         models,
         settings,
         plan.to_json(),
-        quantities,
+        single_quantities(models),
         progress=progress,
         resume_path=resume_path,
         clock=clock,
     )
-    return _measurements(models, outcome, plan)
+    return measurements(models, result, plan.quantile)
+
+
+def single_quantities(models: Sequence[Model]) -> list[Quantity]:
+    """Every model's own latency, as what has to become certain."""
+    return [Quantity((model.key,), (1.0,)) for model in models]
 
 
 def run_models(
@@ -199,22 +202,28 @@ def run_models(
     plan: Mapping[str, Any],
     quantities: Sequence[Quantity],
     *,
+    describe: Sequence[str] = (),
     progress: Progress | None = None,
     resume_path: Path | None = None,
     clock: Clock = time.perf_counter,
-) -> Outcome:
-    """Loads all models and runs the worker's rounds; `quantities` decide when to stop."""
-    data = _data_by_key(models)
-    plain = settings.to_json()
-    journal = None
-    if resume_path is not None:
-        # Rounds of another machine or runtime must not be mixed in.
-        fingerprint = current_host().fingerprint
-        identity = worker.identity_of(data, plain, dict(plan), list(quantities), fingerprint)
-        journal = (str(resume_path), identity)
-    runners = {key: _runner(key, value, plain, plan["seed"]) for key, value in data.items()}
-    groups = {model.key: model.group for model in models}
-    return worker.run_rounds(runners, groups, quantities, plan, clock, journal, progress)
+) -> Result:
+    """Loads all models and runs the worker's rounds here; `quantities` decide when to stop.
+
+    Raises:
+        ValueError: A model does not run, the journal is another session's, or the clock fails.
+    """
+    value = worker.measure_models(
+        data_by_key(models),
+        {model.key: model.group for model in models},
+        quantities,
+        settings.to_json(),
+        plan,
+        describe=describe,
+        journal_path=str(resume_path) if resume_path else None,
+        clock=clock,
+        progress=progress,
+    )
+    return Result.from_json(value)
 
 
 def measure_fresh_process(
@@ -226,7 +235,9 @@ def measure_fresh_process(
         MeasureError: The process failed; its last words are in the message.
     """
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
-        write_job(Path(folder), models, settings, plan)
+        job_id = write_job(
+            Path(folder), models, settings, plan.to_json(), single_quantities(models)
+        )
         environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
         done = subprocess.run(
             [sys.executable, worker.__file__, folder],
@@ -241,31 +252,48 @@ def measure_fresh_process(
                 f"Expected a new process to measure {len(models)} models. "
                 f"Received: {last_words}. Fix: measure the same models in this process."
             )
-        result = json.loads(Path(folder, "result.json").read_text(encoding="utf-8"))
-    outcome = Outcome(**{name: result[name] for name in Outcome._fields})
-    return _measurements(models, outcome, plan)
+        result = read_result(Path(folder, "result.json"), job_id)
+    return measurements(models, result, plan.quantile)
 
 
 def write_job(
-    folder: Path, models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan
-) -> None:
-    """Writes the models and `job.json` that `worker.py` runs."""
+    folder: Path,
+    models: Sequence[Model],
+    settings: SessionSettings,
+    plan: Mapping[str, Any],
+    quantities: Sequence[Quantity],
+    describe: Sequence[str] = (),
+) -> str:
+    """Writes the models and `job.json` that `worker.py` runs, and returns the job's id."""
     entries = []
-    for number, (key, data) in enumerate(_data_by_key(models).items()):
-        name = f"model_{number:04d}.onnx"
-        (folder / name).write_bytes(data)
-        entries.append({"key": key, "file": name, "group": models[number].group})
+    data = data_by_key(models)
+    (folder / "models").mkdir(exist_ok=True)
+    for number, model in enumerate(models):
+        name = f"models/{number:04d}.onnx"
+        atomic.write_bytes(folder / name, model.data)
+        entries.append({"key": model.key, "file": name, "group": model.group})
+    plain = [{"keys": list(q.keys), "weights": list(q.weights)} for q in quantities]
+    job_id = worker.identity_of(data, settings.to_json(), plan, plain)
     job = {
         "schema_version": worker.JOB_SCHEMA_VERSION,
+        "job_id": job_id,
         "settings": settings.to_json(),
-        "plan": plan.to_json(),
+        "plan": dict(plan),
         "models": entries,
-        "quantities": [{"keys": [entry["key"]], "weights": [1.0]} for entry in entries],
+        "quantities": plain,
+        "describe": list(describe),
     }
-    (folder / "job.json").write_text(json.dumps(job), encoding="utf-8")
+    # Last, so that a folder with a job.json is a whole one.
+    atomic.write_json(folder / "job.json", job)
+    return job_id
 
 
-def _data_by_key(models: Sequence[Model]) -> dict[str, bytes]:
+def data_by_key(models: Sequence[Model]) -> dict[str, bytes]:
+    """Model key -> bytes.
+
+    Raises:
+        MeasureError: There is no model, or two have the same key.
+    """
     data = {model.key: model.data for model in models}
     if not models or len(data) != len(models):
         raise MeasureError(
@@ -275,18 +303,12 @@ def _data_by_key(models: Sequence[Model]) -> dict[str, bytes]:
     return data
 
 
-def _runner(key: str, data: bytes, settings: Mapping[str, Any], seed: int) -> Any:
-    try:
-        return worker.model_runner(data, settings, seed)
-    except worker.WorkerError as error:
-        raise MeasureError(f"Model {key!r}: {error}") from error
-
-
-def _measurements(
-    models: Sequence[Model], outcome: Outcome, plan: MeasurePlan
+def measurements(
+    models: Sequence[Model], result: Result, quantile: float
 ) -> dict[str, Measurement]:
+    """The result of a job whose quantities were `single_quantities`."""
     found = {}
     for index, model in enumerate(models):
-        samples = tuple(tuple(visit) for visit in outcome.samples_ms[model.key])
-        found[model.key] = Measurement(model.key, samples, plan.quantile, outcome.certain[index])
+        samples = tuple(tuple(visit) for visit in result.samples_ms[model.key])
+        found[model.key] = Measurement(model.key, samples, quantile, result.certain[index])
     return found

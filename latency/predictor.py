@@ -16,32 +16,49 @@ class PredictorError(ValueError):
     """Figures that no calibration or audit can be made of."""
 
 
+# A further coefficient must pay for itself: fewer leave-one-out errors, by this share.
+EXTRA_GAIN = 0.3
+# With fewer networks, three coefficients would fit noise.
+LEAST_FOR_EXTRA = 8
+
+
 @dataclass(frozen=True)
 class Calibration:
-    """whole network in ms = a * (sum of its rows in ms) + b_ms.
+    """whole network in ms = a * (sum of its rows in ms) + b_ms + c_ms * (sum of a feature).
 
     Args:
         a: Slope, above 0.
         b_ms: Intercept in ms.
         n: Networks it was fitted on.
         residuals_percent: (fitted - measured) / measured of each of them.
+        feature: A feature of rows that the residuals asked for; empty for none.
+        c_ms: Its cost in ms; 0 for none.
     """
 
     a: float
     b_ms: float
     n: int
     residuals_percent: tuple[float, ...]
+    feature: str = ""
+    c_ms: float = 0.0
 
     def __post_init__(self) -> None:
-        if not (self.a > 0 and math.isfinite(self.a) and math.isfinite(self.b_ms)):
+        numbers = (self.a, self.b_ms, self.c_ms)
+        if not (self.a > 0 and all(math.isfinite(value) for value in numbers)):
             raise PredictorError(
                 "Expected a calibration with a finite slope above 0 and a finite intercept. "
-                f"Received: a={self.a}, b_ms={self.b_ms}. Fix: calibrate again."
+                f"Received: a={self.a}, b_ms={self.b_ms}, c_ms={self.c_ms}. Fix: calibrate again."
             )
 
-    def predict_ms(self, sum_ms: float) -> float:
-        """Returns a whole network's latency in ms from the sum of its rows in ms."""
-        return self.a * sum_ms + self.b_ms
+    def predict_ms(self, sum_ms: float, features: Mapping[str, float] | None = None) -> float:
+        """Returns a whole network's latency in ms.
+
+        Args:
+            sum_ms: Sum of its rows in ms.
+            features: Sum of each feature over its rows; only `feature` is used.
+        """
+        extra = self.c_ms * features[self.feature] if self.feature and features else 0.0
+        return self.a * sum_ms + self.b_ms + extra
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values."""
@@ -50,18 +67,27 @@ class Calibration:
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> Calibration:
         """Reads `to_json`'s form."""
-        return cls(value["a"], value["b_ms"], value["n"], tuple(value["residuals_percent"]))
+        residuals = tuple(value["residuals_percent"])
+        return cls(
+            value["a"], value["b_ms"], value["n"], residuals, value["feature"], value["c_ms"]
+        )
 
 
-def calibrate(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> Calibration:
+def calibrate(
+    sums_ms: Sequence[float],
+    measured_ms: Sequence[float],
+    extras: Mapping[str, Sequence[float]] | None = None,
+) -> Calibration:
     """Fits slope and intercept by relative least squares: min sum ((a*x + b - y) / y)^2.
 
     A small network's percent weighs as much as a large one's. Where the networks are too alike
-    to tell slope from intercept, or noise turns the slope around, the line goes through 0.
+    to tell slope from intercept, or noise turns the slope around, the line goes through 0. One
+    extra feature joins if leaving each network out in turn shows that it predicts better.
 
     Args:
         sums_ms: Sum of the rows of each network, in ms.
         measured_ms: The networks measured whole, in ms.
+        extras: Feature -> its sum over each network's rows.
 
     Raises:
         PredictorError: There is no network, or a figure is not positive.
@@ -73,13 +99,69 @@ def calibrate(sums_ms: Sequence[float], measured_ms: Sequence[float]) -> Calibra
             f"Received: {len(x)} sums (smallest {x.min(initial=math.inf):g}) and {len(y)} networks "
             f"(smallest {y.min(initial=math.inf):g}). Fix: measure the table with more rounds."
         )
-    design = np.stack([x / y, 1 / y], axis=1)
-    (a, b_ms), _, rank, _ = np.linalg.lstsq(design, np.ones(len(x)), rcond=1e-9)
+    ones = np.ones(len(x))
+    (a, b_ms), rank = _relative_fit([x, ones], y)
     if rank < 2 or len(x) < 3 or a <= 0:
         scaled = x / y
         a, b_ms = float(np.sum(scaled) / np.sum(scaled * scaled)), 0.0
-    residuals = 100 * stats.relative_errors(a * x + b_ms, y)
-    return Calibration(float(a), float(b_ms), len(x), tuple(float(r) for r in residuals))
+        return _calibration(a, b_ms, x, y)
+    feature = _best_extra(x, y, extras or {})
+    if feature:
+        values = np.asarray((extras or {})[feature], float)
+        (a_extra, b_extra_ms, c_ms), _ = _relative_fit([x, ones, values], y)
+        return _calibration(a_extra, b_extra_ms, x, y, feature, c_ms, values)
+    return _calibration(a, b_ms, x, y)
+
+
+def _relative_fit(columns: list[np.ndarray], y: np.ndarray) -> tuple[list[float], int]:
+    design = np.stack(columns, axis=1) / y[:, None]
+    # Columns of bytes and of ms differ by many orders of magnitude.
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1.0
+    solution, _, rank, _ = np.linalg.lstsq(design / scale, np.ones(len(y)), rcond=1e-9)
+    return [float(value) for value in solution / scale], int(rank)
+
+
+def _left_out_error(columns: list[np.ndarray], y: np.ndarray) -> float:
+    """Root mean squared relative error of each network by a fit on all the others."""
+    errors = []
+    for place in range(len(y)):
+        keep = np.arange(len(y)) != place
+        solution, _ = _relative_fit([column[keep] for column in columns], y[keep])
+        fitted = sum(s * column[place] for s, column in zip(solution, columns, strict=True))
+        errors.append(fitted / y[place] - 1)
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def _best_extra(x: np.ndarray, y: np.ndarray, extras: Mapping[str, Sequence[float]]) -> str:
+    """The feature that lowers the left-out error most, if by enough; empty for none."""
+    if len(x) < LEAST_FOR_EXTRA:
+        return ""
+    ones = np.ones(len(x))
+    limit, best = (1 - EXTRA_GAIN) * _left_out_error([x, ones], y), ""
+    for name, values in extras.items():
+        columns = [x, ones, np.asarray(values, float)]
+        solution, rank = _relative_fit(columns, y)
+        # Rows may miss a cost, such as weights that are cold in a network; none can save time.
+        if rank < 3 or solution[0] <= 0 or solution[2] <= 0:
+            continue
+        error = _left_out_error(columns, y)
+        if error < limit:
+            limit, best = error, name
+    return best
+
+
+def _calibration(
+    a: float,
+    b_ms: float,
+    x: np.ndarray,
+    y: np.ndarray,
+    feature: str = "",
+    c_ms: float = 0.0,
+    values: np.ndarray | float = 0.0,
+) -> Calibration:
+    residuals = 100 * stats.relative_errors(a * x + b_ms + c_ms * values, y)
+    return Calibration(a, b_ms, len(x), tuple(float(r) for r in residuals), feature, c_ms)
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from latency.measure import STATISTICS_SEED, Measurement, check_samples
@@ -15,7 +15,7 @@ ROLES = ("calibration", "held_out")
 
 
 class RowError(ValueError):
-    """A row that says something impossible."""
+    """A row that says something impossible, or plans that name what does not exist."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,8 @@ class Row:
         noise: Mean |h1-h2|/(h1+h2) between halves of the visits.
         samples_ms: 'long' and 'short' -> visit -> run.
         op_counts: Operators of the long model as onnxruntime runs it.
+        node_share: Provider -> share of the long model's nodes; None where unknown.
+        features: What the row computes and moves, see `latency.onnx_features`.
     """
 
     key: str
@@ -118,6 +120,8 @@ class Row:
     noise: float
     samples_ms: Mapping[str, tuple[tuple[float, ...], ...]]
     op_counts: Mapping[str, int]
+    node_share: Mapping[str, float] | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for name in ("latency_ms", "low_ms", "high_ms", "noise"):
@@ -151,6 +155,39 @@ class Row:
         return cls(**{**value, "samples_ms": samples})
 
 
+def check_plans(
+    model_keys: Sequence[str], rows: Sequence[RowPlan], wholes: Sequence[WholePlan]
+) -> None:
+    """Refuses plans with repeated keys or with names of nothing, before anything is timed.
+
+    Raises:
+        RowError: As said.
+    """
+    row_keys = {row.key for row in rows}
+    needed = {row.long_key for row in rows} | {row.short_key for row in rows if row.short_key}
+    needed |= {whole.key for whole in wholes}
+    _refuse_missing("a model for every plan", needed - set(model_keys))
+    used = {key for whole in wholes for key in whole.row_keys}
+    _refuse_missing("a row plan for every row of a whole network", used - row_keys)
+    names = ([row.key for row in rows], [w.key for w in wholes], model_keys)
+    twice = {key for keys in names for key in keys if keys.count(key) > 1}
+    if twice or not rows:
+        raise RowError(
+            "Expected one or more row plans, all keys unique. "
+            f"Received: {len(rows)} rows, repeated: {', '.join(sorted(twice)) or 'none'}. "
+            "Fix: give every row and network a key of its own."
+        )
+
+
+def _refuse_missing(expected: str, missing: set[str]) -> None:
+    if missing:
+        first = ", ".join(sorted(missing)[:3])
+        raise RowError(
+            f"Expected {expected}. Received: none for {first} ({len(missing)} missing). "
+            "Fix: add them, or drop the plans that name them."
+        )
+
+
 def row_quantity(plan: RowPlan, overhead_key: str) -> Quantity:
     """Returns the weighted difference that a row is."""
     keys = (plan.long_key, plan.short_key or overhead_key)
@@ -162,7 +199,8 @@ def row_by_difference(
     long: Measurement,
     short: Measurement,
     stable: bool,
-    op_counts: Mapping[str, int],
+    described: Mapping[str, Any],
+    features: Mapping[str, float],
 ) -> tuple[Row, str | None]:
     """Makes a row of two measured models, and a warning where noise made it negative.
 
@@ -171,7 +209,8 @@ def row_by_difference(
         long: Measurement of the model with more blocks.
         short: Measurement of the model with fewer, or of an empty model.
         stable: Whether the difference became certain.
-        op_counts: Of the optimized long model.
+        described: `op_counts` and `node_share` of the long model.
+        features: Of the row.
     """
     samples = [long.samples_ms, short.samples_ms]
     weights = (1 / plan.divisor, -1 / plan.divisor)
@@ -190,6 +229,8 @@ def row_by_difference(
         stable=stable,
         noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
         samples_ms={"long": long.samples_ms, "short": short.samples_ms},
-        op_counts=dict(op_counts),
+        op_counts=dict(described.get("op_counts") or {}),
+        node_share=described.get("node_share"),
+        features=dict(features),
     )
     return row, warning

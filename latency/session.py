@@ -68,8 +68,10 @@ class SessionSettings:
         graph_level: 'disabled', 'basic', 'extended' or 'all' (the only one with blocked layouts).
         provider: Execution provider, by onnxruntime's name.
         provider_options: The provider's own options, text to text.
+        provider_library: Path of a plugin provider's library; empty for a built-in provider.
         allow_spinning: Whether idle threads spin; matters above one thread.
         set_denormal_as_zero: Keeps tiny weights from slowing the run many times over.
+        affinity: Cores that the process is pinned to; empty for all that it may use.
         config_entries: Further session configuration, keys checked.
 
     Raises:
@@ -80,8 +82,10 @@ class SessionSettings:
     graph_level: str = "all"
     provider: str = CPU_PROVIDER
     provider_options: Mapping[str, str] = field(default_factory=dict)
+    provider_library: str = ""
     allow_spinning: bool = True
     set_denormal_as_zero: bool = True
+    affinity: tuple[int, ...] = ()
     config_entries: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -101,12 +105,25 @@ class SessionSettings:
                 f"Expected the name of an execution provider. Received: {self.provider!r}. "
                 f"Fix: use {CPU_PROVIDER} or a name that onnxruntime lists."
             )
-        for key, value in self.config_entries.items():
-            _check_config_entry(key, value)
+        _check_affinity(self.affinity)
+        for name in ("allow_spinning", "set_denormal_as_zero"):
+            if not isinstance(getattr(self, name), bool):
+                raise SettingsError(
+                    f"Expected {name} as true or false. Received: {getattr(self, name)!r}. "
+                    "Fix: write one of them."
+                )
+        for key, value in {**self.provider_options, **self.config_entries}.items():
+            if not isinstance(value, str):
+                raise SettingsError(
+                    f"Expected text as the value of {key!r}. Received: {value!r}. "
+                    f"Fix: write {str(value)!r}."
+                )
+        for key in self.config_entries:
+            _check_config_key(key)
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, as stored in tables and handed to the worker."""
-        return asdict(self)
+        return {**asdict(self), "affinity": list(self.affinity)}
 
     @classmethod
     def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
@@ -123,10 +140,20 @@ class SessionSettings:
                 f"Received: {', '.join(unknown)}. Fix: remove them, or use the version that "
                 "wrote them."
             )
-        return cls(**value)
+        cores = value.get("affinity", [])
+        return cls(**{**value, "affinity": tuple(cores) if isinstance(cores, list) else (cores,)})
 
 
-def _check_config_entry(key: str, value: str) -> None:
+def _check_affinity(cores: tuple[int, ...]) -> None:
+    numbers = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in cores)
+    if not numbers or len(set(cores)) != len(cores):
+        raise SettingsError(
+            f"Expected affinity as different core numbers from 0. Received: {list(cores)!r}. "
+            "Fix: name cores such as 2, 3."
+        )
+
+
+def _check_config_key(key: str) -> None:
     if key in FIELD_OF_KEY:
         raise SettingsError(
             f"Expected config_entries without what has a field. Received: {key!r}. "
@@ -138,9 +165,4 @@ def _check_config_entry(key: str, value: str) -> None:
         raise SettingsError(
             "Expected a configuration key that onnxruntime knows (it ignores others silently). "
             f"Received: {key!r}. Fix: {hint}"
-        )
-    if not isinstance(value, str):
-        raise SettingsError(
-            f"Expected text as the value of {key!r}. Received: {value!r}. "
-            f"Fix: write {str(value)!r}."
         )

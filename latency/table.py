@@ -6,53 +6,51 @@ import csv
 import io
 import math
 import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from latency import atomic
-from latency.build import measure_parts
-from latency.host import Host, current_host, load_average
-from latency.measure import Model
+from latency.host import Host, current_host
 from latency.predictor import Audit, Calibration
-from latency.rows import Network, Row, RowPlan, WholePlan
+from latency.row_model import RowModel
+from latency.rows import Network, Row
 from latency.session import SessionSettings
 from latency.table_checks import TableMismatchError, load_warnings, refuse_host, refuse_other
 from latency.table_file import SCHEMA_VERSION, TableFileError, document_text, read_document
-from latency.timer import MeasurePlan, Progress
+from latency.timer import MeasurePlan
 
-__all__ = [
-    "LatencyTable",
-    "MissingRowError",
-    "Row",
-    "RowPlan",
-    "TableFileError",
-    "TableMismatchError",
-    "WholePlan",
-    "build_table",
-]
+__all__ = ["LatencyTable", "MissingRowError", "TableFileError", "TableMismatchError"]
 
 NUMBER = (int, float)
 FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
     "space": str,
     "space_hash": str,
-    "image_size": int,
+    "image_size": (int, type(None)),
     "precision": str,
+    "scheme": str,
+    "batch": int,
     "host": dict,
     "settings": dict,
     "statistic": str,
-    "seed": int,
+    "plan": dict,
+    "job_id": str,
     "date": str,
     "duration_seconds": NUMBER,
+    "rounds": int,
     "run_overhead_ms": NUMBER,
     "load_average_after": (int, float, type(None)),
     "warnings": list,
     "calibration": (dict, type(None)),
     "audit": (dict, type(None)),
+    "row_model": (dict, type(None)),
     "rows": dict,
     "networks": dict,
+    "anchors": dict,
+    "state_log": list,
 }
 
 
@@ -67,19 +65,26 @@ class LatencyTable:
     Args:
         space: Name of the search space, or of whatever the keys stand for.
         space_hash: Of the space's definition.
-        image_size: Side of the input in pixels.
+        image_size: Side of the input in pixels; None where the models have several.
         precision: Such as 'fp32'.
+        scheme: How int8 was made, such as 'u8s8'; empty otherwise.
+        batch: Images in one run.
         host: Where it was measured.
         settings: Of the sessions.
         statistic: Such as 'p25'.
-        seed: Of inputs, order and resampling.
-        date: ISO 8601 in UTC.
+        plan: Rounds, runs and seed.
+        job_id: Of the models, settings and plan.
+        date: When the measurement began, ISO 8601 in UTC.
         duration_seconds: Time spent measuring.
+        rounds: Interleaved rounds.
         rows: Key -> row.
         calibration: Affine correction for whole networks, or None.
         audit: Its judgement on held-out networks, or None.
+        row_model: Predictor for rows that were not measured, or None with too few rows.
         run_overhead_ms: One run of an empty model.
         networks: Key -> whole network with its samples.
+        anchors: Network key -> its graph without weights, for `check`.
+        state_log: Load, frequency and temperature after each round.
         load_average_after: Runnable processes when the measurement ended; before is in `host`.
         warnings: Said when it was measured.
         load_warnings: Said when it was read; not stored.
@@ -87,19 +92,26 @@ class LatencyTable:
 
     space: str
     space_hash: str
-    image_size: int
+    image_size: int | None
     precision: str
+    scheme: str
+    batch: int
     host: Host
     settings: SessionSettings
     statistic: str
-    seed: int
+    plan: MeasurePlan
+    job_id: str
     date: str
     duration_seconds: float
+    rounds: int
     rows: dict[str, Row]
     calibration: Calibration | None
     audit: Audit | None
+    row_model: RowModel | None
     run_overhead_ms: float
     networks: dict[str, Network]
+    anchors: dict[str, str] = field(default_factory=dict)
+    state_log: tuple[Mapping[str, Any], ...] = ()
     load_average_after: float | None = None
     warnings: tuple[str, ...] = ()
     load_warnings: tuple[str, ...] = ()
@@ -120,17 +132,20 @@ class LatencyTable:
         Raises:
             MissingRowError: The row was not measured.
         """
+        return self._row(key).latency_ms
+
+    def _row(self, key: str) -> Row:
         if key not in self.rows:
             raise MissingRowError(
                 f"Expected a measured row for {key!r} in the table of {self.space!r} "
                 f"({len(self.rows)} rows, {self.image_size} px, {self.precision}). "
                 "Received: none. Fix: build the table of the space that has this row."
             )
-        return self.rows[key].latency_ms
+        return self.rows[key]
 
     @property
     def affine(self) -> tuple[float, float]:
-        """Slope and intercept in ms from a sum of rows to a whole network.
+        """Slope and intercept in ms from a sum of `effective_row_ms` to a whole network.
 
         Without a calibration these are 1 and the overhead of one run.
         """
@@ -138,8 +153,23 @@ class LatencyTable:
             return 1.0, self.run_overhead_ms
         return self.calibration.a, self.calibration.b_ms
 
+    def effective_row_ms(self, key: str) -> float:
+        """Returns a row's ms with its part of the calibration's extra feature.
+
+        A whole network is `a * (sum of these) + b` exactly, with `affine`'s a and b.
+
+        Raises:
+            MissingRowError: The row was not measured.
+        """
+        row = self._row(key)
+        calibration = self.calibration
+        if calibration is None or not calibration.feature:
+            return row.latency_ms
+        share_ms = calibration.c_ms * row.features[calibration.feature]
+        return row.latency_ms + share_ms / calibration.a
+
     def predict_ms(self, row_keys: Iterable[str]) -> float:
-        """Returns a whole network's latency in ms: a * (sum of its rows) + b.
+        """Returns a whole network's latency in ms: calibrated sum of its rows.
 
         Args:
             row_keys: Its rows; a key may repeat.
@@ -148,7 +178,14 @@ class LatencyTable:
             MissingRowError: A row was not measured.
         """
         slope, intercept_ms = self.affine
-        return slope * sum(self.row_ms(key) for key in row_keys) + intercept_ms
+        return slope * sum(self.effective_row_ms(key) for key in row_keys) + intercept_ms
+
+    def op_counts(self) -> dict[str, int]:
+        """Returns operator -> nodes over all rows' optimized graphs."""
+        total: Counter[str] = Counter()
+        for row in self.rows.values():
+            total.update(row.op_counts)
+        return dict(sorted(total.items()))
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, units in the names."""
@@ -158,19 +195,26 @@ class LatencyTable:
             "space_hash": self.space_hash,
             "image_size": self.image_size,
             "precision": self.precision,
+            "scheme": self.scheme,
+            "batch": self.batch,
             "host": self.host.to_json(),
             "settings": self.settings.to_json(),
             "statistic": self.statistic,
-            "seed": self.seed,
+            "plan": self.plan.to_json(),
+            "job_id": self.job_id,
             "date": self.date,
             "duration_seconds": self.duration_seconds,
+            "rounds": self.rounds,
             "run_overhead_ms": self.run_overhead_ms,
             "load_average_after": self.load_average_after,
             "warnings": list(self.warnings),
             "calibration": self.calibration.to_json() if self.calibration else None,
             "audit": self.audit.to_json() if self.audit else None,
+            "row_model": self.row_model.to_json() if self.row_model else None,
             "rows": {key: row.to_json() for key, row in self.rows.items()},
             "networks": {key: value.to_json() for key, value in self.networks.items()},
+            "anchors": dict(self.anchors),
+            "state_log": [dict(entry) for entry in self.state_log],
         }
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -181,10 +225,12 @@ class LatencyTable:
         """Writes one line a row for spreadsheets, without the samples."""
         stream = io.StringIO()
         names = ["key", "latency_ms", "low_ms", "high_ms", "count", "stable", "noise"]
+        features = sorted({name for row in self.rows.values() for name in row.features})
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(names)
+        writer.writerow([*names, *features])
         for row in self.rows.values():
-            writer.writerow([getattr(row, name) for name in names])
+            figures = [getattr(row, name) for name in names]
+            writer.writerow([*figures, *(row.features.get(name, 0) for name in features)])
         atomic.write_text(path, stream.getvalue())
 
     @classmethod
@@ -196,6 +242,7 @@ class LatencyTable:
         space_hash: str | None = None,
         image_size: int | None = None,
         precision: str | None = None,
+        batch: int | None = None,
         provider: str | None = None,
         allow_other_host: bool = False,
         threads: int | None = None,
@@ -209,6 +256,7 @@ class LatencyTable:
             space_hash: Expected definition.
             image_size: Expected side in pixels.
             precision: Expected precision.
+            batch: Expected images in one run.
             provider: Expected execution provider.
             allow_other_host: Accepts a table of another machine, with a warning.
             threads: Threads that networks will run with; another number is a warning.
@@ -224,6 +272,7 @@ class LatencyTable:
             "space_hash": (space_hash, table.space_hash),
             "image_size": (image_size, table.image_size),
             "precision": (precision, table.precision),
+            "batch": (batch, table.batch),
             "provider": (provider, table.settings.provider),
         }
         refuse_other(path, pairs)
@@ -241,13 +290,17 @@ def _parse(path: Path) -> LatencyTable:
         if datetime.fromisoformat(document["date"]).tzinfo is None:
             raise ValueError(f"date {document['date']!r} without a time zone")
         calibration, audit = document["calibration"], document["audit"]
+        row_model = document["row_model"]
         known = {name: document[name] for name in FIELD_TYPES}
         table = LatencyTable(
             **{
                 **known,
                 "host": Host.from_json(document["host"]),
                 "settings": SessionSettings.from_json(document["settings"]),
+                "plan": MeasurePlan(**document["plan"]),
                 "warnings": tuple(document["warnings"]),
+                "state_log": tuple(document["state_log"]),
+                "row_model": RowModel.from_json(row_model) if row_model else None,
                 "calibration": Calibration.from_json(calibration) if calibration else None,
                 "audit": Audit.from_json(audit) if audit else None,
                 "rows": {key: Row.from_json(row) for key, row in document["rows"].items()},
@@ -263,64 +316,3 @@ def _parse(path: Path) -> LatencyTable:
             f"Received: {type(error).__name__}: {error}. Fix: build the table again."
         ) from error
     return table
-
-
-def build_table(
-    models: Sequence[Model],
-    rows: Sequence[RowPlan],
-    wholes: Sequence[WholePlan],
-    *,
-    space: str,
-    space_hash: str,
-    image_size: int,
-    precision: str,
-    settings: SessionSettings,
-    plan: MeasurePlan,
-    seed: int,
-    progress: Progress | None = None,
-    resume_path: Path | None = None,
-) -> LatencyTable:
-    """Measures rows, calibration and held-out networks in one interleaved session.
-
-    Args:
-        models: Every graph that a plan names.
-        rows: How rows are made of them.
-        wholes: Networks for calibration and audit.
-        space: Name stored with the table.
-        space_hash: Stored with the table.
-        image_size: Side of the input in pixels.
-        precision: Such as 'fp32'.
-        settings: Of the sessions.
-        plan: Rounds, runs and when to stop.
-        seed: Replaces the plan's.
-        progress: Called after each visit with visits done, visits at most, seconds left.
-        resume_path: Journal of finished rounds, continued when it exists; the caller deletes it.
-
-    Raises:
-        ValueError: A plan names a missing model or row, or a model cannot be measured.
-    """
-    host = current_host()
-    plan = MeasurePlan(**{**plan.to_json(), "seed": seed})
-    parts = measure_parts(models, rows, wholes, settings, plan, progress, resume_path)
-    warnings = list(parts.warnings)
-    if settings.intra_op_num_threads > 1:
-        warnings.append("more than one thread: repeatable only on a machine that does nothing else")
-    return LatencyTable(
-        space=space,
-        space_hash=space_hash,
-        image_size=image_size,
-        precision=precision,
-        host=host,
-        settings=settings,
-        statistic=f"p{100 * plan.quantile:g}",
-        seed=seed,
-        date=datetime.now(UTC).isoformat(timespec="seconds"),
-        duration_seconds=parts.duration_seconds,
-        rows=parts.rows,
-        calibration=parts.calibration,
-        audit=parts.audit,
-        run_overhead_ms=parts.run_overhead_ms,
-        networks=parts.networks,
-        load_average_after=load_average(),
-        warnings=tuple(warnings),
-    )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # One line for each of their entries keeps a table of samples readable and its changes visible.
-LINE_PER_ENTRY = ("rows", "networks")
+LINE_PER_ENTRY = ("rows", "networks", "anchors", "state_log")
 
 
 class TableFileError(ValueError):
@@ -25,12 +25,19 @@ def document_text(document: Mapping[str, Any]) -> str:
     parts = []
     for key, value in document.items():
         if key in LINE_PER_ENTRY:
-            lines = [f"  {json.dumps(k)}: {_compact(v)}" for k, v in value.items()]
-            body = "{\n" + ",\n".join(lines) + "\n }" if lines else "{}"
+            body = _line_per_entry(value)
         else:
             body = _compact(value)
         parts.append(f" {json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
+def _line_per_entry(value: Mapping[str, Any] | Sequence[Any]) -> str:
+    if isinstance(value, Mapping):
+        lines, ends = [f"  {json.dumps(k)}: {_compact(v)}" for k, v in value.items()], "{}"
+    else:
+        lines, ends = [f"  {_compact(v)}" for v in value], "[]"
+    return f"{ends[0]}\n" + ",\n".join(lines) + f"\n {ends[1]}" if lines else ends
 
 
 def _compact(value: Any) -> str:

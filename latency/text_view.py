@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
+from latency.check import Check
 from latency.host import Host
 from latency.measure import Measurement
 from latency.session import SessionSettings
@@ -66,7 +67,12 @@ class Progress:
 def settings_text(settings: SessionSettings) -> str:
     """Returns one line for people: provider, threads, graph level."""
     threads = settings.intra_op_num_threads
-    return f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    text = f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    if threads > 1 and not settings.allow_spinning:
+        text += ", no spinning"
+    if settings.affinity:
+        text += f", cores {','.join(map(str, settings.affinity))}"
+    return text
 
 
 def host_text(host: Host) -> str:
@@ -144,12 +150,17 @@ def print_table(table: LatencyTable) -> None:
 def _header(table: LatencyTable) -> list[str]:
     slope, intercept_ms = table.affine
     count = table.calibration.n if table.calibration else 0
+    extra = ""
+    if table.calibration and table.calibration.feature:
+        extra = f" {table.calibration.c_ms:+.3g} * {table.calibration.feature}"
+    size = f", {table.image_size} px" if table.image_size else ""
+    precision = table.precision + (f" {table.scheme}" if table.scheme else "")
     return [
-        f"{table.space} ({table.space_hash}), {table.image_size} px, {table.precision}, "
+        f"{table.space} ({table.space_hash or 'no hash'}){size}, {precision}, batch {table.batch}, "
         f"{len(table.rows)} rows, {table.date}, {table.duration_seconds:.0f} s",
         host_text(table.host),
         settings_text(table.settings),
-        f"network = {slope:.4f} * sum of rows {intercept_ms:+.4f} ms, "
+        f"network = {slope:.4f} * sum of rows {intercept_ms:+.4f} ms{extra}, "
         f"from {count} networks; an empty run takes {table.run_overhead_ms:.4f} ms",
     ]
 
@@ -172,14 +183,34 @@ def print_audit(table: LatencyTable) -> None:
     _print_warnings(console, [*table.warnings, *table.load_warnings])
 
 
-def print_check(table: LatencyTable, here: Host, differences: Sequence[str]) -> None:
-    """Prints whether a table belongs to this machine."""
+def print_check(table: LatencyTable, here: Host, settings: SessionSettings, found: Check) -> None:
+    """Prints a verdict with the common drift and every network's residual."""
     console = Console()
     console.print(f"table: {host_text(table.host)}", highlight=False)
     console.print(f"here:  {host_text(here)}", highlight=False)
-    console.print(f"settings: {settings_text(table.settings)}", highlight=False)
-    verdict = "another host" if differences else "the same host"
-    console.print(f"{verdict}; latencies were not measured again", highlight=False)
+    console.print(f"settings: {settings_text(settings)}", highlight=False)
+    view = _plain_table("network")
+    for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
+        view.add_column(name, justify="right", no_wrap=True)
+    for point in found.points:
+        view.add_row(
+            # Whole architectures are too long for a line of figures.
+            point.key.partition(":")[0],
+            f"{point.predicted_ms:.4f}",
+            f"{point.stored_ms:.4f}",
+            f"{point.measured_ms:.4f}",
+            f"{point.residual_percent:+.1f} %",
+            f"{point.noise_percent:.1f} %",
+        )
+    console.print(view)
+    busy = "unknown" if found.other_cores is None else f"{found.other_cores:.2f} cores"
+    console.print(
+        f"drift {found.drift:.3f} against the prediction, {found.stored_drift:.3f} against the "
+        f"measurement then, {found.fast_drift:.3f} by the fastest runs; other programs used "
+        f"{busy}; {found.seconds:.0f} s",
+        highlight=False,
+    )
+    console.print(f"{found.verdict}: {found.reason}", style="bold", highlight=False)
     _print_warnings(console, table.load_warnings)
 
 

@@ -43,16 +43,18 @@ def to_onnx(
     weights: Mapping[str, np.ndarray],
     *,
     metadata: Mapping[str, str] | None = None,
+    batch: int = 1,
 ) -> onnx.ModelProto:
     """Writes a network.
 
-    Input `image`: float32 [1, size, size, 3], RGB pixels 0 to 255. Output `logits`:
-    float32 [1, classes], or the last map of a network without a classifier.
+    Input `image`: float32 [batch, size, size, 3], RGB pixels 0 to 255. Output `logits`:
+    float32 [batch, classes], or the last map of a network without a classifier.
 
     Args:
         architecture: The network.
         weights: Arrays under the names of `nas.weights`.
         metadata: Texts stored in the file.
+        batch: Images in one run.
 
     Raises:
         ArchitectureError: A weight is missing or of another shape.
@@ -67,7 +69,7 @@ def to_onnx(
     for layer in layers:
         x, shape = writer.ops(layer.ops, x, shape)
     return writer.model(
-        ("image", [1, size, size, spec.IMAGE_CHANNELS]), "logits", x, shape, metadata or {}
+        ("image", [batch, size, size, spec.IMAGE_CHANNELS]), "logits", x, shape, metadata or {}
     )
 
 
@@ -76,9 +78,10 @@ def to_onnx_bytes(
     weights: Mapping[str, np.ndarray],
     *,
     metadata: Mapping[str, str] | None = None,
+    batch: int = 1,
 ) -> bytes:
     """`to_onnx` as the bytes of a file."""
-    return to_onnx(architecture, weights, metadata=metadata).SerializeToString()
+    return to_onnx(architecture, weights, metadata=metadata, batch=batch).SerializeToString()
 
 
 def chain_to_onnx(
@@ -87,6 +90,7 @@ def chain_to_onnx(
     *,
     prefix_channels: int = 8,
     seed: int = 0,
+    batch: int = 1,
 ) -> bytes:
     """A chain of layers behind a 1x1 convolution, ending in a global mean; random weights.
 
@@ -98,6 +102,7 @@ def chain_to_onnx(
         input_shape: (height, width, channels) that the first layer sees.
         prefix_channels: Channels of the graph's input.
         seed: Of the weights.
+        batch: Images in one run.
     """
     height, width, channels = input_shape
     ops: list[Op] = [ConvOp("prefix", 1, 1, prefix_channels, channels, activation="relu6")]
@@ -115,7 +120,7 @@ def chain_to_onnx(
     writer = _Writer(weights)
     x, out = writer.ops(tuple(ops), "x", (height, width, prefix_channels))
     return writer.model(
-        ("x", [1, prefix_channels, height, width]), "y", x, out, {}
+        ("x", [batch, prefix_channels, height, width]), "y", x, out, {}
     ).SerializeToString()
 
 
@@ -278,12 +283,13 @@ class _Writer:
                 for place, name in enumerate(names):
                     if name == last:
                         names[place] = output
-        out_shape = [1, *shape] if len(shape) == 1 else [1, shape[2], shape[0], shape[1]]
+        batch = source[1][0]
+        out_shape = [*shape] if len(shape) == 1 else [shape[2], shape[0], shape[1]]
         graph = helper.make_graph(
             self.nodes,
             "network",
             [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, out_shape)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, *out_shape])],
             [numpy_helper.from_array(v, n) for n, v in self.initializers.items()],
         )
         model = helper.make_model(

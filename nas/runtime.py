@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
+from latency.build import table_of
 from latency.host import Host
+from latency.job import Job, Subject, run_here
 from latency.measure import MeasurePlan, Model
+from latency.precision import convert, default_scheme
+from latency.rows import RowPlan, WholePlan
 from latency.session import SessionSettings
-from latency.table import LatencyTable, RowPlan, WholePlan, build_table
+from latency.table import LatencyTable
+from latency.table_file import SCHEMA_VERSION
 from latency.timer import Progress
 from nas.arch_text import layer_to_text, to_text
 from nas.cost import ops_cost
@@ -60,44 +67,55 @@ def architecture_row_keys(architecture: Architecture) -> tuple[str, ...]:
     return tuple(row_key(layers, shape) for layers, shape in architecture_rows(architecture))
 
 
-@dataclass(frozen=True)
-class SpaceJob:
-    """What must be measured for a space: graphs, how rows come from them, whole networks."""
-
-    models: list[Model]
-    rows: list[RowPlan]
-    wholes: list[WholePlan]
-
-
 def space_job(
-    space: Space, *, calibration: int = 10, held_out: int = 20, seed: int = 0
-) -> SpaceJob:
-    """Graphs and plans for a space's table.
+    space: Space,
+    *,
+    settings: SessionSettings,
+    plan: MeasurePlan,
+    calibration: int = 10,
+    held_out: int = 20,
+    seed: int = 0,
+    precision: str = "fp32",
+    scheme: str = "",
+    batch: int = 1,
+) -> Job:
+    """What must be measured for a space's table: graphs, how rows come from them, networks.
 
     A shape-keeping block is the difference of chains with four copies and one; any other row
     is the difference with and without it behind the same first convolution.
 
     Args:
         space: The space.
+        settings: Of the sessions.
+        plan: Rounds; its seed is replaced.
         calibration: Whole networks that the affine correction is fitted on.
         held_out: Other networks that the table is judged by.
-        seed: Of the networks.
+        seed: Of the networks, inputs and order.
+        precision: One of `latency.precision.PRECISIONS`.
+        scheme: How int8 is made; by this processor by default.
+        batch: Images in one run.
     """
-    models: dict[str, Model] = {}
-    plans: dict[str, RowPlan] = {}
+    graphs = _Graphs(space, batch)
     for layers, shape in _space_rows(space):
-        key = row_key(layers, shape)
-        if key not in plans:
-            _add_row(models, plans, space, layers, shape, key)
+        graphs.add_row(layers, shape)
     networks = stratified_networks(space, calibration + held_out, seed)
     calibrating = _calibrating(len(networks), calibration, seed)
     wholes = []
     for number, network in enumerate(networks):
         role = "calibration" if number in calibrating else "held_out"
         key = f"{role}_{number}: {to_text(network)}"
-        models[key] = Model(key, to_onnx_bytes(network, random_weights(network, seed)), key)
+        data = to_onnx_bytes(network, random_weights(network, seed), batch=batch)
+        graphs.models[key] = Model(key, data, key)
         wholes.append(WholePlan(key, architecture_row_keys(network), role))
-    return SpaceJob(list(models.values()), list(plans.values()), wholes)
+    if precision == "int8":
+        scheme = scheme or default_scheme()
+    models = [
+        replace(model, data=convert(model.data, precision, scheme=scheme, seed=seed))
+        for model in graphs.models.values()
+    ]
+    subject = Subject(space.name, space.fingerprint(), space.image_size, precision, scheme, batch)
+    plan = replace(plan, seed=seed)
+    return Job(subject, tuple(models), tuple(graphs.plans.values()), tuple(wholes), settings, plan)
 
 
 def _calibrating(count: int, calibration: int, seed: int) -> set[int]:
@@ -118,34 +136,43 @@ def _space_rows(space: Space) -> list[tuple[tuple[Layer, ...], Shape]]:
     return rows
 
 
-def _add_row(
-    models: dict[str, Model],
-    plans: dict[str, RowPlan],
-    space: Space,
-    layers: tuple[Layer, ...],
-    shape: Shape,
-    key: str,
-) -> None:
-    if shape == (space.image_size, space.image_size, 3):
-        stem = Architecture(space.image_size, (*layers, GlobalAveragePool()))
-        models[key] = Model(key, to_onnx_bytes(stem, random_weights(stem)), key)
-        plans[key] = RowPlan(key, key, None, 1.0)
-        return
-    out = shape
-    for layer in layers:
-        out = output_shape(lower(layer, "x", out), out)
-    long_key = f"long {key}"
-    if out == shape:
-        short_key, divisor = f"short {key}", CHAIN_COPIES - 1.0
-        short, long = chain_to_onnx(layers, shape), chain_to_onnx(layers * CHAIN_COPIES, shape)
-    else:
-        # One chain without any block serves all options at a place: a network has one of them.
-        short_key, divisor = "short @" + "x".join(map(str, shape)), 1.0
-        short, long = chain_to_onnx((), shape), chain_to_onnx(layers, shape)
-    group = short_key
-    models.setdefault(short_key, Model(short_key, short, group))
-    models[long_key] = Model(long_key, long, group)
-    plans[key] = RowPlan(key, long_key, short_key, divisor)
+class _Graphs:
+    """Collects the graphs of rows and how each row is made of them."""
+
+    def __init__(self, space: Space, batch: int) -> None:
+        self.models: dict[str, Model] = {}
+        self.plans: dict[str, RowPlan] = {}
+        self._space, self._batch = space, batch
+
+    def add_row(self, layers: tuple[Layer, ...], shape: Shape) -> None:
+        """Adds a row unless an equal one is there."""
+        key = row_key(layers, shape)
+        if key in self.plans:
+            return
+        size = self._space.image_size
+        if shape == (size, size, 3):
+            stem = Architecture(size, (*layers, GlobalAveragePool()))
+            data = to_onnx_bytes(stem, random_weights(stem), batch=self._batch)
+            self.models[key] = Model(key, data, key)
+            self.plans[key] = RowPlan(key, key, None, 1.0)
+            return
+        out = shape
+        for layer in layers:
+            out = output_shape(lower(layer, "x", out), out)
+        if out == shape:
+            short_key, divisor = f"short {key}", CHAIN_COPIES - 1.0
+            short, long = self._chain(layers, shape), self._chain(layers * CHAIN_COPIES, shape)
+        else:
+            # One chain without any block serves all options at a place: a network has one.
+            short_key, divisor = "short @" + "x".join(map(str, shape)), 1.0
+            short, long = self._chain((), shape), self._chain(layers, shape)
+        long_key, group = f"long {key}", short_key
+        self.models.setdefault(short_key, Model(short_key, short, group))
+        self.models[long_key] = Model(long_key, long, group)
+        self.plans[key] = RowPlan(key, long_key, short_key, divisor)
+
+    def _chain(self, layers: tuple[Layer, ...], shape: Shape) -> bytes:
+        return chain_to_onnx(layers, shape, batch=self._batch)
 
 
 def stratified_networks(space: Space, count: int, seed: int) -> list[Architecture]:
@@ -203,9 +230,8 @@ def build_space_table(
     seed: int = 0,
     progress: Progress | None = None,
     resume_path: Path | None = None,
-    job: SpaceJob | None = None,
 ) -> LatencyTable:
-    """Measures a space's table, calibration and audit in one interleaved session.
+    """Measures a space's table, calibration and audit here, in one interleaved session.
 
     Args:
         space: The space.
@@ -216,23 +242,16 @@ def build_space_table(
         seed: Of networks, inputs and order.
         progress: Called after each visit.
         resume_path: Journal that a killed measurement continues from.
-        job: Replaces the one that `calibration`, `held_out` and `seed` would give.
     """
-    job = job or space_job(space, calibration=calibration, held_out=held_out, seed=seed)
-    return build_table(
-        job.models,
-        job.rows,
-        job.wholes,
-        space=space.name,
-        space_hash=space.fingerprint(),
-        image_size=space.image_size,
-        precision="fp32",
+    job = space_job(
+        space,
         settings=settings,
         plan=plan,
+        calibration=calibration,
+        held_out=held_out,
         seed=seed,
-        progress=progress,
-        resume_path=resume_path,
     )
+    return table_of(job, run_here(job, progress, resume_path))
 
 
 @dataclass(frozen=True)
@@ -262,7 +281,7 @@ class SpaceLatency:
         option_ms = tuple(
             np.array(
                 [
-                    0.0 if isinstance(x, Skip) else table.row_ms(row_key((x,), shapes[i]))
+                    0.0 if isinstance(x, Skip) else table.effective_row_ms(row_key((x,), shapes[i]))
                     for x in layer.options
                 ]
             )
@@ -274,7 +293,8 @@ class SpaceLatency:
         fixed = Counter(architecture_row_keys(largest))
         fixed -= Counter(row_key((largest.layers[i],), shapes[i]) for i in space.choice_layers)
         a, b_ms = table.affine
-        return cls(sum(table.row_ms(key) for key in fixed.elements()), option_ms, a, b_ms)
+        fixed_ms = sum(table.effective_row_ms(key) for key in fixed.elements())
+        return cls(fixed_ms, option_ms, a, b_ms)
 
     def predict_ms(self, indices: Sequence[int]) -> float:
         """Calibrated milliseconds of one network."""
@@ -288,9 +308,20 @@ class SpaceLatency:
         return self.predict_ms(least), self.predict_ms(greatest)
 
 
-def default_table_path(space: Space, precision: str, host: Host) -> Path:
+def default_table_path(
+    space: Space,
+    precision: str,
+    host: Host,
+    settings: SessionSettings | None = None,
+    batch: int = 1,
+) -> Path:
     """Where this host's table of a space is kept: $STOPWATCH_CACHE or ~/.cache/stopwatch-nas."""
     root = os.environ.get("STOPWATCH_CACHE")
     folder = Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
-    name = f"{space.name}-{space.image_size}px-{precision}-{space.fingerprint()}-{host.fingerprint}"
-    return folder / "tables" / f"{name}.json"
+    parts = [space.name, f"{space.image_size}px", precision, space.fingerprint()]
+    parts += [host.fingerprint, f"v{SCHEMA_VERSION}"]
+    # Only the plainest settings go without a mark of their own: they are what searches use.
+    if batch != 1 or (settings and settings != SessionSettings()):
+        plain = json.dumps([batch, (settings or SessionSettings()).to_json()], sort_keys=True)
+        parts.append(hashlib.sha256(plain.encode()).hexdigest()[:8])
+    return folder / "tables" / f"{'-'.join(parts)}.json"

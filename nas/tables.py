@@ -28,6 +28,7 @@ def load_table(path: Path, space: Space, precision: str, other_host: bool) -> La
         space_hash=space.fingerprint(),
         image_size=space.image_size,
         precision=precision,
+        batch=1,
         provider="CPUExecutionProvider",
         allow_other_host=other_host,
     )

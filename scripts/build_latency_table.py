@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Measures the latency table of a search space on this device, with calibration and audit.
 
-    python scripts/build_latency_table.py --space tiny --image_size 64
+    python scripts/build_latency_table.py --space tiny --image_size 64 --audit
 
+For another device, `--export_job DIR` writes what `python -m latency run-job DIR --ssh HOST` runs.
 Exit codes: 0 done, 2 bad input, 130 or 143 stopped by a signal (run again to go on).
 """
 
@@ -17,150 +18,190 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from rich.table import Table
-
+from latency.build import table_of
 from latency.host import current_host
-from latency.session import SessionSettings
+from latency.job import Job, export_job, run_here
+from latency.options import add_plan_flags, add_settings_flags, plan_of, settings_of
+from latency.precision import PRECISIONS, SCHEMES, require_fp16_compute
 from latency.table import LatencyTable
+from latency.text_view import AUDIT_LINES, print_audit
 from nas import settings
 from nas.console import bar, err, out
 from nas.errors import InputError
 from nas.interrupt import Interrupted, Interrupter
-from nas.runtime import build_space_table, default_table_path, space_job
+from nas.runtime import default_table_path, space_job
+from nas.space import Space
 from nas.spaces import get_space
 
-FIGURES = (
-    ("within_5_percent", "within 5 %", "{:.1%}"),
-    ("within_10_percent", "within 10 %", "{:.1%}"),
-    ("mape_percent", "MAPE %", "{:.2f}"),
-    ("bias_percent", "bias %", "{:+.2f}"),
-    ("rmspe_percent", "RMSPE %", "{:.2f}"),
-    ("kendall_tau", "Kendall tau", "{:.3f}"),
-    ("spearman", "Spearman", "{:.3f}"),
-)
+# A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
+HELD_OUT_NETWORKS = 50
+SMOKE_NETWORKS = 4
 
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
     """Reads the command line; argparse exits with 2 on bad usage."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("--space", default="tiny")
     parser.add_argument("--image_size", type=int, help="pixels; default: the space's own")
     parser.add_argument("--num_classes", type=int, help="default: the space's own")
-    parser.add_argument("--audit", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument(
+        "--audit",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="measure held-out networks and judge the table by them",
+    )
     parser.add_argument("--noaudit", dest="audit", action="store_false", help="as --no-audit")
-    parser.add_argument("--held_out", type=int, default=settings.HELD_OUT_NETWORKS)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--held_out", type=int, default=HELD_OUT_NETWORKS)
+    parser.add_argument("--precision", default="fp32", choices=PRECISIONS)
+    parser.add_argument("--scheme", choices=SCHEMES, help="how int8 is made (by processor)")
+    parser.add_argument("--batch", type=int, default=1, help="images in one run (1)")
     parser.add_argument("--output", type=Path, help="default: this host's cache")
-    parser.add_argument("--json", action="store_true", help="print the audit as JSON")
+    parser.add_argument(
+        "--export_job", type=Path, metavar="DIR", help="write a job for another device instead"
+    )
+    parser.add_argument("--json", action="store_true", help="print the figures as JSON")
     parser.add_argument("--smoke", action="store_true", help="toy size; figures mean nothing")
+    add_settings_flags(parser)
+    add_plan_flags(parser)
     return parser.parse_args(arguments)
 
 
-def audit_view(table: LatencyTable) -> Table:
-    """The audit's figures beside their noise floor."""
-    view = Table(title="Audit on held-out networks", title_justify="left")
-    for name in ("figure", "table", "noise floor (between halves)"):
-        view.add_column(name)
-    audit = table.audit
-    if audit is None:
-        return view
-    for name, label, form in FIGURES:
-        view.add_row(label, form.format(getattr(audit, name)), form.format(audit.noise[name]))
-    view.add_row("networks", f"{audit.n}", "")
-    view.add_row("spread (slowest / fastest)", f"{audit.spread:.2f}", "")
-    return view
-
-
-def figures(table: LatencyTable, output: Path, seconds: float, graphs: int) -> dict[str, Any]:
-    """What was measured, as plain values."""
-    audit = table.audit
-    values = {name: getattr(audit, name) for name, _, _ in FIGURES} if audit else {}
-    return {
-        "output": str(output),
-        "seconds": round(seconds, 1),
-        "graphs": graphs,
-        "rows": len(table.rows),
-        "rows_not_stable": sum(not row.stable for row in table.rows.values()),
-        "calibration": {"a": table.affine[0], "b_ms": table.affine[1]},
-        "audit": {**values, "n": audit.n, "spread": audit.spread, "noise": dict(audit.noise)}
-        if audit
-        else None,
-        "load_average": {"before": table.host.load_average, "after": table.load_average_after},
-        "warnings": list(table.warnings),
-    }
-
-
-def report(table: LatencyTable, output: Path, seconds: float, graphs: int, as_json: bool) -> None:
-    """Prints what was measured."""
-    values = figures(table, output, seconds, graphs)
-    if as_json:
-        print(json.dumps(values, indent=1))
-        return
-    if table.audit is not None:
-        out.print(audit_view(table))
-    for warning in table.warnings:
-        out.print(f"Warning: {warning}", markup=False)
-    out.print(
-        f"{values['rows']} rows ({values['rows_not_stable']} not stable) from {graphs} graphs in "
-        f"{seconds:.0f} s; calibrated ms = {table.affine[0]:.3f} * sum + {table.affine[1]:.4f}. "
-        f"Written to {output}",
-        markup=False,
-    )
-
-
-def held_out_networks(flags: argparse.Namespace) -> int:
-    """Networks of the audit, 0 without one.
+def check_flags(flags: argparse.Namespace) -> None:
+    """Refuses what argparse cannot.
 
     Raises:
-        InputError: So few that an audit would say nothing.
+        InputError: An audit of too few networks, an impossible batch, or two places to write.
     """
-    if not flags.audit:
-        return 0
-    if flags.held_out < 2:
+    if flags.audit and flags.held_out < 2:
         raise InputError(
             "2 or more held-out networks",
             f"--held_out {flags.held_out}",
             "hold out more, or pass --noaudit",
         )
-    return 4 if flags.smoke else flags.held_out
+    if flags.batch < 1:
+        raise InputError("1 or more images in a batch", f"--batch {flags.batch}", "pass --batch 1")
+    if flags.output and flags.export_job:
+        raise InputError(
+            "either --output or --export_job", "both", "export the job, or measure it here"
+        )
 
 
-def measure(flags: argparse.Namespace) -> tuple[LatencyTable, Path, int]:
-    """Measures and writes the table; also returns where it lies and how many graphs it took."""
-    held_out = held_out_networks(flags)
+def make_job(flags: argparse.Namespace, space: Space) -> Job:
+    """Builds every graph of the space's table."""
+    calibration = SMOKE_NETWORKS if flags.smoke else settings.CALIBRATION_NETWORKS
+    held_out = SMOKE_NETWORKS if flags.smoke else flags.held_out
     plan = settings.table_plan(flags.seed, flags.smoke)
-    space = get_space(flags.space, flags.image_size, flags.num_classes)
-    output = flags.output or default_table_path(space, "fp32", current_host())
+    defaults = {name: getattr(plan, name) for name in ("min_rounds", "max_rounds")}
+    defaults["runs_per_visit"] = plan.runs_per_visit
+    return space_job(
+        space,
+        settings=settings_of(flags),
+        plan=plan_of(flags, **defaults),
+        calibration=calibration,
+        held_out=held_out if flags.audit else 0,
+        seed=flags.seed,
+        precision=flags.precision,
+        scheme=flags.scheme or "",
+        batch=flags.batch,
+    )
+
+
+def figures(table: LatencyTable, output: Path, seconds: dict[str, float], graphs: int) -> Any:
+    """What was measured, as plain values."""
+    audit = table.audit
+    names = ["n", *(name for _, name, _ in AUDIT_LINES)]
+    values = {name: getattr(audit, name) for name in names} if audit else {}
+    model = table.row_model
+    return {
+        "output": str(output),
+        "seconds": {name: round(value, 1) for name, value in seconds.items()},
+        "graphs": graphs,
+        "rounds": table.rounds,
+        "rows": len(table.rows),
+        "rows_not_stable": sum(not row.stable for row in table.rows.values()),
+        "calibration": table.calibration.to_json() if table.calibration else None,
+        "audit": {**values, "noise": dict(audit.noise)} if audit else None,
+        "row_model": dict(model.held_out) if model else None,
+        "load_average": {"before": table.host.load_average, "after": table.load_average_after},
+        "warnings": list(table.warnings),
+    }
+
+
+def measure(job: Job, space: Space, output: Path) -> LatencyTable:
+    """Measures and writes the table; resumes when it was interrupted."""
     if output.is_dir():
         raise InputError("a file to write", f"--output {output}, a folder", "add a file name")
     output.parent.mkdir(parents=True, exist_ok=True)
     journal = output.with_name(output.name + ".journal")
-    calibration = 4 if flags.smoke else settings.CALIBRATION_NETWORKS
-    job = space_job(space, calibration=calibration, held_out=held_out, seed=flags.seed)
     with bar(f"Measuring {space.name} at {space.image_size} px") as progress:
-        table = build_space_table(
-            space,
-            settings=SessionSettings(),
-            plan=plan,
-            seed=flags.seed,
-            progress=lambda done, total, seconds: progress.update(
-                done, total, note=f"{seconds:.0f} s left"
-            ),
-            resume_path=journal,
-            job=job,
+        result = run_here(
+            job,
+            lambda done, total, left: progress.update(done, total, note=f"{left:.0f} s left"),
+            journal,
         )
+    table = table_of(job, result)
     table.save(output)
     journal.unlink(missing_ok=True)
-    return table, output, len(job.models)
+    return table
+
+
+def run(flags: argparse.Namespace) -> None:
+    """Measures and reports a table, or writes a job."""
+    begun = time.monotonic()
+    check_flags(flags)
+    space = get_space(flags.space, flags.image_size, flags.num_classes)
+    job = make_job(flags, space)
+    built = time.monotonic() - begun
+    if flags.export_job:
+        export(flags, job)
+        return
+    if flags.precision == "fp16":
+        require_fp16_compute(job.models[0].data, job.settings)
+    host = current_host()
+    output = flags.output or default_table_path(
+        space, flags.precision, host, job.settings, flags.batch
+    )
+    table = measure(job, space, output)
+    total = time.monotonic() - begun
+    seconds = {"building": built, "measuring": table.duration_seconds, "all": total}
+    values = figures(table, output, seconds, len(job.everything))
+    if flags.json:
+        print(json.dumps(values, indent=1))
+        return
+    print_audit(table)
+    out.print(
+        f"{values['rows']} rows ({values['rows_not_stable']} not stable) from {values['graphs']} "
+        f"graphs in {total:.0f} s, {built:.1f} s of them building. Written to {output}",
+        markup=False,
+    )
+
+
+def export(flags: argparse.Namespace, job: Job) -> None:
+    """Writes a job folder and says what to do with it."""
+    job_id = export_job(job, flags.export_job)
+    if flags.json:
+        values = {"job_id": job_id, "folder": str(flags.export_job), "graphs": len(job.everything)}
+        print(json.dumps(values, indent=1))
+        return
+    folder = flags.export_job
+    out.print(
+        f"Job {job_id}: {len(job.everything)} graphs in {folder}.\n"
+        f"Measure:  python -m latency run-job {folder} --ssh HOST\n"
+        f"Import:   python -m latency import-result {folder} --output table.json",
+        markup=False,
+    )
 
 
 def main(arguments: list[str]) -> int:
-    """Measures and reports a table; returns the exit code."""
+    """Runs the command; returns the exit code."""
     flags = parse_flags(arguments)
-    begun = time.monotonic()
     try:
         with Interrupter().installed():
-            table, output, graphs = measure(flags)
+            run(flags)
     except ValueError as error:
         if "Received" not in str(error):
             raise  # not bad input but a defect: its trace is what helps
@@ -178,7 +219,6 @@ def main(arguments: list[str]) -> int:
             "\nStopped; finished rounds are kept. Run the same command to go on.", markup=False
         )
         return stop.exit_code
-    report(table, output, time.monotonic() - begun, graphs, flags.json)
     return 0
 
 

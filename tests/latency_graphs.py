@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from latency.build import table_of
+from latency.job import Job, Subject, run_here
 from latency.measure import MeasurePlan, Model
 from latency.rows import RowPlan, WholePlan
 from latency.session import SessionSettings
-from latency.table import LatencyTable, build_table
+from latency.table import LatencyTable
+from latency.timer import Progress
 
 
 def chain(count: int, channels: int = 8, size: int | str = 8, seed: int = 0) -> bytes:
@@ -49,14 +53,13 @@ def finish(
     return bytes(model.SerializeToString())
 
 
-def toy_table(wholes: list[WholePlan] | None = None, **changes: Any) -> LatencyTable:
-    """Measures a real table of chains, as small as a table can be."""
+def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:
+    """A job of chains, as small as a table's can be."""
     # Blocks of 2.4 M MACs: far above the noise of a busy machine, still quick.
     sizes = {"channels": 32, "size": 16}
     models = [Model(f"chain{n}", chain(n, **sizes), "chains") for n in (1, 4)]
     models += [Model("stem", chain(0, **sizes), "stem")]
     models += [Model(f"net{n}", chain(n, seed=1, **sizes), f"net{n}") for n in range(1, 7)]
-    rows = [RowPlan("block", "chain4", "chain1", 3), RowPlan("stem", "stem", None, 1)]
     if wholes is None:
         roles = ["calibration", "held_out"] * 3
         wholes = [
@@ -64,12 +67,22 @@ def toy_table(wholes: list[WholePlan] | None = None, **changes: Any) -> LatencyT
             for n, role in enumerate(roles, start=1)
         ]
     arguments: dict[str, Any] = {
-        "space": "toy",
-        "space_hash": "abc",
-        "image_size": 8,
-        "precision": "fp32",
+        "subject": Subject("toy", "abc", 8),
+        "models": tuple(models),
+        "rows": (RowPlan("block", "chain4", "chain1", 3), RowPlan("stem", "stem", None, 1)),
+        "wholes": tuple(wholes),
         "settings": SessionSettings(),
-        "plan": MeasurePlan(min_rounds=4, max_rounds=4),
-        "seed": 3,
+        "plan": MeasurePlan(min_rounds=4, max_rounds=4, seed=3),
     }
-    return build_table(models, rows, wholes, **{**arguments, **changes})
+    return Job(**{**arguments, **changes})
+
+
+def toy_table(
+    wholes: Sequence[WholePlan] | None = None,
+    progress: Progress | None = None,
+    resume_path: Path | None = None,
+    **changes: Any,
+) -> LatencyTable:
+    """Measures a real table of chains."""
+    job = toy_job(wholes, **changes)
+    return table_of(job, run_here(job, progress, resume_path))

@@ -61,3 +61,20 @@ def test_rounds_below_one_are_refused() -> None:
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
     assert done.returncode == 2
     assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.stderr
+
+
+def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
+    script = ROOT / "benchmarks" / "latency_audit.py"
+    flags = ["--runs", "1", "--checks", "1", "--uniform", "4", "--smoke", "--json"]
+    command = [sys.executable, str(script), "--folder", str(tmp_path), *flags]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert [a["precision"] for a in found["audits"]] == ["fp32", "int8"]
+    for audit in (*(a["audit"] for a in found["audits"]), *found["uniform"]):
+        assert audit["n"] == 4 and is_positive(audit["spread"])
+        assert 0 <= audit["within_5_percent"] <= 1 and is_positive(audit["mape_percent"])
+    names = [check["table"] for check in found["checks"]]
+    assert names == ["good", "scaled by 1.15", "measured at extended"]
+    assert all(is_positive(check["drift"]) for check in found["checks"])
+    assert json.loads((tmp_path / "latency_audit.json").read_text()) == found

@@ -228,8 +228,8 @@ def test_settings_survive_their_json_and_refuse_unknown_fields() -> None:
         graph_level="basic", config_entries={"session.x64quantprecision": "1"}
     )
     assert SessionSettings.from_json(json.loads(json.dumps(settings.to_json()))) == settings
-    with pytest.raises(ValueError, match="Received: affinity. Fix: remove them"):
-        SessionSettings.from_json({"affinity": 1})
+    with pytest.raises(ValueError, match="Received: afinity. Fix: remove them"):
+        SessionSettings.from_json({"afinity": [1]})
 
 
 def test_known_config_keys_are_in_the_installed_runtime() -> None:
@@ -265,7 +265,7 @@ def test_stopping_goes_by_the_quantities_that_are_asked_for() -> None:
     plan = MeasurePlan(min_rounds=2, max_rounds=4).to_json()
     outcome = run_models(models, SessionSettings(), plan, quantities, clock=ticking())
     # Equal times leave a difference of exactly 0 with an interval of width 0.
-    assert (outcome.rounds, outcome.certain) == (2, [True])
+    assert (outcome.rounds, outcome.certain) == (2, (True,))
 
 
 def test_a_measurement_survives_its_json() -> None:

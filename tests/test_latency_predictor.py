@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pytest
 
 from latency.predictor import Audit, Calibration, audit, calibrate
@@ -57,7 +58,7 @@ def test_calibration_refuses_what_it_cannot_fit(
 
 
 def test_a_calibration_with_a_slope_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="Received: a=0, b_ms=1. Fix: calibrate again"):
+    with pytest.raises(ValueError, match="Received: a=0, b_ms=1, c_ms=0.0. Fix: calibrate"):
         Calibration(0, 1, 3, ())
 
 
@@ -85,3 +86,23 @@ def test_an_audit_by_hand() -> None:
 def test_an_audit_of_one_network_is_refused() -> None:
     with pytest.raises(ValueError, match="Expected two or more networks.* Received: 1 predicted"):
         audit({"a": 1.0}, {"a": 1.0}, {"a": (1.0, 1.0)})
+
+
+def test_an_extra_feature_joins_only_where_residuals_ask_for_it() -> None:
+    rng = np.random.default_rng(0)
+    sums_ms = np.linspace(1, 5, 10)
+    depth = rng.permutation(np.arange(4.0, 14.0))
+    noise = 1 + 0.002 * rng.standard_normal(10)
+    extras = {"depth": list(depth), "luck": list(rng.uniform(0, 1, 10))}
+    plain = calibrate(list(sums_ms), list((1.1 * sums_ms + 0.2) * noise), extras)
+    assert (plain.feature, plain.c_ms) == ("", 0.0)
+    bent = calibrate(list(sums_ms), list((1.1 * sums_ms + 0.2 + 0.05 * depth) * noise), extras)
+    assert bent.feature == "depth" and bent.c_ms == pytest.approx(0.05, rel=0.1)
+    assert bent.predict_ms(2.0, {"depth": 10.0}) == pytest.approx(2.9, rel=0.02)
+    assert max(map(abs, bent.residuals_percent)) < 1
+
+
+def test_few_networks_get_no_extra_feature() -> None:
+    sums_ms, depth = [1.0, 2.0, 3.0, 4.0, 5.0], [5.0, 1.0, 4.0, 2.0, 3.0]
+    measured_ms = [x + d for x, d in zip(sums_ms, depth, strict=True)]
+    assert calibrate(sums_ms, measured_ms, {"depth": depth}).feature == ""

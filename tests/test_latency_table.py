@@ -36,15 +36,18 @@ def reading(key: str, *visits: list[float]) -> Measurement:
 def test_a_row_is_the_difference_over_the_divisor() -> None:
     plan = RowPlan("block", "long", "short", 3)
     long, short = reading("long", [7.0] * 3, [7.0] * 3), reading("short", [1.0] * 3, [1.0] * 3)
-    row, warning = row_by_difference(plan, long, short, True, {"Conv": 4})
+    row, warning = row_by_difference(
+        plan, long, short, True, {"op_counts": {"Conv": 4}, "node_share": {"X": 1.0}}, {"macs": 5.0}
+    )
     assert (row.latency_ms, row.low_ms, row.high_ms) == pytest.approx((2.0, 2.0, 2.0))
     assert (row.count, row.noise, warning) == (6, 0.0, None)
+    assert (row.op_counts, row.node_share, row.features) == ({"Conv": 4}, {"X": 1.0}, {"macs": 5.0})
     assert row.samples_ms == {"long": long.samples_ms, "short": short.samples_ms}
 
 
 def test_a_row_that_noise_made_negative_counts_as_zero_with_a_warning() -> None:
     plan = RowPlan("skip", "long", "short", 2)
-    row, warning = row_by_difference(plan, reading("l", [1.0]), reading("s", [1.5]), True, {})
+    row, warning = row_by_difference(plan, reading("l", [1.0]), reading("s", [1.5]), True, {}, {})
     assert (row.latency_ms, row.low_ms) == (0.0, -0.25)
     assert warning == "row 'skip' came out as -0.250000 ms and counts as 0"
 
@@ -79,11 +82,12 @@ def test_a_built_table_holds_rows_networks_calibration_and_audit(table: LatencyT
     assert table.calibration is not None and table.calibration.n == 3
     assert table.audit is not None and table.audit.n == 3
     assert [point[0] for point in table.audit.points] == ["net2", "net4", "net6"]
-    assert (table.statistic, table.seed, table.host) == (
-        "p25",
-        3,
-        replace(current_host(), load_average=table.host.load_average),
-    )
+    assert (table.statistic, table.plan.seed, table.rounds) == ("p25", 3, 4)
+    now = current_host()
+    assert table.host.fingerprint == now.fingerprint and table.host.hostname == now.hostname
+    assert table.rows["block"].node_share == {"CPUExecutionProvider": 1.0}
+    assert len(table.state_log) == 4 and "load_average" in table.state_log[0]
+    assert list(table.anchors) == ["net2", "net4", "net6"]
 
 
 def test_a_prediction_is_the_calibrated_sum_of_rows(table: LatencyTable) -> None:
@@ -125,7 +129,7 @@ def test_unstable_rows_and_many_threads_are_said() -> None:
     plan = MeasurePlan(min_rounds=2, max_rounds=2, relative_tolerance=0.0)
     settings = SessionSettings(intra_op_num_threads=2, allow_spinning=False)
     warnings = toy_table(wholes=[], plan=plan, settings=settings).warnings
-    assert any(text.startswith("not stable: ") and "with 4 rounds" in text for text in warnings)
+    assert any(text.startswith("not stable: ") and "--max_rounds 4" in text for text in warnings)
     assert any(text.startswith("more than one thread") for text in warnings)
 
 
@@ -169,7 +173,8 @@ def test_a_table_survives_its_file(table: LatencyTable, tmp_path: Path) -> None:
 def test_csv_has_a_line_a_row(table: LatencyTable, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text().splitlines()
-    assert lines[0] == "key,latency_ms,low_ms,high_ms,count,stable,noise"
+    assert lines[0].startswith("key,latency_ms,low_ms,high_ms,count,stable,noise,")
+    assert "weight_bytes" in lines[0].split(",")
     assert lines[1].startswith(f"block,{table.row_ms('block')},") and len(lines) == 3
 
 
@@ -221,10 +226,10 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=99), "Expected schema version 1 in"),
+        (lambda d: d.update(schema_version=99), "Expected schema version 2 in"),
         (lambda d: d.pop("schema_version"), "Expected a latency table with a schema_version"),
         (lambda d: d.pop("rows"), "Expected rows as dict in"),
-        (lambda d: d.update(image_size="8"), "Expected image_size as int in"),
+        (lambda d: d.update(image_size="8"), "Expected image_size as int or NoneType in"),
         (lambda d: d["rows"]["block"].update(latency_ms=float("nan")), "NaN, which is no number"),
         (lambda d: d["rows"]["block"].update(latency_ms=-1), "to take 0 ms or more"),
         (lambda d: d["rows"]["block"].update(latency_ms="1"), "Expected a finite number"),
@@ -235,6 +240,8 @@ Change = Callable[[dict[str, Any]], object]
         (lambda d: d["host"].pop("cpu_model"), "one without cpu_model"),
         (lambda d: d["settings"].update(graph_level="x"), "Expected a graph_level among"),
         (lambda d: d["calibration"].update(a=-1), "slope above 0"),
+        (lambda d: d["plan"].update(min_rounds=0), "Expected min_rounds to be 1 or more"),
+        (lambda d: d["calibration"].pop("feature"), "Expected a whole latency table"),
         (lambda d: d.update(date="yesterday"), "Expected a whole latency table"),
         (lambda d: d.update(run_overhead_ms=1e999), "Infinity, which is no number"),
     ],

@@ -53,7 +53,7 @@ def test_head_is_one_row_and_a_skip_is_none() -> None:
 @pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar"])
 def test_job_has_every_row_and_few_graphs(name: str) -> None:
     space = get_space(name)
-    job = space_job(space, calibration=10, held_out=50)
+    job = space_job(space, settings=SessionSettings(), plan=PLAN, calibration=10, held_out=50)
     models = {model.key: model for model in job.models}
     assert len(models) == len(job.models) <= 300
     planned = {plan.key for plan in job.rows}
@@ -81,7 +81,9 @@ def test_flattened_head_is_one_row_too() -> None:
 
 def test_equal_places_share_one_row() -> None:
     # Blocks 2 to 4 of a stage see the same shape: three choices, one set of rows.
-    job = space_job(get_space("tiny"), calibration=1, held_out=1)
+    job = space_job(
+        get_space("tiny"), settings=SessionSettings(), plan=PLAN, calibration=1, held_out=1
+    )
     shared = [plan for plan in job.rows if plan.key == "ir_r1_k5_s1_e6_c48@8x8x48"]
     assert len(shared) == 1
     assert len(job.rows) < sum(len(c.options) for c in get_space("tiny").choices)
@@ -108,7 +110,7 @@ def graph_macs(data: bytes) -> int:
 def test_every_row_is_the_difference_of_its_own_layers(name: str) -> None:
     # What the long graph has more than the short one, over the divisor, is the row itself.
     space = get_space(name, 64)
-    job = space_job(space, calibration=0, held_out=0)
+    job = space_job(space, settings=SessionSettings(), plan=PLAN, calibration=0, held_out=0)
     data = {model.key: model.data for model in job.models}
     plans = {plan.key: plan for plan in job.rows}
     rng = np.random.default_rng(0)
@@ -122,7 +124,9 @@ def test_every_row_is_the_difference_of_its_own_layers(name: str) -> None:
 
 
 def test_calibration_spans_the_range() -> None:
-    wholes = space_job(SPACE, calibration=4, held_out=8).wholes
+    wholes = space_job(
+        SPACE, settings=SessionSettings(), plan=PLAN, calibration=4, held_out=8
+    ).wholes
     macs: dict[str, list[int]] = {"calibration": [], "held_out": []}
     for whole in wholes:
         macs[whole.role].append(architecture_cost(parse(whole.key.split(": ")[1])).macs)
@@ -132,7 +136,9 @@ def test_calibration_spans_the_range() -> None:
 
 @pytest.mark.parametrize("calibration, held_out", [(0, 3), (1, 1), (2, 3), (4, 0)])
 def test_roles_are_as_many_as_asked(calibration: int, held_out: int) -> None:
-    wholes = space_job(SPACE, calibration=calibration, held_out=held_out).wholes
+    wholes = space_job(
+        SPACE, settings=SessionSettings(), plan=PLAN, calibration=calibration, held_out=held_out
+    ).wholes
     roles = [whole.role for whole in wholes]
     assert (roles.count("calibration"), roles.count("held_out")) == (calibration, held_out)
 
@@ -157,12 +163,14 @@ def test_fixed_block_that_equals_an_option_counts_once_more() -> None:
     for index in range(3):
         keys = architecture_row_keys(space.decode((index,)))
         assert latency.predict_ms((index,)) == pytest.approx(table.predict_ms(keys))
-    assert latency.fixed_ms >= table.row_ms(row_key((block,), (8, 8, 8)))
+    assert latency.fixed_ms >= table.effective_row_ms(row_key((block,), (8, 8, 8)))
     assert latency.option_ms[0][2] == 0
 
 
 def test_graphs_are_valid_onnx() -> None:
-    for model in space_job(SPACE, calibration=1, held_out=1).models[::7]:
+    for model in space_job(
+        SPACE, settings=SessionSettings(), plan=PLAN, calibration=1, held_out=1
+    ).models[::7]:
         onnx.checker.check_model(onnx.load_from_string(model.data), full_check=True)
 
 
@@ -180,7 +188,7 @@ def test_prediction_is_the_calibrated_sum(table: LatencyTable) -> None:
     for _ in range(10):
         network = SPACE.sample(rng)
         keys = architecture_row_keys(network)
-        expected = table.affine[0] * sum(table.row_ms(k) for k in keys) + table.affine[1]
+        expected = table.affine[0] * sum(table.effective_row_ms(k) for k in keys) + table.affine[1]
         assert latency.predict_ms(SPACE.encode(network)) == pytest.approx(expected)
         assert table.predict_ms(keys) == pytest.approx(expected)
     low, high = latency.range_ms()
