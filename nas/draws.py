@@ -15,6 +15,24 @@ def even_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
     return network.draw_of(tuple(int(rng.integers(size)) for size in sizes))
 
 
+def widening_draw(network: Supernet, rng: np.random.Generator, evenness: float) -> GateDraw:
+    """The largest network, or with a probability of `evenness` an even draw.
+
+    Networks drawn evenly from the first step on pull shared weights in so many directions that
+    none of them learns (docs/log.md); the largest learns fast, and the others are parts of it.
+
+    Source: progressive shrinking, Cai et al. 2020, arXiv 1908.09791.
+
+    Args:
+        network: The supernet.
+        rng: Of this step.
+        evenness: From 0 to 1.
+    """
+    if rng.random() < evenness:
+        return even_draw(network, rng)
+    return network.draw_of(network.space.encode(network.space.largest()))
+
+
 def gumbel_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
     """A sample of the gates' distribution by the Gumbel-max trick.
 

@@ -167,7 +167,7 @@ class _Trainer:
             seed=config.seed,
             augment=Augmentation(config.crop_padding, config.flip),
         )
-        self.total_steps = max(2, math.ceil(config.epochs * self.loader.steps_per_epoch))
+        self.total_steps = max(2, self.loader.steps(config.epochs))
         self.model.compile(
             optimizer=weights_optimizer(
                 config.optimizer,

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from nas.data import Split
 from nas.data.loader import BatchLoader
@@ -78,3 +79,15 @@ def test_reader_that_stops_early_ends_its_thread() -> None:
             break
         time.sleep(0.05)
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "epochs", "steps"),
+    [(100, 64, 0.5, 1), (100, 64, 1.0, 2), (100_000, 64, 0.5, 782), (30, 10, 0.1, 1), (30, 1, 0.1, 3)],
+)
+def test_fractional_epochs_see_at_least_their_images(
+    images: int, batch_size: int, epochs: float, steps: int
+) -> None:
+    split = Split(np.zeros((images, 1, 1, 3), np.uint8), np.zeros(images, np.int32))
+    found = BatchLoader(split, batch_size=batch_size, seed=0).steps(epochs)
+    assert found == steps and found * batch_size >= epochs * images

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import subprocess
@@ -22,7 +23,6 @@ from latency.precision import (
     convert,
     default_scheme,
     require_fp16_compute,
-    require_fp16_kernels,
 )
 from latency.session import SessionSettings
 from latency.worker import WorkerError, create_session, random_inputs
@@ -93,8 +93,9 @@ def test_fp32_is_the_same_file() -> None:
     assert convert(b"anything", "fp32") == b"anything"
 
 
-# Rounding weights to 1/127 of the largest and activations to 1/255 of their range costs a few
-# percent over five layers; a wrong scale, zero point or layout is off by more than the signal.
+# Rounding weights to 1/127 of the largest and activations to 1/255 of their range costs up to 5 %
+# over five layers, and values outside the calibrated range some more; a wrong scale, zero point
+# or layout is off by as much as the signal.
 INT8_TOLERANCE = 0.1
 
 
@@ -146,12 +147,15 @@ def test_same_seed_same_bytes_in_any_process(tmp_path: Path) -> None:
     source = tmp_path / "model.onnx"
     source.write_bytes(gated())
     code = (
-        "import hashlib, pathlib, sys\nfrom latency.precision import convert\n"
+        "import hashlib, logging, pathlib, sys\nfrom latency.precision import convert\n"
+        "path = list(sys.path)\n"
         "model = pathlib.Path(sys.argv[1]).read_bytes()\n"
         "made = convert(model, 'int8', scheme='u8s8', seed=3) + convert(model, 'fp16')\n"
-        "print(hashlib.sha256(made).hexdigest())"
+        "print(hashlib.sha256(made).hexdigest())\n"
+        # The libraries' first import is where they would change the process.
+        "print(sys.path == path, logging.root.handlers, 'torch' in sys.modules)"
     )
-    digests = [
+    results = [
         subprocess.run(
             [sys.executable, "-c", code, str(source)],
             capture_output=True,
@@ -162,8 +166,9 @@ def test_same_seed_same_bytes_in_any_process(tmp_path: Path) -> None:
         )
         for seed in ("1", "2")
     ]
-    assert digests[0].stdout == digests[1].stdout != ""
-    assert [result.stderr for result in digests] == ["", ""]
+    assert results[0].stdout == results[1].stdout
+    assert results[0].stdout.splitlines()[1] == "True [] False"
+    assert [result.stderr for result in results] == ["", ""]
 
 
 def test_seed_decides_the_calibration() -> None:
@@ -191,6 +196,19 @@ def test_metadata_stays(precision: str) -> None:
     assert ("architecture", "stem") in [(entry.key, entry.value) for entry in made.metadata_props]
 
 
+@pytest.mark.parametrize("precision", ["int8", "fp16"])
+def test_weights_listed_as_inputs_become_constant(precision: str, capfd: Any) -> None:
+    proto = onnx.load_model_from_string(chain(1))
+    for tensor in proto.graph.initializer:
+        value = helper.make_tensor_value_info(tensor.name, TensorProto.FLOAT, tensor.dims)
+        proto.graph.input.append(value)
+    assert convert(proto.SerializeToString(), precision) == convert(chain(1), precision)
+    assert capfd.readouterr() == ("", "")
+    proto.ir_version = 3
+    with pytest.raises(PrecisionError, match="Expected IR version 4 .* Received: .* 3. Fix: expo"):
+        convert(proto.SerializeToString(), precision)
+
+
 def test_int8_of_nothing_to_multiply_is_the_model() -> None:
     assert convert(empty_model(), "int8") == empty_model()
 
@@ -204,7 +222,10 @@ def test_a_bias_of_two_unnamed_convolutions() -> None:
     bias = numpy_helper.from_array(np.full(8, 4, np.float32), "b")
     weights = [weight("w", 8, 3, 1, 1), weight("v", 8, 8, 1, 1), bias]
     model = finish(nodes, [1, 3, 4, 4], [1, 8, 4, 4], weights)
-    assert relative_error(model, convert(model, "int8", scheme="u8s8")) < INT8_TOLERANCE
+    made = convert(model, "int8", scheme="u8s8")
+    graph = onnx.load_model_from_string(made).graph
+    assert len({node.input[2] for node in graph.node if node.op_type == "Conv"}) == 2
+    assert relative_error(model, made) < INT8_TOLERANCE
 
 
 @pytest.mark.parametrize("precision", ["int8", "fp16"])
@@ -254,26 +275,33 @@ def test_fp16_that_is_fp32_is_refused(model: bytes, level: str) -> None:
     )
 
 
-@X86
-@pytest.mark.parametrize("model", [chain(4), gated(), dense(activation="Relu")])
-def test_fp16_that_is_fp32_shows_in_the_counts(model: bytes) -> None:
-    counts = optimized_op_counts(convert(model, "fp16"), SETTINGS)
-    with pytest.raises(PrecisionError, match="Expected convolutions .* Received: .* Cast .* Fix: "):
-        require_fp16_kernels(counts)
-
-
 def test_fp16_without_products_is_not_refused() -> None:
-    made = convert(empty_model(), "fp16")
-    require_fp16_compute(made, SETTINGS)
-    require_fp16_kernels(optimized_op_counts(made, SETTINGS))
+    require_fp16_compute(convert(empty_model(), "fp16"), SETTINGS)
 
 
-def test_counts_of_a_graph_in_fp16_pass() -> None:
-    require_fp16_kernels({"Cast": 2, "FusedConv": 5, "Gemm": 1, "Transpose": 1})
-    require_fp16_kernels({"Cast": 3, "Conv": 5}, edge_casts=3)
-    for counts in ({"Conv": 5}, {"Cast": 6, "Conv": 5}, {"Cast": 2, "Conv": 1, "ReorderInput": 1}):
-        with pytest.raises(PrecisionError):
-            require_fp16_kernels(counts)
+@pytest.mark.parametrize(("in_fp16", "refused"), [(0, True), (1, True), (2, False), (3, False)])
+def test_fp16_is_judged_by_the_weights(
+    in_fp16: int, refused: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A provider with fp16 kernels is played by the graph that onnxruntime would write for it.
+    weights = [
+        numpy_helper.from_array(np.ones((1, 1, 1, 1), np.float16 if n < in_fp16 else np.float32), w)
+        for n, w in enumerate("abc")
+    ]
+    nodes = [
+        helper.make_node("Conv", [x, w], [y])
+        for x, w, y in [("image", "a", "x"), ("x", "b", "y"), ("y", "c", "pooled")]
+    ]
+    shape = [1, 1, 1, 1]
+    written = finish(nodes, shape, shape, weights, TensorProto.FLOAT16)
+
+    def session(model: bytes, settings: Any, path: str) -> None:
+        Path(path).write_bytes(written)
+
+    monkeypatch.setattr("latency.precision.create_session", session)
+    context = pytest.raises(PrecisionError) if refused else contextlib.nullcontext()
+    with context:
+        require_fp16_compute(b"", SETTINGS)
 
 
 @pytest.mark.parametrize(("arguments", "text"), [

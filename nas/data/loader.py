@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import queue
 import threading
 import time
@@ -54,9 +55,14 @@ class BatchLoader:
         self._orders: dict[int, np.ndarray] = {}
 
     @property
-    def steps_per_epoch(self) -> int:
-        """Batches that see about every image once."""
-        return max(1, len(self._indices) // self.batch_size)
+    def steps_per_epoch(self) -> float:
+        """Batches that see every image once; no whole number, since batches cross epochs."""
+        return len(self._indices) / self.batch_size
+
+    def steps(self, epochs: float) -> int:
+        """Full batches that see at least `epochs` times as many images as there are."""
+        # Rounded first: 0.1 * 30 / 1 must not become 4 steps by an error of the last bit.
+        return max(1, math.ceil(round(epochs * self.steps_per_epoch, 6)))
 
     def _order(self, epoch: int) -> np.ndarray:
         # One look-up of one dict: the thread of an earlier `iterate` may replace it meanwhile.

@@ -22,7 +22,10 @@ class SearchConfig:
         gate_learning_rate: Adam's rate for the logits.
         gate_every: Weight steps for each gate step.
         holdout_share: Share of the training images that only gates see.
-        warmup_share: Part in which options are drawn evenly and gates rest.
+        warmup_share: Part in which gates rest and no draw listens to them.
+        largest_share: Part, at the start of the warm-up, that trains the largest network alone;
+            from then on more and more of the draws are even over all options.
+        evenness: Share of even draws at the end of the warm-up.
         ramp_share: Part over which the penalty grows from 0.
         temperature_first: Of the Gumbel-softmax after warm-up.
         temperature_last: At the end.
@@ -45,7 +48,9 @@ class SearchConfig:
     gate_learning_rate: float = 0.03
     gate_every: int = 2
     holdout_share: float = 0.2
-    warmup_share: float = 0.4
+    warmup_share: float = 0.6
+    largest_share: float = 0.3
+    evenness: float = 0.9
     ramp_share: float = 0.2
     temperature_first: float = 2.0
     temperature_last: float = 0.5

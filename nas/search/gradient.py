@@ -1,8 +1,8 @@
 """Differentiable search: weights and gates learn in turns on separate parts of the data.
 
-After a warm-up in which every option is drawn evenly, weight steps run networks drawn from
-the gates, and every `gate_every` weight steps one gate step follows gradient of
-cross-entropy + penalty on held-out images.
+The warm-up trains the largest network first and then more and more networks drawn evenly over
+all options. After it, weight steps run networks drawn from the gates, and every `gate_every`
+weight steps one gate step follows the gradient of cross-entropy + penalty on held-out images.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nas.data import Split, split_holdout
 from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
 from nas.derive import GateProbabilities
-from nas.draws import even_draw, gumbel_draw
+from nas.draws import gumbel_draw, widening_draw
 from nas.errors import InputError
 from nas.interrupt import Interrupter
 from nas.objective import ramp, temperature, updated_multiplier
@@ -104,8 +104,9 @@ class GradientSearch:
             )
             for part, offset in ((weights_part, 0), (gates_part, 1))
         )
-        self.total_steps = max(4, math.ceil(config.epochs * self.weights_loader.steps_per_epoch))
+        self.total_steps = max(4, self.weights_loader.steps(config.epochs))
         self.warmup_steps = int(config.warmup_share * self.total_steps)
+        self.largest_steps = int(config.largest_share * self.total_steps)
 
     def _compile(self) -> None:
         config = self.config
@@ -194,8 +195,13 @@ class GradientSearch:
         images, labels = batch
         config = self.config
         warming = step < self.warmup_steps
-        draw = even_draw if warming else gumbel_draw
-        self.network.gates.set_draw(draw(self.network, self._rng(step, 0)))
+        rng = self._rng(step, 0)
+        if warming:
+            widening = self.warmup_steps - self.largest_steps
+            evenness = config.evenness * ramp(step, self.largest_steps, widening)
+            self.network.gates.set_draw(widening_draw(self.network, rng, evenness))
+        else:
+            self.network.gates.set_draw(gumbel_draw(self.network, rng))
         set_rate(self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1)
         logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         self._weight_logs.add(logs)
