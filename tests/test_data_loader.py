@@ -83,7 +83,13 @@ def test_reader_that_stops_early_ends_its_thread() -> None:
 
 @pytest.mark.parametrize(
     ("images", "batch_size", "epochs", "steps"),
-    [(100, 64, 0.5, 1), (100, 64, 1.0, 2), (100_000, 64, 0.5, 782), (30, 10, 0.1, 1), (30, 1, 0.1, 3)],
+    [
+        (100, 64, 0.5, 1),
+        (100, 64, 1.0, 2),
+        (100_000, 64, 0.5, 782),
+        (30, 10, 0.1, 1),
+        (30, 1, 0.1, 3),
+    ],
 )
 def test_fractional_epochs_see_at_least_their_images(
     images: int, batch_size: int, epochs: float, steps: int
