@@ -3,9 +3,9 @@
 
     python benchmarks/supernet_step.py --space mnasnet --image_size 64 --json
 
-Plain step of the space's largest network, masked weight step, gate step and a PyTorch twin take
-turns in random order in one run, on the same batch. `--twin_python` names an interpreter with
-PyTorch; without one the twin's figures are null. `--memory` measures the resident memory of
+Plain step of the space's largest network, masked and sampled weight steps, gate step and a PyTorch
+twin take turns in random order in one run, on the same batch. `--twin_python` names an interpreter
+with PyTorch; without one the twin's figures are null. `--memory` measures the resident memory of
 training a supernet instead. See benchmarks/README.md.
 """
 
@@ -54,8 +54,11 @@ def compiled(model: Any) -> Any:
     """The model with the optimizer and the loss that every step here uses."""
     import keras
 
+    optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
+    # An optimizer that makes its variables in the first step has that step traced twice.
+    optimizer.build(model.trainable_variables)
     model.compile(
-        optimizer=keras.optimizers.SGD(0.01, momentum=0.9),
+        optimizer=optimizer,
         loss=keras.losses.CategoricalCrossentropy(from_logits=True),
         jit_compile=False,
     )
@@ -63,7 +66,7 @@ def compiled(model: Any) -> Any:
 
 
 def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
-    """Masked weight step and gate step, each with a new draw; both return their seconds."""
+    """Masked and sampled weight step and gate step, each with a new draw; they return seconds."""
     from nas.draws import even_draw, gumbel_draw
     from nas.supernet import Supernet
     from nas.views import GateView, WeightView
@@ -72,6 +75,7 @@ def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], floa
     rng = np.random.default_rng(2)
     network = Supernet(space)
     masked = compiled(WeightView(network))
+    sampled = compiled(WeightView(network, "sampled"))
     grid_ms = np.ones((len(space.choices), len(network.kernels), len(network.expansions)))
     gate = compiled(GateView(network, grid_ms, 1.0, 1.0))
 
@@ -81,7 +85,11 @@ def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], floa
         view.train_on_batch(images, labels)
         return time.perf_counter() - begun
 
-    return {"masked": lambda: timed(masked, even_draw), "gate": lambda: timed(gate, gumbel_draw)}
+    return {
+        "masked": lambda: timed(masked, even_draw),
+        "sampled": lambda: timed(sampled, even_draw),
+        "gate": lambda: timed(gate, gumbel_draw),
+    }
 
 
 def make_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
@@ -128,6 +136,7 @@ def measure(steps: dict[str, Callable[[], float]], rounds: int) -> dict[str, np.
 def figures(times: dict[str, np.ndarray], macs: int, batch_size: int) -> dict[str, Any]:
     """Ratios by round, and rates from medians."""
     masked = times["masked"] / times["plain"]
+    sampled = times["sampled"] / times["plain"]
     plain_rate = batch_size / float(np.median(times["plain"]))
     twin_rate = batch_size / float(np.median(times["twin"])) if "twin" in times else None
     matmul_rate = 2 * MATMUL_SIZE**3 / float(np.median(times["matmul"]))
@@ -137,7 +146,9 @@ def figures(times: dict[str, np.ndarray], macs: int, batch_size: int) -> dict[st
         "masked_over_plain": float(np.median(masked)),
         "masked_over_plain_quartiles": [float(q) for q in np.quantile(masked, (0.25, 0.75))],
         "gate_over_plain": float(np.median(times["gate"] / times["plain"])),
-        "sampled_over_plain": None,
+        "sampled_over_plain": float(np.median(sampled)),
+        "sampled_over_plain_mean": float(np.mean(sampled)),
+        "sampled_over_plain_quartiles": [float(q) for q in np.quantile(sampled, (0.25, 0.75))],
         "plain_examples_per_s": plain_rate,
         "twin_examples_per_s": twin_rate,
         "plain_over_twin": float(np.median(times["twin"] / times["plain"]))

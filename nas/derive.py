@@ -16,6 +16,8 @@ from nas import spec
 from nas.errors import InputError
 from nas.space import Space
 
+_INFEASIBLE = 2  # status of scipy.optimize.milp
+
 
 @dataclass(frozen=True)
 class GateProbabilities:
@@ -84,6 +86,8 @@ def choose(
     low_ms: float,
     high_ms: float,
     forbidden: Sequence[tuple[int, ...]] = (),
+    limits: Sequence[tuple[Sequence[np.ndarray], float]] = (),
+    relative_gap: float = 0.0,
 ) -> tuple[int, ...] | None:
     """The network of the highest total score whose options' sum lies in a window.
 
@@ -93,9 +97,15 @@ def choose(
         low_ms: Least sum.
         high_ms: Greatest sum.
         forbidden: Networks that must not come out again (no-good cuts).
+        limits: Further costs of each option of each choice, with the most that their sum may be;
+            kept up to 1e-6 of the largest cost, the solver's tolerance.
+        relative_gap: Share by which the score may fall short of the best; 0 is exact.
 
     Returns:
-        One option a choice, or None if no network lies in the window.
+        One option a choice, or None if no network keeps all of them.
+
+    Raises:
+        RuntimeError: The solver gave up, so that nothing is proven.
     """
     sizes = [len(row) for row in scores]
     starts = np.concatenate([[0], np.cumsum(sizes)])
@@ -111,14 +121,24 @@ def choose(
         cut = np.zeros((1, count))
         cut[0, starts[:-1] + np.array(network)] = 1
         constraints.append(LinearConstraint(cut, -np.inf, len(sizes) - 1))
+    for costs, most in limits:
+        cost = np.concatenate(list(costs)).astype(float)
+        # Scaled to about 1: the solver's tolerances are absolute.
+        scale = max(float(np.abs(cost).max()), 1.0)
+        constraints.append(LinearConstraint(cost[None, :] / scale, -np.inf, most / scale))
     result = milp(
         -np.concatenate(list(scores)),
         integrality=np.ones(count),
         bounds=Bounds(0, 1),
         constraints=constraints,
+        # The default gap of 1e-4 would end the search at a network that is nearly the best.
+        options={"mip_rel_gap": relative_gap},
     )
-    if result.x is None:
+    # All variables are bounded: the solver's "infeasible or unbounded" means the former.
+    if result.status == _INFEASIBLE or (result.x is None and "infeasible" in result.message):
         return None
+    if result.x is None:
+        raise RuntimeError(f"The exact choice failed: {result.message}")
     return tuple(
         int(result.x[start : start + size].argmax())
         for start, size in zip(starts, sizes, strict=False)

@@ -54,7 +54,7 @@ def search_warnings(
         )
     if table_noise is not None:
         found += _noise_warning(latency, table_noise)
-    found += _kernel_warnings(space, architecture)
+    found += kernel_warnings(space, architecture)
     waits = [row["input_wait_share"] for row in history if row.get("input_wait_share") is not None]
     if waits and float(np.median(waits)) > INPUT_WAIT_SHARE:
         found.append(
@@ -87,7 +87,13 @@ def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
     return []
 
 
-def _kernel_warnings(space: Space, architecture: Architecture) -> list[str]:
+def kernel_warnings(space: Space, architecture: Architecture) -> list[str]:
+    """Kernels of a network that are larger than the maps they run on.
+
+    Args:
+        space: Gives the maps.
+        architecture: The network.
+    """
     found = []
     shapes = space.input_shapes()
     for index, layer in enumerate(architecture.layers):

@@ -13,10 +13,9 @@ from nas.errors import InputError
 
 # Checked floats: flag -> (least, greatest, whether the least itself is allowed).
 _RANGES = {
-    "lambda": (0.0, math.inf, True),
-    "target_ms": (0.0, math.inf, False),
     "epochs": (0.0, math.inf, False),
     "search_epochs": (0.0, math.inf, False),
+    "race_epochs": (0.0, math.inf, False),
     "learning_rate": (0.0, math.inf, False),
     "gate_learning_rate": (0.0, math.inf, False),
     "label_smoothing": (0.0, 1.0, True),
@@ -38,6 +37,9 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("seed", 0, "Of weights, draws and data order.", lower_bound=0, **text)
     flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
     flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
+    flags.DEFINE_bool(
+        "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
+    )
     flags.DEFINE_bool("smoke", False, "Run every stage at toy size; figures mean nothing.", **text)
     flags.DEFINE_bool("help", False, "Print this.", short_name="h", **text)
 

@@ -14,8 +14,10 @@ from nas import arch_text, backend, settings
 from nas import flags as strict_flags
 from nas.console import out
 from nas.errors import ArchitectureError, InputError
+from nas.goals import sweep_labels
 from nas.inputs import load_data
 from nas.interrupt import Interrupter
+from nas.report_pareto import DATA_NAME, pareto_table, write_pareto
 from nas.runs import RunFolder
 from nas.spec import Architecture
 
@@ -34,6 +36,43 @@ def retrain(
     if values["summary"].value:
         return _summary(values)
     folder, architecture, run_config = _source(values, argv)
+    if architecture is None:
+        return _retrain_sweep(values, folder, interrupter, current_run)
+    met = _retrain_one(values, folder, architecture, run_config, interrupter, current_run)
+    return EXIT_NOT_MET if met is False else EXIT_MET
+
+
+def _retrain_sweep(
+    values: flags.FlagValues,
+    sweep: RunFolder,
+    interrupter: Interrupter,
+    current_run: list[Path],
+) -> int:
+    """Retrains every network of a sweep, then draws its front anew."""
+    labels = sweep_labels(sweep.read_json("config.json"))
+    met = []
+    for label in labels:
+        folder = RunFolder.open(sweep.path / label)
+        config = _with_flags(values, folder.read_json("config.json"))
+        met.append(
+            _retrain_one(values, folder, _architecture_of(folder), config, interrupter, current_run)
+        )
+    current_run.append(sweep.path)
+    picture = write_pareto(sweep.path, labels)
+    out.print(pareto_table(sweep.read_json(DATA_NAME)))
+    out.print(f"Pareto front: {picture}", markup=False)
+    return EXIT_NOT_MET if False in met else EXIT_MET
+
+
+def _retrain_one(
+    values: flags.FlagValues,
+    folder: RunFolder,
+    architecture: Architecture,
+    run_config: dict[str, Any],
+    interrupter: Interrupter,
+    current_run: list[Path],
+) -> bool | None:
+    """Retrains one network; whether its target is met."""
     current_run.append(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -56,14 +95,15 @@ def retrain(
         folder,
         architecture,
         dataset,
-        _recipe(values, folder, dataset, sizes, run_config["smoke"]),
+        _recipe(values, folder, dataset, sizes, run_config),
         _baselines(folder) if baselines else [],
         run_config.get("target_ms"),
         run_config.get("device"),
         run_config["smoke"],
         interrupter,
     ).run()
-    return EXIT_NOT_MET if certificate["met"] is False else EXIT_MET
+    met: bool | None = certificate["met"]
+    return met
 
 
 def read_architecture(text_or_file: str) -> Architecture:
@@ -114,20 +154,15 @@ def _architecture_of(folder: RunFolder) -> Architecture:
 
 def _source(
     values: flags.FlagValues, argv: Sequence[str]
-) -> tuple[RunFolder, Architecture, dict[str, Any]]:
-    """The run folder, the network, and the settings of the data."""
+) -> tuple[RunFolder, Architecture | None, dict[str, Any]]:
+    """The run folder, the network (None for a sweep), and the settings of the data."""
     if values["arch"].value is None:
         if values["run_dir"].value:
             raise InputError("--run for an existing run", "--run_dir", "write --run instead")
         folder = _run_folder(values)
-        architecture = _architecture_of(folder)
-        config = folder.read_json("config.json")
-        config["smoke"] = config["smoke"] or values["smoke"].value
-        if values["data_dir"].value:
-            config["data"] = {
-                "data_dir": values["data_dir"].value,
-                "skip_bad_images": values["skip_bad_images"].value,
-            }
+        config = _with_flags(values, folder.read_json("config.json"))
+        # A sweep has its networks in sub-folders.
+        architecture = None if config["kind"] == "sweep" else _architecture_of(folder)
         return folder, architecture, config
     architecture = read_architecture(values["arch"].value)
     size = values["image_size"].value
@@ -156,12 +191,23 @@ def _source(
     return folder, architecture, config
 
 
+def _with_flags(values: flags.FlagValues, config: dict[str, Any]) -> dict[str, Any]:
+    """A run's settings with what this call's flags change in them."""
+    config["smoke"] = config["smoke"] or values["smoke"].value
+    if values["data_dir"].value:
+        config["data"] = {
+            "data_dir": values["data_dir"].value,
+            "skip_bad_images": values["skip_bad_images"].value,
+        }
+    return config
+
+
 def _recipe(
     values: flags.FlagValues,
     folder: RunFolder,
     dataset: Any,
     sizes: dict[str, Any],
-    smoke: bool,
+    run_config: dict[str, Any],
 ) -> Any:
     """The recipe: flags, else the one that the run's training began with, else defaults."""
     from nas.train import TrainConfig
@@ -169,12 +215,20 @@ def _recipe(
     given = strict_flags.given(values)
     recipe: dict[str, Any] = {
         "epochs": sizes["epochs"],
-        "batch_size": min(64, sizes["batch_size"]),
         "seed": values["seed"].value,
-        **settings.augmentation(dataset.is_sample),
-        **settings.pace(smoke),
+        **settings.recipe(dataset.is_sample, run_config["smoke"]),
     }
-    names = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing", "seed")
+    if "search" in run_config:
+        recipe["flip"] = run_config["search"]["flip"]
+    names = (
+        "epochs",
+        "batch_size",
+        "optimizer",
+        "learning_rate",
+        "label_smoothing",
+        "flip",
+        "seed",
+    )
     chosen = {name: given[name] for name in names if name in given}
     begun = any((folder.path / "retrained").glob("*.json")) or any(
         (folder.path / "checkpoints").glob("retrain_*.npz")

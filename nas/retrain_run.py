@@ -145,8 +145,13 @@ class RetrainRun:
             return {}
         files = {name: network_bytes(network) for name, network in networks.items()}
         files["searched"] = (self.folder.path / "model.onnx").read_bytes()
-        out.print("Certificate: one fresh measurement in a new process ...")
-        return measure_networks(files, SessionSettings(), settings.certificate_plan(self.smoke))
+        out.print("Certificate: fresh measurements in new processes ...")
+        return measure_networks(
+            files,
+            SessionSettings(),
+            settings.certificate_plan(self.smoke),
+            settings.certificate_processes(self.smoke),
+        )
 
     def _predicted(self) -> Any:
         path = self.folder.path / "table.json"

@@ -301,6 +301,10 @@ class SpaceLatency:
         rows = sum(float(row[i]) for row, i in zip(self.option_ms, indices, strict=True))
         return self.a * (self.fixed_ms + rows) + self.b_ms
 
+    def options_sum(self, network_ms: float) -> float:
+        """The sum of a network's option rows that is predicted as these milliseconds."""
+        return (network_ms - self.b_ms) / self.a - self.fixed_ms
+
     def range_ms(self) -> tuple[float, float]:
         """Least and greatest prediction of the space."""
         least = tuple(int(row.argmin()) for row in self.option_ms)

@@ -1,37 +1,34 @@
-"""`nas.py`: table, search, choice, comparison, certificate, report; every stage resumes."""
+"""`nas.py`: table, supernet, choice, race, comparison, certificate; every stage resumes."""
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from latency.session import SessionSettings
 from latency.table import LatencyTable
-from nas import arch_text, backend, settings
+from nas import arch_text
+from nas.bounds import BoundedSpace, Bounds
+from nas.certify import compared_networks, measured_ms, search_certificate
 from nas.choice import choose_network
-from nas.comparison import equal_random_networks, equal_uniform_network
-from nas.console import bar, out
+from nas.console import err, out
 from nas.data import Dataset
-from nas.environment import environment
-from nas.errors import InputError
+from nas.goals import Goal
 from nas.interrupt import Interrupter
-from nas.measuring import measure_networks, network_bytes, network_record
+from nas.race_run import RaceRun
 from nas.report import write_report
 from nas.report_terminal import terminal_table
 from nas.runs import RunFolder
 from nas.runtime import SpaceLatency
-from nas.search.config import SearchConfig
+from nas.search.evolution import EvolutionConfig, Scored
+from nas.search.methods import EvolutionMethod, Method, RandomMethod, ScoreMethod
 from nas.space import Space
 from nas.spec import Architecture
-from nas.tables import table_for
-from nas.tensorboard import write_events
+from nas.supernet_stage import SupernetStage
+from nas.tables import run_table
 
 if TYPE_CHECKING:
-    from nas.derive import GateProbabilities
-    from nas.search.gradient import GradientSearch
+    from nas.search.shared_score import SharedScorer
 
 
 @dataclass
@@ -42,301 +39,194 @@ class SearchRun:
         folder: Run folder with config.json.
         space: With the data's classes.
         dataset: Images.
-        search_config: Of the gradient search, as plain data of `SearchConfig`.
-        table_path: `--table`.
-        device: `--device`: the table is another device's, nothing is measured here.
-        random_networks: How many to compare with.
-        smoke: Toy size.
+        config: What config.json holds; see `nas.search_cli`.
         interrupter: Asked whether to stop.
     """
 
     folder: RunFolder
     space: Space
     dataset: Dataset
-    search_config: dict[str, Any]
-    table_path: Path | None
-    device: str | None
-    random_networks: int
-    smoke: bool
+    config: dict[str, Any]
     interrupter: Interrupter
 
     def run(self) -> dict[str, Any]:
         """All stages; returns the certificate."""
-        table = self._table()
+        table = run_table(self.folder, self.space, self.config)
         latency = SpaceLatency.from_table(self.space, table)
-        self._check_target(latency)
-        search = self._search(latency)
-        probabilities = search["probabilities"]
-        architecture, choice = self._choose(latency, probabilities, search["expected_ms"])
-        supernet = self._evaluate_supernet(latency, architecture)
-        warnings = self._warnings(table, latency, probabilities, architecture)
-        comparison = self._compare(latency, architecture, choice["predicted_ms"])
-        certificate = self._certify(latency, architecture, choice, comparison, supernet)
+        bounded = BoundedSpace(self.space, latency, Bounds(**self.config.get("bounds", {})))
+        self._resolve_target(bounded)
+        supernet = SupernetStage(
+            self.folder, self.space, latency, self.dataset, self.config, self.interrupter
+        )
+        has_supernet = self.config["search"]["method"] != "random"
+        if has_supernet:
+            supernet.train()
+        choice = self._choose(bounded, supernet)
+        architecture = self._race(bounded, supernet, choice)
+        inherited = supernet.evaluate(architecture) if has_supernet else {}
+        warnings = self._warnings(table, latency, supernet, architecture)
+        certificate = self._certify(latency, architecture, inherited)
         report = write_report(self.folder.path)
-        self._print(certificate, warnings, report)
-        return certificate
-
-    # Stages.
-
-    def _table(self) -> LatencyTable:
-        path = self.folder.path / "table.json"
-        table = table_for(
-            self.space,
-            given=path if path.is_file() else self.table_path,
-            other_host=self.device is not None,
-            run_dir=self.folder.path,
-            seed=self.search_config["seed"],
-            smoke=self.smoke,
-        )
-        if not path.is_file():
-            table.save(path)
-            audit = table.audit
-            if audit is not None:
-                out.print(
-                    f"Table: {len(table.rows)} rows; on {audit.n} held-out networks "
-                    f"{audit.within_5_percent:.0%} within 5 %, mean error "
-                    f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %)."
-                )
-        return table
-
-    def _check_target(self, latency: SpaceLatency) -> None:
-        low, high = latency.range_ms()
-        out.print(
-            f"Space {self.space.name}: {self.space.size:.3g} networks from {low:.3f} to "
-            f"{high:.3f} ms (predicted, 1 thread)."
-        )
-        target = self.search_config["target_ms"]
-        if target is not None and not 0.98 * low <= target <= 1.02 * high:
-            raise InputError(
-                f"--target_ms from {low:.3f} to {high:.3f}, the range of space "
-                f"`{self.space.name}` on this device",
-                f"{target:g}",
-                "ask for milliseconds inside the range, or choose another --space",
-            )
-
-    def _searcher(self, latency: SpaceLatency) -> GradientSearch:
-        backend.start()
-        from nas.search.gradient import GradientSearch
-
-        return GradientSearch(
-            self.space,
-            latency,
-            self.dataset.train,
-            SearchConfig(**self.search_config),
-            self.folder.checkpoint("search"),
-            self.interrupter,
-        )
-
-    def _search(self, latency: SpaceLatency) -> dict[str, Any]:
-        from nas.derive import GateProbabilities
-
-        if not self.folder.has("search.json"):
-            out.print("Starting TensorFlow and building the supernet ...")
-            searcher = self._searcher(latency)
-            with bar("Searching") as progress:
-                result = searcher.run(
-                    lambda state: progress.update(
-                        state.step, searcher.total_steps, note=_search_note(state.history[-1])
-                    )
-                )
-            self.folder.write_csv("history.csv", result.history)
-            write_events(self.folder.path / "tensorboard", result.history, "search/")
-            self.folder.write_json("gates.json", result.gates)
-            self.folder.write_json(
-                "search.json",
-                {
-                    "expected_ms": result.expected_ms,
-                    "probabilities": {
-                        "kernel": result.probabilities.kernel.tolist(),
-                        "expansion": result.probabilities.expansion.tolist(),
-                        "skip": result.probabilities.skip.tolist(),
-                        "kernels": list(result.probabilities.kernels),
-                        "expansions": list(result.probabilities.expansions),
-                    },
-                },
-            )
-        found = self.folder.read_json("search.json")
-        return {
-            "expected_ms": found["expected_ms"],
-            "probabilities": GateProbabilities.from_json(found["probabilities"]),
-        }
-
-    def _choose(
-        self, latency: SpaceLatency, probabilities: GateProbabilities, expected_ms: float
-    ) -> tuple[Architecture, dict[str, Any]]:
-        if not self.folder.has("choice.json"):
-            target = self.search_config["target_ms"]
-            asked = target is not None and self.device is None
-            choice = choose_network(
-                self.space,
-                latency,
-                probabilities,
-                expected_ms if target is None else target,
-                self._measure_one if asked else None,
-            )
-            self.folder.write_json(
-                "choice.json",
-                {
-                    "indices": list(choice.indices),
-                    "predicted_ms": choice.predicted_ms,
-                    "target_ms": choice.target_ms,
-                    "attempts": choice.attempts,
-                },
-            )
-        data = self.folder.read_json("choice.json")
-        architecture = replace(self.space.decode(data["indices"]), name="searched")
-        if not self.folder.has("architecture.json"):
-            self.folder.write_json("architecture.json", arch_text.to_json(architecture))
-        return architecture, data
-
-    def _measure_one(self, architecture: Architecture) -> float:
-        return self._measure({"network": architecture})["network"]
-
-    def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        found = measure_networks(
-            {name: network_bytes(network) for name, network in networks.items()},
-            SessionSettings(),
-            settings.choice_plan(self.smoke),
-        )
-        return {name: measurement.latency_ms for name, measurement in found.items()}
-
-    def _evaluate_supernet(
-        self, latency: SpaceLatency, architecture: Architecture
-    ) -> dict[str, Any]:
-        if not self.folder.has("supernet.json"):
-            from nas.search.inherited import inherited_accuracy
-
-            searcher = self._searcher(latency)
-            searcher.run(lambda state: None)
-            found = inherited_accuracy(searcher, architecture, self.dataset)
-            self.folder.write_json(
-                "supernet.json",
-                {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
-            )
-        return self.folder.read_json("supernet.json")
-
-    def _warnings(
-        self,
-        table: LatencyTable,
-        latency: SpaceLatency,
-        probabilities: GateProbabilities,
-        architecture: Architecture,
-    ) -> list[str]:
-        from nas.diagnostics import search_warnings
-        from nas.loop import read_history
-
-        noise = sorted(row.noise for row in table.rows.values())
-        found = search_warnings(
-            self.space,
-            latency,
-            probabilities,
-            architecture,
-            read_history(self.folder.path / "history.csv"),
-            self.search_config["penalty"],
-            noise[len(noise) // 2] if noise else None,
-        )
-        self.folder.write_json("warnings.json", {"warnings": found})
-        return found
-
-    def _compare(
-        self, latency: SpaceLatency, architecture: Architecture, predicted_ms: float
-    ) -> dict[str, Any]:
-        if self.device is not None:
-            return {"networks": []}
-        if not self.folder.has("comparison.json"):
-            out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
-            randoms = equal_random_networks(
-                self.space,
-                latency,
-                architecture,
-                predicted_ms,
-                self.random_networks,
-                self.search_config["seed"],
-                self._measure,
-                settings.equal_margin(self.smoke),
-            )
-            uniform, ratio = equal_uniform_network(self.space, architecture, self._measure)
-            networks = [
-                ("largest", "largest", self.space.largest()),
-                ("uniform", "uniform", uniform),
-            ]
-            networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
-            self.folder.write_json(
-                "comparison.json",
-                {
-                    "uniform_over_searched_ms": ratio,
-                    "random_asked": self.random_networks,
-                    "networks": [
-                        {"role": role, "name": name, "text": arch_text.to_text(network)}
-                        for role, name, network in networks
-                    ],
-                },
-            )
-        return self.folder.read_json("comparison.json")
-
-    def _certify(
-        self,
-        latency: SpaceLatency,
-        architecture: Architecture,
-        choice: dict[str, Any],
-        comparison: dict[str, Any],
-        supernet: dict[str, Any],
-    ) -> dict[str, Any]:
-        if self.folder.has("certificate.json"):
-            return self.folder.read_json("certificate.json")
-        networks = {"searched": architecture}
-        networks |= {n["name"]: arch_text.parse(n["text"]) for n in comparison["networks"]}
-        measured = {}
-        if self.device is None:
-            out.print("Certificate: one fresh measurement in a new process ...")
-            measured = measure_networks(
-                {name: network_bytes(network) for name, network in networks.items()},
-                SessionSettings(),
-                settings.certificate_plan(self.smoke),
-            )
-        asked = self.search_config["target_ms"]
-        records = {
-            name: network_record(
-                network,
-                measured.get(name),
-                latency.predict_ms(self.space.encode(network))
-                if self.space.contains(network)
-                else None,
-                asked if name == "searched" else None,
-            )
-            for name, network in networks.items()
-        }
-        others = [{**records[n["name"]], **n} for n in comparison["networks"]]
-        certificate = {
-            **records["searched"],
-            "name": "searched",
-            "role": "searched",
-            "text": arch_text.to_text(architecture),
-            "train_top1": None,
-            "supernet_top1": supernet["top1"],
-            "supernet_top5": supernet["top5"],
-            "largest": next((n for n in others if n["role"] == "largest"), None),
-            "uniform": next((n for n in others if n["role"] == "uniform"), None),
-            "random": [n for n in others if n["role"] == "random"],
-            "device": self.device,
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "environment": environment(),
-        }
-        self.folder.write_json("certificate.json", certificate)
-        return certificate
-
-    def _print(self, certificate: dict[str, Any], warnings: list[str], report: Path) -> None:
         out.print(terminal_table(certificate, None))
         for warning in warnings:
             out.print(f"Warning: {warning}")
         out.print(f"Architecture: {certificate['text']}", markup=False)
         out.print(f"Run folder: {self.folder.path}    Report: {report}", markup=False)
         out.print(f"Next: python main.py --run {self.folder.path}", markup=False)
+        return certificate
+
+    @property
+    def _smoke(self) -> bool:
+        return bool(self.config["smoke"])
+
+    # Stages.
+
+    def _resolve_target(self, bounded: BoundedSpace) -> None:
+        """Prints the range, and refuses a target that no network of the bounds can keep."""
+        low, high = bounded.range_ms()
+        within = " within the other bounds" if bounded.bounds else ""
+        out.print(
+            f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
+            f"predicted{within}, 1 thread."
+        )
+        search = self.config["search"]
+        goal = Goal(search["penalty"], search["target_ms"], self.config.get("target_percent"))
+        search["target_ms"] = goal.resolved_ms(low, high)
+        if search["target_ms"] is not None:
+            bounded.check_target(search["target_ms"])
+        if goal.target_percent is not None:
+            out.print(f"{goal.target_percent:g} % of the range: {search['target_ms']:.4f} ms.")
+            # main.py certifies against milliseconds and knows no range.
+            self.config["target_ms"] = search["target_ms"]
+            self.folder.write_json("config.json", self.config)
+
+    def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
+        """The asked method as `search`, and what else a race may draw from."""
+        method, seed = self.config["search"]["method"], int(self.config["seed"])
+        sizes, fits, choose = bounded.sizes, bounded.fits, bounded.choose
+        found: dict[str, Method] = {"random": RandomMethod(sizes, fits, choose, seed)}
+        if method == "random":
+            return {"search": found["random"]}
+        config = EvolutionConfig(**self.config.get("evolution", {}))
+        found["evolution"] = EvolutionMethod(
+            sizes, fits, choose, _scored(supernet, config), config, seed, _progress
+        )
+        if method == "evolution":
+            return {"search": found["evolution"], "random": found["random"]}
+        probabilities, _ = supernet.probabilities()
+        return {"search": ScoreMethod(probabilities.scores(self.space), choose), **found}
+
+    def _choose(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Any]:
+        if not self.folder.has("choice.json"):
+            target_ms = self.config["search"]["target_ms"]
+            asked = target_ms is not None and self.config["device"] is None
+            aim_ms = target_ms
+            if aim_ms is None:
+                low, high = bounded.range_ms()
+                aim_ms = min(max(supernet.probabilities()[1], low), high)
+            choice = choose_network(
+                bounded,
+                self._methods(bounded, supernet)["search"],
+                aim_ms,
+                self._measure_one if asked else None,
+            )
+            self.folder.write_json("choice.json", choice.to_json())
+        return self.folder.read_json("choice.json")
+
+    def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
+        return measured_ms(networks, self._smoke)
+
+    def _measure_one(self, architecture: Architecture) -> float:
+        return self._measure({"network": architecture})["network"]
+
+    def _race(
+        self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]
+    ) -> Architecture:
+        if not self.folder.has("architecture.json"):
+            architecture = self.space.decode(tuple(choice["indices"]))
+            if self.config.get("race"):
+                race = RaceRun(
+                    self.folder,
+                    self.space,
+                    bounded.latency,
+                    self.dataset,
+                    self.config,
+                    self._measure if self.config["device"] is None else None,
+                    self.interrupter,
+                )
+                architecture, _ = race.run(choice, lambda: self._methods(bounded, supernet))
+            named = replace(architecture, name="searched")
+            self.folder.write_json("architecture.json", arch_text.to_json(named))
+        return arch_text.from_json(self.folder.read_json("architecture.json"))
+
+    def _warnings(
+        self,
+        table: LatencyTable,
+        latency: SpaceLatency,
+        supernet: SupernetStage,
+        architecture: Architecture,
+    ) -> list[str]:
+        from nas.diagnostics import kernel_warnings, search_warnings
+        from nas.loop import read_history
+
+        if self.config["search"]["method"] == "gradient":
+            noise = sorted(row.noise for row in table.rows.values())
+            found = search_warnings(
+                self.space,
+                latency,
+                supernet.probabilities()[0],
+                architecture,
+                read_history(self.folder.path / "history.csv"),
+                self.config["search"]["penalty"],
+                noise[len(noise) // 2] if noise else None,
+            )
+        else:
+            found = kernel_warnings(self.space, architecture)
+        self.folder.write_json("warnings.json", {"warnings": found})
+        return found
+
+    def _certify(
+        self,
+        latency: SpaceLatency,
+        architecture: Architecture,
+        inherited: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        if not self.folder.has("comparison.json"):
+            found = compared_networks(
+                self.space,
+                latency,
+                architecture,
+                latency.predict_ms(self.space.encode(architecture)),
+                self.config,
+                self._measure,
+            )
+            self.folder.write_json("comparison.json", found)
+        if not self.folder.has("certificate.json"):
+            certificate = search_certificate(
+                self.space,
+                latency,
+                architecture,
+                self.config["search"]["target_ms"],
+                self.folder.read_json("comparison.json"),
+                self.config,
+            )
+            supernet = {f"supernet_{name}": inherited.get(name) for name in ("top1", "top5")}
+            self.folder.write_json("certificate.json", certificate | supernet)
+        return self.folder.read_json("certificate.json")
 
 
-def _search_note(row: Mapping[str, Any]) -> str:
-    accuracy = row["accuracy"] or 0.0
-    return (
-        f"{row['stage']}  E = {row['expected_ms']:.3f} ms  accuracy {accuracy:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
-    )
+def _scored(supernet: SupernetStage, config: EvolutionConfig) -> Callable[[tuple[int, ...]], float]:
+    """The supernet's score; the supernet is trained or restored when it is first asked."""
+    scorer: list[SharedScorer] = []
+
+    def score(network: tuple[int, ...]) -> float:
+        if not scorer:
+            scorer.append(supernet.scorer(config))
+        return scorer[0].score(network)
+
+    return score
+
+
+def _progress(done: int, total: int, best: Scored) -> None:
+    if done % 16 == 0 or done == total:
+        err.print(f"Evolution: {done} of at most {total} networks; best score {best.score:.4f}")

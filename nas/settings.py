@@ -6,7 +6,7 @@ from typing import Any
 
 from latency.measure import MeasurePlan
 from nas.comparison import EQUAL_MARGIN
-from nas.measuring import CERTIFICATE_PLAN, CHOICE_PLAN, SMOKE_PLAN
+from nas.measuring import CERTIFICATE_PLAN, CERTIFICATE_PROCESSES, CHOICE_PLAN, SMOKE_PLAN
 
 # (search epochs, retraining epochs, batch size, random networks, train baselines by default).
 # The sample's are sized for two cores: about 3 minutes of search and 5 of retraining.
@@ -49,6 +49,11 @@ def certificate_plan(smoke: bool) -> MeasurePlan:
     return SMOKE_PLAN if smoke else CERTIFICATE_PLAN
 
 
+def certificate_processes(smoke: bool) -> int:
+    """New processes that a certificate is measured in."""
+    return 1 if smoke else CERTIFICATE_PROCESSES
+
+
 def pace(smoke: bool) -> dict[str, Any]:
     """Rows of the history and checkpoints; at toy size every step, so that kills are tested."""
     return {"log_every": 1, "checkpoint_seconds": 0.0} if smoke else {}
@@ -57,3 +62,27 @@ def pace(smoke: bool) -> dict[str, Any]:
 def augmentation(is_sample: bool) -> dict[str, Any]:
     """Crop padding in pixels and mirror images; the sample's classes know left from right."""
     return {"crop_padding": 4, "flip": not is_sample}
+
+
+def warm_up(method: str) -> dict[str, Any]:
+    """Shares of the supernet's steps; without gates that learn, all of them are warm-up."""
+    return {} if method == "gradient" else {"warmup_share": 1.0, "largest_share": 0.4}
+
+
+def evolution(smoke: bool) -> dict[str, Any]:
+    """Sizes of an evolution, as `EvolutionConfig` takes them."""
+    if smoke:
+        return {
+            "population": 4,
+            "generations": 1,
+            "parents": 2,
+            "images": 32,
+            "statistics_images": 16,
+        }
+    return {}
+
+
+def recipe(is_sample: bool, smoke: bool) -> dict[str, Any]:
+    """What a network trains with when it trains alone, apart from epochs and seed."""
+    batch_size = min(64, defaults(is_sample, smoke)["batch_size"])
+    return {"batch_size": batch_size, **augmentation(is_sample), **pace(smoke)}

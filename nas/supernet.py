@@ -18,7 +18,7 @@ from nas.layers.batch_norm import BatchNorm
 from nas.layers.fast import Tensor
 from nas.layers.gates import GateDraw, Gates
 from nas.layers.squeeze_excite import SqueezeExcite
-from nas.layers.super_block import SuperBlock
+from nas.layers.super_block import EXECUTIONS, SuperBlock
 from nas.lower import (
     ConvOp,
     DenseOp,
@@ -37,6 +37,19 @@ _KERAS_ACTIVATIONS = {
     "relu6": "relu6",
     "hard_swish": "hard_silu",
 }
+
+
+def check_execution(execution: str) -> None:
+    """Refuses what is no execution of a supernet.
+
+    Raises:
+        ValueError: Not one of `EXECUTIONS`.
+    """
+    if execution not in EXECUTIONS:
+        raise ValueError(
+            f"Expected `execution`, one of {', '.join(EXECUTIONS)}. Received: "
+            f"execution={execution!r}. Fix: choose one of these."
+        )
 
 
 class Supernet(keras.Model):
@@ -163,6 +176,7 @@ class Supernet(keras.Model):
         training: bool = False,
         differentiable_gates: bool = False,
         update_statistics: bool = True,
+        execution: str = "masked",
     ) -> Tensor:
         """Class scores (batch, classes) of the network that the gates' last draw decides.
 
@@ -171,7 +185,19 @@ class Supernet(keras.Model):
             training: As in Keras.
             differentiable_gates: Whether the logits get a gradient.
             update_statistics: Whether running statistics move in training mode.
+            execution: `masked` or `sampled`, see `SuperBlock`; the latter computes only what
+                was drawn, so gates that are to learn need the former.
+
+        Raises:
+            ValueError: Another execution, or gates that are to learn from a sampled one.
         """
+        check_execution(execution)
+        if execution == "sampled" and differentiable_gates:
+            raise ValueError(
+                "Expected masked execution where gates learn. Received: execution='sampled' with "
+                "differentiable_gates=True. Fix: run gate steps masked; a sampled option says "
+                "nothing about the others."
+            )
         decisions = self.gates.decisions(differentiable_gates)
         x = self.scale(images)
         number = 0
@@ -185,6 +211,7 @@ class Supernet(keras.Model):
                     keep,
                     training=training,
                     update_statistics=update_statistics,
+                    execution=execution,
                 )
                 number += 1
                 continue

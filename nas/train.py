@@ -77,7 +77,7 @@ class TrainResult:
 
     Args:
         model: With averaged weights and statistics made for them.
-        evaluation: On the whole evaluation split.
+        evaluation: On the whole evaluation split, or on the part that a division names.
         train: On images of the training split, without augmentation.
         running_accuracy: Of the last training steps, augmented, as the training metric says.
         images_seen: Images trained on.
@@ -101,6 +101,7 @@ def train_network(
     checkpoint_path: Path | None,
     interrupter: Interrupter,
     on_progress: Callable[[loop.LoopState, int], None],
+    division: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
 
@@ -111,13 +112,16 @@ def train_network(
         checkpoint_path: Where the state is kept; None to keep none.
         interrupter: Asked whether to stop.
         on_progress: Called with (state, total steps) after each row.
+        division: Indices of the training split to learn from and to evaluate on, so that a choice
+            between networks never sees the evaluation split; None for the two splits themselves.
 
     Raises:
         Interrupted: A signal came; the state is saved.
         InputError: The loss became NaN.
     """
     begun = time.monotonic()
-    trainer = _Trainer(architecture, dataset.train, config)
+    learned = np.arange(len(dataset.train.labels)) if division is None else division[0]
+    trainer = _Trainer(architecture, dataset.train, learned, config)
     state = loop.restore(checkpoint_path, trainer.variables())
     loop.run(
         loop.LoopSettings(
@@ -133,11 +137,11 @@ def train_network(
     )
     model = trainer.finished_model()
     rng = np.random.default_rng(config.seed)
-    count = min(TRAIN_CHECK_IMAGES, len(dataset.train.labels))
-    part = np.sort(rng.permutation(len(dataset.train.labels))[:count])
+    part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
+    judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
     return TrainResult(
         model,
-        accuracy(model.predict_on_batch, dataset.evaluation),
+        accuracy(model.predict_on_batch, judged[0], indices=judged[1]),
         accuracy(model.predict_on_batch, dataset.train, indices=part),
         float(state.history[-1]["accuracy"]),
         trainer.total_steps * trainer.loader.batch_size,
@@ -156,15 +160,18 @@ def ema_momentum(share: float | None, total_steps: int) -> float | None:
 class _Trainer:
     """The parts of one training, for `loop.run`."""
 
-    def __init__(self, architecture: Architecture, split: Split, config: TrainConfig) -> None:
+    def __init__(
+        self, architecture: Architecture, split: Split, learned: np.ndarray, config: TrainConfig
+    ) -> None:
         self.config = config
         keras.utils.set_random_seed(config.seed)
         self.model = build_model(architecture, dropout=config.dropout)
         self.classes = architecture.num_classes
         self.loader = BatchLoader(
             split,
-            batch_size=min(config.batch_size, len(split.labels)),
+            batch_size=min(config.batch_size, len(learned)),
             seed=config.seed,
+            indices=learned,
             augment=Augmentation(config.crop_padding, config.flip),
         )
         self.total_steps = max(2, self.loader.steps(config.epochs))

@@ -9,7 +9,7 @@ import numpy as np
 from keras import ops
 
 from nas.layers.fast import Tensor
-from nas.supernet import Supernet
+from nas.supernet import Supernet, check_execution
 
 
 def expected_latency_ms(
@@ -32,11 +32,25 @@ def expected_latency_ms(
 
 
 class WeightView(keras.Model):
-    """The supernet as its weights' optimizer sees it: gates fixed, statistics move."""
+    """The supernet as its weights' optimizer sees it: gates fixed, statistics move.
 
-    def __init__(self, network: Supernet) -> None:
+    One compiled graph serves every draw.
+
+    Args:
+        network: The supernet.
+        execution: `masked`, or `sampled` to compute only the drawn kernels and channels: the same
+            loss and gradients in less time, while running statistics of what was not drawn stay.
+            It needs `jit_compile=False` on TensorFlow: XLA has no shapes that change.
+
+    Raises:
+        ValueError: Another execution.
+    """
+
+    def __init__(self, network: Supernet, execution: str = "masked") -> None:
         super().__init__()
+        check_execution(execution)
         self.network = network
+        self.execution = execution
         self.built = True
 
     @property
@@ -49,7 +63,7 @@ class WeightView(keras.Model):
         return self.trainable_variables
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
-        return self.network(images, training=training)
+        return self.network(images, training=training, execution=self.execution)
 
 
 class GateView(keras.Model):

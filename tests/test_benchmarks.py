@@ -28,6 +28,8 @@ def test_supernet_step_prints_its_keys() -> None:
     result = run_benchmark("--no_twin")
     positive = {
         "masked_over_plain",
+        "sampled_over_plain",
+        "sampled_over_plain_mean",
         "gate_over_plain",
         "plain_examples_per_s",
         "matmul_gflops",
@@ -35,9 +37,10 @@ def test_supernet_step_prints_its_keys() -> None:
     }
     for key in positive:
         assert is_positive(result[key]), key
-    low, high = result["masked_over_plain_quartiles"]
-    assert is_positive(low) and low <= result["masked_over_plain"] <= high
-    absent = {"sampled_over_plain", "twin_examples_per_s", "plain_over_twin"}
+    for key in ("masked_over_plain", "sampled_over_plain"):
+        low, high = result[f"{key}_quartiles"]
+        assert is_positive(low) and low <= result[key] <= high
+    absent = {"twin_examples_per_s", "plain_over_twin"}
     assert {key for key, value in result.items() if value is None} == absent
     assert result["plain_macs"] == 7_782_912  # golden: the largest network of `sample`
     assert (result["space"], result["image_size"]) == ("sample", 64)

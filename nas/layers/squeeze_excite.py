@@ -40,18 +40,27 @@ class SqueezeExcite(keras.layers.Layer):
             name="expand_bias", shape=(channels,), initializer="zeros"
         )
 
-    def call(self, x: Tensor, channel_mask: Tensor | None = None) -> Tensor:
+    def call(
+        self,
+        x: Tensor,
+        channel_mask: Tensor | None = None,
+        channels: Tensor | int | None = None,
+    ) -> Tensor:
         """Scales x of shape (batch, height, width, channels).
 
         Args:
             x: Input.
             channel_mask: (channels,); masked channels are hidden from the squeeze.
+            channels: How many of the layer's first channels x has; None for all of them.
         """
+        reduce, expand, bias = self.reduce_kernel, self.expand_kernel, self.expand_bias
+        if channels is not None:
+            reduce, expand, bias = reduce[:channels], expand[:, :channels], bias[:channels]
         squeezed = ops.mean(x, axis=(1, 2))
         if channel_mask is not None:
             squeezed = squeezed * channel_mask
-        hidden = ops.relu(ops.matmul(squeezed, self.reduce_kernel) + self.reduce_bias)
-        gate = ops.hard_sigmoid(ops.matmul(hidden, self.expand_kernel) + self.expand_bias)
+        hidden = ops.relu(ops.matmul(squeezed, reduce) + self.reduce_bias)
+        gate = ops.hard_sigmoid(ops.matmul(hidden, expand) + bias)
         return x * gate[:, None, None, :]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:

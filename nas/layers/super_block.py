@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 import numpy as np
 from keras import ops
 
-from nas.layers.batch_norm import BatchNorm
+from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.fast import Tensor
 from nas.layers.squeeze_excite import SqueezeExcite
+
+EXECUTIONS = ("masked", "sampled")
+# Shapes of a TensorFlow graph may depend on values, so that one block of operations serves every
+# option. A switch has a branch for each: 7 times the time to the first step, 5 % more a step.
+SLICES = keras.backend.backend() == "tensorflow"
 
 
 def kernel_masks(kernels: tuple[int, ...]) -> np.ndarray:
@@ -34,6 +41,15 @@ class SuperBlock(keras.layers.Layer):
     Smaller options are the centre of the depthwise kernel and the first channels. A hidden
     channel contributes exactly zero: its row of the project kernel is multiplied by 0, which
     equals a mask after normalisation and activation but costs nothing per pixel.
+
+    Two executions give the same output and, up to rounding, the same gradients of weights:
+
+    - `masked` computes all channels with the largest kernel. Gates get gradients, and all running
+      statistics move, those of channels and blocks that were not drawn too.
+    - `sampled` computes the drawn kernel and channels alone. Gates get no gradient, weights that
+      were not drawn get exactly zero, and running statistics of what was not drawn stay: they
+      hold means over the networks that had the channel. Neither kind belongs to a network;
+      re-estimate them before an accuracy is read.
 
     Args:
         kernels: Kernel sizes, ascending.
@@ -123,6 +139,7 @@ class SuperBlock(keras.layers.Layer):
         keep_gate: Tensor | None,
         training: bool = False,
         update_statistics: bool = True,
+        execution: str = "masked",
     ) -> Tensor:
         """Runs the block on x of shape (batch, height, width, channels).
 
@@ -134,27 +151,134 @@ class SuperBlock(keras.layers.Layer):
                 cannot be left out.
             training: As in Keras.
             update_statistics: Whether running statistics move in training mode.
+            execution: One of `EXECUTIONS`; see the class. `sampled` takes one-hot gates.
         """
-        norm = {"training": training, "update_statistics": update_statistics}
-        dtype = self.compute_dtype
+        run = self._masked
+        if execution == "sampled":
+            run = self._sliced if SLICES else self._switched
+        y, statistics = run(x, kernel_gate, expansion_gate, keep_gate, training)
+        if training and update_statistics:
+            for norm, values in zip(self._norms(), statistics, strict=True):
+                norm.set_statistics(values)
+        return y
+
+    def _norms(self) -> list[BatchNorm]:
+        norms = (self.expand_bn, self.depthwise_bn, self.project_bn)
+        return [norm for norm in norms if norm is not None]
+
+    def _masked(
+        self,
+        x: Tensor,
+        kernel_gate: Tensor,
+        expansion_gate: Tensor,
+        keep_gate: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, list[Statistics]]:
         mask = ops.sum(expansion_gate[:, None] * self.channel_masks, axis=0)
         kernel_mask = ops.sum(
             ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * self.kernel_masks, axis=0
         )
+        kernel = self.depthwise_kernel * ops.cast(kernel_mask, self.compute_dtype)
+        y, statistics = self._body(x, kernel, training, mask=ops.cast(mask, self.compute_dtype))
+        return self._add(x, y, keep_gate), statistics
+
+    def _sliced(
+        self,
+        x: Tensor,
+        kernel_gate: Tensor,
+        expansion_gate: Tensor,
+        keep_gate: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, list[Statistics]]:
+        """Sampled, with shapes that depend on the gates.
+
+        A skipped block runs on one image of the batch, whose output is multiplied by 0 and
+        broadcast: a branch would cost as much, and kernels leave gradients of empty batches
+        undefined.
+        """
+        kernels, expansions = self.config["kernels"], self.config["expansions"]
+        largest = max(kernels)
+        margins = np.array([(largest - kernel) // 2 for kernel in kernels], np.int32)
+        widths = np.array([expansion * x.shape[-1] for expansion in expansions], np.int32)
+        margin = ops.take(margins, ops.argmax(kernel_gate))
+        channels = ops.take(widths, ops.argmax(expansion_gate))
+        centre = slice(margin, largest - margin)
+        kernel = self.depthwise_kernel[centre, centre, :channels]
+        if keep_gate is None:
+            y, statistics = self._body(x, kernel, training, channels)
+            return self._add(x, y, None), statistics
+        kept = keep_gate > 0.5
+        images = x[: ops.where(kept, ops.shape(x)[0], 1)]
+        y, moved = self._body(images, kernel, training, channels)
+        statistics = [
+            (ops.where(kept, mean, norm.mean), ops.where(kept, variance, norm.variance))
+            for (mean, variance), norm in zip(moved, self._norms(), strict=True)
+        ]
+        return self._add(x, y, keep_gate), statistics
+
+    def _switched(
+        self,
+        x: Tensor,
+        kernel_gate: Tensor,
+        expansion_gate: Tensor,
+        keep_gate: Tensor | None,
+        training: bool,
+    ) -> tuple[Tensor, list[Statistics]]:
+        """Sampled, with one branch an option, on every backend."""
+        kernels, expansions = self.config["kernels"], self.config["expansions"]
+        largest = max(kernels)
+
+        def branch(kernel: int, expansion: int) -> tuple[Tensor, list[Statistics]]:
+            margin = (largest - kernel) // 2
+            centre = slice(margin, largest - margin)
+            channels = expansion * x.shape[-1]
+            part = self.depthwise_kernel[centre, centre, :channels]
+            y, statistics = self._body(x, part, training, channels)
+            return self._add(x, y, None), statistics
+
+        branches: list[Callable[[], Any]] = [
+            partial(branch, kernel, expansion) for kernel in kernels for expansion in expansions
+        ]
+        index = ops.argmax(kernel_gate) * len(expansions) + ops.argmax(expansion_gate)
+        index = ops.cast(index, "int32")
+        if keep_gate is not None:
+            index = ops.where(keep_gate > 0.5, index, len(branches))
+            branches.append(lambda: (x, [norm.statistics for norm in self._norms()]))
+        return ops.switch(index, branches)
+
+    def _body(
+        self,
+        x: Tensor,
+        depthwise_kernel: Tensor,
+        training: bool,
+        channels: Tensor | int | None = None,
+        mask: Tensor | None = None,
+    ) -> tuple[Tensor, list[Statistics]]:
+        """Expand to project, with the first hidden channels or with all of them, masked."""
+        statistics = []
         y = x
         if self.expand_bn is not None:
-            y = ops.conv(y, self.expand_kernel, 1, "same")
-            y = self.activation(self.expand_bn(y, **norm))
-        kernel = self.depthwise_kernel * ops.cast(kernel_mask, dtype)
-        y = ops.depthwise_conv(y, kernel, self.stride, "same")
-        y = self.activation(self.depthwise_bn(y, **norm))
+            expand = self.expand_kernel
+            y = ops.conv(y, expand if channels is None else expand[..., :channels], 1, "same")
+            y, moved = self.expand_bn.normalise(y, training, channels)
+            y = self.activation(y)
+            statistics.append(moved)
+        y = ops.depthwise_conv(y, depthwise_kernel, self.stride, "same")
+        y, moved = self.depthwise_bn.normalise(y, training, channels)
+        y = self.activation(y)
+        statistics.append(moved)
         if self.se is not None:
-            y = self.se(y, ops.cast(mask, dtype))
-        project = self.project_kernel * ops.cast(mask[:, None], dtype)
-        y = self.project_bn(ops.conv(y, project, 1, "same"), **norm)
+            y = self.se(y, channel_mask=mask, channels=channels)
+        project = self.project_kernel if channels is None else self.project_kernel[:, :, :channels]
+        if mask is not None:
+            project = project * mask[:, None]
+        y, moved = self.project_bn.normalise(ops.conv(y, project, 1, "same"), training)
+        return y, [*statistics, moved]
+
+    def _add(self, x: Tensor, y: Tensor, keep_gate: Tensor | None) -> Tensor:
         if not self.residual:
             return y
-        return x + (y if keep_gate is None else y * ops.cast(keep_gate, dtype))
+        return x + (y if keep_gate is None else y * ops.cast(keep_gate, self.compute_dtype))
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         batch, height, width, _ = input_shape

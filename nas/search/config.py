@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+METHODS = ("gradient", "evolution", "random")
+GATES = ("categorical", "threshold")
+EXECUTIONS = ("sampled", "masked")
+
 
 @dataclass(frozen=True)
 class SearchConfig:
@@ -13,6 +17,9 @@ class SearchConfig:
     Args:
         epochs: Passes over the weights' part of the training images.
         batch_size: Images a step, for weights and gates alike.
+        method: One of `METHODS`; without `gradient` the gates rest and all steps are warm-up.
+        gate: One of `GATES`.
+        execution: One of `EXECUTIONS`: whether weight steps compute the drawn network only.
         penalty: `--lambda`, weight of ln(E[ms]); None with a target.
         target_ms: Budget; None with a penalty.
         seed: Of weights, draws and data order.
@@ -39,6 +46,9 @@ class SearchConfig:
 
     epochs: float
     batch_size: int = 128
+    method: str = "gradient"
+    gate: str = "categorical"
+    execution: str = "masked"
     penalty: float | None = 0.1
     target_ms: float | None = None
     seed: int = 0

@@ -77,7 +77,7 @@ class GradientSearch:
         self.checkpoint_path, self.interrupter = checkpoint_path, interrupter
         keras.utils.set_random_seed(config.seed)
         self.network = Supernet(space)
-        self.weights_view = WeightView(self.network)
+        self.weights_view = WeightView(self.network, config.execution)
         self.gate_view = GateView(
             self.network,
             self.network.option_grid(latency.option_ms),
@@ -90,7 +90,7 @@ class GradientSearch:
 
     def _make_loaders(self) -> None:
         config = self.config
-        weights_part, gates_part = split_holdout(
+        self.weights_part, self.gates_part = split_holdout(
             len(self.split.labels), self.split.labels, config.holdout_share, config.seed
         )
         augmentation = Augmentation(config.crop_padding, config.flip)
@@ -102,7 +102,7 @@ class GradientSearch:
                 indices=part,
                 augment=augmentation,
             )
-            for part, offset in ((weights_part, 0), (gates_part, 1))
+            for part, offset in ((self.weights_part, 0), (self.gates_part, 1))
         )
         self.total_steps = max(4, self.weights_loader.steps(config.epochs))
         self.warmup_steps = int(config.warmup_share * self.total_steps)
@@ -147,8 +147,15 @@ class GradientSearch:
             *self.gate_view.optimizer.variables,
         ]
 
-    def run(self, on_progress: Callable[[loop.LoopState], None]) -> SearchResult:
+    def run(
+        self, on_progress: Callable[[loop.LoopState], None], only_warm_up: bool = False
+    ) -> SearchResult:
         """Searches to the end.
+
+        Args:
+            on_progress: Called after each row of the history.
+            only_warm_up: Stop where the gates would begin to learn; up to there a search does not
+                depend on penalty or target, and others can go on from its checkpoint.
 
         Raises:
             Interrupted: A signal came; the state is saved.
@@ -159,7 +166,7 @@ class GradientSearch:
         state.extra.setdefault("gates", {"steps": [], "probabilities": []})
         self._state = state
         settings = loop.LoopSettings(
-            self.total_steps,
+            self.warmup_steps if only_warm_up else self.total_steps,
             self.config.log_every,
             self.checkpoint_path,
             self.config.checkpoint_seconds,

@@ -1,0 +1,126 @@
+"""Networks of equal milliseconds beside the found one, and the certificate over all of them."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from latency.session import SessionSettings
+from nas import arch_text, settings
+from nas.comparison import equal_random_networks, equal_uniform_network
+from nas.console import out
+from nas.environment import environment
+from nas.measuring import measure_networks, network_bytes, network_record
+from nas.runtime import SpaceLatency
+from nas.space import Space
+from nas.spec import Architecture
+
+
+def measured_ms(networks: Mapping[str, Architecture], smoke: bool) -> dict[str, float]:
+    """Milliseconds of whole networks, measured together in a fresh process."""
+    found = measure_networks(
+        {name: network_bytes(network) for name, network in networks.items()},
+        SessionSettings(),
+        settings.choice_plan(smoke),
+    )
+    return {name: measurement.latency_ms for name, measurement in found.items()}
+
+
+def compared_networks(
+    space: Space,
+    latency: SpaceLatency,
+    architecture: Architecture,
+    predicted_ms: float,
+    config: Mapping[str, Any],
+    measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
+) -> dict[str, Any]:
+    """Largest, uniform and random networks of equal milliseconds: data of comparison.json.
+
+    Args:
+        space: Of the run.
+        latency: Its predictor.
+        architecture: The found network.
+        predicted_ms: Of the found network.
+        config: The run's configuration.
+        measure: Name -> architecture to name -> milliseconds.
+    """
+    if config["device"] is not None:
+        return {"networks": []}
+    out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
+    randoms = equal_random_networks(
+        space,
+        latency,
+        architecture,
+        predicted_ms,
+        config["random_networks"],
+        config["seed"],
+        measure,
+        settings.equal_margin(config["smoke"]),
+    )
+    uniform, ratio = equal_uniform_network(space, architecture, measure)
+    networks = [("largest", "largest", space.largest()), ("uniform", "uniform", uniform)]
+    networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
+    return {
+        "uniform_over_searched_ms": ratio,
+        "random_asked": config["random_networks"],
+        "networks": [
+            {"role": role, "name": name, "text": arch_text.to_text(network)}
+            for role, name, network in networks
+        ],
+    }
+
+
+def search_certificate(
+    space: Space,
+    latency: SpaceLatency,
+    architecture: Architecture,
+    asked_ms: float | None,
+    comparison: Mapping[str, Any],
+    config: Mapping[str, Any],
+) -> dict[str, Any]:
+    """Measures the found network and its company once more and writes down what was asked.
+
+    Args:
+        space: Of the run.
+        latency: Its predictor.
+        architecture: The found network.
+        asked_ms: Target; None with a penalty.
+        comparison: Data of comparison.json.
+        config: The run's configuration.
+    """
+    networks = {"searched": architecture}
+    networks |= {n["name"]: arch_text.parse(n["text"]) for n in comparison["networks"]}
+    measured = {}
+    if config["device"] is None:
+        out.print("Certificate: fresh measurements in new processes ...")
+        measured = measure_networks(
+            {name: network_bytes(network) for name, network in networks.items()},
+            SessionSettings(),
+            settings.certificate_plan(config["smoke"]),
+            settings.certificate_processes(config["smoke"]),
+        )
+    records = {
+        name: network_record(
+            network,
+            measured.get(name),
+            latency.predict_ms(space.encode(network)) if space.contains(network) else None,
+            asked_ms if name == "searched" else None,
+        )
+        for name, network in networks.items()
+    }
+    others = [{**records[n["name"]], **n} for n in comparison["networks"]]
+    return {
+        **records["searched"],
+        "name": "searched",
+        "role": "searched",
+        "method": config["search"].get("method", "gradient"),
+        "text": arch_text.to_text(architecture),
+        "train_top1": None,
+        "largest": next((n for n in others if n["role"] == "largest"), None),
+        "uniform": next((n for n in others if n["role"] == "uniform"), None),
+        "random": [n for n in others if n["role"] == "random"],
+        "device": config["device"],
+        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "environment": environment(),
+    }
