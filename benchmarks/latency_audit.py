@@ -25,12 +25,13 @@ from rich.table import Table
 
 from latency import atomic, stats
 from latency.host import current_host
+from latency.measure import Model, measure_fresh_process
 from latency.predictor import audit
 from latency.session import SessionSettings
 from latency.table import LatencyTable
 from nas.arch_text import to_text
 from nas.console import err, out
-from nas.measuring import CHOICE_PLAN, SMOKE_PLAN, measure_networks, network_bytes
+from nas.measuring import CHOICE_PLAN, SMOKE_PLAN, network_bytes
 from nas.runtime import SpaceLatency
 from nas.space import Space
 from nas.spaces import get_space
@@ -151,7 +152,8 @@ def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> di
     names = {to_text(space.decode(indices)): indices for indices in drawn}
     plan = SMOKE_PLAN if smoke else CHOICE_PLAN
     graphs = {name: network_bytes(space.decode(indices)) for name, indices in names.items()}
-    measured = measure_networks(graphs, SessionSettings(), plan)
+    models = [Model(name, data, name) for name, data in graphs.items()]
+    measured = measure_fresh_process(models, SessionSettings(), plan)
     found = audit(
         {name: latency.predict_ms(indices) for name, indices in names.items()},
         {name: reading.latency_ms for name, reading in measured.items()},

@@ -67,7 +67,7 @@ def compiled(model: Any) -> Any:
 
 def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
     """Masked and sampled weight step and gate step, each with a new draw; they return seconds."""
-    from nas.draws import even_draw, gumbel_draw
+    from nas.draws import even_draw, gate_draw
     from nas.supernet import Supernet
     from nas.views import GateView, WeightView
 
@@ -88,7 +88,7 @@ def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], floa
     return {
         "masked": lambda: timed(masked, even_draw),
         "sampled": lambda: timed(sampled, even_draw),
-        "gate": lambda: timed(gate, gumbel_draw),
+        "gate": lambda: timed(gate, gate_draw),
     }
 
 

@@ -8,6 +8,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from nas.errors import InputError
+
 
 def set_environment() -> None:
     """Variables that libraries read when they are imported; a user's own values stay."""
@@ -38,17 +40,62 @@ def _native_stderr_held() -> Iterator[None]:
             os.close(saved)
 
 
-def start() -> None:
+MIXED_PRECISION = ("none", "float16", "bfloat16")
+
+
+def check(mixed_precision: str, data_parallel: bool) -> None:
+    """Refuses what the chosen backend cannot do, before anything heavy is imported.
+
+    Args:
+        mixed_precision: One of `MIXED_PRECISION`: what products are computed in.
+        data_parallel: Whether batches are divided over all devices.
+
+    Raises:
+        InputError: An unknown backend, or data parallelism without JAX.
+    """
+    set_environment()
+    name = os.environ["KERAS_BACKEND"]
+    if name not in ("tensorflow", "jax", "torch"):
+        raise InputError(
+            "KERAS_BACKEND to be tensorflow, jax or torch", repr(name), "correct the variable"
+        )
+    if mixed_precision not in MIXED_PRECISION:
+        raise InputError(
+            f"mixed precision as one of {', '.join(MIXED_PRECISION)}",
+            repr(mixed_precision),
+            "correct --mixed_precision",
+        )
+    if data_parallel and name != "jax":
+        raise InputError(
+            "KERAS_BACKEND=jax with --data_parallel, the backend whose `keras.distribution` "
+            "divides batches",
+            name,
+            "set the variable, or leave the flag out",
+        )
+
+
+def start(mixed_precision: str = "none", data_parallel: bool = False) -> None:
     """Imports Keras, wakes its devices and asks for deterministic kernels.
 
     Same seed and same steps then give the same bits, which resuming relies on.
+
+    Args:
+        mixed_precision: See `check`; weights and statistics stay float32.
+        data_parallel: See `check`.
     """
-    set_environment()
+    check(mixed_precision, data_parallel)
     with _native_stderr_held():
         import keras
+
+        policy = "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
+        keras.config.set_dtype_policy(policy)
+        if data_parallel:
+            keras.distribution.set_distribution(keras.distribution.DataParallel())
 
         if keras.backend.backend() == "tensorflow":
             import tensorflow as tf
 
             tf.config.experimental.enable_op_determinism()
+            # A sweep builds one supernet after another; each traces its own functions.
+            tf.get_logger().setLevel("ERROR")
         keras.ops.convert_to_numpy(keras.ops.zeros(1))

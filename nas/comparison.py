@@ -100,7 +100,7 @@ def equal_random_networks(
     excluded = space.encode(reference) if space.contains(reference) else None
     accepted: list[tuple[int, ...]] = []
     aim_ms = reference_predicted_ms
-    for _ in range(4):
+    for _ in range(8):
         missing = count - len(accepted)
         if missing == 0:
             break

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import keras
 import numpy as np
 
 from nas.layers.gates import GateDraw
@@ -33,15 +32,6 @@ def widening_draw(network: Supernet, rng: np.random.Generator, evenness: float) 
     return network.draw_of(network.space.encode(network.space.largest()))
 
 
-def gumbel_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
-    """A sample of the gates' distribution by the Gumbel-max trick.
-
-    Source: Maddison et al. 2014, arXiv 1411.0030: argmax(logits + Gumbel noise) ~ softmax.
-    """
-    hard, noise = [], []
-    for kind in ("kernel", "expansion", "skip"):
-        logits = keras.ops.convert_to_numpy(network.gates.logits[kind])
-        gumbel = rng.gumbel(size=logits.shape).astype(np.float32)
-        hard.append(np.eye(logits.shape[1], dtype=np.float32)[(logits + gumbel).argmax(1)])
-        noise.append(gumbel)
-    return GateDraw(hard[0], hard[1], hard[2], (noise[0], noise[1], noise[2]))
+def gate_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
+    """What the gates stand for: a sample of categorical ones, the state of threshold ones."""
+    return network.gates.sample(rng)

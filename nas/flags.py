@@ -40,6 +40,16 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
     )
+    flags.DEFINE_enum(
+        "mixed_precision",
+        "none",
+        ["none", "float16", "bfloat16"],
+        "What a GPU computes products in.",
+        **text,
+    )
+    flags.DEFINE_bool(
+        "data_parallel", False, "Divide batches over all devices (KERAS_BACKEND=jax).", **text
+    )
     flags.DEFINE_bool("smoke", False, "Run every stage at toy size; figures mean nothing.", **text)
     flags.DEFINE_bool("help", False, "Print this.", short_name="h", **text)
 
@@ -108,3 +118,8 @@ def help_text(values: flags.FlagValues, intro: str) -> str:
 def given(values: flags.FlagValues) -> dict[str, Any]:
     """Flags that the user wrote, with their values."""
     return {name: values[name].value for name in values if values[name].present}
+
+
+def compute(values: flags.FlagValues) -> dict[str, Any]:
+    """Arguments of `nas.backend.start`."""
+    return {name: values[name].value for name in ("mixed_precision", "data_parallel")}

@@ -58,6 +58,9 @@ def build_model(
     for layer in lower_architecture(architecture):
         for op in layer.ops:
             x = builder.add(op, x)
+    if keras.config.dtype_policy().compute_dtype != "float32":
+        # A softmax of half precision would overflow or lose small classes.
+        x = keras.layers.Activation("linear", dtype="float32", name="float32_scores")(x)
     return keras.Model(inputs, x, name=name)
 
 

@@ -64,7 +64,7 @@ class RaceRun:
                 found: dict[str, Any] = {"winner": field[0].name, "rungs": []}
                 found |= {"images_seen": 0, "seconds": 0.0}
             else:
-                backend.start()
+                backend.start(**self.config.get("compute", {}))
                 found = run_race(field, self.config["race"]["epochs"], self._train)
             self.folder.write_json("race.json", {"candidates": self._records(field), **found})
         data = self.folder.read_json("race.json")

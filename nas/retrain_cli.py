@@ -77,7 +77,7 @@ def _retrain_one(
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     dataset = load_data(run_config)
-    backend.start()
+    backend.start(**strict_flags.compute(values))
     from nas.retrain_run import RetrainRun, forget
 
     if architecture.num_classes != dataset.num_classes:

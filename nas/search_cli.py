@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from nas import backend, settings
 from nas import flags as strict_flags
-from nas import settings
 from nas.bounds import Bounds
 from nas.console import out
 from nas.environment import environment
@@ -108,6 +108,8 @@ def _config(values: flags.FlagValues, argv: Sequence[str]) -> dict[str, Any]:
         )
     parse_goals(values["lambda"].value, values["target_ms"].value)
     _check_together(values)
+    compute = strict_flags.compute(values)
+    backend.check(**compute)
     return {
         "schema_version": 1,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
@@ -120,6 +122,7 @@ def _config(values: flags.FlagValues, argv: Sequence[str]) -> dict[str, Any]:
         "device": values["device"].value,
         "supernet": _absolute(values["supernet"].value),
         "smoke": values["smoke"].value,
+        "compute": compute,
         "data": {
             "data_dir": values["data_dir"].value,
             "skip_bad_images": values["skip_bad_images"].value,

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from latency.table import LatencyTable
 from nas import arch_text
 from nas.bounds import BoundedSpace, Bounds
-from nas.certify import compared_networks, measured_ms, search_certificate
+from nas.certify import (
+    compared_networks,
+    measured_ms,
+    read_beside_anchors,
+    search_certificate,
+)
 from nas.choice import choose_network
 from nas.console import err, out
 from nas.data import Dataset
@@ -128,7 +134,7 @@ class SearchRun:
                 bounded,
                 self._methods(bounded, supernet)["search"],
                 aim_ms,
-                self._measure_one if asked else None,
+                self._reader(bounded.latency) if asked else None,
             )
             self.folder.write_json("choice.json", choice.to_json())
         return self.folder.read_json("choice.json")
@@ -136,8 +142,16 @@ class SearchRun:
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
         return measured_ms(networks, self._smoke)
 
-    def _measure_one(self, architecture: Architecture) -> float:
-        return self._measure({"network": architecture})["network"]
+    def _reader(self, latency: SpaceLatency) -> Callable[[Architecture], float]:
+        """Reads one network in a fresh process, beside networks whose milliseconds are known."""
+        if self._smoke:
+            # A few rounds say nothing about a machine that is busy.
+            return lambda architecture: self._measure({"network": architecture})["network"]
+        anchors = {"largest": self.space.largest(), "smallest": self.space.smallest()}
+        known = {
+            name: latency.predict_ms(self.space.encode(anchor)) for name, anchor in anchors.items()
+        }
+        return partial(read_beside_anchors, measure=self._measure, anchors=anchors, known_ms=known)
 
     def _race(
         self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]

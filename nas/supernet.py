@@ -10,15 +10,17 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from nas import spec
 from nas.errors import SpaceError
 from nas.keras_model import activation_layer
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.fast import Tensor
-from nas.layers.gates import GateDraw, Gates
+from nas.layers.gates import BaseGates, GateDraw, Gates
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.layers.super_block import EXECUTIONS, SuperBlock
+from nas.layers.threshold_gates import ThresholdGates
 from nas.lower import (
     ConvOp,
     DenseOp,
@@ -37,6 +39,7 @@ _KERAS_ACTIVATIONS = {
     "relu6": "relu6",
     "hard_swish": "hard_silu",
 }
+GATE_FORMS: dict[str, type[BaseGates]] = {"categorical": Gates, "threshold": ThresholdGates}
 
 
 def check_execution(execution: str) -> None:
@@ -57,24 +60,34 @@ class Supernet(keras.Model):
 
     Args:
         space: Choices must be grids of kernels x expansions of one MBConv, with or without skip.
+        gate: One of `GATE_FORMS`.
         batch_norm_momentum: Of the running statistics.
         dropout: Replaces the rate of every dropout layer; None keeps the space's.
+
+    Raises:
+        ValueError: Another form of gates.
     """
 
     def __init__(
         self,
         space: Space,
         *,
+        gate: str = "categorical",
         batch_norm_momentum: float = 0.9,
         dropout: float | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if gate not in GATE_FORMS:
+            raise ValueError(
+                f"Expected `gate`, one of {', '.join(GATE_FORMS)}. Received: gate={gate!r}. Fix: "
+                "choose one of these."
+            )
         self.space = space
         choices = space.choices
         self.kernels = tuple(sorted({k for c in choices for k in c.kernels}))
         self.expansions = tuple(sorted({e for c in choices for e in c.expansions}))
-        self.gates = Gates(
+        self.gates = GATE_FORMS[gate](
             [[k in c.kernels for k in self.kernels] for c in choices],
             [[e in c.expansions for e in self.expansions] for c in choices],
             [c.skippable for c in choices],
@@ -91,6 +104,7 @@ class Supernet(keras.Model):
             else:
                 self.stages.append([self._fixed(op) for op in lower(layer, f"{index}", shape)])
         self(np.zeros((1, space.image_size, space.image_size, 3), np.float32))
+        self.gates.bind([stage for stage in self.stages if isinstance(stage, SuperBlock)])
 
     def _super_block(self, choice: OneOf, index: int, in_channels: int) -> SuperBlock:
         first = choice.blocks[0]
@@ -222,7 +236,8 @@ class Supernet(keras.Model):
                     x = fixed(x, training=training)
                 else:
                     x = fixed(x)
-        return x
+        # A softmax of half precision would overflow or lose small classes.
+        return ops.cast(x, "float32")
 
     def draw_of(self, indices: tuple[int, ...]) -> GateDraw:
         """The draw of one network of the space.

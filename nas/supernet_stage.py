@@ -89,7 +89,7 @@ class SupernetStage:
     def searcher(self) -> GradientSearch:
         """The search, its supernet untrained until `run` restores or trains it."""
         if self._searcher is None:
-            backend.start()
+            backend.start(**self.config.get("compute", {}))
             from nas.search.gradient import GradientSearch
 
             settings, checkpoint = self.config["search"], self.folder.checkpoint("search")

@@ -157,6 +157,26 @@ def ema_momentum(share: float | None, total_steps: int) -> float | None:
     return 1.0 - 1.0 / (share * total_steps)
 
 
+def in_float32(model: keras.Model, architecture: Architecture) -> keras.Model:
+    """The same network without mixed precision, as it is evaluated and exported.
+
+    Args:
+        model: From `build_model`.
+        architecture: That it was built from.
+    """
+    policy = keras.config.dtype_policy()
+    if policy.compute_dtype == "float32":
+        return model
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = build_model(architecture)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    plain.compile(jit_compile=False)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
 class _Trainer:
     """The parts of one training, for `loop.run`."""
 
@@ -166,6 +186,7 @@ class _Trainer:
         self.config = config
         keras.utils.set_random_seed(config.seed)
         self.model = build_model(architecture, dropout=config.dropout)
+        self.architecture = architecture
         self.classes = architecture.num_classes
         self.loader = BatchLoader(
             split,
@@ -232,6 +253,7 @@ class _Trainer:
         """The model with averaged weights and statistics that belong to them."""
         if self.model.optimizer.use_ema:
             self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.model = in_float32(self.model, self.architecture)
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
         reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
         return self.model

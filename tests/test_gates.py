@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -71,7 +72,8 @@ def gate_gradients(
         network.gates.set_draw(network.gates.sample(rng))
         for kind, value in zip(KINDS, gradients(tf.constant(x), tf.constant(y)), strict=True):
             found[kind].append(value.numpy())
-    return {kind: np.array(values) for kind, values in found.items()}
+    # Squares of the smallest would underflow in float32.
+    return {kind: np.array(values, float) for kind, values in found.items()}
 
 
 def test_a_gates_derivative_knows_no_width() -> None:
@@ -173,7 +175,7 @@ def test_a_draw_repeats_by_its_seed() -> None:
     assert not np.array_equal(draw(3).noise[0], draw(4).noise[0])
 
 
-def toy_search() -> GradientSearch:
+def toy_search(**settings: Any) -> GradientSearch:
     """A search of 8 weight steps; all pixels of an image are its number."""
     labels = (np.arange(80) % CLASSES).astype(np.int32)
     images = np.broadcast_to(np.arange(80, dtype=np.uint8)[:, None, None, None], (80, 8, 8, 3))
@@ -190,6 +192,7 @@ def toy_search() -> GradientSearch:
         crop_padding=1,
         log_every=1,
     )
+    config = replace(config, **settings)
     return GradientSearch(toy_space(8), latency, Split(images, labels), config, None, Interrupter())
 
 

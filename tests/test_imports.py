@@ -17,7 +17,8 @@ HEAVY = {"tensorflow", "keras", "torch", "jax"}
 BASE = {"errors", "spec", "arch_text", "shapes", "lower", "weights"}
 DATA = {"data", "data.dataset", "data.augment", "data.loader"}
 LAYERS = {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"}
-SUPERNET = BASE | LAYERS | {"layers.gates", "layers.super_block", "space", "keras_model"}
+GATES = {"layers.gates", "layers.threshold_gates"}
+SUPERNET = BASE | LAYERS | GATES | {"layers.super_block", "space", "keras_model"}
 SEARCH_PARTS = (
     SUPERNET
     | DATA
@@ -68,6 +69,7 @@ ALLOWED: dict[str, set[str]] = {
     "layers.batch_norm": {"layers.fast"},
     "layers.squeeze_excite": {"layers.fast"},
     "layers.gates": {"layers.fast"},
+    "layers.threshold_gates": {"layers.fast", "layers.gates"},
     "layers.super_block": {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"},
     "supernet": SUPERNET,
     "views": {"layers.fast", "supernet"},
@@ -75,7 +77,7 @@ ALLOWED: dict[str, set[str]] = {
     "draws": {"layers.gates", "supernet"},
     "derive": {"errors", "space", "spec"},
     # Small tools.
-    "backend": set(),
+    "backend": {"errors"},
     "tensorboard": set(),
     "console": set(),
     "interrupt": set(),

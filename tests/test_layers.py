@@ -8,7 +8,7 @@ import pytest
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm
-from nas.layers.fast import batch_norm_training, reference_batch_norm_training
+from nas.layers.fast import batch_norm_training, first, reference_batch_norm_training
 from nas.layers.gates import GateDraw, Gates
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.layers.super_block import SuperBlock, channel_masks, kernel_masks
@@ -64,6 +64,46 @@ def test_batch_norm_equals_keras() -> None:
     )
     x = normal(2, 4, 4, 5)
     np.testing.assert_allclose(numpy(ours(x)), numpy(theirs(x)), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("axis", [0, 2])
+def test_first_entries_are_those_of_indexing(axis: int) -> None:
+    x = normal(4, 5, 6)
+    part = x[:3] if axis == 0 else x[:, :, :3]
+    np.testing.assert_array_equal(numpy(first(x, 3, axis)), part)
+    assert first(x, None, axis) is x
+
+
+def test_normalising_the_first_channels_leaves_the_other_statistics() -> None:
+    x = normal(8, 4, 4, 5)
+    whole, part = BatchNorm(), BatchNorm()
+    whole(x, training=True)
+    part.build(x.shape)
+    for training in (True, False):
+        y, statistics = part.normalise(x[..., :3], training, channels=3)
+        if training:
+            part.set_statistics(statistics)
+        # Each channel is normalised alone.
+        np.testing.assert_allclose(
+            numpy(y),
+            numpy(whole(x, training=training, update_statistics=False))[..., :3],
+            atol=1e-6,
+        )
+    for kind, rest in (("mean", 0.0), ("variance", 1.0)):
+        got, expected = numpy(getattr(part, kind)), numpy(getattr(whole, kind))
+        np.testing.assert_allclose(got[:3], expected[:3], rtol=1e-6)
+        assert (got[3:] == rest).all()
+
+
+def test_squeeze_excite_of_the_first_channels_hides_the_others() -> None:
+    layer = SqueezeExcite(2)
+    x = normal(3, 4, 4, 6)
+    layer.build(x.shape)
+    layer.set_weights([normal(6, 2), normal(2), normal(2, 6), normal(6)])
+    masked = layer(x, channel_mask=np.array([1, 1, 1, 0, 0, 0], np.float32))
+    part = layer(x[..., :3], channels=3)
+    # Sums of three products, with and without three zeros.
+    np.testing.assert_allclose(numpy(part), numpy(masked)[..., :3], rtol=1e-5, atol=1e-6)
 
 
 def test_statistics_rest_when_asked_to() -> None:

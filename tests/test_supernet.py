@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from nas.draws import even_draw, gumbel_draw
+from nas.draws import even_draw, gate_draw
 from nas.inherit import inherit_weights
 from nas.keras_model import build_model, set_weights_by_name
 from nas.layers import super_block
@@ -281,7 +281,7 @@ def test_views_train_apart() -> None:
     assert changed(before_gates, network.gates.trainable_variables) == 0
     assert changed(before_weights, weights.trainable_variables) > 10
 
-    network.gates.set_draw(gumbel_draw(network, rng))
+    network.gates.set_draw(gate_draw(network, rng))
     rest = [v for v in network.variables if "logits" not in v.path]
     before = values(rest)
     gates.train_on_batch(x, y)
@@ -299,20 +299,20 @@ def test_a_strong_penalty_lowers_the_expected_latency(target_ms: float | None) -
     view.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss, jit_compile=False)
     view.strength.assign(10.0)
     before = float(keras.ops.convert_to_numpy(view.expected_ms()))
-    network.gates.set_draw(gumbel_draw(network, np.random.default_rng(0)))
+    network.gates.set_draw(gate_draw(network, np.random.default_rng(0)))
     for _ in range(3):
         view.train_on_batch(images(), np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]])
     assert float(keras.ops.convert_to_numpy(view.expected_ms())) < before - 0.1
 
 
-def test_gumbel_draws_follow_the_probabilities() -> None:
+def test_gate_draws_follow_the_probabilities() -> None:
     network = Supernet(make_space())
     logits = keras.ops.convert_to_numpy(network.gates.logits["kernel"]).copy()
     logits[0] = (1.0, 0.0)
     network.gates.logits["kernel"].assign(logits)
     rng = np.random.default_rng(0)
-    share = np.mean([gumbel_draw(network, rng).kernel[0, 0] for _ in range(2000)])
+    share = np.mean([gate_draw(network, rng).kernel[0, 0] for _ in range(2000)])
     # sigmoid(1) = 0.731; 2000 draws have a standard deviation of 0.010; four of them.
     assert abs(share - 0.7311) < 0.04
-    draws = [gumbel_draw(network, rng).skip[1] for _ in range(200)]
+    draws = [gate_draw(network, rng).skip[1] for _ in range(200)]
     assert all(draw.tolist() == [1, 0] for draw in draws), "this block cannot be skipped"

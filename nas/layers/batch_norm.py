@@ -36,8 +36,9 @@ class BatchNorm(keras.layers.Layer):
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         shape = (input_shape[-1],)
-        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones")
-        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros")
+        # All in float32 under mixed precision, as the backends' fused kernels want it.
+        self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones", autocast=False)
+        self.beta = self.add_weight(name="beta", shape=shape, initializer="zeros", autocast=False)
         self.mean = self.add_weight(
             name="mean", shape=shape, initializer="zeros", trainable=False, autocast=False
         )

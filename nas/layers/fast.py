@@ -41,9 +41,11 @@ def reference_batch_norm_training(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same in `keras.ops`, for every backend."""
     axes = tuple(range(len(x.shape) - 1))
-    mean, variance = ops.moments(x, axes=axes)
+    # Sums over a whole batch lose their digits in half precision.
+    mean, variance = ops.moments(ops.cast(x, gamma.dtype), axes=axes)
     scale = gamma * ops.rsqrt(variance + epsilon)
-    return x * scale + (beta - mean * scale), mean, variance
+    y = x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype)
+    return y, mean, variance
 
 
 def _tensorflow_batch_norm(
@@ -61,3 +63,22 @@ def _tensorflow_batch_norm(
     else:
         count = tf.cast(tf.shape(x)[0] * math.prod((height, width)), variance.dtype)
     return normalised, mean, variance * (count - 1.0) / count
+
+
+def first(x: Tensor, count: Tensor | int | None, axis: int) -> Tensor:
+    """The first entries of x along an axis; x itself if `count` is None.
+
+    Equals x[:count], whose gradient TensorFlow assigns on one thread: 3 % of a supernet's step,
+    where that of a slice by sizes pads in a tenth of the time.
+
+    Args:
+        x: Any tensor or variable.
+        count: How many entries.
+        axis: From 0.
+    """
+    if count is None:
+        return x
+    x = ops.convert_to_tensor(x)
+    shape = list(ops.shape(x))
+    shape[axis] = count
+    return ops.slice(x, [0] * len(shape), shape)

@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm, Statistics
-from nas.layers.fast import Tensor
+from nas.layers.fast import Tensor, first
 from nas.layers.squeeze_excite import SqueezeExcite
 
 EXECUTIONS = ("masked", "sampled")
@@ -174,10 +174,10 @@ class SuperBlock(keras.layers.Layer):
         keep_gate: Tensor | None,
         training: bool,
     ) -> tuple[Tensor, list[Statistics]]:
-        mask = ops.sum(expansion_gate[:, None] * self.channel_masks, axis=0)
-        kernel_mask = ops.sum(
-            ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * self.kernel_masks, axis=0
-        )
+        masks = ops.convert_to_tensor(self.channel_masks)
+        mask = ops.sum(expansion_gate[:, None] * masks, axis=0)
+        masks = ops.convert_to_tensor(self.kernel_masks)
+        kernel_mask = ops.sum(ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * masks, axis=0)
         kernel = self.depthwise_kernel * ops.cast(kernel_mask, self.compute_dtype)
         y, statistics = self._body(x, kernel, training, mask=ops.cast(mask, self.compute_dtype))
         return self._add(x, y, keep_gate), statistics
@@ -202,13 +202,12 @@ class SuperBlock(keras.layers.Layer):
         widths = np.array([expansion * x.shape[-1] for expansion in expansions], np.int32)
         margin = ops.take(margins, ops.argmax(kernel_gate))
         channels = ops.take(widths, ops.argmax(expansion_gate))
-        centre = slice(margin, largest - margin)
-        kernel = self.depthwise_kernel[centre, centre, :channels]
+        kernel = self._centre(margin, channels)
         if keep_gate is None:
             y, statistics = self._body(x, kernel, training, channels)
             return self._add(x, y, None), statistics
         kept = keep_gate > 0.5
-        images = x[: ops.where(kept, ops.shape(x)[0], 1)]
+        images = first(x, ops.where(kept, ops.shape(x)[0], 1), axis=0)
         y, moved = self._body(images, kernel, training, channels)
         statistics = [
             (ops.where(kept, mean, norm.mean), ops.where(kept, variance, norm.variance))
@@ -229,10 +228,8 @@ class SuperBlock(keras.layers.Layer):
         largest = max(kernels)
 
         def branch(kernel: int, expansion: int) -> tuple[Tensor, list[Statistics]]:
-            margin = (largest - kernel) // 2
-            centre = slice(margin, largest - margin)
             channels = expansion * x.shape[-1]
-            part = self.depthwise_kernel[centre, centre, :channels]
+            part = self._centre((largest - kernel) // 2, channels)
             y, statistics = self._body(x, part, training, channels)
             return self._add(x, y, None), statistics
 
@@ -258,8 +255,7 @@ class SuperBlock(keras.layers.Layer):
         statistics = []
         y = x
         if self.expand_bn is not None:
-            expand = self.expand_kernel
-            y = ops.conv(y, expand if channels is None else expand[..., :channels], 1, "same")
+            y = ops.conv(y, first(self.expand_kernel, channels, axis=3), 1, "same")
             y, moved = self.expand_bn.normalise(y, training, channels)
             y = self.activation(y)
             statistics.append(moved)
@@ -269,11 +265,17 @@ class SuperBlock(keras.layers.Layer):
         statistics.append(moved)
         if self.se is not None:
             y = self.se(y, channel_mask=mask, channels=channels)
-        project = self.project_kernel if channels is None else self.project_kernel[:, :, :channels]
+        project = first(self.project_kernel, channels, axis=2)
         if mask is not None:
             project = project * mask[:, None]
         y, moved = self.project_bn.normalise(ops.conv(y, project, 1, "same"), training)
         return y, [*statistics, moved]
+
+    def _centre(self, margin: Tensor | int, channels: Tensor | int) -> Tensor:
+        """The depthwise kernel without a margin on each side, its first channels."""
+        kernel = ops.convert_to_tensor(self.depthwise_kernel)
+        size = kernel.shape[0] - 2 * margin
+        return ops.slice(kernel, (margin, margin, 0, 0), (size, size, channels, 1))
 
     def _add(self, x: Tensor, y: Tensor, keep_gate: Tensor | None) -> Tensor:
         if not self.residual:

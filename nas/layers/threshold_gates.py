@@ -145,6 +145,9 @@ class ThresholdGates(BaseGates):
             (block.depthwise_kernel, block.kernel_masks, block.channel_masks) for block in blocks
         ]
 
+    def _constant(self, values: np.ndarray) -> Tensor:
+        return ops.convert_to_tensor(values.astype(np.float32), self.variable_dtype)
+
     def _squares(self) -> Tensor:
         """(choices, kernels, expansions) sums of squares of what each option adds to the last."""
         if self._read is None:
@@ -158,17 +161,15 @@ class ThresholdGates(BaseGates):
             rings = np.diff(kernel_masks.reshape(-1, taps), axis=0, prepend=0)
             widths = np.diff(channel_masks, axis=0, prepend=0)
             square = ops.square(ops.cast(kernel, self.variable_dtype))
-            rows = ops.matmul(
-                ops.cast(rings, self.variable_dtype), ops.reshape(square, (taps, channels))
-            )
-            sums.append(ops.matmul(rows, ops.cast(widths.T, self.variable_dtype)))
+            rows = ops.matmul(self._constant(rings), ops.reshape(square, (taps, channels)))
+            sums.append(ops.matmul(rows, self._constant(widths.T)))
         return ops.stop_gradient(ops.stack(sums))
 
     def _margins(self) -> dict[str, Tensor]:
         """||weights|| - threshold of every step of each kind."""
         squares = self._squares()
         # Channels beyond a choice's largest expansion are no weights of it.
-        exists = (~self._ladders["expansion"].down).astype(np.float32)
+        exists = self._constant(~self._ladders["expansion"].down)
         rings = ops.sum(squares * exists[:, None, :], axis=2)
         kernel = self._margin("kernel", rings)
         # The channels' norms are those of the decided kernel.
@@ -186,7 +187,7 @@ class ThresholdGates(BaseGates):
 
     def _margin(self, kind: str, squares: Tensor) -> Tensor:
         """(choices, steps) from the squares of the parts (choices, options)."""
-        own = ops.sum(squares[:, None, :] * self._ladders[kind].parts, axis=2)
+        own = ops.sum(squares[:, None, :] * self._constant(self._ladders[kind].parts), axis=2)
         return ops.sqrt(ops.maximum(own, _LEAST_SQUARE)) - self.thresholds[kind]
 
     def _indicators(self, kind: str, x: Tensor) -> Tensor:
@@ -195,8 +196,8 @@ class ThresholdGates(BaseGates):
 
     def _forced(self, kind: str, values: Tensor, if_up: float) -> Tensor:
         ladder = self._ladders[kind]
-        fixed = np.where(ladder.up, if_up, 1.0 - if_up).astype(np.float32)
-        return ops.where(ladder.up | ladder.down, ops.cast(fixed, self.variable_dtype), values)
+        fixed = self._constant(np.where(ladder.up, if_up, 1.0 - if_up))
+        return ops.where(ladder.up | ladder.down, fixed, values)
 
     def _options(self, kind: str, taken: Tensor, refused: Tensor) -> Tensor:
         if kind == "skip":

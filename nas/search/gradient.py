@@ -21,9 +21,10 @@ from nas.data import Split, split_holdout
 from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
 from nas.derive import GateProbabilities
-from nas.draws import gumbel_draw, widening_draw
+from nas.draws import gate_draw, widening_draw
 from nas.errors import InputError
 from nas.interrupt import Interrupter
+from nas.layers.gates import Gates
 from nas.objective import ramp, temperature, updated_multiplier
 from nas.optimizers import set_rate, weights_optimizer
 from nas.runtime import SpaceLatency
@@ -76,7 +77,7 @@ class GradientSearch:
         self.space, self.latency, self.split, self.config = space, latency, split, config
         self.checkpoint_path, self.interrupter = checkpoint_path, interrupter
         keras.utils.set_random_seed(config.seed)
-        self.network = Supernet(space)
+        self.network = Supernet(space, gate=config.gate)
         self.weights_view = WeightView(self.network, config.execution)
         self.gate_view = GateView(
             self.network,
@@ -106,6 +107,7 @@ class GradientSearch:
         )
         self.total_steps = max(4, self.weights_loader.steps(config.epochs))
         self.warmup_steps = int(config.warmup_share * self.total_steps)
+        self._ramp_steps = int(config.ramp_share * self.total_steps)
         self.largest_steps = int(config.largest_share * self.total_steps)
 
     def _compile(self) -> None:
@@ -208,7 +210,7 @@ class GradientSearch:
             evenness = config.evenness * ramp(step, self.largest_steps, widening)
             self.network.gates.set_draw(widening_draw(self.network, rng, evenness))
         else:
-            self.network.gates.set_draw(gumbel_draw(self.network, rng))
+            self.network.gates.set_draw(gate_draw(self.network, rng))
         set_rate(self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1)
         logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         self._weight_logs.add(logs)
@@ -226,17 +228,18 @@ class GradientSearch:
         config = self.config
         images, labels = self.gates_loader.batch(step // config.gate_every)
         gates = self.network.gates
-        gates.set_draw(gumbel_draw(self.network, self._rng(step, 1)))
-        gates.temperature.assign(
-            temperature(
-                step,
-                self.warmup_steps,
-                self.total_steps,
-                config.temperature_first,
-                config.temperature_last,
+        gates.set_draw(gate_draw(self.network, self._rng(step, 1)))
+        if isinstance(gates, Gates):  # thresholds have no temperature
+            gates.temperature.assign(
+                temperature(
+                    step,
+                    self.warmup_steps,
+                    self.total_steps,
+                    config.temperature_first,
+                    config.temperature_last,
+                )
             )
-        )
-        share = ramp(step, self.warmup_steps, int(config.ramp_share * self.total_steps))
+        share = ramp(step, self.warmup_steps, self._ramp_steps)
         if config.target_ms is not None:
             expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
             self._multiplier = updated_multiplier(
@@ -271,6 +274,7 @@ class GradientSearch:
             "penalty": strength * (math.log(expected) if relative is None else relative),
             "expected_ms": expected,
             "lambda": strength,
+            "ramp": ramp(step, self.warmup_steps, self._ramp_steps),
             "temperature": float(keras.ops.convert_to_numpy(self.network.gates.temperature)),
             "accuracy": loss.get("accuracy"),
             "gate_cross_entropy": gate.get("cross_entropy"),
