@@ -15,9 +15,9 @@ from nas.layers.fast import Tensor, first
 from nas.layers.squeeze_excite import SqueezeExcite
 
 EXECUTIONS = ("masked", "sampled")
-# Shapes of a TensorFlow graph may depend on values, so that one block of operations serves every
-# option. A switch has a branch for each: 7 times the time to the first step, 5 % more a step.
-SLICES = keras.backend.backend() == "tensorflow"
+# Where shapes may depend on values, one set of operations serves every option. A switch, which JAX
+# needs, has a branch for each: 7 times the time to the first step on TensorFlow.
+SLICES = keras.backend.backend() != "jax"
 
 
 def kernel_masks(kernels: tuple[int, ...]) -> np.ndarray:
@@ -174,9 +174,9 @@ class SuperBlock(keras.layers.Layer):
         keep_gate: Tensor | None,
         training: bool,
     ) -> tuple[Tensor, list[Statistics]]:
-        masks = ops.convert_to_tensor(self.channel_masks)
+        masks = ops.convert_to_tensor(self.channel_masks, expansion_gate.dtype)
         mask = ops.sum(expansion_gate[:, None] * masks, axis=0)
-        masks = ops.convert_to_tensor(self.kernel_masks)
+        masks = ops.convert_to_tensor(self.kernel_masks, kernel_gate.dtype)
         kernel_mask = ops.sum(ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * masks, axis=0)
         kernel = self.depthwise_kernel * ops.cast(kernel_mask, self.compute_dtype)
         y, statistics = self._body(x, kernel, training, mask=ops.cast(mask, self.compute_dtype))
