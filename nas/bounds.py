@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.cost import architecture_cost, ops_cost
+from nas.cost import FLOAT32_BITS, architecture_cost, ops_cost
 from nas.derive import choose
 from nas.errors import InputError
 from nas.lower import lower
@@ -96,7 +96,7 @@ def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
         "params": lambda cost: cost.params,
         "macs": lambda cost: cost.macs,
         # Weights of a folded float32 network.
-        "size_bytes": lambda cost: cost.folded_params * 4,
+        "size_bytes": lambda cost: cost.folded_params * FLOAT32_BITS // 8,
     }
     reference = space.largest()
     total, places = architecture_cost(reference), space.encode(reference)

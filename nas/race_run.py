@@ -48,8 +48,8 @@ class RaceRun:
 
     def run(
         self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
-    ) -> tuple[Architecture, dict[str, Any]]:
-        """The winner, and data of race.json.
+    ) -> Architecture:
+        """The winner; writes race.json.
 
         Args:
             choice: Data of choice.json: the first candidate, whose milliseconds all others have.
@@ -74,7 +74,7 @@ class RaceRun:
                 f"Race: {data['winner']} won among {len(data['candidates'])} candidates; it cost "
                 f"{data['images_seen']:,} training images, {data['seconds'] / 60:.1f} min."
             )
-        return self.space.decode(tuple(winner["indices"])), data
+        return self.space.decode(tuple(winner["indices"]))
 
     def _field(
         self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]

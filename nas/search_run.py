@@ -168,7 +168,7 @@ class SearchRun:
                     self._measure if self.config["device"] is None else None,
                     self.interrupter,
                 )
-                architecture, _ = race.run(choice, lambda: self._methods(bounded, supernet))
+                architecture = race.run(choice, lambda: self._methods(bounded, supernet))
             named = replace(architecture, name="searched")
             self.folder.write_json("architecture.json", arch_text.to_json(named))
         return arch_text.from_json(self.folder.read_json("architecture.json"))

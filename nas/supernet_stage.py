@@ -48,6 +48,7 @@ class SupernetStage:
     config: Mapping[str, Any]
     interrupter: Interrupter
     _searcher: GradientSearch | None = field(default=None, repr=False)
+    _is_trained: bool = field(default=False, repr=False)
 
     def train(self) -> None:
         """Search of weights and gates; writes search.json, gates.json and history.csv."""
@@ -61,6 +62,7 @@ class SupernetStage:
                     state.step, searcher.total_steps, note=search_note(state.history[-1])
                 )
             )
+        self._is_trained = True
         self.folder.write_csv("history.csv", result.history)
         write_events(self.folder.path / "tensorboard", result.history, "search/")
         self.folder.write_json("gates.json", result.gates)
@@ -107,7 +109,9 @@ class SupernetStage:
 
     def _trained(self) -> GradientSearch:
         searcher = self.searcher()
-        searcher.run(lambda state: None)
+        if not self._is_trained:
+            searcher.run(lambda state: None)  # restores what an earlier process trained
+            self._is_trained = True
         return searcher
 
     def _lender(self) -> tuple[dict[str, Any], Path]:

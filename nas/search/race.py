@@ -101,10 +101,10 @@ def run_race(
         `winner` (a name), `rungs` with every record, and the cost: `images_seen`, `seconds`.
     """
     left = list(candidates)
+    place = {c.name: i for i, c in enumerate(candidates)}
     records: list[dict[str, Any]] = []
     for number, rung in enumerate(rungs(len(left), epochs)):
         results = {c.name: dict(train(c, number, rung.epochs)) for c in left}
-        place = {c.name: i for i, c in enumerate(candidates)}
         left.sort(key=lambda c: (-results[c.name]["score"], place[c.name]))
         order = [c.name for c in left]
         records.append({"epochs": rung.epochs, "order": order, "results": results})

@@ -68,7 +68,6 @@ class SharedScorer:
         self._moving, self._still = ForwardView(network, True), ForwardView(network, False)
         for view in (self._moving, self._still):
             view.compile(jit_compile=False)
-        self._known: dict[tuple[int, ...], Accuracy] = {}
 
     def accuracy(self, indices: tuple[int, ...]) -> Accuracy:
         """Accuracy of one network with the shared weights.
@@ -76,14 +75,10 @@ class SharedScorer:
         Args:
             indices: One option a choice.
         """
-        if indices not in self._known:
-            self.network.gates.set_draw(self.network.draw_of(indices))
-            with self._replacing():
-                self._moving.predict_on_batch(self._statistics_images)
-            self._known[indices] = accuracy(
-                self._still.predict_on_batch, self.judging, indices=self.indices
-            )
-        return self._known[indices]
+        self.network.gates.set_draw(self.network.draw_of(indices))
+        with self._replacing():
+            self._moving.predict_on_batch(self._statistics_images)
+        return accuracy(self._still.predict_on_batch, self.judging, indices=self.indices)
 
     def score(self, indices: tuple[int, ...]) -> float:
         """Top-1 for a ranking; equal ones are told apart by the cross-entropy."""
