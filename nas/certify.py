@@ -3,75 +3,37 @@
 from __future__ import annotations
 
 import datetime
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
-
-import numpy as np
 
 from latency.session import SessionSettings
 from nas import arch_text, settings
 from nas.comparison import equal_random_networks, equal_uniform_network
 from nas.console import out
 from nas.environment import environment
-from nas.measuring import measure_networks, network_bytes, network_record
+from nas.measuring import KnownNetworks, measure_networks, network_bytes, network_record
 from nas.runtime import SpaceLatency
 from nas.space import Space
 from nas.spec import Architecture
 
-# Known networks that are slower by more than this say that the machine is busy. Processes alone
-# differ by 1 to 3 %, and the table's calibration is a little off at both ends of the range.
-BUSY_DRIFT = 0.06
-READINGS = 4
-PAUSE_S = 5.0
 
+def measured_ms(
+    networks: Mapping[str, Architecture], smoke: bool, known: KnownNetworks | None
+) -> dict[str, float]:
+    """Milliseconds of whole networks, measured together in a fresh process.
 
-def measured_ms(networks: Mapping[str, Architecture], smoke: bool) -> dict[str, float]:
-    """Milliseconds of whole networks, measured together in a fresh process."""
+    Args:
+        networks: By name.
+        smoke: Toy size.
+        known: Measured beside them, so that a busy machine is noticed.
+    """
     found = measure_networks(
         {name: network_bytes(network) for name, network in networks.items()},
         SessionSettings(),
         settings.choice_plan(smoke),
+        known=known,
     )
     return {name: measurement.latency_ms for name, measurement in found.items()}
-
-
-def read_beside_anchors(
-    architecture: Architecture,
-    measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
-    anchors: Mapping[str, Architecture],
-    known_ms: Mapping[str, float],
-    wait: Callable[[float], None] = time.sleep,
-) -> float:
-    """Milliseconds of a network, not taken while another program slows the whole machine down.
-
-    Networks of known milliseconds are measured beside it, visits interleaved. Where these are
-    slower than the table knows them, so is everything: the reading is repeated after a pause, and
-    the quietest one counts.
-
-    Args:
-        architecture: What is read.
-        measure: Name -> architecture to name -> milliseconds, in one fresh process.
-        anchors: Networks beside it.
-        known_ms: Their milliseconds by the table.
-        wait: Pauses for seconds.
-    """
-    readings: list[tuple[float, float]] = []
-    while len(readings) < READINGS:
-        if readings:
-            wait(PAUSE_S)
-        found = measure({"network": architecture, **anchors})
-        drift = float(np.median([found[name] / known_ms[name] for name in anchors]))
-        readings.append((drift, found["network"]))
-        if drift <= 1 + BUSY_DRIFT:
-            return found["network"]
-    drift, reading = min(readings)
-    out.print(
-        f"Warning: other programs slow this machine down: known networks take {drift:.2f} times "
-        "their milliseconds. Stop them, or measure the table again: "
-        "scripts/build_latency_table.py."
-    )
-    return reading
 
 
 def compared_networks(
@@ -125,6 +87,7 @@ def search_certificate(
     asked_ms: float | None,
     comparison: Mapping[str, Any],
     config: Mapping[str, Any],
+    known: KnownNetworks | None,
 ) -> dict[str, Any]:
     """Measures the found network and its company once more and writes down what was asked.
 
@@ -135,6 +98,7 @@ def search_certificate(
         asked_ms: Target; None with a penalty.
         comparison: Data of comparison.json.
         config: The run's configuration.
+        known: Measured beside them.
     """
     networks = {"searched": architecture}
     networks |= {n["name"]: arch_text.parse(n["text"]) for n in comparison["networks"]}
@@ -146,6 +110,7 @@ def search_certificate(
             SessionSettings(),
             settings.certificate_plan(config["smoke"]),
             settings.certificate_processes(config["smoke"]),
+            known,
         )
     records = {
         name: network_record(

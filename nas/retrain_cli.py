@@ -10,6 +10,8 @@ from typing import Any
 
 from absl import flags
 
+from latency.table import LatencyTable
+from latency.table_checks import TableMismatchError
 from nas import arch_text, backend, settings
 from nas import flags as strict_flags
 from nas.console import out
@@ -17,8 +19,10 @@ from nas.errors import ArchitectureError, InputError
 from nas.goals import sweep_labels
 from nas.inputs import load_data
 from nas.interrupt import Interrupter
+from nas.measuring import KnownNetworks
 from nas.report_pareto import DATA_NAME, pareto_table, write_pareto
 from nas.runs import RunFolder
+from nas.spaces import get_space
 from nas.spec import Architecture
 
 EXIT_MET, EXIT_NOT_MET = 0, 3
@@ -101,9 +105,22 @@ def _retrain_one(
         run_config.get("device"),
         run_config["smoke"],
         interrupter,
+        _known_networks(folder, run_config),
     ).run()
     met: bool | None = certificate["met"]
     return met
+
+
+def _known_networks(folder: RunFolder, config: dict[str, Any]) -> KnownNetworks | None:
+    """What tells that this machine is busy; None where its milliseconds are not known."""
+    if config["smoke"] or config.get("device") or not folder.has("table.json"):
+        return None
+    try:
+        table = LatencyTable.load(folder.path / "table.json")
+    except TableMismatchError:
+        return None  # the search ran on another machine
+    space = get_space(config["space"], config["image_size"], config["num_classes"])
+    return KnownNetworks.of(space, table)
 
 
 def read_architecture(text_or_file: str) -> Architecture:

@@ -19,7 +19,7 @@ from nas.diagnostics import comparison_warning, label_warning
 from nas.environment import environment
 from nas.export import export
 from nas.interrupt import Interrupter
-from nas.measuring import measure_networks, network_bytes, network_record
+from nas.measuring import KnownNetworks, measure_networks, network_bytes, network_record
 from nas.report import write_report
 from nas.report_terminal import terminal_table
 from nas.runs import RunFolder
@@ -45,6 +45,7 @@ class RetrainRun:
         device: The search's `--device`: nothing is measured here.
         smoke: Toy size.
         interrupter: Asked whether to stop.
+        known: Measured beside them, so that a busy machine is noticed.
     """
 
     folder: RunFolder
@@ -56,6 +57,7 @@ class RetrainRun:
     device: str | None
     smoke: bool
     interrupter: Interrupter
+    known: KnownNetworks | None = None
 
     def run(self) -> dict[str, Any]:
         """Everything; returns the certificate."""
@@ -151,6 +153,7 @@ class RetrainRun:
             SessionSettings(),
             settings.certificate_plan(self.smoke),
             settings.certificate_processes(self.smoke),
+            self.known,
         )
 
     def _predicted(self) -> Any:

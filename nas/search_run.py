@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from latency.table import LatencyTable
@@ -13,7 +12,6 @@ from nas.bounds import BoundedSpace, Bounds
 from nas.certify import (
     compared_networks,
     measured_ms,
-    read_beside_anchors,
     search_certificate,
 )
 from nas.choice import choose_network
@@ -21,6 +19,7 @@ from nas.console import err, out
 from nas.data import Dataset
 from nas.goals import Goal
 from nas.interrupt import Interrupter
+from nas.measuring import KnownNetworks
 from nas.race_run import RaceRun
 from nas.report import write_report
 from nas.report_terminal import terminal_table
@@ -54,6 +53,7 @@ class SearchRun:
     dataset: Dataset
     config: dict[str, Any]
     interrupter: Interrupter
+    _known_networks: KnownNetworks | None = field(default=None, init=False, repr=False)
 
     def run(self) -> dict[str, Any]:
         """All stages; returns the certificate."""
@@ -134,24 +134,21 @@ class SearchRun:
                 bounded,
                 self._methods(bounded, supernet)["search"],
                 aim_ms,
-                self._reader(bounded.latency) if asked else None,
+                (lambda network: self._measure({"network": network})["network"]) if asked else None,
             )
             self.folder.write_json("choice.json", choice.to_json())
         return self.folder.read_json("choice.json")
 
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        return measured_ms(networks, self._smoke)
+        return measured_ms(networks, self._smoke, self._known())
 
-    def _reader(self, latency: SpaceLatency) -> Callable[[Architecture], float]:
-        """Reads one network in a fresh process, beside networks whose milliseconds are known."""
+    def _known(self) -> KnownNetworks | None:
         if self._smoke:
-            # A few rounds say nothing about a machine that is busy.
-            return lambda architecture: self._measure({"network": architecture})["network"]
-        anchors = {"largest": self.space.largest(), "smallest": self.space.smallest()}
-        known = {
-            name: latency.predict_ms(self.space.encode(anchor)) for name, anchor in anchors.items()
-        }
-        return partial(read_beside_anchors, measure=self._measure, anchors=anchors, known_ms=known)
+            return None  # a few rounds say nothing about a machine that is busy
+        if self._known_networks is None:
+            table = LatencyTable.load(self.folder.path / "table.json", allow_other_host=True)
+            self._known_networks = KnownNetworks.of(self.space, table)
+        return self._known_networks
 
     def _race(
         self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]
@@ -223,6 +220,7 @@ class SearchRun:
                 self.config["search"]["target_ms"],
                 self.folder.read_json("comparison.json"),
                 self.config,
+                self._known() if self.config["device"] is None else None,
             )
             supernet = {f"supernet_{name}": inherited.get(name) for name in ("top1", "top5")}
             self.folder.write_json("certificate.json", certificate | supernet)

@@ -110,7 +110,7 @@ ALLOWED: dict[str, set[str]] = {
     "choice": {"bounds", "errors", "search.methods", "spec"},
     "comparison": {"runtime", "shapes", "space", "spec"},
     "diagnostics": {"derive", "runtime", "space", "spec"},
-    "measuring": {"cost", "onnx_model", "spec", "weights"},
+    "measuring": {"console", "cost", "onnx_model", "runtime", "space", "spec", "weights"},
     "settings": {"comparison", "measuring"},
     "tables": {"settings", "console", "errors", "runs", "runtime", "space"},
     "certify": {

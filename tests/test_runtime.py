@@ -14,6 +14,7 @@ from latency.session import SessionSettings
 from latency.table import LatencyTable, MissingRowError
 from nas.arch_text import parse
 from nas.cost import architecture_cost
+from nas.measuring import KnownNetworks
 from nas.runtime import (
     SpaceLatency,
     architecture_row_keys,
@@ -200,6 +201,14 @@ def test_largest_is_slower_than_smallest_as_measured(table: LatencyTable) -> Non
     small, large = (SPACE.encode(n) for n in (SPACE.smallest(), SPACE.largest()))
     # 1.5 M against 7.8 M MACs: no noise makes these equal.
     assert latency.predict_ms(large) > 1.5 * latency.predict_ms(small)
+
+
+def test_known_networks_are_the_ends_of_the_space(table: LatencyTable) -> None:
+    known = KnownNetworks.of(SPACE, table)
+    latency = SpaceLatency.from_table(SPACE, table)
+    ends = (SPACE.encode(SPACE.largest()), SPACE.encode(SPACE.smallest()))
+    assert list(known.known_ms.values()) == pytest.approx([latency.predict_ms(e) for e in ends])
+    assert len(known.files["known smallest"]) < len(known.files["known largest"])
 
 
 def test_missing_row_is_an_error(table: LatencyTable) -> None:
