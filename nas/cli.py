@@ -57,6 +57,13 @@ def search_flags() -> flags.FlagValues:
         "supernet", None, "Run folder whose trained supernet --method evolution uses.", **text
     )
     flags.DEFINE_integer(
+        "proposals",
+        None,
+        "Networks that the gates propose and the supernet scores; 0: the gates alone choose.",
+        lower_bound=0,
+        **text,
+    )
+    flags.DEFINE_integer(
         "race", None, "Candidates that train alone; the winner is kept.", lower_bound=2, **text
     )
     flags.DEFINE_float("race_epochs", None, "Epochs of the race's last round.", **text)

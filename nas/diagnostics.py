@@ -14,6 +14,8 @@ from nas.spec import Architecture, MBConv, Skip
 
 SKIP_COLLAPSE_SHARE = 0.75
 FLAT_GATE_LEAD = 0.1
+# Gates that moved by less since the warm-up learned nothing; one step at the usual rate is 1 %.
+LEAST_GATE_MOVEMENT = 0.01
 INPUT_WAIT_SHARE = 0.1
 # Supernet accuracy on its own training images far above evaluation means overfitting; the
 # reverse, far below the training metric, means that labels or pixels differ between the two.
@@ -28,8 +30,20 @@ def search_warnings(
     history: Sequence[Mapping[str, Any]],
     penalty: float | None,
     table_noise: float | None,
+    gates: Mapping[str, Any],
 ) -> list[str]:
-    """Everything about a finished search that its user should know."""
+    """Everything about a finished search that its user should know.
+
+    Args:
+        space: Of the search.
+        latency: Its milliseconds.
+        probabilities: Of the gates at the end.
+        architecture: The network that was kept.
+        history: Rows of history.csv.
+        penalty: `--lambda`; None with a target.
+        table_noise: Median of the rows' noise, a share.
+        gates: Data of gates.json.
+    """
     found = []
     skippable = [i for i, choice in enumerate(space.choices) if choice.skippable]
     places = [space.choice_layers[i] for i in skippable]
@@ -38,6 +52,13 @@ def search_warnings(
         found.append(
             f"The search left out {skipped} of {len(places)} blocks that can be left out: the "
             "penalty may be too strong. Try a smaller --lambda or a larger --target_ms."
+        )
+    movement = gate_movement(gates)
+    if movement is not None and movement < LEAST_GATE_MOVEMENT:
+        found.append(
+            f"The gates hardly moved: since the warm-up no probability changed by more than "
+            f"{movement:.2g}. Search longer (--search_epochs), raise --gate_learning_rate, or use "
+            "--gate categorical."
         )
     leads = [_lead(row) for row in probabilities.joint(space)]
     if float(np.median(leads)) < FLAT_GATE_LEAD:
@@ -62,6 +83,21 @@ def search_warnings(
             "augmentation is the bottleneck."
         )
     return found
+
+
+def gate_movement(gates: Mapping[str, Any]) -> float | None:
+    """Greatest change of a probability between the first and the last record; None with fewer.
+
+    Args:
+        gates: Data of gates.json; nothing moves them before the warm-up ends.
+    """
+    records = gates["probabilities"]
+    if len(records) < 2:
+        return None
+    return max(
+        float(np.abs(np.subtract(last, first)).max())
+        for first, last in zip(records[0], records[-1], strict=True)
+    )
 
 
 def _lead(row: np.ndarray) -> float:

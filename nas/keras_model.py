@@ -80,46 +80,53 @@ class _Builder:
                     op.out_units,
                     use_bias=op.bias,
                     kernel_initializer="glorot_uniform",
-                    name=op.name,
+                    name=layer_name(op.name),
                 )
                 return self._norm_and_activate(op, layer(x))
             case SqueezeExciteOp():
-                return SqueezeExcite(op.squeeze_channels, name=op.name)(x)
+                return SqueezeExcite(op.squeeze_channels, name=layer_name(op.name))(x)
             case PoolOp(kind="mean"):
-                return keras.layers.GlobalAveragePooling2D(name=op.name)(x)
+                return keras.layers.GlobalAveragePooling2D(name=layer_name(op.name))(x)
             case PoolOp(kind="max"):
-                return keras.layers.MaxPooling2D(op.size, name=op.name)(x)
+                return keras.layers.MaxPooling2D(op.size, name=layer_name(op.name))(x)
             case FlattenOp():
-                return keras.layers.Flatten(name=op.name)(x)
+                return keras.layers.Flatten(name=layer_name(op.name))(x)
             case DropoutOp():
                 rate = op.rate if self.dropout is None else self.dropout
-                return keras.layers.Dropout(rate, name=op.name)(x)
+                return keras.layers.Dropout(rate, name=layer_name(op.name))(x)
             case ResidualOp():
                 body = x
                 for inner in op.body:
                     body = self.add(inner, body)
-                return keras.layers.Add(name=op.name)([x, body])
+                return keras.layers.Add(name=layer_name(op.name))([x, body])
         raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add it here.")
 
     def _norm_and_activate(self, op: ConvOp | DenseOp, x: Any) -> Any:
         if op.batch_norm:
-            norm = BatchNorm(self.momentum, spec.BATCH_NORM_EPSILON, name=f"{op.name}.bn")
+            norm = BatchNorm(
+                self.momentum, spec.BATCH_NORM_EPSILON, name=layer_name(f"{op.name}.bn")
+            )
             x = norm(x)
-        return activation_layer(op.activation, f"{op.name}.act")(x)
+        return activation_layer(op.activation, layer_name(f"{op.name}.act"))(x)
 
 
-def activation_layer(name: str, layer_name: str | None = None) -> Any:
+def layer_name(name: str) -> str:
+    """The Keras layer of an operation; PyTorch allows no dots in a module's name."""
+    return name.replace(".", "_")
+
+
+def activation_layer(activation: str, name: str | None = None) -> Any:
     """A Keras layer for an activation of `nas.spec.ACTIVATIONS`."""
-    match name:
+    match activation:
         case "none":
             return lambda x: x
         case "relu":
-            return keras.layers.Activation("relu", name=layer_name)
+            return keras.layers.Activation("relu", name=name)
         case "relu6":
-            return keras.layers.Activation("relu6", name=layer_name)
+            return keras.layers.Activation("relu6", name=name)
         case "hard_swish":
-            return keras.layers.Activation("hard_silu", name=layer_name)
-    raise InputError(f"an activation of {list(spec.ACTIVATIONS)}", repr(name), "choose one")
+            return keras.layers.Activation("hard_silu", name=name)
+    raise InputError(f"an activation of {list(spec.ACTIVATIONS)}", repr(activation), "choose one")
 
 
 def _conv_layer(op: ConvOp) -> keras.layers.Layer:
@@ -128,7 +135,7 @@ def _conv_layer(op: ConvOp) -> keras.layers.Layer:
         "strides": op.stride,
         "padding": "same",
         "use_bias": op.bias,
-        "name": op.name,
+        "name": layer_name(op.name),
     }
     if op.depthwise:
         # He over the kernel's own inputs: Keras would count the channels of a depthwise
@@ -143,10 +150,10 @@ def _variable(model: keras.Model, weight_name: str) -> tuple[Any, bool]:
     """The Keras variable of a weight, and whether it is a depthwise kernel."""
     op_name, kind = weight_name.rsplit(".", 1)
     if op_name.endswith((".se.reduce", ".se.expand")):
-        layer_name, part = op_name.rsplit(".", 1)
-        return getattr(model.get_layer(layer_name), f"{part}_{kind}"), False
+        squeeze, part = op_name.rsplit(".", 1)
+        return getattr(model.get_layer(layer_name(squeeze)), f"{part}_{kind}"), False
     suffix, attribute = _WEIGHT_PLACES[kind]
-    layer = model.get_layer(op_name + suffix)
+    layer = model.get_layer(layer_name(op_name + suffix))
     depthwise = isinstance(layer, keras.layers.DepthwiseConv2D) and kind == "kernel"
     return getattr(layer, attribute), depthwise
 

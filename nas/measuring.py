@@ -29,8 +29,9 @@ CHOICE_PLAN = MeasurePlan(min_rounds=15, max_rounds=30)
 # Known networks that are slower by more than this say that the machine is busy. Processes alone
 # differ by 1 to 3 %, and the table's calibration is a little off at both ends of the range.
 BUSY_DRIFT = 0.06
-# Processes that may be measured again because the machine was busy, and the pause before each.
-EXTRA_PROCESSES = 3
+# Processes that may be measured again because the machine was busy, and the pause before the first
+# of them; each later pause is twice as long, since what lasts seconds may last a minute.
+EXTRA_PROCESSES = 4
 PAUSE_S = 5.0
 SMOKE_PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=2)
 
@@ -131,7 +132,7 @@ def measure_networks(
     quiet = 0
     while quiet < processes and len(runs) < processes + EXTRA_PROCESSES:
         if runs and runs[-1][0] > 1 + BUSY_DRIFT:
-            wait(PAUSE_S)
+            wait(PAUSE_S * 2 ** (len(runs) - quiet - 1))
         run = measure_fresh_process(models, settings, plan)
         runs.append((known.drift(run) if known else 1.0, run))
         quiet += runs[-1][0] <= 1 + BUSY_DRIFT

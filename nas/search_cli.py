@@ -146,8 +146,11 @@ def _check_together(values: flags.FlagValues) -> None:
                 f"--lambda {values['lambda'].value}",
                 "only the gradient search has a penalty; ask for milliseconds",
             )
-        if "gate" in given:
-            raise InputError("--gate with --method gradient", f"--method {method}", "leave it out")
+        for name in ("gate", "proposals"):
+            if name in given:
+                raise InputError(
+                    f"--{name} with --method gradient", f"--method {method}", "leave it out"
+                )
     if values["supernet"].value:
         if method != "evolution":
             raise InputError(
@@ -162,6 +165,14 @@ def _check_together(values: flags.FlagValues) -> None:
                 )
     if values["race_epochs"].value is not None and values["race"].value is None:
         raise InputError("--race with --race_epochs", "no --race", "say how many candidates")
+
+
+def _proposals(values: flags.FlagValues, default: int) -> int:
+    """Networks that the supernet scores; 0 where the method has no gates to propose any."""
+    if values["method"].value != "gradient":
+        return 0
+    given: int | None = values["proposals"].value
+    return default if given is None else given
 
 
 def _complete(
@@ -183,6 +194,7 @@ def _complete(
         "penalty": goal.penalty,
         "target_ms": goal.target_ms,
         "seed": config["seed"],
+        "execution": settings.execution(),
         **settings.augmentation(dataset.is_sample),
         **settings.pace(config["smoke"]),
         **settings.warm_up(method),
@@ -207,6 +219,7 @@ def _complete(
         ).to_json(),
         "search": SearchConfig(**search).to_json(),
         "evolution": EvolutionConfig(**settings.evolution(config["smoke"])).to_json(),
+        "proposals": _proposals(values, sizes["proposals"]),
         "race": race
         and {
             "candidates": race,

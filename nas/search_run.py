@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from latency.table import LatencyTable
@@ -26,7 +27,13 @@ from nas.report_terminal import terminal_table
 from nas.runs import RunFolder
 from nas.runtime import SpaceLatency
 from nas.search.evolution import EvolutionConfig, Scored
-from nas.search.methods import EvolutionMethod, Method, RandomMethod, ScoreMethod
+from nas.search.methods import (
+    EvolutionMethod,
+    Method,
+    ProposalMethod,
+    RandomMethod,
+    ScoreMethod,
+)
 from nas.space import Space
 from nas.spec import Architecture
 from nas.supernet_stage import SupernetStage
@@ -114,13 +121,18 @@ class SearchRun:
         if method == "random":
             return {"search": found["random"]}
         config = EvolutionConfig(**self.config.get("evolution", {}))
+        score = _scored(supernet, config)
         found["evolution"] = EvolutionMethod(
-            sizes, fits, choose, _scored(supernet, config), config, seed, _progress
+            sizes, fits, choose, score, config, seed, partial(_progress, "Evolution")
         )
         if method == "evolution":
             return {"search": found["evolution"], "random": found["random"]}
-        probabilities, _ = supernet.probabilities()
-        return {"search": ScoreMethod(probabilities.scores(self.space), choose), **found}
+        scores, count = supernet.probabilities()[0].scores(self.space), self.config["proposals"]
+        own: Method = ScoreMethod(scores, choose)
+        if count:
+            progress = partial(_progress, "Proposals of the gates")
+            own = ProposalMethod(scores, fits, choose, score, count, seed, progress)
+        return {"search": own, **found}
 
     def _choose(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Any]:
         if not self.folder.has("choice.json"):
@@ -190,6 +202,7 @@ class SearchRun:
                 read_history(self.folder.path / "history.csv"),
                 self.config["search"]["penalty"],
                 noise[len(noise) // 2] if noise else None,
+                self.folder.read_json("gates.json"),
             )
         else:
             found = kernel_warnings(self.space, architecture)
@@ -239,6 +252,6 @@ def _scored(supernet: SupernetStage, config: EvolutionConfig) -> Callable[[tuple
     return score
 
 
-def _progress(done: int, total: int, best: Scored) -> None:
+def _progress(what: str, done: int, total: int, best: Scored) -> None:
     if done % 16 == 0 or done == total:
-        err.print(f"Evolution: {done} of at most {total} networks; best score {best.score:.4f}")
+        err.print(f"{what}: {done} of at most {total} networks; best score {best.score:.4f}")

@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from latency.measure import MeasurePlan
 from nas.comparison import EQUAL_MARGIN
 from nas.measuring import CERTIFICATE_PLAN, CERTIFICATE_PROCESSES, CHOICE_PLAN, SMOKE_PLAN
 
-# (search epochs, retraining epochs, batch size, random networks, train baselines by default).
+# Search epochs, retraining epochs, batch size, random networks, networks that the gates propose to
+# the supernet, whether baselines are trained.
 # The sample's are sized for two cores: about 3 minutes of search and 5 of retraining.
-SAMPLE = {"search_epochs": 8.0, "epochs": 3.0, "batch_size": 64, "random": 2, "baselines": True}
-IMAGES = {"search_epochs": 8.0, "epochs": 30.0, "batch_size": 128, "random": 3, "baselines": False}
-SMOKE = {"search_epochs": 1.0, "epochs": 0.5, "batch_size": 16, "random": 1, "baselines": True}
+SAMPLE = {
+    "search_epochs": 8.0,
+    "epochs": 3.0,
+    "batch_size": 64,
+    "random": 2,
+    "proposals": 32,
+    "baselines": True,
+}
+IMAGES = {
+    "search_epochs": 8.0,
+    "epochs": 30.0,
+    "batch_size": 64,
+    "random": 3,
+    "proposals": 32,
+    "baselines": False,
+}
+SMOKE = {
+    "search_epochs": 1.0,
+    "epochs": 0.5,
+    "batch_size": 16,
+    "random": 1,
+    "proposals": 3,
+    "baselines": True,
+}
 
 CALIBRATION_NETWORKS = 10
 HELD_OUT_NETWORKS = 20
@@ -62,6 +85,12 @@ def pace(smoke: bool) -> dict[str, Any]:
 def augmentation(is_sample: bool) -> dict[str, Any]:
     """Crop padding in pixels and mirror images; the sample's classes know left from right."""
     return {"crop_padding": 4, "flip": not is_sample}
+
+
+def execution() -> str:
+    """How weight steps run the supernet: what is fastest on the chosen backend."""
+    # JAX compiles a branch for every option of every block, which takes minutes.
+    return "masked" if os.environ.get("KERAS_BACKEND") == "jax" else "sampled"
 
 
 def warm_up(method: str) -> dict[str, Any]:

@@ -150,6 +150,7 @@ class SupernetStage:
             indices=np.sort(judging[: evolution.images]),
             statistics_indices=searcher.weights_part,
             seed=seed,
+            execution=searcher.config.execution,
         )
 
     def evaluate(self, architecture: Architecture) -> dict[str, Any]:
@@ -165,6 +166,7 @@ class SupernetStage:
                 EvolutionConfig().statistics_images,
                 evaluation,
                 statistics_indices=searcher.weights_part,
+                execution=searcher.config.execution,
             ).accuracy(self.space.encode(architecture))
             self.folder.write_json(
                 "supernet.json",

@@ -40,7 +40,7 @@ def test_search_and_derive(name: str, execution: str) -> None:
     assert 0 <= found["score"] <= 1
 
 
-@pytest.mark.parametrize("name", ["tensorflow", "jax"])
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> None:
     if importlib.util.find_spec(name) is None:

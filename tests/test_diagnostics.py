@@ -41,6 +41,7 @@ def warnings(**changes):  # type: ignore[no-untyped-def]
         "history": [{"gate_cross_entropy": 2.0, "penalty": 0.1, "input_wait_share": 0.0}],
         "penalty": 0.1,
         "table_noise": 0.01,
+        "gates": {"probabilities": [[[0.5, 0.5], [0.2, 0.8]], [[0.4, 0.6], [0.2, 0.8]]]},
     }
     return " ".join(search_warnings(**{**values, **changes}))
 
@@ -55,6 +56,10 @@ def test_a_good_search_warns_of_nothing() -> None:
     [
         ({"architecture": SPACE.smallest()}, "left out 3 of 3 blocks"),
         ({"probabilities": gates(0.0)}, "nearly flat"),
+        (
+            {"gates": {"probabilities": [[[0.5, 0.5], [1.0]], [[0.497, 0.503], [1.0]]]}},
+            "hardly moved: since the warm-up no probability changed by more than 0.003",
+        ),
         (
             {"history": [{"gate_cross_entropy": 1.0, "penalty": 3.0, "input_wait_share": None}]},
             "larger than the cross-entropy",
@@ -83,7 +88,16 @@ def test_kernel_larger_than_its_map() -> None:
     )
     rows = tuple(np.linspace(0.1, 1, len(c.options)) for c in space.choices)
     text = " ".join(
-        search_warnings(space, SpaceLatency(0.1, rows, 1, 0), p, architecture, [], 0.1, None)
+        search_warnings(
+            space,
+            SpaceLatency(0.1, rows, 1, 0),
+            p,
+            architecture,
+            [],
+            0.1,
+            None,
+            {"probabilities": []},
+        )
     )
     assert "5x5 kernel on a 2x2 map" in text or "5x5 kernel on a 1x1 map" in text
 

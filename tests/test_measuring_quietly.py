@@ -61,7 +61,7 @@ def test_a_busy_machine_is_read_again_when_it_is_quiet(machine):
 
 
 def test_the_quietest_reading_counts_and_the_user_is_told(machine, capsys):
-    timing, waits, _ = machine([1.5, 1.2, 1.4, 1.3])
+    timing, waits, _ = machine([1.5, 1.2, 1.4, 1.3, 1.6])
     assert timing.latency_ms == 0.2 * 1.2
     assert waits == EXTRA_PROCESSES
     text = capsys.readouterr().out

@@ -48,7 +48,7 @@ class SearchConfig:
     batch_size: int = 128
     method: str = "gradient"
     gate: str = "categorical"
-    execution: str = "masked"
+    execution: str = "sampled"
     penalty: float | None = 0.1
     target_ms: float | None = None
     seed: int = 0
@@ -56,7 +56,7 @@ class SearchConfig:
     learning_rate: float = 0.004
     weight_decay: float = 0.02
     gate_learning_rate: float = 0.03
-    gate_every: int = 2
+    gate_every: int = 1
     holdout_share: float = 0.2
     warmup_share: float = 0.6
     largest_share: float = 0.3

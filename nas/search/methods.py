@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -87,34 +88,21 @@ class RandomMethod:
         return self._choose(wanted, low_ms, high_ms, forbidden)
 
 
-class EvolutionMethod:
-    """The best of an evolution that is scored by a trained supernet.
+class ScoredMethod(ABC):
+    """Fills a pool for a window and proposes the best of it.
 
     Args:
-        sizes: Options of each choice.
         fits: As for `RandomMethod`.
-        choose: Makes children feasible.
         score: Of a network; higher is better; called once for each.
-        config: Settings.
-        seed: Of all chance.
-        on_progress: See `evolve`.
     """
 
-    # An evolution for one window serves its neighbours, which a corrected prediction asks for.
+    # A pool for one window serves its neighbours, which a corrected prediction asks for.
     MARGIN = 0.02
 
     def __init__(
-        self,
-        sizes: Sequence[int],
-        fits: Callable[[Network, float, float], bool],
-        choose: Chooser,
-        score: Callable[[Network], float],
-        config: EvolutionConfig,
-        seed: int,
-        on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+        self, fits: Callable[[Network, float, float], bool], score: Callable[[Network], float]
     ) -> None:
-        self._sizes, self._fits, self._choose, self._score = sizes, fits, choose, score
-        self._config, self._seed, self._on_progress = config, seed, on_progress
+        self._fits, self._ask = fits, score
         self._scores: dict[Network, float] = {}
 
     @property
@@ -129,10 +117,10 @@ class EvolutionMethod:
         known = set(forbidden)
         found = self._best(low_ms, high_ms, known)
         if found is None:
-            self._evolve(low_ms * (1 - self.MARGIN), high_ms * (1 + self.MARGIN))
+            self._fill(low_ms * (1 - self.MARGIN), high_ms * (1 + self.MARGIN))
             found = self._best(low_ms, high_ms, known)
         if found is None:
-            self._evolve(low_ms, high_ms, forbidden)
+            self._fill(low_ms, high_ms, forbidden)
             found = self._best(low_ms, high_ms, known)
         return found
 
@@ -144,20 +132,98 @@ class EvolutionMethod:
         )
         return next(inside, None)
 
-    def _evolve(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
-        def score(network: Network) -> float:
-            if network not in self._scores:
-                self._scores[network] = self._score(network)
-            return self._scores[network]
+    def _score(self, network: Network) -> float:
+        if network not in self._scores:
+            self._scores[network] = self._ask(network)
+        return self._scores[network]
 
+    @abstractmethod
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+        """Scores networks within a window."""
+
+
+class EvolutionMethod(ScoredMethod):
+    """The best of an evolution that is scored by a trained supernet.
+
+    Args:
+        sizes: Options of each choice.
+        fits: As for `RandomMethod`.
+        choose: Makes children feasible.
+        score: Of a network; higher is better; called once for each.
+        config: Settings.
+        seed: Of all chance.
+        on_progress: See `evolve`.
+    """
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        fits: Callable[[Network, float, float], bool],
+        choose: Chooser,
+        score: Callable[[Network], float],
+        config: EvolutionConfig,
+        seed: int,
+        on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+    ) -> None:
+        super().__init__(fits, score)
+        self._sizes, self._choose = sizes, choose
+        self._config, self._seed, self._on_progress = config, seed, on_progress
+
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
         evolve(
             self._sizes,
             lambda wanted: self._choose(wanted, low_ms, high_ms, forbidden),
-            score,
+            self._score,
             self._config,
             self._seed,
             self._on_progress,
         )
+
+
+class ProposalMethod(ScoredMethod):
+    """The gates propose, the trained supernet judges the networks whole.
+
+    Gates score every option by itself; whether options go together only a whole network tells.
+    The first proposal is the gates' exact choice; the others are exact choices with Gumbel noise
+    on the scores, which without a window would be samples of the gates' distribution.
+
+    Source: Papandreou and Yuille 2011, ICCV, "Perturb-and-MAP random fields".
+
+    Args:
+        scores: Of each option of each choice: logarithms of the gates' probabilities.
+        fits: As for `RandomMethod`.
+        choose: The exact choice.
+        score: Of a network by the supernet; higher is better; called once for each.
+        count: Networks proposed for a window.
+        seed: Of the noise.
+        on_progress: Called with (scored, at most, the best so far).
+    """
+
+    def __init__(
+        self,
+        scores: Sequence[np.ndarray],
+        fits: Callable[[Network, float, float], bool],
+        choose: Chooser,
+        score: Callable[[Network], float],
+        count: int,
+        seed: int,
+        on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+    ) -> None:
+        super().__init__(fits, score)
+        self._gate_scores, self._choose = scores, choose
+        self._count, self._seed, self._on_progress = count, seed, on_progress
+
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+        rng = np.random.default_rng((self._seed, 15))
+        for number in range(self._count):
+            wanted = [
+                row + (rng.gumbel(size=len(row)) if number else 0) for row in self._gate_scores
+            ]
+            network = self._choose(wanted, low_ms, high_ms, forbidden)
+            if network is None:
+                return
+            self._score(network)
+            self._on_progress(number + 1, self._count, self.scored[0])
 
 
 def several(

@@ -19,14 +19,14 @@ from nas.supernet import Supernet
 class ForwardView(keras.Model):
     """The drawn network as `predict_on_batch` runs it, with or without moving statistics."""
 
-    def __init__(self, network: Supernet, moves_statistics: bool) -> None:
+    def __init__(self, network: Supernet, moves_statistics: bool, execution: str) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.execution = network, execution
         self.moves_statistics = moves_statistics
         self.built = True
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
-        return self.network(images, training=self.moves_statistics)
+        return self.network(images, training=self.moves_statistics, execution=self.execution)
 
 
 class SharedScorer:
@@ -45,6 +45,7 @@ class SharedScorer:
         indices: Part of them; None for all.
         statistics_indices: Part of `statistics` to take from; None for all.
         seed: Of which images make the statistics.
+        execution: How the supernet runs; see `nas.layers.super_block`.
     """
 
     def __init__(
@@ -56,6 +57,7 @@ class SharedScorer:
         indices: np.ndarray | None = None,
         statistics_indices: np.ndarray | None = None,
         seed: int = 0,
+        execution: str = "masked",
     ) -> None:
         self.network, self.judging, self.indices = network, judging, indices
         pool = (
@@ -65,7 +67,9 @@ class SharedScorer:
         parts = evaluation_batches(statistics, len(chosen), np.sort(chosen))
         self._statistics_images = np.concatenate([images for images, _ in parts])
         self._norms = list(batch_norm_layers(network))
-        self._moving, self._still = ForwardView(network, True), ForwardView(network, False)
+        self._moving, self._still = (
+            ForwardView(network, moves, execution) for moves in (True, False)
+        )
         for view in (self._moving, self._still):
             view.compile(jit_compile=False)
 
