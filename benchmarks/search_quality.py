@@ -53,7 +53,7 @@ class Case:
 
 
 CASES = {
-    "planted": Case("sample", "40%", 8.0, 3.0, False),
+    "planted": Case("sample", "40%", 16.0, 4.0, False),
     "cifar": Case("cifar", "40%", 8.0, 6.0, True),
     "tiny": Case("tiny", "40%", 1.0, 1.0, True),
 }
