@@ -95,6 +95,9 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
     )
+    flags.DEFINE_bool(
+        "largest", True, "The largest network among the baselines, often the dearest.", **text
+    )
     flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
     flags.DEFINE_enum("optimizer", "adamw", ["adamw", "sgd"], "Optimizer.", **text)
     flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)

@@ -11,6 +11,7 @@ import numpy as np
 from nas import spec
 from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.lower import (
     ConvOp,
@@ -74,7 +75,7 @@ class _Builder:
     def add(self, op: Op, x: Any) -> Any:
         match op:
             case ConvOp():
-                return self._norm_and_activate(op, _conv_layer(op)(x))
+                return self._norm_and_activate(op, conv_layer(op)(x))
             case DenseOp():
                 layer = keras.layers.Dense(
                     op.out_units,
@@ -129,7 +130,8 @@ def activation_layer(activation: str, name: str | None = None) -> Any:
     raise InputError(f"an activation of {list(spec.ACTIVATIONS)}", repr(activation), "choose one")
 
 
-def _conv_layer(op: ConvOp) -> keras.layers.Layer:
+def conv_layer(op: ConvOp) -> keras.layers.Layer:
+    """The Keras layer of a convolution, named after it."""
     arguments: dict[str, Any] = {
         "kernel_size": op.kernel,
         "strides": op.stride,
@@ -143,6 +145,10 @@ def _conv_layer(op: ConvOp) -> keras.layers.Layer:
         deviation = (2.0 / op.kernel**2) ** 0.5
         initializer = keras.initializers.TruncatedNormal(stddev=deviation)
         return keras.layers.DepthwiseConv2D(depthwise_initializer=initializer, **arguments)
+    if op.kernel == 1 and op.stride == 1:
+        for name in ("kernel_size", "strides"):
+            arguments.pop(name)
+        return PointwiseConv2D(op.out_channels, kernel_initializer="he_normal", **arguments)
     return keras.layers.Conv2D(op.out_channels, kernel_initializer="he_normal", **arguments)
 
 

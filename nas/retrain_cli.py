@@ -100,7 +100,7 @@ def _retrain_one(
         architecture,
         dataset,
         _recipe(values, folder, dataset, sizes, run_config),
-        _baselines(folder) if baselines else [],
+        _baselines(folder, values["largest"].value) if baselines else [],
         run_config.get("target_ms"),
         run_config.get("device"),
         run_config["smoke"],
@@ -264,9 +264,11 @@ def _recipe(
     return TrainConfig(**{**recipe, **chosen})
 
 
-def _baselines(folder: RunFolder) -> list[tuple[str, str, Architecture]]:
+def _baselines(folder: RunFolder, with_largest: bool) -> list[tuple[str, str, Architecture]]:
     if not folder.has("comparison.json"):
         out.print("No comparison.json in this run: no baselines are trained.")
         return []
     networks = folder.read_json("comparison.json")["networks"]
+    if not with_largest:
+        networks = [n for n in networks if n["role"] != "largest"]
     return [(n["name"], n["role"], arch_text.parse(n["text"])) for n in networks]

@@ -14,7 +14,7 @@ from keras import ops
 
 from nas import spec
 from nas.errors import SpaceError
-from nas.keras_model import activation_layer
+from nas.keras_model import activation_layer, conv_layer, layer_name
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.fast import Tensor
 from nas.layers.gates import BaseGates, GateDraw, Gates
@@ -138,28 +138,10 @@ class Supernet(keras.Model):
 
     def _fixed(self, op: Any) -> Any:
         """Layers of one fixed operation, in order."""
-        name = op.name.replace(".", "_")
+        name = layer_name(op.name)
         match op:
-            case ConvOp(depthwise=True):
-                deviation = (2.0 / op.kernel**2) ** 0.5
-                layer: Any = keras.layers.DepthwiseConv2D(
-                    op.kernel,
-                    op.stride,
-                    "same",
-                    use_bias=op.bias,
-                    depthwise_initializer=keras.initializers.TruncatedNormal(stddev=deviation),
-                    name=name,
-                )
             case ConvOp():
-                layer = keras.layers.Conv2D(
-                    op.out_channels,
-                    op.kernel,
-                    op.stride,
-                    "same",
-                    use_bias=op.bias,
-                    kernel_initializer="he_normal",
-                    name=name,
-                )
+                layer: Any = conv_layer(op)
             case DenseOp():
                 layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
             case SqueezeExciteOp():

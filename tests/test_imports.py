@@ -60,7 +60,7 @@ ALLOWED: dict[str, set[str]] = {
     # Readers of the spec.
     "cost": BASE,
     "onnx_model": BASE,
-    "keras_model": BASE | {"layers.batch_norm", "layers.squeeze_excite"},
+    "keras_model": BASE | {"layers.batch_norm", "layers.pointwise_conv", "layers.squeeze_excite"},
     "summary": {"cost", "spec"},
     "runtime": BASE | {"cost", "onnx_model", "space"},
     # Layers know no spec.
@@ -68,6 +68,7 @@ ALLOWED: dict[str, set[str]] = {
     "layers.fast": set(),
     "layers.batch_norm": {"layers.fast"},
     "layers.squeeze_excite": {"layers.fast"},
+    "layers.pointwise_conv": {"layers.fast"},
     "layers.gates": {"layers.fast"},
     "layers.threshold_gates": {"layers.fast", "layers.gates"},
     "layers.super_block": {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"},

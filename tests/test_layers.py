@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm
-from nas.layers.fast import batch_norm_training, first, reference_batch_norm_training
+from nas.layers.fast import (
+    batch_norm_training,
+    first,
+    pointwise_conv,
+    reference_batch_norm_training,
+)
 from nas.layers.gates import GateDraw, Gates
+from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.layers.super_block import SuperBlock, channel_masks, kernel_masks
 
@@ -229,3 +237,44 @@ def test_gates_are_one_hot_forwards_with_a_softmax_gradient(layer: Gates) -> Non
     p /= p.sum(1, keepdims=True)
     by_hand = p * (weight - (p * weight).sum(1, keepdims=True)) / 0.7
     np.testing.assert_allclose(numpy(tape.gradient(total, logits)), by_hand, rtol=1e-4, atol=1e-6)
+
+
+def test_a_pointwise_convolution_is_a_convolution() -> None:
+    x, kernel = normal(2, 5, 4, 6), normal(1, 1, 6, 3)
+    y = pointwise_conv(ops.convert_to_tensor(x), ops.convert_to_tensor(kernel))
+    assert tuple(y.shape) == (2, 5, 4, 3)
+    expected = ops.conv(ops.convert_to_tensor(x), kernel, 1, "same")
+    np.testing.assert_allclose(numpy(y), numpy(expected), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast form is TensorFlow's")
+def test_a_pointwise_convolution_has_its_gradients_at_any_width() -> None:
+    import tensorflow as tf
+
+    x, kernel, weight = tf.constant(normal(2, 5, 4, 6)), tf.constant(normal(1, 1, 6, 3)), normal(3)
+
+    @tf.function
+    def gradients(form, count):
+        with tf.GradientTape() as tape:
+            tape.watch([x, kernel])
+            y = form(first(x, count, axis=3), first(kernel, count, axis=2))
+            total = tf.reduce_sum(tf.sin(y) * weight)
+        return tape.gradient(total, [x, kernel])
+
+    for count in (tf.constant(4), tf.constant(6)):
+        fast = gradients(pointwise_conv, count)
+        slow = gradients(lambda a, b: tf.nn.conv2d(a, b, 1, "SAME"), count)
+        for one, other in zip(fast, slow, strict=True):
+            np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-4, atol=1e-5)
+
+
+def test_a_pointwise_layer_is_saved_and_loaded(tmp_path: Path) -> None:
+    model = keras.Sequential([keras.Input((5, 4, 6)), PointwiseConv2D(3, use_bias=True)])
+    plain = keras.layers.Conv2D(3, 1)
+    x = normal(2, 5, 4, 6)
+    plain.build(x.shape)
+    plain.set_weights([normal(1, 1, 6, 3), normal(3)])
+    model.set_weights(plain.get_weights())
+    model.save(tmp_path / "m.keras")
+    again = keras.saving.load_model(tmp_path / "m.keras")
+    np.testing.assert_allclose(numpy(again(x)), numpy(plain(x)), rtol=1e-5, atol=1e-5)

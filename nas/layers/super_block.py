@@ -11,7 +11,7 @@ import numpy as np
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm, Statistics
-from nas.layers.fast import Tensor, first
+from nas.layers.fast import Tensor, first, pointwise_conv
 from nas.layers.squeeze_excite import SqueezeExcite
 
 EXECUTIONS = ("masked", "sampled")
@@ -255,7 +255,7 @@ class SuperBlock(keras.layers.Layer):
         statistics = []
         y = x
         if self.expand_bn is not None:
-            y = ops.conv(y, first(self.expand_kernel, channels, axis=3), 1, "same")
+            y = pointwise_conv(y, first(self.expand_kernel, channels, axis=3))
             y, moved = self.expand_bn.normalise(y, training, channels)
             y = self.activation(y)
             statistics.append(moved)
@@ -268,7 +268,7 @@ class SuperBlock(keras.layers.Layer):
         project = first(self.project_kernel, channels, axis=2)
         if mask is not None:
             project = project * mask[:, None]
-        y, moved = self.project_bn.normalise(ops.conv(y, project, 1, "same"), training)
+        y, moved = self.project_bn.normalise(pointwise_conv(y, project), training)
         return y, [*statistics, moved]
 
     def _centre(self, margin: Tensor | int, channels: Tensor | int) -> Tensor:
