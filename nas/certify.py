@@ -8,6 +8,7 @@ from typing import Any
 
 from latency.session import SessionSettings
 from nas import arch_text, settings
+from nas.bounds import BoundedSpace
 from nas.comparison import equal_random_networks, equal_uniform_network
 from nas.console import out
 from nas.environment import environment
@@ -37,20 +38,16 @@ def measured_ms(
 
 
 def compared_networks(
-    space: Space,
-    latency: SpaceLatency,
+    bounded: BoundedSpace,
     architecture: Architecture,
-    predicted_ms: float,
     config: Mapping[str, Any],
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
 ) -> dict[str, Any]:
     """Largest, uniform and random networks of equal milliseconds: data of comparison.json.
 
     Args:
-        space: Of the run.
-        latency: Its predictor.
+        bounded: Of the run.
         architecture: The found network.
-        predicted_ms: Of the found network.
         config: The run's configuration.
         measure: Name -> architecture to name -> milliseconds.
     """
@@ -58,17 +55,16 @@ def compared_networks(
         return {"networks": []}
     out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
     randoms = equal_random_networks(
-        space,
-        latency,
+        bounded,
         architecture,
-        predicted_ms,
+        bounded.latency.predict_ms(bounded.space.encode(architecture)),
         config["random_networks"],
         config["seed"],
         measure,
         settings.equal_margin(config["smoke"]),
     )
-    uniform, ratio = equal_uniform_network(space, architecture, measure)
-    networks = [("largest", "largest", space.largest()), ("uniform", "uniform", uniform)]
+    uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
+    networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
     networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
     return {
         "uniform_over_searched_ms": ratio,

@@ -46,9 +46,9 @@ def search_flags() -> flags.FlagValues:
         "Milliseconds to land on, or a part of the space's range (25%); several sweep.",
         **text,
     )
-    flags.DEFINE_integer("max_params", None, "Most trainable parameters.", lower_bound=1, **text)
-    flags.DEFINE_integer("max_macs", None, "Most multiply-adds.", lower_bound=1, **text)
-    flags.DEFINE_integer("max_size_bytes", None, "Most bytes of weights.", lower_bound=1, **text)
+    strict_flags.define_count(values, "max_params", "Most trainable parameters.")
+    strict_flags.define_count(values, "max_macs", "Most multiply-adds.")
+    strict_flags.define_count(values, "max_size_bytes", "Most bytes of weights.")
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text

@@ -7,76 +7,25 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from nas.runtime import SpaceLatency
+from nas.bounds import BoundedSpace
+from nas.search.methods import Network, RandomMethod, several
 from nas.shapes import round_to_multiple
 from nas.space import OneOf, Space
 from nas.spec import Architecture, Conv, Layer, MBConv
 
 # Random networks count as equal within this share of the measured milliseconds.
 EQUAL_MARGIN = 0.02
+# Candidates are drawn from this share around the aim, then measured, so often at most.
+PREDICTED_MARGIN = 0.01
+ROUNDS = 8
+# A comparison with a race's own random candidates would be none.
+OTHER_DRAWS = 1_000_003
 
 Measure = Callable[[Mapping[str, Architecture]], dict[str, float]]
 
 
-def random_candidates(
-    space: Space,
-    latency: SpaceLatency,
-    target_ms: float,
-    count: int,
-    rng: np.random.Generator,
-    exclude: tuple[int, ...] | None = None,
-) -> list[tuple[int, ...]]:
-    """Networks drawn evenly from the space among those predicted near a latency.
-
-    Even draws that miss are thrown away; where the space has hardly any network near the
-    target, the nearest draws are walked towards it by single changes.
-
-    Args:
-        space: Where to draw.
-        latency: Its predictor.
-        target_ms: Predicted milliseconds wanted.
-        count: How many networks.
-        rng: Source of chance.
-        exclude: A network that must not come out.
-    """
-    sizes = [len(choice.options) for choice in space.choices]
-    found: list[tuple[int, ...]] = []
-    for _ in range(20_000):
-        if len(found) == count:
-            return found
-        indices = tuple(int(rng.integers(size)) for size in sizes)
-        near = abs(latency.predict_ms(indices) / target_ms - 1) <= EQUAL_MARGIN / 2
-        if near and indices != exclude and indices not in found:
-            found.append(indices)
-    for _ in range(50 * count):
-        if len(found) == count:
-            break
-        indices = _walk(space, latency, target_ms, rng)
-        near = abs(latency.predict_ms(indices) / target_ms - 1) <= EQUAL_MARGIN
-        if near and indices != exclude and indices not in found:
-            found.append(indices)
-    return found
-
-
-def _walk(
-    space: Space, latency: SpaceLatency, target_ms: float, rng: np.random.Generator
-) -> tuple[int, ...]:
-    """From a random network towards the target; a change is kept if it comes nearer."""
-    sizes = [len(choice.options) for choice in space.choices]
-    current = tuple(int(rng.integers(size)) for size in sizes)
-    for _ in range(200):
-        place = int(rng.integers(len(sizes)))
-        changed = list(current)
-        changed[place] = int(rng.integers(sizes[place]))
-        new = abs(latency.predict_ms(tuple(changed)) - target_ms)
-        if new <= abs(latency.predict_ms(current) - target_ms):
-            current = tuple(changed)
-    return current
-
-
 def equal_random_networks(
-    space: Space,
-    latency: SpaceLatency,
+    bounded: BoundedSpace,
     reference: Architecture,
     reference_predicted_ms: float,
     count: int,
@@ -84,11 +33,10 @@ def equal_random_networks(
     measure: Measure,
     margin: float = EQUAL_MARGIN,
 ) -> list[Architecture]:
-    """Random networks whose measured latency is within 2 % of the reference's.
+    """Random networks within the same bounds whose measured latency is within 2 % of a reference's.
 
     Args:
-        space: Where to draw.
-        latency: Its predictor.
+        bounded: Where to draw.
         reference: The network to match; it is measured again beside the candidates.
         reference_predicted_ms: Its prediction.
         count: How many are wanted; fewer come back if no more can be found.
@@ -96,28 +44,27 @@ def equal_random_networks(
         measure: Name -> architecture to name -> milliseconds, interleaved.
         margin: Share by which measured milliseconds may differ.
     """
-    rng = np.random.default_rng((seed, 7))
-    excluded = space.encode(reference) if space.contains(reference) else None
-    accepted: list[tuple[int, ...]] = []
+    space = bounded.space
+    method = RandomMethod(bounded.sizes, bounded.fits, bounded.choose, seed + OTHER_DRAWS)
+    known = [space.encode(reference)] if space.contains(reference) else []
+    accepted: list[Network] = []
     aim_ms = reference_predicted_ms
-    for _ in range(8):
+    for _ in range(ROUNDS):
         missing = count - len(accepted)
         if missing == 0:
             break
-        candidates = [
-            c
-            for c in random_candidates(space, latency, aim_ms, 3 * missing, rng, excluded)
-            if c not in accepted
-        ]
+        low_ms, high_ms = (share * aim_ms for share in (1 - PREDICTED_MARGIN, 1 + PREDICTED_MARGIN))
+        candidates = several(method, low_ms, high_ms, 3 * missing, known)
+        if not candidates:
+            break
+        known += candidates
         networks = {f"{i}": space.decode(c) for i, c in enumerate(candidates)}
         measured = measure({"reference": reference, **networks})
         ratios = [measured[f"{i}"] / measured["reference"] for i in range(len(candidates))]
-        accepted += [c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= margin][
-            :missing
-        ]
-        if ratios:
-            # The predictor may be off for the reference alone: aim where the candidates land.
-            aim_ms /= float(np.median(ratios))
+        equal = [c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= margin]
+        accepted += equal[:missing]
+        # The predictor may be off for the reference alone: aim where the candidates land.
+        aim_ms /= float(np.median(ratios))
     return [space.decode(indices) for indices in accepted]
 
 

@@ -22,6 +22,32 @@ _RANGES = {
 }
 
 
+class CountParser(flags.IntegerParser):
+    """Whole numbers, also as people write large ones: 3e6, 1.5e6."""
+
+    syntactic_help = "a whole number, such as 3000000 or 3e6"
+
+    def convert(self, argument: int | str) -> int:
+        try:
+            return int(super().convert(argument))
+        except ValueError:
+            value = float(argument)
+            if not value.is_integer():  # NaN and infinity are none either
+                raise ValueError(f"{argument} is no whole number") from None
+            return int(value)
+
+
+def define_count(values: flags.FlagValues, name: str, text: str) -> None:
+    """A flag of a count of 1 or more that has no default.
+
+    Args:
+        values: Where it is defined.
+        name: Of the flag.
+        text: For --help.
+    """
+    flags.DEFINE(CountParser(lower_bound=1), name, None, text, values, flags.ArgumentSerializer())
+
+
 def define_common(values: flags.FlagValues) -> None:
     """Flags that nas.py and main.py share."""
     text: dict[str, Any] = {"flag_values": values}

@@ -78,7 +78,7 @@ class SearchRun:
         architecture = self._race(bounded, supernet, choice)
         inherited = supernet.evaluate(architecture) if has_supernet else {}
         warnings = self._warnings(table, latency, supernet, architecture)
-        certificate = self._certify(latency, architecture, inherited)
+        certificate = self._certify(bounded, architecture, inherited)
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
         for warning in warnings:
@@ -211,24 +211,17 @@ class SearchRun:
 
     def _certify(
         self,
-        latency: SpaceLatency,
+        bounded: BoundedSpace,
         architecture: Architecture,
         inherited: Mapping[str, Any],
     ) -> dict[str, Any]:
         if not self.folder.has("comparison.json"):
-            found = compared_networks(
-                self.space,
-                latency,
-                architecture,
-                latency.predict_ms(self.space.encode(architecture)),
-                self.config,
-                self._measure,
-            )
+            found = compared_networks(bounded, architecture, self.config, self._measure)
             self.folder.write_json("comparison.json", found)
         if not self.folder.has("certificate.json"):
             certificate = search_certificate(
                 self.space,
-                latency,
+                bounded.latency,
                 architecture,
                 self.config["search"]["target_ms"],
                 self.folder.read_json("comparison.json"),

@@ -10,9 +10,9 @@ from nas.choice import choose_network
 from nas.comparison import (
     equal_random_networks,
     equal_uniform_network,
-    random_candidates,
     uniform_network,
 )
+from nas.cost import architecture_cost
 from nas.derive import GateProbabilities
 from nas.errors import InputError
 from nas.runtime import SpaceLatency
@@ -142,13 +142,6 @@ def test_unreachable_target_gives_the_range(latency, probabilities) -> None:  # 
         bounded.check_target(9.0)
 
 
-def test_random_candidates_are_near_and_different(latency) -> None:  # type: ignore[no-untyped-def]
-    target = middle(latency)
-    found = random_candidates(SPACE, latency, target, 6, np.random.default_rng(0))
-    assert len(set(found)) == 6
-    assert all(abs(latency.predict_ms(f) / target - 1) <= 0.01 for f in found)
-
-
 def test_random_networks_are_equal_as_measured(latency) -> None:  # type: ignore[no-untyped-def]
     rng = np.random.default_rng(0)
     reference = SPACE.sample(rng)
@@ -163,8 +156,11 @@ def test_random_networks_are_equal_as_measured(latency) -> None:  # type: ignore
     def measure(networks):  # type: ignore[no-untyped-def]
         return {name: measured_ms(network) for name, network in networks.items()}
 
-    found = equal_random_networks(SPACE, latency, reference, predicted, 3, 0, measure)
-    assert len(found) == 3
+    macs = architecture_cost(reference).macs
+    bounded = BoundedSpace(SPACE, latency, Bounds(max_macs=macs))
+    found = equal_random_networks(bounded, reference, predicted, 3, 0, measure)
+    assert len(set(found)) == 3 and reference not in found
+    assert all(architecture_cost(network).macs <= macs for network in found)
     ratios = [measured_ms(network) / measured_ms(reference) for network in found]
     assert all(abs(ratio - 1) <= 0.02 for ratio in ratios)
 

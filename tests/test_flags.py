@@ -32,6 +32,10 @@ def test_values_are_read() -> None:
         (["--gate_learning_rate", "much"], "flags as --help lists them"),
         (["--race", "1"], "flags as --help"),
         (["--max_macs", "0"], "flags as --help"),
+        (["--max_macs", "1.5"], "1.5 is no whole number"),
+        (["--max_params", "nan"], "flags as --help"),
+        (["--max_params", "inf"], "flags as --help"),
+        (["--max_size_bytes", "few"], "flags as --help"),
         (["--method", "guess"], "flags as --help"),
         (["--lamda", "0.1"], "did you mean --lambda"),
         (["--lam", "0.1"], "--lam"),
@@ -46,6 +50,11 @@ def test_bad_flags_are_refused_with_three_parts(arguments: list[str], text: str)
     message = str(error.value)
     assert text in message
     assert all(part in message for part in ("Expected", "Received", "Fix"))
+
+
+@pytest.mark.parametrize("text", ["3000000", "3_000_000", "3e6", "0.3e7"])
+def test_counts_are_read_as_people_write_them(text: str) -> None:
+    assert parsed("--max_macs", text) == {"max_macs": 3_000_000}
 
 
 @pytest.mark.parametrize("make", [search_flags, retrain_flags])
