@@ -219,6 +219,7 @@ class SearchRun:
             found = compared_networks(bounded, architecture, self.config, self._measure)
             self.folder.write_json("comparison.json", found)
         if not self.folder.has("certificate.json"):
+            known = self._known() if self.config["device"] is None else None
             certificate = search_certificate(
                 self.space,
                 bounded.latency,
@@ -226,7 +227,7 @@ class SearchRun:
                 self.config["search"]["target_ms"],
                 self.folder.read_json("comparison.json"),
                 self.config,
-                self._known() if self.config["device"] is None else None,
+                known.patient() if known else None,
             )
             supernet = {f"supernet_{name}": inherited.get(name) for name in ("top1", "top5")}
             self.folder.write_json("certificate.json", certificate | supernet)

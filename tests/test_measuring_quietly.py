@@ -8,19 +8,28 @@ import pytest
 
 from latency.session import SessionSettings
 from nas import measuring
-from nas.measuring import BUSY_DRIFT, EXTRA_PROCESSES, KnownNetworks, measure_networks
-
-KNOWN = KnownNetworks(
-    {"known largest": b"large", "known smallest": b"small"},
-    {"known largest": 0.4, "known smallest": 0.1},
+from nas.measuring import (
+    BUSY_DRIFT,
+    EXTRA_PROCESSES,
+    EXTRA_PROCESSES_IN_ALL,
+    KnownNetworks,
+    measure_networks,
 )
+
+
+def known_networks():
+    return KnownNetworks(
+        {"known largest": b"large", "known smallest": b"small"},
+        {"known largest": 0.4, "known smallest": 0.1},
+    )
 
 
 @pytest.fixture
 def machine(monkeypatch):
     """Measures a network of 0.2 ms on a machine that is slowed down as listed."""
 
-    def read(slowness, processes=1, known=KNOWN, own=1.0):
+    def read(slowness, processes=1, known="ends", own=1.0):
+        known = known_networks() if known == "ends" else known
         calls, waits = iter(slowness), []
 
         def fake(models, settings, plan):
@@ -77,6 +86,13 @@ def test_busy_processes_are_left_out_of_a_certificate(machine):
 def test_a_slow_network_on_a_quiet_machine_is_not_read_again(machine):
     timing, waits, _ = machine([1.0, 9.0], own=1.5)
     assert timing.latency_ms == pytest.approx(0.3) and waits == 0
+
+
+def test_a_machine_that_stays_busy_is_not_waited_for_for_ever(machine):
+    known = known_networks()
+    waits = [machine([1.5] * 5, known=known)[1] for _ in range(5)]
+    assert sum(waits) == EXTRA_PROCESSES_IN_ALL and waits[-1] == 0
+    assert machine([1.5] * 5, known=known.patient())[1] == EXTRA_PROCESSES
 
 
 def test_without_known_networks_every_process_counts(machine):
