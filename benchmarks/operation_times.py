@@ -38,7 +38,10 @@ def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
     from nas import backend
 
     backend.start()
+    import keras
     import tensorflow as tf
+
+    keras.utils.set_random_seed(0)
 
     from nas.layers.fast import batch_norm_training, pointwise_conv
 

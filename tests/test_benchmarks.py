@@ -52,6 +52,17 @@ def test_supernet_step_prints_its_keys() -> None:
     assert [key for key in result if f"`{key}`" not in readme] == []
 
 
+def test_operation_times_of_one_framework() -> None:
+    script = str(ROOT / "benchmarks" / "operation_times.py")
+    sizes = ["--framework", "tensorflow", "--batch_size", "2", "--rounds", "1"]
+    command = [sys.executable, script, *sizes]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert {"widening 1x1", "depthwise 7x7", "batch norm"} <= found.keys()
+    assert all(is_positive(value) for value in found.values())
+
+
 def test_memory_is_that_of_training() -> None:
     result = run_benchmark("--memory")
     assert is_positive(result["built_rss_anon_gb"])
