@@ -25,7 +25,7 @@ from nas.tensorboard import write_events
 if TYPE_CHECKING:
     from nas.derive import GateProbabilities
     from nas.search.gradient import GradientSearch
-    from nas.search.shared_score import SharedScorer
+    from nas.search.shared_score import ForwardViews, SharedScorer
 
 
 @dataclass
@@ -49,6 +49,7 @@ class SupernetStage:
     interrupter: Interrupter
     _searcher: GradientSearch | None = field(default=None, repr=False)
     _is_trained: bool = field(default=False, repr=False)
+    _views: ForwardViews | None = field(default=None, repr=False)
 
     def train(self) -> None:
         """Search of weights and gates; writes search.json, gates.json and history.csv."""
@@ -134,6 +135,14 @@ class SupernetStage:
             )
         return theirs["search"], checkpoint
 
+    def _forward(self) -> ForwardViews:
+        if self._views is None:
+            from nas.search.shared_score import ForwardViews
+
+            searcher = self.searcher()
+            self._views = ForwardViews.of(searcher.network, searcher.config.execution)
+        return self._views
+
     def scorer(self, evolution: EvolutionConfig) -> SharedScorer:
         """Ranks networks on training images that the weights never learned from."""
         from nas.search.shared_score import SharedScorer
@@ -143,14 +152,13 @@ class SupernetStage:
         # Drawn, since images may lie class by class.
         judging = np.random.default_rng((seed, 14)).permutation(searcher.gates_part)
         return SharedScorer(
-            searcher.network,
+            self._forward(),
             self.dataset.train,
             evolution.statistics_images,
             self.dataset.train,
             indices=np.sort(judging[: evolution.images]),
             statistics_indices=searcher.weights_part,
             seed=seed,
-            execution=searcher.config.execution,
         )
 
     def evaluate(self, architecture: Architecture) -> dict[str, Any]:
@@ -161,12 +169,11 @@ class SupernetStage:
             searcher = self._trained()
             evaluation: Split = self.dataset.evaluation
             found = SharedScorer(
-                searcher.network,
+                self._forward(),
                 self.dataset.train,
                 EvolutionConfig().statistics_images,
                 evaluation,
                 statistics_indices=searcher.weights_part,
-                execution=searcher.config.execution,
             ).accuracy(self.space.encode(architecture))
             self.folder.write_json(
                 "supernet.json",

@@ -47,7 +47,7 @@ def main(execution: str) -> None:
     import keras
 
     from nas.search.gradient import GradientSearch
-    from nas.search.shared_score import SharedScorer
+    from nas.search.shared_score import ForwardViews, SharedScorer
 
     space = toy_space()
     rng = np.random.default_rng(0)
@@ -72,7 +72,8 @@ def main(execution: str) -> None:
     bounded = BoundedSpace(space, latency, Bounds())
     method = ScoreMethod(result.probabilities.scores(space), bounded.choose)
     choice = choose_network(bounded, method, 0.8, None)
-    scorer = SharedScorer(searcher.network, Split(images, labels), 32, Split(images, labels))
+    views = ForwardViews.of(searcher.network, execution)
+    scorer = SharedScorer(views, Split(images, labels), 32, Split(images, labels))
     print(
         json.dumps(
             {

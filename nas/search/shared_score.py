@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import keras
@@ -29,6 +30,32 @@ class ForwardView(keras.Model):
         return self.network(images, training=self.moves_statistics, execution=self.execution)
 
 
+@dataclass(frozen=True)
+class ForwardViews:
+    """Both views of one supernet, compiled once for all scorers of it.
+
+    Args:
+        moving: Moves statistics.
+        still: Reads them.
+    """
+
+    moving: ForwardView
+    still: ForwardView
+
+    @classmethod
+    def of(cls, network: Supernet, execution: str = "masked") -> ForwardViews:
+        """Compiled views.
+
+        Args:
+            network: The supernet.
+            execution: How it runs; see `nas.layers.super_block`.
+        """
+        views = cls(*(ForwardView(network, moves, execution) for moves in (True, False)))
+        for view in (views.moving, views.still):
+            view.compile(jit_compile=False)
+        return views
+
+
 class SharedScorer:
     """Scores networks of a space by the supernet's weights.
 
@@ -37,7 +64,7 @@ class SharedScorer:
     3.4, re-estimate them likewise). Nothing is cut out or compiled for a candidate.
 
     Args:
-        network: Trained; its draw and statistics change.
+        views: Of a trained supernet; its draw and statistics change.
         statistics: Images without augmentation, of the weights' part of the training split.
         statistics_count: How many of them.
         judging: Images and labels that the score is made on; not the evaluation split where a
@@ -45,33 +72,27 @@ class SharedScorer:
         indices: Part of them; None for all.
         statistics_indices: Part of `statistics` to take from; None for all.
         seed: Of which images make the statistics.
-        execution: How the supernet runs; see `nas.layers.super_block`.
     """
 
     def __init__(
         self,
-        network: Supernet,
+        views: ForwardViews,
         statistics: Split,
         statistics_count: int,
         judging: Split,
         indices: np.ndarray | None = None,
         statistics_indices: np.ndarray | None = None,
         seed: int = 0,
-        execution: str = "masked",
     ) -> None:
-        self.network, self.judging, self.indices = network, judging, indices
+        self.network, self.judging, self.indices = views.moving.network, judging, indices
+        self._moving, self._still = views.moving, views.still
         pool = (
             np.arange(len(statistics.labels)) if statistics_indices is None else statistics_indices
         )
         chosen = np.random.default_rng((seed, 12)).permutation(pool)[:statistics_count]
         parts = evaluation_batches(statistics, len(chosen), np.sort(chosen))
         self._statistics_images = np.concatenate([images for images, _ in parts])
-        self._norms = list(batch_norm_layers(network))
-        self._moving, self._still = (
-            ForwardView(network, moves, execution) for moves in (True, False)
-        )
-        for view in (self._moving, self._still):
-            view.compile(jit_compile=False)
+        self._norms = list(batch_norm_layers(self.network))
 
     def accuracy(self, indices: tuple[int, ...]) -> Accuracy:
         """Accuracy of one network with the shared weights.
