@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -112,3 +113,19 @@ def spearman(first: ArrayLike, second: ArrayLike) -> float:
     x, y = x - x.mean(), y - y.mean()
     size = np.sqrt(np.sum(x * x) * np.sum(y * y))
     return float(np.sum(x * y) / size) if size else 0.0
+
+
+def median_error(values: Sequence[float]) -> float:
+    """Relative standard error of the median of repeated readings; infinite for fewer than two.
+
+    For normal errors the median's is sqrt(pi / 2) times the mean's.
+
+    Args:
+        values: Readings above 0.
+
+    Source: Kendall and Stuart, The Advanced Theory of Statistics, vol. 1, section 10.10.
+    """
+    if len(values) < 2:
+        return math.inf
+    sd = float(np.std(values, ddof=1))
+    return math.sqrt(math.pi / 2) * sd / math.sqrt(len(values)) / float(np.median(values))

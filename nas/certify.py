@@ -105,8 +105,8 @@ def search_certificate(
             {name: network_bytes(network) for name, network in networks.items()},
             SessionSettings(),
             settings.certificate_plan(config["smoke"]),
-            settings.certificate_processes(config["smoke"]),
-            known,
+            **settings.certificate_processes(config["smoke"]),
+            known=known,
         )
     records = {
         name: network_record(

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from latency.stats import median_error
 from nas.bounds import BoundedSpace
 from nas.errors import InputError
 from nas.search.methods import Method, Network
@@ -18,12 +19,13 @@ ATTEMPTS = 8
 # be met; then the nearest network.
 WINDOWS = ((0.994, 1.004), (0.985, 1.01), (0.98, 1.02))
 # Processes differ by 1 to 3 % from each other (docs/log.md). One reading within 2 % may be luck:
-# a network is accepted if the median of two or three fresh ones is nearer than this.
+# a network is accepted if the median of two or more fresh ones is nearer than this.
 ACCEPTED = 0.008
 # A first reading that is off by more is no candidate, and not read again.
 HOPELESS = 0.03
-# Two readings that differ by more call for a third.
-DISAGREEMENT = 0.015
+# Readings go on until their median is known so well, up to so many of them.
+PRECISION = 0.006
+MOST_READINGS = 5
 
 
 @dataclass(frozen=True)
@@ -155,11 +157,12 @@ def _propose(
 def _readings(
     measure_ms: Callable[[Architecture], float], network: Architecture, target_ms: float
 ) -> list[float]:
-    """One to three fresh readings; see the constants above."""
+    """Fresh readings, as many as it takes; see the constants above."""
     readings = [measure_ms(network)]
     if abs(readings[0] / target_ms - 1) > HOPELESS:
         return readings
-    readings.append(measure_ms(network))
-    if abs(readings[1] / readings[0] - 1) > DISAGREEMENT:
+    while len(readings) < 2 or (
+        len(readings) < MOST_READINGS and median_error(readings) > PRECISION
+    ):
         readings.append(measure_ms(network))
     return readings

@@ -10,6 +10,7 @@ from typing import Any
 
 from latency.measure import Measurement, MeasurePlan, Model, measure_fresh_process
 from latency.session import SessionSettings
+from latency.stats import median_error
 from latency.table import LatencyTable
 from nas.console import out
 from nas.cost import architecture_cost
@@ -23,8 +24,11 @@ from nas.weights import random_weights
 MET_MARGIN = 0.02
 
 CERTIFICATE_PLAN = MeasurePlan(min_rounds=20, max_rounds=40, runs_per_visit=4)
-# A certificate's number is the median of so many new processes.
+# A certificate's number is the median of so many new processes, or of more until it is known so
+# well: a rule that looks at the spread alone, never at the budget.
 CERTIFICATE_PROCESSES = 3
+CERTIFICATE_PRECISION = 0.006
+MOST_PROCESSES = 7
 CHOICE_PLAN = MeasurePlan(min_rounds=15, max_rounds=30)
 # Known networks that are slower by more than this say that the machine is busy. Processes alone
 # differ by 1 to 3 %, and the table's calibration is a little off at both ends of the range.
@@ -64,6 +68,11 @@ class NetworkTiming:
     p90_ms: float
     noise: float
     process_ms: tuple[float, ...]
+
+    @property
+    def error(self) -> float:
+        """Relative standard error of `latency_ms` over processes."""
+        return median_error(self.process_ms)
 
     @classmethod
     def of(cls, measurements: Sequence[Measurement]) -> NetworkTiming:
@@ -117,6 +126,7 @@ def measure_networks(
     settings: SessionSettings,
     plan: MeasurePlan,
     processes: int = 1,
+    precision: float | None = None,
     known: KnownNetworks | None = None,
     wait: Callable[[float], None] = time.sleep,
 ) -> dict[str, NetworkTiming]:
@@ -131,6 +141,8 @@ def measure_networks(
         settings: Of the session.
         plan: Rounds in each process.
         processes: How many; memory lies elsewhere in each, which alone changes a few percent.
+        precision: One process more at a time, up to `MOST_PROCESSES`, until the relative error of
+            half of the networks is below this.
         known: Measured beside them; None to take every process as it is.
         wait: Pauses for seconds.
     """
@@ -138,22 +150,28 @@ def measure_networks(
     models = [Model(key, data, key) for key, data in files.items()]
     runs: list[tuple[float, dict[str, Measurement]]] = []
     extra = 0
-    while len(runs) < processes + extra:
-        run = measure_fresh_process(models, settings, plan)
-        runs.append((known.drift(run) if known else 1.0, run))
-        is_busy = runs[-1][0] > 1 + BUSY_DRIFT
-        if known and is_busy and extra < EXTRA_PROCESSES and known.extra_left > 0:
-            wait(PAUSE_S * 2**extra)
-            extra += 1
-            known.extra_left -= 1
-    runs = sorted(runs, key=lambda pair: pair[0])[:processes]
-    if runs[-1][0] > 1 + BUSY_DRIFT:
+    while True:
+        while len(runs) < processes + extra:
+            run = measure_fresh_process(models, settings, plan)
+            runs.append((known.drift(run) if known else 1.0, run))
+            is_busy = runs[-1][0] > 1 + BUSY_DRIFT
+            if known and is_busy and extra < EXTRA_PROCESSES and known.extra_left > 0:
+                wait(PAUSE_S * 2**extra)
+                extra += 1
+                known.extra_left -= 1
+        kept = sorted(runs, key=lambda pair: pair[0])[:processes]
+        timings = {key: NetworkTiming.of([run[key] for _, run in kept]) for key in networks}
+        is_known = precision is None or median(t.error for t in timings.values()) <= precision
+        if is_known or processes >= MOST_PROCESSES:
+            break
+        processes += 1
+    if kept[-1][0] > 1 + BUSY_DRIFT:
         out.print(
             f"Warning: other programs slow this machine down: known networks take "
-            f"{runs[-1][0]:.2f} times their milliseconds. Stop them, or measure the table again: "
+            f"{kept[-1][0]:.2f} times their milliseconds. Stop them, or measure the table again: "
             "scripts/build_latency_table.py."
         )
-    return {key: NetworkTiming.of([run[key] for _, run in runs]) for key in networks}
+    return timings
 
 
 def is_met(measured_ms: float | None, target_ms: float | None) -> bool | None:

@@ -152,8 +152,8 @@ class RetrainRun:
             files,
             SessionSettings(),
             settings.certificate_plan(self.smoke),
-            settings.certificate_processes(self.smoke),
-            self.known,
+            **settings.certificate_processes(self.smoke),
+            known=self.known,
         )
 
     def _predicted(self) -> Any:

@@ -7,7 +7,13 @@ from typing import Any
 
 from latency.measure import MeasurePlan
 from nas.comparison import EQUAL_MARGIN
-from nas.measuring import CERTIFICATE_PLAN, CERTIFICATE_PROCESSES, CHOICE_PLAN, SMOKE_PLAN
+from nas.measuring import (
+    CERTIFICATE_PLAN,
+    CERTIFICATE_PRECISION,
+    CERTIFICATE_PROCESSES,
+    CHOICE_PLAN,
+    SMOKE_PLAN,
+)
 
 # Search epochs, retraining epochs, batch size, random networks, networks that the gates propose to
 # the supernet, whether baselines are trained.
@@ -72,9 +78,11 @@ def certificate_plan(smoke: bool) -> MeasurePlan:
     return SMOKE_PLAN if smoke else CERTIFICATE_PLAN
 
 
-def certificate_processes(smoke: bool) -> int:
-    """New processes that a certificate is measured in."""
-    return 1 if smoke else CERTIFICATE_PROCESSES
+def certificate_processes(smoke: bool) -> dict[str, Any]:
+    """New processes that a certificate is measured in, as `measure_networks` takes them."""
+    if smoke:
+        return {"processes": 1}
+    return {"processes": CERTIFICATE_PROCESSES, "precision": CERTIFICATE_PRECISION}
 
 
 def pace(smoke: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from nas.bounds import BoundedSpace, Bounds
-from nas.choice import choose_network
+from nas.choice import MOST_READINGS, choose_network
 from nas.comparison import (
     equal_random_networks,
     equal_uniform_network,
@@ -92,7 +92,7 @@ def test_a_lucky_reading_is_not_accepted(latency, probabilities) -> None:  # typ
     choice = choose(latency, probabilities, target, measure)
     assert choice.accepted
     assert choice.indices != first
-    assert len(choice.attempts[0]["readings_ms"]) == 3
+    assert len(choice.attempts[0]["readings_ms"]) == MOST_READINGS
 
 
 def test_most_choices_are_truly_within_two_percent(latency, probabilities) -> None:  # type: ignore[no-untyped-def]

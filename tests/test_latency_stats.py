@@ -99,3 +99,12 @@ def test_bootstrap_interval_covers_the_truth() -> None:
     # 95 % nominal; a binomial of 200 at 0.93 (percentile bootstraps of medians run short)
     # stays above 170 with a probability beyond 0.9999.
     assert 170 <= hits
+
+
+def test_median_error_is_that_of_normal_readings() -> None:
+    assert stats.median_error([1.0]) == np.inf
+    assert stats.median_error([2.0, 2.0, 2.0]) == 0.0
+    rng = np.random.default_rng(0)
+    draws = rng.normal(10.0, 0.2, (4000, 25))
+    actual = float(np.std(np.median(draws, axis=1))) / 10.0
+    assert np.median([stats.median_error(row) for row in draws]) == pytest.approx(actual, rel=0.05)

@@ -12,6 +12,7 @@ from nas.measuring import (
     BUSY_DRIFT,
     EXTRA_PROCESSES,
     EXTRA_PROCESSES_IN_ALL,
+    MOST_PROCESSES,
     KnownNetworks,
     measure_networks,
 )
@@ -28,7 +29,7 @@ def known_networks():
 def machine(monkeypatch):
     """Measures a network of 0.2 ms on a machine that is slowed down as listed."""
 
-    def read(slowness, processes=1, known="ends", own=1.0):
+    def read(slowness, processes=1, known="ends", own=1.0, precision=None):
         known = known_networks() if known == "ends" else known
         calls, waits = iter(slowness), []
 
@@ -49,6 +50,7 @@ def machine(monkeypatch):
             SessionSettings(),
             measuring.SMOKE_PLAN,
             processes,
+            precision,
             known,
             waits.append,
         )
@@ -93,6 +95,17 @@ def test_a_machine_that_stays_busy_is_not_waited_for_for_ever(machine):
     waits = [machine([1.5] * 5, known=known)[1] for _ in range(5)]
     assert sum(waits) == EXTRA_PROCESSES_IN_ALL and waits[-1] == 0
     assert machine([1.5] * 5, known=known.patient())[1] == EXTRA_PROCESSES
+
+
+def test_processes_that_differ_are_followed_by_more(machine):
+    timing, _, left = machine([1.0, 1.001, 1.002, 9.0], processes=3, known=None, precision=0.006)
+    assert len(timing.process_ms) == 3 and left == [9.0]
+    spread = [1.0, 1.04, 1.0, 1.02, 1.01, 1.01, 1.01, 9.0]
+    timing, _, left = machine(spread, processes=3, known=None, precision=0.006)
+    assert 3 < len(timing.process_ms) <= MOST_PROCESSES
+    assert timing.error <= 0.006 or len(timing.process_ms) == MOST_PROCESSES
+    wild = [1.0, 1.3] * 5
+    assert len(machine(wild, 3, None, precision=0.006)[0].process_ms) == MOST_PROCESSES
 
 
 def test_without_known_networks_every_process_counts(machine):
