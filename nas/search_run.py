@@ -127,7 +127,8 @@ class SearchRun:
         )
         if method == "evolution":
             return {"search": found["evolution"], "random": found["random"]}
-        scores, count = supernet.probabilities()[0].scores(self.space), self.config["proposals"]
+        scores = supernet.probabilities()[0].scores(self.space)
+        count = self.config.get("proposals", 0)  # runs of earlier versions have none
         own: Method = ScoreMethod(scores, choose)
         if count:
             progress = partial(_progress, "Proposals of the gates")
