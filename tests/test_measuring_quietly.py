@@ -1,18 +1,25 @@
-"""Processes that another program slows down are repeated; known networks alone decide which."""
+"""Processes that another program slows down are read elsewhere or repeated.
+
+Known networks alone decide how and which.
+"""
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-
+import numpy as np
 import pytest
 
+from latency.measure import Measurement
 from latency.session import SessionSettings
+from latency.timer import MeasurePlan
 from nas import measuring
 from nas.measuring import (
     BUSY_DRIFT,
+    BUSY_RUNS,
     EXTRA_PROCESSES,
     EXTRA_PROCESSES_IN_ALL,
+    LEAST_QUANTILE,
     MOST_PROCESSES,
+    QUIET_DRIFT,
     KnownNetworks,
     measure_networks,
 )
@@ -25,30 +32,38 @@ def known_networks():
     )
 
 
+def timed(name, ms, factor, plan):
+    """All runs `factor` times as slow; or, with a pair, a share of them at full speed."""
+    slow, quiet_share = factor if isinstance(factor, tuple) else (factor, 0.0)
+    runs = np.full(max(plan.max_rounds, 100), slow * ms)
+    runs[: round(quiet_share * len(runs))] = ms
+    # Every run a little different, so that quantiles differ.
+    runs *= np.linspace(1.0, 1.002, len(runs))
+    visits = tuple((float(run),) for run in runs)
+    return Measurement(name, visits, plan.quantile, True)
+
+
 @pytest.fixture
 def machine(monkeypatch):
     """Measures a network of 0.2 ms on a machine that is slowed down as listed."""
 
     def read(slowness, processes=1, known="ends", own=1.0, precision=None):
         known = known_networks() if known == "ends" else known
-        calls, waits = iter(slowness), []
+        calls, waits, factor = iter(slowness), [], 1.0
 
         def fake(models, settings, plan):
-            factor = next(calls)
+            nonlocal factor
+            if plan.max_rounds < BUSY_RUNS:
+                factor = next(calls)  # else the same process, timed for longer
             true = {"network": 0.2 * own, **(known.known_ms if known else {})}
             assert {model.key for model in models} == set(true)
-            return {
-                name: SimpleNamespace(
-                    latency_ms=factor * ms, low_ms=ms, high_ms=ms, p50_ms=ms, p90_ms=ms, noise=0.0
-                )
-                for name, ms in true.items()
-            }
+            return {name: timed(name, ms, factor, plan) for name, ms in true.items()}
 
         monkeypatch.setattr(measuring, "measure_fresh_process", fake)
         found = measure_networks(
             {"network": b""},
             SessionSettings(),
-            measuring.SMOKE_PLAN,
+            MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1),
             processes,
             precision,
             known,
@@ -111,3 +126,47 @@ def test_processes_that_differ_are_followed_by_more(machine):
 def test_without_known_networks_every_process_counts(machine):
     timing, waits, _ = machine([1.5, 1.0, 2.0], processes=3, known=None)
     assert timing.latency_ms == 0.2 * 1.5 and waits == 0
+
+
+def test_a_machine_that_is_quiet_between_times_is_read_at_its_quiet_runs(machine):
+    # A third of the runs at full speed: the plan's 25 % quantile would be right even so.
+    for quiet_share in (0.2, 0.1, 0.05):
+        timing, waits, left = machine([(1.5, quiet_share), 9.0])
+        assert timing.latency_ms == pytest.approx(0.2, rel=0.003)
+        assert LEAST_QUANTILE <= timing.quantiles[0] < quiet_share
+        assert waits == 0 and left == [9.0]
+
+
+def test_a_slow_network_stays_slow_beside_networks_that_are_disturbed(machine):
+    timing, _, _ = machine([(1.5, 0.1)], own=1.3)
+    assert timing.latency_ms == pytest.approx(1.3 * 0.2, rel=0.003)
+
+
+def test_no_quantile_below_the_least_is_read(machine):
+    timing, waits, _ = machine([(1.5, LEAST_QUANTILE / 2)] * (EXTRA_PROCESSES + 1))
+    assert timing.quantiles == (LEAST_QUANTILE,)
+    assert timing.latency_ms == pytest.approx(0.2 * 1.5, rel=0.003)
+    assert waits == EXTRA_PROCESSES
+
+
+def test_a_quiet_machine_is_read_at_the_quantile_that_was_asked_for(machine):
+    timing, _, _ = machine([1.0 + QUIET_DRIFT / 2])
+    assert timing.quantiles == (0.25,)
+
+
+def test_what_the_known_networks_take_never_exceeds_the_table(machine):
+    known = known_networks()
+    plan = MeasurePlan(min_rounds=600, max_rounds=600, runs_per_visit=1)
+    run = {name: timed(name, ms, (1.4, 0.15), plan) for name, ms in known.known_ms.items()}
+    assert known.drift(run) == pytest.approx(1.4, rel=0.01)
+    read = known.at_table_speed(run)
+    assert known.drift(read) == pytest.approx(1.0, abs=0.003)
+    assert {m.quantile for m in read.values()} == {read["known largest"].quantile}
+    assert read["known largest"].samples_ms == run["known largest"].samples_ms
+
+
+def test_a_quantile_lower_than_the_least_is_kept():
+    known = known_networks()
+    plan = MeasurePlan(min_rounds=600, max_rounds=600, quantile=LEAST_QUANTILE / 2)
+    run = {name: timed(name, ms, 1.5, plan) for name, ms in known.known_ms.items()}
+    assert {m.quantile for m in known.at_table_speed(run).values()} == {LEAST_QUANTILE / 2}
