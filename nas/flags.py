@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from nas.backend import MIXED_PRECISION
 from nas.errors import InputError
 
 # Checked floats: flag -> (least, greatest, whether the least itself is allowed).
@@ -69,7 +70,7 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_enum(
         "mixed_precision",
         "none",
-        ["none", "float16", "bfloat16"],
+        list(MIXED_PRECISION),
         "What a GPU computes products in.",
         **text,
     )

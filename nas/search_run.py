@@ -60,11 +60,14 @@ class SearchRun:
     dataset: Dataset
     config: dict[str, Any]
     interrupter: Interrupter
-    _known_networks: KnownNetworks | None = field(default=None, init=False, repr=False)
+    _known: KnownNetworks | None = field(default=None, init=False, repr=False)
 
     def run(self) -> dict[str, Any]:
         """All stages; returns the certificate."""
         table = run_table(self.folder, self.space, self.config)
+        if not self._smoke and self.config["device"] is None:
+            # A few rounds say nothing about a machine that is busy.
+            self._known = KnownNetworks.of(self.space, table)
         latency = SpaceLatency.from_table(self.space, table)
         bounded = BoundedSpace(self.space, latency, Bounds(**self.config.get("bounds", {})))
         self._resolve_target(bounded)
@@ -153,15 +156,7 @@ class SearchRun:
         return self.folder.read_json("choice.json")
 
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        return measured_ms(networks, self._smoke, self._known())
-
-    def _known(self) -> KnownNetworks | None:
-        if self._smoke:
-            return None  # a few rounds say nothing about a machine that is busy
-        if self._known_networks is None:
-            table = LatencyTable.load(self.folder.path / "table.json", allow_other_host=True)
-            self._known_networks = KnownNetworks.of(self.space, table)
-        return self._known_networks
+        return measured_ms(networks, self._smoke, self._known)
 
     def _race(
         self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]
@@ -220,7 +215,6 @@ class SearchRun:
             found = compared_networks(bounded, architecture, self.config, self._measure)
             self.folder.write_json("comparison.json", found)
         if not self.folder.has("certificate.json"):
-            known = self._known() if self.config["device"] is None else None
             certificate = search_certificate(
                 self.space,
                 bounded.latency,
@@ -228,7 +222,7 @@ class SearchRun:
                 self.config["search"]["target_ms"],
                 self.folder.read_json("comparison.json"),
                 self.config,
-                known.patient() if known else None,
+                self._known.patient() if self._known else None,
             )
             supernet = {f"supernet_{name}": inherited.get(name) for name in ("top1", "top5")}
             self.folder.write_json("certificate.json", certificate | supernet)
