@@ -25,13 +25,14 @@ from nas.weights import random_weights
 # A certificate's relative margin around the asked milliseconds.
 MET_MARGIN = 0.02
 
-CERTIFICATE_PLAN = MeasurePlan(min_rounds=20, max_rounds=40, runs_per_visit=4)
+# Enough rounds for the known networks to tell how busy the machine is.
+CERTIFICATE_PLAN = MeasurePlan(min_rounds=60, max_rounds=90, runs_per_visit=4)
 # A certificate's number is the median of so many new processes, or of more until it is known so
 # well: a rule that looks at the spread alone, never at the budget.
 CERTIFICATE_PROCESSES = 3
 CERTIFICATE_PRECISION = 0.006
 MOST_PROCESSES = 7
-CHOICE_PLAN = MeasurePlan(min_rounds=15, max_rounds=30)
+CHOICE_PLAN = MeasurePlan(min_rounds=60, max_rounds=90)
 # Known networks that are slower by more than this say that the machine is busy. Processes alone
 # differ by 1 to 3 %, and the table's calibration is a little off at both ends of the range.
 BUSY_DRIFT = 0.06
