@@ -89,7 +89,7 @@ ALLOWED: dict[str, set[str]] = {
     "checkpoint": {"errors"},
     "loop": {"checkpoint", "interrupt"},
     "environment": set(),
-    "flags": {"errors"},
+    "flags": {"backend", "errors"},
     # Images: neither Keras nor anything of networks.
     "data": {"data.dataset", "data.load"},
     "data.dataset": {"errors"},
