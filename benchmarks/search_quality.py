@@ -15,9 +15,10 @@ import json
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -120,14 +121,20 @@ class Programs:
         Raises:
             SystemExit: Of the first that failed.
         """
+        failed = threading.Event()
+
+        def unless_failed(one: Callable[[], None]) -> None:
+            if not failed.is_set():
+                try:
+                    one()
+                except BaseException:
+                    failed.set()
+                    raise
+
         with ThreadPoolExecutor(self.jobs) as pool:
-            futures = [pool.submit(one) for one in work]
-            try:
-                done, _ = wait(futures, return_when=FIRST_EXCEPTION)
-            finally:
-                pool.shutdown(cancel_futures=True)
-            for future in done:
-                future.result()
+            futures = [pool.submit(unless_failed, one) for one in work]
+        for future in futures:
+            future.result()
 
     def search(self, run: Path, arguments: Sequence[str], table: Path | None) -> None:
         """A search that begins, goes on, or is done already.
