@@ -45,7 +45,7 @@ def equal_random_networks(
         margin: Share by which measured milliseconds may differ.
     """
     space = bounded.space
-    method = RandomMethod(bounded.sizes, bounded.fits, bounded.choose, seed + OTHER_DRAWS)
+    method = RandomMethod(bounded, seed + OTHER_DRAWS)
     known = [space.encode(reference)] if space.contains(reference) else []
     accepted: list[Network] = []
     aim_ms = reference_predicted_ms

@@ -119,23 +119,22 @@ class SearchRun:
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
         method, seed = self.config["search"]["method"], int(self.config["seed"])
-        sizes, fits, choose = bounded.sizes, bounded.fits, bounded.choose
-        found: dict[str, Method] = {"random": RandomMethod(sizes, fits, choose, seed)}
+        found: dict[str, Method] = {"random": RandomMethod(bounded, seed)}
         if method == "random":
             return {"search": found["random"]}
         config = EvolutionConfig(**self.config.get("evolution", {}))
         score = _scored(supernet, config)
         found["evolution"] = EvolutionMethod(
-            sizes, fits, choose, score, config, seed, partial(_progress, "Evolution")
+            bounded, score, seed, config, partial(_progress, "Evolution")
         )
         if method == "evolution":
             return {"search": found["evolution"], "random": found["random"]}
         scores = supernet.probabilities()[0].scores(self.space)
         count = self.config.get("proposals", 0)  # runs of earlier versions have none
-        own: Method = ScoreMethod(scores, choose)
+        own: Method = ScoreMethod(bounded, scores)
         if count:
             progress = partial(_progress, "Proposals of the gates")
-            own = ProposalMethod(scores, fits, choose, score, count, seed, progress)
+            own = ProposalMethod(bounded, score, seed, scores, count, progress)
         return {"search": own, **found}
 
     def _choose(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Any]:

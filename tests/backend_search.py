@@ -70,7 +70,7 @@ def main(execution: str) -> None:
         if not np.array_equal(keras.ops.convert_to_numpy(v), before)
     ]
     bounded = BoundedSpace(space, latency, Bounds())
-    method = ScoreMethod(result.probabilities.scores(space), bounded.choose)
+    method = ScoreMethod(bounded, result.probabilities.scores(space))
     choice = choose_network(bounded, method, 0.8, None)
     views = ForwardViews.of(searcher.network, execution)
     scorer = SharedScorer(views, Split(images, labels), 32, Split(images, labels))

@@ -48,7 +48,7 @@ def probabilities() -> GateProbabilities:
 
 def choose(latency, probabilities, target, measure):  # type: ignore[no-untyped-def]
     bounded = BoundedSpace(SPACE, latency, Bounds())
-    method = ScoreMethod(probabilities.scores(SPACE), bounded.choose)
+    method = ScoreMethod(bounded, probabilities.scores(SPACE))
     return choose_network(bounded, method, target, measure)
 
 

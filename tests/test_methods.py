@@ -19,12 +19,19 @@ def total_ms(network):
     return sum(float(row[i]) for row, i in zip(OPTION_MS, network, strict=True))
 
 
-def fits(network, low_ms, high_ms):
-    return low_ms - 1e-6 <= total_ms(network) <= high_ms + 1e-6
+class Networks:
+    """All networks whose milliseconds add up to the window."""
+
+    sizes = (OPTIONS,) * CHOICES
+
+    def fits(self, network, low_ms, high_ms):
+        return low_ms - 1e-6 <= total_ms(network) <= high_ms + 1e-6
+
+    def choose(self, scores, low_ms, high_ms, forbidden=()):
+        return choose(scores, OPTION_MS, low_ms, high_ms, forbidden)
 
 
-def chooser(scores, low_ms, high_ms, forbidden=()):
-    return choose(scores, OPTION_MS, low_ms, high_ms, forbidden)
+NETWORKS = Networks()
 
 
 def whole(network):
@@ -33,11 +40,11 @@ def whole(network):
 
 
 def proposals(count, score=whole, seed=0, gates=GATES):
-    return ProposalMethod(gates, fits, chooser, score, count, seed)
+    return ProposalMethod(NETWORKS, score, seed, gates, count)
 
 
 def test_the_gates_own_choice_is_the_first_proposal():
-    own = ScoreMethod(GATES, chooser).propose(LOW_MS * 0.98, HIGH_MS * 1.02)
+    own = ScoreMethod(NETWORKS, GATES).propose(LOW_MS * 0.98, HIGH_MS * 1.02)
     method = proposals(1)
     method.propose(LOW_MS, HIGH_MS)
     assert own in [scored.indices for scored in method.scored]
@@ -46,11 +53,11 @@ def test_the_gates_own_choice_is_the_first_proposal():
 def test_the_best_by_the_supernet_is_proposed():
     method = proposals(40)
     found = method.propose(LOW_MS, HIGH_MS)
-    assert fits(found, LOW_MS, HIGH_MS)
-    inside = [s for s in method.scored if fits(s.indices, LOW_MS, HIGH_MS)]
+    assert NETWORKS.fits(found, LOW_MS, HIGH_MS)
+    inside = [s for s in method.scored if NETWORKS.fits(s.indices, LOW_MS, HIGH_MS)]
     assert len(inside) > 3
     assert whole(found) == max(s.score for s in inside)
-    assert whole(found) > whole(ScoreMethod(GATES, chooser).propose(LOW_MS, HIGH_MS))
+    assert whole(found) > whole(ScoreMethod(NETWORKS, GATES).propose(LOW_MS, HIGH_MS))
 
 
 def test_proposals_follow_the_gates():
@@ -60,7 +67,7 @@ def test_proposals_follow_the_gates():
         method = proposals(30, gates=gates)
         method.propose(LOW_MS, HIGH_MS)
         networks = [s.indices for s in method.scored]
-        best = networks and chooser(gates, LOW_MS * 0.98, HIGH_MS * 1.02)
+        best = networks and NETWORKS.choose(gates, LOW_MS * 0.98, HIGH_MS * 1.02)
         return np.mean([np.equal(n, best).mean() for n in networks])
 
     assert agreement(decided) > agreement([0 * row for row in GATES]) + 0.2
@@ -105,4 +112,4 @@ def test_forbidden_networks_do_not_come_out(count):
     method = proposals(count)
     first = method.propose(LOW_MS, HIGH_MS)
     second = method.propose(LOW_MS, HIGH_MS, [first])
-    assert second is not None and second != first and fits(second, LOW_MS, HIGH_MS)
+    assert second is not None and second != first and NETWORKS.fits(second, LOW_MS, HIGH_MS)

@@ -11,12 +11,40 @@ import numpy as np
 from nas.search.evolution import EvolutionConfig, Scored, evolve
 
 Network = tuple[int, ...]
-# (score of every option of every choice, least ms, most ms, networks left out) -> the network of
-# the highest total score that keeps the window and all other bounds; None if there is none.
-Chooser = Callable[[Sequence[np.ndarray], float, float, Sequence[Network]], Network | None]
+Progress = Callable[[int, int, Scored], None]
 
 # Even draws that may miss the window before networks are made to fit it.
 DRAWS = 20_000
+
+
+class Feasible(Protocol):
+    """The networks that keep a window of milliseconds and all other bounds."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Options of each choice."""
+        ...
+
+    def fits(self, network: Network, low_ms: float, high_ms: float) -> bool:
+        """Whether a network is one of them."""
+        ...
+
+    def choose(
+        self,
+        scores: Sequence[np.ndarray],
+        low_ms: float,
+        high_ms: float,
+        forbidden: Sequence[Network] = (),
+    ) -> Network | None:
+        """The one of the highest total score; None if there is none.
+
+        Args:
+            scores: Of every option of every choice.
+            low_ms: Least predicted milliseconds.
+            high_ms: Most.
+            forbidden: Networks that must not come out.
+        """
+        ...
 
 
 class Method(Protocol):
@@ -42,37 +70,29 @@ class ScoreMethod:
     """Additive scores, as gates give them: the exact choice.
 
     Args:
+        networks: Those to choose from.
         scores: Of each option of each choice.
-        choose: The exact choice.
     """
 
-    def __init__(self, scores: Sequence[np.ndarray], choose: Chooser) -> None:
-        self._scores, self._choose = scores, choose
+    def __init__(self, networks: Feasible, scores: Sequence[np.ndarray]) -> None:
+        self._networks, self._scores = networks, scores
 
     def propose(
         self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
     ) -> Network | None:
-        return self._choose(self._scores, low_ms, high_ms, forbidden)
+        return self._networks.choose(self._scores, low_ms, high_ms, forbidden)
 
 
 class RandomMethod:
     """Networks drawn evenly from the space among those that fit.
 
     Args:
-        sizes: Options of each choice.
-        fits: Whether a network keeps a window and the bounds: (network, low_ms, high_ms).
-        choose: Makes a network fit where even draws hardly ever do.
+        networks: Those to draw from; made to fit where even draws hardly ever do.
         seed: Of the draws.
     """
 
-    def __init__(
-        self,
-        sizes: Sequence[int],
-        fits: Callable[[Network, float, float], bool],
-        choose: Chooser,
-        seed: int,
-    ) -> None:
-        self._sizes, self._fits, self._choose, self._seed = sizes, fits, choose, seed
+    def __init__(self, networks: Feasible, seed: int) -> None:
+        self._networks, self._seed = networks, seed
 
     def propose(
         self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
@@ -81,28 +101,35 @@ class RandomMethod:
         rng = np.random.default_rng((self._seed, 13, len(forbidden)))
         known = set(forbidden)
         for _ in range(DRAWS):
-            network = tuple(int(rng.integers(size)) for size in self._sizes)
-            if network not in known and self._fits(network, low_ms, high_ms):
+            network = tuple(int(rng.integers(size)) for size in self._networks.sizes)
+            if network not in known and self._networks.fits(network, low_ms, high_ms):
                 return network
-        wanted = [rng.random(size) for size in self._sizes]
-        return self._choose(wanted, low_ms, high_ms, forbidden)
+        wanted = [rng.random(size) for size in self._networks.sizes]
+        return self._networks.choose(wanted, low_ms, high_ms, forbidden)
 
 
 class ScoredMethod(ABC):
     """Fills a pool for a window and proposes the best of it.
 
     Args:
-        fits: As for `RandomMethod`.
-        score: Of a network; higher is better; called once for each.
+        networks: Those to propose.
+        score: Of a network by a trained supernet; higher is better; called once for each.
+        seed: Of all chance.
+        on_progress: Called with (scored, at most, the best so far).
     """
 
     # A pool for one window serves its neighbours, which a corrected prediction asks for.
     MARGIN = 0.02
 
     def __init__(
-        self, fits: Callable[[Network, float, float], bool], score: Callable[[Network], float]
+        self,
+        networks: Feasible,
+        score: Callable[[Network], float],
+        seed: int,
+        on_progress: Progress,
     ) -> None:
-        self._fits, self._ask = fits, score
+        self._networks, self._ask = networks, score
+        self._seed, self._on_progress = seed, on_progress
         self._scores: dict[Network, float] = {}
 
     @property
@@ -128,7 +155,7 @@ class ScoredMethod(ABC):
         inside = (
             s.indices
             for s in self.scored
-            if s.indices not in known and self._fits(s.indices, low_ms, high_ms)
+            if s.indices not in known and self._networks.fits(s.indices, low_ms, high_ms)
         )
         return next(inside, None)
 
@@ -143,36 +170,28 @@ class ScoredMethod(ABC):
 
 
 class EvolutionMethod(ScoredMethod):
-    """The best of an evolution that is scored by a trained supernet.
+    """The best of an evolution.
 
     Args:
-        sizes: Options of each choice.
-        fits: As for `RandomMethod`.
-        choose: Makes children feasible.
-        score: Of a network; higher is better; called once for each.
+        networks, score, seed, on_progress: See `ScoredMethod`.
         config: Settings.
-        seed: Of all chance.
-        on_progress: See `evolve`.
     """
 
     def __init__(
         self,
-        sizes: Sequence[int],
-        fits: Callable[[Network, float, float], bool],
-        choose: Chooser,
+        networks: Feasible,
         score: Callable[[Network], float],
-        config: EvolutionConfig,
         seed: int,
-        on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+        config: EvolutionConfig,
+        on_progress: Progress = lambda done, total, best: None,
     ) -> None:
-        super().__init__(fits, score)
-        self._sizes, self._choose = sizes, choose
-        self._config, self._seed, self._on_progress = config, seed, on_progress
+        super().__init__(networks, score, seed, on_progress)
+        self._config = config
 
     def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
         evolve(
-            self._sizes,
-            lambda wanted: self._choose(wanted, low_ms, high_ms, forbidden),
+            self._networks.sizes,
+            lambda wanted: self._networks.choose(wanted, low_ms, high_ms, forbidden),
             self._score,
             self._config,
             self._seed,
@@ -190,28 +209,22 @@ class ProposalMethod(ScoredMethod):
     Source: Papandreou and Yuille 2011, ICCV, "Perturb-and-MAP random fields".
 
     Args:
-        scores: Of each option of each choice: logarithms of the gates' probabilities.
-        fits: As for `RandomMethod`.
-        choose: The exact choice.
-        score: Of a network by the supernet; higher is better; called once for each.
+        networks, score, seed, on_progress: See `ScoredMethod`.
+        gate_scores: Of each option of each choice: logarithms of the gates' probabilities.
         count: Networks proposed for a window.
-        seed: Of the noise.
-        on_progress: Called with (scored, at most, the best so far).
     """
 
     def __init__(
         self,
-        scores: Sequence[np.ndarray],
-        fits: Callable[[Network, float, float], bool],
-        choose: Chooser,
+        networks: Feasible,
         score: Callable[[Network], float],
-        count: int,
         seed: int,
-        on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+        gate_scores: Sequence[np.ndarray],
+        count: int,
+        on_progress: Progress = lambda done, total, best: None,
     ) -> None:
-        super().__init__(fits, score)
-        self._gate_scores, self._choose = scores, choose
-        self._count, self._seed, self._on_progress = count, seed, on_progress
+        super().__init__(networks, score, seed, on_progress)
+        self._gate_scores, self._count = gate_scores, count
 
     def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
         rng = np.random.default_rng((self._seed, 15))
@@ -219,7 +232,7 @@ class ProposalMethod(ScoredMethod):
             wanted = [
                 row + (rng.gumbel(size=len(row)) if number else 0) for row in self._gate_scores
             ]
-            network = self._choose(wanted, low_ms, high_ms, forbidden)
+            network = self._networks.choose(wanted, low_ms, high_ms, forbidden)
             if network is None:
                 return
             self._score(network)
