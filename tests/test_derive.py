@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from nas.derive import GateProbabilities, choose
-from nas.objective import one_cycle, ramp, temperature, updated_multiplier
+from nas.objective import (
+    approached_ms,
+    damped_strength,
+    one_cycle,
+    ramp,
+    temperature,
+    updated_multiplier,
+)
 from nas.spaces import get_space
 from nas.spec import MBConv, Skip
 
@@ -78,9 +85,50 @@ def test_ramp_and_temperature() -> None:
     assert temperature(110, 10, 110, 2.0, 0.5) == pytest.approx(0.5)
 
 
-def test_multiplier_climbs_above_the_target_and_never_below_zero() -> None:
-    assert updated_multiplier(1.0, 1.5, 1.0, 0.1) == pytest.approx(1.05)
+def test_multiplier_climbs_above_the_aim_and_never_below_zero() -> None:
+    assert updated_multiplier(1.0, math.e, 1.0, 0.1) == pytest.approx(1.1)
     assert updated_multiplier(0.01, 0.5, 1.0, 0.1) == 0
+    down = 1.0 - updated_multiplier(1.0, 0.5, 1.0, 0.1)
+    assert updated_multiplier(1.0, 2.0, 1.0, 0.1) - 1.0 == pytest.approx(down)
+
+
+def test_the_present_error_stands_beside_the_multiplier() -> None:
+    assert damped_strength(0.5, 1.0, 1.0, 4.0) == 0.5
+    assert damped_strength(0.5, 1.1, 1.0, 4.0) == pytest.approx(0.5 + 4 * math.log(1.1))
+    assert damped_strength(0.5, 0.5, 1.0, 4.0) == 0
+
+
+def test_the_aim_goes_from_the_beginning_to_the_target() -> None:
+    assert [approached_ms(0.8, 0.2, s) for s in (0, 0.5, 1)] == pytest.approx([0.8, 0.4, 0.2])
+
+
+def test_a_far_target_is_approached_without_falling_below_it() -> None:
+    """Logits moved by Adam towards what is useful and away from what is slow, as gates are."""
+    choices, options, steps, target = 9, 7, 600, 0.28
+    rng = np.random.default_rng(0)
+    cost = np.sort(rng.uniform(0.01, 0.12, (choices, options)), axis=1)
+    cost[:, 0] = 0.0  # a skip
+    use = 0.08 * np.sqrt(cost / 0.12) * rng.uniform(0.3, 1.7, (choices, 1))
+    logits, first, second = (np.zeros((choices, options)) for _ in range(3))
+    multiplier, begun, path = 0.0, 0.0, []
+    for step in range(1, steps + 1):
+        p = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
+        expected = 0.17 + float((p * cost).sum())
+        begun = begun or expected
+        path.append(expected / target)
+        aim = approached_ms(begun, target, ramp(step, 0, steps // 2))
+        multiplier = updated_multiplier(multiplier, expected, aim, 0.02)
+        strength = damped_strength(multiplier, expected, aim, 4.0)
+        away = strength / target * cost - use
+        slope = p * (away - (p * away).sum(1, keepdims=True))
+        slope += 0.02 * rng.normal(size=p.shape) * np.sqrt(p * (1 - p))
+        first = 0.5 * first + 0.5 * slope
+        second = 0.999 * second + 0.001 * slope**2
+        scale = np.sqrt(second / (1 - 0.999**step)) + 1e-7
+        logits -= 0.03 * first / (1 - 0.5**step) / scale
+    assert path[0] > 2
+    assert min(path) > 0.93
+    assert path[-100:] == pytest.approx([1.0] * 100, abs=0.05)
 
 
 def test_one_cycle_rises_linearly_and_falls_as_a_cosine() -> None:

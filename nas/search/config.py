@@ -33,10 +33,12 @@ class SearchConfig:
         largest_share: Part, at the start of the warm-up, that trains the largest network alone;
             from then on more and more of the draws are even over all options.
         evenness: Share of even draws at the end of the warm-up.
-        ramp_share: Part over which the penalty grows from 0.
+        ramp_share: Part over which the penalty of `--lambda` grows from 0.
+        approach_share: Part over which the expectation is led to a target.
         temperature_first: Of the Gumbel-softmax after warm-up.
         temperature_last: At the end.
         multiplier_rate: Ascent of the multiplier with a target.
+        multiplier_gain: Weight of the present error beside it.
         label_smoothing: Of the weights' loss; gates see the plain cross-entropy.
         crop_padding: Pixels of padding before a random crop.
         flip: Random mirror images.
@@ -62,9 +64,11 @@ class SearchConfig:
     largest_share: float = 0.3
     evenness: float = 0.9
     ramp_share: float = 0.2
+    approach_share: float = 0.2
     temperature_first: float = 2.0
     temperature_last: float = 0.5
-    multiplier_rate: float = 0.05
+    multiplier_rate: float = 0.02
+    multiplier_gain: float = 4.0
     label_smoothing: float = 0.1
     crop_padding: int = 4
     flip: bool = True

@@ -25,7 +25,13 @@ from nas.draws import gate_draw, widening_draw
 from nas.errors import InputError
 from nas.interrupt import Interrupter
 from nas.layers.gates import Gates
-from nas.objective import ramp, temperature, updated_multiplier
+from nas.objective import (
+    approached_ms,
+    damped_strength,
+    ramp,
+    temperature,
+    updated_multiplier,
+)
 from nas.optimizers import set_rate, weights_optimizer
 from nas.runtime import SpaceLatency
 from nas.search.config import SearchConfig
@@ -107,7 +113,8 @@ class GradientSearch:
         )
         self.total_steps = max(4, self.weights_loader.steps(config.epochs))
         self.warmup_steps = int(config.warmup_share * self.total_steps)
-        self._ramp_steps = int(config.ramp_share * self.total_steps)
+        share = config.ramp_share if config.target_ms is None else config.approach_share
+        self._ramp_steps = int(share * self.total_steps)
         self.largest_steps = int(config.largest_share * self.total_steps)
 
     def _compile(self) -> None:
@@ -138,7 +145,6 @@ class GradientSearch:
             jit_compile=False,
         )
         self._weight_logs, self._gate_logs = loop.MeanLogs(), loop.MeanLogs()
-        self._multiplier = 0.0
         self._waited = 0.0
 
     def variables(self) -> list[Any]:
@@ -164,7 +170,6 @@ class GradientSearch:
             InputError: The loss became NaN.
         """
         state = loop.restore(self.checkpoint_path, self.variables())
-        self._multiplier = state.extra.get("multiplier", 0.0)
         state.extra.setdefault("gates", {"steps": [], "probabilities": []})
         self._state = state
         settings = loop.LoopSettings(
@@ -239,18 +244,25 @@ class GradientSearch:
                     config.temperature_last,
                 )
             )
-        share = ramp(step, self.warmup_steps, self._ramp_steps)
-        if config.target_ms is not None:
-            expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
-            self._multiplier = updated_multiplier(
-                self._multiplier, expected, config.target_ms, config.multiplier_rate
-            )
-            self._state.extra["multiplier"] = self._multiplier
-        strength = self._multiplier if config.penalty is None else config.penalty
-        self.gate_view.strength.assign(share * strength)
+        self.gate_view.strength.assign(self._strength(step))
         self._gate_logs.add(
             self.gate_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         )
+
+    def _strength(self, step: int) -> float:
+        """Weight of the penalty at a step; with a target it follows the expectation."""
+        config = self.config
+        share = ramp(step, self.warmup_steps, self._ramp_steps)
+        if config.target_ms is None:
+            return share * (config.penalty or 0.0)
+        expected_ms = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
+        first_ms = self._state.extra.setdefault("first_ms", expected_ms)
+        aim_ms = approached_ms(first_ms, config.target_ms, share)
+        multiplier = updated_multiplier(
+            self._state.extra.get("multiplier", 0.0), expected_ms, aim_ms, config.multiplier_rate
+        )
+        self._state.extra["multiplier"] = multiplier
+        return damped_strength(multiplier, expected_ms, aim_ms, config.multiplier_gain)
 
     def _row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         probabilities = self._probabilities()
