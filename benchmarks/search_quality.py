@@ -247,17 +247,17 @@ def figures(searched: Sequence[float], random: Sequence[float]) -> dict[str, Any
     }
 
 
-def networks_of(searches: Sequence[Path]) -> dict[str, str]:
-    """What is trained: name -> network as text.
+def networks_of(searches: Sequence[Path]) -> dict[str, dict[str, Any]]:
+    """What is trained: name -> the network's record in the searches' certificates.
 
     Args:
         searches: Finished runs; the first one's comparison networks count.
     """
     certificates = [read(run / "certificate.json") for run in searches]
     first = certificates[0]
-    found = {f"searched_{seed}": c["text"] for seed, c in enumerate(certificates)}
-    found |= {f"random_{i}": r["text"] for i, r in enumerate(first["random"], start=1)}
-    return {**found, "uniform": first["uniform"]["text"], "largest": first["largest"]["text"]}
+    found = {f"searched_{seed}": c for seed, c in enumerate(certificates)}
+    found |= {f"random_{i}": r for i, r in enumerate(first["random"], start=1)}
+    return {**found, "uniform": first["uniform"], "largest": first["largest"]}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -267,20 +267,17 @@ def read(path: Path) -> dict[str, Any]:
 
 def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any]:
     """All figures of finished runs."""
-    certificates = [read(run / "certificate.json") for run in searches]
-    first = certificates[0]
+    sources = networks_of(searches)
 
-    def record(name: str, source: dict[str, Any]) -> dict[str, Any]:
+    def record(name: str, *more: str) -> dict[str, Any]:
         # Milliseconds are the search's certificate's: there all networks ran side by side.
-        found = {key: source[key] for key in ("measured_ms", "params", "macs", "text")}
+        keys = ("measured_ms", "params", "macs", "text", *more)
         done = folder / "trained" / name / "certificate.json"
-        return {"top1": read(done)["top1"] if done.is_file() else None, **found}
+        top1 = read(done)["top1"] if done.is_file() else None
+        return {"top1": top1, **{key: sources[name][key] for key in keys}}
 
-    own = [
-        record(f"searched_{seed}", c) | {"met": c["met"], "asked_ms": c["asked_ms"]}
-        for seed, c in enumerate(certificates)
-    ]
-    random = [record(f"random_{i}", r) for i, r in enumerate(first["random"], start=1)]
+    own = [record(name, "met", "asked_ms") for name in sources if name.startswith("searched_")]
+    random = [record(name) for name in sources if name.startswith("random_")]
     texts = [n["text"] for n in (*own, *random)]
     top1 = [r["top1"] for r in random]
     correlations = []
@@ -302,10 +299,10 @@ def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any
         **figures([n["top1"] for n in own], top1),
         "searched": own,
         "random": random,
-        "uniform": record("uniform", first["uniform"]),
-        "largest": record("largest", first["largest"]),
+        "uniform": record("uniform"),
+        "largest": record("largest"),
         "supernet_against_trained": correlations,
-        "asked_ms": first["asked_ms"],
+        "asked_ms": own[0]["asked_ms"],
         "recipe": recipe["recipe"],
         "search_epochs": case.search_epochs,
         "evaluation_images": recipe["evaluation_images"],
@@ -387,8 +384,8 @@ def main(argv: list[str] | None = None) -> int:
     if not case.trains_largest:
         del networks["largest"]
     programs.all(
-        partial(programs.train, args.folder / "trained" / name, text, recipe)
-        for name, text in networks.items()
+        partial(programs.train, args.folder / "trained" / name, network["text"], recipe)
+        for name, network in networks.items()
     )
     result = {
         "case": args.case,

@@ -143,15 +143,17 @@ class KnownNetworks:
             run: Of one process, known networks included.
         """
 
-        def at(quantile: float) -> dict[str, Measurement]:
-            return {name: replace(m, quantile=quantile) for name, m in run.items()}
-
+        known = {name: run[name] for name in self.known_ms}
         highest = max(m.quantile for m in run.values())
         # A quantile that is asked for may be lower than the least of ours: it stays.
-        grid = np.geomspace(min(LEAST_QUANTILE, highest), highest, QUANTILE_STEPS)
+        grid = np.geomspace(min(LEAST_QUANTILE, highest), highest, QUANTILE_STEPS).tolist()
         # From above: the quantile that was asked for, if the machine is quiet by now.
-        readings = (at(float(quantile)) for quantile in grid[::-1])
-        return next((r for r in readings if self.drift(r) <= 1.0), at(float(grid[0])))
+        fitting = (q for q in reversed(grid) if self.drift(_at_quantile(known, q)) <= 1.0)
+        return _at_quantile(run, next(fitting, grid[0]))
+
+
+def _at_quantile(run: Mapping[str, Measurement], quantile: float) -> dict[str, Measurement]:
+    return {name: replace(m, quantile=quantile) for name, m in run.items()}
 
 
 def measure_networks(
