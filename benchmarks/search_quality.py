@@ -67,7 +67,7 @@ CASES = {
     # 4.8 epochs of 50,000 images are 6 of 40,000. The largest network would take as long as eight
     # random ones.
     "cifar": Case("cifar", "10%", 2.5, 4.8, True, False),
-    "tiny": Case("tiny", "40%", 1.0, 1.0, True, False),
+    "tiny": Case("tiny", "20%", 1.0, 1.0, True, False),
 }
 PLANTED_IMAGES = (7200, 1200)
 
