@@ -25,7 +25,7 @@ class ComparedNetwork:
         label: For people.
         asked_ms: Target in ms, of the searched network alone.
         predicted_ms: By the table, in ms.
-        measured_ms: Measured whole, p25 in ms.
+        measured_ms: Measured whole, in ms.
         measured_low_ms: Lower end of its 95 % interval.
         measured_high_ms: Upper end.
         params: Trainable parameters.

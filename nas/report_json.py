@@ -64,6 +64,14 @@ class Record:
             raise self._error(key, "a list", value)
         return value
 
+    def numbers(self, key: str) -> list[float]:
+        """A list of numbers, empty where it is absent or null."""
+        values = self.items(key)
+        for i, value in enumerate(values):
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                raise self._error(f"{key}[{i}]", "a number", value)
+        return values
+
     def children(self, key: str) -> list[Record]:
         """A list of objects, empty where it is absent or null."""
         return [self._object(f"{key}[{i}]", value) for i, value in enumerate(self.items(key))]

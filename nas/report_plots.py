@@ -198,7 +198,7 @@ def accuracy_plot(
                 measured_ms, 100 * top1, xerr=reach, yerr=half, color=colour, lw=1.1, zorder=2
             )
         _mark_networks(axes, [(n, n.measured_ms or 0.0, 100 * (n.top1 or 0.0)) for n in trained])
-        axes.set(xlabel="measured ms (p25)", ylabel="top-1, %")
+        axes.set(xlabel="measured ms", ylabel="top-1, %")
         axes.margins(0.12)
         _legend_own_first(axes, "best")
         return _address(figure)

@@ -18,7 +18,8 @@ DEFINITIONS = (
     (
         "measured ms",
         "the 25th percentile (p25) of runs of the whole ONNX file in visits that are interleaved "
-        "with other networks; its interval is a 95 % bootstrap over visits",
+        "with other networks; a lower one where other programs slowed a process down, such that "
+        "networks beside it take what the table says; its interval is a 95 % bootstrap over visits",
     ),
     ("predicted ms", "a × (sum of the table's rows) + b, both fitted on whole networks"),
     ("met", "measured within 2 % of what was asked: 0.98 T to 1.02 T"),

@@ -127,6 +127,13 @@ def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
     assert "Budget not met: measured 5.3 % above what was asked" in text
 
 
+def test_the_quantile_that_was_read_is_named(run: Path) -> None:
+    assert re.search(r"p25, 95 % interval [\d.]+ to [\d.]+", text_of(write_report(run)))
+    certificate = run / "certificate.json"
+    edit_json(certificate, lambda c: c.update(measured_quantiles=[0.25, 0.07, 0.25]))
+    assert re.search(r"p7 to p25, 95 % interval", text_of(write_report(run)))
+
+
 def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", asked_ms=None, retrained=False)
     text = text_of(write_report(run))
@@ -190,6 +197,11 @@ MALFORMED = [
     ("certificate.json", '{"met": "yes"}', "true, false or null as `met`"),
     ("certificate.json", '{"random": {}}', "a list as `random`"),
     ("certificate.json", '{"largest": {"measured_ms": true}}', "a number or null as `measured_ms`"),
+    (
+        "certificate.json",
+        '{"measured_ms": 1, "measured_quantiles": [0.25, "low"]}',
+        "a number as `measured_quantiles[1]`",
+    ),
     ("table.json", '{"audit": {"points": [[1, 2]]}}', "points of name, predicted ms"),
     ("history.csv", "a,b\n1,2\n", "a column `step`"),
     ("history.csv", "step,loss\n1,high\n", "`loss` in line 2"),
