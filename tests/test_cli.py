@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -14,28 +13,16 @@ import numpy as np
 import onnxruntime
 import pytest
 from PIL import Image
+from programs import ROOT, call, own_environment
 
 from nas import arch_text
 from nas.cli import run_retrain, run_search
-
-ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(scope="session")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """Environment with a cache and runs of the tests' own."""
-    root = tmp_path_factory.mktemp("cli")
-    return {
-        **os.environ,
-        "STOPWATCH_CACHE": str(root / "cache"),
-        "STOPWATCH_RUNS": str(root / "runs"),
-        "COLUMNS": "160",
-    }
-
-
-def call(script: str, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / script), *arguments]
-    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=300)
+    return own_environment(tmp_path_factory.mktemp("cli"))
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import subprocess
@@ -10,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from programs import ROOT, own_environment
 
-ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 INSTALLING = {
     "pip install -e . && python nas.py --lambda 0.1",
@@ -44,12 +43,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     data = str(root / "PATH" / "tiny-imagenet-200")
     command = [sys.executable, script, "--output", data, "--images_per_class", "12"]
     subprocess.run(command, check=True, capture_output=True)
-    env = {
-        **os.environ,
-        "STOPWATCH_CACHE": str(root / "cache"),
-        "STOPWATCH_RUNS": str(root / "runs"),
-    }
-    return root, env
+    return root, own_environment(root)
 
 
 def test_commands_run_in_their_order(place: tuple[Path, dict[str, str]]) -> None:

@@ -3,24 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from programs import call, own_environment
 
 from nas import arch_text
 from nas.cost import architecture_cost
 
-ROOT = Path(__file__).resolve().parent.parent
 # A target at toy size is met or missed by chance: few rounds are measured.
 DONE = (0, 3)
-
-
-def call(script: str, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, str(ROOT / script), *arguments]
-    return subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=280)
 
 
 def read(path: Path) -> dict:
@@ -29,13 +21,7 @@ def read(path: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    root = tmp_path_factory.mktemp("search_cli")
-    return {
-        **os.environ,
-        "STOPWATCH_CACHE": str(root / "cache"),
-        "STOPWATCH_RUNS": str(root / "runs"),
-        "COLUMNS": "160",
-    }
+    return own_environment(tmp_path_factory.mktemp("search_cli"))
 
 
 @pytest.fixture(scope="module")
