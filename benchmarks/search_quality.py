@@ -383,9 +383,15 @@ def main(argv: list[str] | None = None) -> int:
     networks = networks_of(searches)
     if not case.trains_largest:
         del networks["largest"]
+    # A seed each: searches may find the same network, whose trainings must still tell its spread.
     programs.all(
-        partial(programs.train, args.folder / "trained" / name, network["text"], recipe)
-        for name, network in networks.items()
+        partial(
+            programs.train,
+            args.folder / "trained" / name,
+            network["text"],
+            [*recipe, "--seed", f"{seed}"],
+        )
+        for seed, (name, network) in enumerate(networks.items())
     )
     result = {
         "case": args.case,
