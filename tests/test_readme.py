@@ -46,6 +46,8 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return root, own_environment(root)
 
 
+# Thirteen programs one after the other: 7 minutes, and twice that on a machine that others use.
+@pytest.mark.timeout(1200)
 def test_commands_run_in_their_order(place: tuple[Path, dict[str, str]]) -> None:
     root, env = place
     for line in commands():
