@@ -30,7 +30,7 @@ class Record:
         value = self.values.get(key)
         if value is None:
             return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not _is_number(value):
             raise self._error(key, "a number or null", value)
         return value
 
@@ -68,7 +68,7 @@ class Record:
         """A list of numbers, empty where it is absent or null."""
         values = self.items(key)
         for i, value in enumerate(values):
-            if isinstance(value, bool) or not isinstance(value, int | float):
+            if not _is_number(value):
                 raise self._error(f"{key}[{i}]", "a number", value)
         return values
 
@@ -87,3 +87,8 @@ class Record:
             repr(value)[:80],
             "repair the file, or run that stage again",
         )
+
+
+def _is_number(value: Any) -> bool:
+    # A bool is an int to Python, not to JSON.
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -46,7 +46,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str
     return root, own_environment(root)
 
 
-# Thirteen programs one after the other: 7 minutes, and twice that on a machine that others use.
+# Thirteen programs one after the other: 7 minutes, and more than 10 beside other programs.
 @pytest.mark.timeout(1200)
 def test_commands_run_in_their_order(place: tuple[Path, dict[str, str]]) -> None:
     root, env = place
