@@ -242,4 +242,6 @@ def _scored(supernet: SupernetStage, config: EvolutionConfig) -> Callable[[tuple
 
 def _progress(what: str, done: int, total: int, best: Scored) -> None:
     if done % 16 == 0 or done == total:
-        err.print(f"{what}: {done} of at most {total} networks; best score {best.score:.4f}")
+        err.print(
+            f"{what}: {done} of at most {total} networks; least cross-entropy {-best.score:.4f}"
+        )
