@@ -13,15 +13,16 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
@@ -79,10 +80,14 @@ class Programs:
         folder: Of all runs and logs.
         jobs: Processes at a time. Small networks keep two threads half busy: two processes of one
             thread each train 1.5 times as many images a second as one of two.
+        running: The processes of now.
+        stopped: Set by SIGTERM and by the first failure; nothing begins after it.
     """
 
     folder: Path
     jobs: int
+    running: list[subprocess.Popen[bytes]] = field(default_factory=list, repr=False)
+    stopped: threading.Event = field(default_factory=threading.Event, repr=False)
 
     def call(self, name: str, script: str, arguments: Sequence[str]) -> None:
         """Runs one; its output goes to a log of its own.
@@ -98,14 +103,30 @@ class Programs:
         command = [sys.executable, str(ROOT / script), *arguments]
         err.print(" ".join(["python", script, *arguments]), markup=False)
         log = self.folder / f"{name}.log"
-        with open(log, "a", encoding="utf-8") as stream:
-            done = subprocess.run(
-                command, stdout=stream, stderr=subprocess.STDOUT, check=False, env=self._threads()
-            )
-        if done.returncode not in (0, 3):
+        with (
+            open(log, "a", encoding="utf-8") as stream,
+            subprocess.Popen(
+                command, stdout=stream, stderr=subprocess.STDOUT, env=self._threads()
+            ) as process,
+        ):
+            self.running.append(process)
+            if self.stopped.is_set():
+                process.terminate()
+            try:
+                code = process.wait()
+            finally:
+                self.running.remove(process)
+        if code not in (0, 3):
             tail = log.read_text("utf-8").splitlines()[-8:]
             err.print("\n".join(tail), markup=False)
-            raise SystemExit(done.returncode)
+            raise SystemExit(code if code > 0 else 128 - code)
+
+    def stop(self, signum: int, frame: FrameType | None) -> None:
+        """Handles SIGTERM: hands it on, so that no run goes on without us."""
+        # Nothing is raised here: whoever waits for a process sees how it ended.
+        self.stopped.set()
+        for process in list(self.running):
+            process.terminate()
 
     def _threads(self) -> dict[str, str]:
         if self.jobs == 1:
@@ -120,20 +141,21 @@ class Programs:
         Raises:
             SystemExit: Of the first that failed.
         """
-        failed = threading.Event()
 
-        def unless_failed(one: Callable[[], None]) -> None:
-            if not failed.is_set():
+        def unless_stopped(one: Callable[[], None]) -> None:
+            if not self.stopped.is_set():
                 try:
                     one()
                 except BaseException:
-                    failed.set()
+                    self.stopped.set()
                     raise
 
         with ThreadPoolExecutor(self.jobs) as pool:
-            futures = [pool.submit(unless_failed, one) for one in work]
+            futures = [pool.submit(unless_stopped, one) for one in work]
         for future in futures:
             future.result()
+        if self.stopped.is_set():
+            raise SystemExit(128 + signal.SIGTERM)
 
     def search(self, run: Path, arguments: Sequence[str], table: Path | None) -> None:
         """A search that begins, goes on, or is done already.
@@ -148,8 +170,10 @@ class Programs:
         if (run / "config.json").is_file():
             arguments = ["--resume"]
         elif table is not None:
-            while not table.is_file():
-                time.sleep(1.0)
+            while not table.is_file() and not self.stopped.wait(1.0):
+                pass
+            if self.stopped.is_set():
+                raise SystemExit(1)
             arguments = [*arguments, "--table", str(table)]
         self.call(run.name, "nas.py", [*arguments, "--run_dir", str(run)])
 
@@ -180,25 +204,15 @@ def supernet_scores(run: Path, networks: Sequence[str]) -> dict[str, dict[str, f
     path = run / "scores.json"
     if path.is_file():
         return read(path)
-    from latency.table import LatencyTable
-    from nas.inputs import load_data, space_of
-    from nas.interrupt import Interrupter
-    from nas.runs import RunFolder
-    from nas.runtime import SpaceLatency
-    from nas.search.evolution import EvolutionConfig
-    from nas.supernet_stage import SupernetStage
+    from supernet_score import stage_of
 
-    folder = RunFolder.open(run)
-    config = folder.read_json("config.json")
-    dataset = load_data(config)
-    space = space_of(config["space"], dataset)
-    table = LatencyTable.load(run / "table.json", allow_other_host=True)
-    latency = SpaceLatency.from_table(space, table)
-    stage = SupernetStage(folder, space, latency, dataset, config, Interrupter())
+    from nas.search.evolution import EvolutionConfig
+
+    stage = stage_of(run)
     scorer = stage.scorer(EvolutionConfig(images=2000))
     scores = {}
     for text in networks:
-        found = scorer.accuracy(space.encode(arch_text.parse(text)))
+        found = scorer.accuracy(stage.space.encode(arch_text.parse(text)))
         scores[text] = {"top1": found.top1, "cross_entropy": found.cross_entropy}
     atomic.write_json(path, scores)
     return scores
@@ -367,6 +381,7 @@ def main(argv: list[str] | None = None) -> int:
         common += ["--search_epochs", f"{case.search_epochs:g}"]
     common += (["--smoke"] if args.smoke else []) + args.search_flags.split()
     programs = Programs(args.folder, args.jobs)
+    signal.signal(signal.SIGTERM, programs.stop)
 
     def one_search(seed: int) -> None:
         flags = ["--seed", f"{seed}", "--random_networks", f"{args.random if seed == 0 else 0}"]

@@ -40,9 +40,10 @@ def retrain(
     if values["summary"].value:
         return _summary(values)
     folder, architecture, run_config = _source(values, argv)
-    if architecture is None:
-        return _retrain_sweep(values, folder, interrupter, current_run)
-    met = _retrain_one(values, folder, architecture, run_config, interrupter, current_run)
+    with folder.alone():
+        if architecture is None:
+            return _retrain_sweep(values, folder, interrupter, current_run)
+        met = _retrain_one(values, folder, architecture, run_config, interrupter, current_run)
     return EXIT_NOT_MET if met is False else EXIT_MET
 
 
@@ -58,9 +59,9 @@ def _retrain_sweep(
     for label in labels:
         folder = RunFolder.open(sweep.path / label)
         config = _with_flags(values, folder.read_json("config.json"))
-        met.append(
-            _retrain_one(values, folder, _architecture_of(folder), config, interrupter, current_run)
-        )
+        with folder.alone():
+            architecture = _architecture_of(folder)
+            met.append(_retrain_one(values, folder, architecture, config, interrupter, current_run))
     current_run.append(sweep.path)
     picture = write_pareto(sweep.path, labels)
     out.print(pareto_table(sweep.read_json(DATA_NAME)))

@@ -8,9 +8,15 @@ import errno
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+try:
+    import fcntl
+except ImportError:  # Windows has none: two programs on one run are then the user's care
+    fcntl = None  # type: ignore[assignment]
 
 from latency import atomic
 from nas.errors import InputError
@@ -116,6 +122,40 @@ class RunFolder:
                 "run `python nas.py --lambda 0.1` first, or give --run or --arch",
             )
         return cls.open(found[-1].parent)
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Keeps other programs from working on this run; SIGKILL frees it, too.
+
+        Raises:
+            InputError: One works on it now.
+        """
+        if fcntl is None:
+            yield
+            return
+        try:
+            stream = open(self.path / ".lock", "a+", encoding="utf-8")
+        except OSError as error:
+            raise disk_error(self.path / ".lock", error) from error
+        with stream:
+            try:
+                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                stream.seek(0)
+                owner = stream.read(20).strip() or "unknown"
+                raise InputError(
+                    "a run that no other program works on",
+                    f"{self.path}, on which process {owner} works",
+                    "wait for it, or stop it first",
+                ) from None
+            except OSError as error:
+                # Some network file systems have no locks; a run there must still be possible.
+                if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
+                    raise disk_error(self.path / ".lock", error) from error
+            stream.truncate(0)
+            stream.write(f"{os.getpid()}\n")
+            stream.flush()
+            yield
 
     def checkpoint(self, name: str) -> Path:
         """Path of a checkpoint."""

@@ -56,10 +56,11 @@ def search(
     current_run.append(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     try:
-        if config["kind"] == "sweep":
-            met = SweepRun(folder, space, dataset, config, interrupter).run()
-        else:
-            met = SearchRun(folder, space, dataset, config, interrupter).run()["met"]
+        with folder.alone():
+            if config["kind"] == "sweep":
+                met = SweepRun(folder, space, dataset, config, interrupter).run()
+            else:
+                met = SearchRun(folder, space, dataset, config, interrupter).run()["met"]
     except ValueError:
         # A table or target that cannot be used: the run that it was meant for never began.
         if resumed is None and not any((folder.path / "checkpoints").iterdir()):

@@ -95,7 +95,9 @@ class SweepRun:
         warm, own = self.folder.checkpoint("search"), folder.checkpoint("search")
         if warm.is_file() and not own.is_file() and not folder.has("search.json"):
             atomic.write_bytes(own, warm.read_bytes())
-        certificate = SearchRun(folder, self.space, self.dataset, config, self.interrupter).run()
+        with folder.alone():
+            run = SearchRun(folder, self.space, self.dataset, config, self.interrupter)
+            certificate = run.run()
         if self.config["search"]["method"] != "random":
             import keras
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from programs import ROOT, call, own_environment
 
 from nas import arch_text
 from nas.cli import run_retrain, run_search
+from nas.runs import RunFolder
 
 
 @pytest.fixture(scope="session")
@@ -249,6 +251,24 @@ def test_corrupt_image_is_named(fail, tmp_path: Path) -> None:  # type: ignore[n
     (root / "dogs" / "2.jpg").write_bytes(b"\xff\xd8\xff broken")
     text = fail("nas.py", "--lambda", "0.1", "--data_dir", str(root))
     assert "2.jpg" in text and "--skip_bad_images" in text
+
+
+def test_a_run_that_another_program_works_on_is_refused(fail, searched: Path) -> None:  # type: ignore[no-untyped-def]
+    with RunFolder.open(searched).alone():
+        for command in (("nas.py", "--resume", "--run_dir"), ("main.py", "--run")):
+            text = fail(*command, str(searched))
+            assert "no other program works on" in text and str(os.getpid()) in text
+
+
+def test_how_well_scores_repeat(searched: Path, folders: dict[str, str]) -> None:
+    script, sizes = "benchmarks/supernet_score.py", ("--networks", "3", "--parts", "3")
+    done = call(script, "--run", str(searched), *sizes, "--images", "8", env=folders)
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout[done.stdout.index("{") :])
+    assert figures["networks"] == 3 and 0 <= figures["mean_top1"] <= 1
+    assert figures["by_cross_entropy"]["noise_sd"] > 0
+    done = call(script, "--run", str(searched), *sizes, "--images", "10000", env=folders)
+    assert done.returncode == 2 and "lower --images" in done.stderr
 
 
 def test_existing_run_folder_needs_resume(fail, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]

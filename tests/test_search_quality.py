@@ -5,9 +5,12 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
+import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +102,23 @@ def test_several_jobs_share_the_cores(
     assert "TF_NUM_INTRAOP_THREADS" not in quality.Programs(tmp_path, 1)._threads()
     monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", "3")
     assert quality.Programs(tmp_path, 2)._threads()["TF_NUM_INTRAOP_THREADS"] == "3"
+
+
+def test_sigterm_stops_the_programs_too(tmp_path: Path) -> None:
+    command = [sys.executable, str(SCRIPT), "--folder", str(tmp_path), "--case", "planted"]
+    with subprocess.Popen([*command, "--smoke"], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
+        begun = tmp_path / "search_0" / ".lock"
+        deadline = time.monotonic() + 200
+        # The lock names its owner as soon as it is held.
+        while not (begun.is_file() and begun.read_text("utf-8").endswith("\n")):
+            assert process.poll() is None and time.monotonic() < deadline
+            time.sleep(0.01)
+        searching = int(begun.read_text("utf-8"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=200) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(searching, 0)
+    assert "The state is saved" in (tmp_path / "search_0.log").read_text("utf-8")
 
 
 @pytest.mark.slow
