@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +45,9 @@ def stage_of(run: Path) -> SupernetStage:
     """
     folder = RunFolder.open(run)
     config = folder.read_json("config.json")
-    dataset = load_data(config)
+    # Standard output belongs to the figures.
+    with redirect_stdout(sys.stderr):
+        dataset = load_data(config)
     space = space_of(config["space"], dataset)
     table = LatencyTable.load(run / "table.json", allow_other_host=True)
     latency = SpaceLatency.from_table(space, table)
