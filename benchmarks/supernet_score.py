@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """How well a supernet's score of a network repeats on other images, by top-1 and by cross-entropy.
 
-    python benchmarks/supernet_score.py --run runs/found --json
+    python benchmarks/supernet_score.py --run runs/found --json scores.json
 
 A search picks the best score of some dozens of networks. Whatever differs between two sets of
 held-out images is noise in that pick. See benchmarks/README.md.
