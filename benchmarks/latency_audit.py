@@ -23,18 +23,19 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from rich.table import Table
 
-from latency import atomic, stats
-from latency.host import current_host
-from latency.measure import Model, measure_fresh_process
-from latency.predictor import audit
-from latency.session import SessionSettings
-from latency.table import LatencyTable
-from nas.arch_text import to_text
-from nas.console import err, out
-from nas.measuring import CHOICE_PLAN, SMOKE_PLAN, network_bytes
-from nas.runtime import SpaceLatency
-from nas.space import Space
-from nas.spaces import get_space
+from latency import atomic
+from latency.measurement import statistics
+from latency.measurement.host import current_host
+from latency.measurement.measure import Model, measure_fresh_process
+from latency.measurement.settings import SessionSettings
+from latency.tables.predictor import audit
+from latency.tables.table import LatencyTable
+from nas.architecture.text import to_text
+from nas.hardware.measurement import CHOICE_PLAN, SMOKE_PLAN, network_bytes
+from nas.hardware.predictor import SpaceLatency
+from nas.search_space.named import get_space
+from nas.search_space.space import Space
+from nas.system.console import err, out
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "scripts" / "build_latency_table.py"
@@ -158,7 +159,7 @@ def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> di
         {name: latency.predict_ms(indices) for name, indices in names.items()},
         {name: reading.latency_ms for name, reading in measured.items()},
         {
-            name: stats.half_values([reading.samples_ms], [1.0], reading.quantile, 0)
+            name: statistics.half_values([reading.samples_ms], [1.0], reading.quantile, 0)
             for name, reading in measured.items()
         },
     ).to_json()

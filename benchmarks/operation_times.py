@@ -35,7 +35,7 @@ SHAPES = {
 
 def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
     """Name -> one forward and backward pass, as the networks of this project run it."""
-    from nas import backend
+    from nas.system import backend
 
     backend.start()
     import keras

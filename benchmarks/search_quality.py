@@ -33,9 +33,9 @@ from rich.table import Table
 from scipy import stats
 
 from latency import atomic
-from latency.host import current_host
-from nas import arch_text
-from nas.console import err, out
+from latency.measurement.host import current_host
+from nas.architecture import text as arch_text
+from nas.system.console import err, out
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -22,16 +22,18 @@ import numpy as np
 from scipy import stats
 
 from latency import atomic
-from latency.table import LatencyTable
-from nas.bounds import BoundedSpace, Bounds
-from nas.console import out
-from nas.inputs import load_data, space_of
-from nas.interrupt import Interrupter
-from nas.runs import RunFolder
-from nas.runtime import SpaceLatency
+from latency.tables.table import LatencyTable
+from nas.cost.constraints import Bounds
+from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.inputs import load_data, space_of
+from nas.pipeline.supernet import SupernetStage
+from nas.runs.folder import RunFolder
 from nas.search.evolution import EvolutionConfig
-from nas.search.methods import RandomMethod, several
-from nas.supernet_stage import SupernetStage
+from nas.search.method import several
+from nas.search.random import RandomMethod
+from nas.selection.feasible import BoundedSpace
+from nas.system.console import out
+from nas.system.interrupt import Interrupter
 
 # Predicted milliseconds of the networks that are scored, around the found one's.
 MARGIN = 0.02

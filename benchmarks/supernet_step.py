@@ -28,13 +28,13 @@ import numpy as np
 from rich.table import Table
 from twin_process import Twin, has_torch
 
-from nas import backend
-from nas.arch_text import to_text
-from nas.console import out
-from nas.cost import architecture_cost
-from nas.environment import environment
-from nas.space import Space
-from nas.spaces import get_space
+from nas.architecture.text import to_text
+from nas.cost.counts import architecture_cost
+from nas.search_space.named import get_space
+from nas.search_space.space import Space
+from nas.system import backend
+from nas.system.console import out
+from nas.system.environment import environment
 
 MATMUL_SIZE = 1024
 MEMORY_SAMPLE_S = 0.01  # between two looks at the resident memory
@@ -67,9 +67,9 @@ def compiled(model: Any) -> Any:
 
 def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
     """Masked and sampled weight step and gate step, each with a new draw; they return seconds."""
-    from nas.draws import even_draw, gate_draw
-    from nas.supernet import Supernet
-    from nas.views import GateView, WeightView
+    from nas.supernet.model import Supernet
+    from nas.supernet.sampling import even_draw, gate_draw
+    from nas.supernet.views import GateView, WeightView
 
     images, labels = training_batch(space, batch_size)
     rng = np.random.default_rng(2)
@@ -96,7 +96,7 @@ def make_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
     """The steps to be compared, each returning its seconds."""
     import keras
 
-    from nas.keras_model import build_model
+    from nas.builders.keras_model import build_model
 
     images, labels = training_batch(space, batch_size)
     plain = compiled(build_model(space.largest()))

@@ -22,8 +22,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from nas.arch_text import parse
-from nas.lower import (
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.operations import (
     ConvOp,
     DenseOp,
     DropoutOp,
@@ -31,10 +31,10 @@ from nas.lower import (
     PoolOp,
     ResidualOp,
     SqueezeExciteOp,
-    lower_architecture,
 )
-from nas.shapes import same_padding
-from nas.spec import BATCH_NORM_EPSILON, PIXEL_OFFSET, PIXEL_SCALE
+from nas.architecture.shapes import same_padding
+from nas.architecture.spec import BATCH_NORM_EPSILON, PIXEL_OFFSET, PIXEL_SCALE
+from nas.architecture.text import parse
 
 ACTIVATIONS = {"none": nn.Identity, "relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
 

@@ -6,7 +6,7 @@ import signal
 import sys
 from typing import Any, NoReturn
 
-from latency.cli import main
+from latency.cli.program import main
 
 EXIT_TERMINATED = 143
 

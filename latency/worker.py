@@ -121,7 +121,7 @@ def create_session(
 
     Args:
         model: A serialised ONNX model.
-        settings: Plain form of `latency.session.SessionSettings`.
+        settings: Plain form of `latency.measurement.settings.SessionSettings`.
         optimized_path: Where onnxruntime writes the graph it really runs; empty for nowhere.
         record_assignment: Keeps which provider took which node, for `node_share`.
 
@@ -411,7 +411,7 @@ def _varint(message: bytes, place: int) -> tuple[int, int]:
 
 
 def describe_host() -> dict[str, Any]:
-    """Returns the plain form of `latency.host.Host`: what latencies of this device depend on."""
+    """Returns the plain form of `latency.measurement.host.Host`: what latencies depend on here."""
     import onnxruntime
 
     cpu_model, flags = _processor()
@@ -686,7 +686,8 @@ def run_rounds(
         runners: Key -> function that runs the model once.
         groups: Key -> group; a group's models are timed next to each other.
         quantities: What has to become certain; a group stops when all it takes part in is.
-        plan: Plain form of `latency.measure.MeasurePlan`; may add `floor_keys`, `floor_share`.
+        plan: Plain form of `latency.measurement.plan.MeasurePlan`; may add `floor_keys` and
+            `floor_share`.
         clock: Seconds.
         journal: Path and identity of the record of finished rounds, or None.
         progress: Called after each visit with visits done, visits at most, seconds left.
@@ -903,8 +904,8 @@ def measure_models(
         models: Key -> serialised model.
         groups: Key -> group; see `run_rounds`.
         quantities: See `run_rounds`.
-        settings: Plain form of `latency.session.SessionSettings`.
-        plan: Plain form of `latency.measure.MeasurePlan`.
+        settings: Plain form of `latency.measurement.settings.SessionSettings`.
+        plan: Plain form of `latency.measurement.measure.MeasurePlan`.
         describe: Keys of the models whose optimized operators are wanted.
         journal_path: Finished rounds are kept here; continued when it exists.
         clock: Seconds.

@@ -18,20 +18,22 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from latency.build import table_of
-from latency.host import current_host
-from latency.job import Job, export_job, run_here
-from latency.options import add_plan_flags, add_settings_flags, plan_of, settings_of
-from latency.precision import PRECISIONS, SCHEMES, require_fp16_compute
-from latency.table import LatencyTable
-from latency.text_view import AUDIT_LINES, print_audit
-from nas import settings
-from nas.console import bar, err, out
+from latency.cli.options import add_plan_flags, add_settings_flags, plan_of, settings_of
+from latency.cli.text_view import AUDIT_LINES, print_audit
+from latency.jobs.folder import export_job
+from latency.jobs.job import Job, run_here
+from latency.measurement.host import current_host
+from latency.onnx_files.precision import PRECISIONS, SCHEMES, require_fp16_compute
+from latency.tables.build import table_of
+from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.interrupt import Interrupted, Interrupter
-from nas.runtime import default_table_path, space_job
-from nas.space import Space
-from nas.spaces import get_space
+from nas.hardware import plans
+from nas.hardware.jobs import space_job
+from nas.hardware.tables import default_table_path
+from nas.search_space.named import get_space
+from nas.search_space.space import Space
+from nas.system.console import bar, err, out
+from nas.system.interrupt import Interrupted, Interrupter
 
 # A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
 HELD_OUT_NETWORKS = 50
@@ -92,9 +94,9 @@ def check_flags(flags: argparse.Namespace) -> None:
 
 def make_job(flags: argparse.Namespace, space: Space) -> Job:
     """Builds every graph of the space's table."""
-    calibration = SMOKE_NETWORKS if flags.smoke else settings.CALIBRATION_NETWORKS
+    calibration = SMOKE_NETWORKS if flags.smoke else plans.CALIBRATION_NETWORKS
     held_out = SMOKE_NETWORKS if flags.smoke else flags.held_out
-    plan = settings.table_plan(flags.seed, flags.smoke)
+    plan = plans.table_plan(flags.seed, flags.smoke)
     defaults = {name: getattr(plan, name) for name in ("min_rounds", "max_rounds")}
     defaults["runs_per_visit"] = plan.runs_per_visit
     return space_job(

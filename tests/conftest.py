@@ -15,7 +15,12 @@ os.environ["STOPWATCH_CACHE"] = tempfile.mkdtemp(prefix="stopwatch-cache-")
 os.environ["STOPWATCH_RUNS"] = tempfile.mkdtemp(prefix="stopwatch-runs-")
 
 # Files that take minutes begin first, so that the two processes end together.
-LONGEST_FIRST = ("test_readme.py", "test_cli.py", "test_search_cli.py", "test_benchmarks.py")
+LONGEST_FIRST = (
+    "test_readme.py",
+    "test_retrain_and_search.py",
+    "test_sweeps_and_races.py",
+    "test_benchmarks.py",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,149 +12,55 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 HEAVY = {"tensorflow", "keras", "torch", "jax"}
 
-# Module of nas -> modules of nas that it may import. A reader of the spec does not import
-# another reader; what is not listed here fails with a message that says so.
-BASE = {"errors", "spec", "arch_text", "shapes", "lower", "weights"}
-DATA = {"data", "data.dataset", "data.augment", "data.loader"}
-LAYERS = {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"}
-GATES = {"layers.gates", "layers.threshold_gates"}
-SUPERNET = BASE | LAYERS | GATES | {"layers.super_block", "space", "keras_model"}
-SEARCH_PARTS = (
-    SUPERNET
-    | DATA
-    | {
-        "supernet",
-        "views",
-        "inherit",
-        "draws",
-        "derive",
-        "objective",
-        "optimizers",
-        "runtime",
-        "loop",
-        "checkpoint",
-        "interrupt",
-        "evaluate",
-        "search.config",
-        "search.gradient",
-    }
+# Folders and files below the two packages, lowest first. Each imports only what stands before it;
+# inside a folder there are no circles. A new folder gets its place here, as low as it can stand.
+ORDER = (
+    "latency.errors",
+    "latency.atomic",
+    "latency.worker",
+    "latency.measurement",
+    "latency.onnx_files",
+    "latency.jobs",
+    "latency.tables",
+    "latency.cli",
+    "nas.errors",
+    "nas.system",
+    "nas.layers",
+    "nas.architecture",
+    "nas.data",
+    "nas.search_space",
+    "nas.builders",
+    "nas.cost",
+    "nas.training",
+    "nas.hardware",
+    "nas.recipes",
+    "nas.supernet",
+    "nas.search",
+    "nas.selection",
+    "nas.runs",
+    "nas.report",
+    "nas.pipeline",
+    "nas.cli",
 )
-REPORT = {
-    "errors",
-    "spec",
-    "arch_text",
-    "cost",
-    "lower",
-    "pareto",
-    "shapes",
-}
-ALLOWED: dict[str, set[str]] = {
-    "errors": set(),
-    "spec": {"errors"},
-    "arch_text": {"errors", "spec"},
-    "shapes": set(),
-    "lower": {"errors", "shapes", "spec"},
-    "weights": {"lower", "spec"},
-    "space": {"arch_text", "errors", "lower", "shapes", "spec"},
-    "spaces": {"errors", "shapes", "space", "spec"},
-    # Readers of the spec.
-    "cost": BASE,
-    "onnx_model": BASE,
-    "keras_model": BASE | {"layers.batch_norm", "layers.pointwise_conv", "layers.squeeze_excite"},
-    "summary": {"cost", "spec"},
-    "runtime": BASE | {"cost", "onnx_model", "space"},
-    # Layers know no spec.
-    "layers": set(),
-    "layers.fast": set(),
-    "layers.batch_norm": {"layers.fast"},
-    "layers.squeeze_excite": {"layers.fast"},
-    "layers.pointwise_conv": {"layers.fast"},
-    "layers.gates": {"layers.fast"},
-    "layers.threshold_gates": {"layers.fast", "layers.gates"},
-    "layers.super_block": {"layers.fast", "layers.batch_norm", "layers.squeeze_excite"},
-    "supernet": SUPERNET,
-    "views": {"layers.fast", "supernet"},
-    "inherit": SUPERNET | {"supernet"},
-    "draws": {"layers.gates", "supernet"},
-    "derive": {"errors", "space", "spec"},
-    # Small tools.
-    "backend": {"errors"},
-    "tensorboard": set(),
-    "console": set(),
-    "interrupt": set(),
-    "objective": set(),
-    "goals": {"errors"},
-    "pareto": {"errors"},
-    "optimizers": {"objective"},
-    "checkpoint": {"errors"},
-    "loop": {"checkpoint", "interrupt"},
-    "environment": set(),
-    "flags": {"backend", "errors"},
-    # Images: neither Keras nor anything of networks.
-    "data": {"data.dataset", "data.load"},
-    "data.dataset": {"errors"},
-    "data.augment": set(),
-    "data.sample": set(),
-    "data.cache": {"data.dataset"},
-    "data.layouts": {"data.cache", "data.dataset"},
-    "data.loader": {"data.augment", "data.dataset", "errors"},
-    "data.load": {"console", "data", "data.sample", "data.cache", "data.dataset", "data.layouts"},
-    # Search.
-    "search": set(),
-    "search.config": set(),
-    "search.gradient": SEARCH_PARTS,
-    "search.evolution": {"errors"},
-    "search.methods": {"search.evolution"},
-    "search.race": {"errors"},
-    "search.shared_score": DATA | LAYERS | {"evaluate", "supernet"},
-    "bounds": {"cost", "derive", "errors", "lower", "runtime", "space", "spec"},
-    "choice": {"bounds", "errors", "search.methods", "spec"},
-    "comparison": {"bounds", "search.methods", "shapes", "space", "spec"},
-    "diagnostics": {"derive", "runtime", "space", "spec"},
-    "measuring": {"console", "cost", "onnx_model", "runtime", "space", "spec", "weights"},
-    "settings": {"comparison", "measuring"},
-    "tables": {"settings", "console", "errors", "runs", "runtime", "space"},
-    "certify": {
-        "arch_text",
-        "bounds",
-        "comparison",
-        "console",
-        "environment",
-        "measuring",
-        "runtime",
-        "settings",
-        "space",
-        "spec",
-    },
-    # Training.
-    "evaluate": DATA | {"layers.batch_norm"},
-    "train": SEARCH_PARTS - {"search.gradient", "supernet"},
-    "export": BASE | {"data", "keras_model", "onnx_model"},
-    "runs": {"errors"},
-    # Programs: anything below them.
-    "inputs": {"console", "data", "errors", "space", "spaces"},
-    "search_cli": {"*"},
-    "search_run": {"*"},
-    "supernet_stage": {"*"},
-    "race_run": {"*"},
-    "sweep_run": {"*"},
-    "retrain_run": {"*"},
-    "retrain_cli": {"*"},
-    "cli": {"*"},
-}
-PROGRAMS = {name for name, allowed in ALLOWED.items() if allowed == {"*"}}
+# Starts the command line; nothing imports it.
+ENTRY_POINTS = {"latency.__main__"}
 
 
-def modules(package: str) -> dict[str, ast.Module]:
+def modules() -> dict[str, ast.Module]:
+    """Dotted name -> source of every module of both packages; a package is its `__init__`."""
     found = {}
-    for path in sorted((ROOT / package).rglob("*.py")):
-        parts = path.relative_to(ROOT / package).with_suffix("").parts
-        name = ".".join(p for p in parts if p != "__init__")
-        found[name] = ast.parse(path.read_text("utf-8"))
+    for path in sorted(p for name in ("latency", "nas") for p in (ROOT / name).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(part for part in parts if part != "__init__")] = ast.parse(
+            path.read_text("utf-8")
+        )
     return found
 
 
-def imports(tree: ast.Module) -> set[str]:
+MODULES = modules()
+
+
+def imports(tree: ast.AST) -> set[str]:
     """Every imported name, also inside functions; `from a import b` gives a and a.b."""
     names = set()
     for node in ast.walk(tree):
@@ -166,89 +72,85 @@ def imports(tree: ast.Module) -> set[str]:
     return names
 
 
-NAS, LATENCY = modules("nas"), modules("latency")
-
-
 def own_imports(name: str) -> set[str]:
-    found = {i.removeprefix("nas.") for i in imports(NAS[name]) if i.startswith("nas.")}
-    return {i for i in found if i in NAS and i != name}
+    """Modules of ours that one imports; a package counts only where nothing below it is meant."""
+    found = {i for i in imports(MODULES[name]) if i in MODULES and i != name}
+    return {i for i in found if not any(other.startswith(f"{i}.") for other in found)}
 
 
-@pytest.mark.parametrize("name", [n for n in NAS if n])
-def test_direction_inside_nas(name: str) -> None:
-    if name.startswith("report"):
-        others = {i for i in own_imports(name) if not i.startswith("report")}
-        assert others <= REPORT, f"the report reads records only, not {others - REPORT}"
-        return
-    assert name in ALLOWED, (
-        f"Expected every module in the table of allowed imports. Received: a new module "
-        f"nas.{name}. Fix: add it to ALLOWED in tests/test_imports.py, as low as it can stand."
+def place(name: str) -> str:
+    """The entry of `ORDER` that a module belongs to: a folder, or a file beside the folders."""
+    return ".".join(name.split(".")[:2])
+
+
+def import_pairs() -> set[tuple[str, str]]:
+    """(importer, imported) between entries of `ORDER`."""
+    pairs = {(place(name), place(other)) for name in MODULES for other in own_imports(name)}
+    return {(a, b) for a, b in pairs if a != b and a in ORDER and b in ORDER}
+
+
+def test_every_module_has_a_place() -> None:
+    packages = {"latency", "nas"}
+    unknown = {name for name in MODULES if place(name) not in {*ORDER, *ENTRY_POINTS, *packages}}
+    assert not unknown, (
+        f"Expected every folder in ORDER of {Path(__file__).name}. Received: {sorted(unknown)}. "
+        "Fix: add it there, as low as it can stand."
     )
-    if name in PROGRAMS:
+    gone = [entry for entry in ORDER if not any(place(name) == entry for name in MODULES)]
+    assert not gone, f"ORDER names what is gone: {gone}"
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_imports_go_down(name: str) -> None:
+    if name in ENTRY_POINTS or name in ("latency", "nas"):
         return
-    extra = own_imports(name) - ALLOWED[name]
-    assert not extra, f"nas.{name} may not import {extra}; see ALLOWED"
-    assert not own_imports(name) & PROGRAMS
+    rank = {entry: number for number, entry in enumerate(ORDER)}
+    upward = {i for i in own_imports(name) if rank.get(place(i), -1) > rank[place(name)]}
+    assert not upward, f"{name} imports {sorted(upward)}, which stand after it in ORDER"
 
 
-def test_table_names_no_module_that_is_gone() -> None:
-    assert set(ALLOWED) <= set(NAS)
+def test_number_of_import_pairs(record_property: pytest.FixtureRequest) -> None:
+    """Printed with -rP or -s: how many pairs of folders know each other."""
+    pairs = import_pairs()
+    print(f"{len(ORDER)} folders and files at the top, {len(pairs)} import pairs")
+    assert len(pairs) <= len(ORDER) * (len(ORDER) - 1) / 2
 
 
-@pytest.mark.parametrize("name", list(LATENCY))
+@pytest.mark.parametrize("name", [n for n in MODULES if n.split(".")[0] == "latency"])
 def test_latency_never_imports_nas_or_a_training_framework(name: str) -> None:
-    roots = {i.split(".")[0] for i in imports(LATENCY[name])}
+    roots = {i.split(".")[0] for i in imports(MODULES[name])}
     assert not roots & (HEAVY | {"nas"})
 
 
-@pytest.mark.parametrize("name", [n for n in NAS if n.startswith("data")])
+@pytest.mark.parametrize("name", [n for n in MODULES if place(n) == "nas.data"])
 def test_data_imports_no_training_framework(name: str) -> None:
-    assert not {i.split(".")[0] for i in imports(NAS[name])} & HEAVY
+    assert not {i.split(".")[0] for i in imports(MODULES[name])} & HEAVY
 
 
-@pytest.mark.parametrize("package, tree", [("nas", NAS), ("latency", LATENCY)])
-def test_no_cycles_no_stars_no_unsafe_loading(package: str, tree: dict[str, ast.Module]) -> None:
+@pytest.mark.parametrize("name", list(MODULES))
+def test_no_stars_no_unsafe_loading_no_drawer_of_odds_and_ends(name: str) -> None:
     forbidden = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "imp"}
-    for name, module in tree.items():
-        assert name.split(".")[-1] not in {"utils", "common", "helpers"}
-        assert not {i.split(".")[0] for i in imports(module)} & forbidden, name
-        for node in ast.walk(module):
-            if isinstance(node, ast.ImportFrom):
-                assert all(alias.name != "*" for alias in node.names), name
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in {"eval", "exec", "__import__"}, name
-            if isinstance(node, ast.Assert):
-                raise AssertionError(f"{package}.{name} checks with assert; raise an error instead")
-    graph = {
-        name: {
-            i.removeprefix(package + ".")
-            for i in module_level_imports(module)
-            if i.startswith(package + ".") and i.removeprefix(package + ".") in tree
-        }
-        - {name}
-        for name, module in tree.items()
-    }
-    assert_no_cycle(graph)
+    assert name.split(".")[-1] not in {"utils", "common", "helpers"}
+    assert not {i.split(".")[0] for i in imports(MODULES[name])} & forbidden
+    for node in ast.walk(MODULES[name]):
+        if isinstance(node, ast.ImportFrom):
+            assert all(alias.name != "*" for alias in node.names)
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+            assert node.func.id not in {"eval", "exec", "__import__"}
+        assert not isinstance(node, ast.Assert), "checks with assert; raise an error instead"
 
 
-def module_level_imports(tree: ast.Module) -> set[str]:
-    top = [n for n in tree.body if isinstance(n, ast.Import | ast.ImportFrom)]
-    return imports(ast.Module(body=list(top), type_ignores=[]))
-
-
-def assert_no_cycle(graph: dict[str, set[str]]) -> None:
+def test_no_circles() -> None:
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:
-        assert name not in path, f"import cycle: {' -> '.join((*path, name))}"
+        assert name not in path, f"import circle: {' -> '.join((*path, name))}"
         if name not in done:
-            for other in graph[name]:
-                # `import a.b` runs a/__init__ first; packages re-export, which is no cycle.
-                if not name.startswith(other + "."):
-                    visit(other, (*path, name))
+            for other in own_imports(name):
+                visit(other, (*path, name))
             done.add(name)
 
-    for name in graph:
+    for name in MODULES:
         visit(name, ())
 
 
@@ -260,7 +162,15 @@ def run_python(code: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "module", ["latency.table", "latency.cli", "nas.spec", "nas.data", "nas.runtime", "nas.cli"]
+    "module",
+    [
+        "latency.tables.table",
+        "latency.cli.program",
+        "nas.architecture.spec",
+        "nas.data",
+        "nas.hardware.jobs",
+        "nas.cli.program",
+    ],
 )
 def test_light_parts_start_no_framework(module: str) -> None:
     code = f"import sys, {module}; print(sorted({HEAVY} & set(sys.modules)))"
@@ -268,7 +178,7 @@ def test_light_parts_start_no_framework(module: str) -> None:
 
 
 def test_search_needs_no_framework_until_it_trains() -> None:
-    code = f"import sys, nas.search_run; print(sorted({HEAVY} & set(sys.modules)))"
+    code = f"import sys, nas.pipeline.search; print(sorted({HEAVY} & set(sys.modules)))"
     assert run_python(code) == "[]"
 
 

@@ -47,14 +47,6 @@ class ImageFile:
     label: int
 
 
-def cache_folder(given: Path | None = None) -> Path:
-    """Where arrays are kept: given, or $STOPWATCH_CACHE, or ~/.cache/stopwatch-nas."""
-    if given is not None:
-        return Path(given)
-    root = os.environ.get("STOPWATCH_CACHE")
-    return Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
-
-
 def files_key(files: Mapping[str, Sequence[ImageFile]], settings: dict[str, Any]) -> str:
     """Key of a set of files: names, sizes, times, labels and settings."""
     digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())

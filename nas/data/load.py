@@ -9,17 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from nas.console import bar
 from nas.data import sample
-from nas.data.cache import (
-    cache_folder,
-    cached_arrays,
-    decode_split,
-    files_key,
-    write_split,
-)
+from nas.data.cache import cached_arrays, decode_split, files_key, write_split
 from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
-from nas.data.layouts import ArrayLayout, FileLayout, find_layout
+from nas.data.layouts.find import find_layout
+from nas.data.layouts.layout import ArrayLayout, FileLayout
+from nas.system.cache_folder import cache_folder
+from nas.system.console import bar
 
 
 def load_dataset(
@@ -38,13 +34,13 @@ def load_dataset(
         data_dir: Folder or .npz file; None for the embedded sample.
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
-        cache_dir: Where arrays are kept; see `nas.data.cache.cache_folder`.
+        cache_dir: Where arrays are kept; see `nas.system.cache_folder.cache_folder`.
         seed: Of the division where the layout has none. The sample is always the same.
         evaluation_fraction: Share that such a division holds out.
         smoke: A far smaller sample.
 
     Raises:
-        DataError: Missing, broken or unknown images; see `nas.data.layouts.LOOKED_FOR`.
+        DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.LOOKED_FOR`.
     """
     folder = cache_folder(cache_dir)
     if data_dir is None:

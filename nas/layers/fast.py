@@ -1,7 +1,7 @@
 """Fast forms of single operations, one function a backend; each equals its `keras.ops` form.
 
 Keras 3 composes batch normalisation on TensorFlow from a dozen elementwise operations; the
-fused kernel reads the map three times less often. `tests/test_layers.py` compares the forms.
+fused kernel reads the map three times less often. `tests/layers/test_layers.py` compares the forms.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from nas.errors import InputError
+from nas.search.method import Feasible, Network, Progress, Scored, ScoredMethod
 
 # A preference for each option of each choice -> the feasible network that agrees most.
 Repair = Callable[[Sequence[np.ndarray]], tuple[int, ...] | None]
@@ -58,14 +59,6 @@ class EvolutionConfig:
     def to_json(self) -> dict[str, Any]:
         """Plain data."""
         return asdict(self)
-
-
-@dataclass(frozen=True)
-class Scored:
-    """A network with its score; higher is better."""
-
-    indices: tuple[int, ...]
-    score: float
 
 
 def evolve(
@@ -155,3 +148,33 @@ def _preferences(
     for row, gene in zip(rows, genes, strict=True):
         row[gene] += 1.0
     return rows
+
+
+class EvolutionMethod(ScoredMethod):
+    """The best of an evolution.
+
+    Args:
+        networks, score, seed, on_progress: See `ScoredMethod`.
+        config: Settings.
+    """
+
+    def __init__(
+        self,
+        networks: Feasible,
+        score: Callable[[Network], float],
+        seed: int,
+        config: EvolutionConfig,
+        on_progress: Progress = lambda done, total, best: None,
+    ) -> None:
+        super().__init__(networks, score, seed, on_progress)
+        self._config = config
+
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+        evolve(
+            self._networks.sizes,
+            lambda wanted: self._networks.choose(wanted, low_ms, high_ms, forbidden),
+            self._score,
+            self._config,
+            self._seed,
+            self._on_progress,
+        )

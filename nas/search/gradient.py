@@ -16,28 +16,23 @@ from typing import Any
 import keras
 import numpy as np
 
-from nas import loop
 from nas.data import Split, split_holdout
 from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
-from nas.derive import GateProbabilities
-from nas.draws import gate_draw, widening_draw
 from nas.errors import InputError
-from nas.interrupt import Interrupter
+from nas.hardware.predictor import SpaceLatency
 from nas.layers.gates import Gates
-from nas.objective import (
-    approached_ms,
-    damped_strength,
-    ramp,
-    temperature,
-    updated_multiplier,
-)
-from nas.optimizers import set_rate, weights_optimizer
-from nas.runtime import SpaceLatency
 from nas.search.config import SearchConfig
-from nas.space import Space
-from nas.supernet import Supernet
-from nas.views import GateView, WeightView
+from nas.search.gate_probabilities import GateProbabilities
+from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
+from nas.search_space.space import Space
+from nas.supernet.model import Supernet
+from nas.supernet.sampling import gate_draw, widening_draw
+from nas.supernet.views import GateView, WeightView
+from nas.system.interrupt import Interrupter
+from nas.training import loop
+from nas.training.optimizers import set_rate, weights_optimizer
+from nas.training.schedules import ramp
 
 
 @dataclass(frozen=True)
@@ -307,7 +302,7 @@ class GradientSearch:
         )
 
     def _choice_names(self) -> list[dict[str, Any]]:
-        from nas.arch_text import layer_to_text
+        from nas.architecture.text import layer_to_text
 
         return [
             {"tag": c.tag, "options": [layer_to_text(o) for o in c.options]}

@@ -1,0 +1,135 @@
+"""Command line. Exit codes: 0 done, 2 bad input, 3 stale table, 4 cannot tell, 130 interrupted."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from latency.cli import commands, table_commands
+from latency.cli.options import add_plan_flags, add_settings_flags
+from latency.onnx_files.precision import PRECISIONS, SCHEMES
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs one command and returns its exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except (ValueError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return EXIT_BAD_INPUT
+    except KeyboardInterrupt:
+        print(f"interrupted; {options.interrupted}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m latency",
+        description="Measures ONNX models on this device, or on another, and makes latency tables.",
+        epilog="Method and pitfalls: docs/measuring.md.",
+        allow_abbrev=False,
+    )
+    verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_measuring(verbs)
+    _add_jobs(verbs)
+    _add_reading(verbs)
+    return parser
+
+
+def _verb(verbs: Any, name: str, command: Any, text: str, **defaults: Any) -> Any:
+    verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
+    verb.add_argument("--json", action="store_true", help="print one JSON object")
+    verb.set_defaults(command=command, interrupted="nothing was written", **defaults)
+    return verb
+
+
+def _add_model_flags(verb: Any) -> None:
+    verb.add_argument(
+        "--input_shape",
+        action="append",
+        metavar="NAME=SIZES",
+        help="fixes a dynamic input, such as image=1,3,64,64; may be repeated",
+    )
+    verb.add_argument("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
+    verb.add_argument("--scheme", choices=SCHEMES, help="how int8 is made (by processor)")
+
+
+def _add_measuring(verbs: Any) -> None:
+    verb = _verb(verbs, "measure", commands.measure_files, "time ONNX files, interleaved at random")
+    verb.add_argument("files", nargs="+", type=Path, metavar="MODEL.onnx")
+    verb.add_argument("--output", type=Path, help="also write the measurements to this JSON file")
+    _add_model_flags(verb)
+    add_settings_flags(verb)
+    add_plan_flags(verb)
+    verb = _verb(
+        verbs,
+        "table",
+        table_commands.make_table,
+        "measure a table: rows, calibration and audit",
+    )
+    verb.add_argument(
+        "sources",
+        nargs="+",
+        type=Path,
+        metavar="FOLDER|MODEL.onnx",
+        help="a folder with manifest.json, or ONNX files that are a row each",
+    )
+    verb.add_argument("--output", type=Path, help="the table; needed unless a job is exported")
+    verb.add_argument("--export_job", type=Path, metavar="DIR", help="write a job, measure nothing")
+    _add_model_flags(verb)
+    add_settings_flags(verb)
+    add_plan_flags(verb)
+
+
+def _add_jobs(verbs: Any) -> None:
+    verb = _verb(
+        verbs, "run-job", table_commands.run_job_folder, "run an exported job, here or over ssh"
+    )
+    verb.set_defaults(interrupted="finished rounds are kept; run the same command to go on")
+    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument("--ssh", metavar="HOST", help="the device, as the ssh command takes it")
+    verb.add_argument(
+        "--ssh_option", action="append", metavar="TEXT", help="argument for ssh; may be repeated"
+    )
+    verb.add_argument("--remote_python", default="python3", help="(python3)")
+    verb.add_argument("--remote_folder", default="", help="(.cache/stopwatch-latency/JOB)")
+    verb = _verb(
+        verbs, "import-result", table_commands.import_result, "turn a job's result into a table"
+    )
+    verb.add_argument("folder", type=Path, metavar="DIR")
+    verb.add_argument(
+        "--result", action="append", type=Path, help="(DIR/result.json); several are joined"
+    )
+    verb.add_argument("--output", type=Path, required=True, help="the table")
+
+
+def _add_reading(verbs: Any) -> None:
+    verb = _verb(
+        verbs, "audit", commands.audit, "print how well a table predicts held-out networks"
+    )
+    verb.add_argument("table", type=Path)
+    verb = _verb(
+        verbs,
+        "check",
+        commands.check,
+        "measure a few of a table's networks again: still true? (0 good, 3 stale, 4 cannot tell)",
+    )
+    verb.add_argument("table", type=Path)
+    add_settings_flags(verb)
+    verb = _verb(verbs, "show", commands.show, "print a table's rows")
+    verb.add_argument("table", type=Path)
+    verb.add_argument("--csv", type=Path, help="write the rows to this CSV file as well")
+    verb = _verb(
+        verbs, "predict", commands.predict, "predict a row that was not measured, within range"
+    )
+    verb.add_argument("table", type=Path)
+    verb.add_argument("long", type=Path, metavar="LONG.onnx", help="the graph that has the row")
+    verb.add_argument("--short", type=Path, help="the same graph without it, or with fewer copies")
+    verb.add_argument("--divisor", type=float, default=1.0, help="copies more in LONG (1)")

@@ -1,0 +1,171 @@
+"""The commands that make tables: measured here, or by a job on another device."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+from latency import worker
+from latency.cli import text_view
+from latency.cli.commands import (
+    EXIT_DONE,
+    InputError,
+    print_json,
+    read_models,
+    require_precision,
+    scheme_of,
+)
+from latency.cli.options import plan_of, settings_of
+from latency.jobs.folder import export_job, read_job, read_results
+from latency.jobs.job import Job, Subject, run_here
+from latency.jobs.plans import RowPlan
+from latency.jobs.ssh import SshTarget, run_over_ssh
+from latency.onnx_files.precision import convert
+from latency.tables.build import table_of
+from latency.tables.table import LatencyTable
+
+
+def make_table(options: argparse.Namespace) -> int:
+    """`table`."""
+    if (options.output is None) == (options.export_job is None):
+        raise InputError(
+            "Expected either --output or --export_job. "
+            f"Received: {'both' if options.output else 'neither'}. Fix: name one of them."
+        )
+    job = _job(options)
+    if options.export_job:
+        job_id = export_job(job, options.export_job)
+        _report_export(options, job, job_id)
+        return EXIT_DONE
+    _require_file(options.output)
+    journal = options.output.with_name(options.output.name + ".journal")
+    with text_view.Progress("measuring") as progress:
+        result = run_here(job, progress, journal)
+    table = table_of(job, result)
+    table.save(options.output)
+    journal.unlink(missing_ok=True)
+    report(table, options.output, options.json)
+    return EXIT_DONE
+
+
+def _job(options: argparse.Namespace) -> Job:
+    """The job of a folder, or of ONNX files that are a row each."""
+    settings, plan = settings_of(options), plan_of(options)
+    folders = [path for path in options.sources if path.is_dir()]
+    if folders and len(options.sources) > 1:
+        raise InputError(
+            "Expected one folder with manifest.json, or ONNX files. "
+            f"Received: {len(options.sources)} arguments with a folder among them. "
+            "Fix: name the folder alone."
+        )
+    if folders:
+        job = read_job(folders[0], settings, plan)
+        if options.precision != "fp32":
+            models = tuple(
+                replace(m, data=convert(m.data, options.precision, scheme=options.scheme or ""))
+                for m in job.models
+            )
+            subject = replace(job.subject, precision=options.precision, scheme=scheme_of(options))
+            job = replace(job, models=models, subject=subject)
+    else:
+        found = read_models(options, options.sources)
+        subject = Subject("models", precision=options.precision, scheme=scheme_of(options))
+        rows = tuple(RowPlan(model.key, model.key, None, 1.0) for model in found)
+        job = Job(subject, tuple(found), rows, (), settings, plan)
+    require_precision(list(job.models), options.precision, settings)
+    return job
+
+
+def _require_file(path: Path) -> None:
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(
+            f"Expected a file in an existing folder as --output. Received: {path}. "
+            "Fix: make the folder first, or name a file."
+        )
+
+
+def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
+    folder = options.export_job
+    if options.json:
+        print_json({"job_id": job_id, "folder": str(folder), "graphs": len(job.everything)})
+        return
+    print(f"job {job_id}: {len(job.everything)} graphs in {folder}")
+    print(f"on the device: python3 worker.py {folder.name}   (onnxruntime and numpy, Python 3.9+)")
+    print(f"or from here:  python -m latency run-job {folder} --ssh HOST")
+    print(f"then:          python -m latency import-result {folder} --output table.json")
+
+
+def run_job_folder(options: argparse.Namespace) -> int:
+    """`run-job`."""
+    job = read_job(options.folder)
+    _, graphs = worker.read_job(str(options.folder))
+    with text_view.Progress("measuring") as progress:
+        if options.ssh:
+            target = SshTarget(
+                options.ssh,
+                tuple(options.ssh_option or ()),
+                options.remote_python,
+                options.remote_folder,
+            )
+            path = run_over_ssh(
+                options.folder,
+                target,
+                progress=progress,
+                say=lambda text: print(text, file=sys.stderr),
+            )
+        else:
+            path = Path(worker.run_job(str(options.folder), progress))
+    result = read_results(job, options.folder)
+    if options.json:
+        print_json(
+            {
+                "result": str(path),
+                "job_id": result.job_id,
+                "host": result.host.to_json(),
+                "graphs": len(graphs),
+                "rounds": result.rounds,
+                "seconds": result.seconds,
+                "unknown_keys": list(result.unknown_keys),
+            }
+        )
+    else:
+        print(
+            f"{len(graphs)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
+            f"{result.host.hostname}: {path}"
+        )
+        print(f"then: python -m latency import-result {options.folder} --output table.json")
+    return EXIT_DONE
+
+
+def import_result(options: argparse.Namespace) -> int:
+    """`import-result`."""
+    _require_file(options.output)
+    job = read_job(options.folder)
+    table = table_of(job, read_results(job, options.folder, options.result or ()))
+    table.save(options.output)
+    report(table, options.output, options.json)
+    return EXIT_DONE
+
+
+def report(table: LatencyTable, output: Path, as_json: bool) -> None:
+    """Prints what a finished table says of itself."""
+    if as_json:
+        print_json(
+            {
+                "output": str(output),
+                "host": table.host.to_json(),
+                "rows": len(table.rows),
+                "seconds": table.duration_seconds,
+                "calibration": table.calibration.to_json() if table.calibration else None,
+                "audit": table.audit.to_json() if table.audit else None,
+                "warnings": list(table.warnings),
+            }
+        )
+    elif table.audit is not None:
+        text_view.print_audit(table)
+    else:
+        text_view.print_table(table)
+    if not as_json:
+        print(f"written to {output}")

@@ -1,0 +1,219 @@
+"""What the commands print for people: tables and a progress bar, by rich."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as RichProgress
+from rich.table import Table
+
+from latency.measurement.host import Host
+from latency.measurement.measure import Measurement
+from latency.measurement.settings import SessionSettings
+from latency.tables.check import Check
+from latency.tables.table import LatencyTable
+
+AUDIT_LINES = (
+    ("within 5 %", "within_5_percent", "{:.1%}"),
+    ("within 10 %", "within_10_percent", "{:.1%}"),
+    ("mean error", "mape_percent", "{:.2f} %"),
+    ("bias", "bias_percent", "{:+.2f} %"),
+    ("RMSPE", "rmspe_percent", "{:.2f} %"),
+    ("Kendall tau", "kendall_tau", "{:.3f}"),
+    ("Spearman", "spearman", "{:.3f}"),
+    ("spread (max/min)", "spread", "{:.2f}x"),
+)
+
+
+class Progress:
+    """A bar with the time left on stderr; call it with visits done, at most, seconds left."""
+
+    def __init__(self, text: str) -> None:
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TaskProgressColumn(),
+            TextColumn("{task.fields[left]}"),
+            console=Console(stderr=True),
+            transient=True,
+            # Drawing takes time from the cores that are being measured.
+            refresh_per_second=2,
+            disable=not sys.stderr.isatty(),
+        )
+        self._task = self._bar.add_task(text, total=None, left="")
+
+    def __enter__(self) -> Progress:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, done: int, total: int, seconds_left: float) -> None:
+        left = f"{seconds_left:.0f} s left at most"
+        self._bar.update(self._task, completed=done, total=total, left=left)
+
+
+def settings_text(settings: SessionSettings) -> str:
+    """Returns one line for people: provider, threads, graph level."""
+    threads = settings.intra_op_num_threads
+    text = f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    if threads > 1 and not settings.allow_spinning:
+        text += ", no spinning"
+    if settings.affinity:
+        text += f", cores {','.join(map(str, settings.affinity))}"
+    return text
+
+
+def host_text(host: Host) -> str:
+    """Returns one line for people: processor, cores, runtime, fingerprint."""
+    return (
+        f"{host.cpu_model}, {host.cores_visible} cores, onnxruntime {host.onnxruntime}, "
+        f"host {host.fingerprint}"
+    )
+
+
+def _plain_table(first: str) -> Table:
+    # Few lines and little padding: long keys have to fit into 80 columns beside the figures.
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first, overflow="fold")
+    return table
+
+
+def _interval(low_ms: float, high_ms: float) -> str:
+    return f"{low_ms:.4f} to {high_ms:.4f}"
+
+
+def print_measurements(
+    measured: Mapping[str, Measurement], host: Host, settings: SessionSettings
+) -> None:
+    """Prints one line a model."""
+    quantile = next(iter(measured.values())).quantile
+    console = Console()
+    console.print(f"{host_text(host)}\n{settings_text(settings)}", highlight=False)
+    table = _plain_table("model")
+    for name in (
+        f"p{100 * quantile:g} ms",
+        "95 % interval",
+        "p50 ms",
+        "p90 ms",
+        "noise",
+        "runs",
+        "stable",
+    ):
+        table.add_column(name, justify="right", no_wrap=True)
+    for key, value in measured.items():
+        table.add_row(
+            key,
+            f"{value.latency_ms:.4f}",
+            _interval(value.low_ms, value.high_ms),
+            f"{value.p50_ms:.4f}",
+            f"{value.p90_ms:.4f}",
+            f"{value.noise:.1%}",
+            str(value.count),
+            "yes" if value.stable else "no",
+        )
+    console.print(table)
+
+
+def print_table(table: LatencyTable) -> None:
+    """Prints what a table is of, then one line a row."""
+    console = Console()
+    for line in _header(table):
+        console.print(line, highlight=False, markup=False)
+    view = _plain_table("row")
+    for name in (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable"):
+        view.add_column(name, justify="right", no_wrap=True)
+    for key, row in table.rows.items():
+        view.add_row(
+            key,
+            f"{row.latency_ms:.4f}",
+            _interval(row.low_ms, row.high_ms),
+            f"{row.noise:.1%}",
+            str(row.count),
+            "yes" if row.stable else "no",
+        )
+    console.print(view)
+    _print_warnings(console, [*table.warnings, *table.load_warnings])
+
+
+def _header(table: LatencyTable) -> list[str]:
+    slope, intercept_ms = table.affine
+    count = table.calibration.n if table.calibration else 0
+    extra = ""
+    if table.calibration and table.calibration.feature:
+        extra = f" {table.calibration.c_ms:+.3g} * {table.calibration.feature}"
+    size = f", {table.image_size} px" if table.image_size else ""
+    precision = table.precision + (f" {table.scheme}" if table.scheme else "")
+    return [
+        f"{table.space} ({table.space_hash or 'no hash'}){size}, {precision}, batch {table.batch}, "
+        f"{len(table.rows)} rows, {table.date}, {table.duration_seconds:.0f} s",
+        host_text(table.host),
+        settings_text(table.settings),
+        f"network = {slope:.4f} * sum of rows {intercept_ms:+.4f} ms{extra}, "
+        f"from {count} networks; an empty run takes {table.run_overhead_ms:.4f} ms",
+    ]
+
+
+def print_audit(table: LatencyTable) -> None:
+    """Prints a table's audit beside the noise floor of the same measurement."""
+    console = Console()
+    for line in _header(table):
+        console.print(line, highlight=False, markup=False)
+    if table.audit is None:
+        console.print("no audit: the table has no held-out networks")
+        return
+    view = _plain_table(f"{table.audit.n} held-out networks")
+    view.add_column("prediction", justify="right")
+    view.add_column("noise floor", justify="right")
+    for text, name, form in AUDIT_LINES:
+        floor = form.format(table.audit.noise[name])
+        view.add_row(text, form.format(getattr(table.audit, name)), floor)
+    console.print(view)
+    _print_warnings(console, [*table.warnings, *table.load_warnings])
+
+
+def print_check(table: LatencyTable, here: Host, settings: SessionSettings, found: Check) -> None:
+    """Prints a verdict with the common drift and every network's residual."""
+    console = Console()
+    console.print(f"table: {host_text(table.host)}", highlight=False)
+    console.print(f"here:  {host_text(here)}", highlight=False)
+    console.print(f"settings: {settings_text(settings)}", highlight=False)
+    view = _plain_table("network")
+    for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
+        view.add_column(name, justify="right", no_wrap=True)
+    for point in found.points:
+        view.add_row(
+            # Whole architectures are too long for a line of figures.
+            point.key.partition(":")[0],
+            f"{point.predicted_ms:.4f}",
+            f"{point.stored_ms:.4f}",
+            f"{point.measured_ms:.4f}",
+            f"{point.residual_percent:+.1f} %",
+            f"{point.noise_percent:.1f} %",
+        )
+    console.print(view)
+    busy = "unknown" if found.other_cores is None else f"{found.other_cores:.2f} cores"
+    console.print(
+        f"drift {found.drift:.3f} against the prediction, {found.stored_drift:.3f} against the "
+        f"measurement then, {found.fast_drift:.3f} by the fastest runs; other programs used "
+        f"{busy}; {found.seconds:.0f} s",
+        highlight=False,
+    )
+    console.print(f"{found.verdict}: {found.reason}", style="bold", highlight=False)
+    _print_warnings(console, table.load_warnings)
+
+
+def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)

@@ -1,0 +1,1 @@
+"""Measuring jobs: plans, job folders, and devices reached over ssh."""

@@ -1,0 +1,1 @@
+"""Measuring here: settings, plans, the host, statistics and results."""

@@ -1,0 +1,1 @@
+"""ONNX files: reading, checking, converting and describing them."""

@@ -1,0 +1,1 @@
+"""Latency tables: rows, predictors, files, and whether they still hold."""

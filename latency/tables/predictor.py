@@ -1,0 +1,265 @@
+"""From sums of rows to whole networks: an affine calibration and its honest audit."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from latency.measurement import statistics
+
+
+class PredictorError(ValueError):
+    """Figures that no calibration or audit can be made of."""
+
+
+# A further coefficient must pay for itself: fewer leave-one-out errors, by this share.
+EXTRA_GAIN = 0.3
+# With fewer networks, three coefficients would fit noise.
+LEAST_FOR_EXTRA = 8
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """whole network in ms = a * (sum of its rows in ms) + b_ms + c_ms * (sum of a feature).
+
+    Args:
+        a: Slope, above 0.
+        b_ms: Intercept in ms.
+        n: Networks it was fitted on.
+        residuals_percent: (fitted - measured) / measured of each of them.
+        feature: A feature of rows that the residuals asked for; empty for none.
+        c_ms: Its cost in ms; 0 for none.
+    """
+
+    a: float
+    b_ms: float
+    n: int
+    residuals_percent: tuple[float, ...]
+    feature: str = ""
+    c_ms: float = 0.0
+
+    def __post_init__(self) -> None:
+        numbers = (self.a, self.b_ms, self.c_ms)
+        if not (self.a > 0 and all(math.isfinite(value) for value in numbers)):
+            raise PredictorError(
+                "Expected a calibration with a finite slope above 0 and a finite intercept. "
+                f"Received: a={self.a}, b_ms={self.b_ms}, c_ms={self.c_ms}. Fix: calibrate again."
+            )
+
+    def predict_ms(self, sum_ms: float, features: Mapping[str, float] | None = None) -> float:
+        """Returns a whole network's latency in ms.
+
+        Args:
+            sum_ms: Sum of its rows in ms.
+            features: Sum of each feature over its rows; only `feature` is used.
+        """
+        extra = self.c_ms * features[self.feature] if self.feature and features else 0.0
+        return self.a * sum_ms + self.b_ms + extra
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {**asdict(self), "residuals_percent": list(self.residuals_percent)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
+        """Reads `to_json`'s form."""
+        residuals = tuple(value["residuals_percent"])
+        return cls(
+            value["a"], value["b_ms"], value["n"], residuals, value["feature"], value["c_ms"]
+        )
+
+
+def calibrate(
+    sums_ms: Sequence[float],
+    measured_ms: Sequence[float],
+    extras: Mapping[str, Sequence[float]] | None = None,
+) -> Calibration:
+    """Fits slope and intercept by relative least squares: min sum ((a*x + b - y) / y)^2.
+
+    A small network's percent weighs as much as a large one's. Where the networks are too alike
+    to tell slope from intercept, or noise turns the slope around, the line goes through 0. One
+    extra feature joins if leaving each network out in turn shows that it predicts better.
+
+    Args:
+        sums_ms: Sum of the rows of each network, in ms.
+        measured_ms: The networks measured whole, in ms.
+        extras: Feature -> its sum over each network's rows.
+
+    Raises:
+        PredictorError: There is no network, or a figure is not positive.
+    """
+    x, y = np.asarray(sums_ms, float), np.asarray(measured_ms, float)
+    if len(x) == 0 or x.shape != y.shape or not (np.all(x > 0) and np.all(y > 0)):
+        raise PredictorError(
+            "Expected equally many row sums and measured networks, all above 0 ms. "
+            f"Received: {len(x)} sums (smallest {x.min(initial=math.inf):g}) and {len(y)} networks "
+            f"(smallest {y.min(initial=math.inf):g}). Fix: measure the table with more rounds."
+        )
+    ones = np.ones(len(x))
+    (a, b_ms), rank = _relative_fit([x, ones], y)
+    if rank < 2 or len(x) < 3 or a <= 0:
+        scaled = x / y
+        a, b_ms = float(np.sum(scaled) / np.sum(scaled * scaled)), 0.0
+        return _calibration(a, b_ms, x, y)
+    feature = _best_extra(x, y, extras or {})
+    if feature:
+        values = np.asarray((extras or {})[feature], float)
+        (a_extra, b_extra_ms, c_ms), _ = _relative_fit([x, ones, values], y)
+        return _calibration(a_extra, b_extra_ms, x, y, feature, c_ms, values)
+    return _calibration(a, b_ms, x, y)
+
+
+def _relative_fit(columns: list[np.ndarray], y: np.ndarray) -> tuple[list[float], int]:
+    design = np.stack(columns, axis=1) / y[:, None]
+    # Columns of bytes and of ms differ by many orders of magnitude.
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1.0
+    solution, _, rank, _ = np.linalg.lstsq(design / scale, np.ones(len(y)), rcond=1e-9)
+    return [float(value) for value in solution / scale], int(rank)
+
+
+def _left_out_error(columns: list[np.ndarray], y: np.ndarray) -> float:
+    """Root mean squared relative error of each network by a fit on all the others."""
+    errors = []
+    for place in range(len(y)):
+        keep = np.arange(len(y)) != place
+        solution, _ = _relative_fit([column[keep] for column in columns], y[keep])
+        fitted = sum(s * column[place] for s, column in zip(solution, columns, strict=True))
+        errors.append(fitted / y[place] - 1)
+    return float(np.sqrt(np.mean(np.square(errors))))
+
+
+def _best_extra(x: np.ndarray, y: np.ndarray, extras: Mapping[str, Sequence[float]]) -> str:
+    """The feature that lowers the left-out error most, if by enough; empty for none."""
+    if len(x) < LEAST_FOR_EXTRA:
+        return ""
+    ones = np.ones(len(x))
+    limit, best = (1 - EXTRA_GAIN) * _left_out_error([x, ones], y), ""
+    for name, values in extras.items():
+        columns = [x, ones, np.asarray(values, float)]
+        solution, rank = _relative_fit(columns, y)
+        # Rows may miss a cost, such as weights that are cold in a network; none can save time.
+        if rank < 3 or solution[0] <= 0 or solution[2] <= 0:
+            continue
+        error = _left_out_error(columns, y)
+        if error < limit:
+            limit, best = error, name
+    return best
+
+
+def _calibration(
+    a: float,
+    b_ms: float,
+    x: np.ndarray,
+    y: np.ndarray,
+    feature: str = "",
+    c_ms: float = 0.0,
+    values: np.ndarray | float = 0.0,
+) -> Calibration:
+    residuals = 100 * statistics.relative_errors(a * x + b_ms + c_ms * values, y)
+    return Calibration(a, b_ms, len(x), tuple(float(r) for r in residuals), feature, c_ms)
+
+
+@dataclass(frozen=True)
+class Audit:
+    """How well predictions met networks that took no part in the calibration.
+
+    Args:
+        n: Held-out networks.
+        within_5_percent: Share (0 to 1) whose relative error is at most 5 %.
+        within_10_percent: Share (0 to 1) whose relative error is at most 10 %.
+        mape_percent: Mean absolute relative error.
+        bias_percent: Mean signed relative error; above 0 predicts too slow.
+        rmspe_percent: Root of the mean squared relative error.
+        kendall_tau: Rank agreement, tau-b.
+        spearman: Rank correlation.
+        spread: Slowest over fastest measured network.
+        noise: The same figures between halves of the measurement: what no predictor can beat.
+        points: Key, predicted ms, measured ms of each network.
+    """
+
+    n: int
+    within_5_percent: float
+    within_10_percent: float
+    mape_percent: float
+    bias_percent: float
+    rmspe_percent: float
+    kendall_tau: float
+    spearman: float
+    spread: float
+    noise: Mapping[str, float]
+    points: tuple[tuple[str, float, float], ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {
+            **asdict(self),
+            "noise": dict(self.noise),
+            "points": [list(point) for point in self.points],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Audit:
+        """Reads `to_json`'s form."""
+        points = tuple((key, predicted, true) for key, predicted, true in value["points"])
+        return cls(**{**value, "points": points})
+
+
+def audit(
+    predicted_ms: Mapping[str, float],
+    measured_ms: Mapping[str, float],
+    halves_ms: Mapping[str, tuple[float, float]],
+) -> Audit:
+    """Compares predictions with held-out measurements, and the measurement with itself.
+
+    Args:
+        predicted_ms: Key -> predicted latency in ms.
+        measured_ms: Key -> measured latency in ms.
+        halves_ms: Key -> latency in ms from each of two random halves of the visits.
+
+    Raises:
+        PredictorError: The keys differ, there are fewer than two, or a figure is not positive.
+    """
+    keys = sorted(measured_ms)
+    measured = [measured_ms[key] for key in keys]
+    if len(keys) < 2 or not set(keys) == set(predicted_ms) == set(halves_ms) or min(measured) <= 0:
+        raise PredictorError(
+            "Expected two or more networks, each predicted, measured above 0 ms and halved. "
+            f"Received: {len(predicted_ms)} predicted, {len(keys)} measured, {len(halves_ms)} "
+            "halved. Fix: hold out more networks."
+        )
+    predicted = [predicted_ms[key] for key in keys]
+    first = [halves_ms[key][0] for key in keys]
+    second = [halves_ms[key][1] for key in keys]
+    middle = [(one + two) / 2 for one, two in zip(first, second, strict=True)]
+    # A half differs from the halves' middle by (h1-h2)/2: relative to it, (h1-h2)/(h1+h2).
+    noise = {
+        **_error_figures(statistics.relative_errors(first, middle)),
+        "n": len(keys),
+        "kendall_tau": statistics.kendall_tau(first, second),
+        "spearman": statistics.spearman(first, second),
+        "spread": max(middle) / min(middle),
+    }
+    return Audit(
+        n=len(keys),
+        **_error_figures(statistics.relative_errors(predicted, measured)),
+        kendall_tau=statistics.kendall_tau(predicted, measured),
+        spearman=statistics.spearman(predicted, measured),
+        spread=max(measured) / min(measured),
+        noise=noise,
+        points=tuple(zip(keys, predicted, measured, strict=True)),
+    )
+
+
+def _error_figures(errors: np.ndarray) -> dict[str, float]:
+    return {
+        "within_5_percent": statistics.within(errors, 0.05),
+        "within_10_percent": statistics.within(errors, 0.10),
+        "mape_percent": statistics.mape_percent(errors),
+        "bias_percent": statistics.bias_percent(errors),
+        "rmspe_percent": statistics.rmspe_percent(errors),
+    }

@@ -1,0 +1,196 @@
+"""Rows that were not measured: predicted from physical features, refused outside their range."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from latency.measurement import statistics
+from latency.onnx_files.features import FEATURES
+
+# With fewer rows there is nothing to hold out.
+MIN_ROWS = 12
+# How far beyond the measured rows a linear law is trusted, as a share of the border's value.
+SLACK = 0.25
+FOLDS = 8
+
+
+class RowModelError(ValueError):
+    """Rows that no predictor can be learned from, or a broken record of one."""
+
+
+class OutOfRangeError(ValueError):
+    """A row unlike any that was measured."""
+
+
+@dataclass(frozen=True)
+class RowModel:
+    """ms = sum of cost * feature, with costs of at least 0: time per MAC, byte and node.
+
+    Args:
+        costs_ms: Feature -> ms for one unit.
+        low: Feature -> least value among the measured rows.
+        high: Feature -> greatest value.
+        intensity: Least and greatest MACs per byte moved.
+        held_out: `n`, `refused`, `mape_percent`, `bias_percent`, `within_10_percent`,
+            `within_20_percent`: what the model did on groups of rows that it had not seen.
+    """
+
+    costs_ms: Mapping[str, float]
+    low: Mapping[str, float]
+    high: Mapping[str, float]
+    intensity: tuple[float, float]
+    held_out: Mapping[str, float]
+
+    def __post_init__(self) -> None:
+        numbers = [*self.costs_ms.values(), *self.low.values(), *self.high.values()]
+        numbers += [*self.intensity, *self.held_out.values()]
+        complete = set(self.costs_ms) == set(self.low) == set(self.high) == set(FEATURES)
+        finite = all(
+            isinstance(v, int | float) and not isinstance(v, bool) and math.isfinite(v)
+            for v in numbers
+        )
+        if not (complete and finite and all(v >= 0 for v in self.costs_ms.values())):
+            raise RowModelError(
+                f"Expected finite costs of at least 0 and ranges of {', '.join(FEATURES)}. "
+                f"Received: {dict(self.costs_ms)}. Fix: build the table again."
+            )
+
+    def predict_ms(self, features: Mapping[str, float]) -> float:
+        """Returns a row's latency in ms, before calibration.
+
+        Args:
+            features: Of `latency.onnx_files.features.row_features`.
+
+        Raises:
+            OutOfRangeError: The row does more, less or something else than any measured one.
+        """
+        for name in FEATURES:
+            self._check(name, features[name], self.low[name], self.high[name])
+        self._check("MACs per byte", _intensity(features), *self.intensity)
+        return sum(self.costs_ms[name] * features[name] for name in FEATURES)
+
+    def _check(self, name: str, value: float, low: float, high: float) -> None:
+        slack = SLACK * max(abs(low), abs(high)) if low == high else 0.0
+        least, most = low - SLACK * abs(low) - slack, high + SLACK * abs(high) + slack
+        if not least <= value <= most:
+            raise OutOfRangeError(
+                f"Expected {name} from {least:.4g} to {most:.4g}, as the measured rows have. "
+                f"Received: {value:.4g}. Fix: measure this row, or a table of rows around it."
+            )
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {**asdict(self), "intensity": list(self.intensity)}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> RowModel:
+        """Reads `to_json`'s form.
+
+        Raises:
+            RowModelError: A field is missing or no number.
+        """
+        try:
+            low, high = value["intensity"]
+            return cls(
+                value["costs_ms"], value["low"], value["high"], (low, high), value["held_out"]
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise RowModelError(
+                "Expected a predictor of rows with costs_ms, low, high, intensity and held_out. "
+                f"Received: {type(error).__name__}: {error}. Fix: build the table again."
+            ) from error
+
+
+def fit_row_model(
+    features: Mapping[str, Mapping[str, float]],
+    latency_ms: Mapping[str, float],
+    *,
+    groups: Mapping[str, str] | None = None,
+) -> RowModel:
+    """Learns costs from measured rows, and how well they predict rows left out.
+
+    Non-negative least squares on relative errors: work cannot take negative time, and a
+    small row's percent weighs as much as a large one's.
+
+    Args:
+        features: Row key -> features.
+        latency_ms: Row key -> measured ms, above 0.
+        groups: Row key -> group, such as its input shape; whole groups are left out together.
+            Each row by itself when None.
+
+    Raises:
+        RowModelError: Fewer than `MIN_ROWS` rows, or a latency that is not positive.
+    """
+    keys = sorted(latency_ms)
+    if len(keys) < MIN_ROWS or min(latency_ms.values()) <= 0:
+        raise RowModelError(
+            f"Expected {MIN_ROWS} or more rows, all above 0 ms. Received: {len(keys)} rows, the "
+            f"least {min(latency_ms.values(), default=math.nan):g} ms. Fix: measure more rows."
+        )
+    rows = [{name: float(features[key][name]) for name in FEATURES} for key in keys]
+    measured = np.array([latency_ms[key] for key in keys])
+    names = [(groups or {}).get(key, key) for key in keys]
+    held_out = _held_out(rows, measured, names)
+    return _fit(rows, measured, held_out)
+
+
+def _fit(
+    rows: list[dict[str, float]], measured: np.ndarray, held_out: Mapping[str, float]
+) -> RowModel:
+    from scipy.optimize import nnls
+
+    matrix = np.array([[row[name] for name in FEATURES] for row in rows])
+    design = matrix / measured[:, None]
+    scale = np.abs(design).max(axis=0)
+    scale[scale == 0] = 1.0
+    costs, _ = nnls(design / scale, np.ones(len(rows)))
+    intensities = [_intensity(row) for row in rows]
+    return RowModel(
+        costs_ms=dict(zip(FEATURES, (float(c) for c in costs / scale), strict=True)),
+        low=dict(zip(FEATURES, (float(v) for v in matrix.min(axis=0)), strict=True)),
+        high=dict(zip(FEATURES, (float(v) for v in matrix.max(axis=0)), strict=True)),
+        intensity=(min(intensities), max(intensities)),
+        held_out=held_out,
+    )
+
+
+def _intensity(features: Mapping[str, float]) -> float:
+    macs = sum(value for name, value in features.items() if name.endswith("_macs"))
+    moved = sum(max(value, 0.0) for name, value in features.items() if name.endswith("_bytes"))
+    return macs / moved if moved > 0 else 0.0
+
+
+def _held_out(
+    rows: list[dict[str, float]], measured: np.ndarray, names: list[str]
+) -> dict[str, float]:
+    """Predicts each fold of groups by a model of the others; refused rows are counted apart."""
+    groups = sorted(set(names))
+    folds = [set(groups[index::FOLDS]) for index in range(min(FOLDS, len(groups)))]
+    errors, refused = [], 0
+    for fold in folds:
+        out = [index for index, name in enumerate(names) if name in fold]
+        kept = [index for index, name in enumerate(names) if name not in fold]
+        if not kept:
+            continue
+        model = _fit([rows[index] for index in kept], measured[kept], {})
+        for index in out:
+            try:
+                errors.append(model.predict_ms(rows[index]) / measured[index] - 1)
+            except OutOfRangeError:
+                refused += 1
+    found = np.array(errors)
+    if not len(found):
+        return {"n": 0, "refused": refused}
+    return {
+        "n": len(found),
+        "refused": refused,
+        "mape_percent": statistics.mape_percent(found),
+        "bias_percent": statistics.bias_percent(found),
+        "within_10_percent": statistics.within(found, 0.10),
+        "within_20_percent": statistics.within(found, 0.20),
+    }

@@ -1,0 +1,146 @@
+"""Rows of a table: a block's share of a network, by difference of two measured graphs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from latency.jobs.plans import RowError, RowPlan
+from latency.measurement.measure import STATISTICS_SEED, Measurement, check_samples
+from latency.measurement.statistics import split_half_noise
+from latency.worker import bootstrap_interval, weighted_quantile
+
+
+@dataclass(frozen=True)
+class Network:
+    """A whole network with its raw samples, so that an audit can be made again.
+
+    Args:
+        role: 'calibration' or 'held_out'.
+        row_keys: Rows it consists of.
+        measurement: Of the whole network.
+    """
+
+    role: str
+    row_keys: tuple[str, ...]
+    measurement: Measurement
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return {
+            "role": self.role,
+            "row_keys": list(self.row_keys),
+            "measurement": self.measurement.to_json(),
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Network:
+        """Reads `to_json`'s form."""
+        measurement = Measurement.from_json(value["measurement"])
+        return cls(value["role"], tuple(value["row_keys"]), measurement)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One block, option and input shape: what it adds to a network.
+
+    Args:
+        key: Names block, option and shape.
+        latency_ms: 0 or more.
+        low_ms: Lower end of the 95 % bootstrap interval; may lie below 0.
+        high_ms: Upper end.
+        count: Timed runs of the long model.
+        stable: Whether the interval became as narrow as asked.
+        noise: Mean |h1-h2|/(h1+h2) between halves of the visits.
+        samples_ms: 'long' and 'short' -> visit -> run.
+        op_counts: Operators of the long model as onnxruntime runs it.
+        node_share: Provider -> share of the long model's nodes; None where unknown.
+        features: What the row computes and moves, see `latency.onnx_files.features`.
+    """
+
+    key: str
+    latency_ms: float
+    low_ms: float
+    high_ms: float
+    count: int
+    stable: bool
+    noise: float
+    samples_ms: Mapping[str, tuple[tuple[float, ...], ...]]
+    op_counts: Mapping[str, int]
+    node_share: Mapping[str, float] | None = None
+    features: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name in ("latency_ms", "low_ms", "high_ms", "noise"):
+            value = getattr(self, name)
+            is_number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not is_number or not math.isfinite(value):
+                raise RowError(
+                    f"Expected a finite number as {name} of row {self.key!r}. "
+                    f"Received: {value!r}. Fix: measure the table again."
+                )
+        if self.latency_ms < 0 or self.low_ms > self.high_ms:
+            raise RowError(
+                f"Expected row {self.key!r} to take 0 ms or more, within its interval. "
+                f"Received: {self.latency_ms} ms in [{self.low_ms}, {self.high_ms}]. "
+                "Fix: measure the table again."
+            )
+        for samples in self.samples_ms.values():
+            check_samples(self.key, samples)
+
+    def to_json(self) -> dict[str, Any]:
+        """Returns plain values."""
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Row:
+        """Reads `to_json`'s form."""
+        samples = {
+            name: tuple(tuple(visit) for visit in visits)
+            for name, visits in value["samples_ms"].items()
+        }
+        return cls(**{**value, "samples_ms": samples})
+
+
+def row_by_difference(
+    plan: RowPlan,
+    long: Measurement,
+    short: Measurement,
+    stable: bool,
+    described: Mapping[str, Any],
+    features: Mapping[str, float],
+) -> tuple[Row, str | None]:
+    """Makes a row of two measured models, and a warning where noise made it negative.
+
+    Args:
+        plan: The row's key and divisor.
+        long: Measurement of the model with more blocks.
+        short: Measurement of the model with fewer, or of an empty model.
+        stable: Whether the difference became certain.
+        described: `op_counts` and `node_share` of the long model.
+        features: Of the row.
+    """
+    samples = [long.samples_ms, short.samples_ms]
+    weights = (1 / plan.divisor, -1 / plan.divisor)
+    quantile = long.quantile
+    value_ms = weighted_quantile(samples, weights, quantile)
+    low_ms, high_ms = bootstrap_interval(samples, weights, quantile, STATISTICS_SEED)
+    warning = None
+    if value_ms < 0:
+        warning = f"row {plan.key!r} came out as {value_ms:.6f} ms and counts as 0"
+    row = Row(
+        key=plan.key,
+        latency_ms=max(0.0, value_ms),
+        low_ms=low_ms,
+        high_ms=high_ms,
+        count=long.count,
+        stable=stable,
+        noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
+        samples_ms={"long": long.samples_ms, "short": short.samples_ms},
+        op_counts=dict(described.get("op_counts") or {}),
+        node_share=described.get("node_share"),
+        features=dict(features),
+    )
+    return row, warning

@@ -1,0 +1,1 @@
+"""A network as data: records, text, shapes, operations and weights."""

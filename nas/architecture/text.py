@@ -1,0 +1,256 @@
+"""Architectures as text and JSON: strict readers, exact inverses, one table for both directions.
+
+Text is a list of tokens, `in_s64 cn_r1_k3_s2_c16 ir_r1_k5_s2_e6_c24 skip gap drop_p0.2 fc_c200`:
+`r` repeats a block (the stride is the first one's alone), `res[...]` is a residual around
+layers. The notation follows timm's block strings; unlike there, an unknown part is an error.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from typing import Any
+
+import numpy as np
+
+from nas.architecture.spec import ACTIVATIONS, LAYER_TYPES, Architecture, Field, Layer, Residual
+from nas.errors import ArchitectureError
+
+SCHEMA_VERSION = 1
+_BY_SHORT = {short: name for name, short in ACTIVATIONS.items()}
+# Bounded, since a number of thousands of digits is no number that Python reads.
+_PART = re.compile(r"([a-z]+)([0-9.]{0,30})")
+_INPUT = re.compile(r"in_s[0-9]{1,6}")
+
+
+def to_text(architecture: Architecture) -> str:
+    """Architecture -> string; `parse` gives back an equal architecture."""
+    tokens = [f"in_s{architecture.image_size}"]
+    tokens += [layer_to_text(layer) for layer in architecture.layers]
+    return " ".join(tokens)
+
+
+def layer_to_text(layer: Layer) -> str:
+    """One record -> its token; `r1` marks blocks that could be repeated."""
+    if isinstance(layer, Residual):
+        return "res[" + " ".join(layer_to_text(inner) for inner in layer.layers) + "]"
+    parts = [layer.TOKEN]
+    if _repeatable(type(layer)):
+        parts.append("r1")
+    defaults = {f.name: f.default for f in dataclasses.fields(layer)}
+    for entry in layer.FIELDS:
+        value = getattr(layer, entry.name)
+        if value == defaults[entry.name]:
+            continue
+        if entry.kind == "flag":
+            parts.append(entry.key)
+        elif entry.kind == "activation":
+            parts.append(entry.key + ACTIVATIONS[value])
+        else:
+            parts.append(entry.key + _number_text(value))
+    return "_".join(parts)
+
+
+def parse(text: str, name: str = "") -> Architecture:
+    """String -> architecture.
+
+    Raises:
+        ArchitectureError: Names the token at fault and what is allowed in its place.
+    """
+    tokens = text.replace("[", " [ ").replace("]", " ] ").split()
+    if not tokens or not _INPUT.fullmatch(tokens[0]):
+        raise ArchitectureError(
+            "an architecture string that starts with `in_s<pixels>`",
+            repr(tokens[0][:80]) if tokens else "an empty string",
+            "write for example `in_s64 cn_k3_s2_c16 ir_k3_s1_e3_c16 gap fc_c10`",
+        )
+    layers, rest = _parse_layers(tokens[1:], closing=False)
+    if rest:
+        raise ArchitectureError("balanced brackets", "`]` without `res[`", "remove it")
+    return Architecture(int(tokens[0][4:]), layers, name)
+
+
+def _parse_layers(tokens: list[str], closing: bool) -> tuple[tuple[Layer, ...], list[str]]:
+    layers: list[Layer] = []
+    while tokens:
+        token, tokens = tokens[0], tokens[1:]
+        if token == "]":
+            if closing:
+                return tuple(layers), tokens
+            return tuple(layers), ["]"]
+        if token == "res" and tokens[:1] == ["["]:
+            inner, tokens = _parse_layers(tokens[1:], closing=True)
+            layers.append(Residual(inner))
+        else:
+            layers.extend(_parse_token(token))
+    if closing:
+        raise ArchitectureError("`]` after `res[`", "the end of the string", "close the bracket")
+    return tuple(layers), []
+
+
+def _parse_token(token: str) -> list[Layer]:
+    kind, *parts = token.split("_")
+    layer_type = LAYER_TYPES.get(kind)
+    if layer_type is None or layer_type is Residual:
+        raise ArchitectureError(
+            f"a layer token, one of {', '.join(sorted(LAYER_TYPES))} (`res` as `res[...]`)",
+            f"{token!r}",
+            f"correct {kind!r} in {token!r}",
+        )
+    values: dict[str, Any] = {}
+    repeats = 1
+    fields = {entry.key: entry for entry in layer_type.FIELDS}
+    defaults = {f.name: f.default for f in dataclasses.fields(layer_type)}
+    for part in parts:
+        key, value = _parse_part(token, part, fields, defaults, _repeatable(layer_type))
+        if key in values or (key == "r" and "r" in values):
+            raise ArchitectureError("each part once", f"{part!r} again in {token!r}", "remove it")
+        values[key] = value
+    repeats = values.pop("r", 1)
+    missing = [
+        entry.key
+        for entry in layer_type.FIELDS
+        if entry.name not in values and defaults[entry.name] is dataclasses.MISSING
+    ]
+    if missing:
+        raise ArchitectureError(
+            f"`{kind}` with {', '.join(missing)}", f"{token!r}", f"add {', '.join(missing)}"
+        )
+    first = layer_type(**values)
+    if repeats == 1:
+        return [first]
+    return [first] + [dataclasses.replace(first, stride=1)] * (repeats - 1)  # type: ignore[call-arg]
+
+
+def _parse_part(
+    token: str, part: str, fields: dict[str, Field], defaults: dict[str, Any], repeatable: bool
+) -> tuple[str, Any]:
+    """`k5` -> ("kernel", 5); the repeat count comes back under "r"."""
+    allowed = [f"{f.key}<{f.kind}>" if f.kind != "flag" else f.key for f in fields.values()]
+    if repeatable:
+        allowed.insert(0, "r<int>")
+    error = ArchitectureError(
+        f"parts of `{token.split('_')[0]}` from {', '.join(allowed) or 'nothing'}",
+        f"{part!r} in {token!r}",
+        "correct or remove that part",
+    )
+    if part in fields and fields[part].kind == "flag":
+        entry = fields[part]
+        return entry.name, not defaults[entry.name]
+    activation = fields.get("n")
+    if activation is not None and part.startswith("n") and part[1:] in _BY_SHORT:
+        return activation.name, _BY_SHORT[part[1:]]
+    match = _PART.fullmatch(part)
+    if match is None or not match[2]:
+        raise error
+    key, digits = match[1], match[2]
+    if repeatable and key == "r" and digits.isdecimal() and int(digits) >= 1:
+        return "r", int(digits)
+    known = fields.get(key)
+    if known is None or known.kind not in ("int", "float"):
+        raise error
+    try:
+        return known.name, int(digits) if known.kind == "int" else float(digits)
+    except ValueError:
+        raise error from None
+
+
+def _number_text(value: float) -> str:
+    """Shortest text that reads back the same, never with an exponent."""
+    if isinstance(value, int):
+        return str(value)
+    return str(np.format_float_positional(value, trim="-"))
+
+
+def _repeatable(layer_type: type[Layer]) -> bool:
+    return any(entry.name == "stride" for entry in layer_type.FIELDS)
+
+
+def to_json(architecture: Architecture) -> dict[str, Any]:
+    """Architecture -> plain data with a schema version; `from_json` is its inverse."""
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "kind": "architecture",
+        "name": architecture.name,
+        "image_size": architecture.image_size,
+        "layers": [_layer_to_json(layer) for layer in architecture.layers],
+        "text": to_text(architecture),
+    }
+
+
+def _layer_to_json(layer: Layer) -> dict[str, Any]:
+    if isinstance(layer, Residual):
+        return {"type": layer.TOKEN, "layers": [_layer_to_json(x) for x in layer.layers]}
+    return {"type": layer.TOKEN, **dataclasses.asdict(layer)}
+
+
+def from_json(data: Any) -> Architecture:
+    """Plain data -> architecture.
+
+    Raises:
+        ArchitectureError: Not an architecture, of a newer schema, or with unknown entries.
+    """
+    if not isinstance(data, dict) or data.get("kind") != "architecture":
+        raise ArchitectureError(
+            'a JSON object with `"kind": "architecture"`',
+            f"{type(data).__name__} with keys {sorted(data) if isinstance(data, dict) else '-'}",
+            "give the architecture.json of a run folder",
+        )
+    version = data.get("schema_version")
+    if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
+        raise ArchitectureError(
+            f"schema_version from 1 to {SCHEMA_VERSION}",
+            repr(version),
+            "update the program, or write the file again with this version",
+        )
+    layers = data.get("layers")
+    if not isinstance(layers, list) or type(data.get("image_size")) is not int:
+        raise ArchitectureError(
+            "`layers` as a list and `image_size` as a whole number",
+            f"{type(layers).__name__} and {data.get('image_size')!r}",
+            "repair the file or search again",
+        )
+    records = tuple(_layer_from_json(entry) for entry in layers)
+    return Architecture(data["image_size"], records, str(data.get("name", "")))
+
+
+def _layer_from_json(entry: Any) -> Layer:
+    kind = entry.get("type") if isinstance(entry, dict) else None
+    layer_type = LAYER_TYPES.get(kind) if isinstance(kind, str) else None
+    if layer_type is None:
+        raise ArchitectureError(
+            f"layers with a `type` among {', '.join(sorted(LAYER_TYPES))}",
+            repr(entry)[:100],
+            "correct the type",
+        )
+    values = {key: value for key, value in entry.items() if key != "type"}
+    known = {f.name for f in dataclasses.fields(layer_type)}
+    required = {f.name for f in dataclasses.fields(layer_type) if f.default is dataclasses.MISSING}
+    if set(values) - known or required - set(values):
+        raise ArchitectureError(
+            f"`{kind}` with {sorted(known)}", f"{sorted(values)}", "add or remove entries"
+        )
+    if layer_type is Residual:
+        if not isinstance(values["layers"], list):
+            raise ArchitectureError("`res` with a list of layers", repr(entry)[:100], "correct it")
+        return Residual(tuple(_layer_from_json(inner) for inner in values["layers"]))
+    return layer_type(**values)
+
+
+def loads(text: str) -> Architecture:
+    """Architecture from the text of a JSON file or an architecture string.
+
+    Raises:
+        ArchitectureError: Neither can be read.
+    """
+    stripped = text.strip()
+    if not stripped.startswith("{"):
+        return parse(stripped)
+    try:
+        data = json.loads(stripped)
+    except json.JSONDecodeError as error:
+        raise ArchitectureError(
+            "a JSON file", f"text that breaks off or is malformed: {error}", "write it again"
+        ) from None
+    return from_json(data)

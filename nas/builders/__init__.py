@@ -1,0 +1,1 @@
+"""Architectures and operations made into Keras and ONNX models."""

@@ -1,0 +1,1 @@
+"""The programs: flags, `nas.py` and `main.py`."""

@@ -1,0 +1,152 @@
+"""Command-line flags: absl's, made strict (exit code 2, no abbreviations, no NaN)."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from nas.errors import InputError
+from nas.system.backend import MIXED_PRECISION
+
+# Checked floats: flag -> (least, greatest, whether the least itself is allowed).
+_RANGES = {
+    "epochs": (0.0, math.inf, False),
+    "search_epochs": (0.0, math.inf, False),
+    "race_epochs": (0.0, math.inf, False),
+    "learning_rate": (0.0, math.inf, False),
+    "gate_learning_rate": (0.0, math.inf, False),
+    "label_smoothing": (0.0, 1.0, True),
+}
+
+
+class CountParser(flags.IntegerParser):
+    """Whole numbers, also as people write large ones: 3e6, 1.5e6."""
+
+    syntactic_help = "a whole number, such as 3000000 or 3e6"
+
+    def convert(self, argument: int | str) -> int:
+        try:
+            return int(super().convert(argument))
+        except ValueError:
+            value = float(argument)
+            if not value.is_integer():  # NaN and infinity are none either
+                raise ValueError(f"{argument} is no whole number") from None
+            return int(value)
+
+
+def define_count(values: flags.FlagValues, name: str, text: str) -> None:
+    """A flag of a count of 1 or more that has no default.
+
+    Args:
+        values: Where it is defined.
+        name: Of the flag.
+        text: For --help.
+    """
+    flags.DEFINE(CountParser(lower_bound=1), name, None, text, values, flags.ArgumentSerializer())
+
+
+def define_common(values: flags.FlagValues) -> None:
+    """Flags that nas.py and main.py share."""
+    text: dict[str, Any] = {"flag_values": values}
+    flags.DEFINE_string(
+        "data_dir",
+        None,
+        "Images: Tiny-ImageNet, CIFAR-10 binary batches, a folder per class, or an .npz. "
+        "Without it the embedded sample is used.",
+        **text,
+    )
+    flags.DEFINE_integer("image_size", None, "Pixels; default: the data's own.", **text)
+    flags.DEFINE_bool("skip_bad_images", False, "Go on without images that are broken.", **text)
+    flags.DEFINE_integer("seed", 0, "Of weights, draws and data order.", lower_bound=0, **text)
+    flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
+    flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
+    flags.DEFINE_bool(
+        "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
+    )
+    flags.DEFINE_enum(
+        "mixed_precision",
+        "none",
+        list(MIXED_PRECISION),
+        "What a GPU computes products in.",
+        **text,
+    )
+    flags.DEFINE_bool(
+        "data_parallel", False, "Divide batches over all devices (KERAS_BACKEND=jax).", **text
+    )
+    flags.DEFINE_bool("smoke", False, "Run every stage at toy size; figures mean nothing.", **text)
+    flags.DEFINE_bool("help", False, "Print this.", short_name="h", **text)
+
+
+def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
+    """Reads a command line strictly.
+
+    Args:
+        values: Defined flags.
+        argv: With the program's name first.
+
+    Raises:
+        InputError: An unknown, abbreviated or contradictory flag, or a bad value.
+    """
+    for argument in argv[1:]:
+        if argument.startswith("-") and argument not in ("-", "--"):
+            _check_name(values, argument)
+    try:
+        rest = values(list(argv))
+    except flags.Error as error:
+        raise InputError("flags as --help lists them", str(error), "correct the flag") from None
+    if len(rest) > 1:
+        raise InputError("flags only", repr(rest[1]), "write values as --flag value")
+    for name, (least, greatest, inclusive) in _RANGES.items():
+        if name in values and values[name].value is not None:
+            value = float(values[name].value or 0.0)
+            inside = least <= value <= greatest if inclusive else least < value <= greatest
+            if not math.isfinite(value) or not inside:
+                bound = "at least" if inclusive else "above"
+                raise InputError(
+                    f"--{name} to be a number {bound} {least:g}", f"{value}", f"correct --{name}"
+                )
+
+
+def _check_name(values: flags.FlagValues, argument: str) -> None:
+    name = argument.lstrip("-").partition("=")[0]
+    if argument[1:2].isdigit() or argument[1:2] == ".":
+        return  # a negative number is a value, judged by its flag
+    known = list(values)
+    negated = name[2:] if name.startswith("no") else None
+    if name in known or (negated in known and isinstance(values[negated], flags.BooleanFlag)):
+        return
+    near = difflib.get_close_matches(name, known, n=2)
+    raise InputError(
+        "flags as --help lists them",
+        f"--{name}",
+        f"did you mean {' or '.join('--' + n for n in near)}" if near else "see --help",
+    )
+
+
+def help_text(values: flags.FlagValues, intro: str) -> str:
+    """What --help prints."""
+    lines = [intro.strip(), ""]
+    seen: set[int] = set()
+    for name in values:
+        flag = values[name]
+        if id(flag) in seen or len(name) == 1:
+            continue
+        seen.add(id(flag))
+        default = "" if flag.default in (None, False) else f" (default: {flag.default})"
+        label = f"--[no]{name}" if flag.boolean else f"--{name}"
+        lines.append(f"  {label:<24} {flag.help}{default}")
+    return "\n".join(lines)
+
+
+def given(values: flags.FlagValues) -> dict[str, Any]:
+    """Flags that the user wrote, with their values."""
+    return {name: values[name].value for name in values if values[name].present}
+
+
+def compute(values: flags.FlagValues) -> dict[str, Any]:
+    """Arguments of `nas.system.backend.start`."""
+    return {name: values[name].value for name in ("mixed_precision", "data_parallel")}

@@ -1,0 +1,1 @@
+"""What a network costs without measuring: counts, sizes and bounds on them."""

@@ -1,0 +1,102 @@
+"""Bounds that a network must keep beside its milliseconds, as sums over choices."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+import numpy as np
+
+from nas.architecture.lowering import lower
+from nas.architecture.spec import Skip
+from nas.cost.counts import FLOAT32_BITS, architecture_cost, ops_cost
+from nas.errors import InputError
+from nas.search_space.space import OneOf, Space
+
+Network = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What a network may have at most, beside its milliseconds; None for no bound.
+
+    Args:
+        max_params: Trainable parameters.
+        max_macs: Multiply-adds of one image.
+        max_size_bytes: Bytes of the folded weights.
+    """
+
+    max_params: int | None = None
+    max_macs: int | None = None
+    max_size_bytes: int | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and (type(value) is not int or not 0 < value < 2**53):
+                raise InputError(
+                    f"--{name} as a whole number from 1 to 2^53", f"{value!r}", f"correct --{name}"
+                )
+
+    def __bool__(self) -> bool:
+        return any(value is not None for value in asdict(self).values())
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return asdict(self)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """One count of a space's networks: a fixed part and one summand a choice.
+
+    Args:
+        name: `params`, `macs` or `size_bytes`.
+        fixed: Of everything that is no choice.
+        options: Of each option of each choice.
+        most: The bound; None if there is none.
+    """
+
+    name: str
+    fixed: int
+    options: tuple[np.ndarray, ...]
+    most: int | None
+
+    def of(self, network: Network) -> int:
+        """The count of one network."""
+        return self.fixed + sum(int(r[i]) for r, i in zip(self.options, network, strict=True))
+
+    def kept(self, network: Network) -> bool:
+        """Whether a network keeps the bound."""
+        return self.most is None or self.of(network) <= self.most
+
+
+def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
+    """Params, MACs and bytes of a space's networks; equal to `nas.cost.counts` for every one.
+
+    Args:
+        space: Whose options are counted.
+        bounds: Become `most`.
+    """
+    shapes = space.input_shapes()
+    costs = [
+        [ops_cost(() if isinstance(x, Skip) else lower(x, "x", shapes[i]), shapes[i]) for x in c]
+        for i, c in (
+            (i, layer.options) for i, layer in enumerate(space.layers) if isinstance(layer, OneOf)
+        )
+    ]
+    reads = {
+        "params": lambda cost: cost.params,
+        "macs": lambda cost: cost.macs,
+        # Weights of a folded float32 network.
+        "size_bytes": lambda cost: cost.folded_params * FLOAT32_BITS // 8,
+    }
+    reference = space.largest()
+    total, places = architecture_cost(reference), space.encode(reference)
+    found = []
+    for field in fields(Bounds):
+        name = field.name.removeprefix("max_")
+        options = tuple(np.array([reads[name](c) for c in row], np.int64) for row in costs)
+        own = sum(int(row[i]) for row, i in zip(options, places, strict=True))
+        fixed = int(getattr(total, name)) - own
+        found.append(Quantity(name, fixed, options, getattr(bounds, field.name)))
+    return tuple(found)

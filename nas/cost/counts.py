@@ -1,0 +1,182 @@
+"""Exact parameters, MACs and sizes, counted on primitive operations.
+
+One multiply-add is one MAC. Batch normalisation folds into the convolution before it and
+counts 0, as do pooling, activations and skipped blocks. What cannot be counted is an error.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+
+from nas.architecture.lowering import LoweredLayer, lower_architecture
+from nas.architecture.operations import (
+    ConvOp,
+    DenseOp,
+    DropoutOp,
+    FlattenOp,
+    Op,
+    PoolOp,
+    ResidualOp,
+    SqueezeExciteOp,
+    output_shape,
+)
+from nas.architecture.shapes import Shape
+from nas.architecture.spec import Architecture
+from nas.architecture.text import layer_to_text
+from nas.architecture.weights import STATISTICS, op_weights
+
+FLOAT32_BITS = 32
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Counts of one or more operations.
+
+    Args:
+        params: Trainable numbers.
+        params_with_statistics: With the running statistics of batch normalisation.
+        folded_params: Numbers in the exported file: BN folded into kernel and one bias.
+        macs: Multiply-adds for one image.
+    """
+
+    params: int = 0
+    params_with_statistics: int = 0
+    folded_params: int = 0
+    macs: int = 0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.params + other.params,
+            self.params_with_statistics + other.params_with_statistics,
+            self.folded_params + other.folded_params,
+            self.macs + other.macs,
+        )
+
+
+@dataclass(frozen=True)
+class LayerCost:
+    """One row of a summary."""
+
+    index: int
+    name: str
+    type: str
+    params: int
+    params_with_statistics: int
+    macs: int
+    output_shape: Shape
+
+
+@dataclass(frozen=True)
+class ArchitectureCost:
+    """A whole network's counts; `size_bytes` is of the folded float32 weights."""
+
+    layers: tuple[LayerCost, ...]
+    params: int
+    params_with_statistics: int
+    macs: int
+    size_bytes: int
+
+
+@functools.singledispatch
+def op_macs(op: Op, shape: Shape) -> int:
+    """Multiply-adds of one operation on an input of `shape`, for one image.
+
+    Raises:
+        TypeError: The operation is unknown; it is never taken as free.
+    """
+    raise TypeError(
+        f"Expected an operation of nas.architecture.lowering. Received: {type(op).__name__}. "
+        "Fix: register its count with `nas.cost.counts.op_macs.register`."
+    )
+
+
+@op_macs.register
+def _(op: ConvOp, shape: Shape) -> int:
+    height, width, _ = output_shape((op,), shape)
+    inputs = 1 if op.depthwise else op.in_channels
+    return height * width * op.kernel**2 * inputs * op.out_channels
+
+
+@op_macs.register
+def _(op: DenseOp, shape: Shape) -> int:
+    return op.in_units * op.out_units
+
+
+@op_macs.register
+def _(op: SqueezeExciteOp, shape: Shape) -> int:
+    # Two dense layers, and one multiplication a pixel to scale the map.
+    return 2 * op.channels * op.squeeze_channels + math.prod(shape)
+
+
+@op_macs.register(PoolOp)
+@op_macs.register(FlattenOp)
+@op_macs.register(DropoutOp)
+def _(op: Op, shape: Shape) -> int:
+    return 0
+
+
+@op_macs.register
+def _(op: ResidualOp, shape: Shape) -> int:
+    return ops_cost(op.body, shape).macs
+
+
+def ops_cost(ops: tuple[Op, ...], shape: Shape) -> Cost:
+    """Counts of a chain of operations, the bodies of residuals included."""
+    total = Cost()
+    for op in ops:
+        macs = op_macs(op, shape)
+        if isinstance(op, ResidualOp):
+            total += ops_cost(op.body, shape)
+        else:
+            total += Cost(*_params(op), macs)
+        shape = output_shape((op,), shape)
+    return total
+
+
+def _params(op: Op) -> tuple[int, int, int]:
+    weights = list(op_weights(op))
+    trainable = sum(w.size for w in weights if w.trainable)
+    statistics = sum(w.size for w in weights if w.kind in STATISTICS)
+    kernels = sum(w.size for w in weights if w.kind in ("kernel", "bias"))
+    adds_bias = isinstance(op, ConvOp | DenseOp) and op.batch_norm and not op.bias
+    folded = kernels + (sum(w.size for w in weights if w.kind == "beta") if adds_bias else 0)
+    return trainable, trainable + statistics, folded
+
+
+def layer_cost(layer: LoweredLayer) -> Cost:
+    """Counts of one lowered layer."""
+    return ops_cost(layer.ops, layer.input_shape)
+
+
+def architecture_cost(architecture: Architecture) -> ArchitectureCost:
+    """Counts of a network, by layer and in total.
+
+    >>> from nas.architecture.text import parse
+    >>> architecture_cost(parse("in_s8 cn_k3_s2_c8 gap fc_c2")).macs
+    3472
+    """
+    rows = []
+    total = Cost()
+    for layer in lower_architecture(architecture):
+        cost = layer_cost(layer)
+        total += cost
+        rows.append(
+            LayerCost(
+                layer.index,
+                layer_to_text(layer.layer),
+                type(layer.layer).__name__,
+                cost.params,
+                cost.params_with_statistics,
+                cost.macs,
+                layer.output_shape,
+            )
+        )
+    return ArchitectureCost(
+        tuple(rows),
+        total.params,
+        total.params_with_statistics,
+        total.macs,
+        total.folded_params * FLOAT32_BITS // 8,
+    )

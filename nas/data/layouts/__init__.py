@@ -1,0 +1,1 @@
+"""Layouts of image folders and files, one file each."""

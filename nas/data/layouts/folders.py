@@ -1,0 +1,95 @@
+"""A folder for each class, with or without a split of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from nas.data.cache import ImageFile
+from nas.data.dataset import DataError
+from nas.data.layouts.layout import (
+    IMAGE_SUFFIXES,
+    LOOKED_FOR,
+    FileLayout,
+    class_dirs,
+    image_files,
+)
+
+EVALUATION_FOLDERS = ("val", "validation", "test", "eval")
+
+
+def train_folders_layout(folder: Path, seed: int, fraction: float) -> FileLayout:
+    found = [folder / n for n in EVALUATION_FOLDERS if (folder / n).is_dir()]
+    if not found:
+        return class_folders_layout(folder / "train", seed, fraction)
+    names = tuple(d.name for d in class_dirs(folder / "train"))
+    unknown = [d.name for d in class_dirs(found[0]) if d.name not in names]
+    if unknown:
+        raise DataError(
+            f"the classes of {folder / 'train'} in {found[0]}",
+            f"{', '.join(unknown[:5])} there alone",
+            "rename or remove these folders",
+        )
+    train, evaluation = (
+        [ImageFile(p, i) for i, n in enumerate(names) for p in image_files(root / n)]
+        for root in (folder / "train", found[0])
+    )
+    _need_images(folder, train)
+    note = f"Class index: sorted folder name. Evaluated on {found[0].name}/."
+    return FileLayout(folder.name, train, evaluation, names, _native_size(train), (note,))
+
+
+def class_folders_layout(folder: Path, seed: int, fraction: float) -> FileLayout:
+    members = {d.name: image_files(d) for d in class_dirs(folder)}
+    members = {name: files for name, files in members.items() if files}
+    if not members:
+        raise DataError(
+            f"one of these: {LOOKED_FOR}",
+            f"{folder} with {', '.join(sorted(p.name for p in folder.iterdir())[:6])}",
+            "put the images into one folder a class",
+        )
+    rng = np.random.default_rng((seed, 3))
+    train: list[ImageFile] = []
+    evaluation: list[ImageFile] = []
+    for label, (name, files) in enumerate(sorted(members.items())):
+        if len(files) < 2:
+            raise DataError(
+                "two images or more of every class", f"{len(files)} of {name}", "add images"
+            )
+        held = set(rng.permutation(len(files))[: max(1, round(fraction * len(files)))].tolist())
+        for position, path in enumerate(files):
+            (evaluation if position in held else train).append(ImageFile(path, label))
+    note = (
+        f"Class index: sorted folder name. No val/ or test/: {len(evaluation)} images "
+        f"({fraction:.0%} of each class, seed {seed}) are held out for evaluation."
+    )
+    names = tuple(sorted(members))
+    return FileLayout(folder.name, train, evaluation, names, _native_size(train), (note,))
+
+
+def _need_images(folder: Path, files: list[ImageFile]) -> None:
+    if not files:
+        raise DataError(
+            f"images below {folder}/train/<class>/",
+            "none",
+            f"use one of {', '.join(sorted(IMAGE_SUFFIXES))}",
+        )
+
+
+def _native_size(files: list[ImageFile]) -> int:
+    """The images' own size where the first ones are small squares of one size, else 64."""
+    from PIL import Image
+
+    sizes = set()
+    for file in files[:: max(1, len(files) // 8)][:8]:
+        try:
+            with Image.open(file.path) as image:
+                sizes.add(image.size)
+        except OSError:
+            continue  # named properly when it is decoded
+    if len(sizes) == 1:
+        width, height = sizes.pop()
+        if width == height and width <= 128:
+            return width
+    return 64

@@ -1,0 +1,1 @@
+"""Milliseconds of spaces and networks, through the `latency` package."""

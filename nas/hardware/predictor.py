@@ -1,0 +1,72 @@
+"""A space's milliseconds as arrays, and the prediction of one network."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from latency.tables.table import LatencyTable
+from nas.architecture.spec import Skip
+from nas.hardware.rows import architecture_row_keys, row_key
+from nas.search_space.space import OneOf, Space
+
+
+@dataclass(frozen=True)
+class SpaceLatency:
+    """Milliseconds of a space as arrays, which is all that a search needs of a table.
+
+    Args:
+        fixed_ms: Rows of everything that is no choice.
+        option_ms: Rows of each choice's options; 0 for skip.
+        a: Slope of the calibration.
+        b_ms: Its intercept.
+    """
+
+    fixed_ms: float
+    option_ms: tuple[np.ndarray, ...]
+    a: float
+    b_ms: float
+
+    @classmethod
+    def from_table(cls, space: Space, table: LatencyTable) -> SpaceLatency:
+        """Reads the rows of a space.
+
+        Raises:
+            ValueError: A row is missing.
+        """
+        shapes = space.input_shapes()
+        option_ms = tuple(
+            np.array(
+                [
+                    0.0 if isinstance(x, Skip) else table.effective_row_ms(row_key((x,), shapes[i]))
+                    for x in layer.options
+                ]
+            )
+            for i, layer in enumerate(space.layers)
+            if isinstance(layer, OneOf)
+        )
+        largest = space.largest()
+        # Counted, since a fixed block may be the same as an option and share its row.
+        fixed = Counter(architecture_row_keys(largest))
+        fixed -= Counter(row_key((largest.layers[i],), shapes[i]) for i in space.choice_layers)
+        a, b_ms = table.affine
+        fixed_ms = sum(table.effective_row_ms(key) for key in fixed.elements())
+        return cls(fixed_ms, option_ms, a, b_ms)
+
+    def predict_ms(self, indices: Sequence[int]) -> float:
+        """Calibrated milliseconds of one network."""
+        rows = sum(float(row[i]) for row, i in zip(self.option_ms, indices, strict=True))
+        return self.a * (self.fixed_ms + rows) + self.b_ms
+
+    def options_sum(self, network_ms: float) -> float:
+        """The sum of a network's option rows that is predicted as these milliseconds."""
+        return (network_ms - self.b_ms) / self.a - self.fixed_ms
+
+    def range_ms(self) -> tuple[float, float]:
+        """Least and greatest prediction of the space."""
+        least = tuple(int(row.argmin()) for row in self.option_ms)
+        greatest = tuple(int(row.argmax()) for row in self.option_ms)
+        return self.predict_ms(least), self.predict_ms(greatest)

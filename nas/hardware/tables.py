@@ -1,0 +1,107 @@
+"""The latency table of a run: given, cached for this host, or measured now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from pathlib import Path
+
+from latency.measurement.host import Host, current_host
+from latency.measurement.settings import SessionSettings
+from latency.tables.storage import SCHEMA_VERSION
+from latency.tables.table import LatencyTable
+from nas.errors import InputError
+from nas.hardware import plans
+from nas.hardware.jobs import build_space_table
+from nas.search_space.space import Space
+from nas.system.console import bar, out
+
+
+def load_table(path: Path, space: Space, precision: str, other_host: bool) -> LatencyTable:
+    """Reads a table and refuses one that is not this space's.
+
+    Raises:
+        ValueError: Another space, image size, precision, provider or host, or a broken file.
+    """
+    if not path.is_file():
+        raise InputError("a latency table", f"{path}, which does not exist", "check --table")
+    table = LatencyTable.load(
+        path,
+        space=space.name,
+        space_hash=space.fingerprint(),
+        image_size=space.image_size,
+        precision=precision,
+        batch=1,
+        provider="CPUExecutionProvider",
+        allow_other_host=other_host,
+    )
+    for warning in table.load_warnings:
+        out.print(f"Note on {path.name}: {warning}")
+    return table
+
+
+def table_for(
+    space: Space,
+    *,
+    given: Path | None,
+    other_host: bool,
+    run_dir: Path,
+    seed: int,
+    smoke: bool,
+) -> LatencyTable:
+    """The table that a run uses.
+
+    Args:
+        space: Whose rows it must hold.
+        given: `--table`; None for this host's cache.
+        other_host: Whether a table of another device is wanted.
+        run_dir: Where the journal of a measurement is kept, so that it resumes.
+        seed: Of the measurement.
+        smoke: Toy size: few rounds, kept out of the cache.
+    """
+    precision = "fp32"
+    if given is not None:
+        return load_table(given, space, precision, other_host)
+    cached = default_table_path(space, precision, current_host())
+    if cached.is_file() and not smoke:
+        out.print(f"Latency table of this host from the cache: {cached}")
+        return load_table(cached, space, precision, other_host)
+    journal = run_dir / "table.journal"
+    with bar("Measuring the latency table") as progress:
+        table = build_space_table(
+            space,
+            settings=SessionSettings(),
+            plan=plans.table_plan(seed, smoke),
+            calibration=4 if smoke else plans.CALIBRATION_NETWORKS,
+            held_out=4 if smoke else plans.HELD_OUT_NETWORKS,
+            seed=seed,
+            progress=lambda done, total, seconds: progress.update(
+                done, total, note=f"{seconds:.0f} s left"
+            ),
+            resume_path=journal,
+        )
+    if not smoke:
+        cached.parent.mkdir(parents=True, exist_ok=True)
+        table.save(cached)
+    journal.unlink(missing_ok=True)
+    return table
+
+
+def default_table_path(
+    space: Space,
+    precision: str,
+    host: Host,
+    settings: SessionSettings | None = None,
+    batch: int = 1,
+) -> Path:
+    """Where this host's table of a space is kept: $STOPWATCH_CACHE or ~/.cache/stopwatch-nas."""
+    root = os.environ.get("STOPWATCH_CACHE")
+    folder = Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
+    parts = [space.name, f"{space.image_size}px", precision, space.fingerprint()]
+    parts += [host.fingerprint, f"v{SCHEMA_VERSION}"]
+    # Only the plainest settings go without a mark of their own: they are what searches use.
+    if batch != 1 or (settings and settings != SessionSettings()):
+        plain = json.dumps([batch, (settings or SessionSettings()).to_json()], sort_keys=True)
+        parts.append(hashlib.sha256(plain.encode()).hexdigest()[:8])
+    return folder / "tables" / f"{'-'.join(parts)}.json"

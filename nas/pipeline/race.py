@@ -1,0 +1,192 @@
+"""The race of a run: who takes part, their trainings, and who wins; every training is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
+from nas.data import Dataset, split_holdout
+from nas.hardware.predictor import SpaceLatency
+from nas.recipes import scales
+from nas.runs.folder import RunFolder
+from nas.search.method import Method, Network, several
+from nas.search_space.space import Space
+from nas.selection import baselines
+from nas.selection.successive_halving import Candidate, run_race, shares
+from nas.system import backend
+from nas.system.console import bar, out
+from nas.system.interrupt import Interrupter
+
+# Candidates are drawn from this share around the choice's prediction, then measured.
+WINDOW = 0.01
+# Share of the training images that judges; the evaluation split must not choose.
+JUDGING_SHARE = 0.2
+
+
+@dataclass
+class RaceRun:
+    """One race.
+
+    Args:
+        folder: Of the run; trainings are kept below race/.
+        space: Of the run.
+        latency: Its predictor.
+        dataset: Images.
+        config: The run's configuration, with `race`.
+        measure: Name -> architecture to name -> milliseconds; None for another device.
+        interrupter: Asked whether to stop.
+    """
+
+    folder: RunFolder
+    space: Space
+    latency: SpaceLatency
+    dataset: Dataset
+    config: Mapping[str, Any]
+    measure: Callable[[Mapping[str, Architecture]], dict[str, float]] | None
+    interrupter: Interrupter
+
+    def run(
+        self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
+    ) -> Architecture:
+        """The winner; writes race.json.
+
+        Args:
+            choice: Data of choice.json: the first candidate, whose milliseconds all others have.
+            methods: Where the others come from: `search`, `random`, perhaps `evolution`; asked
+                only where the field is not drawn yet.
+        """
+        if not self.folder.has("race.json"):
+            (self.folder.path / "race").mkdir(exist_ok=True)
+            field = self._field(choice, methods)
+            if len(field) < 2:
+                out.print("No other network has the chosen one's milliseconds: no race is run.")
+                found: dict[str, Any] = {"winner": field[0].name, "rungs": []}
+                found |= {"images_seen": 0, "seconds": 0.0}
+            else:
+                backend.start(**self.config.get("compute", {}))
+                found = run_race(field, self.config["race"]["epochs"], self._train)
+            self.folder.write_json("race.json", {"candidates": self._records(field), **found})
+        data = self.folder.read_json("race.json")
+        winner = next(c for c in data["candidates"] if c["name"] == data["winner"])
+        if data["rungs"]:
+            out.print(
+                f"Race: {data['winner']} won among {len(data['candidates'])} candidates; it cost "
+                f"{data['images_seen']:,} training images, {data['seconds'] / 60:.1f} min."
+            )
+        return self.space.decode(tuple(winner["indices"]))
+
+    def _field(
+        self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
+    ) -> list[Candidate]:
+        if not self.folder.has("race/field.json"):
+            found = self._drawn_field(choice, methods())
+            self.folder.write_json("race/field.json", {"candidates": self._records(found)})
+        records = self.folder.read_json("race/field.json")["candidates"]
+        return [
+            Candidate(
+                r["name"], r["origin"], tuple(r["indices"]), r["measured_ms"], r["predicted_ms"]
+            )
+            for r in records
+        ]
+
+    def _drawn_field(
+        self, choice: Mapping[str, Any], methods: Mapping[str, Method]
+    ) -> list[Candidate]:
+        chosen: Network = tuple(choice["indices"])
+        aim_ms = self.latency.predict_ms(chosen)
+        wanted = shares(int(self.config["race"]["candidates"]), "evolution" in methods)
+        wanted["search"] -= 1  # the choice itself
+        proposed: dict[str, list[Network]] = {}
+        known = [chosen]
+        for origin, method in methods.items():
+            low, high = (1 - WINDOW) * aim_ms, (1 + WINDOW) * aim_ms
+            # Twice as many, since some will miss when they are measured whole.
+            proposed[origin] = several(method, low, high, 2 * wanted[origin], known)
+            known += proposed[origin]
+        origins = {network: origin for origin, found in proposed.items() for network in found}
+        measured = self._measured(known)
+        # The choice beside them, not the target: a whole session may be slower than the last one.
+        reference = measured[chosen]
+        field = [self._candidate(chosen, "search", 1, measured)]
+        for origin, count in wanted.items():
+            fitting = [
+                network
+                for network in proposed.get(origin, [])
+                if self._is_equal(measured[network], reference)
+            ]
+            field += [
+                self._candidate(n, origins[n], i + (2 if origin == "search" else 1), measured)
+                for i, n in enumerate(fitting[:count])
+            ]
+        return field
+
+    def _is_equal(self, measured_ms: float | None, reference_ms: float | None) -> bool:
+        if measured_ms is None or reference_ms is None:
+            return True  # another device: the window of predictions is all there is
+        return abs(measured_ms / reference_ms - 1) <= baselines.equal_margin(self.config["smoke"])
+
+    def _measured(self, networks: Sequence[Network]) -> dict[Network, float | None]:
+        if self.measure is None:
+            return dict.fromkeys(networks)
+        out.print(f"Measuring {len(networks)} candidates of the race ...")
+        found = self.measure({f"{i}": self.space.decode(n) for i, n in enumerate(networks)})
+        return {network: found[f"{i}"] for i, network in enumerate(networks)}
+
+    def _candidate(
+        self, network: Network, origin: str, number: int, measured: Mapping[Network, float | None]
+    ) -> Candidate:
+        predicted_ms = self.latency.predict_ms(network)
+        return Candidate(f"{origin} {number}", origin, network, measured[network], predicted_ms)
+
+    def _records(self, field: Sequence[Candidate]) -> list[dict[str, Any]]:
+        return [
+            {
+                "name": c.name,
+                "origin": c.origin,
+                "indices": list(c.indices),
+                "text": to_text(self.space.decode(c.indices)),
+                "measured_ms": c.measured_ms,
+                "predicted_ms": c.predicted_ms,
+            }
+            for c in field
+        ]
+
+    def _train(self, candidate: Candidate, rung: int, epochs: float) -> dict[str, Any]:
+        """Trains one candidate, or reads what an earlier call reached."""
+        from nas.training.recipe import TrainConfig
+        from nas.training.trainer import train_network
+
+        key = f"{rung}-{candidate.name.replace(' ', '_')}"
+        done = f"race/{key}.json"
+        if not self.folder.has(done):
+            labels, seed = self.dataset.train.labels, int(self.config["seed"])
+            recipe = scales.recipe(self.dataset.is_sample, self.config["smoke"])
+            recipe |= {"epochs": epochs, "seed": seed + rung, "flip": self.config["search"]["flip"]}
+            checkpoint = self.folder.checkpoint(f"race_{key}")
+            with bar(f"Race, round {rung + 1}, {candidate.name}") as progress:
+                result = train_network(
+                    self.space.decode(candidate.indices),
+                    self.dataset,
+                    TrainConfig(**recipe),
+                    checkpoint,
+                    self.interrupter,
+                    lambda state, total: progress.update(state.step, total),
+                    division=split_holdout(len(labels), labels, JUDGING_SHARE, seed),
+                )
+            found = result.evaluation
+            self.folder.write_json(
+                done,
+                {
+                    # Equal accuracies are told apart by the cross-entropy.
+                    "score": found.top1 - 1e-3 * found.cross_entropy,
+                    "top1": found.top1,
+                    "images_seen": result.images_seen,
+                    "seconds": result.seconds,
+                },
+            )
+            checkpoint.unlink(missing_ok=True)
+            out.print(f"{candidate.name}: {found.top1:.2%} after {epochs:g} epochs")
+        return self.folder.read_json(done)

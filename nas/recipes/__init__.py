@@ -1,0 +1,1 @@
+"""Lengths, sizes and recipes by the size of the job."""

@@ -1,0 +1,1 @@
+"""The page, the terminal's table and the plots of a run."""

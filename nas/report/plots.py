@@ -1,0 +1,234 @@
+"""Charts of the report as SVG data addresses, so that the page needs no other file."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+from nas.report.comparison import ComparedNetwork
+from nas.runs.history import HistoryRow, column
+
+INK, MUTED, GRID = "#1b2a41", "#66758a", "#e6eaf0"
+BLUE, ORANGE, VIOLET, GREEN, RED = "#2f7fb8", "#e08a1e", "#7d4fa6", "#1f8a5b", "#c8403a"
+ROLE_STYLES = {
+    "searched": (GREEN, "o", 90),
+    "largest": (INK, "s", 60),
+    "uniform": (ORANGE, "D", 55),
+    "random": ("#98a4b5", "o", 45),
+}
+# One column of the page on a phone: text drawn at 10 pt stays readable there.
+FIGURE_INCHES = (5.2, 3.2)
+SMOOTH_FROM = 40  # with fewer records the curve is shown as it is
+# Typed loosely: matplotlib's stubs list every key as a literal.
+STYLE: Any = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10.5,
+    "text.color": INK,
+    "axes.edgecolor": "#c5cdd8",
+    "axes.labelcolor": MUTED,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "grid.color": GRID,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "legend.frameon": False,
+    "legend.fontsize": 9.5,
+    # Names come from users: `$` must not start a formula.
+    "text.parse_math": False,
+    "svg.fonttype": "path",
+    # Equal runs give equal pages.
+    "svg.hashsalt": "stopwatch-nas",
+}
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One column of a history, drawn as a line."""
+
+    name: str
+    label: str
+    colour: str
+    scale: float = 1.0
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=FIGURE_INCHES, layout="constrained")
+    FigureCanvasSVG(figure)
+    return figure, figure.subplots()
+
+
+def _address(figure: Figure) -> str:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def moving_average(values: Sequence[float], width: int) -> np.ndarray:
+    """Centred mean over `width` values (odd), over fewer at both ends."""
+    ones = np.ones(width)
+    sums = np.convolve(values, ones, mode="same")
+    return sums / np.convolve(np.ones(len(values)), ones, mode="same")
+
+
+def _draw(axes: Axes, rows: Sequence[HistoryRow], curve: Curve, smooth: bool) -> bool:
+    steps, values = column(rows, curve.name)
+    if len(values) < 2:
+        return False
+    scaled = [curve.scale * value for value in values]
+    if smooth and len(values) >= SMOOTH_FROM:
+        axes.plot(steps, scaled, color=curve.colour, linewidth=0.6, alpha=0.3)
+        # `same` convolution needs the window to be no longer than the data.
+        width = 2 * (len(values) // SMOOTH_FROM) + 3
+        scaled = list(moving_average(scaled, width))
+    axes.plot(steps, scaled, color=curve.colour, linewidth=1.8, label=curve.label)
+    return True
+
+
+def history_plot(
+    rows: Sequence[HistoryRow],
+    curves: Sequence[Curve],
+    y_label: str,
+    *,
+    target: float | None = None,
+    smooth: bool = True,
+) -> str | None:
+    """Lines over the steps, the warm-up shaded; None where no column has two values.
+
+    Args:
+        rows: Of a history file.
+        curves: Columns to draw.
+        y_label: With its unit.
+        target: Where a dashed line is drawn, on the y axis.
+        smooth: Whether many records get a moving average over a thin raw line.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure()
+        drawn = [_draw(axes, rows, curve, smooth) for curve in curves]
+        if not any(drawn):
+            return None
+        _shade_warm_up(axes, rows)
+        if target is not None:
+            axes.axhline(target, color=RED, linewidth=1.2, linestyle=(0, (5, 3)), label="target")
+        axes.set_xlabel("step")
+        axes.set_ylabel(y_label)
+        axes.margins(x=0.01)
+        if sum(drawn) > 1 or target is not None:
+            axes.legend(loc="best")
+        return _address(figure)
+
+
+def _shade_warm_up(axes: Axes, rows: Sequence[HistoryRow]) -> None:
+    steps = [float(row["step"] or 0.0) for row in rows if row.get("stage") == "warmup"]
+    if steps:
+        axes.axvspan(min(steps), max(steps), color="#eef2f7", linewidth=0, zorder=0)
+        place = axes.get_xaxis_transform()
+        axes.text(min(steps), 1.01, " warm-up", transform=place, fontsize=9, color=MUTED)
+
+
+def prediction_plot(
+    points: Sequence[tuple[float, float]], networks: Sequence[ComparedNetwork]
+) -> str | None:
+    """Predicted against measured ms with bands of 5 and 10 %; None without points.
+
+    Args:
+        points: (predicted ms, measured ms) of the audit's networks.
+        networks: Of the final table; those with both figures are marked.
+    """
+    marked = [n for n in networks if n.predicted_ms is not None and n.measured_ms is not None]
+    every = [*points, *((n.predicted_ms or 0.0, n.measured_ms or 0.0) for n in marked)]
+    if not every:
+        return None
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure()
+        low, high = 0.92 * min(map(min, every)), 1.06 * max(map(max, every))
+        line = np.array([low, high])
+        for error, shade in ((0.10, "#f0f4f9"), (0.05, "#dfe8f2")):
+            label = f"± {100 * error:.0f} %"
+            axes.fill_between(
+                line, line * (1 - error), line * (1 + error), color=shade, lw=0, label=label
+            )
+        axes.plot(line, line, color="#9fb0c4", linewidth=1)
+        if points:
+            measured, predicted = [p[1] for p in points], [p[0] for p in points]
+            axes.scatter(
+                measured, predicted, s=16, color=BLUE, alpha=0.75, lw=0, label="held-out networks"
+            )
+        _mark_networks(axes, [(n, n.measured_ms or 0.0, n.predicted_ms or 0.0) for n in marked])
+        axes.set(xlim=(low, high), ylim=(low, high), xlabel="measured ms", ylabel="predicted ms")
+        _legend_own_first(axes, "upper left")
+        return _address(figure)
+
+
+def accuracy_plot(
+    networks: Sequence[ComparedNetwork], evaluation_images: float | None
+) -> str | None:
+    """Top-1 against measured ms; None where fewer than two networks were trained.
+
+    Args:
+        networks: Of the final table.
+        evaluation_images: Size of the evaluation set, for the 95 % interval of a share.
+    """
+    trained = [n for n in networks if n.top1 is not None and n.measured_ms is not None]
+    if len(trained) < 2:
+        return None
+    with matplotlib.rc_context(STYLE):
+        figure, axes = _figure()
+        for network in trained:
+            colour = ROLE_STYLES.get(network.role, ROLE_STYLES["random"])[0]
+            top1, measured_ms = network.top1 or 0.0, network.measured_ms or 0.0
+            low_ms = network.measured_low_ms if network.measured_low_ms is not None else measured_ms
+            high_ms = (
+                network.measured_high_ms if network.measured_high_ms is not None else measured_ms
+            )
+            reach = [[max(measured_ms - low_ms, 0)], [max(high_ms - measured_ms, 0)]]
+            half = 100 * interval_half_width(top1, evaluation_images)
+            axes.errorbar(
+                measured_ms, 100 * top1, xerr=reach, yerr=half, color=colour, lw=1.1, zorder=2
+            )
+        _mark_networks(axes, [(n, n.measured_ms or 0.0, 100 * (n.top1 or 0.0)) for n in trained])
+        axes.set(xlabel="measured ms", ylabel="top-1, %")
+        axes.margins(0.12)
+        _legend_own_first(axes, "best")
+        return _address(figure)
+
+
+def interval_half_width(share: float, n: float | None) -> float:
+    """Half of the 95 % interval of a share, normal approximation: 1.96 sqrt(p (1 - p) / n)."""
+    return 1.96 * math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
+
+
+def _legend_own_first(axes: Axes, place: Literal["best", "upper left"]) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    axes.legend(handles[::-1], labels[::-1], loc=place)
+
+
+def _mark_networks(axes: Axes, places: Sequence[tuple[ComparedNetwork, float, float]]) -> None:
+    seen: set[str] = set()
+    # Drawn last to first, so that the network that was asked for lies on top.
+    for network, x, y in reversed(places):
+        colour, marker, size = ROLE_STYLES.get(network.role, ROLE_STYLES["random"])
+        label = None if network.role in seen else network.label.rstrip(" 0123456789")
+        seen.add(network.role)
+        axes.scatter(
+            x,
+            y,
+            s=size,
+            color=colour,
+            marker=marker,
+            edgecolor="white",
+            lw=1,
+            label=label,
+            zorder=3,
+        )

@@ -1,0 +1,1 @@
+"""The run on disk: its folder, its records and their readers."""

@@ -1,0 +1,154 @@
+"""The methods behind one interface: each proposes networks within a window of milliseconds."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+Network = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A network with its score; higher is better."""
+
+    indices: tuple[int, ...]
+    score: float
+
+
+Progress = Callable[[int, int, Scored], None]
+
+
+class Feasible(Protocol):
+    """The networks that keep a window of milliseconds and all other bounds."""
+
+    @property
+    def sizes(self) -> Sequence[int]:
+        """Options of each choice."""
+        ...
+
+    def fits(self, network: Network, low_ms: float, high_ms: float) -> bool:
+        """Whether a network is one of them."""
+        ...
+
+    def choose(
+        self,
+        scores: Sequence[np.ndarray],
+        low_ms: float,
+        high_ms: float,
+        forbidden: Sequence[Network] = (),
+    ) -> Network | None:
+        """The one of the highest total score; None if there is none.
+
+        Args:
+            scores: Of every option of every choice.
+            low_ms: Least predicted milliseconds.
+            high_ms: Most.
+            forbidden: Networks that must not come out.
+        """
+        ...
+
+
+class Method(Protocol):
+    """What proposes networks."""
+
+    def propose(
+        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
+    ) -> Network | None:
+        """The best network that the method knows within a window.
+
+        Args:
+            low_ms: Least predicted milliseconds.
+            high_ms: Most.
+            forbidden: Networks that must not come out (again).
+
+        Returns:
+            One option a choice; None if no network keeps the window and the bounds.
+        """
+        ...
+
+
+class ScoredMethod(ABC):
+    """Fills a pool for a window and proposes the best of it.
+
+    Args:
+        networks: Those to propose.
+        score: Of a network by a trained supernet; higher is better; called once for each.
+        seed: Of all chance.
+        on_progress: Called with (scored, at most, the best so far).
+    """
+
+    # A pool for one window serves its neighbours, which a corrected prediction asks for.
+    MARGIN = 0.02
+
+    def __init__(
+        self,
+        networks: Feasible,
+        score: Callable[[Network], float],
+        seed: int,
+        on_progress: Progress,
+    ) -> None:
+        self._networks, self._ask = networks, score
+        self._seed, self._on_progress = seed, on_progress
+        self._scores: dict[Network, float] = {}
+
+    @property
+    def scored(self) -> list[Scored]:
+        """Everything scored so far, best first."""
+        found = [Scored(network, score) for network, score in self._scores.items()]
+        return sorted(found, key=lambda s: (-s.score, s.indices))
+
+    def propose(
+        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
+    ) -> Network | None:
+        known = set(forbidden)
+        found = self._best(low_ms, high_ms, known)
+        if found is None:
+            self._fill(low_ms * (1 - self.MARGIN), high_ms * (1 + self.MARGIN))
+            found = self._best(low_ms, high_ms, known)
+        if found is None:
+            self._fill(low_ms, high_ms, forbidden)
+            found = self._best(low_ms, high_ms, known)
+        return found
+
+    def _best(self, low_ms: float, high_ms: float, known: set[Network]) -> Network | None:
+        inside = (
+            s.indices
+            for s in self.scored
+            if s.indices not in known and self._networks.fits(s.indices, low_ms, high_ms)
+        )
+        return next(inside, None)
+
+    def _score(self, network: Network) -> float:
+        if network not in self._scores:
+            self._scores[network] = self._ask(network)
+        return self._scores[network]
+
+    @abstractmethod
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+        """Scores networks within a window."""
+
+
+def several(
+    method: Method, low_ms: float, high_ms: float, count: int, forbidden: Sequence[Network] = ()
+) -> list[Network]:
+    """Up to `count` different networks of a method, best first.
+
+    Args:
+        method: What proposes.
+        low_ms: Least predicted milliseconds.
+        high_ms: Most.
+        count: How many are wanted.
+        forbidden: Networks that must not come out.
+    """
+    found: list[Network] = []
+    while len(found) < count:
+        network = method.propose(low_ms, high_ms, [*forbidden, *found])
+        if network is None:
+            break
+        found.append(network)
+    return found

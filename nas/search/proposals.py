@@ -1,0 +1,66 @@
+"""Networks that scores of the options propose."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from nas.search.method import Feasible, Network, Progress, ScoredMethod
+
+
+class ScoreMethod:
+    """Additive scores, as gates give them: the exact choice.
+
+    Args:
+        networks: Those to choose from.
+        scores: Of each option of each choice.
+    """
+
+    def __init__(self, networks: Feasible, scores: Sequence[np.ndarray]) -> None:
+        self._networks, self._scores = networks, scores
+
+    def propose(
+        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
+    ) -> Network | None:
+        return self._networks.choose(self._scores, low_ms, high_ms, forbidden)
+
+
+class ProposalMethod(ScoredMethod):
+    """The gates propose, the trained supernet judges the networks whole.
+
+    Gates score every option by itself; whether options go together only a whole network tells.
+    The first proposal is the gates' exact choice; the others are exact choices with Gumbel noise
+    on the scores, which without a window would be samples of the gates' distribution.
+
+    Source: Papandreou and Yuille 2011, ICCV, "Perturb-and-MAP random fields".
+
+    Args:
+        networks, score, seed, on_progress: See `ScoredMethod`.
+        gate_scores: Of each option of each choice: logarithms of the gates' probabilities.
+        count: Networks proposed for a window.
+    """
+
+    def __init__(
+        self,
+        networks: Feasible,
+        score: Callable[[Network], float],
+        seed: int,
+        gate_scores: Sequence[np.ndarray],
+        count: int,
+        on_progress: Progress = lambda done, total, best: None,
+    ) -> None:
+        super().__init__(networks, score, seed, on_progress)
+        self._gate_scores, self._count = gate_scores, count
+
+    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+        rng = np.random.default_rng((self._seed, 15))
+        for number in range(self._count):
+            wanted = [
+                row + (rng.gumbel(size=len(row)) if number else 0) for row in self._gate_scores
+            ]
+            network = self._networks.choose(wanted, low_ms, high_ms, forbidden)
+            if network is None:
+                return
+            self._score(network)
+            self._on_progress(number + 1, self._count, self.scored[0])

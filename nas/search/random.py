@@ -1,0 +1,37 @@
+"""Networks drawn at random within a window of milliseconds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from nas.search.method import Feasible, Network
+
+# Even draws that may miss the window before networks are made to fit it.
+DRAWS = 20_000
+
+
+class RandomMethod:
+    """Networks drawn evenly from the space among those that fit.
+
+    Args:
+        networks: Those to draw from; made to fit where even draws hardly ever do.
+        seed: Of the draws.
+    """
+
+    def __init__(self, networks: Feasible, seed: int) -> None:
+        self._networks, self._seed = networks, seed
+
+    def propose(
+        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
+    ) -> Network | None:
+        # A function of its arguments: a resumed run must draw the same networks.
+        rng = np.random.default_rng((self._seed, 13, len(forbidden)))
+        known = set(forbidden)
+        for _ in range(DRAWS):
+            network = tuple(int(rng.integers(size)) for size in self._networks.sizes)
+            if network not in known and self._networks.fits(network, low_ms, high_ms):
+                return network
+        wanted = [rng.random(size) for size in self._networks.sizes]
+        return self._networks.choose(wanted, low_ms, high_ms, forbidden)

@@ -1,0 +1,1 @@
+"""Search spaces: choices between records, and the named spaces."""

@@ -1,0 +1,198 @@
+"""The named search spaces, as data.
+
+Widths are multiples of 8: other widths leave ONNX Runtime's blocked layout and cost more
+than they compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from nas.architecture.shapes import same_output_size
+from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer, MBConv, Skip
+from nas.errors import SpaceError
+from nas.search_space.space import OneOf, Space
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Blocks of one width; the first has the stride and cannot be skipped."""
+
+    blocks: int
+    stride: int
+    channels: int
+
+
+@dataclass(frozen=True)
+class SpaceDefinition:
+    """What a named space is made of; see `SPACES` for the meaning of each number."""
+
+    image_size: int
+    num_classes: int
+    stem_stride: int
+    stem_channels: int
+    first_channels: int
+    stages: tuple[Stage, ...]
+    last_channels: int  # width of a fixed last block, 0 for none
+    head_channels: int
+    kernels: tuple[int, ...] = (3, 5, 7)
+    expansions: tuple[int, ...] = (3, 6)
+    activation: str = "relu6"
+    se_ratio: float = 0.0
+    dropout: float = 0.2
+    minimum_map: int = 4  # pixels that the last maps must keep; kernels beyond see only padding
+
+
+SPACES: dict[str, SpaceDefinition] = {
+    # The 22 blocks of Single-Path NAS (Stamoulis et al. 2019, arXiv 1904.02877): 20 searched,
+    # first and last fixed; 4^5 * 5^15 networks.
+    "mnasnet": SpaceDefinition(
+        image_size=224,
+        num_classes=1000,
+        stem_stride=2,
+        stem_channels=32,
+        first_channels=16,
+        stages=(
+            Stage(4, 2, 24),
+            Stage(4, 2, 40),
+            Stage(4, 2, 80),
+            Stage(4, 1, 96),
+            Stage(4, 2, 192),
+        ),
+        last_channels=320,
+        head_channels=1280,
+        kernels=(3, 5),
+        activation="relu",
+        minimum_map=1,
+    ),
+    # 64 px: four downsamplings, 12 searched blocks, last maps 4x4, largest about 33 M MACs.
+    "tiny": SpaceDefinition(
+        image_size=64,
+        num_classes=200,
+        stem_stride=2,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(3, 2, 24), Stage(4, 2, 48), Stage(4, 2, 96), Stage(1, 1, 128)),
+        last_channels=0,
+        head_channels=512,
+    ),
+    # `tiny` with squeeze-excite and HardSwish in every block.
+    "tiny_se": SpaceDefinition(
+        image_size=64,
+        num_classes=200,
+        stem_stride=2,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(3, 2, 24), Stage(4, 2, 48), Stage(4, 2, 96), Stage(1, 1, 128)),
+        last_channels=0,
+        head_channels=512,
+        activation="hard_swish",
+        se_ratio=0.25,
+    ),
+    # 32 px: two downsamplings, since a third costs CIFAR-10 networks 2 to 3 % accuracy.
+    "cifar": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=1,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(3, 2, 24), Stage(3, 2, 40), Stage(3, 1, 64)),
+        last_channels=0,
+        head_channels=256,
+    ),
+    # 64 px, small enough to be searched in minutes on two cores.
+    "sample": SpaceDefinition(
+        image_size=64,
+        num_classes=12,
+        stem_stride=2,
+        stem_channels=8,
+        first_channels=8,
+        stages=(Stage(2, 2, 16), Stage(2, 2, 32), Stage(2, 2, 64)),
+        last_channels=0,
+        head_channels=128,
+        dropout=0.1,
+    ),
+}
+
+
+def get_space(name: str, image_size: int | None = None, num_classes: int | None = None) -> Space:
+    """A named space at an image size.
+
+    Args:
+        name: One of `SPACES`.
+        image_size: Pixels; None for the space's own.
+        num_classes: Class scores; None for the space's own.
+
+    Raises:
+        SpaceError: Unknown name, or an image size whose last maps become too small.
+    """
+    if name not in SPACES:
+        raise SpaceError(f"a space, one of {', '.join(SPACES)}", repr(name), "choose one of these")
+    definition = SPACES[name]
+    size = definition.image_size if image_size is None else image_size
+    classes = definition.num_classes if num_classes is None else num_classes
+    if classes < 2:
+        raise SpaceError("two classes or more", f"{classes}", "add images of another class")
+    _check_image_size(name, definition, size)
+    return Space(name, size, _layers(definition, classes))
+
+
+def _check_image_size(name: str, definition: SpaceDefinition, image_size: int) -> None:
+    factor = definition.stem_stride
+    for stage in definition.stages:
+        factor *= stage.stride
+    least = (definition.minimum_map - 1) * factor + 1
+    if same_output_size(image_size, factor) < definition.minimum_map:
+        raise SpaceError(
+            f"an image size of at least {least} px for space `{name}`, so that its last maps "
+            f"keep {definition.minimum_map}x{definition.minimum_map} pixels",
+            f"{image_size} px",
+            "use larger images or a space with fewer strides (`cifar` for 32 px)",
+        )
+
+
+def _layers(definition: SpaceDefinition, num_classes: int) -> tuple[Layer | OneOf, ...]:
+    act = definition.activation
+    layers: list[Layer | OneOf] = [
+        Conv(3, definition.stem_stride, definition.stem_channels, act),
+        MBConv(3, 1, 1, definition.first_channels, activation=act, residual=False),
+    ]
+    channels = definition.first_channels
+    for number, stage in enumerate(definition.stages, start=1):
+        for block in range(stage.blocks):
+            stride = stage.stride if block == 0 else 1
+            options = _options(definition, stride, stage.channels)
+            if stride == 1 and channels == stage.channels and block > 0:
+                options = (*options, Skip())
+            layers.append(OneOf(f"stage{number}_block{block + 1}", options))
+            channels = stage.channels
+    if definition.last_channels:
+        last = MBConv(3, 1, 6, definition.last_channels, activation=act, residual=False)
+        layers.append(last)
+    layers += [
+        Conv(1, 1, definition.head_channels, act),
+        GlobalAveragePool(),
+        Dropout(definition.dropout),
+        Dense(num_classes),
+    ]
+    return tuple(layers)
+
+
+def _options(definition: SpaceDefinition, stride: int, channels: int) -> tuple[Layer, ...]:
+    return tuple(
+        MBConv(kernel, stride, expansion, channels, definition.se_ratio, definition.activation)
+        for kernel in definition.kernels
+        for expansion in definition.expansions
+    )
+
+
+def space_for(image_size: int, names: Sequence[str] = ("tiny", "cifar")) -> str:
+    """The default space for real images of a size: the first that can take it."""
+    for name in names:
+        try:
+            _check_image_size(name, SPACES[name], image_size)
+        except SpaceError:
+            continue
+        return name
+    return names[-1]

@@ -1,0 +1,248 @@
+"""A search space is a network in which some layers are a choice: the same tree, one walk.
+
+`OneOf` holds the records that may stand at a place. Spaces are values: sampling, counting,
+encoding and decoding walk the tree and never change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from nas.architecture import text as arch_text
+from nas.architecture.lowering import lower
+from nas.architecture.operations import output_shape
+from nas.architecture.shapes import Shape
+from nas.architecture.spec import IMAGE_CHANNELS, Architecture, Dense, Layer, MBConv, Skip
+from nas.errors import SpaceError
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """A choice between records.
+
+    Args:
+        tag: Name of the place, unique in its space.
+        options: Two or more different records; their order is the encoding.
+    """
+
+    tag: str
+    options: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        if len(set(self.options)) != len(self.options) or not self.options:
+            raise SpaceError(
+                f"different options at `{self.tag}`", f"{self.options}", "remove the repeats"
+            )
+
+    @property
+    def skippable(self) -> bool:
+        """Whether the block may be left out."""
+        return any(isinstance(option, Skip) for option in self.options)
+
+    @property
+    def blocks(self) -> tuple[MBConv, ...]:
+        """The options that compute something."""
+        return tuple(option for option in self.options if isinstance(option, MBConv))
+
+    @property
+    def kernels(self) -> tuple[int, ...]:
+        """Kernel sizes, ascending."""
+        return tuple(sorted({block.kernel for block in self.blocks}))
+
+    @property
+    def expansions(self) -> tuple[int, ...]:
+        """Expansions, ascending."""
+        return tuple(sorted({block.expansion for block in self.blocks}))
+
+    def option(self, kernel: int, expansion: int) -> MBConv:
+        """The block of one kernel size and expansion."""
+        for block in self.blocks:
+            if (block.kernel, block.expansion) == (kernel, expansion):
+                return block
+        raise SpaceError(
+            f"kernel and expansion of `{self.tag}`", f"{kernel}, {expansion}", "see its options"
+        )
+
+
+@dataclass(frozen=True)
+class Space:
+    """A search space.
+
+    Args:
+        name: Stable name, part of tables and run folders.
+        image_size: Input height and width in pixels.
+        layers: Records and choices from the first convolution to the class scores.
+    """
+
+    name: str
+    image_size: int
+    layers: tuple[Layer | OneOf, ...]
+
+    def __post_init__(self) -> None:
+        tags = [choice.tag for choice in self.choices]
+        if len(set(tags)) != len(tags):
+            raise SpaceError("a different tag at each choice", f"{tags}", "rename one")
+        self.input_shapes()
+
+    @property
+    def choices(self) -> tuple[OneOf, ...]:
+        """The choices in order; the encoding has one index for each."""
+        return tuple(layer for layer in self.layers if isinstance(layer, OneOf))
+
+    @property
+    def choice_layers(self) -> tuple[int, ...]:
+        """Index into `layers` of each choice."""
+        return tuple(i for i, layer in enumerate(self.layers) if isinstance(layer, OneOf))
+
+    @property
+    def size(self) -> int:
+        """Number of networks."""
+        return math.prod(len(choice.options) for choice in self.choices)
+
+    @property
+    def num_classes(self) -> int:
+        """Class scores of every network in the space."""
+        last = self.layers[-1]
+        if not isinstance(last, Dense):
+            raise SpaceError("a dense last layer", f"{last}", "end the space with Dense")
+        return last.units
+
+    def input_shapes(self) -> tuple[Shape, ...]:
+        """Input shape of every layer; all options of a choice must agree on their output.
+
+        Raises:
+            SpaceError: Options disagree, so that what follows would have no fixed shape.
+        """
+        shape: Shape = (self.image_size, self.image_size, IMAGE_CHANNELS)
+        shapes = []
+        for index, layer in enumerate(self.layers):
+            shapes.append(shape)
+            options = layer.options if isinstance(layer, OneOf) else (layer,)
+            outputs = {output_shape(lower(o, f"{index}", shape), shape) for o in options}
+            if len(outputs) != 1:
+                raise SpaceError(
+                    f"one output shape for all options of layer {index}",
+                    f"{sorted(outputs)}",
+                    "give the options the same stride and channels (skip: the input's)",
+                )
+            shape = outputs.pop()
+        return tuple(shapes)
+
+    def decode(self, indices: Sequence[int]) -> Architecture:
+        """Option indices -> architecture.
+
+        Raises:
+            SpaceError: Wrong number of indices, or one out of range.
+        """
+        choices = self.choices
+        if len(indices) != len(choices):
+            raise SpaceError(f"{len(choices)} indices", f"{len(indices)}", "one a choice")
+        for index, choice in zip(indices, choices, strict=True):
+            if not 0 <= index < len(choice.options):
+                raise SpaceError(
+                    f"an index from 0 to {len(choice.options) - 1} at `{choice.tag}`",
+                    f"{index}",
+                    "use an option that exists",
+                )
+        remaining = iter(indices)
+        layers = tuple(
+            layer.options[next(remaining)] if isinstance(layer, OneOf) else layer
+            for layer in self.layers
+        )
+        return Architecture(self.image_size, layers)
+
+    def encode(self, architecture: Architecture) -> tuple[int, ...]:
+        """Architecture -> option indices; the inverse of `decode`.
+
+        Raises:
+            SpaceError: The network is not in the space; names the first place that differs.
+        """
+        if (architecture.image_size, len(architecture.layers)) != (
+            self.image_size,
+            len(self.layers),
+        ):
+            raise SpaceError(
+                f"a network of space `{self.name}`: {self.image_size} px and "
+                f"{len(self.layers)} layers",
+                f"{architecture.image_size} px, {len(architecture.layers)} layers",
+                "use a network of this space",
+            )
+        indices = []
+        for position, (layer, own) in enumerate(zip(architecture.layers, self.layers, strict=True)):
+            options = own.options if isinstance(own, OneOf) else (own,)
+            if layer not in options:
+                allowed = ", ".join(arch_text.layer_to_text(option) for option in options)
+                raise SpaceError(
+                    f"one of {allowed} as layer {position} in space `{self.name}`",
+                    arch_text.layer_to_text(layer),
+                    "use a network of this space",
+                )
+            if isinstance(own, OneOf):
+                indices.append(options.index(layer))
+        return tuple(indices)
+
+    def contains(self, architecture: Architecture) -> bool:
+        """Whether the space has this network."""
+        try:
+            self.encode(architecture)
+        except SpaceError:
+            return False
+        return True
+
+    def sample(self, rng: np.random.Generator) -> Architecture:
+        """A network drawn evenly over the joint options of each block."""
+        return self.decode([int(rng.integers(len(c.options))) for c in self.choices])
+
+    def mutate(
+        self, architecture: Architecture, rng: np.random.Generator, probability: float = 0.1
+    ) -> Architecture:
+        """A neighbour: each choice is drawn anew with `probability`, at least one changes."""
+        indices = list(self.encode(architecture))
+        if not indices:
+            return architecture
+        changed = rng.random(len(indices)) < probability
+        changed[rng.integers(len(indices))] = True
+        for position in np.flatnonzero(changed):
+            count = len(self.choices[position].options)
+            step = int(rng.integers(1, count)) if count > 1 else 0
+            indices[position] = (indices[position] + step) % count
+        return self.decode(indices)
+
+    def largest(self) -> Architecture:
+        """Every block at its largest kernel and expansion."""
+        return self._extreme(largest=True)
+
+    def smallest(self) -> Architecture:
+        """Every block left out where that is allowed, else smallest kernel and expansion."""
+        return self._extreme(largest=False)
+
+    def _extreme(self, largest: bool) -> Architecture:
+        def work(option: Layer) -> tuple[int, int]:
+            return (option.expansion, option.kernel) if isinstance(option, MBConv) else (0, 0)
+
+        pick = max if largest else min
+        return self.decode([c.options.index(pick(c.options, key=work)) for c in self.choices])
+
+    def with_num_classes(self, num_classes: int) -> Space:
+        """The same space with another number of class scores."""
+        last = self.layers[-1]
+        if not isinstance(last, Dense):
+            raise SpaceError("a dense last layer", f"{last}", "end the space with Dense")
+        return replace(self, layers=(*self.layers[:-1], replace(last, units=num_classes)))
+
+    def fingerprint(self) -> str:
+        """12 hex digits of everything that decides what the space's rows cost."""
+        tree = [
+            [arch_text.layer_to_text(option) for option in layer.options]
+            if isinstance(layer, OneOf)
+            else arch_text.layer_to_text(layer)
+            for layer in self.layers
+        ]
+        text = json.dumps([self.name, self.image_size, tree])
+        return hashlib.sha256(text.encode()).hexdigest()[:12]

@@ -1,0 +1,1 @@
+"""Which network wins: goals, exact choice, feasibility, races and baselines."""

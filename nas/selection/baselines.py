@@ -1,0 +1,118 @@
+"""Networks to compare with at equal latency: random ones and uniformly scaled ones."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from nas.architecture.shapes import round_to_multiple
+from nas.architecture.spec import Architecture, Conv, Layer, MBConv
+from nas.search.method import Network, several
+from nas.search.random import RandomMethod
+from nas.search_space.space import OneOf, Space
+from nas.selection.feasible import BoundedSpace
+
+# Random networks count as equal within this share of the measured milliseconds.
+EQUAL_MARGIN = 0.02
+# Candidates are drawn from this share around the aim, then measured, so often at most.
+PREDICTED_MARGIN = 0.01
+ROUNDS = 8
+# A comparison with a race's own random candidates would be none.
+OTHER_DRAWS = 1_000_003
+
+Measure = Callable[[Mapping[str, Architecture]], dict[str, float]]
+
+
+def equal_random_networks(
+    bounded: BoundedSpace,
+    reference: Architecture,
+    reference_predicted_ms: float,
+    count: int,
+    seed: int,
+    measure: Measure,
+    margin: float = EQUAL_MARGIN,
+) -> list[Architecture]:
+    """Random networks within the same bounds whose measured latency is within 2 % of a reference's.
+
+    Args:
+        bounded: Where to draw.
+        reference: The network to match; it is measured again beside the candidates.
+        reference_predicted_ms: Its prediction.
+        count: How many are wanted; fewer come back if no more can be found.
+        seed: Of the draws.
+        measure: Name -> architecture to name -> milliseconds, interleaved.
+        margin: Share by which measured milliseconds may differ.
+    """
+    space = bounded.space
+    method = RandomMethod(bounded, seed + OTHER_DRAWS)
+    known = [space.encode(reference)] if space.contains(reference) else []
+    accepted: list[Network] = []
+    aim_ms = reference_predicted_ms
+    for _ in range(ROUNDS):
+        missing = count - len(accepted)
+        if missing == 0:
+            break
+        low_ms, high_ms = (share * aim_ms for share in (1 - PREDICTED_MARGIN, 1 + PREDICTED_MARGIN))
+        candidates = several(method, low_ms, high_ms, 3 * missing, known)
+        if not candidates:
+            break
+        known += candidates
+        networks = {f"{i}": space.decode(c) for i, c in enumerate(candidates)}
+        measured = measure({"reference": reference, **networks})
+        ratios = [measured[f"{i}"] / measured["reference"] for i in range(len(candidates))]
+        equal = [c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= margin]
+        accepted += equal[:missing]
+        # The predictor may be off for the reference alone: aim where the candidates land.
+        aim_ms /= float(np.median(ratios))
+    return [space.decode(indices) for indices in accepted]
+
+
+def uniform_network(space: Space, multiplier: float) -> Architecture:
+    """All 3x3, expansion 6 (the largest), every width scaled and rounded to 8 channels.
+
+    Args:
+        space: Gives depth, strides and the widths at multiplier 1.
+        multiplier: Of all widths.
+    """
+
+    def scaled(layer: Layer) -> Layer:
+        if isinstance(layer, Conv | MBConv):
+            channels = round_to_multiple(layer.channels * multiplier)
+            return dataclasses.replace(layer, channels=channels)
+        return layer
+
+    layers = [
+        layer.option(min(layer.kernels), max(layer.expansions))
+        if isinstance(layer, OneOf)
+        else layer
+        for layer in space.layers
+    ]
+    return Architecture(space.image_size, tuple(scaled(layer) for layer in layers), "uniform")
+
+
+def equal_uniform_network(
+    space: Space, reference: Architecture, measure: Measure
+) -> tuple[Architecture, float]:
+    """The uniformly scaled network whose measured latency is nearest the reference's.
+
+    Returns:
+        The network, and its measured milliseconds over the reference's.
+    """
+    networks: dict[str, Architecture] = {}
+    for multiplier in np.arange(0.25, 2.01, 0.0625):
+        network = uniform_network(space, float(multiplier))
+        if network not in networks.values():
+            networks[f"{multiplier:.4f}"] = network
+    measured = measure({"reference": reference, **networks})
+    reference_ms = measured["reference"]
+    best = min(networks, key=lambda name: abs(measured[name] / reference_ms - 1))
+    return networks[best], measured[best] / reference_ms
+
+
+def equal_margin(smoke: bool) -> float:
+    """Share by which networks of equal milliseconds may differ."""
+    # Three rounds on a busy machine differ by more than any honest margin.
+    return math.inf if smoke else EQUAL_MARGIN

@@ -1,0 +1,1 @@
+"""All networks of a space in one set of weights: model, views, draws and scores."""

@@ -1,0 +1,1 @@
+"""This process and machine: console, signals, backend, environment and cache."""

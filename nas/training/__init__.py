@@ -1,0 +1,1 @@
+"""Training one network: recipe, schedule, loop, checkpoints and evaluation."""

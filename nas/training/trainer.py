@@ -1,0 +1,217 @@
+"""Training of one fixed network by a recipe; resumable; the same recipe for every network."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas.architecture.spec import Architecture
+from nas.builders.keras_model import build_model
+from nas.data import Dataset, Split
+from nas.data.augment import Augmentation
+from nas.data.loader import BatchLoader
+from nas.errors import InputError
+from nas.system.interrupt import Interrupter
+from nas.training import loop
+from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
+from nas.training.optimizers import set_rate, weights_optimizer
+from nas.training.recipe import TrainConfig
+
+# Images of the training split that are evaluated as a check of labels and overfitting.
+TRAIN_CHECK_IMAGES = 10_000
+STATISTICS_BATCHES = 20
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """A trained network and what it reached.
+
+    Args:
+        model: With averaged weights and statistics made for them.
+        evaluation: On the whole evaluation split, or on the part that a division names.
+        train: On images of the training split, without augmentation.
+        running_accuracy: Of the last training steps, augmented, as the training metric says.
+        images_seen: Images trained on.
+        seconds: Of training and evaluation in this process.
+        history: Rows for retrain_history.csv.
+    """
+
+    model: keras.Model
+    evaluation: Accuracy
+    train: Accuracy
+    running_accuracy: float
+    images_seen: int
+    seconds: float
+    history: list[dict[str, Any]]
+
+
+def train_network(
+    architecture: Architecture,
+    dataset: Dataset,
+    config: TrainConfig,
+    checkpoint_path: Path | None,
+    interrupter: Interrupter,
+    on_progress: Callable[[loop.LoopState, int], None],
+    division: tuple[np.ndarray, np.ndarray] | None = None,
+) -> TrainResult:
+    """Trains a network, averages its weights, re-estimates statistics and evaluates it.
+
+    Args:
+        architecture: Its classes must be the data's.
+        dataset: Training and evaluation images.
+        config: The recipe.
+        checkpoint_path: Where the state is kept; None to keep none.
+        interrupter: Asked whether to stop.
+        on_progress: Called with (state, total steps) after each row.
+        division: Indices of the training split to learn from and to evaluate on, so that a choice
+            between networks never sees the evaluation split; None for the two splits themselves.
+
+    Raises:
+        Interrupted: A signal came; the state is saved.
+        InputError: The loss became NaN.
+    """
+    begun = time.monotonic()
+    learned = np.arange(len(dataset.train.labels)) if division is None else division[0]
+    trainer = _Trainer(architecture, dataset.train, learned, config)
+    state = loop.restore(checkpoint_path, trainer.variables())
+    loop.run(
+        loop.LoopSettings(
+            trainer.total_steps, config.log_every, checkpoint_path, config.checkpoint_seconds
+        ),
+        state,
+        trainer.batches,
+        trainer.step,
+        trainer.row,
+        trainer.variables,
+        interrupter,
+        lambda current: on_progress(current, trainer.total_steps),
+    )
+    model = trainer.finished_model()
+    rng = np.random.default_rng(config.seed)
+    part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
+    judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
+    return TrainResult(
+        model,
+        accuracy(model.predict_on_batch, judged[0], indices=judged[1]),
+        accuracy(model.predict_on_batch, dataset.train, indices=part),
+        float(state.history[-1]["accuracy"]),
+        trainer.total_steps * trainer.loader.batch_size,
+        time.monotonic() - begun,
+        state.history,
+    )
+
+
+def ema_momentum(share: float | None, total_steps: int) -> float | None:
+    """Momentum of a moving average over about `share` of the steps; None if that is too few."""
+    if share is None or share * total_steps < 2:
+        return None
+    return 1.0 - 1.0 / (share * total_steps)
+
+
+def in_float32(model: keras.Model, architecture: Architecture) -> keras.Model:
+    """The same network without mixed precision, as it is evaluated and exported.
+
+    Args:
+        model: From `build_model`.
+        architecture: That it was built from.
+    """
+    policy = keras.config.dtype_policy()
+    if policy.compute_dtype == "float32":
+        return model
+    keras.config.set_dtype_policy("float32")
+    try:
+        plain = build_model(architecture)
+    finally:
+        keras.config.set_dtype_policy(policy)
+    plain.compile(jit_compile=False)
+    plain.set_weights(model.get_weights())
+    return plain
+
+
+class _Trainer:
+    """The parts of one training, for `loop.run`."""
+
+    def __init__(
+        self, architecture: Architecture, split: Split, learned: np.ndarray, config: TrainConfig
+    ) -> None:
+        self.config = config
+        keras.utils.set_random_seed(config.seed)
+        self.model = build_model(architecture, dropout=config.dropout)
+        self.architecture = architecture
+        self.classes = architecture.num_classes
+        self.loader = BatchLoader(
+            split,
+            batch_size=min(config.batch_size, len(learned)),
+            seed=config.seed,
+            indices=learned,
+            augment=Augmentation(config.crop_padding, config.flip),
+        )
+        self.total_steps = max(2, self.loader.steps(config.epochs))
+        self.model.compile(
+            optimizer=weights_optimizer(
+                config.optimizer,
+                self.model.trainable_variables,
+                learning_rate=config.learning_rate,
+                weight_decay=config.weight_decay,
+                ema_momentum=ema_momentum(config.ema_share, self.total_steps),
+            ),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=config.label_smoothing
+            ),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=False,
+        )
+        self.logs = loop.MeanLogs()
+        self.rate = 0.0
+
+    def variables(self) -> list[Any]:
+        return [*self.model.variables, *self.model.optimizer.variables]
+
+    def batches(self, start: int) -> Iterator[Any]:
+        return self.loader.iterate(start, self.total_steps)
+
+    def step(self, step: int, batch: Any) -> None:
+        images, labels = batch
+        config = self.config
+        self.rate = set_rate(
+            self.model.optimizer,
+            config.learning_rate,
+            step,
+            self.total_steps,
+            config.warmup_share,
+        )
+        one_hot = np.eye(self.classes, dtype=np.float32)[labels]
+        logs = self.model.train_on_batch(images, one_hot, return_dict=True)
+        self.logs.add(logs)
+        if not math.isfinite(logs["loss"]):
+            raise InputError(
+                "a finite loss",
+                f"{logs['loss']} at step {step}",
+                f"use a smaller --learning_rate than {config.learning_rate:g}",
+            )
+
+    def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        means = self.logs.take()
+        return {
+            "epoch": step / self.loader.steps_per_epoch,
+            "loss": means["loss"],
+            "accuracy": means["accuracy"],
+            "learning_rate": self.rate,
+            "examples_per_s": steps_per_second * self.loader.batch_size,
+        }
+
+    def finished_model(self) -> keras.Model:
+        """The model with averaged weights and statistics that belong to them."""
+        if self.model.optimizer.use_ema:
+            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        self.model = in_float32(self.model, self.architecture)
+        steps = range(min(STATISTICS_BATCHES, self.total_steps))
+        reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
+        return self.model

@@ -1,0 +1,64 @@
+"""Strict flags: exit code 2 material, never a guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from nas.cli import flags as strict_flags
+from nas.cli.program import retrain_flags, search_flags
+from nas.errors import InputError
+
+
+def parsed(*arguments: str) -> dict[str, object]:
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", *arguments])
+    return strict_flags.given(values)
+
+
+def test_values_are_read() -> None:
+    assert parsed("--lambda", "0.1", "--seed=3", "--smoke") == {
+        "lambda": "0.1",
+        "seed": 3,
+        "smoke": True,
+    }
+
+
+@pytest.mark.parametrize(
+    "arguments, text",
+    [
+        (["--search_epochs", "0"], "--search_epochs to be a number above 0"),
+        (["--learning_rate", "nan"], "--learning_rate to be a number"),
+        (["--race_epochs", "-1"], "--race_epochs to be a number above 0"),
+        (["--gate_learning_rate", "much"], "flags as --help lists them"),
+        (["--race", "1"], "flags as --help"),
+        (["--max_macs", "0"], "flags as --help"),
+        (["--max_macs", "1.5"], "1.5 is no whole number"),
+        (["--max_params", "nan"], "flags as --help"),
+        (["--max_params", "inf"], "flags as --help"),
+        (["--max_size_bytes", "few"], "flags as --help"),
+        (["--method", "guess"], "flags as --help"),
+        (["--lamda", "0.1"], "did you mean --lambda"),
+        (["--lam", "0.1"], "--lam"),
+        (["--seed", "-1"], "flags as --help"),
+        (["--batch_size", "1"], "flags as --help"),
+        (["0.1"], "flags only"),
+    ],
+)
+def test_bad_flags_are_refused_with_three_parts(arguments: list[str], text: str) -> None:
+    with pytest.raises(InputError) as error:
+        parsed(*arguments)
+    message = str(error.value)
+    assert text in message
+    assert all(part in message for part in ("Expected", "Received", "Fix"))
+
+
+@pytest.mark.parametrize("text", ["3000000", "3_000_000", "3e6", "0.3e7"])
+def test_counts_are_read_as_people_write_them(text: str) -> None:
+    assert parsed("--max_macs", text) == {"max_macs": 3_000_000}
+
+
+@pytest.mark.parametrize("make", [search_flags, retrain_flags])
+def test_help_lists_every_flag(make) -> None:  # type: ignore[no-untyped-def]
+    values = make()
+    text = strict_flags.help_text(values, "intro")
+    assert all(f"{name}" in text for name in values if len(name) > 1)

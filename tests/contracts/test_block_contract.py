@@ -1,0 +1,150 @@
+"""One contract for every kind of layer: text, JSON, shapes, cost, Keras and ONNX agree.
+
+A new record joins `EXAMPLES`; without an example the suite fails. A user's own block passes
+the same contract (`OwnBlock`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import keras
+import numpy as np
+import onnxruntime
+import pytest
+
+from nas.architecture import spec
+from nas.architecture import text as arch_text
+from nas.architecture.lowering import lower, lower_architecture
+from nas.architecture.operations import Op
+from nas.architecture.shapes import Shape
+from nas.architecture.spec import (
+    LAYER_TYPES,
+    Architecture,
+    Conv,
+    Dense,
+    Dropout,
+    Field,
+    Flatten,
+    GlobalAveragePool,
+    Layer,
+    MaxPool,
+    MBConv,
+    Residual,
+    SeparableConv,
+    Skip,
+)
+from nas.architecture.weights import random_weights
+from nas.builders.keras_model import build_model, set_weights_by_name, weights_by_name
+from nas.builders.onnx_model import to_onnx_bytes
+from nas.cost.counts import architecture_cost
+
+# Two runtimes sum the same float32 products in different orders, and BN is folded in one of
+# them: a few 1e-6 of the largest score. A wrong pad or a lost activation gives above 1e-2.
+RELATIVE_TOLERANCE = 3e-5
+
+
+@dataclass(frozen=True)
+class OwnBlock(Layer):
+    """What a user would write: two convolutions around a residual."""
+
+    channels: int
+
+    TOKEN: ClassVar[str] = "own"
+    FIELDS: ClassVar[tuple[Field, ...]] = (Field("c", "channels"),)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def own_block() -> Iterator[None]:
+    spec.register_layer(OwnBlock)
+
+    @lower.register
+    def _(layer: OwnBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
+        inner = Residual((Conv(3, 1, shape[2], "hard_swish"),))
+        first = lower(inner, f"{prefix}.first", shape)
+        return (*first, *lower(Conv(1, 1, layer.channels), f"{prefix}.second", shape))
+
+    yield
+    del LAYER_TYPES["own"]
+
+
+HEAD = (GlobalAveragePool(), Dense(5))
+EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
+    "cn": [
+        (16, (Conv(3, 2, 8), *HEAD)),
+        (33, (Conv(5, 2, 8, "relu"), Conv(3, 2, 16, "hard_swish"), *HEAD)),
+        (15, (Conv(3, 1, 8, "none", batch_norm=False, bias=True), *HEAD)),
+        (16, (Conv(3, 2, 8, "relu", bias=True), *HEAD)),
+    ],
+    "sp": [
+        (16, (Conv(3, 2, 8), SeparableConv(5, 2, 16), SeparableConv(3, 1, 8, bias=True), *HEAD))
+    ],
+    "ir": [
+        (32, (Conv(3, 2, 8), MBConv(7, 2, 6, 16), MBConv(5, 1, 3, 16), MBConv(3, 1, 1, 8), *HEAD)),
+        (21, (Conv(3, 2, 8), MBConv(5, 2, 3, 16, 0.25, "hard_swish"), *HEAD)),
+        (
+            16,
+            (
+                Conv(3, 2, 8),
+                MBConv(3, 1, 3, 8, 0.25, "relu"),
+                MBConv(3, 1, 3, 8, residual=False),
+                *HEAD,
+            ),
+        ),
+    ],
+    "skip": [(16, (Conv(3, 2, 8), Skip(), *HEAD))],
+    "res": [(16, (Conv(3, 2, 8), Residual((Conv(3, 1, 8), Conv(3, 1, 8, "none"))), *HEAD))],
+    "mp": [(18, (Conv(3, 2, 8), MaxPool(2), *HEAD))],
+    "gap": [(16, (Conv(3, 2, 8), *HEAD))],
+    "flat": [(12, (Conv(3, 2, 8), Flatten(), Dense(5)))],
+    "drop": [(16, (Conv(3, 2, 8), GlobalAveragePool(), Dropout(0.3), Dense(5)))],
+    "fc": [(8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False)))],
+    "own": [(16, (Conv(3, 2, 8), OwnBlock(24), *HEAD))],
+}
+CASES = [
+    pytest.param(Architecture(size, layers), id=f"{token}-{number}")
+    for token, examples in EXAMPLES.items()
+    for number, (size, layers) in enumerate(examples)
+]
+
+
+def test_every_registered_layer_has_an_example() -> None:
+    missing = set(LAYER_TYPES) - set(EXAMPLES)
+    assert not missing, f"Add an example of {missing} to EXAMPLES in this file."
+    for token, examples in EXAMPLES.items():
+        for _, layers in examples:
+            assert any(layer.TOKEN == token for layer in layers), token
+
+
+@pytest.mark.parametrize("network", CASES)
+def test_text_and_json_round_trip(network: Architecture) -> None:
+    assert arch_text.parse(arch_text.to_text(network)) == network
+    assert arch_text.from_json(json.loads(json.dumps(arch_text.to_json(network)))) == network
+
+
+@pytest.mark.parametrize("network", CASES)
+def test_shapes_cost_keras_and_onnx_agree(network: Architecture) -> None:
+    model = build_model(network)
+    cost = architecture_cost(network)
+    assert model.count_params() == cost.params_with_statistics
+    assert sum(int(np.prod(v.shape)) for v in model.trainable_variables) == cost.params
+    lowered = lower_architecture(network)
+    assert model.output_shape[1:] == lowered[-1].output_shape == cost.layers[-1].output_shape
+
+    weights = random_weights(network, seed=1)
+    set_weights_by_name(model, network, weights)
+    back = weights_by_name(model, network)
+    assert all(np.array_equal(back[name], weights[name]) for name in weights)
+
+    size = network.image_size
+    image = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
+    expected = keras.ops.convert_to_numpy(model(image, training=False))
+    session = onnxruntime.InferenceSession(
+        to_onnx_bytes(network, weights), providers=["CPUExecutionProvider"]
+    )
+    got = session.run(None, {"image": image})[0]
+    assert got.shape == expected.shape
+    assert np.abs(got - expected).max() <= RELATIVE_TOLERANCE * max(1.0, np.abs(expected).max())

@@ -1,0 +1,99 @@
+"""Batches from several threads and processes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nas.data import Split
+from nas.data.loader import BatchLoader
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def test_two_threads_read_one_loader() -> None:
+    split = Split(np.zeros((20, 2, 2, 3), np.uint8), np.arange(20, dtype=np.int32))
+    loader = BatchLoader(split, batch_size=4, seed=0)
+    fresh = BatchLoader(split, batch_size=4, seed=0)
+    expected = {step: fresh.batch(step)[1].tolist() for step in range(400)}
+    errors: list[BaseException] = []
+
+    def read(steps: range) -> None:
+        try:
+            for step in steps:
+                assert loader.batch(step)[1].tolist() == expected[step]
+        except BaseException as error:
+            errors.append(error)
+
+    steps = (range(400), range(399, -1, -1), range(0, 400, 7))
+    threads = [threading.Thread(target=read, args=(part,)) for part in steps]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors
+
+
+def test_batches_are_the_same_in_another_process() -> None:
+    code = (
+        "import numpy as np\n"
+        "from nas.data import Split\n"
+        "from nas.data.augment import Augmentation\n"
+        "from nas.data.loader import BatchLoader\n"
+        "x = np.random.default_rng(1).integers(0, 255, (30, 8, 8, 3), np.uint8)\n"
+        "s = Split(x, np.arange(30, dtype=np.int32))\n"
+        "b = BatchLoader(s, batch_size=8, seed=5, augment=Augmentation(2, True))\n"
+        "i, l = b.batch(11)\n"
+        "print(l.tolist(), float(i.sum()), i[3, 2].tolist())\n"
+    )
+    runs = [
+        subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    ]
+    assert runs[0] == runs[1] != ""
+
+
+def test_reader_that_stops_early_ends_its_thread() -> None:
+    split = Split(np.zeros((20, 2, 2, 3), np.uint8), np.arange(20, dtype=np.int32))
+    before = threading.active_count()
+    batches = BatchLoader(split, batch_size=4, seed=0).iterate(0, 10_000)
+    next(batches)
+    assert threading.active_count() == before + 1
+    batches.close()  # type: ignore[attr-defined]
+    for _ in range(200):
+        if threading.active_count() == before:
+            break
+        time.sleep(0.05)
+    assert threading.active_count() == before
+
+
+@pytest.mark.parametrize(
+    ("images", "batch_size", "epochs", "steps"),
+    [
+        (100, 64, 0.5, 1),
+        (100, 64, 1.0, 2),
+        (100_000, 64, 0.5, 782),
+        (30, 10, 0.1, 1),
+        (30, 1, 0.1, 3),
+    ],
+)
+def test_fractional_epochs_see_at_least_their_images(
+    images: int, batch_size: int, epochs: float, steps: int
+) -> None:
+    split = Split(np.zeros((images, 1, 1, 3), np.uint8), np.zeros(images, np.int32))
+    found = BatchLoader(split, batch_size=batch_size, seed=0).steps(epochs)
+    assert found == steps and found * batch_size >= epochs * images

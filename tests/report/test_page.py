@@ -1,0 +1,260 @@
+"""The report: one self-contained page from whatever a run folder holds."""
+
+from __future__ import annotations
+
+import base64
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+
+from nas.architecture import text as arch_text
+from nas.report.page import write_report
+from nas.runs.reader import read_run
+from nas.runs.strict_json import ReportError
+from tests.support.report_run import make_run
+
+VOID_TAGS = {"meta", "link", "img", "br"}
+
+
+class PageChecker(HTMLParser):
+    """Collects addresses and text, and notes tags that do not close where they should."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.faults: list[str] = []
+        self.tags: set[str] = set()
+        self.addresses: list[str] = []
+        self.words: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.addresses += [v or "" for k, v in attrs if k in ("src", "href", "srcset", "action")]
+        if tag not in VOID_TAGS:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if not self.open or self.open.pop() != tag:
+            self.faults.append(tag)
+
+    def handle_data(self, data: str) -> None:
+        if self.open and self.open[-1] != "style":
+            self.words.append(data)
+
+
+def check_page(path: Path) -> PageChecker:
+    page = PageChecker()
+    page.feed(path.read_text(encoding="utf-8"))
+    assert page.faults == [] and page.open == []
+    assert not page.tags & {"script", "iframe", "object", "embed"}
+    assert all(address.startswith("data:") for address in page.addresses)
+    return page
+
+
+def text_of(path: Path) -> str:
+    return " ".join(" ".join(check_page(path).words).split())
+
+
+def edit_json(path: Path, change: Any) -> None:
+    value = json.loads(path.read_text(encoding="utf-8"))
+    change(value)
+    path.write_text(json.dumps(value), encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run with its report; tests only read it."""
+    folder = make_run(tmp_path_factory.mktemp("runs") / "finished")
+    write_report(folder)
+    return folder
+
+
+@pytest.fixture
+def run(finished: Path, tmp_path: Path) -> Path:
+    """A copy of the finished run, to be changed."""
+    return shutil.copytree(finished, tmp_path / "run")
+
+
+def test_finished_run_shows_its_figures(finished: Path) -> None:
+    text = text_of(finished / "report.html")
+    certificate = json.loads((finished / "certificate.json").read_text())
+    measured = f"{certificate['measured_ms']:.3f}"
+    assert "Budget met: measured 1.1 % above what was asked" in text
+    for part in ("Asked 1.250 ms", f"Measured {measured} ms", "Predicted 1.253 ms"):
+        assert part in text
+    for part in ("38.1 %", "Largest in the space", "Uniform scaling", "Random 2", "n = 1"):
+        assert part in text
+    for part in (
+        "gate of stage1_block3 is flat",
+        "machine was busy",
+        "Example CPU <8 cores>",
+        "--target_ms 1.25",
+    ):
+        assert part in text
+    assert "Not there yet" not in text and "not retrained yet" not in text
+
+
+def test_pictures_are_whole_svg_inside_the_page(finished: Path) -> None:
+    page = check_page(finished / "report.html")
+    pictures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
+    # accuracy; latency, loss, accuracy and entropy of the search; prediction; two of retraining
+    assert len(pictures) == 8
+    for picture in pictures:
+        root = ElementTree.fromstring(base64.b64decode(picture.split(",", 1)[1]))
+        assert root.tag.endswith("svg")
+        assert not root.findall(".//{http://www.w3.org/2000/svg}image")
+
+
+def test_equal_runs_give_equal_pages(finished: Path) -> None:
+    before = (finished / "report.html").read_bytes()
+    assert write_report(finished).read_bytes() == before
+
+
+def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
+    text = text_of(write_report(make_run(tmp_path / "run", error=0.05)))
+    assert "Budget not met: measured 5.3 % above what was asked" in text
+
+
+def test_the_quantile_that_was_read_is_named(run: Path) -> None:
+    assert re.search(r"p25, 95 % interval [\d.]+ to [\d.]+", text_of(write_report(run)))
+    certificate = run / "certificate.json"
+    edit_json(certificate, lambda c: c.update(measured_quantiles=[0.25, 0.07, 0.25]))
+    assert re.search(r"p7 to p25, 95 % interval", text_of(write_report(run)))
+
+
+def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", asked_ms=None, retrained=False)
+    text = text_of(write_report(run))
+    assert "Asked λ 0.1" in text and "No time was asked for" in text
+    assert "supernet, not retrained" in text
+    assert f"not retrained yet: run python main.py --run {run}" in text
+    assert "asked ms" not in text and "How they were compared" not in text
+
+
+def test_folder_with_a_configuration_alone(run: Path) -> None:
+    for path in run.iterdir():
+        if path.name != "config.json":
+            path.unlink()
+    text = text_of(write_report(run))
+    assert "Search not finished" in text and "no architecture yet" in text and "--resume" in text
+    assert "The network" not in text and "Retraining" not in text
+
+
+@pytest.mark.parametrize(
+    "missing",
+    ["config.json", "table.json", "history.csv", "gates.json", "architecture.json"]
+    + ["certificate.json", "retrain_history.csv", "baselines.json", "warnings.json"],
+)
+def test_any_one_file_may_be_missing(run: Path, missing: str) -> None:
+    (run / missing).unlink()
+    check_page(write_report(run))
+
+
+def test_everything_is_escaped(run: Path) -> None:
+    attack = '"><script>alert(1)</script>$\\frac{'
+
+    def spoil(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {k: v if k == "role" else spoil(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [spoil(item) for item in value]
+        return attack if isinstance(value, str) else value
+
+    for name in (
+        "config.json",
+        "certificate.json",
+        "warnings.json",
+        "baselines.json",
+        "gates.json",
+    ):
+        path = run / name
+        path.write_text(json.dumps(spoil(json.loads(path.read_text()))), encoding="utf-8")
+    edit_json(run / "baselines.json", lambda value: value["networks"][2].update(role=attack))
+    page = write_report(run)
+    check_page(page)
+    assert "alert(1)" in page.read_text(encoding="utf-8")
+
+
+MALFORMED = [
+    ("config.json", "{", "whole JSON"),
+    ("config.json", "[]", "a JSON object"),
+    ("config.json", '{"schema_version": 99}', "schema_version from 1 to 1"),
+    ("config.json", '{"image_size": "big"}', "a number or null as `image_size`"),
+    ("config.json", '{"target_ms": NaN}', "whole JSON"),
+    ("config.json", '{"data": 3}', "an object as `data`"),
+    ("certificate.json", '{"met": "yes"}', "true, false or null as `met`"),
+    ("certificate.json", '{"random": {}}', "a list as `random`"),
+    ("certificate.json", '{"largest": {"measured_ms": true}}', "a number or null as `measured_ms`"),
+    (
+        "certificate.json",
+        '{"measured_ms": 1, "measured_quantiles": [0.25, "low"]}',
+        "a number as `measured_quantiles[1]`",
+    ),
+    ("table.json", '{"audit": {"points": [[1, 2]]}}', "points of name, predicted ms"),
+    ("history.csv", "a,b\n1,2\n", "a column `step`"),
+    ("history.csv", "step,loss\n1,high\n", "`loss` in line 2"),
+    ("history.csv", "step,loss\n,2\n", "a step in line 2"),
+    ("history.csv", "step,loss\n1,2,3\n", "as many cells as columns"),
+    ("gates.json", '{"choices": [{"tag": "a"}]}', "one probability an option"),
+    ("gates.json", '{"choices": [], "steps": [1], "probabilities": []}', "one probability"),
+    ("architecture.json", '{"kind": "architecture"}', "schema_version from 1 to 1"),
+    ("architecture.json", "null", "a JSON object"),
+    ("baselines.json", '{"networks": [1]}', "an object as `networks[0]`"),
+    ("warnings.json", '{"warnings": "hot"}', "a list as `warnings`"),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "expected"), MALFORMED)
+def test_malformed_file_is_named_and_the_old_page_stays(
+    run: Path, name: str, content: str, expected: str
+) -> None:
+    (run / "report.html").write_text("the page before")
+    (run / name).write_text(content)
+    with pytest.raises(ReportError) as caught:
+        write_report(run)
+    message = str(caught.value)
+    assert re.match(r"(?s)Expected .+\nReceived: .+\nFix: .+\.$", message)
+    assert expected in message and str(run / name) in message
+    assert (run / "report.html").read_text() == "the page before"
+    assert not list(run.glob(".report*"))
+
+
+def test_architecture_that_does_not_fit_together_names_its_file(tmp_path: Path) -> None:
+    broken = arch_text.to_json(arch_text.parse("in_s8 cn_k3_s1_c8 fc_c10"))
+    (tmp_path / "architecture.json").write_text(json.dumps(broken))
+    with pytest.raises(ReportError, match=r"architecture\.json"):
+        read_run(tmp_path)
+
+
+def test_folder_that_is_no_run(tmp_path: Path) -> None:
+    with pytest.raises(ReportError, match=r"(?s)config\.json.+without any record.+nas\.py"):
+        write_report(tmp_path)
+    with pytest.raises(ReportError, match="no such folder"):
+        write_report(tmp_path / "absent")
+
+
+def test_short_and_unfinished_histories_leave_their_charts_out(run: Path) -> None:
+    with (run / "history.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([["step", "stage", "loss"], [1, "warmup", "nan"], [2]])
+    (run / "gates.json").unlink()
+    (run / "retrain_history.csv").write_text("")
+    text = text_of(write_report(run))
+    assert "The search" not in text and "Retraining" not in text
+
+
+def test_report_needs_no_tensorflow() -> None:
+    code = "import sys, nas.report.page; print({'tensorflow', 'keras', 'torch'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

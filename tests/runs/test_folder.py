@@ -1,0 +1,62 @@
+"""A run folder belongs to one program at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from nas.errors import InputError
+from nas.runs.folder import RunFolder
+
+HOLDER = """
+import sys, time
+from pathlib import Path
+from nas.runs.folder import RunFolder
+with RunFolder(Path(sys.argv[1])).alone():
+    print("held", flush=True)
+    time.sleep(300)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    return RunFolder.create(tmp_path / "run", {}, "test")
+
+
+def test_a_second_program_is_refused_by_name(folder: RunFolder) -> None:
+    with (
+        folder.alone(),
+        pytest.raises(InputError, match=f"process {os.getpid()} works"),
+        RunFolder.open(folder.path).alone(),
+    ):
+        pass
+
+
+def test_the_next_program_may_after_the_first_one_ended(folder: RunFolder) -> None:
+    with pytest.raises(RuntimeError), folder.alone():
+        raise RuntimeError
+    with folder.alone():
+        pass
+
+
+def test_sigkill_frees_it(folder: RunFolder) -> None:
+    command = [sys.executable, "-c", HOLDER, str(folder.path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match=f"process {process.pid} works"), folder.alone():
+            pass
+        process.send_signal(signal.SIGKILL)
+    with folder.alone():
+        pass
+
+
+def test_a_folder_that_cannot_be_written_says_so(folder: RunFolder) -> None:
+    (folder.path / ".lock").mkdir()
+    with pytest.raises(InputError, match="--run_dir"), folder.alone():
+        pass

@@ -1,0 +1,24 @@
+"""Event files hold what TensorBoard reads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from nas.runs.tensorboard import write_events
+
+
+def test_events_read_back(tmp_path: Path) -> None:
+    tf = pytest.importorskip("tensorflow")
+    rows = [
+        {"step": 10, "stage": "warmup", "loss": 2.5, "accuracy": None},
+        {"step": 20, "stage": "search", "loss": 2.0, "accuracy": 0.25},
+    ]
+    path = write_events(tmp_path / "tensorboard", rows, "search/")
+    events = list(tf.compat.v1.train.summary_iterator(str(path)))
+    assert events[0].file_version == "brain.Event:2"
+    assert [e.step for e in events[1:]] == [10, 20]
+    found = {v.tag: v.simple_value for v in events[2].summary.value}
+    assert found == {"search/loss": 2.0, "search/accuracy": 0.25}
+    assert [v.tag for v in events[1].summary.value] == ["search/loss"]

@@ -1,0 +1,141 @@
+"""Counts as sums over options, the exact choice within several bounds, contradictions."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from nas.architecture.spec import Skip
+from nas.cost.constraints import Bounds, quantities
+from nas.cost.counts import architecture_cost
+from nas.errors import InputError
+from nas.hardware.predictor import SpaceLatency
+from nas.search_space.named import get_space
+from nas.selection.feasible import BoundedSpace
+from nas.selection.integer_program import choose
+
+SPACE = get_space("sample")
+
+
+def latency_of(space, seed=0):
+    rng = np.random.default_rng(seed)
+    rows = tuple(
+        np.array([0.0 if isinstance(o, Skip) else rng.uniform(0.05, 0.2) for o in c.options])
+        for c in space.choices
+    )
+    return SpaceLatency(fixed_ms=0.3, option_ms=rows, a=1.1, b_ms=0.05)
+
+
+@pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar", "mnasnet"])
+def test_counts_are_those_of_the_whole_network(name):
+    space = get_space(name)
+    rng = np.random.default_rng(0)
+    counts = quantities(space, Bounds())
+    for network in [space.largest(), space.smallest(), *(space.sample(rng) for _ in range(20))]:
+        cost = architecture_cost(network)
+        for quantity in counts:
+            assert quantity.of(space.encode(network)) == getattr(cost, quantity.name)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_exact_against_every_network(seed):
+    rng = np.random.default_rng(seed)
+    shape = [3, 2, 4, 3]
+    rows = [[rng.uniform(0, 1, n) for n in shape] for _ in range(3)]
+    scores, ms, macs = rows
+    params = [np.round(1e5 * rng.uniform(0, 1, n)) for n in shape]
+    limits = [(macs, 2.2), (params, 2.2e5)]
+    forbidden: list[tuple[int, ...]] = []
+
+    def total(values, network):
+        return sum(row[i] for row, i in zip(values, network, strict=True))
+
+    fitting = [
+        n
+        for n in itertools.product(*(range(k) for k in shape))
+        if 1.2 <= total(ms, n) <= 2.4 and total(macs, n) <= 2.2 and total(params, n) <= 2.2e5
+    ]
+    fitting.sort(key=lambda n: -total(scores, n))
+    assert fitting
+    # Best, second best and so on, until the cuts leave nothing.
+    for expected in [*fitting[:5], None] if len(fitting) <= 5 else fitting[:5]:
+        found = choose(scores, ms, 1.2, 2.4, forbidden, limits)
+        assert found == expected
+        if found is not None:
+            forbidden.append(found)
+
+
+def test_bounds_hold_together_with_the_window():
+    latency = latency_of(SPACE)
+    low, high = latency.range_ms()
+    cost = architecture_cost(SPACE.largest())
+    bounds = Bounds(max_params=cost.params * 3 // 4, max_macs=cost.macs * 2 // 3)
+    bounded = BoundedSpace(SPACE, latency, bounds)
+    rng = np.random.default_rng(0)
+    least, greatest = bounded.range_ms()
+    assert low == pytest.approx(least) and greatest < high
+    for share in (0.2, 0.5, 0.8):
+        target = least + share * (greatest - least)
+        scores = [rng.normal(size=n) for n in bounded.sizes]
+        network = bounded.choose(scores, 0.98 * target, target)
+        assert network is not None and bounded.fits(network, 0.98 * target, target)
+        found = architecture_cost(SPACE.decode(network))
+        assert found.params <= bounds.max_params
+        assert found.macs <= bounds.max_macs
+
+
+def test_neighbours_are_the_nearest_of_all():
+    latency = latency_of(SPACE, 3)
+    bounded = BoundedSpace(SPACE, latency, Bounds())
+    every = [
+        latency.predict_ms(n) for n in itertools.product(*(range(size) for size in bounded.sizes))
+    ]
+    for target in (0.9, 1.11, 1.3):
+        below, above = bounded.neighbours_ms(target)
+        # Proven to 0.01 %, and either side of the target within the solver's tolerance.
+        assert below == pytest.approx(max(ms for ms in every if ms <= target), rel=2e-4)
+        assert above == pytest.approx(min(ms for ms in every if ms >= target), rel=2e-4)
+        assert below <= target + 2e-6 and above >= target - 2e-6
+    assert bounded.neighbours_ms(0.01)[0] is None
+    assert bounded.neighbours_ms(99.0)[1] is None
+
+
+def test_contradictions_show_which_and_the_range():
+    latency = latency_of(SPACE)
+    smallest = architecture_cost(SPACE.smallest())
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        BoundedSpace(SPACE, latency, Bounds(max_macs=1000, max_params=10**9)).range_ms()
+    text = str(caught.value)
+    assert f"macs of at least {smallest.macs}" in text
+    assert "--max_macs 1000" in text and "--max_params 1000000000" in text
+
+    bounded = BoundedSpace(SPACE, latency, Bounds(max_macs=int(1.2 * smallest.macs)))
+    low, high = bounded.range_ms()
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        bounded.check_target(1.1 * high)
+    text = str(caught.value)
+    assert f"from {low:.3f} to {high:.3f}" in text
+    assert "without those bounds" in text and "loosen a bound" in text
+    bounded.check_target(0.5 * (low + high))
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"max_params": 0},
+        {"max_macs": -3},
+        {"max_size_bytes": 2**60},
+        {"max_macs": 1.5},
+        {"max_params": True},
+    ],
+)
+def test_bad_bounds(bad):
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix"):
+        Bounds(**bad)
+
+
+def test_no_bounds_is_false():
+    assert not Bounds()
+    assert Bounds(max_macs=1)

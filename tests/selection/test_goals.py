@@ -1,0 +1,59 @@
+"""Goals as a user writes them."""
+
+from __future__ import annotations
+
+import pytest
+
+from nas.errors import InputError
+from nas.selection.goals import Goal, parse_goals
+
+
+def test_single_values():
+    assert parse_goals("0.1", None) == (Goal(penalty=0.1),)
+    assert parse_goals("0", None) == (Goal(penalty=0.0),)
+    assert parse_goals(None, "1.2") == (Goal(target_ms=1.2),)
+    assert parse_goals(None, "25%") == (Goal(target_percent=25.0),)
+
+
+def test_lists_keep_their_order():
+    assert [g.penalty for g in parse_goals("0.1, 0,0.02", None)] == [0.1, 0.0, 0.02]
+    assert parse_goals(None, "25%,0.8") == (Goal(target_percent=25.0), Goal(target_ms=0.8))
+
+
+def test_labels_name_folders():
+    goals = parse_goals(None, "25%,0.8,12.5%")
+    assert [goal.label for goal in goals] == ["25percent", "0.8ms", "12.5percent"]
+    assert parse_goals("1e-3", None)[0].label == "lambda0.001"
+
+
+def test_percentages_span_the_range():
+    assert Goal(target_percent=0.0).resolved_ms(0.2, 1.2) == 0.2
+    assert Goal(target_percent=100.0).resolved_ms(0.2, 1.2) == pytest.approx(1.2)
+    assert Goal(target_percent=25.0).resolved_ms(0.2, 1.2) == pytest.approx(0.45)
+    assert Goal(target_ms=0.7).resolved_ms(0.2, 1.2) == 0.7
+    assert Goal(penalty=0.1).resolved_ms(0.2, 1.2) is None
+
+
+@pytest.mark.parametrize(
+    ("penalties", "targets", "said"),
+    [
+        (None, None, "neither"),
+        ("0.1", "1", "both: --lambda 0.1 and --target_ms 1"),
+        ("-0.1", None, "--lambda to be a number at least 0"),
+        ("nan", None, "--lambda to be a number"),
+        ("much", None, "'much'"),
+        ("0.1,", None, "''"),
+        ("0.1,0.10", None, "lambda0.1 twice"),
+        ("10%", None, "'10%'"),
+        (None, "0", "--target_ms to be a number above 0"),
+        (None, "inf", "--target_ms to be a number above 0"),
+        (None, "101%", "0% to 100%"),
+        (None, "-5%", "'-5'"),
+        (None, "0.8,1.2,0.8", "0.8ms twice"),
+        (None, "", "''"),
+    ],
+)
+def test_bad_goals(penalties, targets, said):
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        parse_goals(penalties, targets)
+    assert said in str(caught.value)

@@ -1,0 +1,86 @@
+"""Successive halving: its cost, its winner, and what it does with noise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from nas.errors import InputError
+from nas.selection.successive_halving import Candidate, Rung, run_race, rungs, shares
+
+
+def candidates(count):
+    return [Candidate(f"c{i}", "search", (i,), 1.0, 1.0) for i in range(count)]
+
+
+def record(score):
+    return {"score": score, "top1": score, "images_seen": 10, "seconds": 1.0}
+
+
+def test_rungs_double_the_epochs_for_half_the_candidates():
+    assert rungs(8, 4.0) == [Rung(8, 1.0), Rung(4, 2.0), Rung(2, 4.0)]
+    assert rungs(5, 4.0) == [Rung(5, 1.0), Rung(3, 2.0), Rung(2, 4.0)]
+    assert rungs(2, 3.0) == [Rung(2, 3.0)]
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(1, 1.0), (0, 1.0), (4, 0.0), (4, float("nan"))])
+def test_no_race(count, epochs):
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix"):
+        rungs(count, epochs)
+
+
+def test_the_best_wins_without_noise_wherever_it_stands():
+    for best in range(6):
+        found = run_race(
+            candidates(6), 4.0, lambda c, rung, e, best=best: record(float(c.indices == (best,)))
+        )
+        assert found["winner"] == f"c{best}"
+
+
+def test_cost_is_the_sum_of_all_trainings():
+    calls = []
+
+    def train(candidate, rung, epochs):
+        calls.append((candidate.name, rung, epochs))
+        return record(candidate.indices[0])
+
+    found = run_race(candidates(4), 2.0, train)
+    assert calls == [(f"c{i}", 0, 1.0) for i in range(4)] + [("c3", 1, 2.0), ("c2", 1, 2.0)]
+    assert found["images_seen"] == 60
+    assert found["seconds"] == 6.0
+    assert found["rungs"][0]["order"] == ["c3", "c2", "c1", "c0"]
+
+
+def test_ties_go_to_the_earlier_candidate():
+    assert run_race(candidates(4), 2.0, lambda *_: record(0.5))["winner"] == "c0"
+
+
+def test_later_rungs_may_turn_the_order_round():
+    scores = {("c0", 0): 0.6, ("c1", 0): 0.5, ("c2", 0): 0.1, ("c0", 1): 0.6, ("c1", 1): 0.7}
+    found = run_race(candidates(3), 2.0, lambda c, rung, e: record(scores[(c.name, rung)]))
+    assert found["winner"] == "c1"
+
+
+def test_beats_its_random_members_when_the_rest_is_no_better():
+    """With noise, the winner is above the mean of the field nearly always."""
+    rng = np.random.default_rng(0)
+    above = 0
+    for _ in range(200):
+        true = rng.normal(size=8)
+        found = run_race(
+            candidates(8),
+            4.0,
+            lambda c, rung, e, true=true: record(true[c.indices[0]] + 0.5 * rng.normal()),
+        )
+        above += true[int(found["winner"][1:])] > true.mean()
+    assert above >= 190
+
+
+@pytest.mark.parametrize("count", range(2, 17))
+def test_shares_add_up_and_contain_chance(count):
+    for has_evolution in (False, True):
+        found = shares(count, has_evolution)
+        assert sum(found.values()) == count
+        assert found["random"] >= 1
+        assert found["search"] >= 1
+        assert found["evolution"] == 0 or has_evolution

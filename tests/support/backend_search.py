@@ -1,0 +1,96 @@
+"""A search of a few steps and a derivation, on whichever backend KERAS_BACKEND names.
+
+Run by tests/programs/test_backends.py in a process of its own, since a process has one backend.
+"""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
+from nas.cost.constraints import Bounds
+from nas.data import Split
+from nas.hardware.predictor import SpaceLatency
+from nas.search.config import SearchConfig
+from nas.search.proposals import ScoreMethod
+from nas.search_space.space import OneOf, Space
+from nas.selection.choice import choose_network
+from nas.selection.feasible import BoundedSpace
+from nas.system import backend
+from nas.system.interrupt import Interrupter
+
+
+def toy_space() -> Space:
+    """Three choices at 16 px: stride 1 with skip, stride 2, stride 1 with skip."""
+
+    def options(stride: int, channels: int) -> tuple[MBConv, ...]:
+        return tuple(MBConv(k, stride, e, channels) for k in (3, 5) for e in (3, 6))
+
+    return Space(
+        "toy",
+        16,
+        (
+            Conv(3, 2, 8),
+            OneOf("keep", (*options(1, 8), Skip())),
+            OneOf("down", options(2, 16)),
+            OneOf("last", (*options(1, 16), Skip())),
+            GlobalAveragePool(),
+            Dense(4),
+        ),
+    )
+
+
+def main(execution: str) -> None:
+    """Prints what the search did as one line of JSON."""
+    backend.start()
+    import keras
+
+    from nas.search.gradient import GradientSearch
+    from nas.supernet.scoring import ForwardViews, SharedScorer
+
+    space = toy_space()
+    rng = np.random.default_rng(0)
+    labels = (np.arange(64) % 4).astype(np.int32)
+    images = rng.integers(0, 256, (64, 16, 16, 3), np.uint8)
+    rows = tuple(
+        np.array([0.0 if isinstance(o, Skip) else 0.1 * (i + 1) for i, o in enumerate(c.options)])
+        for c in space.choices
+    )
+    latency = SpaceLatency(0.2, rows, 1.0, 0.0)
+    config = SearchConfig(
+        epochs=2.0, batch_size=8, target_ms=0.8, penalty=None, log_every=1, execution=execution
+    )
+    searcher = GradientSearch(space, latency, Split(images, labels), config, None, Interrupter())
+    weights_before = [np.array(keras.ops.convert_to_numpy(v)) for v in searcher.network.variables]
+    result = searcher.run(lambda state: None)
+    moved = [
+        v.path
+        for v, before in zip(searcher.network.variables, weights_before, strict=True)
+        if not np.array_equal(keras.ops.convert_to_numpy(v), before)
+    ]
+    bounded = BoundedSpace(space, latency, Bounds())
+    method = ScoreMethod(bounded, result.probabilities.scores(space))
+    choice = choose_network(bounded, method, 0.8, None)
+    views = ForwardViews.of(searcher.network, execution)
+    scorer = SharedScorer(views, Split(images, labels), 32, Split(images, labels))
+    print(
+        json.dumps(
+            {
+                "backend": keras.backend.backend(),
+                "expected_ms": result.expected_ms,
+                "predicted_ms": choice.predicted_ms,
+                "loss": [row["loss"] for row in result.history],
+                "gate_cross_entropy": [row["gate_cross_entropy"] for row in result.history],
+                "moved": moved,
+                "score": scorer.accuracy(choice.indices).top1,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1])

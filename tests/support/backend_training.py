@@ -1,0 +1,51 @@
+"""A short training on whichever backend and devices the environment names; see test_backends.py."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+
+from nas.architecture import text as arch_text
+from nas.data import Dataset, Split
+from nas.system import backend
+from nas.system.interrupt import Interrupter
+
+NETWORK = "in_s16 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 ir_r1_k5_s2_e3_c16 gap fc_c4"
+
+
+def main(mixed_precision: str, data_parallel: bool) -> None:
+    """Prints losses, devices and the type of the scores as one line of JSON."""
+    backend.start(mixed_precision, data_parallel)
+    import keras
+
+    from nas.training.recipe import TrainConfig
+    from nas.training.trainer import train_network
+
+    rng = np.random.default_rng(0)
+    labels = (np.arange(128) % 4).astype(np.int32)
+    images = rng.integers(0, 256, (128, 16, 16, 3), np.uint8)
+    # A brightness that tells the classes apart.
+    images = (images // 2 + (labels * 32)[:, None, None, None]).astype(np.uint8)
+    split = Split(images, labels)
+    dataset = Dataset("toy", split, split, tuple("abcd"), 16, "0", False)
+    config = TrainConfig(epochs=3.0, batch_size=32, log_every=1)
+    architecture = arch_text.loads(NETWORK)
+    result = train_network(
+        architecture, dataset, config, None, Interrupter(), lambda state, total: None
+    )
+    print(
+        json.dumps(
+            {
+                "loss": [row["loss"] for row in result.history],
+                "top1": result.evaluation.top1,
+                "scores_dtype": str(result.model.output.dtype),
+                "devices": len(keras.distribution.list_devices()) if data_parallel else 1,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], len(sys.argv) > 2)

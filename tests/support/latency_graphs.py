@@ -1,0 +1,88 @@
+"""Tiny ONNX graphs, and a table of them, for the latency tests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from onnx import NodeProto, TensorProto, helper, numpy_helper
+
+from latency.jobs.job import Job, Subject, run_here
+from latency.jobs.plans import RowPlan, WholePlan
+from latency.measurement.measure import MeasurePlan, Model
+from latency.measurement.plan import Progress
+from latency.measurement.settings import SessionSettings
+from latency.tables.build import table_of
+from latency.tables.table import LatencyTable
+
+
+def chain(count: int, channels: int = 8, size: int | str = 8, seed: int = 0) -> bytes:
+    """Returns a convolution followed by `count` blocks of convolution and ReLU, then pooling."""
+    rng = np.random.default_rng(seed)
+    nodes, weights, current, width = [], [], "image", 3
+    for index in range(count + 1):
+        kernel = rng.standard_normal((channels, width, 3, 3)) * np.sqrt(2 / (9 * width))
+        weights.append(numpy_helper.from_array(kernel.astype(np.float32), f"w{index}"))
+        nodes.append(
+            helper.make_node("Conv", [current, f"w{index}"], [f"c{index}"], pads=[1, 1, 1, 1])
+        )
+        nodes.append(helper.make_node("Relu", [f"c{index}"], [f"r{index}"]))
+        current, width = f"r{index}", channels
+    nodes.append(helper.make_node("GlobalAveragePool", [current], ["pooled"]))
+    return finish(nodes, [1, 3, size, size], [1, channels, 1, 1], weights)
+
+
+def finish(
+    nodes: Sequence[NodeProto],
+    input_shape: Sequence[int | str],
+    output_shape: Sequence[int | str],
+    weights: Sequence[TensorProto] = (),
+    input_type: int = TensorProto.FLOAT,
+) -> bytes:
+    """Returns a serialised model (opset 17, IR 8) from 'image' to 'pooled'."""
+    graph = helper.make_graph(
+        nodes,
+        "tiny",
+        [helper.make_tensor_value_info("image", input_type, input_shape)],
+        [helper.make_tensor_value_info("pooled", input_type, output_shape)],
+        initializer=weights,
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    return bytes(model.SerializeToString())
+
+
+def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:
+    """A job of chains, as small as a table's can be."""
+    # Blocks of 2.4 M MACs: far above the noise of a busy machine, still quick.
+    sizes = {"channels": 32, "size": 16}
+    models = [Model(f"chain{n}", chain(n, **sizes), "chains") for n in (1, 4)]
+    models += [Model("stem", chain(0, **sizes), "stem")]
+    models += [Model(f"net{n}", chain(n, seed=1, **sizes), f"net{n}") for n in range(1, 7)]
+    if wholes is None:
+        roles = ["calibration", "held_out"] * 3
+        wholes = [
+            WholePlan(f"net{n}", ("stem", *["block"] * n), role)
+            for n, role in enumerate(roles, start=1)
+        ]
+    arguments: dict[str, Any] = {
+        "subject": Subject("toy", "abc", 8),
+        "models": tuple(models),
+        "rows": (RowPlan("block", "chain4", "chain1", 3), RowPlan("stem", "stem", None, 1)),
+        "wholes": tuple(wholes),
+        "settings": SessionSettings(),
+        "plan": MeasurePlan(min_rounds=4, max_rounds=4, seed=3),
+    }
+    return Job(**{**arguments, **changes})
+
+
+def toy_table(
+    wholes: Sequence[WholePlan] | None = None,
+    progress: Progress | None = None,
+    resume_path: Path | None = None,
+    **changes: Any,
+) -> LatencyTable:
+    """Measures a real table of chains."""
+    job = toy_job(wholes, **changes)
+    return table_of(job, run_here(job, progress, resume_path))
