@@ -1,13 +1,14 @@
-"""What the readers of a user's ONNX file share: their error, and text out of protobuf."""
+"""The errors that a user is told, in three parts; the base class stands where the device is."""
 
 from __future__ import annotations
 
+from latency.device.errors import FileFormatError, LatencyError
 
-class ModelFileError(ValueError):
+__all__ = ["FileFormatError", "LatencyError", "ModelFileError", "text_of"]
+
+
+class ModelFileError(LatencyError):
     """An ONNX file, or a shape for it, that cannot be measured with."""
-
-    def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}. Received: {received}. Fix: {fix}.")
 
 
 def text_of(value: str | bytes) -> str:

@@ -2,25 +2,11 @@
 
 from __future__ import annotations
 
+from latency.errors import LatencyError
 
-class InputError(ValueError):
-    """Bad input from the user: the command line ends with exit code 2.
 
-    Args:
-        expected: What the program needs, in words.
-        received: What it got.
-        fix: What to do about it.
-    """
-
-    def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}.\nReceived: {received}.\nFix: {fix}.")
-        self.expected = expected
-        self.received = received
-        self.fix = fix
-
-    def __reduce__(self) -> tuple[type[InputError], tuple[str, str, str]]:
-        # Worker processes hand exceptions back by their arguments, not by their text.
-        return type(self), (self.expected, self.received, self.fix)
+class InputError(LatencyError):
+    """Bad input from the user: the command line ends with exit code 2."""
 
 
 class ArchitectureError(InputError):

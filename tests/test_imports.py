@@ -15,6 +15,7 @@ HEAVY = {"tensorflow", "keras", "torch", "jax"}
 # Folders and files below the two packages, lowest first. Each imports only what stands before it;
 # inside a folder there are no circles. A new folder gets its place here, as low as it can stand.
 ORDER = (
+    "latency.device",
     "latency.errors",
     "latency.atomic",
     "latency.worker",
@@ -67,8 +68,10 @@ def imports(tree: ast.AST) -> set[str]:
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names.add(node.module or "")
-            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+            # A relative import stands in the device folder alone, see below.
+            module = f"latency.device.{node.module}" if node.level else node.module or ""
+            names.add(module)
+            names |= {f"{module}.{alias.name}" for alias in node.names}
     return names
 
 
@@ -138,6 +141,17 @@ def test_no_stars_no_unsafe_loading_no_drawer_of_odds_and_ends(name: str) -> Non
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             assert node.func.id not in {"eval", "exec", "__import__"}
         assert not isinstance(node, ast.Assert), "checks with assert; raise an error instead"
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_only_the_device_folder_imports_relatively(name: str) -> None:
+    """It is shipped without the package around it; everywhere else the whole name is written."""
+    relative = {
+        node.level
+        for node in ast.walk(MODULES[name])
+        if isinstance(node, ast.ImportFrom) and node.level
+    }
+    assert relative <= ({1} if place(name) == "latency.device" else set())
 
 
 def test_no_circles() -> None:

@@ -1,0 +1,27 @@
+"""The base class of everything that a user is told: expected, received, fix."""
+
+from __future__ import annotations
+
+
+class LatencyError(ValueError):
+    """Something that a user can act on; programs print it and end with exit code 2.
+
+    Args:
+        expected: What the program needs, in words, without a full stop.
+        received: What it got.
+        fix: What to do about it: the argument, the allowed values and the one found.
+    """
+
+    def __init__(self, expected: str, received: str, fix: str) -> None:
+        super().__init__(f"Expected {expected}.\nReceived: {received}.\nFix: {fix}.")
+        self.expected = expected
+        self.received = received
+        self.fix = fix
+
+    def __reduce__(self) -> tuple[type[LatencyError], tuple[str, str, str]]:
+        # Other processes hand exceptions back by their arguments, not by their text.
+        return type(self), (self.expected, self.received, self.fix)
+
+
+class FileFormatError(LatencyError):
+    """A file that is broken, or of another form or version than this program writes."""
