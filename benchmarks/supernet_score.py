@@ -86,6 +86,7 @@ def _mean(values: Any) -> float:
 
 
 def main() -> int:
+    """Scores the networks and prints the figures; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished search")
     parser.add_argument("--networks", type=int, default=24, help="even draws near its milliseconds")
