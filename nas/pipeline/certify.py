@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from latency.measurement.settings import SessionSettings
+from latency.device.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware import plans
