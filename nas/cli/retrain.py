@@ -12,7 +12,7 @@ from typing import Any
 from absl import flags
 
 from latency.device import strict_json
-from latency.tables.refusals import TableMismatchError
+from latency.tables.storage import TableMismatchError
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture

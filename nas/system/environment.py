@@ -6,7 +6,7 @@ import platform
 from importlib import metadata
 from typing import Any
 
-from latency.measurement.host import current_host
+from latency.device.host import current_host
 
 
 def environment() -> dict[str, Any]:
