@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Protocol, TypeVar
 
 try:
     import fcntl
@@ -19,9 +19,26 @@ except ImportError:  # Windows has none: two programs on one run are then the us
     fcntl = None  # type: ignore[assignment]
 
 from latency import atomic
+from latency.device import strict_json
 from nas.errors import InputError
 
 SCHEMA_VERSION = 1
+
+
+class FileRecord(Protocol):
+    """A frozen dataclass that is a file of a run folder.
+
+    Args:
+        FILE: Path below the folder, such as `certificate.json`; a record of which a run has several
+            has a place for what tells them apart, such as `retrained/{name}.json`.
+        SCHEMA_VERSION: Of that file.
+    """
+
+    FILE: ClassVar[str]
+    SCHEMA_VERSION: ClassVar[int]
+
+
+R = TypeVar("R", bound=FileRecord)
 
 
 def runs_folder() -> Path:
@@ -161,9 +178,53 @@ class RunFolder:
         """Path of a checkpoint."""
         return self.path / "checkpoints" / f"{name}.npz"
 
-    def has(self, name: str) -> bool:
-        """Whether a file is there."""
-        return (self.path / name).is_file()
+    def path_of(self, kind: type[FileRecord], **places: str) -> Path:
+        """Where a record is kept.
+
+        Args:
+            kind: Class of the record.
+            **places: What stands in the places of its `FILE`.
+        """
+        return self.path / kind.FILE.format(**places)
+
+    def read(self, kind: type[R], **places: str) -> R:
+        """A record of the folder.
+
+        Args:
+            kind: Class of the record.
+            **places: What stands in the places of its `FILE`.
+
+        Raises:
+            FileFormatError: The file is missing, broken, or of another schema version.
+        """
+        return strict_json.read(kind, self.path_of(kind, **places))
+
+    def write(self, record: FileRecord, **places: str) -> None:
+        """Writes a record atomically.
+
+        Args:
+            record: Of a class with `FILE`.
+            **places: What stands in the places of its `FILE`.
+
+        Raises:
+            InputError: The disk is full or read-only.
+        """
+        path = self.path_of(type(record), **places)
+        try:
+            path.parent.mkdir(exist_ok=True)
+            atomic.write_text(path, strict_json.dumps(record))
+        except OSError as error:
+            raise disk_error(path, error) from error
+
+    def has(self, what: str | type[FileRecord], **places: str) -> bool:
+        """Whether a file is there.
+
+        Args:
+            what: Its path below the folder, or the class of its record.
+            **places: What stands in the places of the record's `FILE`.
+        """
+        path = self.path / what if isinstance(what, str) else self.path_of(what, **places)
+        return path.is_file()
 
     def read_json(self, name: str) -> dict[str, Any]:
         """A JSON object of the folder.
