@@ -81,6 +81,7 @@ class ResolvedTarget:
         target_ms: Milliseconds to land on; None with a penalty.
     """
 
+    FILE: ClassVar[str] = "target.json"
     SCHEMA_VERSION: ClassVar[int] = 1
 
     goal: Goal

@@ -120,3 +120,11 @@ def start(compute: Compute | None = None) -> None:
             # A sweep builds one supernet after another; each traces its own functions.
             tf.get_logger().setLevel("ERROR")
         keras.ops.convert_to_numpy(keras.ops.zeros(1))
+
+
+def forget_models() -> None:
+    """Frees what models of this process hold; starts nothing where no backend was started."""
+    if "keras" in sys.modules:
+        import keras
+
+        keras.backend.clear_session()
