@@ -29,7 +29,6 @@ from nas.search.config import (
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
-from nas.training.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -51,11 +50,8 @@ class AskedSearch:
     command: str = ""
     dataset: Dataset | None = None
 
-    def check(self) -> Compute:
+    def check(self) -> None:
         """Refuses contradictions, before anything is read or written.
-
-        Returns:
-            What Keras is to compute with.
 
         Raises:
             InputError: There is one.
@@ -66,14 +62,10 @@ class AskedSearch:
                 "one of --lambda and --target_ms", "neither", "write for example `--lambda 0.1`"
             )
         check_different(self.goals)
-        compute = compute_of(self.options)
-        compute.check()
-        return compute
+        compute_of(self.options).check()
 
 
-def source_of(
-    data: str | Path | Dataset | None, options: Mapping[str, Any]
-) -> DataSource:
+def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> DataSource:
     """The images that are asked for.
 
     Args:
@@ -118,7 +110,8 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     """
     options = asked.options
     sizes = Scale.fitting(is_sample, bool(options.get("smoke", False)))
-    recipe = _flipped(sizes.recipe_for(is_sample), options)
+    recipe = sizes.recipe_for(is_sample)
+    recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     method = options.get("method", "gradient")
     weights = supernet_recipe(
         float(options.get("search_epochs", sizes.search_epochs)),
@@ -177,7 +170,7 @@ def given_network_config(
         scale=sizes.name,
         data=replace(source, image_size=image_size),
         compute=compute_of(options),
-        recipe=_flipped(sizes.recipe_for(is_sample), options),
+        recipe=sizes.recipe_for(is_sample),
         environment=environment(),
     )
 
@@ -189,11 +182,6 @@ def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
 def _gates(options: Mapping[str, Any]) -> GateConfig:
     renamed = {"gate": "form", "gate_learning_rate": "learning_rate"}
     return GateConfig(**{renamed[n]: v for n, v in _given(options, tuple(renamed)).items()})
-
-
-def _flipped(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
-    flip = options.get("flip", recipe.augmentation.flip)
-    return replace(recipe, augmentation=replace(recipe.augmentation, flip=flip))
 
 
 def _absolute(path: str | Path | None) -> str | None:

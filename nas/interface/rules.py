@@ -15,8 +15,10 @@ LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
 COMPUTING = ("mixed_precision", "data_parallel")
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
+    "baselines",
     "data_parallel",
     "help",
+    "largest",
     "restart",
     "resume",
     "skip_bad_images",
@@ -56,23 +58,20 @@ def check(options: Options, rules: Iterable[Rule]) -> None:
     """
     for rule in rules:
         for name in rule.names:
-            if name in options and not rule.applies(options):
+            if says(options, name) and not rule.applies(options):
                 words = {"method": "gradient", **options, "name": name}
                 parts = (rule.expected, rule.received, rule.fix)
                 raise InputError(*(part.format(**words) for part in parts))
 
 
-def said(options: Options) -> dict[str, Any]:
-    """Options that say something: without None, and without switches that are off anyway.
+def says(options: Options, name: str) -> bool:
+    """Whether an option was given and asks for something.
 
     Args:
-        options: Name -> value.
+        options: Name -> value of everything that was given.
+        name: Of the option.
     """
-    return {
-        name: value
-        for name, value in options.items()
-        if value is not None and not (value is False and name in OFF_IS_NOTHING)
-    }
+    return name in options and not (options[name] is False and name in OFF_IS_NOTHING)
 
 
 def _method(options: Options) -> str:
@@ -161,9 +160,7 @@ SEARCH_RULES = (
 
 # Of main.py; a network is `--arch`, everything else is a run.
 RETRAIN_RULES = (
-    Rule(
-        ("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"
-    ),
+    Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
     Rule(
         ("run_dir",),
         lambda o: "arch" in o,
@@ -205,7 +202,7 @@ def check_summary(options: Options) -> None:
         InputError: There is one.
     """
     for name in options:
-        if name not in SUMMARY_APPLIES:
+        if says(options, name) and name not in SUMMARY_APPLIES:
             raise InputError(
                 "--summary with --run or --arch alone", f"--{name} as well", f"leave --{name} out"
             )

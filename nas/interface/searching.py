@@ -15,7 +15,7 @@ from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
 from nas.recipes.scales import Scale
-from nas.runs.config import RunConfig, read_config
+from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
@@ -78,24 +78,15 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     if run_dir is None:
         raise InputError("--resume with --run_dir", "no --run_dir", "name the run's folder")
     folder = RunFolder.open(run_dir)
-    config = read_config(run_dir)
-    if not isinstance(config, RunConfig):
-        raise InputError("a run folder of nas.py", f"{run_dir}, of main.py", "check --run_dir")
+    config = read_search_config(run_dir)
     check_resumed(config, asked)
     source = config.data
     if asked.source.path is not None:
         # The same images at another place.
-        source = replace(asked.source, **_kept(config))
+        source = replace(source, kind="files", path=asked.source.path)
     dataset = load_data(source, config.sizes, config.seed, asked.dataset)
     keep_data(folder, dataset)
     return folder, config, dataset
-
-
-def _kept(config: RunConfig) -> dict[str, object]:
-    return {
-        "image_size": config.data.image_size,
-        "skip_bad_images": config.data.skip_bad_images,
-    }
 
 
 def _stages(
@@ -112,4 +103,6 @@ def _stages(
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
-        return SearchRun(folder, space, dataset, config, interrupter).run()
+        certificate = SearchRun(folder, space, dataset, config, interrupter).run()
+        met: bool | None = certificate["met"]
+        return met

@@ -12,9 +12,7 @@ from nas.search_space.space import Space
 from nas.system.console import out
 
 
-def load_data(
-    source: DataSource, sizes: Scale, seed: int, given: Dataset | None = None
-) -> Dataset:
+def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None = None) -> Dataset:
     """Loads the images of a run and says what they are.
 
     Args:

@@ -281,8 +281,9 @@ def read_config(folder: Path) -> AnyConfig:
             "the run; its network can be trained here by main.py --arch "
             f"{folder / 'architecture.json'}",
         )
-    kind = GivenNetworkConfig if head.get("kind") == "retrain" else RunConfig
-    return strict_json.read(kind, path)
+    if head.get("kind") == "retrain":
+        return strict_json.read(GivenNetworkConfig, path)
+    return strict_json.read(RunConfig, path)
 
 
 def read_search_config(folder: Path) -> RunConfig:
