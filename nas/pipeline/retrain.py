@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from latency.device import strict_json
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -210,7 +210,7 @@ class RetrainRun:
             "random": by_role["random"] or before.get("random", []),
             "recipe": self._recipe_json(),
             "device": self.device,
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            "date": now_text(),
             "environment": strict_json.encode(environment()),
             "warnings": label_warning(own["running_accuracy"], own["train_top1"])
             + comparison_warning(own["top1"], [r["top1"] for r in by_role["random"]]),
