@@ -6,6 +6,7 @@ python scripts/results_table.py runs/tiny-imagenet-cpu
 
 from __future__ import annotations
 
+import argparse
 import csv
 import json
 import sys
@@ -88,14 +89,16 @@ def search_lines(run: Path, config: dict[str, Any]) -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Prints the page."""
-    if len(arguments) != 1 or not (Path(arguments[0]) / "config.json").is_file():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], allow_abbrev=False)
+    parser.add_argument("run", type=Path, help="a folder that nas.py wrote")
+    run = parser.parse_args(arguments).run
+    if not (run / "config.json").is_file():
         print(
             "Error: Expected one run folder.\nReceived: "
-            f"{arguments}.\nFix: name a folder that nas.py wrote.",
+            f"{run}, which has no config.json.\nFix: name a folder that nas.py wrote.",
             file=sys.stderr,
         )
         return 2
-    run = Path(arguments[0])
     config, certificate = read(run / "config.json"), read(run / "certificate.json")
     environment = certificate.get("environment", config["environment"])
     networks = read(run / "baselines.json").get("networks") or [certificate]
