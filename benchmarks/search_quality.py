@@ -33,7 +33,7 @@ from rich.table import Table
 from scipy import stats
 
 from latency import atomic
-from latency.measurement.host import current_host
+from latency.device.host import current_host
 from nas.architecture import text as arch_text
 from nas.system.console import err, out
 
@@ -390,7 +390,7 @@ def main(argv: list[str] | None = None) -> int:
         programs.search(searches[seed], [*common, *flags], table)
 
     programs.all(partial(one_search, seed) for seed in range(args.searches))
-    flip = read(searches[0] / "config.json")["search"]["flip"]
+    flip = read(searches[0] / "config.json")["search"]["weights"]["augmentation"]["flip"]
     recipe = ["--data_dir", str(data), "--flip" if flip else "--noflip"]
     recipe += ["--smoke"] if args.smoke else ["--epochs", f"{case.epochs:g}"]
     (args.folder / "trained").mkdir(exist_ok=True)

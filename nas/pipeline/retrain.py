@@ -5,20 +5,20 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from latency.measurement.settings import SessionSettings
+from latency.device import strict_json
+from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.builders.export import export
 from nas.data import Dataset
-from nas.hardware import plans
 from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
 from nas.hardware.rows import architecture_row_keys
+from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
@@ -28,7 +28,8 @@ from nas.selection.diagnostics import comparison_warning, label_warning
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
-from nas.training.recipe import TrainConfig
+from nas.training.loop import Control
+from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
 PARITY_IMAGES = 16
@@ -42,11 +43,12 @@ class RetrainRun:
         folder: Run folder.
         architecture: The network to retrain.
         dataset: Images.
-        config: The recipe, the same for every network.
+        recipe: The same for every network.
+        seed: Of every training.
         others: Baselines: name, role, architecture.
         asked_ms: Of the search; None with `--lambda`.
         device: The search's `--device`: nothing is measured here.
-        smoke: Toy size.
+        scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
     """
@@ -54,11 +56,12 @@ class RetrainRun:
     folder: RunFolder
     architecture: Architecture
     dataset: Dataset
-    config: TrainConfig
+    recipe: Recipe
+    seed: int
     others: list[tuple[str, str, Architecture]]
     asked_ms: float | None
     device: str | None
-    smoke: bool
+    scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
 
@@ -66,7 +69,6 @@ class RetrainRun:
         """Everything; returns the certificate."""
         networks = [("searched", "searched", self.architecture), *self.others]
         (self.folder.path / "retrained").mkdir(exist_ok=True)
-        self.folder.write_json("recipe.json", self.config.to_json())
         records = [
             self._train(number, len(networks), *network)
             for number, network in enumerate(networks, start=1)
@@ -80,7 +82,7 @@ class RetrainRun:
             record.update(timing)
         if self.others:
             self.folder.write_json(
-                "baselines.json", {"recipe": self.config.to_json(), "networks": records}
+                "baselines.json", {"recipe": self._recipe_json(), "networks": records}
             )
         certificate = self._certificate(records)
         report = write_report(self.folder.path)
@@ -95,6 +97,9 @@ class RetrainRun:
         )
         return certificate
 
+    def _recipe_json(self) -> dict[str, Any]:
+        return {**strict_json.encode(self.recipe), "seed": self.seed}
+
     def _train(
         self, number: int, count: int, name: str, role: str, network: Architecture
     ) -> dict[str, Any]:
@@ -108,12 +113,16 @@ class RetrainRun:
             result = train_network(
                 network,
                 self.dataset,
-                self.config,
-                self.folder.checkpoint(f"retrain_{key}"),
-                self.interrupter,
-                lambda state, total: progress.update(
-                    state.step, total, note=_train_note(state.history[-1])
+                self.recipe,
+                Control(
+                    self.folder.checkpoint(f"retrain_{key}"),
+                    self.scale.pace,
+                    self.interrupter,
+                    lambda state, total: progress.update(
+                        state.step, total, note=_train_note(state.history[-1])
+                    ),
                 ),
+                seed=self.seed,
             )
         record = {
             "name": name,
@@ -150,12 +159,14 @@ class RetrainRun:
             return {}
         files = {name: network_bytes(network) for name, network in networks.items()}
         files["searched"] = (self.folder.path / "model.onnx").read_bytes()
+        plans = self.scale.measuring
         out.print("Certificate: fresh measurements in new processes ...")
         return measure_networks(
             files,
             SessionSettings(),
-            plans.certificate_plan(self.smoke),
-            **plans.certificate_processes(self.smoke),
+            plans.certificate,
+            plans.certificate_processes,
+            plans.certificate_precision,
             known=self.known,
         )
 
@@ -189,10 +200,10 @@ class RetrainRun:
             "largest": (by_role["largest"] or [before.get("largest")])[0],
             "uniform": (by_role["uniform"] or [before.get("uniform")])[0],
             "random": by_role["random"] or before.get("random", []),
-            "recipe": self.config.to_json(),
+            "recipe": self._recipe_json(),
             "device": self.device,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "environment": environment(),
+            "environment": strict_json.encode(environment()),
             "warnings": label_warning(own["running_accuracy"], own["train_top1"])
             + comparison_warning(own["top1"], [r["top1"] for r in by_role["random"]]),
         }
@@ -205,12 +216,3 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
-
-
-def forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of this run left."""
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        Path(path).unlink()

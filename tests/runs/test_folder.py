@@ -6,17 +6,21 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from latency.errors import FileFormatError
 from nas.errors import InputError
 from nas.runs.folder import RunFolder
+from tests.support.run_config import run_config
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from nas.runs.folder import RunFolder
+from tests.support.run_config import run_config
 with RunFolder(Path(sys.argv[1])).alone():
     print("held", flush=True)
     time.sleep(300)
@@ -25,7 +29,7 @@ with RunFolder(Path(sys.argv[1])).alone():
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", {}, "test")
+    return RunFolder.create(tmp_path / "run", run_config(), "test")
 
 
 def test_a_second_program_is_refused_by_name(folder: RunFolder) -> None:
@@ -60,3 +64,20 @@ def test_a_folder_that_cannot_be_written_says_so(folder: RunFolder) -> None:
     (folder.path / ".lock").mkdir()
     with pytest.raises(InputError, match="--run_dir"), folder.alone():
         pass
+
+
+@dataclass(frozen=True)
+class Result:
+    FILE = "results/{name}.json"
+    SCHEMA_VERSION = 3
+
+    top1: float
+
+
+def test_a_record_is_kept_where_its_class_says(folder: RunFolder) -> None:
+    assert not folder.has(Result, name="largest")
+    folder.write(Result(0.5), name="largest")
+    assert folder.has(Result, name="largest") and folder.has("results/largest.json")
+    assert folder.read(Result, name="largest") == Result(0.5)
+    with pytest.raises(FileFormatError, match=r"random\.json"):
+        folder.read(Result, name="random")

@@ -11,7 +11,6 @@ import numpy as np
 from nas.architecture import text as arch_text
 from nas.data import Dataset, Split
 from nas.system import backend
-from nas.system.interrupt import Interrupter
 
 NETWORK = "in_s16 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 ir_r1_k5_s2_e3_c16 gap fc_c4"
 
@@ -23,10 +22,11 @@ def train(mixed_precision: str, data_parallel: bool) -> dict[str, Any]:
         mixed_precision: As `backend.start` takes it.
         data_parallel: Whether batches are divided over all devices.
     """
-    backend.start(mixed_precision, data_parallel)
+    backend.start(backend.Compute(mixed_precision, data_parallel))
     import keras
 
-    from nas.training.recipe import TrainConfig
+    from nas.training.loop import Control
+    from nas.training.recipe import Pace, Recipe
     from nas.training.trainer import train_network
 
     rng = np.random.default_rng(0)
@@ -36,10 +36,13 @@ def train(mixed_precision: str, data_parallel: bool) -> dict[str, Any]:
     images = (images // 2 + (labels * 32)[:, None, None, None]).astype(np.uint8)
     split = Split(images, labels)
     dataset = Dataset("toy", split, split, tuple("abcd"), 16, "0", False)
-    config = TrainConfig(epochs=3.0, batch_size=32, log_every=1)
+    recipe = Recipe(epochs=3.0, batch_size=32)
     architecture = arch_text.loads(NETWORK)
     result = train_network(
-        architecture, dataset, config, None, Interrupter(), lambda state, total: None
+        architecture,
+        dataset,
+        recipe,
+        Control(pace=Pace(log_every=1)),
     )
     return {
         "loss": [row["loss"] for row in result.history],
