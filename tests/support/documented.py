@@ -12,7 +12,7 @@ from typing import NoReturn
 
 import pytest
 
-from tests.support.programs import ROOT, run_program
+from tests.support.programs import ROOT, Done, run_program
 
 # Languages whose blocks hold nothing but commands; blocks without one hold all kinds of text.
 SHELLS = ("bash", "sh", "shell", "console")
@@ -24,6 +24,7 @@ FOREIGN = {
 # Messages of a program that took its flags and then lacked a file: the command itself is right.
 WITHOUT_FILES = ("does not exist", "a finished search", "config.json")
 NOWHERE = "/nowhere/at/all"
+NO_IMAGES = ("--data_dir", NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -169,10 +170,13 @@ def _flags_refusal(name: str, arguments: list[str], is_whole: bool) -> str | Non
     with pytest.MonkeyPatch.context() as patch:
         # Where no earlier run is found either.
         patch.setenv("STOPWATCH_RUNS", NOWHERE)
-        done = run_program(name, *arguments, "--data_dir", NOWHERE)
-    if done.exit_code == 0 or any(text in done.err for text in WITHOUT_FILES):
-        return None
-    return done.err
+        images = () if "--summary" in arguments else NO_IMAGES
+        done = run_program(name, *arguments, *images)
+    return None if done.exit_code == 0 or _lacks_files(done) else done.err
+
+
+def _lacks_files(done: Done) -> bool:
+    return any(text in done.err for text in WITHOUT_FILES)
 
 
 class _ParsedError(BaseException):
@@ -195,7 +199,7 @@ def _argparse_refusal(name: str, arguments: list[str], is_whole: bool) -> str | 
             done = run_program(name, *arguments)
         except _ParsedError as parsed:
             return f"{name} knows no {', '.join(parsed.args)}" if parsed.args else None
-    return done.err or f"{name} read no flags"
+    return None if _lacks_files(done) else done.err
 
 
 def _unknown(parser: argparse.ArgumentParser, arguments: list[str]) -> list[str]:
