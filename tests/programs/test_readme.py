@@ -49,6 +49,8 @@ WRONG = [
     "python -m no_such_module",
     "pip install -e '.[tests]'",
     "scripts/test --every",
+    "stopwatch serch --lambda 0.1",
+    "stopwatch search --lamda 0.1",
     "pytest-of-old tests",
 ]
 # In running text values may be left out.
@@ -90,8 +92,8 @@ def test_commands_are_found_wherever_they_stand(
 
 def ran(command: Command, root: Path, *more: str) -> Done:
     """Runs a command in a process of its own, as its page has it, at toy size."""
-    words = command.words[1:]
-    name, arguments = (words[1], words[2:]) if words[0] == "-m" else (words[0], words[1:])
+    words = [word for word in command.words if word not in ("python", "-m")]
+    name, arguments = words[0], words[1:]
     return call(name, *arguments, *more, runs=root / "runs", cwd=root)
 
 
@@ -143,13 +145,16 @@ def images(root: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
-    [c for c in BLOCKS if c.words[0] == "python" and not set(c.words) & set(ELSEWHERE)],
+    [
+        c
+        for c in BLOCKS
+        if c.words[0] in ("python", "stopwatch") and not set(c.words) & set(ELSEWHERE)
+    ],
     ids=str,
 )
 def test_commands_run_in_their_order(command: Command, root: Path, images: None) -> None:
-    program = command.words[1]
     # Resuming takes the settings of the run that it goes on with.
-    takes_none = {"--summary", "--resume"} & set(command.words) or program == "-m"
+    takes_none = {"--summary", "--resume", "-m", "report", "latency"} & set(command.words)
     done = ran(command, root, *(() if takes_none else ("--smoke",)))
     # 3 is a missed target, which toy-size measurements may well be.
     allowed = (0, 3) if "--target_ms" in command.words else (0,)

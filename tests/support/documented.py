@@ -69,7 +69,7 @@ def commands_of(path: Path) -> list[Command]:
         for line in re.sub(r"\\\n\s*", "", block).splitlines():
             commands = [c for c in _commands_in(line) if language in SHELLS or _is_ours(c)]
             found += [Command(page, words, True) for words in commands]
-    for span in re.findall(r"`(python3? [^`]+|scripts/[^`]+)`", rest.sub("", text)):
+    for span in re.findall(r"`((?:python3?|stopwatch) [^`]+|scripts/[^`]+)`", rest.sub("", text)):
         found += [Command(page, words, False) for words in _commands_in(span.replace("\n", " "))]
     return found
 
@@ -94,7 +94,9 @@ def _commands_in(line: str) -> list[tuple[str, ...]]:
 
 
 def _is_ours(words: tuple[str, ...]) -> bool:
-    return words[0] in ("python", "python3", "pip") or words[0].startswith(("scripts/", ".ci/"))
+    return words[0] in ("python", "python3", "pip", "stopwatch") or words[0].startswith(
+        ("scripts/", ".ci/")
+    )
 
 
 def refusal(command: Command) -> str | None:
@@ -112,6 +114,8 @@ def refusal(command: Command) -> str | None:
     first = first.rpartition("bin/")[2]
     if first in ("python", "python3"):
         return _python_refusal(rest, command.is_whole)
+    if first == "stopwatch":
+        return _stopwatch_refusal(rest, command.is_whole)
     if first == "pip":
         return _pip_refusal(rest)
     if (ROOT / first).is_file():
@@ -152,6 +156,19 @@ def _python_refusal(words: list[str], is_whole: bool) -> str | None:
         found = list((ROOT / "latency").rglob(words[0]))
         return None if found else f"there is no file {words[0]}"
     return _argparse_refusal(words[0], words[1:], is_whole)
+
+
+def _stopwatch_refusal(words: list[str], is_whole: bool) -> str | None:
+    """The installed program has the others as verbs."""
+    verb, arguments = (words[0], words[1:]) if words else ("", [])
+    if verb in ("search", "retrain"):
+        return _flags_refusal("nas.py" if verb == "search" else "main.py", arguments, is_whole)
+    if verb == "latency":
+        return _argparse_refusal("latency", arguments, is_whole)
+    if verb == "report":
+        return _argparse_refusal("stopwatch", words, is_whole)
+    done = run_program("stopwatch", *words)
+    return None if done.exit_code == 0 or not (words or is_whole) else done.err
 
 
 def _flags_refusal(name: str, arguments: list[str], is_whole: bool) -> str | None:

@@ -41,8 +41,8 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
     """Runs a program in this process, as its script; nothing of it remains but its files.
 
     Args:
-        name: `nas.py`, `main.py`, `latency` for `python -m latency`, or a Python file below
-            scripts/ or benchmarks/.
+        name: `nas.py`, `main.py`, `latency` for `python -m latency`, `stopwatch`, or a Python file
+            below scripts/ or benchmarks/.
         arguments: Words of the command line.
         runs: Folder of new runs; None for the test process's.
     """
@@ -67,6 +67,10 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
 def _exit_code(name: str, patch: pytest.MonkeyPatch) -> int:
     """Runs what stands under `__main__`, and ends as the interpreter would."""
     try:
+        if name == "stopwatch":
+            from nas.cli.console import main
+
+            return main()
         if name == "latency":
             runpy.run_module(name, run_name="__main__")
         else:
@@ -151,8 +155,12 @@ def command_of(name: str, *arguments: str) -> list[str]:
         name: As `run_program` takes it.
         arguments: Words after it.
     """
-    program = ["-m", name] if name == "latency" else [str(ROOT / name)]
-    return [sys.executable, *program, *arguments]
+    program = {
+        "latency": ["-m", "latency"],
+        # As the installed program does it, whether or not it is installed.
+        "stopwatch": ["-c", "from nas.cli.console import main; raise SystemExit(main())"],
+    }
+    return [sys.executable, *program.get(name, [str(ROOT / name)]), *arguments]
 
 
 def environment_of(runs: Path | None, **more: str) -> dict[str, str]:
