@@ -13,6 +13,7 @@ import pytest
 
 from tests.support.documented import Command, commands_of, pages, refusal
 from tests.support.programs import ROOT, Done, call
+from tests.support.toy import TOY
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = [command for command in commands_of(ROOT / "README.md") if command.is_whole]
@@ -111,12 +112,13 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def searched(root: Path) -> Path:
     """The run folder that the first command leaves, retrained by the first `main.py`."""
-    done = ran(first_with("python", "nas.py", "--lambda", "0.1"), root, "--smoke")
+    done = ran(first_with("python", "nas.py", "--lambda", "0.1"), root, *TOY)
     assert done.exit_code == 0, done.err
     assert "embedded sample" in done.out.splitlines()[0]
     assert "cuInit" not in done.err
     (run,) = (root / "runs").iterdir()
-    done = ran(first_with("python", "main.py"), root, "--smoke")
+    # Baselines are those of `toy_retrained`.
+    done = ran(first_with("python", "main.py"), root, "--nobaselines")
     assert done.exit_code == 0, done.err
     return run
 
