@@ -19,7 +19,6 @@ ORDER = (
     "latency.errors",
     "latency.atomic",
     "latency.shell",
-    "latency.worker",
     "latency.measurement",
     "latency.onnx_files",
     "latency.jobs",
@@ -44,6 +43,7 @@ ORDER = (
     "nas.runs",
     "nas.report",
     "nas.pipeline",
+    "nas.interface",
     "nas.cli",
 )
 # Starts the command line; nothing imports it.
