@@ -19,8 +19,10 @@ from nas.errors import ArchitectureError, InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.pipeline.inputs import load_data
 from nas.recipes import scales
-from nas.report.pareto import DATA_NAME, pareto_table, write_pareto
+from nas.report.pareto import pareto_table, write_pareto
 from nas.runs.folder import RunFolder
+from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.sweep import Pareto
 from nas.search_space.named import get_space
 from nas.selection.goals import sweep_labels
 from nas.system import backend
@@ -66,7 +68,7 @@ def _retrain_sweep(
             met.append(_retrain_one(values, folder, architecture, config, interrupter, current_run))
     current_run.append(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    out.print(pareto_table(sweep.read_json(DATA_NAME)))
+    out.print(pareto_table(sweep.read(Pareto)))
     out.print(f"Pareto front: {picture}", markup=False)
     return EXIT_NOT_MET if False in met else EXIT_MET
 
@@ -98,20 +100,22 @@ def _retrain_one(
     sizes = scales.defaults(dataset.is_sample, run_config["smoke"])
     wanted = values["baselines"].value
     baselines = sizes["baselines"] if wanted is None else wanted
-    certificate = RetrainRun(
-        folder,
-        architecture,
-        dataset,
-        _recipe(values, folder, dataset, sizes, run_config),
-        _baselines(folder, values["largest"].value) if baselines else [],
-        run_config.get("target_ms"),
-        run_config.get("device"),
-        run_config["smoke"],
-        interrupter,
-        _known_networks(folder, run_config),
-    ).run()
-    met: bool | None = certificate["met"]
-    return met
+    return (
+        RetrainRun(
+            folder,
+            architecture,
+            dataset,
+            _recipe(values, folder, dataset, sizes, run_config),
+            _baselines(folder, values["largest"].value) if baselines else (),
+            run_config.get("target_ms"),
+            run_config.get("device"),
+            run_config["smoke"],
+            interrupter,
+            _known_networks(folder, run_config),
+        )
+        .run()
+        .met
+    )
 
 
 def _known_networks(folder: RunFolder, config: dict[str, Any]) -> KnownNetworks | None:
@@ -267,11 +271,9 @@ def _recipe(
     return TrainConfig(**{**recipe, **chosen})
 
 
-def _baselines(folder: RunFolder, with_largest: bool) -> list[tuple[str, str, Architecture]]:
-    if not folder.has("comparison.json"):
+def _baselines(folder: RunFolder, with_largest: bool) -> tuple[ComparedNetwork, ...]:
+    if not folder.has(Comparison):
         out.print("No comparison.json in this run: no baselines are trained.")
-        return []
-    networks = folder.read_json("comparison.json")["networks"]
-    if not with_largest:
-        networks = [n for n in networks if n["role"] != "largest"]
-    return [(n["name"], n["role"], arch_text.parse(n["text"])) for n in networks]
+        return ()
+    networks = folder.read(Comparison).networks
+    return tuple(n for n in networks if with_largest or n.role != "largest")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from absl import flags
 
+from latency.device import strict_json
 from nas.cli import flags as strict_flags
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
@@ -61,7 +62,7 @@ def search(
             if config["kind"] == "sweep":
                 met = SweepRun(folder, space, dataset, config, interrupter).run()
             else:
-                met = SearchRun(folder, space, dataset, config, interrupter).run()["met"]
+                met = SearchRun(folder, space, dataset, config, interrupter).run().met
     except ValueError:
         # A table or target that cannot be used: the run that it was meant for never began.
         if resumed is None and not any((folder.path / "checkpoints").iterdir()):
@@ -228,5 +229,5 @@ def _complete(
             "epochs": values["race_epochs"].value or sizes["epochs"],
         },
         "random_networks": sizes["random"] if count is None else count,
-        "environment": environment(),
+        "environment": strict_json.encode(environment()),
     }

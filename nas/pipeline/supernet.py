@@ -14,9 +14,11 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.runs.folder import RunFolder
+from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
 from nas.search.config import SearchConfig
 from nas.search.evolution import EvolutionConfig
+from nas.search.history import SearchRow
 from nas.search_space.space import Space
 from nas.system import backend
 from nas.system.console import bar, out
@@ -64,9 +66,9 @@ class SupernetStage:
                 )
             )
         self._is_trained = True
-        self.folder.write_csv("history.csv", result.history)
+        self.folder.write_csv(SearchRow.FILE, result.history)
         write_events(self.folder.path / "tensorboard", result.history, "search/")
-        self.folder.write_json("gates.json", result.gates)
+        self.folder.write(result.gates)
         p = result.probabilities
         self.folder.write_json(
             "search.json",
@@ -161,9 +163,9 @@ class SupernetStage:
             seed=seed,
         )
 
-    def evaluate(self, architecture: Architecture) -> dict[str, Any]:
+    def evaluate(self, architecture: Architecture) -> SupernetScore:
         """Accuracy with shared weights on the evaluation split; kept in supernet.json."""
-        if not self.folder.has("supernet.json"):
+        if not self.folder.has(SupernetScore):
             from nas.supernet.scoring import SharedScorer
 
             searcher = self._trained()
@@ -175,11 +177,8 @@ class SupernetStage:
                 evaluation,
                 statistics_indices=searcher.weights_part,
             ).accuracy(self.space.encode(architecture))
-            self.folder.write_json(
-                "supernet.json",
-                {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
-            )
-        return self.folder.read_json("supernet.json")
+            self.folder.write(SupernetScore(found.top1, found.top5))
+        return self.folder.read(SupernetScore)
 
 
 def search_note(row: Mapping[str, Any]) -> str:

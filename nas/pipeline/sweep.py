@@ -14,6 +14,8 @@ from nas.pipeline.supernet import SupernetStage, search_note
 from nas.pipeline.table import run_table
 from nas.report.pareto import write_pareto
 from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
+from nas.runs.sweep import WarmUp
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal, parse_goals
@@ -50,7 +52,7 @@ class SweepRun:
         page = write_pareto(self.folder.path, [goal.label for goal in goals])
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: python main.py --run {self.folder.path}", markup=False)
-        met = [c["met"] for c in certificates if c["met"] is not None]
+        met = [c.met for c in certificates if c.met is not None]
         return all(met) if met else None
 
     def _goals(self, latency: SpaceLatency) -> tuple[Goal, ...]:
@@ -68,7 +70,7 @@ class SweepRun:
 
     def _warm_up(self, latency: SpaceLatency) -> None:
         """What all searches of the sweep have in common: no goal matters before the gates learn."""
-        if self.folder.has("warmup.json") or self.config.get("supernet"):
+        if self.folder.has(WarmUp) or self.config.get("supernet"):
             return
         out.print("Warming up the supernet for all goals ...")
         stage = SupernetStage(
@@ -82,9 +84,9 @@ class SweepRun:
                 ),
                 only_warm_up=True,
             )
-        self.folder.write_json("warmup.json", {"steps": searcher.warmup_steps})
+        self.folder.write(WarmUp(searcher.warmup_steps))
 
-    def _one(self, goal: Goal) -> dict[str, Any]:
+    def _one(self, goal: Goal) -> Certificate:
         path = self.folder.path / goal.label
         out.print(f"\n{goal.label}", style="bold", markup=False)
         if (path / "config.json").is_file():

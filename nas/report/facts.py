@@ -1,0 +1,44 @@
+"""What every section of the page is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.report.comparison import ShownNetwork, compare
+from nas.runs.reader import RunRecords
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run as its report shows it.
+
+    Args:
+        records: What the run folder holds.
+        networks: Rows of the final table.
+    """
+
+    records: RunRecords
+    networks: tuple[ShownNetwork, ...]
+
+    @classmethod
+    def of(cls, records: RunRecords) -> RunFacts:
+        """From a run folder's records."""
+        return cls(records, compare(records.certificate, records.baselines))
+
+    @property
+    def own(self) -> ShownNetwork | None:
+        """The row of the network that was searched for."""
+        return next((n for n in self.networks if n.role == "searched"), None)
+
+    @property
+    def asked_ms(self) -> float | None:
+        """The target in milliseconds, from the certificate or else the configuration."""
+        certificate, config = self.records.certificate, self.records.config
+        if certificate is not None and certificate.asked_ms is not None:
+            return certificate.asked_ms
+        return config.get("target_ms") if config else None
+
+    @property
+    def retrain_command(self) -> str:
+        """What trains the found network."""
+        return f"python main.py --run {self.records.path}"
