@@ -18,6 +18,7 @@ ORDER = (
     "latency.device",
     "latency.errors",
     "latency.atomic",
+    "latency.shell",
     "latency.worker",
     "latency.measurement",
     "latency.onnx_files",

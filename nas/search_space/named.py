@@ -113,6 +113,19 @@ SPACES: dict[str, SpaceDefinition] = {
         head_channels=128,
         dropout=0.1,
     ),
+    # 32 px, two choices: for tests and trials, its table is measured in seconds.
+    "toy": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=2,
+        stem_channels=8,
+        first_channels=8,
+        stages=(Stage(2, 2, 16),),
+        last_channels=0,
+        head_channels=16,
+        kernels=(3, 5),
+        dropout=0.1,
+    ),
 }
 
 

@@ -7,13 +7,9 @@ import signal
 from collections.abc import Iterator
 from types import FrameType
 
+from latency.shell import Interrupted
 
-class Interrupted(BaseException):
-    """A signal asked the program to stop; `exit_code` is 128 + its number."""
-
-    def __init__(self, signum: int) -> None:
-        super().__init__(f"stopped by {signal.Signals(signum).name}")
-        self.exit_code = 128 + signum
+__all__ = ["Interrupted", "Interrupter"]
 
 
 class Interrupter:
