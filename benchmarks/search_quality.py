@@ -390,7 +390,7 @@ def main(argv: list[str] | None = None) -> int:
         programs.search(searches[seed], [*common, *flags], table)
 
     programs.all(partial(one_search, seed) for seed in range(args.searches))
-    flip = read(searches[0] / "config.json")["search"]["flip"]
+    flip = read(searches[0] / "config.json")["search"]["weights"]["augmentation"]["flip"]
     recipe = ["--data_dir", str(data), "--flip" if flip else "--noflip"]
     recipe += ["--smoke"] if args.smoke else ["--epochs", f"{case.epochs:g}"]
     (args.folder / "trained").mkdir(exist_ok=True)

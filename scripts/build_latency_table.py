@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +28,8 @@ from latency.onnx_files.precision import PRECISIONS, SCHEMES, require_fp16_compu
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.hardware import plans
 from nas.hardware.jobs import space_job
+from nas.hardware.plans import FULL, TOY
 from nas.hardware.tables import default_table_path
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
@@ -37,7 +38,6 @@ from nas.system.interrupt import Interrupted, Interrupter
 
 # A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
 HELD_OUT_NETWORKS = 50
-SMOKE_NETWORKS = 4
 
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
@@ -94,16 +94,16 @@ def check_flags(flags: argparse.Namespace) -> None:
 
 def make_job(flags: argparse.Namespace, space: Space) -> Job:
     """Builds every graph of the space's table."""
-    calibration = SMOKE_NETWORKS if flags.smoke else plans.CALIBRATION_NETWORKS
-    held_out = SMOKE_NETWORKS if flags.smoke else flags.held_out
-    plan = plans.table_plan(flags.seed, flags.smoke)
+    plans = TOY if flags.smoke else FULL
+    held_out = plans.held_out_networks if flags.smoke else flags.held_out
+    plan = replace(plans.table, seed=flags.seed)
     defaults = {name: getattr(plan, name) for name in ("min_rounds", "max_rounds")}
     defaults["runs_per_visit"] = plan.runs_per_visit
     return space_job(
         space,
         settings=settings_of(flags),
         plan=plan_of(flags, **defaults),
-        calibration=calibration,
+        calibration=plans.calibration_networks,
         held_out=held_out if flags.audit else 0,
         seed=flags.seed,
         precision=flags.precision,

@@ -75,9 +75,10 @@ def search_lines(run: Path, config: dict[str, Any]) -> list[str]:
         rows = list(csv.DictReader(stream))
     rates = sorted(float(row["examples_per_s"]) for row in rows)
     waits = sorted(float(row["input_wait_share"] or 0) for row in rows)
+    search = config["search"]
     steps = int(float(rows[-1]["step"]))
-    gates = int(steps * (1 - config["search"]["warmup_share"]) / config["search"]["gate_every"])
-    batch = config["search"]["batch_size"]
+    gates = int(steps * (1 - search["warm_up"]["share"]) / search["gates"]["every"])
+    batch = search["weights"]["batch_size"]
     return [
         f"Search: {int(float(rows[-1]['images_seen'])):,} images for the weights and about "
         f"{gates * batch:,} for the gates; median {rates[len(rates) // 2]:.0f} weight images a "

@@ -16,6 +16,7 @@ from nas.search.config import EXECUTIONS, GATES, METHODS
 from nas.system import backend
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupted, Interrupter
+from nas.training.optimizers import OPTIMIZERS
 
 EXIT_MET, EXIT_BAD_INPUT, EXIT_NOT_MET = 0, 2, 3
 
@@ -99,7 +100,7 @@ def retrain_flags() -> flags.FlagValues:
         "largest", True, "The largest network among the baselines, often the dearest.", **text
     )
     flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
-    flags.DEFINE_enum("optimizer", "adamw", ["adamw", "sgd"], "Optimizer.", **text)
+    flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
     flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     return values

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import datetime
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from latency.device import strict_json
 from latency.tables.refusals import TableMismatchError
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
+from nas.data import Dataset
 from nas.errors import ArchitectureError, InputError
 from nas.hardware.measurement import KnownNetworks
-from nas.pipeline.inputs import load_data
-from nas.recipes import scales
+from nas.pipeline.inputs import load_data, scale_of
+from nas.recipes.scales import Scale
 from nas.report.pareto import pareto_table, write_pareto
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison
@@ -28,8 +31,10 @@ from nas.selection.goals import sweep_labels
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
+from nas.training.recipe import Recipe
 
 EXIT_MET, EXIT_NOT_MET = 0, 3
+_RECIPE_FLAGS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
 
 
 def retrain(
@@ -97,30 +102,30 @@ def _retrain_one(
         architecture = architecture.with_num_classes(dataset.num_classes)
     if values["restart"].value:
         forget(folder)
-    sizes = scales.defaults(dataset.is_sample, run_config["smoke"])
+    scale = scale_of(run_config)
+    recipe, seed = _recipe(values, folder, dataset, scale, run_config)
     wanted = values["baselines"].value
-    baselines = sizes["baselines"] if wanted is None else wanted
-    return (
-        RetrainRun(
-            folder,
-            architecture,
-            dataset,
-            _recipe(values, folder, dataset, sizes, run_config),
-            _baselines(folder, values["largest"].value) if baselines else (),
-            run_config.get("target_ms"),
-            run_config.get("device"),
-            run_config["smoke"],
-            interrupter,
-            _known_networks(folder, run_config),
-        )
-        .run()
-        .met
+    baselines = scale.trains_baselines if wanted is None else wanted
+    run = RetrainRun(
+        folder,
+        architecture,
+        dataset,
+        recipe,
+        seed,
+        _baselines(folder, values["largest"].value) if baselines else (),
+        run_config.get("target_ms"),
+        run_config.get("device"),
+        scale,
+        interrupter,
+        _known_networks(folder, run_config),
     )
+    return run.run().met
 
 
 def _known_networks(folder: RunFolder, config: dict[str, Any]) -> KnownNetworks | None:
     """What tells that this machine is busy; None where its milliseconds are not known."""
-    if config["smoke"] or config.get("device") or not folder.has("table.json"):
+    watches = scale_of(config).measuring.watches_known_networks
+    if not watches or config.get("device") or not folder.has("table.json"):
         return None
     try:
         table = LatencyTable.load(folder.path / "table.json")
@@ -229,46 +234,41 @@ def _with_flags(values: flags.FlagValues, config: dict[str, Any]) -> dict[str, A
 def _recipe(
     values: flags.FlagValues,
     folder: RunFolder,
-    dataset: Any,
-    sizes: dict[str, Any],
+    dataset: Dataset,
+    scale: Scale,
     run_config: dict[str, Any],
-) -> Any:
-    """The recipe: flags, else the one that the run's training began with, else defaults."""
-    from nas.training.recipe import TrainConfig
-
+) -> tuple[Recipe, int]:
+    """Recipe and seed: flags, else what the run's training began with, else defaults."""
     given = strict_flags.given(values)
-    recipe: dict[str, Any] = {
-        "epochs": sizes["epochs"],
-        "seed": values["seed"].value,
-        **scales.recipe(dataset.is_sample, run_config["smoke"]),
-    }
-    if "search" in run_config:
-        recipe["flip"] = run_config["search"]["flip"]
-    names = (
-        "epochs",
-        "batch_size",
-        "optimizer",
-        "learning_rate",
-        "label_smoothing",
-        "flip",
-        "seed",
-    )
-    chosen = {name: given[name] for name in names if name in given}
+    chosen = {name: given[name] for name in (*_RECIPE_FLAGS, "flip", "seed") if name in given}
     begun = any((folder.path / "retrained").glob("*.json")) or any(
         (folder.path / "checkpoints").glob("retrain_*.npz")
     )
     if begun and folder.has("recipe.json"):
-        before = folder.read_json("recipe.json")
-        before.pop("schema_version")
-        for name, value in chosen.items():
-            if before[name] != value:
-                raise InputError(
-                    f"--{name} {before[name]}, as this run's training began",
-                    f"{value}",
-                    "leave the flag out to go on, or add --restart to train anew",
-                )
-        return TrainConfig(**before)
-    return TrainConfig(**{**recipe, **chosen})
+        return _begun_recipe(folder, chosen)
+    recipe = scale.recipe_for(dataset.is_sample)
+    recipe = replace(recipe, **{name: chosen[name] for name in _RECIPE_FLAGS if name in chosen})
+    flip = recipe.augmentation.flip
+    if "search" in run_config:
+        flip = bool(run_config["search"]["weights"]["augmentation"]["flip"])
+    return recipe.with_flip(chosen.get("flip", flip)), values["seed"].value
+
+
+def _begun_recipe(folder: RunFolder, chosen: Mapping[str, Any]) -> tuple[Recipe, int]:
+    """Recipe and seed of a training that has begun; other flags than then are refused."""
+    before = folder.read_json("recipe.json")
+    before.pop("schema_version")
+    seed = int(before.pop("seed"))
+    recipe = strict_json.decode(Recipe, before, f"{folder.path}/recipe.json")
+    was = {**before, "flip": recipe.augmentation.flip, "seed": seed}
+    for name, value in chosen.items():
+        if was[name] != value:
+            raise InputError(
+                f"--{name} {was[name]}, as this run's training began",
+                f"{value}",
+                "leave the flag out to go on, or add --restart to train anew",
+            )
+    return recipe, seed
 
 
 def _baselines(folder: RunFolder, with_largest: bool) -> tuple[ComparedNetwork, ...]:

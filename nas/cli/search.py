@@ -6,6 +6,7 @@ import datetime
 import shlex
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,13 +16,17 @@ from latency.device import strict_json
 from nas.cli import flags as strict_flags
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
-from nas.pipeline.inputs import data_record, load_data, space_of
+from nas.pipeline.inputs import data_record, load_data, scale_of, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
-from nas.recipes import scales
 from nas.runs.folder import RunFolder
-from nas.search.config import SearchConfig
-from nas.search.evolution import EvolutionConfig
+from nas.search.config import (
+    GateConfig,
+    SearchConfig,
+    WarmUp,
+    supernet_recipe,
+    usual_execution,
+)
 from nas.selection.goals import Goal, parse_goals
 from nas.system import backend
 from nas.system.console import out
@@ -30,6 +35,7 @@ from nas.system.interrupt import Interrupter
 
 if TYPE_CHECKING:
     from nas.data import Dataset
+    from nas.recipes.scales import Scale
     from nas.search_space.space import Space
 
 EXIT_MET, EXIT_NOT_MET = 0, 3
@@ -178,6 +184,28 @@ def _proposals(values: flags.FlagValues, default: int) -> int:
     return default if given is None else given
 
 
+def _search_config(values: flags.FlagValues, scale: Scale, dataset: Dataset) -> SearchConfig:
+    """Settings of the search: flags, else what fits the method and the size of the job."""
+    method, flip = values["method"].value, values["flip"].value
+    recipe = supernet_recipe(
+        values["search_epochs"].value or scale.search_epochs,
+        values["batch_size"].value or scale.search_batch_size,
+        augmentation=scale.recipe_for(dataset.is_sample).augmentation,
+    )
+    if values["learning_rate"].value is not None:
+        recipe = replace(recipe, learning_rate=values["learning_rate"].value)
+    gates = GateConfig(form=values["gate"].value)
+    if values["gate_learning_rate"].value is not None:
+        gates = replace(gates, learning_rate=values["gate_learning_rate"].value)
+    return SearchConfig(
+        weights=recipe if flip is None else recipe.with_flip(flip),
+        method=method,
+        execution=values["execution"].value or usual_execution(),
+        gates=gates,
+        warm_up=WarmUp.of_method(method),
+    )
+
+
 def _complete(
     config: dict[str, Any],
     values: flags.FlagValues,
@@ -186,25 +214,8 @@ def _complete(
     goals: Sequence[Goal],
 ) -> dict[str, Any]:
     """The settings that depend on the data."""
-    sizes = scales.defaults(dataset.is_sample, config["smoke"])
-    method = values["method"].value
+    scale = scale_of(config)
     goal = goals[0] if len(goals) == 1 else Goal()
-    search = {
-        "epochs": values["search_epochs"].value or sizes["search_epochs"],
-        "batch_size": values["batch_size"].value or sizes["batch_size"],
-        "method": method,
-        "gate": values["gate"].value,
-        "penalty": goal.penalty,
-        "target_ms": goal.target_ms,
-        "seed": config["seed"],
-        "execution": scales.execution(),
-        **scales.augmentation(dataset.is_sample),
-        **scales.pace(config["smoke"]),
-        **scales.warm_up(method),
-    }
-    for name in ("learning_rate", "gate_learning_rate", "execution", "flip"):
-        if values[name].value is not None:
-            search[name] = values[name].value
     count = values["random_networks"].value
     race = values["race"].value
     return {
@@ -220,14 +231,14 @@ def _complete(
         "bounds": Bounds(
             values["max_params"].value, values["max_macs"].value, values["max_size_bytes"].value
         ).to_json(),
-        "search": SearchConfig(**search).to_json(),
-        "evolution": EvolutionConfig(**scales.evolution(config["smoke"])).to_json(),
-        "proposals": _proposals(values, sizes["proposals"]),
+        "search": strict_json.encode(_search_config(values, scale, dataset)),
+        "evolution": strict_json.encode(scale.evolution),
+        "proposals": _proposals(values, scale.proposals),
         "race": race
         and {
             "candidates": race,
-            "epochs": values["race_epochs"].value or sizes["epochs"],
+            "epochs": values["race_epochs"].value or scale.epochs,
         },
-        "random_networks": sizes["random"] if count is None else count,
+        "random_networks": scale.random_networks if count is None else count,
         "environment": strict_json.encode(environment()),
     }

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.ranges import check_count
+
 
 @dataclass(frozen=True)
 class Augmentation:
@@ -15,10 +17,16 @@ class Augmentation:
         crop_padding_pixels: The image is reflected outwards by this much, then cropped back
             to its size at a random place; 0 for none.
         flip: Mirrored left to right with probability one half.
+
+    Raises:
+        InputError: The padding is negative.
     """
 
     crop_padding_pixels: int = 4
     flip: bool = True
+
+    def __post_init__(self) -> None:
+        check_count("crop_padding_pixels", self.crop_padding_pixels, least=0)
 
     def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Augments images (n, height, width, channels), each on its own.

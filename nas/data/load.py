@@ -26,7 +26,7 @@ def load_dataset(
     cache_dir: Path | None = None,
     seed: int = 0,
     evaluation_fraction: float = 0.1,
-    smoke: bool = False,
+    sample_size: sample.SampleSize = sample.DEFAULT,
 ) -> Dataset:
     """Reads images of any known layout, decoding files once into a cache.
 
@@ -37,22 +37,21 @@ def load_dataset(
         cache_dir: Where arrays are kept; see `nas.system.cache_folder.cache_folder`.
         seed: Of the division where the layout has none. The sample is always the same.
         evaluation_fraction: Share that such a division holds out.
-        smoke: A far smaller sample.
+        sample_size: Images that are drawn where there is no `data_dir`.
 
     Raises:
         DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.LOOKED_FOR`.
     """
     folder = cache_folder(cache_dir)
     if data_dir is None:
-        return _sample(folder, image_size or sample.IMAGE_SIZE, smoke)
+        return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
     layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
     if isinstance(layout, ArrayLayout):
         return _from_arrays(layout, image_size)
     return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)
 
 
-def _sample(folder: Path, image_size: int, smoke: bool) -> Dataset:
-    size = sample.SMOKE if smoke else sample.DEFAULT
+def _sample(folder: Path, image_size: int, size: sample.SampleSize) -> Dataset:
     settings = {"sample": 1, "size": [size.train, size.evaluation], "pixels": image_size}
 
     def make(target: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 from latency.measurement.host import Host, current_host
@@ -12,8 +13,8 @@ from latency.measurement.settings import SessionSettings
 from latency.tables.storage import SCHEMA_VERSION
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.hardware import plans
 from nas.hardware.jobs import build_space_table
+from nas.hardware.plans import MeasuringPlans
 from nas.search_space.space import Space
 from nas.system.console import bar, out
 
@@ -48,7 +49,7 @@ def table_for(
     other_host: bool,
     run_dir: Path,
     seed: int,
-    smoke: bool,
+    plans: MeasuringPlans,
 ) -> LatencyTable:
     """The table that a run uses.
 
@@ -58,13 +59,13 @@ def table_for(
         other_host: Whether a table of another device is wanted.
         run_dir: Where the journal of a measurement is kept, so that it resumes.
         seed: Of the measurement.
-        smoke: Toy size: few rounds, kept out of the cache.
+        plans: Rounds and networks of the measurement, and whether the cache is used.
     """
     precision = "fp32"
     if given is not None:
         return load_table(given, space, precision, other_host)
     cached = default_table_path(space, precision, current_host())
-    if cached.is_file() and not smoke:
+    if cached.is_file() and plans.uses_table_cache:
         out.print(f"Latency table of this host from the cache: {cached}")
         return load_table(cached, space, precision, other_host)
     journal = run_dir / "table.journal"
@@ -72,16 +73,16 @@ def table_for(
         table = build_space_table(
             space,
             settings=SessionSettings(),
-            plan=plans.table_plan(seed, smoke),
-            calibration=4 if smoke else plans.CALIBRATION_NETWORKS,
-            held_out=4 if smoke else plans.HELD_OUT_NETWORKS,
+            plan=replace(plans.table, seed=seed),
+            calibration=plans.calibration_networks,
+            held_out=plans.held_out_networks,
             seed=seed,
             progress=lambda done, total, seconds: progress.update(
                 done, total, note=f"{seconds:.0f} s left"
             ),
             resume_path=journal,
         )
-    if not smoke:
+    if plans.uses_table_cache:
         cached.parent.mkdir(parents=True, exist_ok=True)
         table.save(cached)
     journal.unlink(missing_ok=True)

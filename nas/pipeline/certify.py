@@ -6,10 +6,10 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from latency.measurement.measure import MeasurePlan
 from latency.measurement.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.hardware import plans
 from nas.hardware.measurement import (
     KnownNetworks,
     NetworkTiming,
@@ -17,6 +17,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.inputs import scale_of
 from nas.runs.records import (
     Certificate,
     CertifiedNetwork,
@@ -26,7 +27,6 @@ from nas.runs.records import (
     values_of,
 )
 from nas.search_space.space import Space
-from nas.selection import baselines
 from nas.selection.baselines import equal_random_networks, equal_uniform_network
 from nas.selection.feasible import BoundedSpace
 from nas.system.console import out
@@ -34,19 +34,19 @@ from nas.system.environment import environment
 
 
 def measured_ms(
-    networks: Mapping[str, Architecture], smoke: bool, known: KnownNetworks | None
+    networks: Mapping[str, Architecture], plan: MeasurePlan, known: KnownNetworks | None
 ) -> dict[str, float]:
     """Milliseconds of whole networks, measured together in a fresh process.
 
     Args:
         networks: By name.
-        smoke: Toy size.
+        plan: Rounds.
         known: Measured beside them, so that a busy machine is noticed.
     """
     found = measure_networks(
         {name: network_bytes(network) for name, network in networks.items()},
         SessionSettings(),
-        plans.choice_plan(smoke),
+        plan,
         known=known,
     )
     return {name: measurement.latency_ms for name, measurement in found.items()}
@@ -76,7 +76,7 @@ def compared_networks(
         config["random_networks"],
         config["seed"],
         measure,
-        baselines.equal_margin(config["smoke"]),
+        scale_of(config).equal_margin,
     )
     uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
     networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
@@ -119,11 +119,13 @@ def search_certificate(
     measured: Mapping[str, NetworkTiming] = {}
     if config["device"] is None:
         out.print("Certificate: fresh measurements in new processes ...")
+        plans = scale_of(config).measuring
         measured = measure_networks(
             {name: network_bytes(network) for name, network in networks.items()},
             SessionSettings(),
-            plans.certificate_plan(config["smoke"]),
-            **plans.certificate_processes(config["smoke"]),
+            plans.certificate,
+            plans.certificate_processes,
+            plans.certificate_precision,
             known=known,
         )
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from nas.data import Dataset, load_dataset
 from nas.errors import InputError
+from nas.recipes.scales import Scale
 from nas.search_space.named import get_space, space_for
 from nas.search_space.space import Space
 from nas.system.console import out
@@ -28,7 +30,7 @@ def load_data(config: dict[str, Any]) -> Dataset:
         image_size=config["image_size"],
         skip_bad_images=data["skip_bad_images"],
         seed=config["seed"],
-        smoke=config["smoke"],
+        sample_size=scale_of(config).sample,
     )
     if "fingerprint" in data and data["fingerprint"] != dataset.fingerprint:
         raise InputError(
@@ -45,6 +47,15 @@ def load_data(config: dict[str, Any]) -> Dataset:
     for note in dataset.notes:
         out.print(f"  {note}", markup=False)
     return dataset
+
+
+def scale_of(config: Mapping[str, Any]) -> Scale:
+    """The size of a run's job.
+
+    Args:
+        config: A run's config.json, or the part of it that is known so far.
+    """
+    return Scale.fitting(config["data"]["data_dir"] is None, bool(config["smoke"]))
 
 
 def space_of(name: str | None, dataset: Dataset) -> Space:

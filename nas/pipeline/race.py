@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.data import Dataset, split_holdout
 from nas.hardware.predictor import SpaceLatency
-from nas.recipes import scales
+from nas.pipeline.inputs import scale_of
 from nas.runs.folder import RunFolder
 from nas.search.method import Method, Network, several
 from nas.search_space.space import Space
-from nas.selection import baselines
 from nas.selection.choice import Choice
 from nas.selection.successive_halving import (
     Candidate,
@@ -119,7 +118,7 @@ class RaceRun:
     def _is_equal(self, measured_ms: float | None, reference_ms: float | None) -> bool:
         if measured_ms is None or reference_ms is None:
             return True  # another device: the window of predictions is all there is
-        return abs(measured_ms / reference_ms - 1) <= baselines.equal_margin(self.config["smoke"])
+        return abs(measured_ms / reference_ms - 1) <= scale_of(self.config).equal_margin
 
     def _measured(self, networks: Sequence[Network]) -> dict[Network, float | None]:
         if self.measure is None:
@@ -142,23 +141,28 @@ class RaceRun:
 
     def _train(self, candidate: Candidate, rung: int, epochs: float) -> CandidateScore:
         """Trains one candidate, or reads what an earlier call reached."""
-        from nas.training.recipe import TrainConfig
+        from nas.training.loop import Control
         from nas.training.trainer import train_network
 
         key = f"{rung}-{candidate.name.replace(' ', '_')}"
         if not self.folder.has(CandidateScore, name=key):
             labels, seed = self.dataset.train.labels, int(self.config["seed"])
-            recipe = scales.recipe(self.dataset.is_sample, self.config["smoke"])
-            recipe |= {"epochs": epochs, "seed": seed + rung, "flip": self.config["search"]["flip"]}
+            scale = scale_of(self.config)
+            flip = bool(self.config["search"]["weights"]["augmentation"]["flip"])
+            recipe = scale.recipe_for(self.dataset.is_sample).with_flip(flip)
             checkpoint = self.folder.checkpoint(f"race_{key}")
             with bar(f"Race, round {rung + 1}, {candidate.name}") as progress:
                 result = train_network(
                     self.space.decode(candidate.indices),
                     self.dataset,
-                    TrainConfig(**recipe),
-                    checkpoint,
-                    self.interrupter,
-                    lambda state, total: progress.update(state.step, total),
+                    replace(recipe, epochs=epochs),
+                    Control(
+                        checkpoint,
+                        scale.pace,
+                        self.interrupter,
+                        lambda state, total: progress.update(state.step, total),
+                    ),
+                    seed=seed + rung,
                     division=split_holdout(len(labels), labels, JUDGING_SHARE, seed),
                 )
             found = result.evaluation

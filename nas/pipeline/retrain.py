@@ -16,7 +16,6 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.builders.export import export
 from nas.data import Dataset
-from nas.hardware import plans
 from nas.hardware.measurement import (
     KnownNetworks,
     NetworkTiming,
@@ -24,6 +23,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
+from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
@@ -33,6 +33,7 @@ from nas.runs.records import (
     CertifiedNetwork,
     ComparedNetwork,
     Parity,
+    SeededRecipe,
     TrainedRecord,
     values_of,
 )
@@ -42,7 +43,8 @@ from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.training.history import TrainingRow
-from nas.training.recipe import TrainConfig
+from nas.training.loop import Control
+from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
 PARITY_IMAGES = 16
@@ -56,11 +58,12 @@ class RetrainRun:
         folder: Run folder.
         architecture: The network to retrain.
         dataset: Images.
-        config: The recipe, the same for every network.
+        recipe: The same for every network.
+        seed: Of every training.
         others: Baselines, as in comparison.json.
         asked_ms: Of the search; None with `--lambda`.
         device: The search's `--device`: nothing is measured here.
-        smoke: Toy size.
+        scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
     """
@@ -68,11 +71,12 @@ class RetrainRun:
     folder: RunFolder
     architecture: Architecture
     dataset: Dataset
-    config: TrainConfig
+    recipe: Recipe
+    seed: int
     others: Sequence[ComparedNetwork]
     asked_ms: float | None
     device: str | None
-    smoke: bool
+    scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
 
@@ -80,13 +84,13 @@ class RetrainRun:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
         entries = [found, *self.others]
-        self.folder.write_json("recipe.json", self.config.to_json())
+        self.folder.write(self._seeded)
         trained = [
             self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
             for number, entry in enumerate(entries, start=1)
         ]
         records = self._certified(trained)
-        baselines = Baselines(self.config, records) if self.others else None
+        baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
         certificate = self._certificate(records)
@@ -102,6 +106,10 @@ class RetrainRun:
         )
         return certificate
 
+    @property
+    def _seeded(self) -> SeededRecipe:
+        return SeededRecipe(**values_of(self.recipe), seed=self.seed)
+
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
@@ -116,12 +124,16 @@ class RetrainRun:
             result = train_network(
                 network,
                 self.dataset,
-                self.config,
-                self.folder.checkpoint(f"retrain_{key}"),
-                self.interrupter,
-                lambda state, total: progress.update(
-                    state.step, total, note=_train_note(state.history[-1])
+                self.recipe,
+                Control(
+                    self.folder.checkpoint(f"retrain_{key}"),
+                    self.scale.pace,
+                    self.interrupter,
+                    lambda state, total: progress.update(
+                        state.step, total, note=_train_note(state.history[-1])
+                    ),
                 ),
+                seed=self.seed,
             )
         parity = None
         if entry.role == "searched":
@@ -178,12 +190,14 @@ class RetrainRun:
             return {}
         files = {name: network_bytes(network) for name, network in networks.items()}
         files["searched"] = (self.folder.path / "model.onnx").read_bytes()
+        plans = self.scale.measuring
         out.print("Certificate: fresh measurements in new processes ...")
         return measure_networks(
             files,
             SessionSettings(),
-            plans.certificate_plan(self.smoke),
-            **plans.certificate_processes(self.smoke),
+            plans.certificate,
+            plans.certificate_processes,
+            plans.certificate_precision,
             known=self.known,
         )
 
@@ -213,7 +227,7 @@ class RetrainRun:
             environment=environment(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
-            recipe=self.config,
+            recipe=self._seeded,
             warnings=self._warnings(own, by_role["random"]),
         )
 

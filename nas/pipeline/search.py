@@ -15,9 +15,11 @@ from nas.data import Dataset
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.certify import compared_networks, measured_ms, search_certificate
+from nas.pipeline.inputs import scale_of
 from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import run_table
+from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
@@ -61,8 +63,7 @@ class SearchRun:
     def run(self) -> Certificate:
         """All stages; returns the certificate."""
         table = run_table(self.folder, self.space, self.config)
-        if not self._smoke and self.config["device"] is None:
-            # A few rounds say nothing about a machine that is busy.
+        if self._scale.measuring.watches_known_networks and self.config["device"] is None:
             self._known = KnownNetworks.of(self.space, table)
         latency = SpaceLatency.from_table(self.space, table)
         bounded = BoundedSpace(self.space, latency, Bounds(**self.config.get("bounds", {})))
@@ -88,8 +89,8 @@ class SearchRun:
         return certificate
 
     @property
-    def _smoke(self) -> bool:
-        return bool(self.config["smoke"])
+    def _scale(self) -> Scale:
+        return scale_of(self.config)
 
     # Stages.
 
@@ -101,15 +102,15 @@ class SearchRun:
             f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
             f"predicted{within}, 1 thread."
         )
-        search = self.config["search"]
-        goal = Goal(search["penalty"], search["target_ms"], self.config.get("target_percent"))
-        search["target_ms"] = goal.resolved_ms(low, high)
-        if search["target_ms"] is not None:
-            bounded.check_target(search["target_ms"])
+        config = self.config
+        goal = Goal(config["lambda"], config["target_ms"], config.get("target_percent"))
+        target_ms = goal.resolved_ms(low, high)
+        if target_ms is not None:
+            bounded.check_target(target_ms)
         if goal.target_percent is not None:
-            out.print(f"{goal.target_percent:g} % of the range: {search['target_ms']:.4f} ms.")
+            out.print(f"{goal.target_percent:g} % of the range: {target_ms:.4f} ms.")
             # main.py certifies against milliseconds and knows no range.
-            self.config["target_ms"] = search["target_ms"]
+            self.config["target_ms"] = target_ms
             self.folder.write_json("config.json", self.config)
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
@@ -135,7 +136,7 @@ class SearchRun:
 
     def _choose(self, bounded: BoundedSpace, supernet: SupernetStage) -> Choice:
         if not self.folder.has(Choice):
-            target_ms = self.config["search"]["target_ms"]
+            target_ms = self.config["target_ms"]
             asked = target_ms is not None and self.config["device"] is None
             aim_ms = target_ms
             if aim_ms is None:
@@ -151,7 +152,7 @@ class SearchRun:
         return self.folder.read(Choice)
 
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        return measured_ms(networks, self._smoke, self._known)
+        return measured_ms(networks, self._scale.measuring.choice, self._known)
 
     def _race(self, bounded: BoundedSpace, supernet: SupernetStage, choice: Choice) -> Architecture:
         if not self.folder.has("architecture.json"):
@@ -188,7 +189,7 @@ class SearchRun:
                 supernet.probabilities()[0],
                 architecture,
                 read_history(SearchRow, self.folder.path / SearchRow.FILE),
-                self.config["search"]["penalty"],
+                self.config["lambda"],
                 noise[len(noise) // 2] if noise else None,
                 self.folder.read(GateHistory),
             )
@@ -211,7 +212,7 @@ class SearchRun:
                 self.space,
                 bounded.latency,
                 architecture,
-                self.config["search"]["target_ms"],
+                self.config["target_ms"],
                 self.folder.read(Comparison),
                 inherited,
                 self.config,

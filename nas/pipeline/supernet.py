@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from latency.device import strict_json
 from nas.architecture.spec import Architecture
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.inputs import scale_of
 from nas.runs.folder import RunFolder
 from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
@@ -97,16 +99,21 @@ class SupernetStage:
             backend.start(**self.config.get("compute", {}))
             from nas.search.gradient import GradientSearch
 
-            settings, checkpoint = self.config["search"], self.folder.checkpoint("search")
+            settings, seed = self.config["search"], int(self.config["seed"])
+            checkpoint = self.folder.checkpoint("search")
             if self.config.get("supernet"):
-                settings, checkpoint = self._lender()
+                settings, seed, checkpoint = self._lender()
             self._searcher = GradientSearch(
                 self.space,
                 self.latency,
                 self.dataset.train,
-                SearchConfig(**settings),
+                strict_json.decode(SearchConfig, settings, f"{self.folder.path}/config.json"),
                 checkpoint,
                 self.interrupter,
+                self.config["lambda"],
+                self.config["target_ms"],
+                seed,
+                scale_of(self.config).search_pace,
             )
         return self._searcher
 
@@ -117,8 +124,8 @@ class SupernetStage:
             self._is_trained = True
         return searcher
 
-    def _lender(self) -> tuple[dict[str, Any], Path]:
-        """Search settings and checkpoint of the run that lends its supernet."""
+    def _lender(self) -> tuple[dict[str, Any], int, Path]:
+        """Search settings, seed and checkpoint of the run that lends its supernet."""
         lender = RunFolder.open(Path(self.config["supernet"]))
         theirs = lender.read_json("config.json")
         for name in ("space", "image_size", "num_classes"):
@@ -135,7 +142,7 @@ class SupernetStage:
                 "none",
                 f"finish it: python nas.py --run_dir {lender.path} --resume",
             )
-        return theirs["search"], checkpoint
+        return theirs["search"], int(theirs["seed"]), checkpoint
 
     def _forward(self) -> ForwardViews:
         if self._views is None:
@@ -150,7 +157,7 @@ class SupernetStage:
         from nas.supernet.scoring import SharedScorer
 
         searcher = self._trained()
-        seed = int(self.config["search"]["seed"])
+        seed = int(self.config["seed"])
         # Drawn, since images may lie class by class.
         judging = np.random.default_rng((seed, 14)).permutation(searcher.gates_part)
         return SharedScorer(

@@ -113,7 +113,6 @@ class SweepRun:
         flag = "lambda" if goal.penalty is not None else "target_ms"
         value = goal.penalty if goal.penalty is not None else goal.target_ms
         text = f"{goal.target_percent:g}%" if value is None else f"{value:g}"
-        search = {**self.config["search"], "penalty": goal.penalty, "target_ms": goal.target_ms}
         return {
             **inherited,
             "kind": "search",
@@ -122,5 +121,4 @@ class SweepRun:
             "target_ms": goal.target_ms,
             "target_percent": goal.target_percent,
             "table": str((self.folder.path / "table.json").absolute()),
-            "search": search,
         }

@@ -8,6 +8,7 @@ from typing import Any
 
 from latency.tables.table import LatencyTable
 from nas.hardware.tables import table_for
+from nas.pipeline.inputs import scale_of
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
 from nas.system.console import out
@@ -32,7 +33,7 @@ def run_table(
         other_host=config["device"] is not None,
         run_dir=folder.path,
         seed=config["seed"],
-        smoke=config["smoke"],
+        plans=scale_of(config).measuring,
     )
     if not path.is_file():
         table.save(path)

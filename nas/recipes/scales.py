@@ -1,81 +1,126 @@
-"""Flags and data -> the settings of a run, by the size of the job."""
+"""Scales: every length, size and plan that follows from how large a job is."""
 
 from __future__ import annotations
 
-import os
-from typing import Any
+from dataclasses import dataclass
 
-# Search epochs, retraining epochs, batch size, random networks, networks that the gates propose to
-# the supernet, whether baselines are trained.
-# The sample's are sized for two cores: about 3 minutes of search and 5 of retraining.
-SAMPLE = {
-    "search_epochs": 8.0,
-    "epochs": 3.0,
-    "batch_size": 64,
-    "random": 2,
-    "proposals": 32,
-    "baselines": True,
-}
-IMAGES = {
-    "search_epochs": 8.0,
-    "epochs": 30.0,
-    "batch_size": 64,
-    "random": 3,
-    "proposals": 32,
-    "baselines": False,
-}
-SMOKE = {
-    "search_epochs": 1.0,
-    "epochs": 0.5,
-    "batch_size": 16,
-    "random": 1,
-    "proposals": 3,
-    "baselines": True,
-}
+from nas.data.sample import DEFAULT as WHOLE_SAMPLE
+from nas.data.sample import SMOKE as TOY_SAMPLE
+from nas.data.sample import SampleSize
+from nas.hardware.plans import FULL, TOY, MeasuringPlans
+from nas.ranges import check_count, check_number
+from nas.recipes.images import IMAGES as IMAGES_RECIPE
+from nas.recipes.sample import SAMPLE as SAMPLE_RECIPE
+from nas.recipes.smoke import SMOKE as SMOKE_RECIPE
+from nas.registry import check_known
+from nas.search.config import USUAL_PACE as SEARCH_PACE
+from nas.search.evolution import EvolutionConfig
+from nas.selection.baselines import EQUAL_MARGIN
+from nas.training.recipe import USUAL_PACE, Pace, Recipe
 
 
-def defaults(is_sample: bool, smoke: bool) -> dict[str, Any]:
-    """Lengths that fit the job."""
-    if smoke:
-        return SMOKE
-    return SAMPLE if is_sample else IMAGES
+@dataclass(frozen=True)
+class Scale:
+    """The size of a job; flags may change single lengths of a run.
+
+    Args:
+        name: That `Scale.named` knows it by.
+        recipe: What a network trains with when it trains alone, with its epochs and batch size.
+        search_epochs: Passes over the images in a search, above 0.
+        search_batch_size: Images a step of a search, 2 or more.
+        random_networks: Random networks of equal milliseconds to compare with, 0 or more.
+        proposals: Networks that the gates propose to the supernet, 0 or more.
+        trains_baselines: Whether `main.py` trains networks to compare with too.
+        search_pace: How often a search speaks and saves.
+        pace: How often a training does.
+        evolution: Sizes of an evolution, and of the images that networks are scored on.
+        equal_margin: Share by which networks of equal milliseconds may differ, above 0.
+        measuring: How everything is measured.
+        sample: Images of the embedded sample.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    name: str
+    recipe: Recipe
+    search_epochs: float = 8.0
+    search_batch_size: int = 64
+    random_networks: int = 3
+    proposals: int = 32
+    trains_baselines: bool = False
+    search_pace: Pace = SEARCH_PACE
+    pace: Pace = USUAL_PACE
+    evolution: EvolutionConfig = EvolutionConfig()
+    equal_margin: float = EQUAL_MARGIN
+    measuring: MeasuringPlans = FULL
+    sample: SampleSize = WHOLE_SAMPLE
+
+    def __post_init__(self) -> None:
+        check_number("search_epochs", self.search_epochs, above=0)
+        check_count("search_batch_size", self.search_batch_size, least=2)
+        check_count("random_networks", self.random_networks, least=0)
+        check_count("proposals", self.proposals, least=0)
+        check_number("equal_margin", self.equal_margin, above=0)
+
+    @property
+    def epochs(self) -> float:
+        """Passes over the images of a network that trains alone."""
+        return self.recipe.epochs
+
+    def recipe_for(self, is_sample: bool) -> Recipe:
+        """The recipe of this scale for the images at hand.
+
+        Args:
+            is_sample: Whether they are the embedded sample, whose classes know left from right.
+        """
+        return self.recipe.with_flip(self.recipe.augmentation.flip and not is_sample)
+
+    @classmethod
+    def named(cls, name: str) -> Scale:
+        """One of the scales that there are.
+
+        Args:
+            name: `sample`, `images` or `smoke`.
+
+        Raises:
+            InputError: There is none of this name.
+        """
+        check_known("scale", name, SCALES)
+        return SCALES[name]
+
+    @classmethod
+    def fitting(cls, is_sample: bool, smoke: bool) -> Scale:
+        """The scale of a job.
+
+        Args:
+            is_sample: Whether its images are the embedded sample.
+            smoke: Whether `--smoke` asks for toy size.
+        """
+        if smoke:
+            return SMOKE
+        return SAMPLE if is_sample else IMAGES
 
 
-def pace(smoke: bool) -> dict[str, Any]:
-    """Rows of the history and checkpoints; at toy size every step, so that kills are tested."""
-    return {"log_every": 1, "checkpoint_seconds": 0.0} if smoke else {}
-
-
-def augmentation(is_sample: bool) -> dict[str, Any]:
-    """Crop padding in pixels and mirror images; the sample's classes know left from right."""
-    return {"crop_padding": 4, "flip": not is_sample}
-
-
-def execution() -> str:
-    """How weight steps run the supernet: what is fastest on the chosen backend."""
-    # JAX compiles a branch for every option of every block, which takes minutes.
-    return "masked" if os.environ.get("KERAS_BACKEND") == "jax" else "sampled"
-
-
-def warm_up(method: str) -> dict[str, Any]:
-    """Shares of the supernet's steps; without gates that learn, all of them are warm-up."""
-    return {} if method == "gradient" else {"warmup_share": 1.0, "largest_share": 0.4}
-
-
-def evolution(smoke: bool) -> dict[str, Any]:
-    """Sizes of an evolution, as `EvolutionConfig` takes them."""
-    if smoke:
-        return {
-            "population": 4,
-            "generations": 1,
-            "parents": 2,
-            "images": 32,
-            "statistics_images": 16,
-        }
-    return {}
-
-
-def recipe(is_sample: bool, smoke: bool) -> dict[str, Any]:
-    """What a network trains with when it trains alone, apart from epochs and seed."""
-    batch_size = min(64, defaults(is_sample, smoke)["batch_size"])
-    return {"batch_size": batch_size, **augmentation(is_sample), **pace(smoke)}
+# Sized for two cores: about 3 minutes of search and 5 of retraining.
+SAMPLE = Scale("sample", SAMPLE_RECIPE, random_networks=2, trains_baselines=True)
+IMAGES = Scale("images", IMAGES_RECIPE)
+EVERY_STEP = Pace(log_every=1, checkpoint_seconds=0.0)  # so that tests can stop at any of them
+SMOKE = Scale(
+    "smoke",
+    SMOKE_RECIPE,
+    search_epochs=1.0,
+    search_batch_size=16,
+    random_networks=1,
+    proposals=3,
+    trains_baselines=True,
+    search_pace=EVERY_STEP,
+    pace=EVERY_STEP,
+    evolution=EvolutionConfig(
+        population=4, generations=1, parents=2, images=32, statistics_images=16
+    ),
+    equal_margin=1e6,  # three rounds on a busy machine differ by more than any honest margin
+    measuring=TOY,
+    sample=TOY_SAMPLE,
+)
+SCALES = {scale.name: scale for scale in (SAMPLE, IMAGES, SMOKE)}

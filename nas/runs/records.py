@@ -13,7 +13,7 @@ from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.hardware.measurement import NetworkTiming
 from nas.system.environment import Environment
-from nas.training.recipe import TrainConfig
+from nas.training.recipe import Recipe
 
 # A certificate's relative margin around the asked milliseconds.
 MET_MARGIN = 0.02
@@ -167,6 +167,20 @@ class Parity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SeededRecipe(Recipe):
+    """recipe.json: what all networks of a run are trained by.
+
+    Args:
+        seed: Of weights, dropout and data order.
+    """
+
+    FILE: ClassVar[str] = "recipe.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainedRecord:
     """retrained/*.json: one network after its training.
 
@@ -261,7 +275,7 @@ class Certificate(CertifiedNetwork):
     environment: Environment
     file_bytes: int | None = None
     onnx_max_abs_difference: float | None = None
-    recipe: TrainConfig | None = None
+    recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -277,7 +291,7 @@ class Baselines:
     FILE: ClassVar[str] = "baselines.json"
     SCHEMA_VERSION: ClassVar[int] = 2
 
-    recipe: TrainConfig
+    recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]
 
 

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import os
+from dataclasses import dataclass
 from typing import Any
+
+from nas.errors import InputError
+from nas.ranges import check_count, check_number
+from nas.registry import check_known
+from nas.training.recipe import Pace, Recipe
 
 METHODS = ("gradient", "evolution", "random")
 GATES = ("categorical", "threshold")
@@ -11,70 +17,148 @@ EXECUTIONS = ("sampled", "masked")
 
 
 @dataclass(frozen=True)
-class SearchConfig:
-    """Settings of a search; shares are of all weight steps.
+class GateConfig:
+    """How the gates learn.
+
+    Args:
+        form: One of `GATES`.
+        learning_rate: Adam's rate for the logits, above 0.
+        every: Weight steps for each gate step, 1 or more.
+        temperature_first: Of the Gumbel-softmax after the warm-up, above 0.
+        temperature_last: At the end, above 0.
+
+    Raises:
+        InputError: A value is out of its range, or the form is unknown.
+    """
+
+    form: str = "categorical"
+    learning_rate: float = 0.03
+    every: int = 1
+    temperature_first: float = 2.0
+    temperature_last: float = 0.5
+
+    def __post_init__(self) -> None:
+        check_known("gates.form", self.form, GATES)
+        check_number("gate_learning_rate", self.learning_rate, above=0)
+        check_count("gates.every", self.every)
+        check_number("temperature_first", self.temperature_first, above=0)
+        check_number("temperature_last", self.temperature_last, above=0)
+
+
+@dataclass(frozen=True)
+class WarmUp:
+    """The steps before the gates learn; shares are of all weight steps.
+
+    Args:
+        share: Part in which gates rest and no draw listens to them, from 0 to 1.
+        largest_share: Part, at the start of the warm-up, that trains the largest network alone;
+            from then on more and more of the draws are even over all options. At most `share`.
+        evenness: Share of even draws at the end of the warm-up, from 0 to 1.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    share: float = 0.6
+    largest_share: float = 0.3
+    evenness: float = 0.9
+
+    def __post_init__(self) -> None:
+        check_number("warm_up.share", self.share, least=0, most=1)
+        check_number("warm_up.largest_share", self.largest_share, least=0, most=self.share)
+        check_number("warm_up.evenness", self.evenness, least=0, most=1)
+
+    @classmethod
+    def of_method(cls, method: str) -> WarmUp:
+        """The usual one of a method; without gates that learn, all steps are warm-up.
+
+        Args:
+            method: One of `METHODS`.
+        """
+        return cls() if method == "gradient" else cls(share=1.0, largest_share=0.4)
+
+
+@dataclass(frozen=True)
+class PenaltyControl:
+    """How the latency penalty comes in; shares are of all weight steps.
+
+    Args:
+        ramp_share: Part over which the penalty of `--lambda` grows from 0; from 0 to 1.
+        approach_share: Part over which the expectation is led to a target; from 0 to 1.
+        multiplier_rate: Ascent of the multiplier with a target, above 0.
+        multiplier_gain: Weight of the present error beside it, 0 or more.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    ramp_share: float = 0.2
+    approach_share: float = 0.2
+    multiplier_rate: float = 0.02
+    multiplier_gain: float = 4.0
+
+    def __post_init__(self) -> None:
+        check_number("penalty.ramp_share", self.ramp_share, least=0, most=1)
+        check_number("penalty.approach_share", self.approach_share, least=0, most=1)
+        check_number("penalty.multiplier_rate", self.multiplier_rate, above=0)
+        check_number("penalty.multiplier_gain", self.multiplier_gain, least=0)
+
+
+def supernet_recipe(epochs: float, batch_size: int = 128, **changes: Any) -> Recipe:
+    """What a supernet's weights train with unless somebody says otherwise.
 
     Args:
         epochs: Passes over the weights' part of the training images.
         batch_size: Images a step, for weights and gates alike.
+        changes: Other fields of `Recipe`.
+    """
+    usual: dict[str, Any] = {"learning_rate": 0.004, "average_share": None}
+    return Recipe(epochs, batch_size, **{**usual, **changes})
+
+
+def usual_execution() -> str:
+    """How weight steps run the supernet: what is fastest on the chosen backend."""
+    # JAX compiles a branch for every option of every block, which takes minutes.
+    return "masked" if os.environ.get("KERAS_BACKEND") == "jax" else "sampled"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchConfig:
+    """Settings of a search; what it is to reach is its goal and no part of them.
+
+    Args:
+        weights: Recipe of the supernet's weights, without an average: shared weights belong to no
+            one network. Gates see batches of the same size and augmentation, and the plain
+            cross-entropy.
         method: One of `METHODS`; without `gradient` the gates rest and all steps are warm-up.
-        gate: One of `GATES`.
         execution: One of `EXECUTIONS`: whether weight steps compute the drawn network only.
-        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
-        target_ms: Budget; None with a penalty.
-        seed: Of weights, draws and data order.
-        optimizer: `adamw` or `sgd`.
-        learning_rate: Peak of the one-cycle schedule.
-        weight_decay: Decoupled, kernels only.
-        gate_learning_rate: Adam's rate for the logits.
-        gate_every: Weight steps for each gate step.
-        holdout_share: Share of the training images that only gates see.
-        warmup_share: Part in which gates rest and no draw listens to them.
-        largest_share: Part, at the start of the warm-up, that trains the largest network alone;
-            from then on more and more of the draws are even over all options.
-        evenness: Share of even draws at the end of the warm-up.
-        ramp_share: Part over which the penalty of `--lambda` grows from 0.
-        approach_share: Part over which the expectation is led to a target.
-        temperature_first: Of the Gumbel-softmax after warm-up.
-        temperature_last: At the end.
-        multiplier_rate: Ascent of the multiplier with a target.
-        multiplier_gain: Weight of the present error beside it.
-        label_smoothing: Of the weights' loss; gates see the plain cross-entropy.
-        crop_padding: Pixels of padding before a random crop.
-        flip: Random mirror images.
-        log_every: Weight steps between rows of the history.
-        checkpoint_seconds: Least time between checkpoints.
+        holdout_share: Share of the training images that only gates see, above 0 and below 1.
+        gates: How the gates learn.
+        warm_up: The steps before they do.
+        penalty: How the latency penalty comes in.
+
+    Raises:
+        InputError: A value is out of its range, or a name is unknown.
     """
 
-    epochs: float
-    batch_size: int = 128
+    weights: Recipe
     method: str = "gradient"
-    gate: str = "categorical"
     execution: str = "sampled"
-    penalty: float | None = 0.1
-    target_ms: float | None = None
-    seed: int = 0
-    optimizer: str = "adamw"
-    learning_rate: float = 0.004
-    weight_decay: float = 0.02
-    gate_learning_rate: float = 0.03
-    gate_every: int = 1
     holdout_share: float = 0.2
-    warmup_share: float = 0.6
-    largest_share: float = 0.3
-    evenness: float = 0.9
-    ramp_share: float = 0.2
-    approach_share: float = 0.2
-    temperature_first: float = 2.0
-    temperature_last: float = 0.5
-    multiplier_rate: float = 0.02
-    multiplier_gain: float = 4.0
-    label_smoothing: float = 0.1
-    crop_padding: int = 4
-    flip: bool = True
-    log_every: int = 10
-    checkpoint_seconds: float = 30.0
+    gates: GateConfig = GateConfig()
+    warm_up: WarmUp = WarmUp()
+    penalty: PenaltyControl = PenaltyControl()
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
+    def __post_init__(self) -> None:
+        check_known("method", self.method, METHODS)
+        check_known("execution", self.execution, EXECUTIONS)
+        check_number("holdout_share", self.holdout_share, above=0, below=1)
+        if self.weights.average_share is not None:
+            raise InputError(
+                "weights.average_share to be None in a search, whose weights are shared",
+                f"{self.weights.average_share:g}",
+                "set weights.average_share to None",
+            )
+
+
+USUAL_PACE = Pace(log_every=10)

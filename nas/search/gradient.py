@@ -18,12 +18,11 @@ import numpy as np
 
 from nas.architecture.text import layer_to_text
 from nas.data import Split, split_holdout
-from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.gates import Gates
-from nas.search.config import SearchConfig
+from nas.search.config import USUAL_PACE, SearchConfig
 from nas.search.gate_probabilities import GateProbabilities
 from nas.search.history import GateChoice, GateHistory
 from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
@@ -34,6 +33,7 @@ from nas.supernet.views import GateView, WeightView
 from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.optimizers import set_rate, weights_optimizer
+from nas.training.recipe import Pace
 from nas.training.schedules import ramp
 
 
@@ -56,6 +56,7 @@ class SearchResult:
     gates: GateHistory
 
 
+@dataclass(eq=False)
 class GradientSearch:
     """One search; `run` continues from the checkpoint if there is one.
 
@@ -66,28 +67,34 @@ class GradientSearch:
         config: Settings.
         checkpoint_path: Where the state is kept; None to keep none.
         interrupter: Asked whether to stop.
+        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
+        target_ms: Milliseconds to land on; None with a penalty.
+        seed: Of weights, draws and data order, 0 or more.
+        pace: How often the search speaks and saves.
     """
 
-    def __init__(
-        self,
-        space: Space,
-        latency: SpaceLatency,
-        split: Split,
-        config: SearchConfig,
-        checkpoint_path: Path | None,
-        interrupter: Interrupter,
-    ) -> None:
-        self.space, self.latency, self.split, self.config = space, latency, split, config
-        self.checkpoint_path, self.interrupter = checkpoint_path, interrupter
-        keras.utils.set_random_seed(config.seed)
-        self.network = Supernet(space, gate=config.gate)
+    space: Space
+    latency: SpaceLatency
+    split: Split
+    config: SearchConfig
+    checkpoint_path: Path | None
+    interrupter: Interrupter
+    penalty: float | None = None
+    target_ms: float | None = None
+    seed: int = 0
+    pace: Pace = USUAL_PACE
+
+    def __post_init__(self) -> None:
+        config, latency = self.config, self.latency
+        keras.utils.set_random_seed(self.seed)
+        self.network = Supernet(self.space, dropout=config.weights.dropout, gate=config.gates.form)
         self.weights_view = WeightView(self.network, config.execution)
         self.gate_view = GateView(
             self.network,
             self.network.option_grid(latency.option_ms),
             latency.a,
             latency.a * latency.fixed_ms + latency.b_ms,
-            config.target_ms,
+            self.target_ms,
         )
         self._make_loaders()
         self._compile()
@@ -95,42 +102,42 @@ class GradientSearch:
     def _make_loaders(self) -> None:
         config = self.config
         self.weights_part, self.gates_part = split_holdout(
-            len(self.split.labels), self.split.labels, config.holdout_share, config.seed
+            len(self.split.labels), self.split.labels, config.holdout_share, self.seed
         )
-        augmentation = Augmentation(config.crop_padding, config.flip)
         self.weights_loader, self.gates_loader = (
             BatchLoader(
                 self.split,
-                batch_size=min(config.batch_size, len(part)),
-                seed=config.seed + offset,
+                batch_size=min(config.weights.batch_size, len(part)),
+                seed=self.seed + offset,
                 indices=part,
-                augment=augmentation,
+                augment=config.weights.augmentation,
             )
             for part, offset in ((self.weights_part, 0), (self.gates_part, 1))
         )
-        self.total_steps = max(4, self.weights_loader.steps(config.epochs))
-        self.warmup_steps = int(config.warmup_share * self.total_steps)
-        share = config.ramp_share if config.target_ms is None else config.approach_share
+        self.total_steps = max(4, self.weights_loader.steps(config.weights.epochs))
+        self.warmup_steps = int(config.warm_up.share * self.total_steps)
+        penalty = config.penalty
+        share = penalty.ramp_share if self.target_ms is None else penalty.approach_share
         self._ramp_steps = int(share * self.total_steps)
-        self.largest_steps = int(config.largest_share * self.total_steps)
+        self.largest_steps = int(config.warm_up.largest_share * self.total_steps)
 
     def _compile(self) -> None:
         config = self.config
         self.weights_view.compile(
             optimizer=weights_optimizer(
-                config.optimizer,
+                config.weights.optimizer,
                 self.weights_view.trainable_variables,
-                learning_rate=config.learning_rate,
-                weight_decay=config.weight_decay,
+                learning_rate=config.weights.learning_rate,
+                weight_decay=config.weights.weight_decay,
                 ema_momentum=None,
             ),
             loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=config.label_smoothing
+                from_logits=True, label_smoothing=config.weights.label_smoothing
             ),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,
         )
-        gate_optimizer = keras.optimizers.Adam(config.gate_learning_rate, beta_1=0.5)
+        gate_optimizer = keras.optimizers.Adam(config.gates.learning_rate, beta_1=0.5)
         gate_optimizer.build(self.gate_view.trainable_variables)
         self.gate_view.compile(
             optimizer=gate_optimizer,
@@ -171,9 +178,9 @@ class GradientSearch:
         self._state = state
         settings = loop.LoopSettings(
             self.warmup_steps if only_warm_up else self.total_steps,
-            self.config.log_every,
+            self.pace.log_every,
             self.checkpoint_path,
-            self.config.checkpoint_seconds,
+            self.pace.checkpoint_seconds,
         )
         loop.run(
             settings,
@@ -200,7 +207,7 @@ class GradientSearch:
         return np.eye(self.space.num_classes, dtype=np.float32)[labels]
 
     def _rng(self, step: int, kind: int) -> np.random.Generator:
-        return np.random.default_rng((self.config.seed, kind, step))
+        return np.random.default_rng((self.seed, kind, step))
 
     def _step(self, step: int, batch: Any) -> None:
         images, labels = batch
@@ -209,26 +216,34 @@ class GradientSearch:
         rng = self._rng(step, 0)
         if warming:
             widening = self.warmup_steps - self.largest_steps
-            evenness = config.evenness * ramp(step, self.largest_steps, widening)
+            evenness = config.warm_up.evenness * ramp(step, self.largest_steps, widening)
             self.network.gates.set_draw(widening_draw(self.network, rng, evenness))
         else:
             self.network.gates.set_draw(gate_draw(self.network, rng))
-        set_rate(self.weights_view.optimizer, config.learning_rate, step, self.total_steps, 0.1)
+        weights = config.weights
+        set_rate(
+            self.weights_view.optimizer,
+            weights.learning_rate,
+            step,
+            self.total_steps,
+            weights.warmup_share,
+            weights.schedule,
+        )
         logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
         self._weight_logs.add(logs)
         if not math.isfinite(logs["loss"]):
             raise InputError(
                 "a finite loss",
                 f"{logs['loss']} at step {step}",
-                f"use a smaller --learning_rate than {config.learning_rate:g}; the last good "
+                f"use a smaller --learning_rate than {weights.learning_rate:g}; the last good "
                 "state is in checkpoints/",
             )
-        if not warming and (step + 1) % config.gate_every == 0:
+        if not warming and (step + 1) % config.gates.every == 0:
             self._gate_step(step)
 
     def _gate_step(self, step: int) -> None:
         config = self.config
-        images, labels = self.gates_loader.batch(step // config.gate_every)
+        images, labels = self.gates_loader.batch(step // config.gates.every)
         gates = self.network.gates
         gates.set_draw(gate_draw(self.network, self._rng(step, 1)))
         if isinstance(gates, Gates):  # thresholds have no temperature
@@ -237,8 +252,8 @@ class GradientSearch:
                     step,
                     self.warmup_steps,
                     self.total_steps,
-                    config.temperature_first,
-                    config.temperature_last,
+                    config.gates.temperature_first,
+                    config.gates.temperature_last,
                 )
             )
         self.gate_view.strength.assign(self._strength(step))
@@ -248,18 +263,18 @@ class GradientSearch:
 
     def _strength(self, step: int) -> float:
         """Weight of the penalty at a step; with a target it follows the expectation."""
-        config = self.config
+        control = self.config.penalty
         share = ramp(step, self.warmup_steps, self._ramp_steps)
-        if config.target_ms is None:
-            return share * (config.penalty or 0.0)
+        if self.target_ms is None:
+            return share * (self.penalty or 0.0)
         expected_ms = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
         first_ms = self._state.extra.setdefault("first_ms", expected_ms)
-        aim_ms = approached_ms(first_ms, config.target_ms, share)
+        aim_ms = approached_ms(first_ms, self.target_ms, share)
         multiplier = updated_multiplier(
-            self._state.extra.get("multiplier", 0.0), expected_ms, aim_ms, config.multiplier_rate
+            self._state.extra.get("multiplier", 0.0), expected_ms, aim_ms, control.multiplier_rate
         )
         self._state.extra["multiplier"] = multiplier
-        return damped_strength(multiplier, expected_ms, aim_ms, config.multiplier_gain)
+        return damped_strength(multiplier, expected_ms, aim_ms, control.multiplier_gain)
 
     def _row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         probabilities = self._probabilities()
@@ -271,10 +286,10 @@ class GradientSearch:
         strength = float(keras.ops.convert_to_numpy(self.gate_view.strength))
         entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
         loss, gate = self._weight_logs.take(), self._gate_logs.take()
-        relative = expected / self.config.target_ms - 1 if self.config.target_ms else None
+        relative = expected / self.target_ms - 1 if self.target_ms else None
         waited = self.weights_loader.seconds_waiting - self._waited
         self._waited = self.weights_loader.seconds_waiting
-        seconds = self.config.log_every / max(steps_per_second, 1e-9)
+        seconds = self.pace.log_every / max(steps_per_second, 1e-9)
         row = {
             "stage": "warmup" if step <= self.warmup_steps else "search",
             "images_seen": step * self.weights_loader.batch_size,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
@@ -110,9 +109,3 @@ def equal_uniform_network(
     reference_ms = measured["reference"]
     best = min(networks, key=lambda name: abs(measured[name] / reference_ms - 1))
     return networks[best], measured[best] / reference_ms
-
-
-def equal_margin(smoke: bool) -> float:
-    """Share by which networks of equal milliseconds may differ."""
-    # Three rounds on a busy machine differ by more than any honest margin.
-    return math.inf if smoke else EQUAL_MARGIN

@@ -10,6 +10,7 @@ from typing import Any
 
 from nas.system.interrupt import Interrupter
 from nas.training import checkpoint
+from nas.training.recipe import USUAL_PACE, Pace
 
 Row = dict[str, Any]
 
@@ -21,6 +22,27 @@ class LoopState:
     step: int = 0
     history: list[Row] = field(default_factory=list)
     extra: dict[str, Any] = field(default_factory=dict)
+
+
+def _say_nothing(state: LoopState, total_steps: int) -> None:
+    """Takes the progress of a loop that nobody watches."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What stands around a training: where it is kept, how often it speaks, what stops it.
+
+    Args:
+        checkpoint_path: Where the state is kept; None to keep none.
+        pace: How often the training speaks and saves.
+        interrupter: Asked at each step whether to stop.
+        on_progress: Called with (state, total steps) after each row of the history.
+    """
+
+    checkpoint_path: Path | None = None
+    pace: Pace = USUAL_PACE
+    interrupter: Interrupter = field(default_factory=Interrupter)
+    on_progress: Callable[[LoopState, int], None] = _say_nothing
 
 
 class MeanLogs:

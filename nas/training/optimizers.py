@@ -1,14 +1,61 @@
-"""Optimizers of the recipes: AdamW or SGD on a one-cycle schedule, weight decay on kernels only."""
+"""Optimizers by name, built to decay kernels only; their names are known without a framework."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import keras
 import numpy as np
 
-from nas.training.schedules import one_cycle
+from nas.registry import Registry
+from nas.training.schedules import SCHEDULES
+
+# (learning rate, weight decay, arguments of the moving average) -> a Keras optimizer that decays
+# weights decoupled from the gradient.
+Builder = Callable[[float, float, Mapping[str, Any]], Any]
+OPTIMIZERS: Registry[Builder] = Registry("optimizer")
+
+
+def adamw(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
+    """Adam with decoupled weight decay; beta 2 is 0.99, since trainings here are short.
+
+    Source: Loshchilov and Hutter 2019, arXiv 1711.05101.
+
+    Args:
+        learning_rate: Rate of the first step.
+        weight_decay: Decoupled decay.
+        average: Arguments of the moving average of the weights; empty for none.
+
+    Returns:
+        A Keras optimizer that has no variables yet.
+    """
+    import keras
+
+    return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, beta_2=0.99, **average)
+
+
+def sgd(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
+    """Gradient descent with Nesterov momentum 0.9.
+
+    Source: Sutskever et al. 2013, ICML, section 2.
+
+    Args:
+        learning_rate: Rate of the first step.
+        weight_decay: Decoupled decay.
+        average: Arguments of the moving average of the weights; empty for none.
+
+    Returns:
+        A Keras optimizer that has no variables yet.
+    """
+    import keras
+
+    return keras.optimizers.SGD(
+        learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, **average
+    )
+
+
+OPTIMIZERS.register("adamw", adamw)
+OPTIMIZERS.register("sgd", sgd)
 
 
 def weights_optimizer(
@@ -18,27 +65,23 @@ def weights_optimizer(
     learning_rate: float,
     weight_decay: float,
     ema_momentum: float | None,
-) -> keras.optimizers.Optimizer:
-    """An optimizer, built for `variables`, that decays kernels and leaves BN and biases alone.
+) -> Any:
+    """A Keras optimizer, built for `variables`, that decays kernels and no BN and no biases.
 
     Args:
-        name: `adamw` or `sgd` (Nesterov momentum 0.9).
+        name: In `OPTIMIZERS`.
         variables: What it will train.
         learning_rate: Rate of the first step; `set_rate` changes it.
         weight_decay: Decoupled decay.
         ema_momentum: Of the moving average of the weights; None for none.
+
+    Raises:
+        InputError: The name is unknown.
     """
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
-    if name == "adamw":
-        optimizer = keras.optimizers.AdamW(
-            learning_rate, weight_decay=weight_decay, beta_2=0.99, **average
-        )
-    else:
-        optimizer = keras.optimizers.SGD(
-            learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, **average
-        )
+    optimizer = OPTIMIZERS[name](learning_rate, weight_decay, average)
     variables = list(variables)
     flat = [v for v in variables if len([n for n in v.shape if n > 1]) < 2]
     optimizer.exclude_from_weight_decay(var_list=flat)
@@ -47,9 +90,18 @@ def weights_optimizer(
 
 
 def set_rate(
-    optimizer: keras.optimizers.Optimizer, peak: float, step: int, total: int, warmup: float
+    optimizer: Any, peak: float, step: int, total: int, warmup: float, schedule: str
 ) -> float:
-    """Sets the rate of a step on the one-cycle schedule and returns it."""
-    rate = peak * one_cycle(step, total, warmup)
+    """Sets the rate of a step and returns it.
+
+    Args:
+        optimizer: A built Keras optimizer.
+        peak: Rate at the schedule's peak.
+        step: The present one, from 0.
+        total: Steps in all.
+        warmup: Share of them in which the rate grows.
+        schedule: A name in `nas.training.schedules.SCHEDULES`.
+    """
+    rate = peak * SCHEDULES[schedule](step, total, warmup)
     optimizer.learning_rate.assign(np.float32(rate))
     return rate

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import keras
@@ -15,14 +14,12 @@ import numpy as np
 from nas.architecture.spec import Architecture
 from nas.builders.keras_model import build_model
 from nas.data import Dataset, Split
-from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
 from nas.errors import InputError
-from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
 from nas.training.optimizers import set_rate, weights_optimizer
-from nas.training.recipe import TrainConfig
+from nas.training.recipe import Recipe
 
 # Images of the training split that are evaluated as a check of labels and overfitting.
 TRAIN_CHECK_IMAGES = 10_000
@@ -55,10 +52,10 @@ class TrainResult:
 def train_network(
     architecture: Architecture,
     dataset: Dataset,
-    config: TrainConfig,
-    checkpoint_path: Path | None,
-    interrupter: Interrupter,
-    on_progress: Callable[[loop.LoopState, int], None],
+    recipe: Recipe,
+    control: loop.Control,
+    *,
+    seed: int = 0,
     division: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
@@ -66,10 +63,9 @@ def train_network(
     Args:
         architecture: Its classes must be the data's.
         dataset: Training and evaluation images.
-        config: The recipe.
-        checkpoint_path: Where the state is kept; None to keep none.
-        interrupter: Asked whether to stop.
-        on_progress: Called with (state, total steps) after each row.
+        recipe: What it trains with.
+        control: Where the state is kept, how often the training speaks and what stops it.
+        seed: Of weights, dropout and data order, 0 or more.
         division: Indices of the training split to learn from and to evaluate on, so that a choice
             between networks never sees the evaluation split; None for the two splits themselves.
 
@@ -79,22 +75,25 @@ def train_network(
     """
     begun = time.monotonic()
     learned = np.arange(len(dataset.train.labels)) if division is None else division[0]
-    trainer = _Trainer(architecture, dataset.train, learned, config)
-    state = loop.restore(checkpoint_path, trainer.variables())
+    trainer = _Trainer(architecture, dataset.train, learned, recipe, seed)
+    state = loop.restore(control.checkpoint_path, trainer.variables())
     loop.run(
         loop.LoopSettings(
-            trainer.total_steps, config.log_every, checkpoint_path, config.checkpoint_seconds
+            trainer.total_steps,
+            control.pace.log_every,
+            control.checkpoint_path,
+            control.pace.checkpoint_seconds,
         ),
         state,
         trainer.batches,
         trainer.step,
         trainer.row,
         trainer.variables,
-        interrupter,
-        lambda current: on_progress(current, trainer.total_steps),
+        control.interrupter,
+        lambda current: control.on_progress(current, trainer.total_steps),
     )
     model = trainer.finished_model()
-    rng = np.random.default_rng(config.seed)
+    rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
     return TrainResult(
@@ -139,31 +138,36 @@ class _Trainer:
     """The parts of one training, for `loop.run`."""
 
     def __init__(
-        self, architecture: Architecture, split: Split, learned: np.ndarray, config: TrainConfig
+        self,
+        architecture: Architecture,
+        split: Split,
+        learned: np.ndarray,
+        recipe: Recipe,
+        seed: int,
     ) -> None:
-        self.config = config
-        keras.utils.set_random_seed(config.seed)
-        self.model = build_model(architecture, dropout=config.dropout)
+        self.recipe = recipe
+        keras.utils.set_random_seed(seed)
+        self.model = build_model(architecture, dropout=recipe.dropout)
         self.architecture = architecture
         self.classes = architecture.num_classes
         self.loader = BatchLoader(
             split,
-            batch_size=min(config.batch_size, len(learned)),
-            seed=config.seed,
+            batch_size=min(recipe.batch_size, len(learned)),
+            seed=seed,
             indices=learned,
-            augment=Augmentation(config.crop_padding, config.flip),
+            augment=recipe.augmentation,
         )
-        self.total_steps = max(2, self.loader.steps(config.epochs))
+        self.total_steps = max(2, self.loader.steps(recipe.epochs))
         self.model.compile(
             optimizer=weights_optimizer(
-                config.optimizer,
+                recipe.optimizer,
                 self.model.trainable_variables,
-                learning_rate=config.learning_rate,
-                weight_decay=config.weight_decay,
-                ema_momentum=ema_momentum(config.ema_share, self.total_steps),
+                learning_rate=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                ema_momentum=ema_momentum(recipe.average_share, self.total_steps),
             ),
             loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=config.label_smoothing
+                from_logits=True, label_smoothing=recipe.label_smoothing
             ),
             metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
             jit_compile=False,
@@ -179,13 +183,14 @@ class _Trainer:
 
     def step(self, step: int, batch: Any) -> None:
         images, labels = batch
-        config = self.config
+        recipe = self.recipe
         self.rate = set_rate(
             self.model.optimizer,
-            config.learning_rate,
+            recipe.learning_rate,
             step,
             self.total_steps,
-            config.warmup_share,
+            recipe.warmup_share,
+            recipe.schedule,
         )
         one_hot = np.eye(self.classes, dtype=np.float32)[labels]
         logs = self.model.train_on_batch(images, one_hot, return_dict=True)
@@ -194,7 +199,7 @@ class _Trainer:
             raise InputError(
                 "a finite loss",
                 f"{logs['loss']} at step {step}",
-                f"use a smaller --learning_rate than {config.learning_rate:g}",
+                f"use a smaller --learning_rate than {recipe.learning_rate:g}",
             )
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 from PIL import Image
 
 from nas.data import DataError, cache, load_dataset
+from nas.data.sample import SMOKE
 
 ROOT = Path(__file__).resolve().parents[2]
 SIZE = 16
@@ -83,7 +84,7 @@ def test_full_disk(
     monkeypatch.setattr(os, "posix_fallocate", full)
     root = None if sample else write_folders(tmp_path / "data")
     with pytest.raises(DataError) as error:
-        load_dataset(root, cache_dir=tmp_path / "cache", smoke=True)
+        load_dataset(root, cache_dir=tmp_path / "cache", sample_size=SMOKE)
     assert_three_parts(error, "STOPWATCH_CACHE")
     assert not list((tmp_path / "cache" / "images").iterdir())
 
@@ -91,7 +92,7 @@ def test_full_disk(
 def test_cache_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(DataError) as error:
-        load_dataset(None, cache_dir=tmp_path / "cache", smoke=True)
+        load_dataset(None, cache_dir=tmp_path / "cache", sample_size=SMOKE)
     assert_three_parts(error, "STOPWATCH_CACHE")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import keras
@@ -12,15 +11,23 @@ from scipy import stats
 
 from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 from nas.data import Split
+from nas.data.augment import Augmentation
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.gates import KINDS, GateDraw, Gates
-from nas.search.config import SearchConfig
+from nas.search.config import (
+    GateConfig,
+    PenaltyControl,
+    SearchConfig,
+    WarmUp,
+    supernet_recipe,
+)
 from nas.search.gradient import GradientSearch
 from nas.search_space.space import OneOf, Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw
 from nas.supernet.views import GateView
 from nas.system.interrupt import Interrupter
+from nas.training.recipe import Pace
 
 CLASSES = 4
 # Input channels whose blocks of expansion 6 have 96 and 1152 hidden channels.
@@ -175,25 +182,28 @@ def test_a_draw_repeats_by_its_seed() -> None:
     assert not np.array_equal(draw(3).noise[0], draw(4).noise[0])
 
 
-def toy_search(**settings: Any) -> GradientSearch:
+def toy_search(gates: GateConfig | None = None, penalty: float = 0.1) -> GradientSearch:
     """A search of 8 weight steps; all pixels of an image are its number."""
     labels = (np.arange(80) % CLASSES).astype(np.int32)
     images = np.broadcast_to(np.arange(80, dtype=np.uint8)[:, None, None, None], (80, 8, 8, 3))
     # 3x3-3, 3x3-6, 5x5-3, 5x5-6, skip.
     latency = SpaceLatency(1.0, (np.array([0.2, 0.4, 0.3, 0.6, 0.0]),), 1.0, 0.0)
     config = SearchConfig(
-        epochs=1,
-        batch_size=8,
-        penalty=0.1,
-        gate_every=1,
-        holdout_share=0.2,
-        warmup_share=0.5,
-        ramp_share=0.25,
-        crop_padding=1,
-        log_every=1,
+        weights=supernet_recipe(1.0, 8, augmentation=Augmentation(crop_padding_pixels=1)),
+        gates=gates or GateConfig(),
+        warm_up=WarmUp(share=0.5),
+        penalty=PenaltyControl(ramp_share=0.25),
     )
-    config = replace(config, **settings)
-    return GradientSearch(toy_space(8), latency, Split(images, labels), config, None, Interrupter())
+    return GradientSearch(
+        toy_space(8),
+        latency,
+        Split(images, labels),
+        config,
+        None,
+        Interrupter(),
+        penalty=penalty,
+        pace=Pace(log_every=1),
+    )
 
 
 def test_gates_learn_from_images_of_their_own_with_ramp_and_temperature(

@@ -12,6 +12,7 @@ import pytest
 from nas.layers.gates import KINDS
 from nas.layers.super_block import channel_masks, kernel_masks
 from nas.layers.threshold_gates import ThresholdGates, sigmoid_slope
+from nas.search.config import GateConfig
 from nas.search.gate_probabilities import GateProbabilities
 from nas.selection.integer_program import choose
 from nas.supernet.model import Supernet
@@ -286,7 +287,7 @@ def test_expected_latency_and_choice_read_the_relaxed_indicators() -> None:
 
 def test_a_search_moves_thresholds_until_decisions_change() -> None:
     # A penalty and a rate far beyond what the published start could follow in four steps.
-    search = toy_search(gate="threshold", penalty=50.0, gate_learning_rate=2.0)
+    search = toy_search(GateConfig(form="threshold", learning_rate=2.0), penalty=50.0)
     gates, rng = search.network.gates, np.random.default_rng(0)
     for kind, x in gates._margins().items():
         gates.thresholds[kind].assign(numpy(x) - 0.5)  # starts at 0, so x is the norm

@@ -13,13 +13,14 @@ from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 from nas.cost.constraints import Bounds
 from nas.data import Split
 from nas.hardware.predictor import SpaceLatency
-from nas.search.config import SearchConfig
+from nas.search.config import SearchConfig, supernet_recipe
 from nas.search.proposals import ScoreMethod
 from nas.search_space.space import OneOf, Space
 from nas.selection.choice import choose_network
 from nas.selection.feasible import BoundedSpace
 from nas.system import backend
 from nas.system.interrupt import Interrupter
+from nas.training.recipe import Pace
 
 
 def toy_space() -> Space:
@@ -59,10 +60,17 @@ def main(execution: str) -> None:
         for c in space.choices
     )
     latency = SpaceLatency(0.2, rows, 1.0, 0.0)
-    config = SearchConfig(
-        epochs=2.0, batch_size=8, target_ms=0.8, penalty=None, log_every=1, execution=execution
+    config = SearchConfig(weights=supernet_recipe(2.0, 8), execution=execution)
+    searcher = GradientSearch(
+        space,
+        latency,
+        Split(images, labels),
+        config,
+        None,
+        Interrupter(),
+        target_ms=0.8,
+        pace=Pace(log_every=1),
     )
-    searcher = GradientSearch(space, latency, Split(images, labels), config, None, Interrupter())
     weights_before = [np.array(keras.ops.convert_to_numpy(v)) for v in searcher.network.variables]
     result = searcher.run(lambda state: None)
     moved = [

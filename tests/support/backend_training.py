@@ -10,7 +10,6 @@ import numpy as np
 from nas.architecture import text as arch_text
 from nas.data import Dataset, Split
 from nas.system import backend
-from nas.system.interrupt import Interrupter
 
 NETWORK = "in_s16 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 ir_r1_k5_s2_e3_c16 gap fc_c4"
 
@@ -20,7 +19,8 @@ def main(mixed_precision: str, data_parallel: bool) -> None:
     backend.start(mixed_precision, data_parallel)
     import keras
 
-    from nas.training.recipe import TrainConfig
+    from nas.training.loop import Control
+    from nas.training.recipe import Pace, Recipe
     from nas.training.trainer import train_network
 
     rng = np.random.default_rng(0)
@@ -30,10 +30,13 @@ def main(mixed_precision: str, data_parallel: bool) -> None:
     images = (images // 2 + (labels * 32)[:, None, None, None]).astype(np.uint8)
     split = Split(images, labels)
     dataset = Dataset("toy", split, split, tuple("abcd"), 16, "0", False)
-    config = TrainConfig(epochs=3.0, batch_size=32, log_every=1)
+    recipe = Recipe(epochs=3.0, batch_size=32)
     architecture = arch_text.loads(NETWORK)
     result = train_network(
-        architecture, dataset, config, None, Interrupter(), lambda state, total: None
+        architecture,
+        dataset,
+        recipe,
+        Control(pace=Pace(log_every=1)),
     )
     print(
         json.dumps(

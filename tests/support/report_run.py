@@ -33,6 +33,7 @@ from nas.runs.records import (
     CertifiedNetwork,
     Parity,
     RunWarnings,
+    SeededRecipe,
     values_of,
 )
 from nas.search.history import GateChoice, GateHistory, SearchRow
@@ -40,7 +41,6 @@ from nas.search_space.named import get_space
 from nas.selection.baselines import uniform_network
 from nas.system.environment import Environment
 from nas.training.history import TrainingRow
-from nas.training.recipe import TrainConfig
 
 SPACE = get_space("tiny")
 CHOSEN = SPACE.decode((3, 2, 6, 5, 1, 6, 2, 3, 0, 6, 4, 3))
@@ -62,7 +62,7 @@ ENVIRONMENT = Environment(
     onnx=None,
     numpy="2.4.1",
 )
-RECIPE = TrainConfig(epochs=30)
+RECIPE = SeededRecipe(epochs=30.0, seed=1)
 
 
 @functools.cache

@@ -1,0 +1,174 @@
+"""Recipe, SearchConfig and Scale: what they refuse, and that files keep them whole."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from latency.device import strict_json
+from latency.measurement.measure import MeasurePlan
+from nas.data.augment import Augmentation
+from nas.errors import InputError
+from nas.recipes import IMAGES, RECIPES, SAMPLE, SMOKE
+from nas.recipes.scales import SCALES, Scale
+from nas.search.config import (
+    GateConfig,
+    PenaltyControl,
+    SearchConfig,
+    WarmUp,
+    supernet_recipe,
+)
+from nas.training.recipe import Pace, Recipe
+
+
+def through_a_file(record: Any) -> Any:
+    value = json.loads(strict_json.dumps(record))
+    return strict_json.decode(type(record), value, "a test")
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        Recipe(3.0),
+        Recipe(1, 8, "sgd", "constant", dropout=0.2, average_share=None),
+        Recipe(0.5, augmentation=Augmentation(crop_padding_pixels=0, flip=False)),
+        Pace(1, 0.0),
+        SearchConfig(weights=supernet_recipe(8.0)),
+        SearchConfig(
+            weights=supernet_recipe(2.0, 8, optimizer="sgd"),
+            method="evolution",
+            execution="masked",
+            holdout_share=0.1,
+            gates=GateConfig("threshold", 0.1, 2, 3.0, 1.0),
+            warm_up=WarmUp.of_method("evolution"),
+            penalty=PenaltyControl(0.1, 0.3, 0.01, 0.0),
+        ),
+        *SCALES.values(),
+    ],
+)
+def test_a_file_keeps_every_field(record: Any) -> None:
+    assert through_a_file(record) == record
+
+
+WRONG: list[tuple[Callable[[], Any], str]] = [
+    (lambda: Recipe(0.0), "epochs to be a number above 0"),
+    (lambda: Recipe(math.inf), "epochs"),
+    (lambda: Recipe(1.0, 0), "batch_size to be a whole number, 1 or more"),
+    (lambda: Recipe(1.0, 2.5), "batch_size"),  # type: ignore[arg-type]
+    (lambda: Recipe(1.0, learning_rate=math.nan), "learning_rate"),
+    (lambda: Recipe(1.0, weight_decay=-0.1), "weight_decay"),
+    (lambda: Recipe(1.0, warmup_share=1.5), "warmup_share to be a number from 0 and up to 1"),
+    (lambda: Recipe(1.0, label_smoothing=1.0), "label_smoothing"),
+    (lambda: Recipe(1.0, dropout=1.0), "dropout"),
+    (lambda: Recipe(1.0, average_share=0.0), "average_share"),
+    (lambda: Augmentation(crop_padding_pixels=-1), "crop_padding_pixels"),
+    (lambda: Pace(log_every=0), "log_every"),
+    (lambda: Pace(checkpoint_seconds=-1.0), "checkpoint_seconds"),
+    (lambda: GateConfig(form="open"), "gates.form to be one of categorical, threshold"),
+    (lambda: GateConfig(every=0), "gates.every"),
+    (lambda: WarmUp(share=0.2), "warm_up.largest_share to be a number from 0 and up to 0.2"),
+    (lambda: PenaltyControl(multiplier_rate=0.0), "penalty.multiplier_rate"),
+    (lambda: SearchConfig(weights=Recipe(1.0)), "average_share to be None"),
+    (lambda: SearchConfig(weights=supernet_recipe(1.0), method="best"), "method to be one of"),
+    (lambda: SearchConfig(weights=supernet_recipe(1.0), holdout_share=1.0), "holdout_share"),
+    (lambda: replace(Scale.named("smoke"), search_batch_size=1), "search_batch_size"),
+    (lambda: Scale.named("small"), "scale to be one of sample, images, smoke"),
+]
+
+
+@pytest.mark.parametrize(("make", "expected"), WRONG)
+def test_what_is_out_of_range_is_refused_by_its_name(
+    make: Callable[[], Any], expected: str
+) -> None:
+    with pytest.raises(InputError) as refused:
+        make()
+    assert expected in str(refused.value)
+    assert refused.value.received and refused.value.fix
+
+
+@pytest.mark.parametrize(("found", "nearest"), [("adamW", "adamw"), ("sdg", "sgd")])
+def test_a_mistyped_optimizer_is_refused_with_the_nearest_name(found: str, nearest: str) -> None:
+    with pytest.raises(InputError, match=f"adamw, sgd(?s:.*){found}(?s:.*)write '{nearest}'"):
+        Recipe(1.0, optimizer=found)
+
+
+def test_a_mistyped_schedule_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(InputError, match="one_cycle(?s:.*)one-cycle(?s:.*)write 'one_cycle'"):
+        Recipe(1.0, schedule="one-cycle")
+
+
+def test_usual_settings_of_trainings_and_searches() -> None:
+    """Every figure in docs/results was made with these."""
+    assert Recipe(1.0) == Recipe(
+        epochs=1.0,
+        batch_size=64,
+        optimizer="adamw",
+        schedule="one_cycle",
+        learning_rate=0.006,
+        weight_decay=0.02,
+        warmup_share=0.1,
+        label_smoothing=0.1,
+        dropout=None,
+        average_share=0.02,
+        augmentation=Augmentation(crop_padding_pixels=4, flip=True),
+    )
+    weights = replace(Recipe(1.0, 128), learning_rate=0.004, average_share=None)
+    assert SearchConfig(weights=supernet_recipe(1.0)) == SearchConfig(
+        weights=weights,
+        method="gradient",
+        execution="sampled",
+        holdout_share=0.2,
+        gates=GateConfig("categorical", 0.03, 1, 2.0, 0.5),
+        warm_up=WarmUp(0.6, 0.3, 0.9),
+        penalty=PenaltyControl(0.2, 0.2, 0.02, 4.0),
+    )
+    assert WarmUp.of_method("evolution") == WarmUp(1.0, 0.4, 0.9)
+
+
+def test_scales_hold_the_lengths_of_each_job() -> None:
+    def lengths(scale: Scale) -> tuple[float, ...]:
+        return (
+            scale.search_epochs,
+            scale.epochs,
+            scale.search_batch_size,
+            scale.recipe.batch_size,
+            scale.random_networks,
+            scale.proposals,
+            scale.trains_baselines,
+        )
+
+    assert lengths(Scale.named("sample")) == (8.0, 3.0, 64, 64, 2, 32, True)
+    assert lengths(Scale.named("images")) == (8.0, 30.0, 64, 64, 3, 32, False)
+    assert lengths(Scale.named("smoke")) == (1.0, 0.5, 16, 16, 1, 3, True)
+    for name in ("sample", "images"):
+        scale = Scale.named(name)
+        assert (scale.search_pace.log_every, scale.pace.log_every) == (10, 20)
+        assert scale.equal_margin == 0.02
+        assert scale.measuring.table == MeasurePlan(max_rounds=90)
+        assert (scale.measuring.calibration_networks, scale.measuring.held_out_networks) == (10, 20)
+        assert scale.measuring.uses_table_cache and scale.measuring.watches_known_networks
+    smoke = Scale.named("smoke")
+    assert smoke.pace == smoke.search_pace == Pace(1, 0.0)
+    assert not smoke.measuring.uses_table_cache and not smoke.measuring.watches_known_networks
+
+
+def test_the_scale_of_a_job() -> None:
+    assert Scale.fitting(is_sample=True, smoke=False).name == "sample"
+    assert Scale.fitting(is_sample=False, smoke=False).name == "images"
+    assert Scale.fitting(is_sample=False, smoke=True).name == "smoke"
+    for scale in SCALES.values():
+        assert not scale.recipe_for(is_sample=True).augmentation.flip  # left and right are classes
+    assert Scale.named("smoke").recipe_for(is_sample=False).augmentation.flip
+
+
+def test_named_recipes_are_registered() -> None:
+    assert {name: RECIPES[name] for name in RECIPES.names} == {
+        "images": IMAGES,
+        "sample": SAMPLE,
+        "smoke": SMOKE,
+    }

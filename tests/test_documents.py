@@ -1,0 +1,52 @@
+"""README, CONTRIBUTING, CHANGELOG and docs/: widths of lines, links, indexes."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+WIDEST = 99
+
+
+def name(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def too_wide(page: Path) -> list[str]:
+    """Lines of 100 characters or more; a row of a table of figures cannot be broken."""
+    of_results = page.parent.name == "results"
+    lines = page.read_text("utf-8").splitlines()
+    return [
+        f"{name(page)}:{number}: {len(line)} characters"
+        for number, line in enumerate(lines, start=1)
+        if len(line) > WIDEST and not (of_results and line.startswith("|"))
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_lines_stay_below_100_characters(page: Path) -> None:
+    assert not too_wide(page)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_links_lead_to_files(page: Path) -> None:
+    text = re.sub(r"```.*?```|`[^`]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if not target.startswith(("http://", "https://", "#")):
+            assert (page.parent / target.partition("#")[0]).exists(), f"{name(page)}: {target}"
+
+
+@pytest.mark.parametrize("folder", ["decisions", "results"])
+def test_an_index_lists_every_page_of_its_folder(folder: str) -> None:
+    index = ROOT / "docs" / folder / "README.md"
+    linked = set(re.findall(r"\]\(([^)#]+\.md)\)", index.read_text("utf-8")))
+    assert linked == {path.name for path in index.parent.glob("*.md")} - {index.name}
+
+
+def test_no_two_decisions_share_a_number() -> None:
+    numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("0*.md")]
+    assert sorted(numbers) == sorted(set(numbers))
