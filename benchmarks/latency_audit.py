@@ -182,7 +182,7 @@ def view(results: list[dict[str, Any]]) -> Table:
     return table
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Measures everything and prints it."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--folder", type=Path, required=True, help="keeps tables and figures")
@@ -191,10 +191,10 @@ def main() -> None:
     parser.add_argument("--uniform", type=int, default=50, help="uniformly drawn networks (50)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--smoke", action="store_true", help="toy size; figures mean nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     flags = ["--smoke"] if options.smoke else []
-    cases = [("sample", 64, "fp32"), ("sample", 64, "int8")] if options.smoke else CASES
+    cases = [("toy", 32, "fp32"), ("toy", 32, "int8")] if options.smoke else CASES
     results = [
         build(case, seed, options.folder, flags) for case in cases for seed in range(options.runs)
     ]
@@ -227,11 +227,12 @@ def main() -> None:
     atomic.write_json(options.folder / "latency_audit.json", value)
     if options.json:
         print(json.dumps(value, indent=1))
-        return
+        return 0
     out.print(view(results))
     for entry in found:
         out.print(entry, markup=False)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

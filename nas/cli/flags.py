@@ -29,6 +29,14 @@ class CountParser(flags.IntegerParser):
     syntactic_help = "a whole number, such as 3000000 or 3e6"
 
     def convert(self, argument: int | str) -> int:
+        """The number that a text means.
+
+        Args:
+            argument: As it was written.
+
+        Raises:
+            ValueError: No whole number; absl makes a flag's error of it.
+        """
         try:
             return int(super().convert(argument))
         except ValueError:
@@ -145,8 +153,3 @@ def help_text(values: flags.FlagValues, intro: str) -> str:
 def given(values: flags.FlagValues) -> dict[str, Any]:
     """Flags that the user wrote, with their values."""
     return {name: values[name].value for name in values if values[name].present}
-
-
-def compute(values: flags.FlagValues) -> dict[str, Any]:
-    """Arguments of `nas.system.backend.start`."""
-    return {name: values[name].value for name in ("mixed_precision", "data_parallel")}

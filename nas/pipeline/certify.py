@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from latency.measurement.measure import MeasurePlan
 from latency.measurement.settings import SessionSettings
@@ -17,7 +16,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline.inputs import scale_of
+from nas.runs.config import RunConfig
 from nas.runs.records import (
     Certificate,
     CertifiedNetwork,
@@ -55,7 +54,7 @@ def measured_ms(
 def compared_networks(
     bounded: BoundedSpace,
     architecture: Architecture,
-    config: Mapping[str, Any],
+    config: RunConfig,
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
 ) -> Comparison:
     """Largest, uniform and random networks of equal milliseconds.
@@ -63,27 +62,27 @@ def compared_networks(
     Args:
         bounded: Of the run.
         architecture: The found network.
-        config: The run's configuration.
+        config: What the run was asked for.
         measure: Name -> architecture to name -> milliseconds.
     """
-    if config["device"] is not None:
+    if config.device is not None:
         return Comparison()
     out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
     randoms = equal_random_networks(
         bounded,
         architecture,
         bounded.latency.predict_ms(bounded.space.encode(architecture)),
-        config["random_networks"],
-        config["seed"],
+        config.random_networks,
+        config.seed,
         measure,
-        scale_of(config).equal_margin,
+        config.sizes.equal_margin,
     )
     uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
     networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
     networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
     return Comparison(
         uniform_over_searched_ms=ratio,
-        random_asked=config["random_networks"],
+        random_asked=config.random_networks,
         networks=tuple(
             ComparedNetwork(role, name, arch_text.to_text(network))
             for role, name, network in networks
@@ -98,7 +97,7 @@ def search_certificate(
     asked_ms: float | None,
     comparison: Comparison,
     inherited: SupernetScore | None,
-    config: Mapping[str, Any],
+    config: RunConfig,
     known: KnownNetworks | None,
 ) -> Certificate:
     """Measures the found network and its company once more and writes down what was asked.
@@ -110,16 +109,16 @@ def search_certificate(
         asked_ms: Target; None with a penalty.
         comparison: Its company.
         inherited: What it reaches with the supernet's weights; None without a supernet.
-        config: The run's configuration.
+        config: What the run was asked for.
         known: Measured beside them.
     """
     found = ComparedNetwork("searched", "searched", arch_text.to_text(architecture))
     networks = {found.name: architecture}
     networks |= {entry.name: arch_text.parse(entry.text) for entry in comparison.networks}
     measured: Mapping[str, NetworkTiming] = {}
-    if config["device"] is None:
+    if config.device is None:
         out.print("Certificate: fresh measurements in new processes ...")
-        plans = scale_of(config).measuring
+        plans = config.sizes.measuring
         measured = measure_networks(
             {name: network_bytes(network) for name, network in networks.items()},
             SessionSettings(),
@@ -142,13 +141,13 @@ def search_certificate(
     others = [certified(entry) for entry in comparison.networks]
     return Certificate(
         **values_of(certified(found)),
-        method=config["search"].get("method", "gradient"),
+        method=config.search.method,
         supernet_top1=inherited.top1 if inherited else None,
         supernet_top5=inherited.top5 if inherited else None,
         largest=next((n for n in others if n.role == "largest"), None),
         uniform=next((n for n in others if n.role == "uniform"), None),
         random=tuple(n for n in others if n.role == "random"),
-        device=config["device"],
+        device=config.device,
         date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         environment=environment(),
     )

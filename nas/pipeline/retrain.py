@@ -84,7 +84,6 @@ class RetrainRun:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
         entries = [found, *self.others]
-        self.folder.write(self._seeded)
         trained = [
             self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
             for number, entry in enumerate(entries, start=1)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nas.report.comparison import ShownNetwork, compare
+from nas.runs.config import RunConfig
 from nas.runs.reader import RunRecords
+from nas.selection.goals import Goal
 
 
 @dataclass(frozen=True)
@@ -32,11 +34,19 @@ class RunFacts:
 
     @property
     def asked_ms(self) -> float | None:
-        """The target in milliseconds, from the certificate or else the configuration."""
-        certificate, config = self.records.certificate, self.records.config
+        """The target in milliseconds: certified, resolved, or as it was asked for."""
+        certificate, target = self.records.certificate, self.records.target
         if certificate is not None and certificate.asked_ms is not None:
             return certificate.asked_ms
-        return config.get("target_ms") if config else None
+        if target is not None:
+            return target.target_ms
+        return self.goal.target if self.goal else None
+
+    @property
+    def goal(self) -> Goal | None:
+        """What was asked for; None for a given network, and for a sweep of several goals."""
+        config = self.records.config
+        return config.goal if isinstance(config, RunConfig) and not config.is_sweep else None
 
     @property
     def retrain_command(self) -> str:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from latency.device import strict_json
 from latency.errors import FileFormatError
@@ -14,10 +13,12 @@ from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.spec import Architecture
 from nas.errors import ArchitectureError, InputError
+from nas.runs.config import CONFIG_FILE, AnyConfig, DataRecord, read_config
 from nas.runs.folder import FileRecord, RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Baselines, Certificate, RunWarnings
 from nas.search.history import GateHistory, SearchRow
+from nas.selection.goals import ResolvedTarget
 from nas.training.history import TrainingRow
 
 R = TypeVar("R", bound=FileRecord)
@@ -30,6 +31,8 @@ class RunRecords:
     Args:
         path: Of the folder.
         config: What the run was asked for.
+        data: The images that were found.
+        target: The goal in milliseconds.
         table: Its latency table.
         history: Rows of the search.
         gates: Probabilities over the search.
@@ -41,7 +44,9 @@ class RunRecords:
     """
 
     path: Path
-    config: Mapping[str, Any] | None
+    config: AnyConfig | None
+    data: DataRecord | None
+    target: ResolvedTarget | None
     table: LatencyTable | None
     history: tuple[SearchRow, ...]
     gates: GateHistory | None
@@ -65,7 +70,9 @@ def read_run(run_dir: Path) -> RunRecords:
     warnings = _read(folder, RunWarnings)
     records = RunRecords(
         path=run_dir,
-        config=_read_config(folder),
+        config=read_config(run_dir) if folder.has(CONFIG_FILE) else None,
+        data=_read(folder, DataRecord),
+        target=_read(folder, ResolvedTarget),
         table=_read_table(folder),
         history=read_history(SearchRow, run_dir / SearchRow.FILE),
         gates=_read(folder, GateHistory),
@@ -86,11 +93,6 @@ def read_run(run_dir: Path) -> RunRecords:
 
 def _read(folder: RunFolder, kind: type[R]) -> R | None:
     return folder.read(kind) if folder.has(kind) else None
-
-
-def _read_config(folder: RunFolder) -> Mapping[str, Any] | None:
-    path = folder.path / "config.json"
-    return strict_json.read_object(path) if path.is_file() else None
 
 
 def _read_table(folder: RunFolder) -> LatencyTable | None:

@@ -168,14 +168,11 @@ class Parity:
 
 @dataclass(frozen=True, kw_only=True)
 class SeededRecipe(Recipe):
-    """recipe.json: what all networks of a run are trained by.
+    """What all networks of a run are trained by.
 
     Args:
         seed: Of weights, dropout and data order.
     """
-
-    FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
 
     seed: int
 

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 
 
 @dataclass(frozen=True)
-class WarmUp:
+class SharedWarmUp:
     """warmup.json of a sweep: the part of the search that all of its goals share.
 
     Args:

@@ -9,22 +9,22 @@ from importlib import metadata
 from latency.measurement.host import current_host
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Environment:
-    """Versions, processor and cores; None for a package that is not installed.
+    """Versions, processor and cores, for config.json and certificates.
 
     Args:
-        cpu_model: As the system names it.
-        cores: That this process may use.
+        cpu_model: Name of the processor.
+        cores: Cores that this process may use.
         os: Name and version of the operating system.
-        python: Version of Python.
-        host_fingerprint: 12 hex digits of all that decides a latency.
-        stopwatch_nas: Version of this program.
-        keras: Version of Keras.
-        tensorflow: Version of TensorFlow.
-        onnxruntime: Version of ONNX Runtime.
-        onnx: Version of ONNX.
-        numpy: Version of NumPy.
+        python: Version.
+        host_fingerprint: Of the machine, as latency tables name it.
+        stopwatch_nas: Version of this program; None where it runs without being installed.
+        keras: Version; None if it is not installed, as of those below.
+        tensorflow: Version.
+        onnxruntime: Version.
+        onnx: Version.
+        numpy: Version.
     """
 
     cpu_model: str
@@ -32,29 +32,25 @@ class Environment:
     os: str
     python: str
     host_fingerprint: str
-    stopwatch_nas: str | None
-    keras: str | None
-    tensorflow: str | None
-    onnxruntime: str | None
-    onnx: str | None
-    numpy: str | None
+    stopwatch_nas: str | None = None
+    keras: str | None = None
+    tensorflow: str | None = None
+    onnxruntime: str | None = None
+    onnx: str | None = None
+    numpy: str | None = None
 
 
 def environment() -> Environment:
-    """Of this process, for config.json and certificates."""
+    """This process and machine."""
     host = current_host()
+    packages = ("stopwatch-nas", "keras", "tensorflow", "onnxruntime", "onnx", "numpy")
     return Environment(
         cpu_model=host.cpu_model,
         cores=host.cores_visible,
         os=platform.platform(terse=True),
         python=platform.python_version(),
         host_fingerprint=host.fingerprint,
-        stopwatch_nas=_version("stopwatch-nas"),
-        keras=_version("keras"),
-        tensorflow=_version("tensorflow"),
-        onnxruntime=_version("onnxruntime"),
-        onnx=_version("onnx"),
-        numpy=_version("numpy"),
+        **{package.replace("-", "_"): _version(package) for package in packages},
     )
 
 

@@ -179,7 +179,15 @@ def test_folder_with_a_configuration_alone(run: Path) -> None:
 
 @pytest.mark.parametrize(
     "missing",
-    ["config.json", "table.json", "history.csv", "gates.json", "architecture.json"]
+    [
+        "config.json",
+        "data.json",
+        "target.json",
+        "table.json",
+        "history.csv",
+        "gates.json",
+        "architecture.json",
+    ]
     + ["certificate.json", "retrain_history.csv", "baselines.json", "warnings.json"],
 )
 def test_any_one_file_may_be_missing(run: Path, missing: str) -> None:
@@ -192,13 +200,16 @@ def test_everything_is_escaped(run: Path) -> None:
 
     def spoil(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: v if k == "role" else spoil(v) for k, v in value.items()}
+            kept = ("role", "recipe")  # names that the program knows
+            return {k: v if k in kept else spoil(v) for k, v in value.items()}
         if isinstance(value, list):
             return [spoil(item) for item in value]
         return attack if isinstance(value, str) else value
 
+    names = {"command": attack, "data": {"kind": "files", "path": attack}}
+    edit_json(run / "config.json", lambda value: value.update(names))
     for name in (
-        "config.json",
+        "data.json",
         "certificate.json",
         "warnings.json",
         "baselines.json",

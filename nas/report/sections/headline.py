@@ -7,6 +7,7 @@ from html import escape
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
+from nas.runs.config import RunConfig
 from nas.runs.records import Certificate
 
 PLAN_QUANTILE = 0.25
@@ -14,23 +15,21 @@ PLAN_QUANTILE = 0.25
 
 def header(run: RunFacts) -> str:
     """Name of the run, its space, images and date."""
-    config = run.records.config
-    name = (config.get("name") if config else None) or run.records.path.resolve().name
-    facts = []
-    if config:
-        classes, size = config.get("num_classes"), config.get("image_size")
-        space = config.get("space")
+    config, data = run.records.config, run.records.data
+    facts: list[str] = []
+    if data:
         facts = [
-            (config.get("data") or {}).get("name"),
-            f"{numbers.whole(classes)} classes" if classes else None,
-            f"{size} × {size} px" if size else None,
-            f"space {space}" if space else None,
-            (config.get("date") or "")[:10],
+            data.name,
+            f"{numbers.whole(data.num_classes)} classes",
+            f"{data.image_size} × {data.image_size} px",
         ]
-    line = " · ".join(escape(fact) for fact in facts if fact)
-    return (
-        f'<header><p class="brand">Stopwatch NAS</p><h1>{escape(name)}</h1><p>{line}</p></header>'
-    )
+    if isinstance(config, RunConfig):
+        facts.append(f"space {config.space}")
+    if config:
+        facts.append(config.date[:10])
+    line = " · ".join(map(escape, facts))
+    name = escape(run.records.path.resolve().name)
+    return f'<header><p class="brand">Stopwatch NAS</p><h1>{name}</h1><p>{line}</p></header>'
 
 
 def hero(run: RunFacts) -> str:
@@ -63,11 +62,10 @@ def _verdict(run: RunFacts) -> tuple[str, str]:
 
 
 def _asked(run: RunFacts) -> str:
-    asked = run.asked_ms
-    weight = run.records.config.get("lambda") if run.records.config else None
-    if asked is None and weight is not None:
+    weight = run.goal.penalty if run.goal else None
+    if run.asked_ms is None and weight is not None:
         return f"<div><dt>Asked</dt><dd>λ {weight:g}</dd><p>price of ln(ms) in the loss</p></div>"
-    return _figure("Asked", asked, "met within ± 2 %")
+    return _figure("Asked", run.asked_ms, "met within ± 2 %")
 
 
 def _figure(name: str, value_ms: float | None, note: str, state: str = "") -> str:
