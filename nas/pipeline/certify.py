@@ -5,8 +5,8 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Mapping
 
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
-from latency.measurement.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latency.device.statistics import bootstrap_interval
 from latency.measurement import statistics
-from latency.worker import bootstrap_interval
 
 
 def test_quantile_runs_over_all_visits() -> None:
