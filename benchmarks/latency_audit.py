@@ -24,10 +24,10 @@ import numpy as np
 from rich.table import Table
 
 from latency import atomic
+from latency.device.host import current_host
+from latency.device.settings import SessionSettings
 from latency.measurement import statistics
-from latency.measurement.host import current_host
 from latency.measurement.measure import Model, measure_fresh_process
-from latency.measurement.settings import SessionSettings
 from latency.tables.predictor import audit
 from latency.tables.table import LatencyTable
 from nas.architecture.text import to_text

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.errors import LatencyError
-from latency.tables.refusals import TableMismatchError
+from latency.tables.storage import TableMismatchError
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture

@@ -18,7 +18,6 @@ import numpy as np
 
 from nas.data import Split, split_holdout
 from nas.data.loader import BatchLoader
-from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.gates import Gates
 from nas.search.config import USUAL_PACE, SearchConfig
@@ -30,9 +29,9 @@ from nas.supernet.sampling import gate_draw, widening_draw
 from nas.supernet.views import GateView, WeightView
 from nas.system.interrupt import Interrupter
 from nas.training import loop
-from nas.training.optimizers import set_rate, weights_optimizer
 from nas.training.recipe import Pace
 from nas.training.schedules import ramp
+from nas.training.steps import WeightSteps, one_hot
 
 
 @dataclass(frozen=True)
@@ -120,22 +119,10 @@ class GradientSearch:
         self.largest_steps = int(config.warm_up.largest_share * self.total_steps)
 
     def _compile(self) -> None:
-        config = self.config
-        self.weights_view.compile(
-            optimizer=weights_optimizer(
-                config.weights.optimizer,
-                self.weights_view.trainable_variables,
-                learning_rate=config.weights.learning_rate,
-                weight_decay=config.weights.weight_decay,
-                ema_momentum=None,
-            ),
-            loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=config.weights.label_smoothing
-            ),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-            jit_compile=False,
+        self._weight_steps = WeightSteps(
+            self.weights_view, self.config.weights, self.total_steps, self.space.num_classes
         )
-        gate_optimizer = keras.optimizers.Adam(config.gates.learning_rate, beta_1=0.5)
+        gate_optimizer = keras.optimizers.Adam(self.config.gates.learning_rate, beta_1=0.5)
         gate_optimizer.build(self.gate_view.trainable_variables)
         self.gate_view.compile(
             optimizer=gate_optimizer,
@@ -146,7 +133,7 @@ class GradientSearch:
             ],
             jit_compile=False,
         )
-        self._weight_logs, self._gate_logs = loop.MeanLogs(), loop.MeanLogs()
+        self._gate_logs = loop.MeanLogs()
         self._waited = 0.0
 
     def variables(self) -> list[Any]:
@@ -201,9 +188,6 @@ class GradientSearch:
     def _batches(self, start: int) -> Iterator[Any]:
         return self.weights_loader.iterate(start, self.total_steps)
 
-    def _one_hot(self, labels: np.ndarray) -> np.ndarray:
-        return np.eye(self.space.num_classes, dtype=np.float32)[labels]
-
     def _rng(self, step: int, kind: int) -> np.random.Generator:
         return np.random.default_rng((self.seed, kind, step))
 
@@ -218,24 +202,7 @@ class GradientSearch:
             self.network.gates.set_draw(widening_draw(self.network, rng, evenness))
         else:
             self.network.gates.set_draw(gate_draw(self.network, rng))
-        weights = config.weights
-        set_rate(
-            self.weights_view.optimizer,
-            weights.learning_rate,
-            step,
-            self.total_steps,
-            weights.warmup_share,
-            weights.schedule,
-        )
-        logs = self.weights_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
-        self._weight_logs.add(logs)
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                "a finite loss",
-                f"{logs['loss']} at step {step}",
-                f"use a smaller --learning_rate than {weights.learning_rate:g}; the last good "
-                "state is in checkpoints/",
-            )
+        self._weight_steps.train(step, images, labels)
         if not warming and (step + 1) % config.gates.every == 0:
             self._gate_step(step)
 
@@ -256,7 +223,9 @@ class GradientSearch:
             )
         self.gate_view.strength.assign(self._strength(step))
         self._gate_logs.add(
-            self.gate_view.train_on_batch(images, self._one_hot(labels), return_dict=True)
+            self.gate_view.train_on_batch(
+                images, one_hot(labels, self.space.num_classes), return_dict=True
+            )
         )
 
     def _strength(self, step: int) -> float:
@@ -283,7 +252,7 @@ class GradientSearch:
         expected = float(keras.ops.convert_to_numpy(self.gate_view.expected_ms()))
         strength = float(keras.ops.convert_to_numpy(self.gate_view.strength))
         entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
-        loss, gate = self._weight_logs.take(), self._gate_logs.take()
+        loss, gate = self._weight_steps.take_logs(), self._gate_logs.take()
         relative = expected / self.target_ms - 1 if self.target_ms else None
         waited = self.weights_loader.seconds_waiting - self._waited
         self._waited = self.weights_loader.seconds_waiting

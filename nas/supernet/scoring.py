@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
 
 import keras
 import numpy as np
@@ -15,7 +12,7 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.layers.fast import Tensor
 from nas.supernet.model import Supernet
-from nas.training.evaluation import Accuracy, accuracy, batch_norm_layers
+from nas.training.evaluation import Accuracy, accuracy, batch_norm_layers, own_momentum
 
 
 class ForwardView(keras.Model):
@@ -102,7 +99,8 @@ class SharedScorer:
             indices: One option a choice.
         """
         self.network.gates.set_draw(self.network.draw_of(indices))
-        with self._replacing():
+        with own_momentum(self._norms) as set_momentum:
+            set_momentum(0.0)  # statistics are replaced rather than averaged
             self._moving.predict_on_batch(self._statistics_images)
         return accuracy(self._still.predict_on_batch, self.judging, indices=self.indices)
 
@@ -111,15 +109,3 @@ class SharedScorer:
         entropy = self.accuracy(indices).cross_entropy
         # A network whose logits overflow comes last; NaN would leave the order to chance.
         return -entropy if math.isfinite(entropy) else -math.inf
-
-    @contextmanager
-    def _replacing(self) -> Iterator[None]:
-        """Statistics are replaced rather than averaged; read when a graph is traced, or later."""
-        before: list[Any] = [norm.momentum for norm in self._norms]
-        for norm in self._norms:
-            norm.momentum = 0.0
-        try:
-            yield
-        finally:
-            for norm, momentum in zip(self._norms, before, strict=True):
-                norm.momentum = momentum

@@ -52,7 +52,7 @@ def load(path: Path, variables: Iterable[Any]) -> dict[str, Any] | None:
     targets = list(variables)
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            meta = json.loads(archive[_META].tobytes())
+            meta: dict[str, Any] = json.loads(archive[_META].tobytes())
             arrays = [archive[f"v{i:05d}"] for i in range(len(archive.files) - 1)]
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise InputError(

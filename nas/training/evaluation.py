@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import keras
@@ -10,6 +12,7 @@ import numpy as np
 
 from nas.data import Split
 from nas.data.loader import evaluation_batches
+from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
 
 
@@ -34,14 +37,21 @@ def accuracy(
     Args:
         predict: (batch, height, width, 3) pixels -> (batch, classes) scores.
         split: Images and labels.
-        batch_size: Images a call.
+        batch_size: Images a call at most; fewer where there are fewer images.
         indices: Part of the split; None for all of it.
+
+    Raises:
+        InputError: There are no images.
     """
-    top1 = top5 = count = 0
-    total_loss = 0.0
-    for images, labels in evaluation_batches(split, batch_size, indices):
+    rows = np.arange(len(split.labels)) if indices is None else np.asarray(indices)
+    if not len(rows):
+        raise InputError("images to evaluate on", "none", "name at least one index of the split")
+    size = min(batch_size, len(rows))
+    top1 = top5 = 0
+    losses: list[float] = []
+    for images, labels in evaluation_batches(split, size, rows):
         # The last batch is filled up, so that the compiled graph sees one shape only.
-        missing = batch_size - len(images)
+        missing = size - len(images)
         padded = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else images
         scores = np.asarray(predict(padded), np.float64)[: len(labels)]
         own = scores[np.arange(len(labels)), labels]
@@ -51,9 +61,16 @@ def accuracy(
         top5 += int((better < 5).sum())
         shifted = scores - scores.max(axis=1, keepdims=True)
         log_sum = np.log(np.exp(shifted).sum(axis=1)) + scores.max(axis=1)
-        total_loss += float((log_sum - own).sum())
-        count += len(labels)
-    return Accuracy(top1 / count, top5 / count, total_loss / count, count)
+        losses += (log_sum - own).tolist()
+    count = len(losses)
+    # Summed without rounding, so that the mean does not depend on the batches.
+    return Accuracy(top1 / count, top5 / count, _exact_sum(losses) / count, count)
+
+
+def _exact_sum(values: list[float]) -> float:
+    """The sum of numbers in any order; NaN where one of them is none, infinite where one is."""
+    is_finite = all(math.isfinite(value) for value in values)
+    return math.fsum(values) if is_finite else sum(values)
 
 
 def batch_norm_layers(model: keras.Model) -> Iterator[BatchNorm]:
@@ -61,6 +78,31 @@ def batch_norm_layers(model: keras.Model) -> Iterator[BatchNorm]:
     for layer in model._flatten_layers():
         if isinstance(layer, BatchNorm):
             yield layer
+
+
+@contextmanager
+def own_momentum(layers: Iterable[BatchNorm]) -> Iterator[Callable[[float], None]]:
+    """Lets the momentum of normalisations be set; at the end all have their own again.
+
+    The momentum is read when a graph is traced, so a compiled graph keeps the one of its tracing.
+
+    Args:
+        layers: Normalisations of a model.
+
+    Yields:
+        Sets the momentum of all of them, a share of the old statistics from 0 to below 1.
+    """
+    kept = [(layer, layer.momentum) for layer in layers]
+
+    def set_momentum(momentum: float) -> None:
+        for layer, _ in kept:
+            layer.momentum = momentum
+
+    try:
+        yield set_momentum
+    finally:
+        for layer, momentum in kept:
+            layer.momentum = momentum
 
 
 def reestimate_statistics(model: keras.Model, batches: Iterator[np.ndarray]) -> int:
@@ -76,15 +118,11 @@ def reestimate_statistics(model: keras.Model, batches: Iterator[np.ndarray]) -> 
     Returns:
         Number of batches used.
     """
-    layers = list(batch_norm_layers(model))
-    before = [layer.momentum for layer in layers]
     count = 0
-    for images in batches:
-        for layer in layers:
+    with own_momentum(batch_norm_layers(model)) as set_momentum:
+        for images in batches:
             # i / (i + 1) makes the running value the plain mean of the batches so far.
-            layer.momentum = count / (count + 1)
-        model(images, training=True)
-        count += 1
-    for layer, momentum in zip(layers, before, strict=True):
-        layer.momentum = momentum
+            set_momentum(count / (count + 1))
+            model(images, training=True)
+            count += 1
     return count

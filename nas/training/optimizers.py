@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-import numpy as np
-
 from nas.registry import Registry
-from nas.training.schedules import SCHEDULES
 
 # (learning rate, weight decay, arguments of the moving average) -> a Keras optimizer that decays
 # weights decoupled from the gradient.
@@ -71,7 +68,7 @@ def weights_optimizer(
     Args:
         name: In `OPTIMIZERS`.
         variables: What it will train.
-        learning_rate: Rate of the first step; `set_rate` changes it.
+        learning_rate: Rate of the first step; each step sets its own.
         weight_decay: Decoupled decay.
         ema_momentum: Of the moving average of the weights; None for none.
 
@@ -87,21 +84,3 @@ def weights_optimizer(
     optimizer.exclude_from_weight_decay(var_list=flat)
     optimizer.build(variables)
     return optimizer
-
-
-def set_rate(
-    optimizer: Any, peak: float, step: int, total: int, warmup: float, schedule: str
-) -> float:
-    """Sets the rate of a step and returns it.
-
-    Args:
-        optimizer: A built Keras optimizer.
-        peak: Rate at the schedule's peak.
-        step: The present one, from 0.
-        total: Steps in all.
-        warmup: Share of them in which the rate grows.
-        schedule: A name in `nas.training.schedules.SCHEDULES`.
-    """
-    rate = peak * SCHEDULES[schedule](step, total, warmup)
-    optimizer.learning_rate.assign(np.float32(rate))
-    return rate

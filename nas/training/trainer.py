@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,14 +11,13 @@ import keras
 import numpy as np
 
 from nas.architecture.spec import Architecture
-from nas.builders.keras_model import build_model
+from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
-from nas.errors import InputError
 from nas.training import loop
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
-from nas.training.optimizers import set_rate, weights_optimizer
 from nas.training.recipe import Recipe
+from nas.training.steps import WeightSteps
 
 # Images of the training split that are evaluated as a check of labels and overfitting.
 TRAIN_CHECK_IMAGES = 10_000
@@ -57,6 +55,7 @@ def train_network(
     *,
     seed: int = 0,
     division: tuple[np.ndarray, np.ndarray] | None = None,
+    initial_weights: Mapping[str, np.ndarray] | None = None,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
 
@@ -68,14 +67,18 @@ def train_network(
         seed: Of weights, dropout and data order, 0 or more.
         division: Indices of the training split to learn from and to evaluate on, so that a choice
             between networks never sees the evaluation split; None for the two splits themselves.
+        initial_weights: What the network starts with, named as in `nas.architecture.weights`; None
+            for random weights. A training that goes on from its checkpoint does not look at them.
 
     Raises:
         Interrupted: A signal came; the state is saved.
-        InputError: The loss became NaN.
+        InputError: The loss became NaN, or an initial weight is missing or has another shape.
     """
     begun = time.monotonic()
     learned = np.arange(len(dataset.train.labels)) if division is None else division[0]
     trainer = _Trainer(architecture, dataset.train, learned, recipe, seed)
+    if initial_weights is not None:
+        set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
     loop.run(
         loop.LoopSettings(
@@ -105,13 +108,6 @@ def train_network(
         time.monotonic() - begun,
         state.history,
     )
-
-
-def ema_momentum(share: float | None, total_steps: int) -> float | None:
-    """Momentum of a moving average over about `share` of the steps; None if that is too few."""
-    if share is None or share * total_steps < 2:
-        return None
-    return 1.0 - 1.0 / (share * total_steps)
 
 
 def in_float32(model: keras.Model, architecture: Architecture) -> keras.Model:
@@ -145,11 +141,9 @@ class _Trainer:
         recipe: Recipe,
         seed: int,
     ) -> None:
-        self.recipe = recipe
         keras.utils.set_random_seed(seed)
         self.model = build_model(architecture, dropout=recipe.dropout)
         self.architecture = architecture
-        self.classes = architecture.num_classes
         self.loader = BatchLoader(
             split,
             batch_size=min(recipe.batch_size, len(learned)),
@@ -158,22 +152,7 @@ class _Trainer:
             augment=recipe.augmentation,
         )
         self.total_steps = max(2, self.loader.steps(recipe.epochs))
-        self.model.compile(
-            optimizer=weights_optimizer(
-                recipe.optimizer,
-                self.model.trainable_variables,
-                learning_rate=recipe.learning_rate,
-                weight_decay=recipe.weight_decay,
-                ema_momentum=ema_momentum(recipe.average_share, self.total_steps),
-            ),
-            loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=recipe.label_smoothing
-            ),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
-            jit_compile=False,
-        )
-        self.logs = loop.MeanLogs()
-        self.rate = 0.0
+        self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
 
     def variables(self) -> list[Any]:
         return [*self.model.variables, *self.model.optimizer.variables]
@@ -182,33 +161,15 @@ class _Trainer:
         return self.loader.iterate(start, self.total_steps)
 
     def step(self, step: int, batch: Any) -> None:
-        images, labels = batch
-        recipe = self.recipe
-        self.rate = set_rate(
-            self.model.optimizer,
-            recipe.learning_rate,
-            step,
-            self.total_steps,
-            recipe.warmup_share,
-            recipe.schedule,
-        )
-        one_hot = np.eye(self.classes, dtype=np.float32)[labels]
-        logs = self.model.train_on_batch(images, one_hot, return_dict=True)
-        self.logs.add(logs)
-        if not math.isfinite(logs["loss"]):
-            raise InputError(
-                "a finite loss",
-                f"{logs['loss']} at step {step}",
-                f"use a smaller --learning_rate than {recipe.learning_rate:g}",
-            )
+        self.steps.train(step, *batch)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
-        means = self.logs.take()
+        means = self.steps.take_logs()
         return {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
             "accuracy": means["accuracy"],
-            "learning_rate": self.rate,
+            "learning_rate": self.steps.rate,
             "examples_per_s": steps_per_second * self.loader.batch_size,
         }
 

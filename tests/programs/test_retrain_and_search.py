@@ -82,9 +82,7 @@ def test_newest_run_is_the_default(toy_run: Path, tmp_path: Path) -> None:
 
 def test_table_of_another_device_certifies_nothing(toy_table: Path, tmp_path: Path) -> None:
     host = read(toy_table)["host"]
-    table = changed_table(
-        toy_table, tmp_path / "table.json", host={**host, "cpu_model": "another"}
-    )
+    table = changed_table(toy_table, tmp_path / "table.json", host={**host, "cpu_model": "another"})
     run = tmp_path / "device"
     flags = ("--target_ms", "50%", "--table", str(table), "--device", "board")
     done = run_program("nas.py", *flags, *TOY, "--run_dir", str(run))

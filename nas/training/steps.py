@@ -1,0 +1,117 @@
+"""Steps that train weights by a recipe: of one network, or of the networks of a supernet."""
+
+from __future__ import annotations
+
+import math
+
+import keras
+import numpy as np
+
+from nas.errors import InputError
+from nas.training.loop import MeanLogs
+from nas.training.optimizers import weights_optimizer
+from nas.training.recipe import Recipe
+from nas.training.schedules import SCHEDULES
+
+
+def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """(n,) class indices -> (n, classes) float32 targets.
+
+    Args:
+        labels: From 0 to `num_classes` - 1.
+        num_classes: Number of classes.
+    """
+    targets: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
+    return targets
+
+
+def check_finite(loss: float, step: int, learning_rate: float) -> None:
+    """Refuses to go on with weights that are lost.
+
+    Args:
+        loss: Of the step.
+        step: Its number, from 0.
+        learning_rate: Peak of the schedule.
+
+    Raises:
+        InputError: The loss is NaN or infinite.
+    """
+    if not math.isfinite(loss):
+        raise InputError(
+            "a finite loss",
+            f"{loss} at step {step} with --learning_rate {learning_rate:g}",
+            f"pass a --learning_rate above 0 and below {learning_rate:g}, such as "
+            f"{learning_rate / 3:.1g}; what was saved before this step is kept in checkpoints/",
+        )
+
+
+def ema_momentum(share: float | None, total_steps: int) -> float | None:
+    """Momentum of a moving average over a share of the steps.
+
+    Args:
+        share: Length of the average as a share of all steps; None for no average.
+        total_steps: Steps in all.
+
+    Returns:
+        The momentum, below 1; None for no average, or for one over less than two steps.
+    """
+    if share is None or share * total_steps < 2:
+        return None
+    return 1.0 - 1.0 / (share * total_steps)
+
+
+class WeightSteps:
+    """A compiled model and what its steps reported.
+
+    Args:
+        model: Pixels (batch, height, width, 3) -> logits (batch, classes); it is compiled here.
+        recipe: Optimizer, schedule, decay, smoothing and average.
+        total_steps: Steps in all, 1 or more.
+        num_classes: Of the one-hot targets.
+    """
+
+    def __init__(
+        self, model: keras.Model, recipe: Recipe, total_steps: int, num_classes: int
+    ) -> None:
+        self.model, self.recipe = model, recipe
+        self.total_steps, self.num_classes = total_steps, num_classes
+        self.rate = 0.0
+        self._logs = MeanLogs()
+        model.compile(
+            optimizer=weights_optimizer(
+                recipe.optimizer,
+                model.trainable_variables,
+                learning_rate=recipe.learning_rate,
+                weight_decay=recipe.weight_decay,
+                ema_momentum=ema_momentum(recipe.average_share, total_steps),
+            ),
+            loss=keras.losses.CategoricalCrossentropy(
+                from_logits=True, label_smoothing=recipe.label_smoothing
+            ),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=False,
+        )
+
+    def train(self, step: int, images: np.ndarray, labels: np.ndarray) -> None:
+        """One step.
+
+        Args:
+            step: Its number, from 0.
+            images: Pixels (batch, height, width, 3) float32.
+            labels: (batch,) class indices.
+
+        Raises:
+            InputError: The loss became NaN or infinite.
+        """
+        recipe = self.recipe
+        share = SCHEDULES[recipe.schedule](step, self.total_steps, recipe.warmup_share)
+        self.rate = recipe.learning_rate * share
+        self.model.optimizer.learning_rate.assign(np.float32(self.rate))
+        targets = one_hot(labels, self.num_classes)
+        logs = self.model.train_on_batch(images, targets, return_dict=True)
+        self._logs.add(logs)
+        check_finite(float(logs["loss"]), step, recipe.learning_rate)
+
+    def take_logs(self) -> dict[str, float]:
+        """Mean loss and accuracy of the steps since the last call; empty if there were none."""
+        return self._logs.take()

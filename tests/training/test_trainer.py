@@ -1,0 +1,108 @@
+"""Training of one network: initial weights, lost weights, and what a resumed training gives."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+
+from nas.architecture import text as arch_text
+from nas.builders.keras_model import build_model, weights_by_name
+from nas.data import Dataset, Split
+from nas.data.augment import Augmentation
+from nas.errors import InputError
+from nas.training import loop, trainer
+from nas.training.recipe import Pace, Recipe
+from nas.training.steps import check_finite, ema_momentum, one_hot
+
+NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c4")
+RECIPE = Recipe(1.0, 16, augmentation=Augmentation(0, flip=False))
+
+
+@pytest.fixture(scope="module")
+def dataset() -> Dataset:
+    rng = np.random.default_rng(0)
+    labels = (np.arange(64) % 4).astype(np.int32)
+    images = (rng.integers(0, 128, (64, 8, 8, 3)) + labels[:, None, None, None] * 32).astype(
+        np.uint8
+    )
+    split = Split(images, labels)
+    return Dataset("toy", split, split, tuple("abcd"), 8, "0", False)
+
+
+def test_a_training_starts_from_the_weights_it_is_given(
+    dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keras.utils.set_random_seed(5)
+    given = weights_by_name(build_model(NETWORK), NETWORK)
+    found: list[dict[str, np.ndarray]] = []
+    run = loop.run
+
+    def watched(*arguments: object, **named: object) -> loop.LoopState:
+        model = arguments[3].__self__.model  # type: ignore[attr-defined]
+        found.append(weights_by_name(model, NETWORK))
+        return run(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trainer.loop, "run", watched)
+    trainer.train_network(NETWORK, dataset, RECIPE, loop.Control(), initial_weights=given)
+    trainer.train_network(NETWORK, dataset, RECIPE, loop.Control())
+    assert all(np.array_equal(found[0][name], value) for name, value in given.items())
+    assert not all(np.array_equal(found[1][name], value) for name, value in given.items())
+
+
+def test_initial_weights_of_another_network_are_refused(dataset: Dataset) -> None:
+    other = arch_text.loads("in_s8 cn_r1_k3_s2_c16 gap fc_c4")
+    given = weights_by_name(build_model(other), other)
+    with pytest.raises(InputError, match="weight `"):
+        trainer.train_network(NETWORK, dataset, RECIPE, loop.Control(), initial_weights=given)
+
+
+def test_a_lost_training_names_the_rate_that_was_found_and_those_allowed(dataset: Dataset) -> None:
+    recipe = replace(RECIPE, learning_rate=1e30, optimizer="sgd")
+    with pytest.raises(InputError) as lost:
+        trainer.train_network(NETWORK, dataset, recipe, loop.Control())
+    assert lost.value.expected == "a finite loss"
+    assert "--learning_rate 1e+30" in lost.value.received
+    assert "--learning_rate above 0 and below 1e+30" in lost.value.fix
+
+
+@pytest.mark.parametrize("loss", [float("nan"), float("inf")])
+def test_no_loss_that_is_not_finite_passes(loss: float) -> None:
+    with pytest.raises(InputError, match="at step 7"):
+        check_finite(loss, 7, 0.006)
+    check_finite(0.0, 7, 0.006)
+
+
+def test_a_training_that_was_stopped_ends_like_one_that_was_not(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    control = loop.Control(tmp_path / "state.npz", Pace(1, 0.0))
+    recipe = replace(RECIPE, epochs=2.0)
+    whole = trainer.train_network(NETWORK, dataset, recipe, loop.Control(pace=Pace(1)))
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(state: loop.LoopState, total: int) -> None:
+        if state.step == 4:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        trainer.train_network(NETWORK, dataset, recipe, replace(control, on_progress=stop))
+    again = trainer.train_network(NETWORK, dataset, recipe, control)
+    assert again.evaluation == whole.evaluation
+    assert [row["loss"] for row in again.history] == [row["loss"] for row in whole.history]
+
+
+def test_the_average_is_as_long_as_its_share_of_the_steps() -> None:
+    assert ema_momentum(None, 1000) is None
+    assert ema_momentum(0.02, 50) is None  # one step is no average
+    assert ema_momentum(0.02, 1000) == 0.95
+
+
+def test_one_hot_targets_are_float32() -> None:
+    found = one_hot(np.array([2, 0]), 3)
+    assert found.dtype == np.float32 and found.tolist() == [[0, 0, 1], [1, 0, 0]]
