@@ -147,7 +147,7 @@ class _Writer:
         return name
 
     def scaled_pixels(self, x: str, foldable: bool) -> str:
-        """pixel * scale + offset; the scale goes into the first convolution where there is one.
+        """Pixel * scale + offset; the scale goes into the first convolution where there is one.
 
         The offset cannot: the convolution pads with zeros after scaling.
         """

@@ -16,12 +16,14 @@ from typing import Any
 import keras
 import numpy as np
 
+from nas.architecture.text import layer_to_text
 from nas.data import Split, split_holdout
 from nas.data.loader import BatchLoader
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.gates import Gates
 from nas.search.config import USUAL_PACE, SearchConfig
 from nas.search.gate_probabilities import GateProbabilities
+from nas.search.history import GateChoice, GateHistory
 from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
 from nas.search_space.space import Space
 from nas.supernet.model import Supernet
@@ -43,14 +45,14 @@ class SearchResult:
         probabilities: Of the gates.
         expected_ms: E[ms] under them.
         history: Rows for history.csv.
-        gates: Data for gates.json.
+        gates: Their probabilities over the search.
     """
 
     network: Supernet
     probabilities: GateProbabilities
     expected_ms: float
     history: list[dict[str, Any]]
-    gates: dict[str, Any]
+    gates: GateHistory
 
 
 @dataclass(eq=False)
@@ -182,7 +184,7 @@ class GradientSearch:
             self._probabilities(),
             float(keras.ops.convert_to_numpy(self.gate_view.expected_ms())),
             state.history,
-            {"choices": self._choice_names(), **state.extra["gates"]},
+            self._gate_history(),
         )
 
     def _batches(self, start: int) -> Iterator[Any]:
@@ -285,10 +287,13 @@ class GradientSearch:
             **values, kernels=self.network.kernels, expansions=self.network.expansions
         )
 
-    def _choice_names(self) -> list[dict[str, Any]]:
-        from nas.architecture.text import layer_to_text
-
-        return [
-            {"tag": c.tag, "options": [layer_to_text(o) for o in c.options]}
-            for c in self.space.choices
-        ]
+    def _gate_history(self) -> GateHistory:
+        recorded = self._state.extra["gates"]
+        return GateHistory(
+            tuple(
+                GateChoice(choice.tag, tuple(layer_to_text(option) for option in choice.options))
+                for choice in self.space.choices
+            ),
+            tuple(recorded["steps"]),
+            tuple(tuple(map(tuple, record)) for record in recorded["probabilities"]),
+        )
