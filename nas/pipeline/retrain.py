@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
+from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
@@ -66,6 +66,7 @@ class RetrainRun:
         scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
+        initial_weights: Name of a network -> what it starts from; others start at random.
     """
 
     folder: RunFolder
@@ -79,6 +80,7 @@ class RetrainRun:
     scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
+    initial_weights: Mapping[str, Weights] = field(default_factory=dict)
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -107,7 +109,9 @@ class RetrainRun:
 
     @property
     def _seeded(self) -> SeededRecipe:
-        return SeededRecipe(**values_of(self.recipe), seed=self.seed)
+        return SeededRecipe(
+            **values_of(self.recipe), seed=self.seed, inherits=bool(self.initial_weights)
+        )
 
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
         is_found = entry.role == "searched"
@@ -133,6 +137,7 @@ class RetrainRun:
                     ),
                 ),
                 seed=self.seed,
+                initial_weights=self.initial_weights.get(entry.name),
             )
         parity = None
         if entry.role == "searched":
@@ -253,12 +258,3 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
-
-
-def forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of this run left."""
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        Path(path).unlink()

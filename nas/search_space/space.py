@@ -20,6 +20,7 @@ from nas.architecture.operations import output_shape
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import IMAGE_CHANNELS, Architecture, Dense, Layer, MBConv, Skip
 from nas.errors import SpaceError
+from nas.search_space.draws import even_indices
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """A network drawn evenly over the joint options of each block."""
-        return self.decode([int(rng.integers(len(c.options))) for c in self.choices])
+        return self.decode(even_indices((len(c.options) for c in self.choices), rng))
 
     def mutate(
         self, architecture: Architecture, rng: np.random.Generator, probability: float = 0.1

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 
 from nas.layers.gates import GateDraw
+from nas.search_space.draws import even_indices
 from nas.supernet.model import Supernet
 
 
 def even_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
     """Even over the joint options of each block, skip being one of them."""
     sizes = [len(choice.options) for choice in network.space.choices]
-    return network.draw_of(tuple(int(rng.integers(size)) for size in sizes))
+    return network.draw_of(even_indices(sizes, rng))
 
 
 def widening_draw(network: Supernet, rng: np.random.Generator, evenness: float) -> GateDraw:

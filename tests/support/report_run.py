@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-
-from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.host import current_host
-from latency.measurement.measure import Measurement
 from latency.measurement.plan import MeasurePlan
+
+from latency.device.settings import SessionSettings
+from latency.jobs.job import OVERHEAD_KEY, Job
+from latency.measurement.measure import Measurement
 from latency.measurement.result import Result
-from latency.measurement.settings import SessionSettings
 from latency.onnx_files.features import row_features
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
