@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from latency.measurement.host import current_host
-from latency.measurement.plan import MeasurePlan
 
+from latency.device.host import current_host
+from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import Measurement
