@@ -15,6 +15,7 @@ from latency.errors import LatencyError
 from nas.errors import InputError
 from nas.interface.asked import given_network_config
 from nas.interface.run import Run
+from nas.report.page import write_report
 from nas.runs.config import (
     DataSource,
     GivenNetworkConfig,
@@ -27,7 +28,7 @@ from nas.runs.folder import RunFolder
 from nas.selection.goals import Goal
 from tests.support.run_config import run_config
 
-OPENERS: list[Callable[[Path], Any]] = [read_config, RunFolder.open, Run]
+OPENERS: list[Callable[[Path], Any]] = [read_config, RunFolder.open, Run, write_report]
 
 
 def written(folder: Path, **changes: Any) -> Path:

@@ -88,6 +88,7 @@ def report_table() -> LatencyTable:
         started_at="2026-05-04T10:20:30+00:00",
         finished_at="2026-05-04T10:20:43+00:00",
         state_after={},
+        settings=SessionSettings(),
     )
     return table_of(job, result)
 
