@@ -232,8 +232,8 @@ def put_in(key: str, **changes: Any) -> Any:
 
 
 MALFORMED_VALUES = [
-    ("certificate.json", put(schema_version=99), "schema_version 2"),
-    ("certificate.json", lambda value: value.pop("schema_version"), "schema_version 2"),
+    ("certificate.json", put(schema_version=99), "schema version 2"),
+    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 2"),
     ("certificate.json", put(met="yes"), "true or false at `met`"),
     ("certificate.json", put(random={}), "a list at `random`"),
     ("certificate.json", put(colour="red"), "the keys asked_ms, predicted_ms"),
@@ -244,7 +244,7 @@ MALFORMED_VALUES = [
         put(measured_quantiles=[0.25, "low"]),
         "a number at `measured_quantiles[1]`",
     ),
-    ("table.json", put_in("audit", points=[[1, 2]]), "latency table"),
+    ("table.json", put_in("audit", points=[[1, 2]]), "a list of 3 at `audit.points[0]`"),
     ("gates.json", put(choices=[{"tag": "a"}]), "the key 'options' at `choices[0]`"),
     ("gates.json", put(choices=[], steps=[1], probabilities=[]), "one probability an option"),
     ("gates.json", put(choices=[{"tag": "a", "options": []}]), "one probability an option"),

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from latency.device.host import current_host
+from latency.device.host import current_host, device_state
 from latency.device.plan import MeasurePlan
+from latency.device.records import Result
 from latency.device.settings import SessionSettings
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import Measurement
-from latency.measurement.result import Result
 from latency.onnx_files.features import row_features
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
@@ -79,6 +79,7 @@ def report_table() -> LatencyTable:
     result = Result(
         job_id="0123456789ab",
         host=replace(current_host(), cpu_model=CPU),
+        settings=job.settings,
         samples_ms=samples,
         certain=(True,) * (len(job.rows) + len(job.wholes)),
         rounds=6,
@@ -87,8 +88,7 @@ def report_table() -> LatencyTable:
         described={},
         started_at="2026-05-04T10:20:30+00:00",
         finished_at="2026-05-04T10:20:43+00:00",
-        state_after={},
-        settings=SessionSettings(),
+        state_after=device_state(),
     )
     return table_of(job, result)
 
