@@ -25,8 +25,9 @@ from latency import atomic
 from latency.tables.table import LatencyTable
 from nas.cost.constraints import Bounds
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline.inputs import load_data, space_of
+from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.supernet import SupernetStage
+from nas.runs.config import read_search_config
 from nas.runs.folder import RunFolder
 from nas.search.evolution import EvolutionConfig
 from nas.search.method import several
@@ -46,11 +47,12 @@ def stage_of(run: Path) -> SupernetStage:
         run: Its folder.
     """
     folder = RunFolder.open(run)
-    config = folder.read_json("config.json")
+    config = read_search_config(run)
     # Standard output belongs to the figures.
     with redirect_stdout(sys.stderr):
-        dataset = load_data(config)
-    space = space_of(config["space"], dataset)
+        dataset = load_data(config.data, config.sizes, config.seed)
+        keep_data(folder, dataset)
+    space = space_of(config.space, dataset)
     table = LatencyTable.load(run / "table.json", allow_other_host=True)
     latency = SpaceLatency.from_table(space, table)
     return SupernetStage(folder, space, latency, dataset, config, Interrupter())

@@ -28,6 +28,7 @@ import numpy as np
 from rich.table import Table
 from twin_process import Twin, has_torch
 
+from latency.device import strict_json
 from nas.architecture.text import to_text
 from nas.cost.counts import architecture_cost
 from nas.search_space.named import get_space
@@ -281,7 +282,7 @@ def main(arguments: list[str]) -> int:
         "batch_size": flags.batch_size,
         "rounds": flags.rounds,
         "load_average_before": load_before,
-        "environment": {**environment(), "torch": torch_version},
+        "environment": {**strict_json.encode(environment()), "torch": torch_version},
         "command": " ".join(["python benchmarks/supernet_step.py", *arguments]),
         "date": datetime.date.today().isoformat(),
     }

@@ -19,6 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency import shell
 from latency.cli.options import add_plan_flags, add_settings_flags, plan_of, settings_of
 from latency.cli.text_view import AUDIT_LINES, print_audit
 from latency.jobs.folder import export_job
@@ -33,8 +34,8 @@ from nas.hardware.plans import FULL, TOY
 from nas.hardware.tables import default_table_path
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
-from nas.system.console import bar, err, out
-from nas.system.interrupt import Interrupted, Interrupter
+from nas.system.console import bar, out
+from nas.system.interrupt import Interrupter
 
 # A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
 HELD_OUT_NETWORKS = 50
@@ -201,28 +202,15 @@ def export(flags: argparse.Namespace, job: Job) -> None:
 def main(arguments: list[str]) -> int:
     """Runs the command; returns the exit code."""
     flags = parse_flags(arguments)
-    try:
-        with Interrupter().installed():
-            run(flags)
-    except ValueError as error:
-        if "Received" not in str(error):
-            raise  # not bad input but a defect: its trace is what helps
-        err.print(f"Error: {error}", markup=False)
-        return 2
-    except OSError as error:
-        err.print(
-            "Error: Expected a place where the table can be written.\n"
-            f"Received: {error}.\nFix: free space there, or pass another --output.",
-            markup=False,
-        )
-        return 2
-    except Interrupted as stop:
-        err.print(
-            "\nStopped; finished rounds are kept. Run the same command to go on.", markup=False
-        )
-        return stop.exit_code
+    with Interrupter().installed():
+        run(flags)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(
+        shell.run(
+            lambda: main(sys.argv[1:]),
+            how_to_resume="Finished rounds are kept. Run the same command to go on.",
+        )
+    )

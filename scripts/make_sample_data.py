@@ -15,7 +15,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from PIL import Image
 
+from latency import shell
 from nas.data import sample
+from nas.errors import InputError
 
 # Every n-th image is written in grey, as well over a thousand of Tiny-ImageNet's are.
 GREY_EVERY = 17
@@ -80,12 +82,9 @@ def main(arguments: list[str]) -> int:
     """Writes the files."""
     flags = parse_flags(arguments)
     if flags.output.exists() and any(flags.output.iterdir()):
-        print(
-            f"Error: Expected a new or empty folder.\nReceived: {flags.output}, which holds files."
-            "\nFix: choose another --output.",
-            file=sys.stderr,
+        raise InputError(
+            "a new or empty folder", f"{flags.output}, which holds files", "choose another --output"
         )
-        return 2
     flags.output.mkdir(parents=True, exist_ok=True)
     write = write_tiny_imagenet if flags.layout == "tiny-imagenet" else write_folders
     print(f"{write(flags.output, flags)} images written to {flags.output}")
@@ -93,4 +92,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell.run(lambda: main(sys.argv[1:])))

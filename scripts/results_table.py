@@ -12,6 +12,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from latency import shell
+from nas.errors import InputError
+from nas.runs.config import AnyConfig, DataRecord, RunConfig, read_config
+from nas.runs.folder import RunFolder
+
 
 def read(path: Path) -> dict[str, Any]:
     """A JSON file of the run, or nothing."""
@@ -67,38 +74,31 @@ def audit_lines(table: dict[str, Any]) -> list[str]:
     ]
 
 
-def search_lines(run: Path, config: dict[str, Any]) -> list[str]:
+def search_lines(run: Path, config: AnyConfig) -> list[str]:
     """How long the search was, from its history."""
-    if not (run / "history.csv").is_file():
+    if not (run / "history.csv").is_file() or not isinstance(config, RunConfig):
         return []
     with open(run / "history.csv", newline="") as stream:
         rows = list(csv.DictReader(stream))
     rates = sorted(float(row["examples_per_s"]) for row in rows)
     waits = sorted(float(row["input_wait_share"] or 0) for row in rows)
-    search = config["search"]
+    search = config.search
     steps = int(float(rows[-1]["step"]))
-    gates = int(steps * (1 - search["warm_up"]["share"]) / search["gates"]["every"])
-    batch = search["weights"]["batch_size"]
+    gates = int(steps * (1 - search.warm_up.share) / search.gates.every)
     return [
         f"Search: {int(float(rows[-1]['images_seen'])):,} images for the weights and about "
-        f"{gates * batch:,} for the gates; median {rates[len(rates) // 2]:.0f} weight images a "
-        f"second, input wait {waits[len(waits) // 2]:.1%}.",
+        f"{gates * search.weights.batch_size:,} for the gates; median {rates[len(rates) // 2]:.0f} "
+        f"weight images a second, input wait {waits[len(waits) // 2]:.1%}.",
         "",
     ]
 
 
-def main(arguments: list[str]) -> int:
-    """Prints the page."""
-    if len(arguments) != 1 or not (Path(arguments[0]) / "config.json").is_file():
-        print(
-            "Error: Expected one run folder.\nReceived: "
-            f"{arguments}.\nFix: name a folder that nas.py wrote.",
-            file=sys.stderr,
-        )
-        return 2
-    run = Path(arguments[0])
-    config, certificate = read(run / "config.json"), read(run / "certificate.json")
-    environment = certificate.get("environment", config["environment"])
+def print_page(run: Path) -> int:
+    """Prints the page of a run; returns the exit code."""
+    config, folder = read_config(run), RunFolder(run)
+    data = folder.read(DataRecord)
+    certificate = read(run / "certificate.json")
+    environment = certificate["environment"]
     networks = read(run / "baselines.json").get("networks") or [certificate]
     versions = ", ".join(
         f"{name} {environment[name]}"
@@ -108,10 +108,10 @@ def main(arguments: list[str]) -> int:
     print(
         f"- hardware: {environment['cores']} shared cores of {environment['cpu_model']}; {versions}"
     )
-    print(f"- date: {certificate['date'][:10]}; n = 1 of each network, seed {config['seed']}")
+    print(f"- date: {certificate['date'][:10]}; n = 1 of each network, seed {config.seed}")
     print(
-        f"- images: {config['data']['name']}, {config['data']['train_images']:,} training and "
-        f"{config['data']['evaluation_images']:,} evaluation images"
+        f"- images: {data.name}, {data.train_images:,} training and "
+        f"{data.evaluation_images:,} evaluation images"
     )
     print()
     print("\n".join(audit_lines(read(run / "table.json"))))
@@ -125,5 +125,12 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
+def main(arguments: list[str]) -> int:
+    """Prints the page of the run that is named."""
+    if len(arguments) != 1:
+        raise InputError("one run folder", f"{arguments}", "name a folder that nas.py wrote")
+    return print_page(Path(arguments[0]))
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell.run(lambda: main(sys.argv[1:])))

@@ -44,6 +44,7 @@ ORDER = (
     "nas.runs",
     "nas.report",
     "nas.pipeline",
+    "nas.interface",
     "nas.cli",
 )
 # Starts the command line; nothing imports it.

@@ -145,8 +145,3 @@ def help_text(values: flags.FlagValues, intro: str) -> str:
 def given(values: flags.FlagValues) -> dict[str, Any]:
     """Flags that the user wrote, with their values."""
     return {name: values[name].value for name in values if values[name].present}
-
-
-def compute(values: flags.FlagValues) -> dict[str, Any]:
-    """Arguments of `nas.system.backend.start`."""
-    return {name: values[name].value for name in ("mixed_precision", "data_parallel")}

@@ -1,24 +1,24 @@
-"""Flags and verbs of `nas.py` and `main.py`; exit codes 0, 2, 3, 130, 143."""
+"""Flags of `nas.py` and `main.py`, and their exit codes: 0, 2, 3, 130, 143."""
 
 from __future__ import annotations
 
-import errno
-import sys
+import shlex
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
+from latency import shell
 from nas.cli import flags as strict_flags
-from nas.errors import InputError
 from nas.search.config import EXECUTIONS, GATES, METHODS
 from nas.system import backend
-from nas.system.console import err, out
-from nas.system.interrupt import Interrupted, Interrupter
+from nas.system.console import out
+from nas.system.interrupt import Interrupter
+from nas.system.program import command_line
 from nas.training.optimizers import OPTIMIZERS
 
-EXIT_MET, EXIT_BAD_INPUT, EXIT_NOT_MET = 0, 2, 3
+EXIT_MET = 0
 
 SEARCH_INTRO = """
 python nas.py --lambda 0.1: search a network that is accurate and fast on this device.
@@ -107,79 +107,57 @@ def retrain_flags() -> flags.FlagValues:
 
 
 def run_search(argv: Sequence[str]) -> int:
-    """`nas.py`."""
-    values = search_flags()
-    return _guarded(values, argv, SEARCH_INTRO, lambda stop: _search(values, argv, stop))
+    """`nas.py`, and `stopwatch search`.
+
+    Args:
+        argv: With the program's name first.
+
+    Returns:
+        The exit code.
+    """
+    from nas.cli.search import search
+
+    return _run(search_flags(), argv, SEARCH_INTRO, search, "search", "--run_dir {} --resume")
 
 
 def run_retrain(argv: Sequence[str]) -> int:
-    """`main.py`."""
-    values = retrain_flags()
-    return _guarded(values, argv, RETRAIN_INTRO, lambda stop: _retrain(values, argv, stop))
+    """`main.py`, and `stopwatch retrain`.
+
+    Args:
+        argv: With the program's name first.
+
+    Returns:
+        The exit code.
+    """
+    from nas.cli.retrain import retrain
+
+    return _run(retrain_flags(), argv, RETRAIN_INTRO, retrain, "retrain", "--run {}")
 
 
-def _guarded(
+def _run(
     values: flags.FlagValues,
     argv: Sequence[str],
     intro: str,
-    work: Callable[[Interrupter], int],
+    work: Callable[[flags.FlagValues, str, Interrupter, Callable[[Path], None]], int],
+    verb: str,
+    go_on: str,
 ) -> int:
-    """Runs a verb and turns errors and signals into messages and exit codes."""
+    """Reads the flags and runs a verb in the one shell of all programs."""
     backend.set_environment()
-    interrupter = Interrupter()
-    try:
+    folders: list[Path] = []
+
+    def main() -> int:
         strict_flags.parse(values, argv)
         if values["help"].value:
             out.print(strict_flags.help_text(values, intro), markup=False)
             return EXIT_MET
-        with interrupter.installed():
-            return work(interrupter)
-    except ValueError as error:
-        # Errors for users have three parts; anything else is a defect and keeps its trace.
-        if not isinstance(error, InputError) and not _three_parts(str(error)):
-            raise
-        err.print(f"Error: {error}", markup=False, soft_wrap=True)
-        return EXIT_BAD_INPUT
-    except OSError as error:
-        if error.errno != errno.ENOSPC:
-            raise
-        err.print(
-            f"Error: Expected room on the disk.\nReceived: {error}.\n"
-            "Fix: free some space and go on with --resume.",
-            markup=False,
-        )
-        return EXIT_BAD_INPUT
-    except Interrupted as stop:
-        err.print(f"\nStopped ({stop}). The state is saved. {_how_to_resume(values)}", markup=False)
-        return stop.exit_code
+        command = shlex.join([*command_line(verb).split()[:1], *argv])
+        with Interrupter().installed() as interrupter:
+            return work(values, command, interrupter, folders.append)
 
+    def how_to_resume() -> str:
+        if not folders:
+            return "Nothing had begun yet."
+        return f"The state is saved. Go on with: {command_line(verb)} {go_on.format(folders[-1])}"
 
-def _three_parts(text: str) -> bool:
-    return all(part in text.lower() for part in ("expected", "received", "fix"))
-
-
-_current_run: list[Path] = []
-
-
-def _how_to_resume(values: flags.FlagValues) -> str:
-    if not _current_run:
-        return "Nothing had begun yet."
-    if "resume" in values:
-        return f"Go on with: python nas.py --run_dir {_current_run[-1]} --resume"
-    return f"Go on with: python main.py --run {_current_run[-1]}"
-
-
-def _search(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrupter) -> int:
-    from nas.cli.search import search
-
-    return search(values, argv, interrupter, _current_run)
-
-
-def _retrain(values: flags.FlagValues, argv: Sequence[str], interrupter: Interrupter) -> int:
-    from nas.cli.retrain import retrain
-
-    return retrain(values, argv, interrupter, _current_run)
-
-
-if __name__ == "__main__":
-    raise SystemExit(run_search(sys.argv))
+    return shell.run(main, how_to_resume=how_to_resume)

@@ -6,13 +6,14 @@ import datetime
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from latency.device import strict_json
 from latency.measurement.measure import MeasurePlan
 from latency.measurement.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline.inputs import scale_of
+from nas.runs.config import RunConfig
 from nas.runs.records import network_record
 from nas.search_space.space import Space
 from nas.selection.baselines import equal_random_networks, equal_uniform_network
@@ -43,7 +44,7 @@ def measured_ms(
 def compared_networks(
     bounded: BoundedSpace,
     architecture: Architecture,
-    config: Mapping[str, Any],
+    config: RunConfig,
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
 ) -> dict[str, Any]:
     """Largest, uniform and random networks of equal milliseconds: data of comparison.json.
@@ -51,27 +52,27 @@ def compared_networks(
     Args:
         bounded: Of the run.
         architecture: The found network.
-        config: The run's configuration.
+        config: What the run was asked for.
         measure: Name -> architecture to name -> milliseconds.
     """
-    if config["device"] is not None:
+    if config.device is not None:
         return {"networks": []}
     out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
     randoms = equal_random_networks(
         bounded,
         architecture,
         bounded.latency.predict_ms(bounded.space.encode(architecture)),
-        config["random_networks"],
-        config["seed"],
+        config.random_networks,
+        config.seed,
         measure,
-        scale_of(config).equal_margin,
+        config.sizes.equal_margin,
     )
     uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
     networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
     networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
     return {
         "uniform_over_searched_ms": ratio,
-        "random_asked": config["random_networks"],
+        "random_asked": config.random_networks,
         "networks": [
             {"role": role, "name": name, "text": arch_text.to_text(network)}
             for role, name, network in networks
@@ -85,7 +86,7 @@ def search_certificate(
     architecture: Architecture,
     asked_ms: float | None,
     comparison: Mapping[str, Any],
-    config: Mapping[str, Any],
+    config: RunConfig,
     known: KnownNetworks | None,
 ) -> dict[str, Any]:
     """Measures the found network and its company once more and writes down what was asked.
@@ -96,15 +97,15 @@ def search_certificate(
         architecture: The found network.
         asked_ms: Target; None with a penalty.
         comparison: Data of comparison.json.
-        config: The run's configuration.
+        config: What the run was asked for.
         known: Measured beside them.
     """
     networks = {"searched": architecture}
     networks |= {n["name"]: arch_text.parse(n["text"]) for n in comparison["networks"]}
     measured = {}
-    if config["device"] is None:
+    if config.device is None:
         out.print("Certificate: fresh measurements in new processes ...")
-        plans = scale_of(config).measuring
+        plans = config.sizes.measuring
         measured = measure_networks(
             {name: network_bytes(network) for name, network in networks.items()},
             SessionSettings(),
@@ -127,13 +128,13 @@ def search_certificate(
         **records["searched"],
         "name": "searched",
         "role": "searched",
-        "method": config["search"].get("method", "gradient"),
+        "method": config.search.method,
         "text": arch_text.to_text(architecture),
         "train_top1": None,
         "largest": next((n for n in others if n["role"] == "largest"), None),
         "uniform": next((n for n in others if n["role"] == "uniform"), None),
         "random": [n for n in others if n["role"] == "random"],
-        "device": config["device"],
+        "device": config.device,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "environment": environment(),
+        "environment": strict_json.encode(environment()),
     }

@@ -9,8 +9,9 @@ from typing import Any
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.data import Dataset, split_holdout
+from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline.inputs import scale_of
+from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search.method import Method, Network, several
 from nas.search_space.space import Space
@@ -34,7 +35,7 @@ class RaceRun:
         space: Of the run.
         latency: Its predictor.
         dataset: Images.
-        config: The run's configuration, with `race`.
+        config: What the run was asked for, with `race`.
         measure: Name -> architecture to name -> milliseconds; None for another device.
         interrupter: Asked whether to stop.
     """
@@ -43,9 +44,16 @@ class RaceRun:
     space: Space
     latency: SpaceLatency
     dataset: Dataset
-    config: Mapping[str, Any]
+    config: RunConfig
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]] | None
     interrupter: Interrupter
+
+    @property
+    def _race(self) -> RaceConfig:
+        race = self.config.race
+        if race is None:
+            raise InputError("a run with a race", "none", "give --race")
+        return race
 
     def run(
         self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
@@ -65,8 +73,8 @@ class RaceRun:
                 found: dict[str, Any] = {"winner": field[0].name, "rungs": []}
                 found |= {"images_seen": 0, "seconds": 0.0}
             else:
-                backend.start(**self.config.get("compute", {}))
-                found = run_race(field, self.config["race"]["epochs"], self._train)
+                backend.start(self.config.compute)
+                found = run_race(field, self._race.epochs, self._train)
             self.folder.write_json("race.json", {"candidates": self._records(field), **found})
         data = self.folder.read_json("race.json")
         winner = next(c for c in data["candidates"] if c["name"] == data["winner"])
@@ -96,7 +104,7 @@ class RaceRun:
     ) -> list[Candidate]:
         chosen: Network = tuple(choice["indices"])
         aim_ms = self.latency.predict_ms(chosen)
-        wanted = shares(int(self.config["race"]["candidates"]), "evolution" in methods)
+        wanted = shares(self._race.candidates, "evolution" in methods)
         wanted["search"] -= 1  # the choice itself
         proposed: dict[str, list[Network]] = {}
         known = [chosen]
@@ -125,7 +133,7 @@ class RaceRun:
     def _is_equal(self, measured_ms: float | None, reference_ms: float | None) -> bool:
         if measured_ms is None or reference_ms is None:
             return True  # another device: the window of predictions is all there is
-        return abs(measured_ms / reference_ms - 1) <= scale_of(self.config).equal_margin
+        return abs(measured_ms / reference_ms - 1) <= self.config.sizes.equal_margin
 
     def _measured(self, networks: Sequence[Network]) -> dict[Network, float | None]:
         if self.measure is None:
@@ -161,19 +169,16 @@ class RaceRun:
         key = f"{rung}-{candidate.name.replace(' ', '_')}"
         done = f"race/{key}.json"
         if not self.folder.has(done):
-            labels, seed = self.dataset.train.labels, int(self.config["seed"])
-            scale = scale_of(self.config)
-            flip = bool(self.config["search"]["weights"]["augmentation"]["flip"])
-            recipe = scale.recipe_for(self.dataset.is_sample).with_flip(flip)
+            labels, seed = self.dataset.train.labels, self.config.seed
             checkpoint = self.folder.checkpoint(f"race_{key}")
             with bar(f"Race, round {rung + 1}, {candidate.name}") as progress:
                 result = train_network(
                     self.space.decode(candidate.indices),
                     self.dataset,
-                    replace(recipe, epochs=epochs),
+                    replace(self.config.recipe, epochs=epochs),
                     Control(
                         checkpoint,
-                        scale.pace,
+                        self.config.sizes.pace,
                         self.interrupter,
                         lambda state, total: progress.update(state.step, total),
                     ),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -70,7 +69,6 @@ class RetrainRun:
         """Everything; returns the certificate."""
         networks = [("searched", "searched", self.architecture), *self.others]
         (self.folder.path / "retrained").mkdir(exist_ok=True)
-        self.folder.write_json("recipe.json", self._recipe_json())
         records = [
             self._train(number, len(networks), *network)
             for number, network in enumerate(networks, start=1)
@@ -205,7 +203,7 @@ class RetrainRun:
             "recipe": self._recipe_json(),
             "device": self.device,
             "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "environment": environment(),
+            "environment": strict_json.encode(environment()),
             "warnings": label_warning(own["running_accuracy"], own["train_top1"])
             + comparison_warning(own["top1"], [r["top1"] for r in by_role["random"]]),
         }
@@ -218,12 +216,3 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
-
-
-def forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of this run left."""
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        Path(path).unlink()

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING, Any
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.certify import compared_networks, measured_ms, search_certificate
-from nas.pipeline.inputs import scale_of
 from nas.pipeline.race import RaceRun
-from nas.pipeline.supernet import SupernetStage
+from nas.pipeline.supernet import SupernetStage, check_lender
 from nas.pipeline.table import run_table
-from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
+from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.search.evolution import EvolutionConfig, EvolutionMethod
 from nas.search.method import Method, Scored
@@ -30,9 +28,10 @@ from nas.search.random import RandomMethod
 from nas.search_space.space import Space
 from nas.selection.choice import choose_network
 from nas.selection.feasible import BoundedSpace
-from nas.selection.goals import Goal
+from nas.selection.goals import ResolvedTarget
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
+from nas.system.program import command_line
 
 if TYPE_CHECKING:
     from nas.supernet.scoring import SharedScorer
@@ -46,77 +45,85 @@ class SearchRun:
         folder: Run folder with config.json.
         space: With the data's classes.
         dataset: Images.
-        config: What config.json holds; see `nas.cli.search`.
+        config: What was asked for.
         interrupter: Asked whether to stop.
     """
 
     folder: RunFolder
     space: Space
     dataset: Dataset
-    config: dict[str, Any]
+    config: RunConfig
     interrupter: Interrupter
     _known: KnownNetworks | None = field(default=None, init=False, repr=False)
 
     def run(self) -> dict[str, Any]:
         """All stages; returns the certificate."""
+        # Before the minutes of a table, and before any backend starts.
+        check_lender(self.folder, self.config, self.dataset)
         table = run_table(self.folder, self.space, self.config)
-        if self._scale.measuring.watches_known_networks and self.config["device"] is None:
+        if self.config.sizes.measuring.watches_known_networks and self.config.device is None:
             self._known = KnownNetworks.of(self.space, table)
         latency = SpaceLatency.from_table(self.space, table)
-        bounded = BoundedSpace(self.space, latency, Bounds(**self.config.get("bounds", {})))
-        self._resolve_target(bounded)
+        bounded = BoundedSpace(self.space, latency, self.config.bounds)
+        target = self._resolved_target(bounded)
         supernet = SupernetStage(
-            self.folder, self.space, latency, self.dataset, self.config, self.interrupter
+            self.folder,
+            self.space,
+            latency,
+            self.dataset,
+            self.config,
+            self.interrupter,
+            target.target_ms,
         )
-        has_supernet = self.config["search"]["method"] != "random"
+        has_supernet = self.config.search.method != "random"
         if has_supernet:
             supernet.train()
-        choice = self._choose(bounded, supernet)
+        choice = self._choose(bounded, supernet, target.target_ms)
         architecture = self._race(bounded, supernet, choice)
         inherited = supernet.evaluate(architecture) if has_supernet else {}
         warnings = self._warnings(table, latency, supernet, architecture)
-        certificate = self._certify(bounded, architecture, inherited)
+        certificate = self._certify(bounded, architecture, inherited, target.target_ms)
+        self._say(certificate, warnings)
+        return certificate
+
+    def _say(self, certificate: dict[str, Any], warnings: list[str]) -> None:
+        """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
         for warning in warnings:
             out.print(f"Warning: {warning}")
         out.print(f"Architecture: {certificate['text']}", markup=False)
         out.print(f"Run folder: {self.folder.path}    Report: {report}", markup=False)
-        out.print(f"Next: python main.py --run {self.folder.path}", markup=False)
-        return certificate
-
-    @property
-    def _scale(self) -> Scale:
-        return scale_of(self.config)
+        out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
 
     # Stages.
 
-    def _resolve_target(self, bounded: BoundedSpace) -> None:
-        """Prints the range, and refuses a target that no network of the bounds can keep."""
+    def _resolved_target(self, bounded: BoundedSpace) -> ResolvedTarget:
+        """The goal in milliseconds; refuses one that no network of the bounds can keep."""
         low, high = bounded.range_ms()
         within = " within the other bounds" if bounded.bounds else ""
         out.print(
             f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
             f"predicted{within}, 1 thread."
         )
-        config = self.config
-        goal = Goal(config["lambda"], config["target_ms"], config.get("target_percent"))
-        target_ms = goal.resolved_ms(low, high)
-        if target_ms is not None:
-            bounded.check_target(target_ms)
-        if goal.target_percent is not None:
-            out.print(f"{goal.target_percent:g} % of the range: {target_ms:.4f} ms.")
-            # main.py certifies against milliseconds and knows no range.
-            self.config["target_ms"] = target_ms
-            self.folder.write_json("config.json", self.config)
+        if not self.folder.has(ResolvedTarget):
+            found = ResolvedTarget.of(self.config.goal, low, high)
+            if found.target_ms is not None:
+                bounded.check_target(found.target_ms)
+            # Whoever certifies a network of this run asks for these milliseconds.
+            self.folder.write(found)
+        target = self.folder.read(ResolvedTarget)
+        if target.goal.percent is not None:
+            out.print(f"{target.goal.percent:g} % of the range: {target.target_ms:.4f} ms.")
+        return target
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
-        method, seed = self.config["search"]["method"], int(self.config["seed"])
+        method, seed = self.config.search.method, self.config.seed
         found: dict[str, Method] = {"random": RandomMethod(bounded, seed)}
         if method == "random":
             return {"search": found["random"]}
-        config = EvolutionConfig(**self.config.get("evolution", {}))
+        config = self.config.evolution
         score = _scored(supernet, config)
         found["evolution"] = EvolutionMethod(
             bounded, score, seed, config, partial(_progress, "Evolution")
@@ -124,17 +131,18 @@ class SearchRun:
         if method == "evolution":
             return {"search": found["evolution"], "random": found["random"]}
         scores = supernet.probabilities()[0].scores(self.space)
-        count = self.config.get("proposals", 0)  # runs of earlier versions have none
+        count = self.config.proposals
         own: Method = ScoreMethod(bounded, scores)
         if count:
             progress = partial(_progress, "Proposals of the gates")
             own = ProposalMethod(bounded, score, seed, scores, count, progress)
         return {"search": own, **found}
 
-    def _choose(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Any]:
+    def _choose(
+        self, bounded: BoundedSpace, supernet: SupernetStage, target_ms: float | None
+    ) -> dict[str, Any]:
         if not self.folder.has("choice.json"):
-            target_ms = self.config["target_ms"]
-            asked = target_ms is not None and self.config["device"] is None
+            asked = target_ms is not None and self.config.device is None
             aim_ms = target_ms
             if aim_ms is None:
                 low, high = bounded.range_ms()
@@ -149,21 +157,21 @@ class SearchRun:
         return self.folder.read_json("choice.json")
 
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        return measured_ms(networks, self._scale.measuring.choice, self._known)
+        return measured_ms(networks, self.config.sizes.measuring.choice, self._known)
 
     def _race(
         self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]
     ) -> Architecture:
         if not self.folder.has("architecture.json"):
             architecture = self.space.decode(tuple(choice["indices"]))
-            if self.config.get("race"):
+            if self.config.race is not None:
                 race = RaceRun(
                     self.folder,
                     self.space,
                     bounded.latency,
                     self.dataset,
                     self.config,
-                    self._measure if self.config["device"] is None else None,
+                    self._measure if self.config.device is None else None,
                     self.interrupter,
                 )
                 architecture = race.run(choice, lambda: self._methods(bounded, supernet))
@@ -181,7 +189,7 @@ class SearchRun:
         from nas.runs.history import read_history
         from nas.selection.diagnostics import kernel_warnings, search_warnings
 
-        if self.config["search"]["method"] == "gradient":
+        if self.config.search.method == "gradient":
             noise = sorted(row.noise for row in table.rows.values())
             found = search_warnings(
                 self.space,
@@ -189,7 +197,7 @@ class SearchRun:
                 supernet.probabilities()[0],
                 architecture,
                 read_history(self.folder.path / "history.csv"),
-                self.config["lambda"],
+                self.config.goal.penalty,
                 noise[len(noise) // 2] if noise else None,
                 self.folder.read_json("gates.json"),
             )
@@ -203,6 +211,7 @@ class SearchRun:
         bounded: BoundedSpace,
         architecture: Architecture,
         inherited: Mapping[str, Any],
+        target_ms: float | None,
     ) -> dict[str, Any]:
         if not self.folder.has("comparison.json"):
             found = compared_networks(bounded, architecture, self.config, self._measure)
@@ -212,7 +221,7 @@ class SearchRun:
                 self.space,
                 bounded.latency,
                 architecture,
-                self.config["target_ms"],
+                target_ms,
                 self.folder.read_json("comparison.json"),
                 self.config,
                 self._known.patient() if self._known else None,

@@ -9,25 +9,93 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from latency.device import strict_json
 from nas.architecture.spec import Architecture
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline.inputs import scale_of
+from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.tensorboard import write_events
-from nas.search.config import SearchConfig
 from nas.search.evolution import EvolutionConfig
 from nas.search_space.space import Space
+from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
+from nas.system.program import command_line
 
 if TYPE_CHECKING:
     from nas.search.gate_probabilities import GateProbabilities
     from nas.search.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
+
+# Its supernet's accuracy: the last that a run asks its supernet for.
+SUPERNET_FILE = "supernet.json"
+
+
+@dataclass(frozen=True)
+class Lent:
+    """A supernet that is trained, or will be.
+
+    Args:
+        config: Of the run that trains it.
+        penalty: Of that run's goal.
+        target_ms: Milliseconds that it lands on; None with a penalty.
+        checkpoint: Where its state is kept.
+    """
+
+    config: RunConfig
+    penalty: float | None
+    target_ms: float | None
+    checkpoint: Path
+
+
+def check_lender(folder: RunFolder, config: RunConfig, dataset: Dataset) -> None:
+    """Refuses a supernet that cannot be used, as long as the run still needs it.
+
+    Args:
+        folder: Of the run that borrows.
+        config: Of that run.
+        dataset: Of that run.
+
+    Raises:
+        InputError: See `lender`.
+    """
+    if config.supernet is not None and not folder.has(SUPERNET_FILE):
+        lender(config, dataset)
+
+
+def lender(config: RunConfig, dataset: Dataset) -> Lent:
+    """The supernet of the run that `--supernet` names.
+
+    Args:
+        config: Of the run that borrows.
+        dataset: Of that run.
+
+    Raises:
+        InputError: That run is none, is of another space or other images, or is not finished.
+    """
+    folder = RunFolder.open(Path(config.supernet or ""))
+    theirs = read_search_config(folder.path)
+    data = folder.read(DataRecord)
+    own = (config.space, dataset.image_size, dataset.num_classes)
+    other = (theirs.space, data.image_size, data.num_classes)
+    for name, mine, found in zip(("space", "image size", "num classes"), own, other, strict=True):
+        if mine != found:
+            raise InputError(
+                f"a supernet of the same {name}, {mine}",
+                f"{found} in {folder.path}",
+                "name a run of the same space and data, or train anew without --supernet",
+            )
+    checkpoint = folder.checkpoint("search")
+    if not folder.has("search.json") or not checkpoint.is_file():
+        raise InputError(
+            f"a finished search with its checkpoint in {folder.path}",
+            "none",
+            f"finish it: {command_line('search')} --run_dir {folder.path} --resume",
+        )
+    target_ms = folder.read(ResolvedTarget).target_ms
+    return Lent(theirs, theirs.goal.penalty, target_ms, checkpoint)
 
 
 @dataclass
@@ -39,23 +107,25 @@ class SupernetStage:
         space: Of the run.
         latency: Its milliseconds.
         dataset: Images.
-        config: The run's configuration.
+        config: What was asked for.
         interrupter: Asked whether to stop.
+        target_ms: Milliseconds to land on; None with a penalty, and while only warming up.
     """
 
     folder: RunFolder
     space: Space
     latency: SpaceLatency
     dataset: Dataset
-    config: Mapping[str, Any]
+    config: RunConfig
     interrupter: Interrupter
+    target_ms: float | None = None
     _searcher: GradientSearch | None = field(default=None, repr=False)
     _is_trained: bool = field(default=False, repr=False)
     _views: ForwardViews | None = field(default=None, repr=False)
 
     def train(self) -> None:
         """Search of weights and gates; writes search.json, gates.json and history.csv."""
-        if self.folder.has("search.json") or self.config.get("supernet"):
+        if self.folder.has("search.json") or self.config.supernet is not None:
             return
         out.print("Starting Keras and building the supernet ...")
         searcher = self.searcher()
@@ -92,28 +162,30 @@ class SupernetStage:
         return GateProbabilities.from_json(found["probabilities"]), float(found["expected_ms"])
 
     def searcher(self) -> GradientSearch:
-        """The search, its supernet untrained until `run` restores or trains it."""
+        """The search, built when it is first asked for; its weights may not be trained yet."""
         if self._searcher is None:
-            backend.start(**self.config.get("compute", {}))
+            lent = lender(self.config, self.dataset) if self.config.supernet else self._own()
+            backend.start(self.config.compute)
             from nas.search.gradient import GradientSearch
 
-            settings, seed = self.config["search"], int(self.config["seed"])
-            checkpoint = self.folder.checkpoint("search")
-            if self.config.get("supernet"):
-                settings, seed, checkpoint = self._lender()
             self._searcher = GradientSearch(
                 self.space,
                 self.latency,
                 self.dataset.train,
-                strict_json.decode(SearchConfig, settings, f"{self.folder.path}/config.json"),
-                checkpoint,
+                lent.config.search,
+                lent.checkpoint,
                 self.interrupter,
-                self.config["lambda"],
-                self.config["target_ms"],
-                seed,
-                scale_of(self.config).search_pace,
+                lent.penalty,
+                lent.target_ms,
+                lent.config.seed,
+                self.config.sizes.search_pace,
             )
         return self._searcher
+
+    def _own(self) -> Lent:
+        goals = self.config.goals
+        penalty = goals[0].penalty if len(goals) == 1 else None
+        return Lent(self.config, penalty, self.target_ms, self.folder.checkpoint("search"))
 
     def _trained(self) -> GradientSearch:
         searcher = self.searcher()
@@ -121,26 +193,6 @@ class SupernetStage:
             searcher.run(lambda state: None)  # restores what an earlier process trained
             self._is_trained = True
         return searcher
-
-    def _lender(self) -> tuple[dict[str, Any], int, Path]:
-        """Search settings, seed and checkpoint of the run that lends its supernet."""
-        lender = RunFolder.open(Path(self.config["supernet"]))
-        theirs = lender.read_json("config.json")
-        for name in ("space", "image_size", "num_classes"):
-            if theirs.get(name) != self.config[name]:
-                raise InputError(
-                    f"a supernet of the same {name.replace('_', ' ')}, {self.config[name]}",
-                    f"{theirs.get(name)} in {lender.path}",
-                    "name a run of the same space and data, or train anew without --supernet",
-                )
-        checkpoint = lender.checkpoint("search")
-        if not lender.has("search.json") or not checkpoint.is_file():
-            raise InputError(
-                f"a finished search with its checkpoint in {lender.path}",
-                "none",
-                f"finish it: python nas.py --run_dir {lender.path} --resume",
-            )
-        return theirs["search"], int(theirs["seed"]), checkpoint
 
     def _forward(self) -> ForwardViews:
         if self._views is None:
@@ -155,7 +207,7 @@ class SupernetStage:
         from nas.supernet.scoring import SharedScorer
 
         searcher = self._trained()
-        seed = int(self.config["seed"])
+        seed = self.config.seed
         # Drawn, since images may lie class by class.
         judging = np.random.default_rng((seed, 14)).permutation(searcher.gates_part)
         return SharedScorer(
@@ -170,7 +222,7 @@ class SupernetStage:
 
     def evaluate(self, architecture: Architecture) -> dict[str, Any]:
         """Accuracy with shared weights on the evaluation split; kept in supernet.json."""
-        if not self.folder.has("supernet.json"):
+        if not self.folder.has(SUPERNET_FILE):
             from nas.supernet.scoring import SharedScorer
 
             searcher = self._trained()
@@ -178,15 +230,15 @@ class SupernetStage:
             found = SharedScorer(
                 self._forward(),
                 self.dataset.train,
-                EvolutionConfig().statistics_images,
+                self.config.evolution.statistics_images,
                 evaluation,
                 statistics_indices=searcher.weights_part,
             ).accuracy(self.space.encode(architecture))
             self.folder.write_json(
-                "supernet.json",
+                SUPERNET_FILE,
                 {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
             )
-        return self.folder.read_json("supernet.json")
+        return self.folder.read_json(SUPERNET_FILE)
 
 
 def search_note(row: Mapping[str, Any]) -> str:

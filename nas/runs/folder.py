@@ -21,6 +21,8 @@ except ImportError:  # Windows has none: two programs on one run are then the us
 from latency import atomic
 from latency.device import strict_json
 from nas.errors import InputError
+from nas.runs.config import AnyConfig, read_config
+from nas.system.program import command_line
 
 SCHEMA_VERSION = 1
 
@@ -66,12 +68,12 @@ class RunFolder:
         self.path = path
 
     @classmethod
-    def create(cls, path: Path | None, config: Mapping[str, Any], label: str) -> RunFolder:
-        """Makes a new run folder and writes its config.json.
+    def create(cls, path: Path | None, config: AnyConfig, label: str) -> RunFolder:
+        """Makes a new run folder and writes its config.json, which nothing changes later.
 
         Args:
             path: The folder; None for a new name below `runs_folder()`.
-            config: JSON data.
+            config: What the run is asked for.
             label: Part of a made-up name.
 
         Raises:
@@ -84,43 +86,43 @@ class RunFolder:
             while path.exists():
                 number += 1
                 path = runs_folder() / f"{stamp}-{label}-{number}"
+        cls.check_new(path)
+        try:
+            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise disk_error(path, error) from error
+        folder = cls(path)
+        folder.write(config)
+        return folder
+
+    @staticmethod
+    def check_new(path: Path) -> None:
+        """Refuses a folder that has something in it.
+
+        Args:
+            path: Where a run is to begin.
+
+        Raises:
+            InputError: Something is there already.
+        """
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
                 "a new run folder",
                 f"{path}, which is there already",
                 f"go on with it by `--run_dir {path} --resume`, or choose another --run_dir",
             )
-        try:
-            (path / "checkpoints").mkdir(parents=True, exist_ok=True)
-            folder = cls(path)
-            folder.write_json("config.json", {"name": path.name, **config})
-        except OSError as error:
-            raise disk_error(path, error) from error
-        return folder
 
     @classmethod
     def open(cls, path: Path) -> RunFolder:
         """An existing run folder.
 
         Raises:
-            InputError: It is missing, has no config.json, or is of a newer schema.
+            InputError: It is missing, has no config.json, or is of another schema.
+            FileFormatError: Its config.json is broken.
         """
-        if not (path / "config.json").is_file():
-            raise InputError(
-                "a run folder with config.json",
-                f"{path}" + ("" if path.exists() else ", which does not exist"),
-                "name a folder that nas.py wrote, or run nas.py first",
-            )
-        folder = cls(path)
-        version = folder.read_json("config.json").get("schema_version")
-        if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
-            raise InputError(
-                f"a run folder of schema 1 to {SCHEMA_VERSION}",
-                f"schema {version!r} in {path}",
-                "update the program, or search again",
-            )
+        read_config(path)
         (path / "checkpoints").mkdir(exist_ok=True)
-        return folder
+        return cls(path)
 
     @classmethod
     def newest(cls) -> RunFolder:
@@ -136,7 +138,7 @@ class RunFolder:
             raise InputError(
                 f"a finished search below {runs_folder()}",
                 "none",
-                "run `python nas.py --lambda 0.1` first, or give --run or --arch",
+                f"run `{command_line('search')} --lambda 0.1` first, or give --run or --arch",
             )
         return cls.open(found[-1].parent)
 

@@ -10,8 +10,10 @@ from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.spec import Architecture
 from nas.errors import ArchitectureError
+from nas.runs.config import DataRecord, RunSettings
 from nas.runs.history import HistoryRow, read_csv_rows
 from nas.runs.strict_json import Record, ReportError, read_json_value, read_record
+from nas.selection.goals import ResolvedTarget
 
 SCHEMA_VERSION = 1
 
@@ -60,7 +62,7 @@ def read_run(run_dir: Path) -> RunRecords:
     """
     records = RunRecords(
         path=run_dir,
-        config=read_record(run_dir / "config.json", SCHEMA_VERSION),
+        config=_read_config(run_dir),
         table=read_record(run_dir / "table.json", TABLE_SCHEMA_VERSION),
         history=read_csv_rows(run_dir / "history.csv"),
         gates=_read_gates(run_dir / "gates.json"),
@@ -77,6 +79,26 @@ def read_run(run_dir: Path) -> RunRecords:
             "give the folder that `python nas.py` printed",
         )
     return records
+
+
+def _read_config(run_dir: Path) -> Record | None:
+    """Configuration, images and target as the page shows them."""
+    record = read_record(run_dir / "config.json", RunSettings.SCHEMA_VERSION)
+    if record is None or record.values.get("schema_version") != RunSettings.SCHEMA_VERSION:
+        return record
+    values = dict(record.values)
+    data = read_record(run_dir / "data.json", DataRecord.SCHEMA_VERSION)
+    if data is not None:
+        found = dict(data.values)
+        values["num_classes"] = len(found.pop("class_names"))
+        values["image_size"] = found["image_size"]
+        values["data"] = {**values["data"], **found}
+    target = read_record(run_dir / "target.json", ResolvedTarget.SCHEMA_VERSION)
+    if target is not None:
+        values["target_ms"] = target.values["target_ms"]
+    goals = values.get("goals", [])
+    values["lambda"] = goals[0]["penalty"] if len(goals) == 1 else None
+    return Record(record.source, values)
 
 
 def _read_gates(path: Path) -> Gates | None:

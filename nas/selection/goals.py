@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar, Literal
 
 from nas.errors import InputError
+
+# Quantity -> unit, as labels of run folders write it.
+UNITS = {"milliseconds": "ms"}
 
 
 @dataclass(frozen=True)
@@ -15,24 +17,46 @@ class Goal:
     """One of the three; the others are None.
 
     Args:
-        penalty: `--lambda`, weight of ln(milliseconds).
-        target_ms: Milliseconds to land on.
-        target_percent: The same as a percentage of the way from the fastest to the slowest network
-            that the bounds allow.
+        penalty: `--lambda`, weight of the quantity's logarithm in the loss, 0 or more.
+        target: Value of the quantity to land on, above 0.
+        percent: The same as a percentage, 0 to 100, of the way from the least to the greatest
+            value among the networks that the bounds allow.
+        quantity: What is asked of; milliseconds of one image on the device.
+
+    Raises:
+        InputError: None or several of the three, or a value out of its range.
     """
 
     penalty: float | None = None
-    target_ms: float | None = None
-    target_percent: float | None = None
+    target: float | None = None
+    percent: float | None = None
+    quantity: Literal["milliseconds"] = "milliseconds"
+
+    def __post_init__(self) -> None:
+        given = [v for v in (self.penalty, self.target, self.percent) if v is not None]
+        if len(given) != 1:
+            raise InputError(
+                "one of a penalty, a target and a percentage",
+                f"{len(given)} of them",
+                "write for example Goal(target=1.2)",
+            )
+        low_enough = self.percent is None or self.percent <= 100
+        above = given[0] > 0 if self.target is not None else given[0] >= 0
+        if not (math.isfinite(given[0]) and low_enough and above):
+            raise InputError(
+                "a penalty of 0 or more, a target above 0, or a percentage from 0 to 100",
+                f"{given[0]}",
+                f"correct the goal {self.label}",
+            )
 
     @property
     def label(self) -> str:
         """Name of a run folder."""
         if self.penalty is not None:
             return f"lambda{self.penalty:g}"
-        if self.target_ms is not None:
-            return f"{self.target_ms:g}ms"
-        return f"{self.target_percent:g}percent"
+        if self.target is not None:
+            return f"{self.target:g}{UNITS[self.quantity]}"
+        return f"{self.percent:g}percent"
 
     def resolved_ms(self, low_ms: float, high_ms: float) -> float | None:
         """Milliseconds to land on; None with a penalty.
@@ -41,9 +65,40 @@ class Goal:
             low_ms: Of the fastest network.
             high_ms: Of the slowest network.
         """
-        if self.target_percent is None:
-            return self.target_ms
-        return low_ms + self.target_percent / 100.0 * (high_ms - low_ms)
+        if self.percent is None:
+            return self.target
+        return low_ms + self.percent / 100.0 * (high_ms - low_ms)
+
+
+@dataclass(frozen=True)
+class ResolvedTarget:
+    """A goal in milliseconds, once the latency table is known: target.json.
+
+    Args:
+        goal: As asked for.
+        low_ms: Predicted milliseconds of the fastest network within the bounds.
+        high_ms: Of the slowest one.
+        target_ms: Milliseconds to land on; None with a penalty.
+    """
+
+    FILE: ClassVar[str] = "target.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    goal: Goal
+    low_ms: float
+    high_ms: float
+    target_ms: float | None
+
+    @classmethod
+    def of(cls, goal: Goal, low_ms: float, high_ms: float) -> ResolvedTarget:
+        """The milliseconds that a goal means in a range.
+
+        Args:
+            goal: As asked for.
+            low_ms: Of the fastest network.
+            high_ms: Of the slowest network.
+        """
+        return cls(goal, low_ms, high_ms, goal.resolved_ms(low_ms, high_ms))
 
 
 def parse_goals(penalties: str | None, targets: str | None) -> tuple[Goal, ...]:
@@ -61,28 +116,31 @@ def parse_goals(penalties: str | None, targets: str | None) -> tuple[Goal, ...]:
         raise InputError(
             "one of --lambda and --target_ms",
             "neither" if penalties is None else both,
-            "write for example `python nas.py --lambda 0.1`",
+            "write for example `--lambda 0.1`",
         )
     if penalties is not None:
         goals = tuple(Goal(penalty=_number("lambda", t, True)) for t in _parts(penalties))
     else:
         goals = tuple(_target(text) for text in _parts(targets or ""))
-    twice = sorted({goal.label for goal in goals if goals.count(goal) > 1})
+    check_different(goals)
+    return goals
+
+
+def check_different(goals: tuple[Goal, ...]) -> None:
+    """Refuses one value twice: each goal has a folder of its own.
+
+    Args:
+        goals: Of a sweep.
+
+    Raises:
+        InputError: Two goals have the same label.
+    """
+    labels = [goal.label for goal in goals]
+    twice = sorted({label for label in labels if labels.count(label) > 1})
     if twice:
         raise InputError(
             "every value of a sweep once", f"{', '.join(twice)} twice", "leave one out"
         )
-    return goals
-
-
-def sweep_labels(config: Mapping[str, Any]) -> list[str]:
-    """Sub-folders of a sweep, in order.
-
-    Args:
-        config: Of the sweep's run folder.
-    """
-    flags = config["flags"]
-    return [goal.label for goal in parse_goals(flags.get("lambda"), flags.get("target_ms"))]
 
 
 def _parts(text: str) -> list[str]:
@@ -91,13 +149,13 @@ def _parts(text: str) -> list[str]:
 
 def _target(text: str) -> Goal:
     if not text.endswith("%"):
-        return Goal(target_ms=_number("target_ms", text, False))
+        return Goal(target=_number("target_ms", text, False))
     percent = _number("target_ms", text[:-1], True)
     if percent > 100:
         raise InputError(
             "--target_ms from 0% to 100% of the space's range", text, "correct --target_ms"
         )
-    return Goal(target_percent=percent)
+    return Goal(percent=percent)
 
 
 def _number(flag: str, text: str, zero_allowed: bool) -> float:

@@ -7,6 +7,7 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from nas.errors import InputError
 
@@ -41,55 +42,75 @@ def _native_stderr_held() -> Iterator[None]:
 
 
 MIXED_PRECISION = ("none", "float16", "bfloat16")
+BACKENDS = ("tensorflow", "jax", "torch")
 
 
-def check(mixed_precision: str, data_parallel: bool) -> None:
-    """Refuses what the chosen backend cannot do, before anything heavy is imported.
+@dataclass(frozen=True)
+class Compute:
+    """What Keras computes with.
 
     Args:
-        mixed_precision: One of `MIXED_PRECISION`: what products are computed in.
+        mixed_precision: One of `MIXED_PRECISION`: what products are computed in; weights and
+            statistics stay float32.
         data_parallel: Whether batches are divided over all devices.
 
     Raises:
-        InputError: An unknown backend, or data parallelism without JAX.
+        InputError: An unknown precision.
     """
-    set_environment()
-    name = os.environ["KERAS_BACKEND"]
-    if name not in ("tensorflow", "jax", "torch"):
-        raise InputError(
-            "KERAS_BACKEND to be tensorflow, jax or torch", repr(name), "correct the variable"
-        )
-    if mixed_precision not in MIXED_PRECISION:
-        raise InputError(
-            f"mixed precision as one of {', '.join(MIXED_PRECISION)}",
-            repr(mixed_precision),
-            "correct --mixed_precision",
-        )
-    if data_parallel and name != "jax":
-        raise InputError(
-            "KERAS_BACKEND=jax with --data_parallel, the backend whose `keras.distribution` "
-            "divides batches",
-            name,
-            "set the variable, or leave the flag out",
-        )
+
+    mixed_precision: str = "none"
+    data_parallel: bool = False
+
+    def __post_init__(self) -> None:
+        if self.mixed_precision not in MIXED_PRECISION:
+            raise InputError(
+                f"mixed precision as one of {', '.join(MIXED_PRECISION)}",
+                repr(self.mixed_precision),
+                "correct --mixed_precision",
+            )
+
+    def check(self) -> None:
+        """Refuses what the chosen backend cannot do, before anything heavy is imported.
+
+        Raises:
+            InputError: An unknown backend, or data parallelism without JAX.
+        """
+        set_environment()
+        name = os.environ["KERAS_BACKEND"]
+        if name not in BACKENDS:
+            raise InputError(
+                f"KERAS_BACKEND to be {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}",
+                repr(name),
+                "correct the variable",
+            )
+        if self.data_parallel and name != "jax":
+            raise InputError(
+                "KERAS_BACKEND=jax with --data_parallel, the backend whose `keras.distribution` "
+                "divides batches",
+                name,
+                "set the variable, or leave the flag out",
+            )
 
 
-def start(mixed_precision: str = "none", data_parallel: bool = False) -> None:
+def start(compute: Compute | None = None) -> None:
     """Imports Keras, wakes its devices and asks for deterministic kernels.
 
     Same seed and same steps then give the same bits, which resuming relies on.
 
     Args:
-        mixed_precision: See `check`; weights and statistics stay float32.
-        data_parallel: See `check`.
+        compute: Precision and devices; None for float32 on one.
+
+    Raises:
+        InputError: The chosen backend cannot do it.
     """
-    check(mixed_precision, data_parallel)
+    compute = compute or Compute()
+    compute.check()
     with _native_stderr_held():
         import keras
 
-        policy = "float32" if mixed_precision == "none" else f"mixed_{mixed_precision}"
-        keras.config.set_dtype_policy(policy)
-        if data_parallel:
+        mixed = compute.mixed_precision
+        keras.config.set_dtype_policy("float32" if mixed == "none" else f"mixed_{mixed}")
+        if compute.data_parallel:
             keras.distribution.set_distribution(keras.distribution.DataParallel())
 
         if keras.backend.backend() == "tensorflow":
@@ -99,3 +120,11 @@ def start(mixed_precision: str = "none", data_parallel: bool = False) -> None:
             # A sweep builds one supernet after another; each traces its own functions.
             tf.get_logger().setLevel("ERROR")
         keras.ops.convert_to_numpy(keras.ops.zeros(1))
+
+
+def forget_models() -> None:
+    """Frees what models of this process hold; starts nothing where no backend was started."""
+    if "keras" in sys.modules:
+        import keras
+
+        keras.backend.clear_session()

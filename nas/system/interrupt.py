@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import FrameType
 
 from latency.shell import Interrupted
-
-__all__ = ["Interrupted", "Interrupter"]
 
 
 class Interrupter:
@@ -24,8 +23,10 @@ class Interrupter:
 
     @contextlib.contextmanager
     def installed(self) -> Iterator[Interrupter]:
-        """Handles both signals for the length of the block."""
-        before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
+        """Handles both signals for the length of the block, where Python lets this thread."""
+        before = {}
+        if threading.current_thread() is threading.main_thread():
+            before = {s: signal.signal(s, self._handle) for s in (signal.SIGINT, signal.SIGTERM)}
         try:
             yield self
         finally:
@@ -52,6 +53,7 @@ class Interrupter:
             raise Interrupted(self._pending)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
+        del frame  # the form of a handler asks for it
         again = self._pending is not None
         self._pending = signum
         if not self._deferring or again:

@@ -42,7 +42,7 @@ def test_sweep_writes_a_run_for_each_goal_and_the_front(sweep: Path) -> None:
     for label in ("lambda0.02", "lambda0.5"):
         config = read(sweep / label / "config.json")
         assert config["kind"] == "search"
-        assert config["flags"]["lambda"] == label.removeprefix("lambda")
+        assert [g["penalty"] for g in config["goals"]] == [float(label.removeprefix("lambda"))]
         assert (sweep / label / "certificate.json").is_file()
 
 
@@ -143,8 +143,11 @@ def test_a_supernet_of_another_space_is_refused(
 ) -> None:
     lender = tmp_path / "lender"
     lender.mkdir()
-    config = read(sweep / "lambda0.5" / "config.json")
-    (lender / "config.json").write_text(json.dumps({**config, "num_classes": 7}))
+    (lender / "config.json").write_bytes((sweep / "lambda0.5" / "config.json").read_bytes())
+    data = read(sweep / "lambda0.5" / "data.json")
+    (lender / "data.json").write_text(
+        json.dumps({**data, "class_names": data["class_names"][:7]})
+    )
     flags = ["--method", "evolution", "--supernet", str(lender), "--target_ms", "60%"]
     flags += ["--table", str(sweep / "table.json"), "--run_dir", str(tmp_path / "run")]
     done = call("nas.py", *flags, "--smoke", env=folders)

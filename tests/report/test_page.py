@@ -190,7 +190,7 @@ def test_everything_is_escaped(run: Path) -> None:
 MALFORMED = [
     ("config.json", "{", "whole JSON"),
     ("config.json", "[]", "a JSON object"),
-    ("config.json", '{"schema_version": 99}', "schema_version from 1 to 1"),
+    ("config.json", '{"schema_version": 99}', "schema_version from 1 to 2"),
     ("config.json", '{"image_size": "big"}', "a number or null as `image_size`"),
     ("config.json", '{"target_ms": NaN}', "whole JSON"),
     ("config.json", '{"data": 3}', "an object as `data`"),

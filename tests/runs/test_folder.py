@@ -14,11 +14,13 @@ import pytest
 from latency.errors import FileFormatError
 from nas.errors import InputError
 from nas.runs.folder import RunFolder
+from tests.support.run_config import run_config
 
 HOLDER = """
 import sys, time
 from pathlib import Path
 from nas.runs.folder import RunFolder
+from tests.support.run_config import run_config
 with RunFolder(Path(sys.argv[1])).alone():
     print("held", flush=True)
     time.sleep(300)
@@ -27,7 +29,7 @@ with RunFolder(Path(sys.argv[1])).alone():
 
 @pytest.fixture
 def folder(tmp_path: Path) -> RunFolder:
-    return RunFolder.create(tmp_path / "run", {}, "test")
+    return RunFolder.create(tmp_path / "run", run_config(), "test")
 
 
 def test_a_second_program_is_refused_by_name(folder: RunFolder) -> None:

@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
+from latency.device import strict_json
 from nas.errors import InputError
-from nas.selection.goals import Goal, parse_goals
+from nas.selection.goals import Goal, ResolvedTarget, parse_goals
 
 
 def test_single_values():
     assert parse_goals("0.1", None) == (Goal(penalty=0.1),)
     assert parse_goals("0", None) == (Goal(penalty=0.0),)
-    assert parse_goals(None, "1.2") == (Goal(target_ms=1.2),)
-    assert parse_goals(None, "25%") == (Goal(target_percent=25.0),)
+    assert parse_goals(None, "1.2") == (Goal(target=1.2),)
+    assert parse_goals(None, "25%") == (Goal(percent=25.0),)
 
 
 def test_lists_keep_their_order():
     assert [g.penalty for g in parse_goals("0.1, 0,0.02", None)] == [0.1, 0.0, 0.02]
-    assert parse_goals(None, "25%,0.8") == (Goal(target_percent=25.0), Goal(target_ms=0.8))
+    assert parse_goals(None, "25%,0.8") == (Goal(percent=25.0), Goal(target=0.8))
 
 
 def test_labels_name_folders():
@@ -27,10 +30,10 @@ def test_labels_name_folders():
 
 
 def test_percentages_span_the_range():
-    assert Goal(target_percent=0.0).resolved_ms(0.2, 1.2) == 0.2
-    assert Goal(target_percent=100.0).resolved_ms(0.2, 1.2) == pytest.approx(1.2)
-    assert Goal(target_percent=25.0).resolved_ms(0.2, 1.2) == pytest.approx(0.45)
-    assert Goal(target_ms=0.7).resolved_ms(0.2, 1.2) == 0.7
+    assert Goal(percent=0.0).resolved_ms(0.2, 1.2) == 0.2
+    assert Goal(percent=100.0).resolved_ms(0.2, 1.2) == pytest.approx(1.2)
+    assert Goal(percent=25.0).resolved_ms(0.2, 1.2) == pytest.approx(0.45)
+    assert Goal(target=0.7).resolved_ms(0.2, 1.2) == 0.7
     assert Goal(penalty=0.1).resolved_ms(0.2, 1.2) is None
 
 
@@ -57,3 +60,29 @@ def test_bad_goals(penalties, targets, said):
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
         parse_goals(penalties, targets)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"penalty": 0.1, "target": 1.0},
+        {"penalty": -0.1},
+        {"penalty": math.nan},
+        {"target": 0.0},
+        {"target": math.inf},
+        {"percent": 100.5},
+    ],
+)
+def test_a_goal_is_one_value_in_its_range(values):
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix"):
+        Goal(**values)
+
+
+def test_a_resolved_target_reads_back_as_it_was_written(tmp_path):
+    target = ResolvedTarget.of(Goal(percent=25.0), 0.2, 1.2)
+    path = tmp_path / "target.json"
+    path.write_text(strict_json.dumps(target))
+    assert strict_json.read(ResolvedTarget, path) == target
+    assert target.target_ms == pytest.approx(0.45)
+    assert ResolvedTarget.of(Goal(penalty=0.1), 0.2, 1.2).target_ms is None

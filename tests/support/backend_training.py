@@ -16,7 +16,7 @@ NETWORK = "in_s16 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 ir_r1_k5_s2_e3_c16 gap fc_c4"
 
 def main(mixed_precision: str, data_parallel: bool) -> None:
     """Prints losses, devices and the type of the scores as one line of JSON."""
-    backend.start(mixed_precision, data_parallel)
+    backend.start(backend.Compute(mixed_precision, data_parallel))
     import keras
 
     from nas.training.loop import Control

@@ -1,0 +1,1 @@
+"""What programs and users call: searching, retraining, and a run as an object."""

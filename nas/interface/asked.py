@@ -1,0 +1,251 @@
+"""What somebody asks for -> the configuration of a run; and what a run that goes on may be asked."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from nas.cost.constraints import Bounds
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.interface import rules
+from nas.recipes.scales import Scale
+from nas.runs.config import (
+    DataSource,
+    GivenNetworkConfig,
+    RaceConfig,
+    RunConfig,
+)
+from nas.search.config import (
+    GateConfig,
+    SearchConfig,
+    WarmUp,
+    supernet_recipe,
+    usual_execution,
+)
+from nas.selection.goals import Goal, check_different
+from nas.system.backend import Compute
+from nas.system.environment import environment
+
+
+@dataclass(frozen=True)
+class AskedSearch:
+    """A search as it was asked for, before its images are read.
+
+    Args:
+        goals: What to reach; empty only where a run goes on.
+        source: The images.
+        options: As `SearchOptions`, with `data_dir`, `space`, `run_dir`, `resume` and `lambda` if
+            they were given: what the rules look at.
+        command: Command line, for the record.
+        dataset: Images that a program handed over; None if they are to be read.
+    """
+
+    goals: tuple[Goal, ...]
+    source: DataSource
+    options: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+    dataset: Dataset | None = None
+
+    def check(self) -> None:
+        """Refuses contradictions, before anything is read or written.
+
+        Raises:
+            InputError: There is one.
+        """
+        rules.check(self.options, rules.SEARCH_RULES)
+        if not self.goals:
+            raise InputError(
+                "one of --lambda and --target_ms", "neither", "write for example `--lambda 0.1`"
+            )
+        check_different(self.goals)
+        compute_of(self.options).check()
+
+
+def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> DataSource:
+    """The images that are asked for.
+
+    Args:
+        data: Folder, .npz file, or images themselves; None for the embedded sample.
+        options: With `image_size` and `skip_bad_images`, if given.
+    """
+    size = options.get("image_size")
+    skip = bool(options.get("skip_bad_images", False))
+    if data is None:
+        return DataSource("sample", None, size, skip)
+    if isinstance(data, Dataset):
+        return DataSource("memory", None, size, skip)
+    return DataSource("files", str(data), size, skip)
+
+
+def compute_of(options: Mapping[str, Any]) -> Compute:
+    """What Keras is to compute with.
+
+    Args:
+        options: With `mixed_precision` and `data_parallel`, if given.
+    """
+    return Compute(
+        options.get("mixed_precision", "none"), bool(options.get("data_parallel", False))
+    )
+
+
+def now() -> str:
+    """The time for a record: UTC in ISO form."""
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+
+
+def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
+    """The configuration of a new search.
+
+    Args:
+        asked: What was asked for.
+        space: Its search space, which may follow from the images.
+        is_sample: Whether the images are the embedded sample.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+    options = asked.options
+    sizes = Scale.fitting(is_sample, bool(options.get("smoke", False)))
+    recipe = sizes.recipe_for(is_sample)
+    recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
+    method = options.get("method", "gradient")
+    weights = supernet_recipe(
+        float(options.get("search_epochs", sizes.search_epochs)),
+        options.get("batch_size", sizes.search_batch_size),
+        augmentation=recipe.augmentation,
+        **_given(options, ("learning_rate",)),
+    )
+    race, proposals = options.get("race"), options.get("proposals", sizes.proposals)
+    return RunConfig(
+        date=now(),
+        command=asked.command,
+        seed=options.get("seed", 0),
+        scale=sizes.name,
+        data=asked.source,
+        compute=compute_of(options),
+        recipe=recipe,
+        environment=environment(),
+        goals=asked.goals,
+        space=space,
+        table=_absolute(options.get("table")),
+        device=options.get("device"),
+        supernet=_absolute(options.get("supernet")),
+        bounds=Bounds(**_given(options, ("max_params", "max_macs", "max_size_bytes"))),
+        search=SearchConfig(
+            weights=weights,
+            method=method,
+            execution=options.get("execution") or usual_execution(),
+            gates=_gates(options),
+            warm_up=WarmUp.of_method(method),
+        ),
+        evolution=sizes.evolution,
+        race=race and RaceConfig(race, float(options.get("race_epochs", sizes.epochs))),
+        # Only gates propose.
+        proposals=proposals if method == "gradient" else 0,
+        random_networks=options.get("random_networks", sizes.random_networks),
+    )
+
+
+def given_network_config(
+    options: Mapping[str, Any], source: DataSource, command: str, image_size: int
+) -> GivenNetworkConfig:
+    """The configuration of a run that trains a network which somebody gave.
+
+    Args:
+        options: As `RetrainOptions`.
+        source: The images.
+        command: Command line, for the record.
+        image_size: The network's, in pixels.
+    """
+    is_sample = source.kind == "sample"
+    sizes = Scale.fitting(is_sample, bool(options.get("smoke", False)))
+    return GivenNetworkConfig(
+        date=now(),
+        command=command,
+        seed=options.get("seed", 0),
+        scale=sizes.name,
+        data=replace(source, image_size=image_size),
+        compute=compute_of(options),
+        recipe=sizes.recipe_for(is_sample),
+        environment=environment(),
+    )
+
+
+def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    return {name: options[name] for name in names if name in options}
+
+
+def _gates(options: Mapping[str, Any]) -> GateConfig:
+    renamed = {"gate": "form", "gate_learning_rate": "learning_rate"}
+    return GateConfig(**{renamed[n]: v for n, v in _given(options, tuple(renamed)).items()})
+
+
+def _absolute(path: str | Path | None) -> str | None:
+    return str(Path(path).absolute()) if path else None
+
+
+# Option -> what the record of a run says it is. `run_dir` and `resume` say where a run is;
+# `data_dir` may have moved, and its images are compared themselves.
+RECORDED: dict[str, Callable[[RunConfig], Any]] = {
+    "seed": lambda c: c.seed,
+    "smoke": lambda c: c.is_smoke,
+    "image_size": lambda c: c.data.image_size,
+    "skip_bad_images": lambda c: c.data.skip_bad_images,
+    "mixed_precision": lambda c: c.compute.mixed_precision,
+    "data_parallel": lambda c: c.compute.data_parallel,
+    "space": lambda c: c.space,
+    "table": lambda c: c.table,
+    "device": lambda c: c.device,
+    "supernet": lambda c: c.supernet,
+    "max_params": lambda c: c.bounds.max_params,
+    "max_macs": lambda c: c.bounds.max_macs,
+    "max_size_bytes": lambda c: c.bounds.max_size_bytes,
+    "method": lambda c: c.search.method,
+    "gate": lambda c: c.search.gates.form,
+    "execution": lambda c: c.search.execution,
+    "gate_learning_rate": lambda c: c.search.gates.learning_rate,
+    "search_epochs": lambda c: c.search.weights.epochs,
+    "batch_size": lambda c: c.search.weights.batch_size,
+    "learning_rate": lambda c: c.search.weights.learning_rate,
+    "flip": lambda c: c.recipe.augmentation.flip,
+    "proposals": lambda c: c.proposals,
+    "race": lambda c: c.race and c.race.candidates,
+    "race_epochs": lambda c: c.race and c.race.epochs,
+    "random_networks": lambda c: c.random_networks,
+}
+PATHS = ("table", "supernet")
+FREE = ("run_dir", "resume", "data_dir")
+GOAL_OPTIONS = ("lambda", "target_ms")
+
+
+def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
+    """Refuses to go on with anything else than what the run began with.
+
+    Args:
+        config: Of the run.
+        asked: What is asked for now; what is left out stays as it is.
+
+    Raises:
+        InputError: An option differs from the record.
+    """
+    if asked.goals and asked.goals != config.goals:
+        name = next(n for n in GOAL_OPTIONS if n in asked.options)
+        raise _changed(name, [g.label for g in config.goals], [g.label for g in asked.goals])
+    for name, value in asked.options.items():
+        if name in FREE or name in GOAL_OPTIONS:
+            continue
+        recorded = RECORDED[name](config)
+        if recorded != (_absolute(value) if name in PATHS else value):
+            raise _changed(name, recorded, value)
+
+
+def _changed(name: str, recorded: Any, received: Any) -> InputError:
+    return InputError(
+        f"--{name} as the run began: {recorded!r}",
+        repr(received),
+        "leave the flag out with --resume, or begin another run",
+    )

@@ -1,0 +1,99 @@
+"""Options of a search and of a retraining, named as the flags of nas.py and main.py are."""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class SearchOptions(TypedDict, total=False):
+    """What a search may be asked for beside its goal, space and folder; each has a default.
+
+    Args:
+        image_size: Height and width in pixels; default: the images' own.
+        skip_bad_images: Go on without files that cannot be decoded.
+        seed: Of weights, draws and data order, 0 or more; default 0.
+        smoke: Toy size: every stage runs, and its figures mean nothing.
+        mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax).
+        max_params: Most trainable parameters.
+        max_macs: Most multiply-adds of one image.
+        max_size_bytes: Most bytes of weights.
+        method: `gradient` (default), `evolution` or `random`.
+        gate: `categorical` (default) or `threshold`: form of the gates.
+        execution: `sampled` or `masked`: how weight steps run the supernet.
+        supernet: Folder of a run whose trained supernet an evolution uses.
+        proposals: Networks that the gates propose and the supernet scores; 0: the gates choose.
+        race: Candidates that train alone, 2 or more; default: no race.
+        race_epochs: Epochs of the race's last round.
+        table: File of a latency table; default: this host's cache.
+        device: Name of another device that the table is of.
+        search_epochs: Passes over the images in the search.
+        batch_size: Images a step, 2 or more.
+        learning_rate: Peak learning rate of the supernet's weights.
+        gate_learning_rate: Adam's rate for the gates.
+        flip: Mirror images at random; default: yes, but not for the sample.
+        random_networks: Random networks of equal milliseconds to compare with.
+    """
+
+    image_size: int
+    skip_bad_images: bool
+    seed: int
+    smoke: bool
+    mixed_precision: str
+    data_parallel: bool
+    max_params: int
+    max_macs: int
+    max_size_bytes: int
+    method: str
+    gate: str
+    execution: str
+    supernet: str
+    proposals: int
+    race: int
+    race_epochs: float
+    table: str
+    device: str
+    search_epochs: float
+    batch_size: int
+    learning_rate: float
+    gate_learning_rate: float
+    flip: bool
+    random_networks: int
+
+
+class RetrainOptions(TypedDict, total=False):
+    """What a retraining may be asked for; each option has a default.
+
+    Args:
+        image_size: Height and width in pixels, which must be the network's.
+        skip_bad_images: Go on without files that cannot be decoded.
+        seed: Of weights, dropout and data order, 0 or more; default 0.
+        smoke: Toy size: every stage runs, and its figures mean nothing.
+        mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax).
+        batch_size: Images a step, 2 or more.
+        learning_rate: Peak learning rate.
+        flip: Mirror images at random; default: as the search did.
+        epochs: Passes over the training images.
+        optimizer: `adamw` (default) or `sgd`.
+        label_smoothing: Of the loss, from 0 to below 1; default 0.1.
+        baselines: Train the largest, a uniform and random networks too.
+        largest: The largest network among the baselines; default: yes.
+        restart: Forget an earlier training of the run.
+    """
+
+    image_size: int
+    skip_bad_images: bool
+    seed: int
+    smoke: bool
+    mixed_precision: str
+    data_parallel: bool
+    batch_size: int
+    learning_rate: float
+    flip: bool
+    epochs: float
+    optimizer: str
+    label_smoothing: float
+    baselines: bool
+    largest: bool
+    restart: bool

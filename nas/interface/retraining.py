@@ -1,0 +1,272 @@
+"""A retraining from what was asked for to its certificate: of a run, a sweep or a given network."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from latency.errors import LatencyError
+from latency.tables.refusals import TableMismatchError
+from latency.tables.table import LatencyTable
+from nas.architecture import text as arch_text
+from nas.architecture.spec import Architecture
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.hardware.measurement import KnownNetworks
+from nas.interface import rules
+from nas.interface.asked import compute_of, given_network_config
+from nas.interface.training_config import training_config
+from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.table import TABLE_FILE
+from nas.recipes.scales import Scale
+from nas.report.pareto import DATA_NAME, pareto_table, write_pareto
+from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
+from nas.runs.folder import RunFolder
+from nas.search_space.named import get_space
+from nas.selection.goals import ResolvedTarget
+from nas.system import backend
+from nas.system.console import out
+from nas.system.interrupt import Interrupter
+from nas.system.program import command_line
+
+OnFolder = Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class AskedRetraining:
+    """A retraining as it was asked for.
+
+    Args:
+        options: As `RetrainOptions`, with `run`, `arch`, `run_dir` and `data_dir` if they were
+            given: what the rules look at.
+        source: The images, if they were named; None for those of the run, or the sample.
+        architecture: A network that was given; None for that of a run.
+        run: Folder of the run; None for the newest, or with an architecture.
+        command: Command line, for the record.
+        dataset: Images that a program handed over; None if they are to be read.
+    """
+
+    options: Mapping[str, Any] = field(default_factory=dict)
+    source: DataSource | None = None
+    architecture: Architecture | None = None
+    run: Path | None = None
+    command: str = ""
+    dataset: Dataset | None = None
+
+
+def run_retraining(
+    asked: AskedRetraining,
+    run_dir: Path | None,
+    interrupter: Interrupter,
+    on_folder: OnFolder = lambda path: None,
+) -> tuple[Path, bool | None]:
+    """Trains, exports, measures and certifies one network, or every network of a sweep.
+
+    Args:
+        asked: What is asked for.
+        run_dir: Folder for a network that was given; None for a new one below `runs_folder()`.
+        interrupter: Asked whether to stop.
+        on_folder: Told the run's folder as soon as there is one.
+
+    Returns:
+        The run's folder, and whether all targets are met; None if none was asked for.
+
+    Raises:
+        LatencyError: Bad input.
+        Interrupted: A signal came; the state is saved.
+    """
+    rules.check(asked.options, rules.RETRAIN_RULES)
+    compute_of(asked.options).check()
+    if asked.architecture is not None:
+        folder = _begun(asked, asked.architecture, run_dir)
+    else:
+        folder = RunFolder.open(asked.run) if asked.run else RunFolder.newest()
+    try:
+        return folder.path, _retrained(asked, folder, interrupter, on_folder)
+    except LatencyError:
+        # Images that cannot be used: the run that they were meant for never began.
+        if asked.architecture is not None and not any((folder.path / "checkpoints").iterdir()):
+            shutil.rmtree(folder.path)
+        raise
+
+
+def _retrained(
+    asked: AskedRetraining, folder: RunFolder, interrupter: Interrupter, on_folder: OnFolder
+) -> bool | None:
+    config = read_config(folder.path)
+    with folder.alone():
+        if isinstance(config, RunConfig) and config.is_sweep:
+            return _sweep(asked, folder, config, interrupter, on_folder)
+        return _one(asked, folder, config, interrupter, on_folder)
+
+
+def architecture_of(folder: RunFolder) -> Architecture:
+    """The network of a run.
+
+    Args:
+        folder: Of the run.
+
+    Raises:
+        InputError: The search is not finished, or the run is a sweep.
+    """
+    if folder.has("pareto.json"):
+        raise InputError(
+            f"a run of one network, unlike the sweep {folder.path}",
+            "several networks",
+            "name one of the folders below it",
+        )
+    if not folder.has("architecture.json"):
+        raise InputError(
+            f"a finished search in {folder.path}",
+            "no architecture.json",
+            f"finish it: {command_line('search')} --run_dir {folder.path} --resume",
+        )
+    return arch_text.from_json(folder.read_json("architecture.json"))
+
+
+def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
+    """The new folder of a network that was given."""
+    _check_image_size(asked, architecture)
+    if run_dir is not None:
+        RunFolder.check_new(run_dir)
+    source = asked.source or DataSource()
+    config = given_network_config(asked.options, source, asked.command, architecture.image_size)
+    folder = RunFolder.create(run_dir, config, "arch")
+    folder.write_json("architecture.json", arch_text.to_json(architecture))
+    return folder
+
+
+def _check_image_size(asked: AskedRetraining, architecture: Architecture) -> None:
+    size = asked.options.get("image_size")
+    if size is not None and size != architecture.image_size:
+        raise InputError(
+            f"--image_size {architecture.image_size}, the network's", f"{size}", "leave it out"
+        )
+
+
+def _sweep(
+    asked: AskedRetraining,
+    sweep: RunFolder,
+    config: RunConfig,
+    interrupter: Interrupter,
+    on_folder: OnFolder,
+) -> bool | None:
+    """Every network of a sweep, then its front anew."""
+    labels = [goal.label for goal in config.goals]
+    met = []
+    for label in labels:
+        folder = RunFolder.open(sweep.path / label)
+        own = read_config(folder.path)
+        with folder.alone():
+            met.append(_one(asked, folder, own, interrupter, on_folder))
+    on_folder(sweep.path)
+    picture = write_pareto(sweep.path, labels)
+    out.print(pareto_table(sweep.read_json(DATA_NAME)))
+    out.print(f"Pareto front: {picture}", markup=False)
+    asked_for = [one for one in met if one is not None]
+    return all(asked_for) if asked_for else None
+
+
+def _one(
+    asked: AskedRetraining,
+    folder: RunFolder,
+    config: AnyConfig,
+    interrupter: Interrupter,
+    on_folder: OnFolder,
+) -> bool | None:
+    """Retrains the network of a run; whether its target is met."""
+    architecture = architecture_of(folder)
+    _check_image_size(asked, architecture)
+    sizes = _sizes(asked, config)
+    on_folder(folder.path)
+    out.print(f"Run folder: {folder.path}", markup=False)
+    out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
+    source = config.data
+    if asked.source is not None:
+        source = replace(asked.source, image_size=config.data.image_size)
+    dataset = load_data(source, sizes, config.seed, asked.dataset)
+    data = keep_data(folder, dataset)
+    others = _baselines(folder, asked.options, sizes)
+    training = training_config(folder, config, sizes, asked.options)
+    backend.start(training.compute)
+    from nas.pipeline.retrain import RetrainRun
+
+    if architecture.num_classes != dataset.num_classes:
+        out.print(
+            f"The network has {architecture.num_classes} classes, the data {dataset.num_classes}: "
+            "its last layer is resized."
+        )
+        architecture = architecture.with_num_classes(dataset.num_classes)
+    target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
+    certificate = RetrainRun(
+        folder,
+        architecture,
+        dataset,
+        training.recipe,
+        training.seed,
+        others,
+        target.target_ms if target else None,
+        config.device if isinstance(config, RunConfig) else None,
+        sizes,
+        interrupter,
+        _known_networks(folder, config, sizes, data.image_size, data.num_classes),
+    ).run()
+    met: bool | None = certificate["met"]
+    return met
+
+
+def _sizes(asked: AskedRetraining, config: AnyConfig) -> Scale:
+    """Lengths and plans: the run's own, or toy size where that is asked for now."""
+    smoke = asked.options.get("smoke")
+    if smoke is False and config.is_smoke:
+        raise InputError(
+            "--smoke with a run of toy size", "--nosmoke", "leave it out, or search again"
+        )
+    return Scale.fitting(config.data.kind == "sample", True) if smoke else config.sizes
+
+
+def _known_networks(
+    folder: RunFolder, config: AnyConfig, sizes: Scale, image_size: int, num_classes: int
+) -> KnownNetworks | None:
+    """What tells that this machine is busy; None where its milliseconds are not known."""
+    if not isinstance(config, RunConfig) or config.device or not folder.has(TABLE_FILE):
+        return None
+    if not sizes.measuring.watches_known_networks:
+        return None
+    try:
+        table = LatencyTable.load(folder.path / TABLE_FILE)
+    except TableMismatchError:
+        return None  # the search ran on another machine
+    return KnownNetworks.of(get_space(config.space, image_size, num_classes), table)
+
+
+def _baselines(
+    folder: RunFolder, options: Mapping[str, Any], sizes: Scale
+) -> list[tuple[str, str, Architecture]]:
+    """Networks to train beside the found one.
+
+    Raises:
+        InputError: They are asked for, and this run has none.
+    """
+    wanted = options.get("baselines", sizes.trains_baselines)
+    if not wanted and rules.says(options, "largest"):
+        raise InputError("--baselines with --largest", "no --baselines", "write both")
+    if not wanted:
+        return []
+    networks = (
+        folder.read_json("comparison.json")["networks"] if folder.has("comparison.json") else []
+    )
+    if not networks:
+        if rules.says(options, "baselines"):
+            raise InputError(
+                f"networks to compare with in {folder.path}",
+                "none: the network was given, or its search was for another device",
+                "leave --baselines out",
+            )
+        out.print("No comparison.json in this run: no baselines are trained.")
+    if options.get("largest") is False:
+        networks = [n for n in networks if n["role"] != "largest"]
+    return [(n["name"], n["role"], arch_text.parse(n["text"])) for n in networks]

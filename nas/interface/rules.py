@@ -1,0 +1,208 @@
+"""Which option applies beside which others: one that would say nothing is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from nas.errors import InputError
+
+Options = Mapping[str, Any]
+
+# What a supernet learns with.
+LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
+COMPUTING = ("mixed_precision", "data_parallel")
+# Off is what these are anyway: written as --no..., they change nothing and hide nothing.
+OFF_IS_NOTHING = (
+    "baselines",
+    "data_parallel",
+    "help",
+    "largest",
+    "restart",
+    "resume",
+    "skip_bad_images",
+    "smoke",
+    "summary",
+)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Options that apply only beside others.
+
+    Args:
+        names: The options.
+        applies: Whether they do, given all options.
+        expected: For the message; `{name}` is the option, others stand for their values.
+        received: Likewise.
+        fix: Likewise.
+    """
+
+    names: Sequence[str]
+    applies: Callable[[Options], bool]
+    expected: str
+    received: str
+    fix: str = "leave it out"
+
+
+def check(options: Options, rules: Iterable[Rule]) -> None:
+    """Refuses what would say nothing, or something else than it seems to.
+
+    Args:
+        options: Name -> value of everything that was given.
+        rules: Of the program.
+
+    Raises:
+        InputError: The first rule that is broken.
+    """
+    for rule in rules:
+        for name in rule.names:
+            if says(options, name) and not rule.applies(options):
+                words = {"method": "gradient", **options, "name": name}
+                parts = (rule.expected, rule.received, rule.fix)
+                raise InputError(*(part.format(**words) for part in parts))
+
+
+def says(options: Options, name: str) -> bool:
+    """Whether an option was given and asks for something.
+
+    Args:
+        options: Name -> value of everything that was given.
+        name: Of the option.
+    """
+    return name in options and not (options[name] is False and name in OFF_IS_NOTHING)
+
+
+def _method(options: Options) -> str:
+    return str(options.get("method", "gradient"))
+
+
+def _is_gradient(options: Options) -> bool:
+    return _method(options) == "gradient"
+
+
+SEARCH_RULES = (
+    Rule(
+        ("resume",),
+        lambda o: "run_dir" in o,
+        "--resume with --run_dir",
+        "no --run_dir",
+        "name the run's folder",
+    ),
+    Rule(
+        ("device",),
+        lambda o: "table" in o,
+        "--table with --device",
+        "no --table",
+        "name the device's table",
+    ),
+    Rule(
+        ("lambda",),
+        _is_gradient,
+        "--target_ms with --method {method}",
+        "--lambda {lambda}",
+        "only the gradient search has a penalty; ask for milliseconds",
+    ),
+    Rule(
+        ("gate", "proposals", "gate_learning_rate"),
+        _is_gradient,
+        "--{name} with --method gradient",
+        "--method {method}",
+    ),
+    Rule(
+        ("supernet",),
+        lambda o: _method(o) == "evolution",
+        "--supernet with --method evolution",
+        "--method {method}",
+        "evolution alone can use weights that are trained already",
+    ),
+    Rule(
+        (*LEARNING, "flip"),
+        lambda o: "supernet" not in o,
+        "no --{name} with --supernet",
+        "both",
+        "the supernet is trained already",
+    ),
+    Rule(
+        LEARNING,
+        lambda o: _method(o) != "random",
+        "--{name} with a method that trains a supernet",
+        "--method {method}",
+    ),
+    Rule(
+        COMPUTING,
+        lambda o: _method(o) != "random" or "race" in o,
+        "--{name} with a search that trains something",
+        "--method random without --race",
+    ),
+    Rule(
+        ("race_epochs",),
+        lambda o: "race" in o,
+        "--race with --race_epochs",
+        "no --race",
+        "say how many candidates",
+    ),
+    Rule(
+        ("random_networks",),
+        lambda o: "device" not in o,
+        "--random_networks in a search for this device, where they are measured",
+        "--device {device}",
+    ),
+    Rule(
+        ("skip_bad_images",),
+        lambda o: "data_dir" in o,
+        "--data_dir with --skip_bad_images",
+        "no --data_dir",
+        "leave it out: the embedded sample has no bad images",
+    ),
+)
+
+# Of main.py; a network is `--arch`, everything else is a run.
+RETRAIN_RULES = (
+    Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
+    Rule(
+        ("run_dir",),
+        lambda o: "arch" in o,
+        "--run for an existing run",
+        "--run_dir",
+        "write --run instead",
+    ),
+    Rule(
+        ("skip_bad_images",),
+        lambda o: "data_dir" in o,
+        "--data_dir with --skip_bad_images",
+        "no --data_dir",
+        "leave it out: a run goes on with the images that it began with",
+    ),
+    Rule(
+        ("baselines", "largest", "restart"),
+        lambda o: "arch" not in o,
+        "--{name} with a run that is there already",
+        "--arch, which begins a new one",
+    ),
+    Rule(
+        ("largest",),
+        lambda o: o.get("baselines") is not False,
+        "--largest with baselines",
+        "--nobaselines",
+    ),
+)
+# Printing a network's layers needs the network and nothing else.
+SUMMARY_APPLIES = ("summary", "run", "arch", "help")
+
+
+def check_summary(options: Options) -> None:
+    """Refuses every option that `--summary` would not look at.
+
+    Args:
+        options: Name -> value of everything that was given.
+
+    Raises:
+        InputError: There is one.
+    """
+    for name in options:
+        if says(options, name) and name not in SUMMARY_APPLIES:
+            raise InputError(
+                "--summary with --run or --arch alone", f"--{name} as well", f"leave --{name} out"
+            )

@@ -1,0 +1,108 @@
+"""A search from what was asked for to its certificate: a new run, or one that goes on."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from latency.errors import LatencyError
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.interface.asked import AskedSearch, check_resumed, search_config
+from nas.pipeline.inputs import keep_data, load_data, space_of
+from nas.pipeline.search import SearchRun
+from nas.pipeline.sweep import SweepRun
+from nas.recipes.scales import Scale
+from nas.runs.config import RunConfig, read_search_config
+from nas.runs.folder import RunFolder
+from nas.system.console import out
+from nas.system.interrupt import Interrupter
+
+OnFolder = Callable[[Path], None]
+
+
+def run_search(
+    asked: AskedSearch,
+    run_dir: Path | None,
+    interrupter: Interrupter,
+    on_folder: OnFolder = lambda path: None,
+) -> tuple[Path, bool | None]:
+    """Searches, or goes on with a search.
+
+    Args:
+        asked: What is asked for.
+        run_dir: Folder of the run; None for a new one below `runs_folder()`.
+        interrupter: Asked whether to stop.
+        on_folder: Told the run's folder as soon as there is one.
+
+    Returns:
+        The run's folder, and whether its targets are met; None if none was asked for.
+
+    Raises:
+        LatencyError: Bad input; a run that never began leaves no folder.
+        Interrupted: A signal came; the state is saved.
+    """
+    if asked.options.get("resume"):
+        folder, config, dataset = _resumed(asked, run_dir)
+        return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
+    folder, config, dataset = _begun(asked, run_dir)
+    try:
+        return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
+    except LatencyError:
+        # A table or target that cannot be used: the run that it was meant for never began.
+        if not any((folder.path / "checkpoints").iterdir()):
+            shutil.rmtree(folder.path)
+        raise
+
+
+def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
+    """A new run's folder with its configuration, and the images."""
+    if run_dir is not None:
+        RunFolder.check_new(run_dir)
+    asked.check()
+    options = asked.options
+    sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
+    dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
+    space = space_of(options.get("space"), dataset)
+    config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
+    goal = "sweep" if config.is_sweep else config.goal.label
+    folder = RunFolder.create(run_dir, config, f"{space.name}-{goal}")
+    keep_data(folder, dataset)
+    return folder, config, dataset
+
+
+def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
+    """The folder and configuration of a run that goes on, and its images."""
+    if run_dir is None:
+        raise InputError("--resume with --run_dir", "no --run_dir", "name the run's folder")
+    folder = RunFolder.open(run_dir)
+    config = read_search_config(run_dir)
+    check_resumed(config, asked)
+    source = config.data
+    if asked.source.path is not None:
+        # The same images at another place.
+        source = replace(source, kind="files", path=asked.source.path)
+    dataset = load_data(source, config.sizes, config.seed, asked.dataset)
+    keep_data(folder, dataset)
+    return folder, config, dataset
+
+
+def _stages(
+    folder: RunFolder,
+    config: RunConfig,
+    dataset: Dataset,
+    interrupter: Interrupter,
+    on_folder: OnFolder,
+) -> bool | None:
+    """Everything of a search or a sweep; whether the targets are met."""
+    on_folder(folder.path)
+    out.print(f"Run folder: {folder.path}", markup=False)
+    space = space_of(config.space, dataset)
+    with folder.alone():
+        if config.is_sweep:
+            return SweepRun(folder, space, dataset, config, interrupter).run()
+        certificate = SearchRun(folder, space, dataset, config, interrupter).run()
+        met: bool | None = certificate["met"]
+        return met

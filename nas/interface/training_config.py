@@ -1,0 +1,92 @@
+"""What the networks of a run are trained with: options, else what began, else the run's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from nas.errors import InputError
+from nas.interface.asked import compute_of
+from nas.recipes.scales import Scale
+from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.folder import RunFolder
+from nas.training.recipe import Recipe
+
+RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
+# Option -> what the record of a training says it is.
+RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
+    "epochs": lambda t: t.recipe.epochs,
+    "batch_size": lambda t: t.recipe.batch_size,
+    "optimizer": lambda t: t.recipe.optimizer,
+    "learning_rate": lambda t: t.recipe.learning_rate,
+    "label_smoothing": lambda t: t.recipe.label_smoothing,
+    "flip": lambda t: t.recipe.augmentation.flip,
+    "seed": lambda t: t.seed,
+    "mixed_precision": lambda t: t.compute.mixed_precision,
+    "data_parallel": lambda t: t.compute.data_parallel,
+}
+
+
+def training_config(
+    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+) -> TrainingConfig:
+    """The recipe of every network of a run, and writes it down.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+        sizes: The run's own, or toy size where that is asked for now.
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: A training has begun with another recipe.
+    """
+    if options.get("restart"):
+        _forget(folder)
+    if _has_begun(folder) and folder.has(TrainingConfig):
+        return _begun(folder, options)
+    training = TrainingConfig(
+        recipe=_recipe(config, sizes, options),
+        seed=options.get("seed", 0),
+        compute=compute_of(options),
+    )
+    folder.write(training)
+    return training
+
+
+def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Recipe:
+    flip = config.recipe.augmentation.flip
+    recipe = config.recipe
+    if sizes.name != config.scale:
+        recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
+    chosen = {name: options[name] for name in RECIPE_OPTIONS if name in options}
+    return replace(recipe, **chosen).with_flip(options.get("flip", flip))
+
+
+def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
+    """The recipe of a training that has begun; others are refused."""
+    training = folder.read(TrainingConfig)
+    for name, recorded in RECORDED.items():
+        if name in options and options[name] != recorded(training):
+            raise InputError(
+                f"--{name} {recorded(training)}, as this run's training began",
+                f"{options[name]}",
+                "leave the flag out to go on, or add --restart to train anew",
+            )
+    return training
+
+
+def _has_begun(folder: RunFolder) -> bool:
+    return any((folder.path / "retrained").glob("*.json")) or any(
+        (folder.path / "checkpoints").glob("retrain_*.npz")
+    )
+
+
+def _forget(folder: RunFolder) -> None:
+    """Removes what an earlier retraining of this run left."""
+    for path in [
+        *(folder.path / "retrained").glob("*.json"),
+        *(folder.path / "checkpoints").glob("retrain_*.npz"),
+    ]:
+        path.unlink()

@@ -1,0 +1,303 @@
+"""What a run was asked for: parsed once, written once to config.json, never changed.
+
+Facts that are found out later stand in records of their own: `DataRecord` (data.json) and
+`ResolvedTarget` (target.json).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from latency.device import strict_json
+from nas.cost.constraints import Bounds
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.recipes.scales import Scale
+from nas.search.config import SearchConfig
+from nas.search.evolution import EvolutionConfig
+from nas.selection.goals import Goal, check_different
+from nas.system.backend import Compute
+from nas.system.environment import Environment
+from nas.training.recipe import Recipe
+
+CONFIG_FILE = "config.json"
+
+
+@dataclass(frozen=True)
+class DataSource:
+    """The images that were asked for.
+
+    Args:
+        kind: `sample` is the embedded one, `files` are at a path, `memory` are arrays that a
+            program handed over and must hand over again to go on.
+        path: Folder or .npz file, as it was written; None unless `kind` is `files`.
+        image_size: Height and width in pixels; None for the images' own.
+        skip_bad_images: Go on without files that cannot be decoded.
+
+    Raises:
+        InputError: A path without files, or the reverse.
+    """
+
+    kind: Literal["sample", "files", "memory"] = "sample"
+    path: str | None = None
+    image_size: int | None = None
+    skip_bad_images: bool = False
+
+    def __post_init__(self) -> None:
+        if (self.kind == "files") != (self.path is not None):
+            raise InputError(
+                "a path of images that are files, and of no others",
+                f"{self.kind} and {self.path!r}",
+                "give the path, or leave it out",
+            )
+
+
+@dataclass(frozen=True)
+class DataRecord:
+    """The images that were found: data.json.
+
+    Args:
+        name: For people.
+        is_sample: Whether they are the embedded sample.
+        fingerprint: 16 hex digits of the content.
+        image_size: Height and width in pixels.
+        train_images: Number of images to learn from.
+        evaluation_images: Number of images to report on.
+        class_names: Position is the class index.
+        notes: What a user should know, such as skipped images.
+    """
+
+    FILE: ClassVar[str] = "data.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    name: str
+    is_sample: bool
+    fingerprint: str
+    image_size: int
+    train_images: int
+    evaluation_images: int
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> DataRecord:
+        """What is kept of a data set."""
+        return cls(
+            name=dataset.name,
+            is_sample=dataset.is_sample,
+            fingerprint=dataset.fingerprint,
+            image_size=dataset.image_size,
+            train_images=len(dataset.train.labels),
+            evaluation_images=len(dataset.evaluation.labels),
+            class_names=tuple(dataset.class_names),
+            notes=tuple(dataset.notes),
+        )
+
+
+@dataclass(frozen=True)
+class RaceConfig:
+    """Candidates that train alone before one of them is kept.
+
+    Args:
+        candidates: Networks at the start, 2 or more.
+        epochs: Passes over the images in the last round, above 0.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    candidates: int
+    epochs: float
+
+    def __post_init__(self) -> None:
+        if self.candidates < 2 or not self.epochs > 0:
+            raise InputError(
+                "a race of 2 or more candidates over more than 0 epochs",
+                f"{self.candidates} and {self.epochs:g}",
+                "correct --race or --race_epochs",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSettings:
+    """What every run is asked for, whichever program began it.
+
+    Args:
+        date: When the run began: UTC in ISO form.
+        command: Command line that began it.
+        seed: Of weights, draws, data order and, where a layout has none, the data's division.
+        scale: Name of the `Scale` whose lengths, sizes and plans hold.
+        data: The images.
+        compute: What Keras computes with.
+        recipe: What a network trains with when it trains alone.
+        environment: What the run began with.
+
+    Raises:
+        InputError: The scale is unknown, or the seed negative.
+    """
+
+    FILE: ClassVar[str] = CONFIG_FILE
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    date: str
+    command: str
+    seed: int
+    scale: str
+    data: DataSource
+    compute: Compute
+    recipe: Recipe
+    environment: Environment
+
+    def __post_init__(self) -> None:
+        Scale.named(self.scale)
+        if self.seed < 0:
+            raise InputError("a seed of 0 or more", f"{self.seed}", "correct --seed")
+
+    @property
+    def sizes(self) -> Scale:
+        """Lengths, sizes and plans of the run."""
+        return Scale.named(self.scale)
+
+    @property
+    def is_smoke(self) -> bool:
+        """Whether the run is of toy size, so that its figures mean nothing."""
+        return self.scale == "smoke"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig(RunSettings):
+    """What a search, or a sweep of several, was asked for.
+
+    Args:
+        goals: What to reach; several make a sweep.
+        space: Name of the search space, or path of a Python file that defines it.
+        blocks: Python files with blocks of a user's own; they are loaded before the space.
+        table: Absolute path of the latency table; None for this host's cache.
+        device: Name of another device that the table is of; None for this one.
+        supernet: Absolute path of the run that lends its supernet; None to train one.
+        bounds: Beside the goal.
+        search: Method and its settings.
+        evolution: Sizes of an evolution, and of the images that networks are scored on.
+        race: None where no race is run.
+        proposals: Networks that the gates propose to the supernet; 0: the gates alone choose.
+        random_networks: Random networks of equal milliseconds to compare with.
+
+    Raises:
+        InputError: No goal, or one goal twice.
+    """
+
+    kind: Literal["search"] = "search"
+    goals: tuple[Goal, ...]
+    space: str
+    blocks: tuple[str, ...] = ()
+    table: str | None = None
+    device: str | None = None
+    supernet: str | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    search: SearchConfig
+    evolution: EvolutionConfig = field(default_factory=EvolutionConfig)
+    race: RaceConfig | None = None
+    proposals: int = 0
+    random_networks: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.goals:
+            raise InputError("a goal or several", "none", "give --lambda or --target_ms")
+        check_different(self.goals)
+
+    @property
+    def is_sweep(self) -> bool:
+        """Whether each goal has a run of its own below this one's folder."""
+        return len(self.goals) > 1
+
+    @property
+    def goal(self) -> Goal:
+        """The goal of a run that is no sweep."""
+        (goal,) = self.goals
+        return goal
+
+
+@dataclass(frozen=True, kw_only=True)
+class GivenNetworkConfig(RunSettings):
+    """What `main.py --arch` was asked for: the network was given, nothing is searched."""
+
+    kind: Literal["retrain"] = "retrain"
+
+
+AnyConfig = RunConfig | GivenNetworkConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """What the networks of a run are trained with, all of them alike: recipe.json.
+
+    Args:
+        recipe: Of every network.
+        seed: Of weights, dropout and data order.
+        compute: What Keras computes with.
+    """
+
+    FILE: ClassVar[str] = "recipe.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    recipe: Recipe
+    seed: int
+    compute: Compute
+
+
+def read_config(folder: Path) -> AnyConfig:
+    """The configuration of a run.
+
+    Args:
+        folder: Of the run.
+
+    Raises:
+        InputError: No run folder, or one that an earlier or later version wrote.
+        FileFormatError: The file is broken.
+    """
+    path = folder / CONFIG_FILE
+    if not path.is_file():
+        raise InputError(
+            f"a run folder with {CONFIG_FILE}",
+            f"{folder}" + ("" if folder.exists() else ", which does not exist"),
+            "name a folder that nas.py wrote, or run nas.py first",
+        )
+    head = strict_json.read_object(path)
+    version = head.get(strict_json.VERSION_KEY)
+    if type(version) is not int or version != RunSettings.SCHEMA_VERSION:
+        found = "no schema" if version is None else f"schema {version!r}"
+        raise InputError(
+            f"a run folder of schema {RunSettings.SCHEMA_VERSION}",
+            f"{found} in {path}",
+            "search again with this version of the program, or go on with the version that wrote "
+            "the run; its network can be trained here by main.py --arch "
+            f"{folder / 'architecture.json'}",
+        )
+    if head.get("kind") == "retrain":
+        return strict_json.read(GivenNetworkConfig, path)
+    return strict_json.read(RunConfig, path)
+
+
+def read_search_config(folder: Path) -> RunConfig:
+    """The configuration of a search or a sweep.
+
+    Args:
+        folder: Of the run.
+
+    Raises:
+        InputError: As `read_config`, or a run that searched nothing.
+    """
+    config = read_config(folder)
+    if not isinstance(config, RunConfig):
+        raise InputError(
+            "a run folder of nas.py", f"{folder}, of {config.kind!r}", "check --run_dir"
+        )
+    return config
