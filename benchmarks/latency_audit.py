@@ -142,8 +142,7 @@ def checks(good: Path, other_level: Path, folder: Path, times: int) -> list[dict
 def uniform_networks(space: Space, count: int, seed: int) -> list[tuple[int, ...]]:
     """Plain random draws, which crowd in the middle of the range: the hardest to rank."""
     rng = np.random.default_rng((seed, 77))
-    choices = [layer.options for layer in space.choices]
-    return list({tuple(int(rng.integers(len(o))) for o in choices): None for _ in range(count)})
+    return list({space.even_indices(rng): None for _ in range(count)})
 
 
 def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> dict[str, Any]:

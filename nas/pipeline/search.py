@@ -202,7 +202,7 @@ class SearchRun:
                 self.folder.read_json("gates.json"),
             )
         else:
-            found = kernel_warnings(self.space, architecture)
+            found = kernel_warnings(architecture)
         self.folder.write_json("warnings.json", {"warnings": found})
         return found
 

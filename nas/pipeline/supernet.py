@@ -139,18 +139,11 @@ class SupernetStage:
         self.folder.write_csv("history.csv", result.history)
         write_events(self.folder.path / "tensorboard", result.history, "search/")
         self.folder.write_json("gates.json", result.gates)
-        p = result.probabilities
         self.folder.write_json(
             "search.json",
             {
                 "expected_ms": result.expected_ms,
-                "probabilities": {
-                    "kernel": p.kernel.tolist(),
-                    "expansion": p.expansion.tolist(),
-                    "skip": p.skip.tolist(),
-                    "kernels": list(p.kernels),
-                    "expansions": list(p.expansions),
-                },
+                "probabilities": result.probabilities.to_json(self.space),
             },
         )
 

@@ -88,9 +88,7 @@ class GradientSearch:
         self.weights_view = WeightView(self.network, config.execution)
         self.gate_view = GateView(
             self.network,
-            self.network.option_grid(latency.option_ms),
-            latency.a,
-            latency.a * latency.fixed_ms + latency.b_ms,
+            latency.cost,
             self.target_ms,
         )
         self._make_loaders()
@@ -281,9 +279,7 @@ class GradientSearch:
             kind: np.asarray(keras.ops.convert_to_numpy(p))
             for kind, p in self.network.gates.probabilities().items()
         }
-        return GateProbabilities(
-            **values, kernels=self.network.kernels, expansions=self.network.expansions
-        )
+        return GateProbabilities(values)
 
     def _choice_names(self) -> list[dict[str, Any]]:
         from nas.architecture.text import layer_to_text

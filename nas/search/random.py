@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from nas.search.method import Feasible, Network
+from nas.search_space.space import even_indices
 
 # Even draws that may miss the window before networks are made to fit it.
 DRAWS = 20_000
@@ -30,7 +31,7 @@ class RandomMethod:
         rng = np.random.default_rng((self._seed, 13, len(forbidden)))
         known = set(forbidden)
         for _ in range(DRAWS):
-            network = tuple(int(rng.integers(size)) for size in self._networks.sizes)
+            network = even_indices(self._networks.sizes, rng)
             if network not in known and self._networks.fits(network, low_ms, high_ms):
                 return network
         wanted = [rng.random(size) for size in self._networks.sizes]

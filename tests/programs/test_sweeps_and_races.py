@@ -145,9 +145,7 @@ def test_a_supernet_of_another_space_is_refused(
     lender.mkdir()
     (lender / "config.json").write_bytes((sweep / "lambda0.5" / "config.json").read_bytes())
     data = read(sweep / "lambda0.5" / "data.json")
-    (lender / "data.json").write_text(
-        json.dumps({**data, "class_names": data["class_names"][:7]})
-    )
+    (lender / "data.json").write_text(json.dumps({**data, "class_names": data["class_names"][:7]}))
     flags = ["--method", "evolution", "--supernet", str(lender), "--target_ms", "60%"]
     flags += ["--table", str(sweep / "table.json"), "--run_dir", str(tmp_path / "run")]
     done = call("nas.py", *flags, "--smoke", env=folders)
