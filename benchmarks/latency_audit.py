@@ -24,10 +24,10 @@ import numpy as np
 from rich.table import Table
 
 from latency import atomic
+from latency.device.host import current_host
+from latency.device.settings import SessionSettings
 from latency.measurement import statistics
-from latency.measurement.host import current_host
 from latency.measurement.measure import Model, measure_fresh_process
-from latency.measurement.settings import SessionSettings
 from latency.tables.predictor import audit
 from latency.tables.table import LatencyTable
 from nas.architecture.text import to_text
@@ -181,7 +181,7 @@ def view(results: list[dict[str, Any]]) -> Table:
     return table
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> int:
     """Measures everything and prints it."""
     parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
     parser.add_argument("--folder", type=Path, required=True, help="keeps tables and figures")
@@ -190,10 +190,10 @@ def main() -> None:
     parser.add_argument("--uniform", type=int, default=50, help="uniformly drawn networks (50)")
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--smoke", action="store_true", help="toy size; figures mean nothing")
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     options.folder.mkdir(parents=True, exist_ok=True)
     flags = ["--smoke"] if options.smoke else []
-    cases = [("sample", 64, "fp32"), ("sample", 64, "int8")] if options.smoke else CASES
+    cases = [("toy", 32, "fp32"), ("toy", 32, "int8")] if options.smoke else CASES
     results = [
         build(case, seed, options.folder, flags) for case in cases for seed in range(options.runs)
     ]
@@ -226,11 +226,12 @@ def main() -> None:
     atomic.write_json(options.folder / "latency_audit.json", value)
     if options.json:
         print(json.dumps(value, indent=1))
-        return
+        return 0
     out.print(view(results))
     for entry in found:
         out.print(entry, markup=False)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

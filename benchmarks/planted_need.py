@@ -57,7 +57,7 @@ def _image(label: int, rng: np.random.Generator) -> np.ndarray:
         side = diagonal if rng.random() < 0.5 else -diagonal
         down, right = ((0, DISTANCE_PIXELS), (DISTANCE_PIXELS, 0), (diagonal, side))[label]
         for y, x in ((top, left), (top + down, left + right)):
-            if 0 <= x and x + DOT_PIXELS <= size and y + DOT_PIXELS <= size:
+            if x >= 0 and x + DOT_PIXELS <= size and y + DOT_PIXELS <= size:
                 canvas[y : y + DOT_PIXELS, x : x + DOT_PIXELS] = shade
     part = canvas[margin : margin + IMAGE_SIZE, margin : margin + IMAGE_SIZE, None]
     noisy = part + rng.normal(0.0, 0.06, (IMAGE_SIZE, IMAGE_SIZE, 3))

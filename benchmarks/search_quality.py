@@ -33,7 +33,7 @@ from rich.table import Table
 from scipy import stats
 
 from latency import atomic
-from latency.measurement.host import current_host
+from latency.device.host import current_host
 from nas.architecture import text as arch_text
 from nas.system.console import err, out
 

@@ -87,14 +87,15 @@ def _mean(values: Any) -> float:
     return float(np.mean(list(values)))
 
 
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
+    """Scores networks and prints the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished search")
     parser.add_argument("--networks", type=int, default=24, help="even draws near its milliseconds")
     parser.add_argument("--images", type=int, default=1000, help="of each part")
     parser.add_argument("--parts", type=int, default=4, help="sets of images without a common one")
     parser.add_argument("--json", type=Path, help="file for the figures")
-    flags = parser.parse_args()
+    flags = parser.parse_args(arguments)
     if min(flags.networks, flags.parts) < 3 or flags.images < 1:
         parser.error(
             "expected 3 or more networks and parts of 1 or more images, received "

@@ -1,0 +1,47 @@
+"""Latency-aware neural architecture search; importing it starts no framework.
+
+    run = nas.search("images", target_ms="25%")
+    nas.retrain(run)
+
+`docs/python.md` tells more; `nas.py` and `main.py` run the same functions.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+# Public name -> module that has it, imported when it is first asked for.
+_HOMES = {
+    "Architecture": "nas.architecture.spec",
+    "Dataset": "nas.data",
+    "Run": "nas.interface.run",
+    "build_model": "nas.interface.networks",
+    "count": "nas.interface.networks",
+    "read_architecture": "nas.interface.networks",
+    "retrain": "nas.interface.api",
+    "search": "nas.interface.api",
+}
+
+__all__ = [
+    "Architecture",
+    "Dataset",
+    "Run",
+    "build_model",
+    "count",
+    "read_architecture",
+    "retrain",
+    "search",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'nas' has no attribute {name!r}")
+    value = getattr(importlib.import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,20 +1,22 @@
-"""Settings of the whole suite: quiet libraries, a cache of its own."""
+"""Settings of the whole suite: quiet libraries, a cache of its own, the shared toy run."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from pathlib import Path
 
 import pytest
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-# Tests must neither use nor change what the user has cached or run.
-os.environ["STOPWATCH_CACHE"] = tempfile.mkdtemp(prefix="stopwatch-cache-")
-os.environ["STOPWATCH_RUNS"] = tempfile.mkdtemp(prefix="stopwatch-runs-")
+# Tests must neither use nor change what the user has cached or run. Removed when the process ends.
+_own = tempfile.TemporaryDirectory(prefix="stopwatch-tests-")
+os.environ["STOPWATCH_CACHE"] = str(Path(_own.name, "cache"))
+os.environ["STOPWATCH_RUNS"] = str(Path(_own.name, "runs"))
 
-# Files that take minutes begin first, so that the two processes end together.
+# Files that take long begin first, so that the two processes end together.
 LONGEST_FIRST = (
     "test_readme.py",
     "test_retrain_and_search.py",
@@ -27,3 +29,38 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts by file: the long ones first, the others as they were."""
     places = {name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path.name, len(places)))
+
+
+@pytest.fixture(scope="session")
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for all worker processes of this session."""
+    own = tmp_path_factory.getbasetemp()
+    # A worker's folder lies in the session's; without workers the own one is the session's.
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+# What follows is made when it is first asked for, once a session, and must not be changed.
+
+
+@pytest.fixture(scope="session")
+def toy_table(shared_folder: Path) -> Path:
+    """A latency table of the toy space for this host; see `tests.support.toy.make_table`."""
+    from tests.support import toy
+
+    return toy.once(shared_folder, "toy_table.json", toy.make_table)
+
+
+@pytest.fixture(scope="session")
+def toy_run(shared_folder: Path, toy_table: Path) -> Path:
+    """The folder of a finished toy search."""
+    from tests.support import toy
+
+    return toy.once(shared_folder, "toy_run", lambda path: toy.make_run(path, toy_table))
+
+
+@pytest.fixture(scope="session")
+def toy_retrained(shared_folder: Path, toy_run: Path) -> Path:
+    """The folder of the toy search after its retraining."""
+    from tests.support import toy
+
+    return toy.once(shared_folder, "toy_retrained", lambda path: toy.make_retrained(path, toy_run))

@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from scripts import draw_design
+from tests.test_imports import ORDER
+
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 WIDEST = 99
@@ -50,3 +53,15 @@ def test_an_index_lists_every_page_of_its_folder(folder: str) -> None:
 def test_no_two_decisions_share_a_number() -> None:
     numbers = [path.name[:4] for path in (ROOT / "docs" / "decisions").glob("0*.md")]
     assert sorted(numbers) == sorted(set(numbers))
+
+
+def test_design_lists_the_folders_in_the_order_of_their_imports() -> None:
+    page = (ROOT / "docs" / "design.md").read_text("utf-8")
+    listed = re.findall(r"^\| `((?:latency|nas)/\w+)` \|", page, re.MULTILINE)
+    folders = [entry.replace(".", "/") for entry in ORDER]
+    assert listed == [folder for folder in folders if (ROOT / folder).is_dir()]
+
+
+def test_the_picture_of_the_design_is_as_its_script_draws_it() -> None:
+    assert draw_design.PICTURE.read_text("utf-8") == draw_design.draw()
+    assert all((ROOT / folder).is_dir() for folder in draw_design.folders())

@@ -19,7 +19,6 @@ ORDER = (
     "latency.errors",
     "latency.atomic",
     "latency.shell",
-    "latency.worker",
     "latency.measurement",
     "latency.onnx_files",
     "latency.jobs",

@@ -11,10 +11,12 @@ from typing import Any
 from latency import atomic
 from latency.cli import text_view
 from latency.cli.options import flags_text, plan_of, settings_of
-from latency.measurement.host import current_host
+from latency.device import strict_json
+from latency.device.host import current_host
+from latency.device.plan import MeasurePlan
+from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
 from latency.measurement.measure import Measurement, Model, measure
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.settings import SessionSettings
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.model_file import parse_input_shape, read_model
 from latency.onnx_files.precision import convert, default_scheme, require_fp16_compute
@@ -24,7 +26,7 @@ from latency.tables.table import LatencyTable
 EXIT_DONE, EXIT_STALE, EXIT_CANNOT_TELL = 0, 3, 4
 
 
-class InputError(ValueError):
+class InputError(LatencyError):
     """Files or options that no command can work with."""
 
 
@@ -32,7 +34,7 @@ def read_models(options: argparse.Namespace, paths: list[Path]) -> list[Model]:
     """Reads ONNX files in the asked precision and with the asked input shapes.
 
     Raises:
-        ValueError: A file cannot be measured, or no file has an input that was named.
+        LatencyError: A file cannot be measured, or no file has an input that was named.
     """
     shapes = dict(parse_input_shape(text) for text in options.input_shape or [])
     models = []
@@ -53,14 +55,30 @@ def require_precision(models: list[Model], precision: str, settings: SessionSett
     """Refuses fp16 where the provider would compute in fp32 behind casts.
 
     Raises:
-        ValueError: As said.
+        PrecisionError: As said.
     """
     if precision == "fp16" and models:
         require_fp16_compute(models[0].data, settings)
 
 
+def require_file(path: Path, flag: str = "--output") -> None:
+    """Refuses a place where nothing can be written, before minutes are spent on measuring.
+
+    Raises:
+        InputError: As said.
+    """
+    if path.is_dir() or not path.parent.is_dir():
+        raise InputError(
+            f"a file in an existing folder as {flag}",
+            f"{flag} {path}",
+            "make the folder first, or name a file",
+        )
+
+
 def measure_files(options: argparse.Namespace) -> int:
     """`measure`."""
+    if options.output:
+        require_file(options.output)
     settings, plan = settings_of(options), plan_of(options)
     models = read_models(options, options.files)
     require_precision(models, options.precision, settings)
@@ -73,7 +91,7 @@ def measure_files(options: argparse.Namespace) -> int:
         "precision": options.precision,
         "scheme": scheme_of(options),
         "plan": plan.to_json(),
-        "measurements": {key: value.to_json() for key, value in measured.items()},
+        "measurements": strict_json.encode(measured),
     }
     if options.output:
         atomic.write_json(options.output, document)
@@ -109,8 +127,9 @@ def audit(options: argparse.Namespace) -> int:
     table = LatencyTable.load(options.table, allow_other_host=True)
     if table.audit is None:
         raise InputError(
-            f"Expected a table with held-out networks in {options.table}. Received: one without "
-            "an audit. Fix: build the table with held-out networks."
+            f"a table with held-out networks in {options.table}",
+            "one without an audit",
+            "build the table with held-out networks",
         )
     if options.json:
         print_json(table.audit.to_json())
@@ -128,7 +147,7 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         print_json(
             {
-                **found.to_json(),
+                **strict_json.encode(found),
                 "settings": settings.to_json(),
                 "warnings": list(table.load_warnings),
             }
@@ -142,6 +161,7 @@ def show(options: argparse.Namespace) -> int:
     """`show`."""
     table = LatencyTable.load(options.table, allow_other_host=True)
     if options.csv:
+        require_file(options.csv, "--csv")
         table.to_csv(options.csv)
     if options.json:
         print_json(table.to_json())
@@ -155,8 +175,9 @@ def predict(options: argparse.Namespace) -> int:
     table = LatencyTable.load(options.table, allow_other_host=True)
     if table.row_model is None:
         raise InputError(
-            f"Expected a table with enough rows to learn from in {options.table}. "
-            f"Received: {len(table.rows)} rows. Fix: measure this row itself."
+            f"a table with enough rows to learn from in {options.table}",
+            f"{len(table.rows)} rows",
+            "measure this row itself",
         )
     short = read_model(options.short) if options.short else None
     vector = vector_channels(table.host.isa_flags)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.settings import SessionSettings
-from latency.worker import CPU_PROVIDER, GRAPH_LEVELS
+from latency.device.plan import MeasurePlan
+from latency.device.settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
+from latency.errors import LatencyError
 
 
-class OptionError(ValueError):
+class OptionError(LatencyError):
     """A flag whose value no command can work with."""
 
 
@@ -52,7 +53,7 @@ def settings_of(
     """Reads the settings flags; what was not given keeps the value of `base`.
 
     Raises:
-        ValueError: A value is malformed or out of range.
+        LatencyError: A value is malformed or out of range.
     """
     changes: dict[str, Any] = {
         "intra_op_num_threads": options.threads,
@@ -68,15 +69,14 @@ def settings_of(
         changes["config_entries"] = pairs("--config", options.config)
     if options.affinity is not None:
         changes["affinity"] = tuple(_cores(options.affinity))
-    plain = (base or SessionSettings()).to_json()
-    return SessionSettings(**{**plain, "affinity": tuple(plain["affinity"]), **changes})
+    return replace(base or SessionSettings(), **changes)
 
 
 def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     """Reads the plan flags; what was not given comes from `defaults`.
 
     Raises:
-        ValueError: A value is out of range.
+        LatencyError: A value is out of range.
     """
     given = {
         name: getattr(options, name)
@@ -96,10 +96,8 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
 def flags_text(options: argparse.Namespace) -> str:
     """Returns the given settings flags as text, for the next command to run."""
     values: Mapping[str, Any] = vars(options)
-    parts = []
-    for name in ("threads", "graph_level", "provider", "provider_library", "affinity"):
-        if values.get(name) is not None:
-            parts.append(f"--{name} {values[name]}")
+    names = ("threads", "graph_level", "provider", "provider_library", "affinity")
+    parts = [f"--{name} {values[name]}" for name in names if values.get(name) is not None]
     for name in ("provider_option", "config", "input_shape"):
         parts += [f"--{name} {text}" for text in values.get(name) or []]
     if values.get("precision", "fp32") != "fp32":
@@ -120,8 +118,9 @@ def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
         name, equals, value = text.partition("=")
         if not name or not equals or name in found:
             raise OptionError(
-                f"Expected {flag} NAME=VALUE, every name once. Received: {text!r}. "
-                f"Fix: write {flag} {name or 'NAME'}=VALUE."
+                f"{flag} NAME=VALUE, every name once",
+                f"{flag} {text!r}",
+                f"write {flag} {name or 'NAME'}=VALUE, or give {name!r} once",
             )
         found[name] = value
     return found
@@ -132,6 +131,7 @@ def _cores(text: str) -> list[int]:
         return [int(part) for part in text.split(",")]
     except ValueError as error:
         raise OptionError(
-            f"Expected --affinity as core numbers with commas between. Received: {text!r}. "
-            "Fix: write --affinity 2,3."
+            "--affinity as core numbers with commas between",
+            f"--affinity {text!r}",
+            "write it like --affinity 2,3",
         ) from error

@@ -1,32 +1,25 @@
-"""Command line. Exit codes: 0 done, 2 bad input, 3 stale table, 4 cannot tell, 130 interrupted."""
+"""Command line.
+
+Exit codes: 0 done, 2 bad input, 3 stale table, 4 cannot tell, 130 or 143 stopped by a signal.
+"""
 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from latency import shell
 from latency.cli import commands, table_commands
 from latency.cli.options import add_plan_flags, add_settings_flags
 from latency.onnx_files.precision import PRECISIONS, SCHEMES
-
-EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
     options = _parser().parse_args(arguments)
-    try:
-        return int(options.command(options))
-    except (ValueError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return EXIT_BAD_INPUT
-    except KeyboardInterrupt:
-        print(f"interrupted; {options.interrupted}", file=sys.stderr)
-        return EXIT_INTERRUPTED
+    return shell.run(lambda: int(options.command(options)), how_to_resume=options.how_to_resume)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -46,7 +39,7 @@ def _parser() -> argparse.ArgumentParser:
 def _verb(verbs: Any, name: str, command: Any, text: str, **defaults: Any) -> Any:
     verb = verbs.add_parser(name, help=text, description=text, allow_abbrev=False)
     verb.add_argument("--json", action="store_true", help="print one JSON object")
-    verb.set_defaults(command=command, interrupted="nothing was written", **defaults)
+    verb.set_defaults(command=command, how_to_resume="Nothing was written.", **defaults)
     return verb
 
 
@@ -92,7 +85,7 @@ def _add_jobs(verbs: Any) -> None:
     verb = _verb(
         verbs, "run-job", table_commands.run_job_folder, "run an exported job, here or over ssh"
     )
-    verb.set_defaults(interrupted="finished rounds are kept; run the same command to go on")
+    verb.set_defaults(how_to_resume="Finished rounds are kept: run the same command to go on.")
     verb.add_argument("folder", type=Path, metavar="DIR")
     verb.add_argument("--ssh", metavar="HOST", help="the device, as the ssh command takes it")
     verb.add_argument(

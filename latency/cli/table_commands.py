@@ -7,17 +7,18 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from latency import worker
 from latency.cli import text_view
 from latency.cli.commands import (
     EXIT_DONE,
     InputError,
     print_json,
     read_models,
+    require_file,
     require_precision,
     scheme_of,
 )
 from latency.cli.options import plan_of, settings_of
+from latency.device.job import run_job
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan
@@ -31,15 +32,16 @@ def make_table(options: argparse.Namespace) -> int:
     """`table`."""
     if (options.output is None) == (options.export_job is None):
         raise InputError(
-            "Expected either --output or --export_job. "
-            f"Received: {'both' if options.output else 'neither'}. Fix: name one of them."
+            "either --output or --export_job",
+            "both" if options.output else "neither",
+            "name one of them",
         )
     job = _job(options)
     if options.export_job:
         job_id = export_job(job, options.export_job)
         _report_export(options, job, job_id)
         return EXIT_DONE
-    _require_file(options.output)
+    require_file(options.output)
     journal = options.output.with_name(options.output.name + ".journal")
     with text_view.Progress("measuring") as progress:
         result = run_here(job, progress, journal)
@@ -56,9 +58,9 @@ def _job(options: argparse.Namespace) -> Job:
     folders = [path for path in options.sources if path.is_dir()]
     if folders and len(options.sources) > 1:
         raise InputError(
-            "Expected one folder with manifest.json, or ONNX files. "
-            f"Received: {len(options.sources)} arguments with a folder among them. "
-            "Fix: name the folder alone."
+            "one folder with manifest.json, or ONNX files",
+            f"{len(options.sources)} arguments with a folder among them",
+            "name the folder alone",
         )
     if folders:
         job = read_job(folders[0], settings, plan)
@@ -78,21 +80,14 @@ def _job(options: argparse.Namespace) -> Job:
     return job
 
 
-def _require_file(path: Path) -> None:
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(
-            f"Expected a file in an existing folder as --output. Received: {path}. "
-            "Fix: make the folder first, or name a file."
-        )
-
-
 def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
     folder = options.export_job
     if options.json:
         print_json({"job_id": job_id, "folder": str(folder), "graphs": len(job.everything)})
         return
     print(f"job {job_id}: {len(job.everything)} graphs in {folder}")
-    print(f"on the device: python3 worker.py {folder.name}   (onnxruntime and numpy, Python 3.9+)")
+    print(f"copy it:       scp -r {folder} HOST:")
+    print(f"on the device: cd {folder.name} && python3 -m device .   (Python 3.9+, onnxruntime)")
     print(f"or from here:  python -m latency run-job {folder} --ssh HOST")
     print(f"then:          python -m latency import-result {folder} --output table.json")
 
@@ -100,7 +95,6 @@ def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
 def run_job_folder(options: argparse.Namespace) -> int:
     """`run-job`."""
     job = read_job(options.folder)
-    _, graphs = worker.read_job(str(options.folder))
     with text_view.Progress("measuring") as progress:
         if options.ssh:
             target = SshTarget(
@@ -116,7 +110,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 say=lambda text: print(text, file=sys.stderr),
             )
         else:
-            path = Path(worker.run_job(str(options.folder), progress))
+            path = Path(run_job(str(options.folder), progress))
     result = read_results(job, options.folder)
     if options.json:
         print_json(
@@ -124,7 +118,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 "result": str(path),
                 "job_id": result.job_id,
                 "host": result.host.to_json(),
-                "graphs": len(graphs),
+                "graphs": len(result.samples_ms),
                 "rounds": result.rounds,
                 "seconds": result.seconds,
                 "unknown_keys": list(result.unknown_keys),
@@ -132,7 +126,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"{len(graphs)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
+            f"{len(result.samples_ms)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
             f"{result.host.hostname}: {path}"
         )
         print(f"then: python -m latency import-result {options.folder} --output table.json")
@@ -141,7 +135,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
 
 def import_result(options: argparse.Namespace) -> int:
     """`import-result`."""
-    _require_file(options.output)
+    require_file(options.output)
     job = read_job(options.folder)
     table = table_of(job, read_results(job, options.folder, options.result or ()))
     table.save(options.output)

@@ -12,9 +12,9 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
-from latency.measurement.host import Host
+from latency.device.host import Host
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import Measurement
-from latency.measurement.settings import SessionSettings
 from latency.tables.check import Check
 from latency.tables.table import LatencyTable
 
@@ -60,6 +60,7 @@ class Progress:
         self._bar.stop()
 
     def __call__(self, done: int, total: int, seconds_left: float) -> None:
+        """Moves the bar."""
         left = f"{seconds_left:.0f} s left at most"
         self._bar.update(self._task, completed=done, total=total, left=left)
 

@@ -13,7 +13,8 @@ class LatencyError(ValueError):
     """
 
     def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}.\nReceived: {received}.\nFix: {fix}.")
+        parts = (f"Expected {expected}", f"Received: {received}", f"Fix: {fix}")
+        super().__init__("\n".join(map(_sentence, parts)))
         self.expected = expected
         self.received = received
         self.fix = fix
@@ -23,5 +24,14 @@ class LatencyError(ValueError):
         return type(self), (self.expected, self.received, self.fix)
 
 
+def _sentence(text: str) -> str:
+    # What a library or a file says often brings its own full stop.
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
 class FileFormatError(LatencyError):
     """A file that is broken, or of another form or version than this program writes."""
+
+
+class WorkerError(LatencyError):
+    """A model, a setting, a journal or a clock that cannot be measured with."""

@@ -5,26 +5,32 @@ text keys, and records again. The reader refuses what the writer never makes: un
 keys, keys that stand twice, values of another type, NaN and infinity, nesting without end, and
 another schema version. Annotations of records must be importable at run time, and on Python 3.9
 be written as `Optional[int]`.
+
+The keys of a record are its fields. A class attribute `KEYS` names others, in the order of the
+file: a property among them is written for people and not read back, a field that is not among
+them stays out of the file. A class attribute `SCHEMA_VERSION` is written first and has to match.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import json
+import math
 import os
-import types
 import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
-from .errors import FileFormatError, LatencyError
+from .decoder import Decoder, keys_of
+from .errors import FileFormatError
+
+__all__ = ["decode", "dumps", "encode", "keys_of", "loads", "read", "read_object", "unversioned"]
 
 T = TypeVar("T")
 VERSION_KEY = "schema_version"
 MOST_LEVELS = 60  # of nesting; the deepest file of ours has fewer than ten
-_UNIONS = (Union, getattr(types, "UnionType", Union))  # `int | None` is the second since 3.10
+_AGAIN = "make the file again"
 
 
 def loads(text: str, source: str) -> Any:
@@ -39,7 +45,10 @@ def loads(text: str, source: str) -> Any:
     """
     try:
         value = json.loads(
-            text, parse_constant=_refused_constant, object_pairs_hook=_object_of_different_keys
+            text,
+            parse_constant=_refused_constant,
+            parse_float=_finite,
+            object_pairs_hook=_object_of_different_keys,
         )
     except (ValueError, RecursionError) as error:
         reason = "too many levels" if isinstance(error, RecursionError) else str(error)
@@ -58,52 +67,68 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     """
     value = loads(_text(path), str(path))
     if not isinstance(value, dict):
-        raise FileFormatError(
-            f"a JSON object in {path}", type(value).__name__, "make the file again"
-        )
+        raise FileFormatError(f"a JSON object in {path}", type(value).__name__, _AGAIN)
     return value
 
 
-def read(cls: type[T], path: str | os.PathLike[str]) -> T:
+def read(cls: type[T], path: str | os.PathLike[str], *, every_key: bool = False) -> T:
     """A file -> a record.
 
     Args:
         cls: Frozen dataclass; with a class attribute `SCHEMA_VERSION` the file must have it.
         path: Of the JSON file.
+        every_key: See `decode`.
 
     Raises:
         FileFormatError: The file is missing or broken, or its keys, types or version are others.
     """
-    value = read_object(path)
-    version = getattr(cls, "SCHEMA_VERSION", None)
-    found = value.pop(VERSION_KEY, None)
+    return decode(
+        cls, unversioned(cls, read_object(path), str(path)), str(path), every_key=every_key
+    )
+
+
+def unversioned(cls: type[Any], value: Mapping[str, Any], source: str) -> dict[str, Any]:
+    """Checks the schema version of a whole file and returns its other keys.
+
+    Args:
+        cls: The record; without `SCHEMA_VERSION` any version is taken.
+        value: Of `read_object`.
+        source: Where it comes from, for the message.
+
+    Raises:
+        FileFormatError: The version is missing or another one.
+    """
+    rest = dict(value)
+    found, version = rest.pop(VERSION_KEY, None), getattr(cls, "SCHEMA_VERSION", None)
     if version is not None and (type(found) is not int or found != version):
         raise FileFormatError(
-            f"{VERSION_KEY} {version} in {path}",
-            "none" if found is None else repr(found),
+            f"schema version {version} in {source}",
+            f"no {VERSION_KEY}" if found is None else repr(found),
             "use the version of the program that wrote the file, or make it again with this one",
         )
-    return decode(cls, value, str(path))
+    return rest
 
 
-def decode(cls: type[T], value: Any, source: str) -> T:
+def decode(cls: type[T], value: Any, source: str, *, every_key: bool = False) -> T:
     """Plain values -> a record.
 
     Args:
         cls: Frozen dataclass.
         value: As `encode` gives it.
         source: Where it comes from, for messages.
+        every_key: Also asks for the keys of fields that have a default, as the writer writes
+            them; without it, files may be older than such a field.
 
     Raises:
         FileFormatError: A key is unknown or missing, or a value has another type.
     """
-    return typing.cast(T, _record(cls, value, source, ""))
+    return typing.cast(T, Decoder(source, every_key).record(cls, value, ""))
 
 
 def encode(record: Any) -> Any:
     """A record, or what stands inside of one -> plain values for JSON."""
     if dataclasses.is_dataclass(record) and not isinstance(record, type):
-        return {f.name: encode(getattr(record, f.name)) for f in dataclasses.fields(record)}
+        return {name: encode(getattr(record, name)) for name in keys_of(type(record))}
     if isinstance(record, Mapping):
         return {str(key): encode(value) for key, value in record.items()}
     if isinstance(record, (list, tuple)):
@@ -111,8 +136,12 @@ def encode(record: Any) -> Any:
     return record
 
 
-def dumps(record: Any) -> str:
+def dumps(record: Any, *, indent: int | None = 1) -> str:
     """A record -> the text of its file, its schema version first.
+
+    Args:
+        record: Frozen dataclass.
+        indent: Spaces a level; None for one line.
 
     Raises:
         ValueError: A value is NaN or infinite, or no JSON.
@@ -121,7 +150,7 @@ def dumps(record: Any) -> str:
     version = getattr(record, "SCHEMA_VERSION", None)
     if version is not None:
         value = {VERSION_KEY: version, **value}
-    return json.dumps(value, indent=1, allow_nan=False) + "\n"
+    return json.dumps(value, indent=indent, allow_nan=False) + "\n"
 
 
 def _text(path: str | os.PathLike[str]) -> str:
@@ -134,7 +163,14 @@ def _text(path: str | os.PathLike[str]) -> str:
 
 
 def _refused_constant(name: str) -> float:
-    raise ValueError(f"{name}, which JSON does not have")
+    raise ValueError(f"{name}, which is no number")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:20]}, which is no number that a computer holds")
+    return value
 
 
 def _object_of_different_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -151,7 +187,7 @@ def _check_levels(value: Any, source: str) -> None:
         level += 1
         if level > MOST_LEVELS:
             raise FileFormatError(
-                f"JSON of at most {MOST_LEVELS} levels in {source}", "more", "make the file again"
+                f"JSON of at most {MOST_LEVELS} levels in {source}", "more", _AGAIN
             )
         inner: list[Any] = []
         for entry in values:
@@ -160,117 +196,3 @@ def _check_levels(value: Any, source: str) -> None:
             elif isinstance(entry, list):
                 inner += entry
         values = inner
-
-
-def _record(cls: Any, value: Any, source: str, place: str) -> Any:
-    if not isinstance(value, dict):
-        raise _wrong(source, place, "an object", value)
-    hints = typing.get_type_hints(cls)
-    fields = {field.name: field for field in dataclasses.fields(cls) if field.init}
-    for name in value:
-        if name not in fields:
-            near = difflib.get_close_matches(name, fields, n=1)
-            raise FileFormatError(
-                f"the keys {', '.join(fields)}{_at(place)} in {source}",
-                f"{name!r}",
-                f"write {near[0]!r}" if near else f"remove {name!r}",
-            )
-    missing = [name for name, field in fields.items() if name not in value and _needed(field)]
-    if missing:
-        raise FileFormatError(
-            f"the key {missing[0]!r}{_at(place)} in {source}", "no such key", "make the file again"
-        )
-    values = {
-        name: _value(hints[name], value[name], source, f"{place}.{name}" if place else name)
-        for name in fields
-        if name in value
-    }
-    try:
-        return cls(**values)
-    except LatencyError as error:
-        raise FileFormatError(
-            f"{error.expected}{_at(place)} in {source}", error.received, error.fix
-        ) from None
-
-
-def _needed(field: Any) -> bool:
-    missing = dataclasses.MISSING
-    return field.default is missing and field.default_factory is missing
-
-
-def _at(place: str) -> str:
-    return f" at `{place}`" if place else ""
-
-
-def _wrong(source: str, place: str, expected: str, value: Any) -> FileFormatError:
-    return FileFormatError(
-        f"{expected}{_at(place)} in {source}", repr(value)[:80], "make the file again"
-    )
-
-
-def _value(kind: Any, value: Any, source: str, place: str) -> Any:
-    """One value of an annotated type, checked."""
-    if kind is Any:
-        return value
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in _UNIONS:
-        return _union(arguments, value, source, place)
-    if origin is typing.Literal:
-        if value not in arguments or type(value) not in {type(a) for a in arguments}:
-            allowed = ", ".join(repr(a) for a in arguments)
-            raise _wrong(source, place, f"one of {allowed}", value)
-        return value
-    if origin in (tuple, list) or kind in (tuple, list):
-        return _sequence(origin or kind, arguments, value, source, place)
-    if isinstance(origin or kind, type) and issubclass(origin or kind, Mapping):
-        if not isinstance(value, dict):
-            raise _wrong(source, place, "an object", value)
-        inner = arguments[1] if arguments else Any
-        return {k: _value(inner, v, source, f"{place}.{k}") for k, v in value.items()}
-    if dataclasses.is_dataclass(kind):
-        return _record(kind, value, source, place)
-    return _scalar(kind, value, source, place)
-
-
-def _union(kinds: tuple[Any, ...], value: Any, source: str, place: str) -> Any:
-    if value is None and type(None) in kinds:
-        return None
-    kinds = tuple(kind for kind in kinds if kind is not type(None))
-    for number, kind in enumerate(kinds):
-        try:
-            return _value(kind, value, source, place)
-        except FileFormatError:
-            if number == len(kinds) - 1:
-                raise
-    raise _wrong(source, place, "null", value)
-
-
-def _sequence(kind: Any, arguments: Any, value: Any, source: str, place: str) -> Any:
-    if not isinstance(value, list):
-        raise _wrong(source, place, "a list", value)
-    if not arguments:
-        kinds: Sequence[Any] = [Any] * len(value)
-    elif kind is list or (len(arguments) == 2 and arguments[1] is Ellipsis):
-        kinds = [arguments[0]] * len(value)
-    else:
-        kinds = arguments
-        if len(kinds) != len(value):
-            raise _wrong(source, place, f"a list of {len(kinds)}", value)
-    return kind(
-        _value(kinds[number], entry, source, f"{place}[{number}]")
-        for number, entry in enumerate(value)
-    )
-
-
-def _scalar(kind: Any, value: Any, source: str, place: str) -> Any:
-    names = {bool: "true or false", int: "a whole number", float: "a number", str: "text"}
-    if kind not in names:
-        raise TypeError(
-            f"Expected fields that JSON has at `{place}`. Received: {kind!r}. Fix: annotate it "
-            "with numbers, text, flags, tuples, mappings or records."
-        )
-    if kind is float and type(value) is int:
-        return float(value)  # JSON writes 1.0 and 1 alike in many programs
-    if type(value) is not kind:
-        raise _wrong(source, place, names[kind], value)
-    return value

@@ -2,71 +2,162 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import ClassVar
 
-from latency import atomic, worker
+import latency.device
+from latency import atomic
+from latency.device import strict_json
+from latency.device.job import Model, read_job_file
+from latency.device.plan import MeasurePlan
+from latency.device.records import Result
+from latency.device.settings import SessionSettings
+from latency.errors import FileFormatError, LatencyError
 from latency.jobs.job import Job, JobError, Subject
 from latency.jobs.plans import RowPlan, WholePlan
-from latency.measurement.measure import Model, write_job
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.result import Result, merge_results, read_result
-from latency.measurement.settings import SessionSettings
+from latency.measurement.measure import write_job
+from latency.measurement.result import merge_results, read_result
 
 MANIFEST_SCHEMA_VERSION = 1
+DEVICE_FOLDER = "device"
+ROW_ROLE = "row"
+
+
+@dataclass(frozen=True)
+class ManifestModel:
+    """A model of a manifest; written by hand, key and file are enough.
+
+    Args:
+        key: Its name in every result.
+        file: Path below the folder.
+        group: Models of one group are timed next to each other; its key by default.
+        role: 'row', 'calibration' or 'held_out'.
+        row_keys: Rows that a whole network consists of.
+    """
+
+    key: str
+    file: str
+    group: str | None = None
+    role: str = ROW_ROLE
+    row_keys: tuple[str, ...] | None = None
+
+    def needed_row_keys(self) -> tuple[str, ...]:
+        """Returns the rows of a whole network.
+
+        Raises:
+            JobError: It names none.
+        """
+        if self.row_keys is None:
+            raise JobError(
+                f"row_keys of the {self.role} network {self.key!r} in the manifest",
+                "none",
+                "list the keys of its rows, or give it the role 'row'",
+            )
+        return self.row_keys
+
+
+@dataclass(frozen=True)
+class ManifestRow:
+    """A row of a manifest: (long - short) / divisor; see `latency.jobs.plans.RowPlan`."""
+
+    key: str
+    long: str
+    short: str | None = None
+    divisor: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """The content of manifest.json: what the models of a folder mean.
+
+    Args:
+        space: See `latency.jobs.job.Subject`, for the fields up to `batch`.
+        models: Every graph.
+        rows: How rows are made of them; without any, each model of role 'row' is one.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = MANIFEST_SCHEMA_VERSION
+
+    space: str
+    space_hash: str = ""
+    image_size: int | None = None
+    precision: str = "fp32"
+    scheme: str = ""
+    batch: int = 1
+    models: tuple[ManifestModel, ...]
+    rows: tuple[ManifestRow, ...] = ()
+
+    @property
+    def subject(self) -> Subject:
+        """What a table of the folder is of."""
+        return Subject(**{field.name: getattr(self, field.name) for field in fields(Subject)})
+
+    def row_plans(self) -> tuple[RowPlan, ...]:
+        """Row plans; without any, every model that is no whole network is a row by itself."""
+        if self.rows:
+            return tuple(RowPlan(r.key, r.long, r.short, r.divisor) for r in self.rows)
+        alone = [model.key for model in self.models if model.role == ROW_ROLE]
+        return tuple(RowPlan(key, key, None, 1.0) for key in alone)
+
+    def whole_plans(self) -> tuple[WholePlan, ...]:
+        """Whole networks, for calibration and audit."""
+        return tuple(
+            WholePlan(model.key, model.needed_row_keys(), model.role)
+            for model in self.models
+            if model.role != ROW_ROLE
+        )
 
 
 def export_job(job: Job, folder: Path) -> str:
-    """Writes models, job.json, manifest.json and worker.py, and returns the job's id.
+    """Writes models, job.json, manifest.json and the device's program, and returns the job's id.
 
     Writing the same job again changes nothing, so that a measured folder keeps its journal.
+
+    Args:
+        job: What is measured.
+        folder: New, empty, or of the same job.
 
     Raises:
         JobError: The folder holds something else.
     """
+    work = job.workload
     folder.mkdir(parents=True, exist_ok=True)
-    plain = [{"keys": list(q.keys), "weights": list(q.weights)} for q in job.quantities]
-    data = {model.key: model.data for model in job.everything}
-    job_id = worker.identity_of(data, job.settings.to_json(), job.worker_plan, plain)
     names = sorted(path.name for path in folder.iterdir())
     # job.json is written last: without it, our own files are those of a killed export.
-    unfinished = set(names) <= {"models", "manifest.json", "worker.py"}
-    if _job_id(folder) != job_id and not unfinished:
+    unfinished = set(names) <= {"models", "manifest.json", DEVICE_FOLDER}
+    if _job_id(folder) != work.job_id and not unfinished:
         raise JobError(
-            f"Expected an empty folder, or one that holds job {job_id}, at {folder}. "
-            f"Received: one with {', '.join(names[:3])}. Fix: name another folder."
+            f"an empty folder, or one that holds job {work.job_id}, at {folder}",
+            f"one with {', '.join(names[:3])}",
+            "name another folder",
         )
-    atomic.write_bytes(folder / "worker.py", Path(worker.__file__).read_bytes())
-    atomic.write_json(folder / "manifest.json", _manifest(job))
-    write_job(folder, job.everything, job.settings, job.worker_plan, job.quantities, job.described)
-    return job_id
+    (folder / DEVICE_FOLDER).mkdir(exist_ok=True)
+    for path in sorted(Path(latency.device.__file__).parent.glob("*.py")):
+        atomic.write_bytes(folder / DEVICE_FOLDER / path.name, path.read_bytes())
+    files = {entry.key: entry.file for entry in work.job_file().models}
+    atomic.write_text(folder / "manifest.json", strict_json.dumps(_manifest(job, files)))
+    write_job(folder, work)
+    return work.job_id
 
 
 def _job_id(folder: Path) -> str | None:
     try:
-        value = json.loads((folder / "job.json").read_text(encoding="utf-8"))
-        return str(value["job_id"])
-    except (OSError, ValueError, KeyError, TypeError):
+        return str(strict_json.read_object(folder / "job.json").get("job_id"))
+    except FileFormatError:
         return None
 
 
-def _manifest(job: Job) -> dict[str, Any]:
+def _manifest(job: Job, files: Mapping[str, str]) -> Manifest:
     wholes = {whole.key: whole for whole in job.wholes}
     models = []
-    for number, model in enumerate(job.models):
-        entry = {"key": model.key, "file": f"models/{number:04d}.onnx", "group": model.group}
+    for model in job.models:
         whole = wholes.get(model.key)
-        entry["role"] = whole.role if whole else "row"
-        models.append({**entry, "row_keys": list(whole.row_keys)} if whole else entry)
-    rows = [
-        {"key": r.key, "long": r.long_key, "short": r.short_key, "divisor": r.divisor}
-        for r in job.rows
-    ]
-    version = {"schema_version": MANIFEST_SCHEMA_VERSION}
-    return {**version, **asdict(job.subject), "models": models, "rows": rows}
+        role, row_keys = (whole.role, whole.row_keys) if whole else (ROW_ROLE, None)
+        models.append(ManifestModel(model.key, files[model.key], model.group, role, row_keys))
+    rows = tuple(ManifestRow(r.key, r.long_key, r.short_key, r.divisor) for r in job.rows)
+    return Manifest(**vars(job.subject), models=tuple(models), rows=rows)
 
 
 def read_job(
@@ -84,72 +175,32 @@ def read_job(
     Raises:
         JobError: The manifest is missing or broken, or names a file outside of the folder.
     """
-    manifest = _read_json(folder / "manifest.json", "a manifest")
-    if settings is None or plan is None:
-        job = _read_json(folder / "job.json", "an exported job")
-        known = {name: job["plan"][name] for name in MeasurePlan.__dataclass_fields__}
-        settings = settings or SessionSettings.from_json(job["settings"])
-        plan = plan or MeasurePlan(**known)
     try:
-        if manifest["schema_version"] != MANIFEST_SCHEMA_VERSION:
-            raise ValueError(f"schema version {manifest['schema_version']}")
-        entries = manifest["models"]
+        manifest = strict_json.read(Manifest, folder / "manifest.json")
+        if settings is None or plan is None:
+            exported = read_job_file(str(folder / "job.json"))
+            settings = settings or exported.settings
+            plan = plan or exported.plan.plain()
         models = tuple(
-            Model(e["key"], _model_bytes(folder, e["file"]), e.get("group", e["key"]))
-            for e in entries
+            Model(entry.key, _model_bytes(folder, entry.file), entry.group or entry.key)
+            for entry in manifest.models
         )
-        wholes = tuple(
-            WholePlan(e["key"], tuple(e["row_keys"]), e["role"])
-            for e in entries
-            if e.get("role", "row") != "row"
-        )
-        names = Subject.__dataclass_fields__
-        subject = Subject(**{name: manifest[name] for name in names if name in manifest})
-        rows = _rows(manifest)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise JobError(
-            f"Expected a manifest of schema version {MANIFEST_SCHEMA_VERSION} with space, models "
-            f"(key, file, role) and rows in {folder / 'manifest.json'}. "
-            f"Received: {type(error).__name__}: {error}. Fix: export the job again, or see "
-            "docs/measuring.md for the form."
-        ) from error
-    return Job(subject, models, rows, wholes, settings, plan)
-
-
-def _rows(manifest: Mapping[str, Any]) -> tuple[RowPlan, ...]:
-    """Row plans; without any, every model that is no whole network is a row by itself."""
-    if manifest.get("rows"):
-        return tuple(
-            RowPlan(r["key"], r["long"], r.get("short"), float(r.get("divisor", 1.0)))
-            for r in manifest["rows"]
-        )
-    rows = [e["key"] for e in manifest["models"] if e.get("role", "row") == "row"]
-    return tuple(RowPlan(key, key, None, 1.0) for key in rows)
+        wholes, rows = manifest.whole_plans(), manifest.row_plans()
+        return Job(manifest.subject, models, rows, wholes, settings, plan)
+    except LatencyError as error:
+        fix = f"{error.fix}; docs/measuring.md tells the form of a manifest"
+        raise JobError(error.expected, error.received, fix) from error
 
 
 def _model_bytes(folder: Path, name: str) -> bytes:
     path = (folder / name).resolve()
     if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise ValueError(f"{name!r}, which is no file in the folder")
+        raise JobError(
+            "models that are files in the folder",
+            f"{name!r}, which is no file in the folder",
+            "copy the models into it, and name them relative to it",
+        )
     return path.read_bytes()
-
-
-def _read_json(path: Path, what: str) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"), parse_constant=_refuse)
-        if isinstance(value, dict):
-            return value
-        received = f"a {type(value).__name__}"
-    except (OSError, ValueError) as error:
-        received = str(error)
-    raise JobError(
-        f"Expected {what} in JSON at {path}. Received: {received}. "
-        "Fix: name a folder made by --export_job, or copy it again."
-    )
-
-
-def _refuse(text: str) -> NoReturn:
-    raise ValueError(f"{text}, which is no number")
 
 
 def read_results(job: Job, folder: Path, paths: Sequence[Path] = ()) -> Result:
@@ -161,8 +212,8 @@ def read_results(job: Job, folder: Path, paths: Sequence[Path] = ()) -> Result:
         paths: Of results; the folder's own by default.
 
     Raises:
-        ValueError: A result is broken, of another job, or of another device than the first.
+        ResultError: A result is broken, of another job, or of another device than the first.
     """
     job_id = _job_id(folder)
     results = [read_result(path, job_id) for path in (paths or [folder / "result.json"])]
-    return merge_results(results, job.quantities, job.worker_plan)
+    return merge_results(results, job.quantities, job.device_plan)

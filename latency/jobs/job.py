@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from latency.device.engine import Progress
+from latency.device.job import Model, Workload, measure_models
+from latency.device.plan import DevicePlan, MeasurePlan
+from latency.device.records import Result
+from latency.device.settings import SessionSettings
+from latency.device.statistics import Quantity
+from latency.errors import LatencyError
 from latency.jobs.plans import RowPlan, WholePlan, check_plans, row_quantity
-from latency.measurement.measure import Model, run_models
-from latency.measurement.plan import MeasurePlan, Progress
-from latency.measurement.result import Result
-from latency.measurement.settings import SessionSettings
 from latency.onnx_files.graphs import empty_model
-from latency.worker import Quantity
 
 OVERHEAD_KEY = "run_overhead"
 # A row this certain, relative to the median network, cannot spoil a whole network's sum.
 FLOOR_SHARE = 0.001
 
 
-class JobError(ValueError):
+class JobError(LatencyError):
     """A job folder that cannot be written, read or run."""
 
 
@@ -80,32 +81,34 @@ class Job:
         return rows + [Quantity((whole.key,), (1.0,)) for whole in self.wholes]
 
     @property
-    def worker_plan(self) -> dict[str, Any]:
+    def device_plan(self) -> DevicePlan:
         """The plan with the floor that whole networks set for rows."""
-        floor_keys = [whole.key for whole in self.wholes]
-        return {**self.plan.to_json(), "floor_share": FLOOR_SHARE, "floor_keys": floor_keys}
+        floor_keys = tuple(whole.key for whole in self.wholes)
+        return DevicePlan(**vars(self.plan), floor_share=FLOOR_SHARE, floor_keys=floor_keys)
 
     @property
-    def described(self) -> list[str]:
-        """Models whose optimized graphs a table keeps: one for each row."""
-        return list(dict.fromkeys(row.long_key for row in self.rows))
+    def workload(self) -> Workload:
+        """What a device measures; the optimized graph is kept of one model for each row."""
+        described = tuple(dict.fromkeys(row.long_key for row in self.rows))
+        return Workload(
+            tuple(self.everything),
+            tuple(self.quantities),
+            self.settings,
+            self.device_plan,
+            described,
+        )
 
 
 def run_here(job: Job, progress: Progress | None = None, resume_path: Path | None = None) -> Result:
     """Measures a job in this process.
 
+    Args:
+        job: What is measured.
+        progress: Called after each visit with visits done, visits at most, seconds left.
+        resume_path: Journal of finished rounds, continued when it exists; the caller deletes it.
+
     Raises:
-        ValueError: A model does not run, or the journal is another session's.
+        WorkerError: A model does not run, or the journal is another session's.
     """
-    return run_models(
-        job.everything,
-        job.settings,
-        job.worker_plan,
-        job.quantities,
-        describe=job.described,
-        progress=progress,
-        resume_path=resume_path,
-    )
-
-
-# --- the folder -------------------------------------------------------------------------------
+    journal_path = str(resume_path) if resume_path else None
+    return measure_models(job.workload, journal_path=journal_path, progress=progress)

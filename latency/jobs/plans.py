@@ -6,12 +6,13 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from latency.worker import Quantity
+from latency.device.statistics import Quantity
+from latency.errors import LatencyError
 
 ROLES = ("calibration", "held_out")
 
 
-class RowError(ValueError):
+class RowError(LatencyError):
     """A row that says something impossible, or plans that name what does not exist."""
 
 
@@ -34,8 +35,9 @@ class RowPlan:
     def __post_init__(self) -> None:
         if not 0 < self.divisor < math.inf:
             raise RowError(
-                f"Expected a divisor above 0 for row {self.key!r}. Received: {self.divisor}. "
-                "Fix: pass how many more blocks the long model has."
+                f"a divisor above 0 for row {self.key!r}",
+                str(self.divisor),
+                "pass how many more blocks the long model has",
             )
 
 
@@ -56,8 +58,9 @@ class WholePlan:
     def __post_init__(self) -> None:
         if self.role not in ROLES:
             raise RowError(
-                f"Expected a role among {', '.join(ROLES)} for {self.key!r}. "
-                f"Received: {self.role!r}. Fix: use one of them."
+                f"a role among {', '.join(ROLES)} for {self.key!r}",
+                repr(self.role),
+                "use one of them",
             )
 
 
@@ -79,9 +82,9 @@ def check_plans(
     twice = {key for keys in names for key in keys if keys.count(key) > 1}
     if twice or not rows:
         raise RowError(
-            "Expected one or more row plans, all keys unique. "
-            f"Received: {len(rows)} rows, repeated: {', '.join(sorted(twice)) or 'none'}. "
-            "Fix: give every row and network a key of its own."
+            "one or more row plans, all keys unique",
+            f"{len(rows)} rows, repeated: {', '.join(sorted(twice)) or 'none'}",
+            "give every row and network a key of its own",
         )
 
 
@@ -89,8 +92,9 @@ def _refuse_missing(expected: str, missing: set[str]) -> None:
     if missing:
         first = ", ".join(sorted(missing)[:3])
         raise RowError(
-            f"Expected {expected}. Received: none for {first} ({len(missing)} missing). "
-            "Fix: add them, or drop the plans that name them."
+            expected,
+            f"none for {first} ({len(missing)} missing)",
+            "add them, or drop the plans that name them",
         )
 
 

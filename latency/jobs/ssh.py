@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from latency import atomic
+from latency.device.engine import Progress
 from latency.jobs import ssh_remote
-from latency.jobs.ssh_link import Answer, Link, LinkBroken, SshError, SshTarget, printable
-from latency.measurement.plan import Progress
+from latency.jobs.ssh_link import Answer, Link, LinkBrokenError, SshError, SshTarget, printable
+from latency.shell import Interrupted
 
-__all__ = ["SshError", "SshTarget", "run_over_ssh"]
+__all__ = ["PROGRAM", "SshError", "SshTarget", "run_over_ssh"]
 
 MODULES = ("numpy", "onnxruntime")
 PIP_INSTALL = ("-m", "pip", "install", "onnxruntime", "numpy")
@@ -27,6 +28,13 @@ VERSION_CHECK = (
     "import sys; v = sys.version_info; "
     f"v < (3, 9) and (print('Python %d.%d' % v[:2]) or sys.exit({TOO_OLD_EXIT_CODE}))"
 )
+# As `python -m device FOLDER` within the folder: a relative path of the Python stays what it was,
+# and what else lies in the login folder is no module.
+RUN = (
+    "import runpy, sys; sys.path[0] = sys.argv[1]; "
+    "runpy.run_module('device', run_name='__main__', alter_sys=True)"
+)
+PROGRAM = "device/__main__.py"
 PROGRESS_LINE = re.compile(r"progress (\d{1,12}) (\d{1,12}) (\d{1,12}(?:\.\d+)?)")
 
 
@@ -49,7 +57,7 @@ def run_over_ssh(
     running the same job again, here or after an interrupt, never measures a round twice.
 
     Args:
-        job_folder: With `job.json`, `worker.py` and `models/`.
+        job_folder: With `job.json`, `device/` and `models/`.
         target: The machine.
         progress: Gets visits done, visits in total, seconds left.
         say: Gets a line about each step and each broken link.
@@ -65,7 +73,7 @@ def run_over_ssh(
     while True:
         try:
             return run.attempt()
-        except LinkBroken as broken:
+        except LinkBrokenError as broken:
             failures = 1 if run.advanced else failures + 1
             run.advanced = False
             if failures >= attempts:
@@ -80,7 +88,7 @@ def run_over_ssh(
                 f"trying again in {wait_seconds:g} s, {failures} of {attempts}"
             )
             time.sleep(wait_seconds)
-        except KeyboardInterrupt:
+        except (Interrupted, KeyboardInterrupt):
             say(f"interrupted here; what runs on {target.host} goes on, run the same to join it")
             raise
 
@@ -153,7 +161,7 @@ class _RemoteRun:
                     yield chunk
 
     def _work(self) -> None:
-        words = [self._python, f"{self._folder}/worker.py", self._folder, "--progress"]
+        words = [self._python, "-c", RUN, self._folder, "--progress"]
         script = f"ORT_DISABLE_TELEMETRY=1 {shlex.join(words)}"
         answer = self._link.call(script, on_line=self._on_line)
         if answer.exit_code:
@@ -177,7 +185,7 @@ class _RemoteRun:
         answer = self._ask("result")
         data, size_bytes = answer.data, answer.reply["size_bytes"]
         if len(data) != size_bytes or hashlib.sha256(data).hexdigest() != answer.reply["sha256"]:
-            raise LinkBroken(
+            raise LinkBrokenError(
                 f"{len(data)} of {size_bytes} bytes of the result came, or not as sent"
             )
         path = self._job_folder / "result.json"
@@ -211,16 +219,17 @@ class _RemoteRun:
 
 def _digests(job_folder: Path) -> dict[str, str]:
     """Returns name -> sha256 of what is sent; job.json last, so that it stands for the whole."""
-    required = ("worker.py", "job.json")
+    required = (PROGRAM, "job.json")
     absent = [name for name in required if not (job_folder / name).is_file()]
     if absent:
         raise SshError(
             f"a job folder with {' and '.join(required)} at {job_folder}",
             f"no {' and no '.join(absent)}",
-            "name a folder made by --export_job",
+            "name a folder made by --export_job; exporting the same job again keeps its rounds",
         )
-    names = ["worker.py", "manifest.json"]
-    names += sorted(f"models/{path.name}" for path in job_folder.glob("models/*.onnx"))
+    names = ["manifest.json"]
+    for folder, pattern in (("device", "*.py"), ("models", "*.onnx")):
+        names += sorted(f"{folder}/{path.name}" for path in (job_folder / folder).glob(pattern))
     present = [name for name in [*names, "job.json"] if (job_folder / name).is_file()]
     return {name: ssh_remote.sha256(job_folder / name) for name in present}
 

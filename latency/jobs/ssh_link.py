@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import shlex
 import subprocess
@@ -13,6 +12,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, Any
 
+from latency.device import strict_json
+from latency.errors import FileFormatError, LatencyError
 from latency.jobs.ssh_remote import MARK
 
 LAST_LINES = 20
@@ -55,15 +56,11 @@ REFUSALS = (
 UNKNOWN_NAME = r"Could not resolve hostname (?!.*Temporary failure)"
 
 
-class SshError(ValueError):
+class SshError(LatencyError):
     """A device that cannot be reached, or that cannot run the job."""
 
-    def __init__(self, expected: str, received: str, fix: str) -> None:
-        received = received.rstrip(". ")
-        super().__init__(f"Expected {expected}. Received: {received}. Fix: {fix}.")
 
-
-class LinkBroken(Exception):
+class LinkBrokenError(Exception):
     """The connection failed; another attempt may go further."""
 
 
@@ -128,18 +125,19 @@ class Link:
         self,
         script: str,
         feed: Iterable[bytes] = (),
-        on_line: Callable[[str], bool] = lambda text: False,
+        on_line: Callable[[str], bool] | None = None,
     ) -> Answer:
         """Runs a POSIX shell script on the machine.
 
         Args:
             script: Every variable word of it quoted.
             feed: Its standard input.
-            on_line: Gets each line before the reply; true keeps it out of the last words.
+            on_line: Gets each line before the reply; true keeps it out of the last words. None
+                keeps all of them.
 
         Raises:
             SshError: ssh was refused, or is not installed.
-            LinkBroken: The connection failed in a way that may pass.
+            LinkBrokenError: The connection failed in a way that may pass.
         """
         # Without the `exit`, sh may become the command, and a signal to it looks like a bad link.
         command = self._target.command(f"{{ {script}; }} 2>&1; exit $?")
@@ -153,7 +151,7 @@ class Link:
         if exit_code == LINK_EXIT_CODE or exit_code < 0:
             self._check_refusal(ssh_said)
             last = ssh_said.strip().splitlines()[-1:] or [f"ssh ended with exit code {exit_code}"]
-            raise LinkBroken(printable(last[0]))
+            raise LinkBrokenError(printable(last[0]))
         self._reached = True
         return Answer(exit_code, words, reply, data)
 
@@ -198,7 +196,9 @@ def _started(command: list[str], errors: IO[bytes]) -> Iterator[subprocess.Popen
 
 
 def _converse(
-    process: subprocess.Popen[bytes], feed: Iterable[bytes], on_line: Callable[[str], bool]
+    process: subprocess.Popen[bytes],
+    feed: Iterable[bytes],
+    on_line: Callable[[str], bool] | None,
 ) -> tuple[str, dict[str, Any], bytes]:
     """Feeds a command and returns its last words, its reply and the bytes that follow it."""
     if process.stdin is None or process.stdout is None:
@@ -215,7 +215,7 @@ def _converse(
         if marked:
             return "\n".join(words), _parsed(text), process.stdout.read()
         shown = printable(line.decode("utf-8", "replace").rstrip())
-        if shown and not on_line(shown):
+        if shown and not (on_line and on_line(shown)):
             words.append(shown)
     return "\n".join(words), {}, b""
 
@@ -223,8 +223,8 @@ def _converse(
 def _parsed(text: bytes) -> dict[str, Any]:
     """Reads a reply; one that a broken link cut counts as none."""
     try:
-        value = json.loads(text)
-    except ValueError:
+        value = strict_json.loads(text.decode("utf-8", "replace"), "a reply")
+    except FileFormatError:
         return {}
     return value if isinstance(value, dict) else {}
 

@@ -7,18 +7,25 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from latency import atomic, worker
-from latency.measurement.plan import Clock, MeasurePlan, Progress
-from latency.measurement.result import Result, read_result
-from latency.measurement.settings import SessionSettings
+import latency
+from latency import atomic
+from latency.device import strict_json
+from latency.device.clock import Clock
+from latency.device.engine import Progress
+from latency.device.job import Model, Workload, measure_models
+from latency.device.plan import DevicePlan, MeasurePlan
+from latency.device.records import Result
+from latency.device.settings import SessionSettings
+from latency.device.statistics import Quantity, bootstrap_interval
+from latency.errors import LatencyError
+from latency.measurement.result import read_result
 from latency.measurement.statistics import quantile_ms, split_half_noise
-from latency.worker import Quantity
 
 __all__ = ["MeasurePlan", "Measurement", "Model", "measure", "measure_fresh_process"]
 
@@ -26,23 +33,8 @@ __all__ = ["MeasurePlan", "Measurement", "Model", "measure", "measure_fresh_proc
 STATISTICS_SEED = 0
 
 
-class MeasureError(ValueError):
+class MeasureError(LatencyError):
     """Models or samples that no measurement can be made of."""
-
-
-@dataclass(frozen=True)
-class Model:
-    """An ONNX model to time.
-
-    Args:
-        key: Its name in every result; unique.
-        data: The serialised model.
-        group: Models of one group are timed next to each other in the same visit.
-    """
-
-    key: str
-    data: bytes
-    group: str
 
 
 @dataclass(frozen=True)
@@ -54,7 +46,15 @@ class Measurement:
         samples_ms: Visit -> run, in ms.
         quantile: The statistic, from 0 to 1.
         stable: Whether the interval became as narrow as the plan asked.
+
+    Raises:
+        MeasureError: There are no samples, or one is not a positive finite number.
     """
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        *("key", "latency_ms", "low_ms", "high_ms", "p50_ms", "p90_ms"),
+        *("noise", "count", "quantile", "stable", "samples_ms"),
+    )
 
     key: str
     samples_ms: tuple[tuple[float, ...], ...]
@@ -71,7 +71,7 @@ class Measurement:
 
     @cached_property
     def _interval_ms(self) -> tuple[float, float]:
-        return worker.bootstrap_interval([self.samples_ms], [1.0], self.quantile, STATISTICS_SEED)
+        return bootstrap_interval([self.samples_ms], [1.0], self.quantile, STATISTICS_SEED)
 
     @property
     def low_ms(self) -> float:
@@ -103,58 +103,38 @@ class Measurement:
         """Number of timed runs."""
         return sum(len(visit) for visit in self.samples_ms)
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values: the samples and, for readers, what is derived from them."""
-        return {
-            "key": self.key,
-            "latency_ms": self.latency_ms,
-            "low_ms": self.low_ms,
-            "high_ms": self.high_ms,
-            "p50_ms": self.p50_ms,
-            "p90_ms": self.p90_ms,
-            "noise": self.noise,
-            "count": self.count,
-            "quantile": self.quantile,
-            "stable": self.stable,
-            "samples_ms": [list(visit) for visit in self.samples_ms],
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Measurement:
-        """Reads `to_json`'s form; derived values are computed again.
-
-        Raises:
-            MeasureError: A field is missing or a sample is not a positive number.
-        """
-        try:
-            samples = tuple(tuple(visit) for visit in value["samples_ms"])
-            return cls(value["key"], samples, value["quantile"], value["stable"])
-        except (KeyError, TypeError) as error:
-            raise MeasureError(
-                "Expected a measurement with key, samples_ms, quantile and stable. "
-                f"Received: {type(error).__name__} {error}. Fix: measure again."
-            ) from error
-
 
 def check_samples(key: str, samples_ms: Sequence[Sequence[float]]) -> None:
     """Refuses samples that no clock can have given.
+
+    Args:
+        key: Of the model or row, for the message.
+        samples_ms: Visit -> run, in ms.
 
     Raises:
         MeasureError: There are none, or one is not a positive finite number.
     """
     values = [run for visit in samples_ms for run in visit]
     if not values or any(len(visit) != len(samples_ms[0]) for visit in samples_ms):
-        shape = f"visits of {sorted({len(visit) for visit in samples_ms})} runs"
         raise MeasureError(
-            f"Expected equally many samples in every visit of {key!r}. Received: {shape}. "
-            "Fix: measure again."
+            f"equally many samples in every visit of {key!r}",
+            f"visits of {sorted({len(visit) for visit in samples_ms})} runs",
+            "measure again",
         )
     for value in values:
         is_number = isinstance(value, int | float) and not isinstance(value, bool)
         if not is_number or not 0 < value < float("inf"):
-            raise MeasureError(
-                f"Expected samples of {key!r} above 0 ms. Received: {value!r}. Fix: measure again."
-            )
+            raise MeasureError(f"samples of {key!r} above 0 ms", repr(value), "measure again")
+
+
+def workload(models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan) -> Workload:
+    """Makes a session in which each model's own latency has to become certain.
+
+    Raises:
+        WorkerError: There is no model, or two have the same key.
+    """
+    quantities = tuple(Quantity((model.key,), (1.0,)) for model in models)
+    return Workload(tuple(models), quantities, settings, DevicePlan(**vars(plan)))
 
 
 def measure(
@@ -177,53 +157,12 @@ def measure(
         clock: Seconds.
 
     Raises:
-        ValueError: A model does not run, the journal is another session's, or the clock fails.
+        WorkerError: A model does not run, the journal is another session's, or the clock fails.
     """
-    result = run_models(
-        models,
-        settings,
-        plan.to_json(),
-        single_quantities(models),
-        progress=progress,
-        resume_path=resume_path,
-        clock=clock,
-    )
-    return measurements(models, result, plan.quantile)
-
-
-def single_quantities(models: Sequence[Model]) -> list[Quantity]:
-    """Every model's own latency, as what has to become certain."""
-    return [Quantity((model.key,), (1.0,)) for model in models]
-
-
-def run_models(
-    models: Sequence[Model],
-    settings: SessionSettings,
-    plan: Mapping[str, Any],
-    quantities: Sequence[Quantity],
-    *,
-    describe: Sequence[str] = (),
-    progress: Progress | None = None,
-    resume_path: Path | None = None,
-    clock: Clock = time.perf_counter,
-) -> Result:
-    """Loads all models and runs the worker's rounds here; `quantities` decide when to stop.
-
-    Raises:
-        ValueError: A model does not run, the journal is another session's, or the clock fails.
-    """
-    value = worker.measure_models(
-        data_by_key(models),
-        {model.key: model.group for model in models},
-        quantities,
-        settings.to_json(),
-        plan,
-        describe=describe,
-        journal_path=str(resume_path) if resume_path else None,
-        clock=clock,
-        progress=progress,
-    )
-    return Result.from_json(value)
+    work = workload(models, settings, plan)
+    journal_path = str(resume_path) if resume_path else None
+    result = measure_models(work, journal_path=journal_path, clock=clock, progress=progress)
+    return _measurements(work, result)
 
 
 def measure_fresh_process(
@@ -234,81 +173,54 @@ def measure_fresh_process(
     Raises:
         MeasureError: The process failed; its last words are in the message.
     """
+    work = workload(models, settings, plan)
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
-        job_id = write_job(
-            Path(folder), models, settings, plan.to_json(), single_quantities(models)
-        )
-        environment = {**os.environ, "ORT_DISABLE_TELEMETRY": "1"}
+        write_job(Path(folder), work)
+        # -P: the working folder of this process may hold modules of any name.
+        command = [sys.executable, "-P", "-m", "latency.device", folder]
         done = subprocess.run(
-            [sys.executable, worker.__file__, folder],
-            capture_output=True,
-            text=True,
-            env=environment,
-            check=False,
+            command, capture_output=True, text=True, env=_environment(), check=False
         )
         if done.returncode:
-            last_words = done.stderr.strip()[-500:] or f"exit code {done.returncode}"
             raise MeasureError(
-                f"Expected a new process to measure {len(models)} models. "
-                f"Received: {last_words}. Fix: measure the same models in this process."
+                f"a new process to measure {len(models)} models",
+                done.stderr.strip()[-500:] or f"exit code {done.returncode}",
+                "measure the same models in this process",
             )
-        result = read_result(Path(folder, "result.json"), job_id)
-    return measurements(models, result, plan.quantile)
+        result = read_result(Path(folder, "result.json"), work.job_id)
+    return _measurements(work, result)
 
 
-def write_job(
-    folder: Path,
-    models: Sequence[Model],
-    settings: SessionSettings,
-    plan: Mapping[str, Any],
-    quantities: Sequence[Quantity],
-    describe: Sequence[str] = (),
-) -> str:
-    """Writes the models and `job.json` that `worker.py` runs, and returns the job's id."""
-    entries = []
-    data = data_by_key(models)
-    (folder / "models").mkdir(exist_ok=True)
-    for number, model in enumerate(models):
-        name = f"models/{number:04d}.onnx"
-        atomic.write_bytes(folder / name, model.data)
-        entries.append({"key": model.key, "file": name, "group": model.group})
-    plain = [{"keys": list(q.keys), "weights": list(q.weights)} for q in quantities]
-    job_id = worker.identity_of(data, settings.to_json(), plan, plain)
-    job = {
-        "schema_version": worker.JOB_SCHEMA_VERSION,
-        "job_id": job_id,
-        "settings": settings.to_json(),
-        "plan": dict(plan),
-        "models": entries,
-        "quantities": plain,
-        "describe": list(describe),
-    }
-    # Last, so that a folder with a job.json is a whole one.
-    atomic.write_json(folder / "job.json", job)
-    return job_id
+def _environment() -> dict[str, str]:
+    """This process's environment, in which a new one finds this package wherever it lies."""
+    root = str(Path(latency.__file__).resolve().parent.parent)
+    paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "ORT_DISABLE_TELEMETRY": "1"}
 
 
-def data_by_key(models: Sequence[Model]) -> dict[str, bytes]:
-    """Model key -> bytes.
+def write_job(folder: Path, work: Workload) -> None:
+    """Writes the models and `job.json` that a device runs.
 
-    Raises:
-        MeasureError: There is no model, or two have the same key.
+    Args:
+        folder: That exists.
+        work: What is measured.
     """
-    data = {model.key: model.data for model in models}
-    if not models or len(data) != len(models):
-        raise MeasureError(
-            "Expected one or more models with unique keys. "
-            f"Received: {len(models)} models with {len(data)} keys. Fix: give each its own key."
+    (folder / "models").mkdir(exist_ok=True)
+    job = work.job_file()
+    for entry, model in zip(job.models, work.models, strict=True):
+        atomic.write_bytes(folder / entry.file, model.data)
+    # Last, so that a folder with a job.json is a whole one.
+    atomic.write_text(folder / "job.json", strict_json.dumps(job))
+
+
+def _measurements(work: Workload, result: Result) -> dict[str, Measurement]:
+    """The result of `workload`, whose quantities are its models in order."""
+    return {
+        model.key: Measurement(
+            model.key,
+            tuple(tuple(visit) for visit in result.samples_ms[model.key]),
+            work.plan.quantile,
+            certain,
         )
-    return data
-
-
-def measurements(
-    models: Sequence[Model], result: Result, quantile: float
-) -> dict[str, Measurement]:
-    """The result of a job whose quantities were `single_quantities`."""
-    found = {}
-    for index, model in enumerate(models):
-        samples = tuple(tuple(visit) for visit in result.samples_ms[model.key])
-        found[model.key] = Measurement(model.key, samples, quantile, result.certain[index])
-    return found
+        for model, certain in zip(work.models, result.certain, strict=True)
+    }

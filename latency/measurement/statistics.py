@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latency.worker import weighted_quantile
+from latency.device.statistics import weighted_quantile
 
 # One random cut in two is itself noisy; the mean over a few is not.
 SPLITS = 20
@@ -63,7 +63,8 @@ def split_half_noise(
 def relative_errors(predicted: ArrayLike, measured: ArrayLike) -> np.ndarray:
     """Returns (predicted - measured) / measured, a signed share a network."""
     truth = np.asarray(measured, float)
-    return (np.asarray(predicted, float) - truth) / truth
+    errors: np.ndarray = (np.asarray(predicted, float) - truth) / truth
+    return errors
 
 
 def within(errors: np.ndarray, share: float) -> float:
@@ -104,7 +105,8 @@ def ranks(values: ArrayLike) -> np.ndarray:
     array = np.asarray(values, float)
     below = np.sum(array[None, :] < array[:, None], axis=1)
     equal = np.sum(array[None, :] == array[:, None], axis=1)
-    return below + (equal + 1) / 2
+    shared: np.ndarray = below + (equal + 1) / 2
+    return shared
 
 
 def spearman(first: ArrayLike, second: ArrayLike) -> float:

@@ -35,12 +35,14 @@ class ExternalData:
 
 
 def attributes_of(body: Any) -> list[Any]:
+    """Returns every attribute of a graph's or function's nodes, defaults included."""
     found = [attribute for node in body.node for attribute in node.attribute]
     # Defaults of a function's attributes; a graph has no such field.
     return found + list(getattr(body, "attribute_proto", ()))
 
 
 def external_tensors(bodies: Sequence[Any]) -> list[Any]:
+    """Returns the tensors of graphs and functions whose bytes lie in other files."""
     tensors: list[Any] = []
     sparse: list[Any] = []
     for body in bodies:
@@ -54,7 +56,15 @@ def external_tensors(bodies: Sequence[Any]) -> list[Any]:
 
 
 def locate(path: Path, tensor: Any) -> ExternalData:
-    """Finds a tensor's bytes and checks that they are there, without opening a file."""
+    """Finds a tensor's bytes and checks that they are there, without opening a file.
+
+    Args:
+        path: Of the model.
+        tensor: One of `external_tensors`.
+
+    Raises:
+        ModelFileError: They lie outside the model's folder, or do not fit the tensor's shape.
+    """
     entries = {text_of(entry.key): text_of(entry.value) for entry in tensor.external_data}
     data_path = _data_path(path, entries.get("location", ""))
     numbers = {}
@@ -125,6 +135,15 @@ def _outside(path: Path, what: str) -> ModelFileError:
 
 
 def embed(path: Path, part: ExternalData) -> None:
+    """Reads a tensor's bytes and moves them into the model.
+
+    Args:
+        path: Of the model, for messages.
+        part: Of `locate`.
+
+    Raises:
+        ModelFileError: The bytes are no longer there.
+    """
     tensor = part.tensor
     try:
         with open(part.path, "rb") as stream:

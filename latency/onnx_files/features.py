@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
+from latency.errors import LatencyError
+
 # Operators that ONNX Runtime fuses into the convolution before them: they move nothing.
 FUSED = frozenset(("Relu", "Clip", "HardSwish", "HardSigmoid", "Sigmoid", "LeakyRelu", "Tanh"))
 # Operators that only rename, reshape or stand for a data type.
@@ -28,7 +30,7 @@ VECTOR_CHANNELS = (("avx512", 16), ("avx", 8), ("sve", 8))
 NARROW_VECTOR = 4
 
 
-class FeatureError(ValueError):
+class FeatureError(LatencyError):
     """A graph whose shapes cannot be known."""
 
 
@@ -96,7 +98,7 @@ class _Graph:
         self.shapes: dict[str, list[int]] = {}
         self.bytes_each: dict[str, float] = {}
         self.weights = {tensor.name for tensor in graph.initializer}
-        self._source = {name: node for node in self.nodes for name in node.output}
+        self.source = {name: node for node in self.nodes for name in node.output}
         for value in (*graph.input, *graph.value_info, *graph.output):
             tensor = value.type.tensor_type
             self.shapes[value.name] = [dim.dim_value for dim in tensor.shape.dim]
@@ -118,14 +120,15 @@ class _Graph:
         shape = self.shapes.get(name)
         if shape is None or any(size <= 0 for size in shape):
             raise FeatureError(
-                f"Expected tensors of known shape. Received: {name!r} of shape {shape}. "
-                "Fix: fix the input shapes (--input_shape) and export the model again."
+                "tensors of known shape",
+                f"{name!r} of shape {shape}",
+                "fix the input shapes (--input_shape) and export the model again",
             )
         return shape
 
     def origin(self, name: str) -> str:
         """The stored tensor behind a dequantised one; the name itself for any other."""
-        node = self._source.get(name)
+        node = self.source.get(name)
         return node.input[0] if node is not None and node.op_type == "DequantizeLinear" else name
 
     def size_bytes(self, name: str) -> float:
@@ -175,9 +178,9 @@ def _node_features(graph: _Graph, node: Any, vector: int) -> Mapping[str, float]
 
 
 def _follows_conv(graph: _Graph, node: Any) -> bool:
-    source = graph._source.get(graph.origin(node.input[0]))
+    source = graph.source.get(graph.origin(node.input[0]))
     while source is not None and source.op_type in FREE:
-        source = graph._source.get(source.input[0])
+        source = graph.source.get(source.input[0])
     return source is not None and source.op_type in ("Conv", "Gemm", "Add")
 
 

@@ -37,10 +37,20 @@ def parse_input_shape(text: str) -> tuple[str, tuple[int, ...]]:
     return name.strip(), shape
 
 
-def fix_shapes(
-    path: Path, model: Any, bodies: Sequence[Any], wanted: Mapping[str, Sequence[int]]
-) -> bool:
-    """Writes shapes into the graph's inputs, checks that all are fixed; tells if it changed."""
+def fix_shapes(path: Path, model: Any, wanted: Mapping[str, Sequence[int]]) -> bool:
+    """Writes shapes into the graph's inputs and checks that all are fixed.
+
+    Args:
+        path: Of the model, for messages.
+        model: Changed in place.
+        wanted: Input name -> shape.
+
+    Returns:
+        Whether an input has another shape now.
+
+    Raises:
+        ModelFileError: A shape does not fit, or an input stays dynamic.
+    """
     inputs = _true_inputs(path, model.graph)
     for name, shape in wanted.items():
         if name not in inputs:

@@ -49,7 +49,7 @@ def read_model(path: Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     model = _parse(path, data)
     bodies = _bodies(model)
     _check_domains(path, model, bodies)
-    reshaped = fix_shapes(path, model, bodies, input_shapes or {})
+    reshaped = fix_shapes(path, model, input_shapes or {})
     outside = [locate(path, tensor) for tensor in external_tensors(bodies)]
     total_bytes = len(data) + sum(part.size_bytes for part in outside)
     if total_bytes > MAX_MODEL_BYTES:

@@ -15,8 +15,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from latency.measurement.settings import SessionSettings
-from latency.worker import create_session, random_inputs
+from latency.device.sessions import create_session, random_inputs
+from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
 
 PRECISIONS = ("fp32", "int8", "fp16")
 # Types of activations and weights: u is unsigned, s is signed.
@@ -32,11 +33,8 @@ QUANTIZED_OPERATORS = ("QuantizeLinear", "DequantizeLinear", "QLinear", "QGemm",
 FLOAT, FLOAT16, BFLOAT16, DOUBLE = 1, 10, 16, 11  # onnx.TensorProto's numbers
 
 
-class PrecisionError(ValueError):
+class PrecisionError(LatencyError):
     """A precision, a scheme or a model that does not go with it."""
-
-    def __init__(self, expected: str, received: str, fix: str) -> None:
-        super().__init__(f"Expected {expected}. Received: {received}. Fix: {fix}.")
 
 
 def default_scheme() -> str:
@@ -59,7 +57,7 @@ def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) ->
 
     Raises:
         PrecisionError: Precision or scheme is unknown, or the model is not in fp32.
-        latency.worker.WorkerError: onnxruntime cannot load the model, or an input is dynamic.
+        WorkerError: onnxruntime cannot load the model, or an input is dynamic.
     """
     if precision not in PRECISIONS:
         raise PrecisionError(
@@ -151,7 +149,7 @@ def _to_int8(model: bytes, proto: Any, scheme: str, seed: int) -> bytes:
             "export the model with a newer opset, such as 17",
         )
     # Without optimizations a session loads fastest, and says what the inputs are.
-    session = create_session(model, SessionSettings(graph_level="disabled").to_json())
+    session = create_session(model, SessionSettings(graph_level="disabled"))
     inputs = [random_inputs(session, seed + number) for number in range(CALIBRATION_INPUTS)]
     _name_nodes(proto)
     return _converted("int8", lambda: _quantized(proto, scheme, inputs))
@@ -235,7 +233,7 @@ def require_fp16_compute(model: bytes, settings: SessionSettings) -> None:
 
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         path = Path(folder, "optimized.onnx")
-        create_session(model, settings.to_json(), str(path))
+        create_session(model, settings, str(path))
         graph = onnx.load_model(path, load_external_data=False).graph
     types = {tensor.name: tensor.data_type for tensor in graph.initializer}
     types |= {value.name: value.type.tensor_type.elem_type for value in graph.input}

@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 
+from latency.errors import LatencyError
+
 # Smaller arrays are scales, limits and shapes, whose values can matter and cost nothing to keep.
 KEEP_ELEMENTS = 16
 # Shapes and indices are integers of these types; they are never weights.
 KEEP_DTYPES = (np.dtype(np.int64), np.dtype(bool))
 
 
-class SkeletonError(ValueError):
+class SkeletonError(LatencyError):
     """A stored graph that cannot be read."""
 
 
@@ -71,8 +73,9 @@ def restore_weights(text: str, seed: int) -> bytes:
                 tensor.CopyFrom(numpy_helper.from_array(_draw(tensor, rng), tensor.name))
     except (ValueError, TypeError, KeyError, binascii.Error, zlib.error, DecodeError) as error:
         raise SkeletonError(
-            "Expected a stored graph that can be measured again. "
-            f"Received: {type(error).__name__}: {error}. Fix: build the table again."
+            "a stored graph that can be measured again",
+            f"{type(error).__name__}: {error}",
+            "build the table again",
         ) from error
     return bytes(proto.SerializeToString())
 

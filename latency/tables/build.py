@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from latency.device.graph_info import GraphInfo
+from latency.device.records import Result
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import STATISTICS_SEED, Measurement
-from latency.measurement.result import Result, ResultError
+from latency.measurement.result import ResultError
 from latency.measurement.statistics import half_values
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.skeleton import strip_weights
@@ -57,7 +59,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
         networks=networks,
         anchors=_anchors(job, networks),
         state_log=result.log,
-        load_average_after=result.state_after.get("load_average"),
+        load_average_after=result.state_after.load_average,
         warnings=tuple([*warnings, *_unstable(rows, networks, job), *_doubts(job, result, rows)]),
     )
 
@@ -67,13 +69,15 @@ def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
     missing = {model.key for model in job.everything} - set(result.samples_ms)
     if missing:
         raise ResultError(
-            f"Expected samples of every model of job {result.job_id}. Received: none of "
-            f"{', '.join(sorted(missing)[:3])} ({len(missing)} missing). Fix: run the job again."
+            f"samples of every model of job {result.job_id}",
+            f"none of {', '.join(sorted(missing)[:3])} ({len(missing)} missing)",
+            "run the job again",
         )
     if len(result.certain) != first + len(job.wholes):
         raise ResultError(
-            f"Expected a verdict on each of {first + len(job.wholes)} rows and networks. "
-            f"Received: {len(result.certain)}. Fix: run the job again."
+            f"a verdict on each of {first + len(job.wholes)} rows and networks",
+            str(len(result.certain)),
+            "run the job again",
         )
     certain = {w.key: result.certain[first + index] for index, w in enumerate(job.wholes)}
     return {
@@ -107,7 +111,7 @@ def _rows(
             measured[plan.long_key],
             measured[plan.short_key or OVERHEAD_KEY],
             result.certain[index],
-            result.described.get(plan.long_key, {}),
+            result.described.get(plan.long_key, GraphInfo({})),
             features[plan.key],
         )
         rows[plan.key] = row
@@ -206,10 +210,10 @@ def _doubts(job: Job, result: Result, rows: Mapping[str, Row]) -> list[str]:
             warnings.append(f"{job.settings.provider} took {share:.0%} of row {row.key!r}")
             break
     states = [*result.log, result.state_after]
-    celsius = max((s.get("temperature_celsius") or 0.0 for s in states), default=0.0)
+    celsius = max(state.temperature_celsius or 0.0 for state in states)
     if celsius > WARM_CELSIUS:
         warnings.append(f"the device reached {celsius:.0f} degrees Celsius: cool it and run again")
-    throttled = {s["throttled"] for s in states if s.get("throttled")} - {"throttled=0x0"}
+    throttled = {s.throttled for s in states if s.throttled} - {"throttled=0x0"}
     if throttled:
         warnings.append(f"the device slowed itself down ({', '.join(sorted(throttled))})")
     return warnings

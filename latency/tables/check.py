@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from latency.device.engine import Progress
+from latency.device.host import current_host
+from latency.device.plan import MeasurePlan
+from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
 from latency.measurement import statistics
-from latency.measurement.host import current_host
 from latency.measurement.measure import Measurement, Model, measure
-from latency.measurement.plan import MeasurePlan, Progress
-from latency.measurement.settings import SessionSettings
 from latency.onnx_files.skeleton import restore_weights
 from latency.tables.table import LatencyTable
 
@@ -31,7 +32,7 @@ SECONDS = 30.0
 PLAN = MeasurePlan(min_rounds=100, max_rounds=400, runs_per_visit=4, max_seconds=SECONDS)
 
 
-class CheckError(ValueError):
+class CheckError(LatencyError):
     """A table that cannot be checked."""
 
 
@@ -80,10 +81,6 @@ class Check:
     seconds: float
     points: tuple[Point, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        return {**asdict(self), "points": [asdict(point) for point in self.points]}
-
 
 def check_table(
     table: LatencyTable,
@@ -101,18 +98,20 @@ def check_table(
 
     Raises:
         CheckError: The table is of another machine, or keeps no networks.
-        ValueError: A stored graph is damaged or does not run here.
+        LatencyError: A stored graph is damaged or does not run here.
     """
     differences = current_host().differences(table.host)
     if differences:
         raise CheckError(
-            "Expected a table of this machine. Received: one of another host "
-            f"({'; '.join(differences)}). Fix: run this check on that machine."
+            "a table of this machine",
+            f"one of another host ({'; '.join(differences)})",
+            "run this check on that machine",
         )
     if not table.anchors:
         raise CheckError(
-            "Expected a table that keeps networks to measure again. Received: one without any. "
-            "Fix: build the table with calibration or held-out networks."
+            "a table that keeps networks to measure again",
+            "one without any",
+            "build the table with calibration or held-out networks",
         )
     models = [
         Model(key, restore_weights(text, table.plan.seed), key)

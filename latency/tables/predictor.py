@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from latency.device import strict_json
+from latency.errors import LatencyError
 from latency.measurement import statistics
 
 
-class PredictorError(ValueError):
+class PredictorError(LatencyError):
     """Figures that no calibration or audit can be made of."""
 
 
@@ -46,8 +48,9 @@ class Calibration:
         numbers = (self.a, self.b_ms, self.c_ms)
         if not (self.a > 0 and all(math.isfinite(value) for value in numbers)):
             raise PredictorError(
-                "Expected a calibration with a finite slope above 0 and a finite intercept. "
-                f"Received: a={self.a}, b_ms={self.b_ms}, c_ms={self.c_ms}. Fix: calibrate again."
+                "a calibration with a finite slope above 0 and a finite intercept",
+                f"a={self.a}, b_ms={self.b_ms}, c_ms={self.c_ms}",
+                "calibrate again",
             )
 
     def predict_ms(self, sum_ms: float, features: Mapping[str, float] | None = None) -> float:
@@ -62,15 +65,8 @@ class Calibration:
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values."""
-        return {**asdict(self), "residuals_percent": list(self.residuals_percent)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Calibration:
-        """Reads `to_json`'s form."""
-        residuals = tuple(value["residuals_percent"])
-        return cls(
-            value["a"], value["b_ms"], value["n"], residuals, value["feature"], value["c_ms"]
-        )
+        plain: dict[str, Any] = strict_json.encode(self)
+        return plain
 
 
 def calibrate(
@@ -95,9 +91,10 @@ def calibrate(
     x, y = np.asarray(sums_ms, float), np.asarray(measured_ms, float)
     if len(x) == 0 or x.shape != y.shape or not (np.all(x > 0) and np.all(y > 0)):
         raise PredictorError(
-            "Expected equally many row sums and measured networks, all above 0 ms. "
-            f"Received: {len(x)} sums (smallest {x.min(initial=math.inf):g}) and {len(y)} networks "
-            f"(smallest {y.min(initial=math.inf):g}). Fix: measure the table with more rounds."
+            "equally many row sums and measured networks, all above 0 ms",
+            f"{len(x)} sums (smallest {x.min(initial=math.inf):g}) and {len(y)} networks "
+            f"(smallest {y.min(initial=math.inf):g})",
+            "measure the table with more rounds",
         )
     ones = np.ones(len(x))
     (a, b_ms), rank = _relative_fit([x, ones], y)
@@ -191,22 +188,13 @@ class Audit:
     kendall_tau: float
     spearman: float
     spread: float
-    noise: Mapping[str, float]
+    noise: Mapping[str, int | float]
     points: tuple[tuple[str, float, float], ...]
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values."""
-        return {
-            **asdict(self),
-            "noise": dict(self.noise),
-            "points": [list(point) for point in self.points],
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Audit:
-        """Reads `to_json`'s form."""
-        points = tuple((key, predicted, true) for key, predicted, true in value["points"])
-        return cls(**{**value, "points": points})
+        plain: dict[str, Any] = strict_json.encode(self)
+        return plain
 
 
 def audit(
@@ -228,9 +216,9 @@ def audit(
     measured = [measured_ms[key] for key in keys]
     if len(keys) < 2 or not set(keys) == set(predicted_ms) == set(halves_ms) or min(measured) <= 0:
         raise PredictorError(
-            "Expected two or more networks, each predicted, measured above 0 ms and halved. "
-            f"Received: {len(predicted_ms)} predicted, {len(keys)} measured, {len(halves_ms)} "
-            "halved. Fix: hold out more networks."
+            "two or more networks, each predicted, measured above 0 ms and halved",
+            f"{len(predicted_ms)} predicted, {len(keys)} measured, {len(halves_ms)} halved",
+            "hold out more networks",
         )
     predicted = [predicted_ms[key] for key in keys]
     first = [halves_ms[key][0] for key in keys]

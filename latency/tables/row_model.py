@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from latency.errors import LatencyError
 from latency.measurement import statistics
 from latency.onnx_files.features import FEATURES
 
@@ -19,11 +19,11 @@ SLACK = 0.25
 FOLDS = 8
 
 
-class RowModelError(ValueError):
+class RowModelError(LatencyError):
     """Rows that no predictor can be learned from, or a broken record of one."""
 
 
-class OutOfRangeError(ValueError):
+class OutOfRangeError(LatencyError):
     """A row unlike any that was measured."""
 
 
@@ -44,7 +44,7 @@ class RowModel:
     low: Mapping[str, float]
     high: Mapping[str, float]
     intensity: tuple[float, float]
-    held_out: Mapping[str, float]
+    held_out: Mapping[str, int | float]
 
     def __post_init__(self) -> None:
         numbers = [*self.costs_ms.values(), *self.low.values(), *self.high.values()]
@@ -56,8 +56,9 @@ class RowModel:
         )
         if not (complete and finite and all(v >= 0 for v in self.costs_ms.values())):
             raise RowModelError(
-                f"Expected finite costs of at least 0 and ranges of {', '.join(FEATURES)}. "
-                f"Received: {dict(self.costs_ms)}. Fix: build the table again."
+                f"finite costs of at least 0 and ranges of {', '.join(FEATURES)}",
+                str(dict(self.costs_ms)),
+                "build the table again",
             )
 
     def predict_ms(self, features: Mapping[str, float]) -> float:
@@ -79,31 +80,10 @@ class RowModel:
         least, most = low - SLACK * abs(low) - slack, high + SLACK * abs(high) + slack
         if not least <= value <= most:
             raise OutOfRangeError(
-                f"Expected {name} from {least:.4g} to {most:.4g}, as the measured rows have. "
-                f"Received: {value:.4g}. Fix: measure this row, or a table of rows around it."
+                f"{name} from {least:.4g} to {most:.4g}, as the measured rows have",
+                f"{value:.4g}",
+                "measure this row, or a table of rows around it",
             )
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        return {**asdict(self), "intensity": list(self.intensity)}
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> RowModel:
-        """Reads `to_json`'s form.
-
-        Raises:
-            RowModelError: A field is missing or no number.
-        """
-        try:
-            low, high = value["intensity"]
-            return cls(
-                value["costs_ms"], value["low"], value["high"], (low, high), value["held_out"]
-            )
-        except (KeyError, TypeError, AttributeError) as error:
-            raise RowModelError(
-                "Expected a predictor of rows with costs_ms, low, high, intensity and held_out. "
-                f"Received: {type(error).__name__}: {error}. Fix: build the table again."
-            ) from error
 
 
 def fit_row_model(
@@ -129,8 +109,9 @@ def fit_row_model(
     keys = sorted(latency_ms)
     if len(keys) < MIN_ROWS or min(latency_ms.values()) <= 0:
         raise RowModelError(
-            f"Expected {MIN_ROWS} or more rows, all above 0 ms. Received: {len(keys)} rows, the "
-            f"least {min(latency_ms.values(), default=math.nan):g} ms. Fix: measure more rows."
+            f"{MIN_ROWS} or more rows, all above 0 ms",
+            f"{len(keys)} rows, the least {min(latency_ms.values(), default=math.nan):g} ms",
+            "measure more rows",
         )
     rows = [{name: float(features[key][name]) for name in FEATURES} for key in keys]
     measured = np.array([latency_ms[key] for key in keys])

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from dataclasses import dataclass, field
 
+from latency.device.graph_info import GraphInfo
+from latency.device.statistics import bootstrap_interval, weighted_quantile
 from latency.jobs.plans import RowError, RowPlan
 from latency.measurement.measure import STATISTICS_SEED, Measurement, check_samples
 from latency.measurement.statistics import split_half_noise
-from latency.worker import bootstrap_interval, weighted_quantile
 
 
 @dataclass(frozen=True)
@@ -26,20 +26,6 @@ class Network:
     role: str
     row_keys: tuple[str, ...]
     measurement: Measurement
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        return {
-            "role": self.role,
-            "row_keys": list(self.row_keys),
-            "measurement": self.measurement.to_json(),
-        }
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Network:
-        """Reads `to_json`'s form."""
-        measurement = Measurement.from_json(value["measurement"])
-        return cls(value["role"], tuple(value["row_keys"]), measurement)
 
 
 @dataclass(frozen=True)
@@ -78,30 +64,18 @@ class Row:
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
             if not is_number or not math.isfinite(value):
                 raise RowError(
-                    f"Expected a finite number as {name} of row {self.key!r}. "
-                    f"Received: {value!r}. Fix: measure the table again."
+                    f"a finite number as {name} of row {self.key!r}",
+                    repr(value),
+                    "measure the table again",
                 )
         if self.latency_ms < 0 or self.low_ms > self.high_ms:
             raise RowError(
-                f"Expected row {self.key!r} to take 0 ms or more, within its interval. "
-                f"Received: {self.latency_ms} ms in [{self.low_ms}, {self.high_ms}]. "
-                "Fix: measure the table again."
+                f"row {self.key!r} to take 0 ms or more, within its interval",
+                f"{self.latency_ms} ms in [{self.low_ms}, {self.high_ms}]",
+                "measure the table again",
             )
         for samples in self.samples_ms.values():
             check_samples(self.key, samples)
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> Row:
-        """Reads `to_json`'s form."""
-        samples = {
-            name: tuple(tuple(visit) for visit in visits)
-            for name, visits in value["samples_ms"].items()
-        }
-        return cls(**{**value, "samples_ms": samples})
 
 
 def row_by_difference(
@@ -109,7 +83,7 @@ def row_by_difference(
     long: Measurement,
     short: Measurement,
     stable: bool,
-    described: Mapping[str, Any],
+    described: GraphInfo,
     features: Mapping[str, float],
 ) -> tuple[Row, str | None]:
     """Makes a row of two measured models, and a warning where noise made it negative.
@@ -119,7 +93,7 @@ def row_by_difference(
         long: Measurement of the model with more blocks.
         short: Measurement of the model with fewer, or of an empty model.
         stable: Whether the difference became certain.
-        described: `op_counts` and `node_share` of the long model.
+        described: What of the long model really ran.
         features: Of the row.
     """
     samples = [long.samples_ms, short.samples_ms]
@@ -139,8 +113,8 @@ def row_by_difference(
         stable=stable,
         noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
         samples_ms={"long": long.samples_ms, "short": short.samples_ms},
-        op_counts=dict(described.get("op_counts") or {}),
-        node_share=described.get("node_share"),
+        op_counts=dict(described.op_counts),
+        node_share=described.node_share,
         features=dict(features),
     )
     return row, warning

@@ -1,33 +1,92 @@
-"""The file form of a table: one JSON with one row a line, read with suspicion."""
+"""Tables as files, and whether one may be used here: what is refused, what is only said."""
 
 from __future__ import annotations
 
+import csv
+import io
 import json
+import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any, NoReturn
+from datetime import UTC, datetime
+from typing import Any, TypedDict, TypeVar
+
+from latency import atomic
+from latency.device import strict_json
+from latency.device.host import Host
+from latency.errors import FileFormatError, LatencyError
+from latency.tables.rows import Row
 
 SCHEMA_VERSION = 2
 # One line for each of their entries keeps a table of samples readable and its changes visible.
 LINE_PER_ENTRY = ("rows", "networks", "anchors", "state_log")
+CSV_COLUMNS = ("key", "latency_ms", "low_ms", "high_ms", "count", "stable", "noise")
+MAX_AGE_DAYS = 30
+
+T = TypeVar("T")
 
 
-class TableFileError(ValueError):
+class TableFileError(LatencyError):
     """A file that is no table of this version."""
 
 
-def document_text(document: Mapping[str, Any]) -> str:
-    """Returns JSON text; NaN and infinity are refused.
+class TableMismatchError(LatencyError):
+    """A table of another space, image size, precision, provider or host."""
+
+
+class Expected(TypedDict, total=False):
+    """What a table has to be of; None, or absence, leaves a property unchecked.
+
+    Args:
+        space: Name of the search space.
+        space_hash: Of its definition.
+        image_size: Side of the input in pixels.
+        precision: Such as 'fp32'.
+        batch: Images in one run.
+        provider: Execution provider, by onnxruntime's name.
+    """
+
+    space: str | None
+    space_hash: str | None
+    image_size: int | None
+    precision: str | None
+    batch: int | None
+    provider: str | None
+
+
+def read(cls: type[T], path: str | os.PathLike[str]) -> T:
+    """Reads a table's file, without any judgement on whether it fits.
+
+    Args:
+        cls: The record of a table.
+        path: Of the file.
+
+    Raises:
+        TableFileError: The file is missing, broken, or of another schema version.
+    """
+    source = str(path)
+    try:
+        document = strict_json.read_object(path)
+    except FileFormatError as error:
+        raise TableFileError(
+            f"a latency table in JSON at {source}", error.received, "build the table again"
+        ) from None
+    try:
+        plain = strict_json.unversioned(cls, document, source)
+        return strict_json.decode(cls, plain, source, every_key=True)
+    except FileFormatError as error:
+        fix = f"{error.fix}; or build the table again"
+        raise TableFileError(error.expected, error.received, fix) from None
+
+
+def text(document: Mapping[str, Any]) -> str:
+    """Returns a table's JSON, one line for each row and network.
 
     Raises:
         ValueError: A value is NaN or infinite.
     """
     parts = []
     for key, value in document.items():
-        if key in LINE_PER_ENTRY:
-            body = _line_per_entry(value)
-        else:
-            body = _compact(value)
+        body = _line_per_entry(value) if key in LINE_PER_ENTRY else _compact(value)
         parts.append(f" {json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
 
@@ -44,49 +103,78 @@ def _compact(value: Any) -> str:
     return json.dumps(value, allow_nan=False)
 
 
-def read_document(path: Path, types: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
-    """Reads a table's JSON and checks its version, fields and their types.
+def write_csv(rows: Mapping[str, Row], path: str | os.PathLike[str]) -> None:
+    """Writes one line a row for spreadsheets, without the samples."""
+    stream = io.StringIO()
+    features = sorted({name for row in rows.values() for name in row.features})
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow([*CSV_COLUMNS, *features])
+    for row in rows.values():
+        figures = [getattr(row, name) for name in CSV_COLUMNS]
+        writer.writerow([*figures, *(row.features.get(name, 0) for name in features)])
+    atomic.write_text(path, stream.getvalue())
+
+
+def refuse_other(
+    path: str | os.PathLike[str], expected: Mapping[str, Any], found: Mapping[str, Any]
+) -> None:
+    """Refuses a table of which a property differs from the expected one; None is unchecked.
 
     Args:
-        path: Of the file.
-        types: Field -> type or types.
+        path: Of the table's file.
+        expected: Property -> value.
+        found: Property -> the table's value.
 
     Raises:
-        TableFileError: The file is missing, broken, of a newer schema, or lacks a field.
+        TableMismatchError: A property differs.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        document = json.loads(text, parse_constant=_refuse_constant)
-    except (OSError, ValueError) as error:
-        raise TableFileError(
-            f"Expected a latency table in JSON at {path}. Received: {error}. "
-            "Fix: build the table again."
-        ) from error
-    version = document.get("schema_version") if isinstance(document, dict) else None
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise TableFileError(
-            f"Expected a latency table with a schema_version in {path}. "
-            f"Received: {type(document).__name__} without one. Fix: name a table's file."
-        )
-    if version != SCHEMA_VERSION:
-        raise TableFileError(
-            f"Expected schema version {SCHEMA_VERSION} in {path}. Received: {version}. "
-            "Fix: use the program version that wrote it, or build the table again."
-        )
-    for name, kind in types.items():
-        if name not in document or not isinstance(document[name], kind):
-            received = type(document[name]).__name__ if name in document else "no such field"
-            raise TableFileError(
-                f"Expected {name} as {_names(kind)} in {path}. Received: {received}. "
-                "Fix: build the table again."
+    for name, value in expected.items():
+        if value is not None and value != found[name]:
+            raise TableMismatchError(
+                f"a table of {name} {value!r} in {path}",
+                repr(found[name]),
+                f"build a table for this {name}, or name another file",
             )
-    return document
 
 
-def _names(kind: type | tuple[type, ...]) -> str:
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    return " or ".join(entry.__name__ for entry in kinds)
+def refuse_other_host(path: str | os.PathLike[str], differences: Sequence[str]) -> None:
+    """Refuses a table of another machine.
+
+    Args:
+        path: Of the table's file.
+        differences: Between both machines, in words; none for the same machine.
+
+    Raises:
+        TableMismatchError: There are some.
+    """
+    if differences:
+        raise TableMismatchError(
+            f"a table measured on this machine in {path}",
+            f"another host ({'; '.join(differences)})",
+            "build the table here, or say that the network is meant for the other device",
+        )
 
 
-def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text}, which is no number")
+def doubts(
+    measured: Host, here: Host, date: str, threads: tuple[int, int | None]
+) -> tuple[str, ...]:
+    """Says what makes a table doubtful here without making it wrong.
+
+    Args:
+        measured: The host that the table is of.
+        here: This host.
+        date: Of the measurement, ISO 8601 with a time zone.
+        threads: Of the table's sessions, and of those to come; None where that is unknown.
+    """
+    warnings = [f"the table is of another host: {t}" for t in here.differences(measured)]
+    if measured.onnxruntime_minor != here.onnxruntime_minor:
+        warnings.append(
+            f"the table was measured with onnxruntime {measured.onnxruntime}, "
+            f"here is {here.onnxruntime}: versions move latencies; build it again"
+        )
+    if threads[1] not in (None, threads[0]):
+        warnings.append(f"the table is for {threads[0]} threads, not for {threads[1]}")
+    age_days = (datetime.now(UTC) - datetime.fromisoformat(date)).days
+    if age_days > MAX_AGE_DAYS:
+        warnings.append(f"the table is {age_days} days old; build it again if anything changed")
+    return tuple(warnings)

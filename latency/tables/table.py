@@ -2,65 +2,40 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 import os
-from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Unpack
 
 from latency import atomic
-from latency.measurement.host import Host, current_host
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.settings import SessionSettings
+from latency.device import strict_json
+from latency.device.host import DeviceState, Host, current_host
+from latency.device.plan import MeasurePlan
+from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
+from latency.tables import storage
 from latency.tables.predictor import Audit, Calibration
-from latency.tables.refusals import TableMismatchError, load_warnings, refuse_host, refuse_other
 from latency.tables.row_model import RowModel
 from latency.tables.rows import Network, Row
-from latency.tables.storage import SCHEMA_VERSION, TableFileError, document_text, read_document
+from latency.tables.storage import Expected, TableFileError, TableMismatchError
 
 __all__ = ["LatencyTable", "MissingRowError", "TableFileError", "TableMismatchError"]
 
-NUMBER = (int, float)
-FIELD_TYPES: dict[str, type | tuple[type, ...]] = {
-    "space": str,
-    "space_hash": str,
-    "image_size": (int, type(None)),
-    "precision": str,
-    "scheme": str,
-    "batch": int,
-    "host": dict,
-    "settings": dict,
-    "statistic": str,
-    "plan": dict,
-    "job_id": str,
-    "date": str,
-    "duration_seconds": NUMBER,
-    "rounds": int,
-    "run_overhead_ms": NUMBER,
-    "load_average_after": (int, float, type(None)),
-    "warnings": list,
-    "calibration": (dict, type(None)),
-    "audit": (dict, type(None)),
-    "row_model": (dict, type(None)),
-    "rows": dict,
-    "networks": dict,
-    "anchors": dict,
-    "state_log": list,
-}
 
-
-class MissingRowError(ValueError):
+class MissingRowError(LatencyError):
     """A row that was not measured; it is never taken as 0 ms."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class LatencyTable:
     """Milliseconds of rows, measured on one host under one set of settings.
+
+    Example:
+        >>> table = LatencyTable.load("tiny.json")  # doctest: +SKIP
+        >>> table.predict_ms(["stem", "block", "head"])  # doctest: +SKIP
+        1.52
 
     Args:
         space: Name of the search space, or of whatever the keys stand for.
@@ -77,18 +52,29 @@ class LatencyTable:
         date: When the measurement began, ISO 8601 in UTC.
         duration_seconds: Time spent measuring.
         rounds: Interleaved rounds.
-        rows: Key -> row.
+        run_overhead_ms: One run of an empty model.
+        load_average_after: Runnable processes when the measurement ended; before is in `host`.
+        warnings: Said when it was measured.
         calibration: Affine correction for whole networks, or None.
         audit: Its judgement on held-out networks, or None.
         row_model: Predictor for rows that were not measured, or None with too few rows.
-        run_overhead_ms: One run of an empty model.
+        rows: Key -> row.
         networks: Key -> whole network with its samples.
         anchors: Network key -> its graph without weights, for `check`.
         state_log: Load, frequency and temperature after each round.
-        load_average_after: Runnable processes when the measurement ended; before is in `host`.
-        warnings: Said when it was measured.
         load_warnings: Said when it was read; not stored.
+
+    Raises:
+        TableFileError: A figure is not finite, the date has no time zone, or a row has two keys.
     """
+
+    SCHEMA_VERSION: ClassVar[int] = storage.SCHEMA_VERSION
+    KEYS: ClassVar[tuple[str, ...]] = (
+        *("space", "space_hash", "image_size", "precision", "scheme", "batch", "host", "settings"),
+        *("statistic", "plan", "job_id", "date", "duration_seconds", "rounds", "run_overhead_ms"),
+        *("load_average_after", "warnings", "calibration", "audit", "row_model", "rows"),
+        *("networks", "anchors", "state_log"),
+    )
 
     space: str
     space_hash: str
@@ -104,42 +90,44 @@ class LatencyTable:
     date: str
     duration_seconds: float
     rounds: int
-    rows: dict[str, Row]
+    run_overhead_ms: float
+    load_average_after: float | None = None
+    warnings: tuple[str, ...] = ()
     calibration: Calibration | None
     audit: Audit | None
     row_model: RowModel | None
-    run_overhead_ms: float
+    rows: dict[str, Row]
     networks: dict[str, Network]
     anchors: dict[str, str] = field(default_factory=dict)
-    state_log: tuple[Mapping[str, Any], ...] = ()
-    load_average_after: float | None = None
-    warnings: tuple[str, ...] = ()
+    state_log: tuple[DeviceState, ...] = ()
     load_warnings: tuple[str, ...] = ()
-    schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
         for name in ("run_overhead_ms", "duration_seconds"):
             value = getattr(self, name)
             if not 0 <= value < math.inf:
                 raise TableFileError(
-                    f"Expected a finite {name} of 0 or more. Received: {value}. "
-                    "Fix: build the table again."
+                    f"a finite {name} of 0 or more", str(value), "build the table again"
                 )
-
-    def row_ms(self, key: str) -> float:
-        """Returns a row's latency in ms, before calibration.
-
-        Raises:
-            MissingRowError: The row was not measured.
-        """
-        return self._row(key).latency_ms
+        if not _has_time_zone(self.date):
+            raise TableFileError(
+                "a date in ISO 8601 with a time zone", repr(self.date), "build the table again"
+            )
+        for key, row in self.rows.items():
+            if row.key != key:
+                raise TableFileError(
+                    "each row stored under its own key",
+                    f"row {row.key!r} stored under {key!r}",
+                    "build the table again",
+                )
 
     def _row(self, key: str) -> Row:
         if key not in self.rows:
             raise MissingRowError(
-                f"Expected a measured row for {key!r} in the table of {self.space!r} "
-                f"({len(self.rows)} rows, {self.image_size} px, {self.precision}). "
-                "Received: none. Fix: build the table of the space that has this row."
+                f"a measured row for {key!r} in the table of {self.space!r} "
+                f"({len(self.rows)} rows, {self.image_size} px, {self.precision})",
+                "none",
+                "build the table of the space that has this row",
             )
         return self.rows[key]
 
@@ -180,142 +168,55 @@ class LatencyTable:
         slope, intercept_ms = self.affine
         return slope * sum(self.effective_row_ms(key) for key in row_keys) + intercept_ms
 
-    def op_counts(self) -> dict[str, int]:
-        """Returns operator -> nodes over all rows' optimized graphs."""
-        total: Counter[str] = Counter()
-        for row in self.rows.values():
-            total.update(row.op_counts)
-        return dict(sorted(total.items()))
-
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, units in the names."""
-        return {
-            "schema_version": self.schema_version,
-            "space": self.space,
-            "space_hash": self.space_hash,
-            "image_size": self.image_size,
-            "precision": self.precision,
-            "scheme": self.scheme,
-            "batch": self.batch,
-            "host": self.host.to_json(),
-            "settings": self.settings.to_json(),
-            "statistic": self.statistic,
-            "plan": self.plan.to_json(),
-            "job_id": self.job_id,
-            "date": self.date,
-            "duration_seconds": self.duration_seconds,
-            "rounds": self.rounds,
-            "run_overhead_ms": self.run_overhead_ms,
-            "load_average_after": self.load_average_after,
-            "warnings": list(self.warnings),
-            "calibration": self.calibration.to_json() if self.calibration else None,
-            "audit": self.audit.to_json() if self.audit else None,
-            "row_model": self.row_model.to_json() if self.row_model else None,
-            "rows": {key: row.to_json() for key, row in self.rows.items()},
-            "networks": {key: value.to_json() for key, value in self.networks.items()},
-            "anchors": dict(self.anchors),
-            "state_log": [dict(entry) for entry in self.state_log],
-        }
+        return {strict_json.VERSION_KEY: self.SCHEMA_VERSION, **strict_json.encode(self)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Writes the table as JSON, whole or not at all."""
-        atomic.write_text(path, document_text(self.to_json()))
+        atomic.write_text(path, storage.text(self.to_json()))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes one line a row for spreadsheets, without the samples."""
-        stream = io.StringIO()
-        names = ["key", "latency_ms", "low_ms", "high_ms", "count", "stable", "noise"]
-        features = sorted({name for row in self.rows.values() for name in row.features})
-        writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow([*names, *features])
-        for row in self.rows.values():
-            figures = [getattr(row, name) for name in names]
-            writer.writerow([*figures, *(row.features.get(name, 0) for name in features)])
-        atomic.write_text(path, stream.getvalue())
+        storage.write_csv(self.rows, path)
 
     @classmethod
     def load(
         cls,
         path: str | os.PathLike[str],
         *,
-        space: str | None = None,
-        space_hash: str | None = None,
-        image_size: int | None = None,
-        precision: str | None = None,
-        batch: int | None = None,
-        provider: str | None = None,
         allow_other_host: bool = False,
         threads: int | None = None,
         host: Host | None = None,
+        **expected: Unpack[Expected],
     ) -> LatencyTable:
-        """Reads a table and refuses one that does not fit; None leaves a property unchecked.
+        """Reads a table and refuses one that does not fit.
 
         Args:
             path: Of the JSON file.
-            space: Expected name.
-            space_hash: Expected definition.
-            image_size: Expected side in pixels.
-            precision: Expected precision.
-            batch: Expected images in one run.
-            provider: Expected execution provider.
             allow_other_host: Accepts a table of another machine, with a warning.
             threads: Threads that networks will run with; another number is a warning.
             host: The machine to compare with; this one by default.
+            **expected: What the table has to be of: space, space_hash, image_size (pixels),
+                precision, batch and provider; None leaves a property unchecked.
 
         Raises:
             TableFileError: The file is broken or of another schema version.
             TableMismatchError: The table is of another space, size, precision, provider or host.
         """
-        table = _parse(Path(path))
-        pairs = {
-            "space": (space, table.space),
-            "space_hash": (space_hash, table.space_hash),
-            "image_size": (image_size, table.image_size),
-            "precision": (precision, table.precision),
-            "batch": (batch, table.batch),
-            "provider": (provider, table.settings.provider),
-        }
-        refuse_other(path, pairs)
+        table = storage.read(cls, path)
+        found = {**vars(table), "provider": table.settings.provider}
+        storage.refuse_other(path, expected, found)
         here = host or current_host()
-        differences = here.differences(table.host)
-        if differences and not allow_other_host:
-            refuse_host(path, differences)
-        measured_threads = table.settings.intra_op_num_threads
-        warnings = load_warnings(
-            table.host, measured_threads, table.date, here, differences, threads
-        )
-        return replace(table, load_warnings=tuple(warnings))
+        if not allow_other_host:
+            storage.refuse_other_host(path, here.differences(table.host))
+        threads_of_both = (table.settings.intra_op_num_threads, threads)
+        doubts = storage.doubts(table.host, here, table.date, threads_of_both)
+        return replace(table, load_warnings=doubts)
 
 
-def _parse(path: Path) -> LatencyTable:
-    document = read_document(path, FIELD_TYPES)
+def _has_time_zone(date: str) -> bool:
     try:
-        if datetime.fromisoformat(document["date"]).tzinfo is None:
-            raise ValueError(f"date {document['date']!r} without a time zone")
-        calibration, audit = document["calibration"], document["audit"]
-        row_model = document["row_model"]
-        known = {name: document[name] for name in FIELD_TYPES}
-        table = LatencyTable(
-            **{
-                **known,
-                "host": Host.from_json(document["host"]),
-                "settings": SessionSettings.from_json(document["settings"]),
-                "plan": MeasurePlan(**document["plan"]),
-                "warnings": tuple(document["warnings"]),
-                "state_log": tuple(document["state_log"]),
-                "row_model": RowModel.from_json(row_model) if row_model else None,
-                "calibration": Calibration.from_json(calibration) if calibration else None,
-                "audit": Audit.from_json(audit) if audit else None,
-                "rows": {key: Row.from_json(row) for key, row in document["rows"].items()},
-                "networks": {k: Network.from_json(v) for k, v in document["networks"].items()},
-            }
-        )
-        for key, row in table.rows.items():
-            if row.key != key:
-                raise ValueError(f"row {row.key!r} stored under {key!r}")
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TableFileError(
-            f"Expected a whole latency table in {path}. "
-            f"Received: {type(error).__name__}: {error}. Fix: build the table again."
-        ) from error
-    return table
+        return datetime.fromisoformat(date).tzinfo is not None
+    except ValueError:
+        return False

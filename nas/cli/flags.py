@@ -29,6 +29,14 @@ class CountParser(flags.IntegerParser):
     syntactic_help = "a whole number, such as 3000000 or 3e6"
 
     def convert(self, argument: int | str) -> int:
+        """The number that a text means.
+
+        Args:
+            argument: As it was written.
+
+        Raises:
+            ValueError: No whole number; absl makes a flag's error of it.
+        """
         try:
             return int(super().convert(argument))
         except ValueError:

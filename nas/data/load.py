@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from PIL import Image
 from nas.data import sample
 from nas.data.cache import cached_arrays, decode_split, files_key, write_split
 from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
+from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
 from nas.system.cache_folder import cache_folder
@@ -40,15 +41,45 @@ def load_dataset(
         sample_size: Images that are drawn where there is no `data_dir`.
 
     Raises:
-        DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.LOOKED_FOR`.
+        DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.looked_for`.
     """
     folder = cache_folder(cache_dir)
     if data_dir is None:
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
     layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
     if isinstance(layout, ArrayLayout):
-        return _from_arrays(layout, image_size)
+        return _of_arrays(layout, image_size)
     return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)
+
+
+def from_arrays(
+    x_train: np.ndarray,
+    y_train: np.ndarray,
+    x_test: np.ndarray,
+    y_test: np.ndarray,
+    class_names: Sequence[str] | None = None,
+    *,
+    name: str = "arrays",
+    image_size: int | None = None,
+) -> Dataset:
+    """A data set from arrays in memory, for programs that have their images already.
+
+    Args:
+        x_train: Images to learn from, (n, size, size) or (n, size, size, 1 or 3), uint8 from 0 to
+            255; grey images become RGB.
+        y_train: Their classes, (n,) or (n, 1) whole numbers from 0.
+        x_test: Images to report on, likewise.
+        y_test: Their classes.
+        class_names: Position is the class index; None names each class by its index.
+        name: For people.
+        image_size: Height and width in pixels; None for the images' own.
+
+    Raises:
+        DataError: Arrays of another shape, type or number, or classes without training images.
+    """
+    train = array_split("x_train and y_train", np.asarray(x_train), np.asarray(y_train))
+    evaluation = array_split("x_test and y_test", np.asarray(x_test), np.asarray(y_test))
+    return _of_arrays(array_layout(name, name, train, evaluation, class_names), image_size)
 
 
 def _sample(folder: Path, image_size: int, size: sample.SampleSize) -> Dataset:
@@ -94,7 +125,7 @@ def _reporter(progress: Any) -> Callable[[int, int], None]:
     return lambda done, total: progress.update(done, total)
 
 
-def _from_arrays(layout: ArrayLayout, image_size: int | None) -> Dataset:
+def _of_arrays(layout: ArrayLayout, image_size: int | None) -> Dataset:
     size = image_size or layout.train.images.shape[1]
     splits = {
         name: Split(_resized(split.images, size), split.labels)

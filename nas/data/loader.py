@@ -96,9 +96,10 @@ class BatchLoader:
         def put(item: Batch | BaseException) -> None:
             while not stopped.is_set():
                 try:
-                    return made.put(item, timeout=0.1)
+                    made.put(item, timeout=0.1)
                 except queue.Full:
                     continue
+                return
 
         def work() -> None:
             try:

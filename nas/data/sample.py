@@ -68,7 +68,8 @@ def _grounds(kinds: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarr
     wave = 0.5 + 0.5 * np.sin(2 * np.pi * along / period[:, None, None] + phase)
     first = rng.uniform(0.2, 0.8, (count, 1, 1, 3))
     second = np.clip(first + rng.uniform(-0.3, 0.3, (count, 1, 1, 3)), 0.1, 0.9)
-    return (first + (second - first) * wave[..., None]).astype(np.float32)
+    grounds: np.ndarray = (first + (second - first) * wave[..., None]).astype(np.float32)
+    return grounds
 
 
 def _stamps(pixels: int) -> dict[str, np.ndarray]:

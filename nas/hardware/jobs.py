@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from latency.device.engine import Progress
+from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan
 from latency.measurement.measure import MeasurePlan, Model
-from latency.measurement.plan import Progress
-from latency.measurement.settings import SessionSettings
 from latency.onnx_files.precision import convert, default_scheme
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable

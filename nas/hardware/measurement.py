@@ -9,8 +9,8 @@ from statistics import median
 
 import numpy as np
 
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import Measurement, MeasurePlan, Model, measure_fresh_process
-from latency.measurement.settings import SessionSettings
 from latency.measurement.statistics import median_error
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture

@@ -8,8 +8,8 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-from latency.measurement.host import Host, current_host
-from latency.measurement.settings import SessionSettings
+from latency.device.host import Host, current_host
+from latency.device.settings import SessionSettings
 from latency.tables.storage import SCHEMA_VERSION
 from latency.tables.table import LatencyTable
 from nas.errors import InputError

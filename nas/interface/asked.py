@@ -1,4 +1,4 @@
-"""What somebody asks for -> the configuration of a run; and what a run that goes on may be asked."""
+"""What somebody asks for -> the configuration of a run, and what one that goes on may be asked."""
 
 from __future__ import annotations
 
@@ -29,6 +29,13 @@ from nas.search.config import (
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
+
+# Told the folder of a run as soon as there is one.
+OnFolder = Callable[[Path], None]
+
+
+def tell_nobody(path: Path) -> None:
+    """Takes the folder of a run that nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +78,22 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
     Args:
         data: Folder, .npz file, or images themselves; None for the embedded sample.
         options: With `image_size` and `skip_bad_images`, if given.
+
+    Raises:
+        InputError: Options that say nothing beside images themselves.
     """
     size = options.get("image_size")
     skip = bool(options.get("skip_bad_images", False))
     if data is None:
         return DataSource("sample", None, size, skip)
     if isinstance(data, Dataset):
-        return DataSource("memory", None, size, skip)
+        if skip or size not in (None, data.image_size):
+            raise InputError(
+                f"images of {data.image_size} px that are used as they are",
+                f"image_size {size} and skip_bad_images {skip}",
+                "leave both out, or give the folder of the images",
+            )
+        return DataSource("memory", None, size)
     return DataSource("files", str(data), size, skip)
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from latency.errors import LatencyError
-from latency.tables.refusals import TableMismatchError
+from latency.tables.storage import TableMismatchError
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -17,7 +17,7 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
-from nas.interface.asked import compute_of, given_network_config
+from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.table import TABLE_FILE
@@ -31,8 +31,6 @@ from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line
-
-OnFolder = Callable[[Path], None]
 
 
 @dataclass(frozen=True)
@@ -61,7 +59,7 @@ def run_retraining(
     asked: AskedRetraining,
     run_dir: Path | None,
     interrupter: Interrupter,
-    on_folder: OnFolder = lambda path: None,
+    on_folder: OnFolder = tell_nobody,
 ) -> tuple[Path, bool | None]:
     """Trains, exports, measures and certifies one network, or every network of a sweep.
 

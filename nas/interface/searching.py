@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from latency.errors import LatencyError
 from nas.data import Dataset
 from nas.errors import InputError
-from nas.interface.asked import AskedSearch, check_resumed, search_config
+from nas.interface.asked import (
+    AskedSearch,
+    OnFolder,
+    check_resumed,
+    search_config,
+    tell_nobody,
+)
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
@@ -20,14 +25,12 @@ from nas.runs.folder import RunFolder
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 
-OnFolder = Callable[[Path], None]
-
 
 def run_search(
     asked: AskedSearch,
     run_dir: Path | None,
     interrupter: Interrupter,
-    on_folder: OnFolder = lambda path: None,
+    on_folder: OnFolder = tell_nobody,
 ) -> tuple[Path, bool | None]:
     """Searches, or goes on with a search.
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from latency.device import strict_json
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
-from latency.measurement.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes

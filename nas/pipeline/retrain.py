@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from latency.device import strict_json
-from latency.measurement.settings import SessionSettings
+from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture

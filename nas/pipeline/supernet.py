@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from nas.search.gate_probabilities import GateProbabilities
     from nas.search.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
+    from nas.training.loop import LoopState
 
 # Its supernet's accuracy: the last that a run asks its supernet for.
 SUPERNET_FILE = "supernet.json"
@@ -183,7 +184,7 @@ class SupernetStage:
     def _trained(self) -> GradientSearch:
         searcher = self.searcher()
         if not self._is_trained:
-            searcher.run(lambda state: None)  # restores what an earlier process trained
+            searcher.run(_say_nothing)  # restores what an earlier process trained
             self._is_trained = True
         return searcher
 
@@ -232,6 +233,10 @@ class SupernetStage:
                 {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
             )
         return self.folder.read_json(SUPERNET_FILE)
+
+
+def _say_nothing(state: LoopState) -> None:
+    """Takes the progress of a supernet that is only restored."""
 
 
 def search_note(row: Mapping[str, Any]) -> str:

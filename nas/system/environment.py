@@ -6,7 +6,7 @@ import platform
 from dataclasses import dataclass
 from importlib import metadata
 
-from latency.measurement.host import current_host
+from latency.device.host import current_host
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -116,7 +116,7 @@ def test_every_registered_layer_has_an_example() -> None:
     assert not missing, f"Add an example of {missing} to EXAMPLES in this file."
     for token, examples in EXAMPLES.items():
         for _, layers in examples:
-            assert any(layer.TOKEN == token for layer in layers), token
+            assert any(token == layer.TOKEN for layer in layers), token
 
 
 @pytest.mark.parametrize("network", CASES)

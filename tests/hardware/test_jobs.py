@@ -9,8 +9,8 @@ import numpy as np
 import onnx
 import pytest
 
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
-from latency.measurement.settings import SessionSettings
 from latency.tables.table import LatencyTable, MissingRowError
 from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 from nas.architecture.text import parse

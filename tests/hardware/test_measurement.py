@@ -8,9 +8,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latency.device.plan import MeasurePlan
+from latency.device.settings import SessionSettings
 from latency.measurement.measure import Measurement
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.settings import SessionSettings
 from nas.hardware import measurement
 from nas.hardware.measurement import (
     BUSY_DRIFT,

@@ -171,7 +171,7 @@ def test_options_that_do_not_exist_are_never_taken() -> None:
 
 
 def derivative_by_threshold(layer: ThresholdGates, kind: str) -> np.ndarray:
-    """d gate / d threshold of each choice's last step of a kind."""
+    """D gate / d threshold of each choice's last step of a kind."""
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("gradients are taken with TensorFlow")

@@ -5,31 +5,56 @@ from __future__ import annotations
 import importlib.util
 import json
 import math
-import os
 import subprocess
 import sys
-from pathlib import Path
+from typing import Any
 
+import keras
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support import backend_search, backend_training
+from tests.support.programs import ROOT, environment_of, forget_keras
+
+TRAINED: dict[tuple[str, ...], dict[str, Any]] = {}
 
 
-@pytest.mark.parametrize("execution", ["masked", "sampled"])
-@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
-def test_search_and_derive(name: str, execution: str) -> None:
+def in_backend(name: str, script: str, *arguments: str, **variables: str) -> dict[str, Any]:
+    """What a script of tests/support prints, in a process of its own with another backend."""
     if importlib.util.find_spec(name) is None:
         pytest.skip(f"{name} is not installed")
-    environment = {**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "backend_search.py"), execution],
-        env=environment,
+        [sys.executable, str(ROOT / "tests" / "support" / script), *arguments],
+        env=environment_of(None, KERAS_BACKEND=name, **variables),
         capture_output=True,
         text=True,
         timeout=280,
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def trained(name: str, *arguments: str) -> dict[str, Any]:
+    """A short training; each is done once, since two tests compare with the plain one."""
+    key = (name, *arguments)
+    if key not in TRAINED:
+        if name == keras.backend.backend():
+            try:
+                TRAINED[key] = backend_training.train(arguments[0], False)
+            finally:
+                forget_keras()
+        else:
+            TRAINED[key] = in_backend(name, "backend_training.py", *arguments)
+    return TRAINED[key]
+
+
+@pytest.mark.parametrize("execution", ["masked", "sampled"])
+@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+def test_search_and_derive(name: str, execution: str) -> None:
+    if name == keras.backend.backend():
+        found = backend_search.search(execution)
+    else:
+        found = in_backend(name, "backend_search.py", execution)
     assert found["backend"] == name
     assert all(math.isfinite(loss) for loss in found["loss"])
     assert any(value is not None for value in found["gate_cross_entropy"])
@@ -43,9 +68,7 @@ def test_search_and_derive(name: str, execution: str) -> None:
 @pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
 @pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> None:
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"{name} is not installed")
-    plain, mixed = _trained(name, "none"), _trained(name, precision)
+    plain, mixed = trained(name, "none"), trained(name, precision)
     assert mixed["scores_dtype"] == "float32"
     # Eight (bfloat16) or eleven bits of mantissa, a dozen steps.
     for one, other in zip(plain["loss"], mixed["loss"], strict=True):
@@ -54,28 +77,14 @@ def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> No
 
 
 def test_two_devices_train_like_one() -> None:
-    if importlib.util.find_spec("jax") is None:
-        pytest.skip("jax is not installed")
     # Two devices made of one processor; without the flag they may wait for each other for ever.
     flags = {
         "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
         "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false",
     }
-    one, two = _trained("jax", "none"), _trained("jax", "none", "parallel", **flags)
+    one = in_backend("jax", "backend_training.py", "none")
+    two = in_backend("jax", "backend_training.py", "none", "parallel", **flags)
     assert (one["devices"], two["devices"]) == (1, 2)
     # The same sums in another order.
     for first, second in zip(one["loss"], two["loss"], strict=True):
         assert first == pytest.approx(second, rel=1e-3)
-
-
-def _trained(name: str, *arguments: str, **variables: str) -> dict:
-    environment = {**os.environ, "KERAS_BACKEND": name, "PYTHONPATH": str(ROOT), **variables}
-    done = subprocess.run(
-        [sys.executable, str(ROOT / "tests" / "backend_training.py"), *arguments],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout.splitlines()[-1])

@@ -4,20 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "benchmarks" / "supernet_step.py"
+from tests.support.programs import ROOT, Done, call, run_program
+
+SCRIPT = "benchmarks/supernet_step.py"
+SIZES = ("--space", "toy", "--image_size", "32", "--smoke", "--json")
 
 
-def run_benchmark(*flags: str) -> dict[str, Any]:
-    command = [sys.executable, str(SCRIPT), "--space", "sample", "--smoke", "--json", *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+def figures_of(done: Done) -> dict[str, Any]:
+    assert done.exit_code == 0, done.err
+    found: dict[str, Any] = json.loads(done.out)
+    return found
 
 
 def is_positive(value: float) -> bool:
@@ -25,7 +24,7 @@ def is_positive(value: float) -> bool:
 
 
 def test_supernet_step_prints_its_keys() -> None:
-    result = run_benchmark("--no_twin")
+    result = figures_of(run_program(SCRIPT, *SIZES, "--no_twin"))
     positive = {
         "masked_over_plain",
         "sampled_over_plain",
@@ -42,8 +41,10 @@ def test_supernet_step_prints_its_keys() -> None:
         assert is_positive(low) and low <= result[key] <= high
     absent = {"twin_examples_per_s", "plain_over_twin"}
     assert {key for key, value in result.items() if value is None} == absent
-    assert result["plain_macs"] == 7_782_912  # golden: the largest network of `sample`
-    assert (result["space"], result["image_size"]) == ("sample", 64)
+    # By hand, the largest network of `toy`: stem and first block 55,296 + 18,432 + 16,384; blocks
+    # of expansion 6 and kernel 5 224,256 + 350,208; head and classes 16,384 + 160.
+    assert result["plain_macs"] == 681_120
+    assert (result["space"], result["image_size"]) == ("toy", 32)
     assert (result["batch_size"], result["rounds"]) == (4, 1)
     environment = result["environment"]
     assert {"cpu_model", "cores", "python", "keras", "tensorflow"} <= environment.keys()
@@ -53,37 +54,32 @@ def test_supernet_step_prints_its_keys() -> None:
 
 
 def test_operation_times_of_one_framework() -> None:
-    script = str(ROOT / "benchmarks" / "operation_times.py")
-    sizes = ["--framework", "tensorflow", "--batch_size", "2", "--rounds", "1"]
-    command = [sys.executable, script, *sizes]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
+    sizes = ("--framework", "tensorflow", "--batch_size", "2", "--rounds", "1")
+    done = run_program("benchmarks/operation_times.py", *sizes)
+    assert done.exit_code == 0, done.err
+    found = json.loads(done.out.splitlines()[-1])
     assert {"widening 1x1", "depthwise 7x7", "batch norm"} <= found.keys()
     assert all(is_positive(value) for value in found.values())
 
 
 def test_memory_is_that_of_training() -> None:
-    result = run_benchmark("--memory")
+    # A process of its own: one that has freed memory before would not grow.
+    result = figures_of(call(SCRIPT, *SIZES, "--memory"))
     assert is_positive(result["built_rss_anon_gb"])
     assert result["peak_rss_anon_gb"] > result["built_rss_anon_gb"]  # training needs activations
     assert result["memory_samples"] > 1
 
 
 def test_rounds_below_one_are_refused() -> None:
-    command = [sys.executable, str(SCRIPT), "--rounds", "0"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=ROOT)
-    assert done.returncode == 2
-    assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.stderr
+    done = run_program(SCRIPT, "--rounds", "0")
+    assert done.exit_code == 2
+    assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.err
 
 
 def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
-    script = ROOT / "benchmarks" / "latency_audit.py"
-    flags = ["--runs", "1", "--checks", "1", "--uniform", "4", "--smoke", "--json"]
-    command = [sys.executable, str(script), "--folder", str(tmp_path), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    flags = ("--runs", "1", "--checks", "1", "--uniform", "4", "--smoke", "--json")
+    done = run_program("benchmarks/latency_audit.py", "--folder", str(tmp_path), *flags)
+    found = figures_of(done)
     assert [a["precision"] for a in found["audits"]] == ["fp32", "int8"]
     for audit in (*(a["audit"] for a in found["audits"]), *found["uniform"]):
         assert audit["n"] == 4 and is_positive(audit["spread"])

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from latency import worker
 from latency.cli import program
+from latency.device import engine
 from latency.jobs.folder import export_job
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_job, toy_table
@@ -76,7 +76,7 @@ def test_check_command_refuses_another_host(
     path = str(tmp_path / "table.json")
     replace(table, host=replace(table.host, cores_visible=512)).save(path)
     assert program.main(["check", path, "--json"]) == 2
-    assert "512 there). Fix: run this check on that machine." in capsys.readouterr().err
+    assert "512 there).\nFix: run this check on that machine." in capsys.readouterr().err
 
 
 def test_a_job_goes_the_whole_way(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -116,8 +116,8 @@ def test_a_job_of_files_is_exported(tmp_path: Path, capsys: pytest.CaptureFixtur
     model, folder = tmp_path / "a.onnx", tmp_path / "job"
     model.write_bytes(chain(1))
     assert program.main(["table", str(model), "--export_job", str(folder)]) == 0
-    assert "python3 worker.py job" in capsys.readouterr().out
-    assert (folder / "worker.py").is_file()
+    assert "python3 -m device ." in capsys.readouterr().out
+    assert (folder / "device" / "__main__.py").is_file()
 
 
 def test_a_dynamic_model_is_measured_with_a_shape(
@@ -154,7 +154,7 @@ def test_instability_names_the_next_command(
     model = tmp_path / "net.onnx"
     model.write_bytes(chain(1))
     flags = ["--max_rounds", "2", "--graph_level", "basic"]
-    monkeypatch.setattr(worker, "certain_quantities", lambda *_: [False])
+    monkeypatch.setattr(engine, "certain_quantities", lambda *_: [False])
     assert program.main(["measure", str(model), *flags]) == 0
     error = capsys.readouterr().err
     assert error.startswith("warning: not stable: 1 of 1 intervals")
@@ -164,19 +164,19 @@ def test_instability_names_the_next_command(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["measure", "none.onnx"], "Expected an ONNX file. Received: none.onnx, no such file."),
-        (["measure", "bad.onnx"], "Expected a whole ONNX model. Received: bad.onnx"),
+        (["measure", "none.onnx"], "Expected an ONNX file.\nReceived: none.onnx, no such file."),
+        (["measure", "bad.onnx"], "Expected a whole ONNX model.\nReceived: bad.onnx"),
         (["measure", "bad.onnx", "--affinity", "a"], "Expected --affinity as core numbers"),
         (["measure", "bad.onnx", "--config", "x"], "Expected --config NAME=VALUE"),
         (["measure", "bad.onnx", "--config", "x.y=1"], "a configuration key that onnxruntime"),
-        (["table", "bad.onnx"], "Expected either --output or --export_job. Received: neither."),
-        (["run-job", "."], "Expected a manifest in JSON at manifest.json"),
+        (["table", "bad.onnx"], "Expected either --output or --export_job.\nReceived: neither."),
+        (["run-job", "."], "Expected a readable text file manifest.json"),
         (["import-result", ".", "--output", "no/t.json"], "Expected a file in an existing folder"),
         (["predict", "bare.json", "bad.onnx"], "Expected a table with enough rows to learn from"),
         (["measure", "bad.onnx", "--threads", "0"], "Expected intra_op_num_threads of 1 or more"),
         (["measure", "bad.onnx", "--max_rounds", "0"], "Expected min_rounds to be 1 or more"),
         (["show", "none.json"], "Expected a latency table in JSON at none.json"),
-        (["audit", "bare.json"], "Received: one without an audit. Fix: build the table with"),
+        (["audit", "bare.json"], "Received: one without an audit.\nFix: build the table with"),
     ],
 )
 def test_bad_input_is_exit_code_2_and_one_message(
@@ -210,10 +210,10 @@ def test_a_signal_ends_a_command_with_its_exit_code(
     # The signal comes from inside the measurement, so no waiting and no timing is involved.
     script = (
         "import os, runpy, signal\n"
-        "from latency import worker\n"
+        "from latency.device import job\n"
         # A background job of a shell inherits that SIGINT is ignored; a user's command does not.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"worker.model_runner = lambda *_: lambda: os.kill(os.getpid(), {int(number)})\n"
+        f"job.ModelRunner = lambda *_: lambda: os.kill(os.getpid(), {int(number)})\n"
         "runpy.run_module('latency', run_name='__main__')\n"
     )
     model = tmp_path / "net.onnx"

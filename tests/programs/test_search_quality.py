@@ -2,40 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import math
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-SCRIPT = ROOT / "benchmarks" / "search_quality.py"
+from tests.support.programs import begun, call, load_script
+
+SCRIPT = "benchmarks/search_quality.py"
 
 
 @pytest.fixture(scope="module")
-def quality() -> Any:
-    sys.path.insert(0, str(SCRIPT.parent))
-    try:
-        spec = importlib.util.spec_from_file_location("search_quality", SCRIPT)
-        assert spec is not None and spec.loader is not None
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(SCRIPT.parent))
-        sys.modules.pop("search_quality", None)
+def quality() -> ModuleType:
+    return load_script(SCRIPT)
 
 
-def test_figures_of_known_accuracies(quality: Any) -> None:
+def test_figures_of_known_accuracies(quality: ModuleType) -> None:
     found = quality.figures([0.9, 0.8, 1.0], [0.5, 0.7, 0.95, 0.6])
     assert found["searched_mean"] == pytest.approx(0.9)
     assert found["searched_sd"] == pytest.approx(0.1)
@@ -47,19 +35,19 @@ def test_figures_of_known_accuracies(quality: Any) -> None:
     assert found["above_best_random"] is False
 
 
-def test_one_search_has_no_standard_error(quality: Any) -> None:
+def test_one_search_has_no_standard_error(quality: ModuleType) -> None:
     found = quality.figures([0.9], [0.5, 0.7])
     assert found["standard_error"] is None and found["gain_over_standard_error"] is None
     assert found["above_best_random"] is True
 
 
-def test_ranks_of_equal_scores_are_unknown(quality: Any) -> None:
+def test_ranks_of_equal_scores_are_unknown(quality: ModuleType) -> None:
     assert quality.rank_figures([1, 1, 1], [1, 2, 3])["kendall_tau"] is None
     assert quality.rank_figures([1, 2, 3], [1, 2, 3])["kendall_tau"] == pytest.approx(1.0)
     assert quality.rank_figures([1, 2, 3], [3, 2, 1])["spearman"] == pytest.approx(-1.0)
 
 
-def test_as_many_programs_at_a_time_as_jobs(quality: Any, tmp_path: Path) -> None:
+def test_as_many_programs_at_a_time_as_jobs(quality: ModuleType, tmp_path: Path) -> None:
     both = threading.Barrier(2, timeout=30)  # broken unless two run at once
     done: list[int] = []
 
@@ -71,7 +59,7 @@ def test_as_many_programs_at_a_time_as_jobs(quality: Any, tmp_path: Path) -> Non
     assert sorted(done) == [0, 1, 2, 3]
 
 
-def test_after_a_failure_nothing_more_begins(quality: Any, tmp_path: Path) -> None:
+def test_after_a_failure_nothing_more_begins(quality: ModuleType, tmp_path: Path) -> None:
     begun: list[int] = []
 
     def one(number: int) -> None:
@@ -85,7 +73,7 @@ def test_after_a_failure_nothing_more_begins(quality: Any, tmp_path: Path) -> No
     assert begun == [0, 1]
 
 
-def test_a_program_that_fails_stops_the_comparison(quality: Any, tmp_path: Path) -> None:
+def test_a_program_that_fails_stops_the_comparison(quality: ModuleType, tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as stopped:
         quality.Programs(tmp_path, 1).call("wrong", "nas.py", ["--target_ms", "-1"])
     assert stopped.value.code == 2
@@ -93,7 +81,7 @@ def test_a_program_that_fails_stops_the_comparison(quality: Any, tmp_path: Path)
 
 
 def test_several_jobs_share_the_cores(
-    quality: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    quality: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
     monkeypatch.setattr(quality.os, "cpu_count", lambda: 8)
@@ -105,15 +93,14 @@ def test_several_jobs_share_the_cores(
 
 
 def test_sigterm_stops_the_programs_too(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--folder", str(tmp_path), "--case", "planted"]
-    with subprocess.Popen([*command, "--smoke"], cwd=ROOT, stderr=subprocess.DEVNULL) as process:
-        begun = tmp_path / "search_0" / ".lock"
+    with begun(SCRIPT, "--folder", str(tmp_path), "--case", "planted", "--smoke") as process:
+        lock = tmp_path / "search_0" / ".lock"
         deadline = time.monotonic() + 200
         # The lock names its owner as soon as it is held.
-        while not (begun.is_file() and begun.read_text("utf-8").endswith("\n")):
+        while not (lock.is_file() and lock.read_text("utf-8").endswith("\n")):
             assert process.poll() is None and time.monotonic() < deadline
             time.sleep(0.01)
-        searching = int(begun.read_text("utf-8"))
+        searching = int(lock.read_text("utf-8"))
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=200) == 128 + signal.SIGTERM
     with pytest.raises(ProcessLookupError):
@@ -123,16 +110,16 @@ def test_sigterm_stops_the_programs_too(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_comparison_runs_and_goes_on(tmp_path: Path) -> None:
-    command = [sys.executable, str(SCRIPT), "--folder", str(tmp_path), "--case", "planted"]
-    command += ["--searches", "2", "--random", "2", "--jobs", "2", "--smoke", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=1200, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    flags = ("--folder", str(tmp_path), "--case", "planted", "--smoke", "--json")
+    sizes = ("--searches", "2", "--random", "2", "--jobs", "2")
+    done = call(SCRIPT, *flags, *sizes)
+    assert done.exit_code == 0, done.err
+    result = json.loads(done.out)
     assert len(result["searched"]) == 2 and 1 <= len(result["random"]) <= 2
     assert all(0 <= n["top1"] <= 1 for n in (*result["searched"], *result["random"]))
-    again = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=ROOT)
-    repeated = json.loads(again.stdout)
+    again = call(SCRIPT, *flags, *sizes)
+    repeated = json.loads(again.out)
     # The host's record has the load of the moment.
     assert repeated.pop("host")["cpu_model"] == result.pop("host")["cpu_model"]
     assert repeated == result
-    assert "python nas.py" not in again.stderr and "python main.py" not in again.stderr
+    assert "python nas.py" not in again.err and "python main.py" not in again.err

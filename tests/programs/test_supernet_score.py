@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import math
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
 from nas.supernet.scoring import SharedScorer
 from nas.training.evaluation import Accuracy
-
-SCRIPT = Path(__file__).resolve().parents[2] / "benchmarks" / "supernet_score.py"
+from tests.support.programs import load_script
 
 
 @pytest.fixture(scope="module")
-def repeatability() -> Any:
-    spec = importlib.util.spec_from_file_location("supernet_score", SCRIPT)
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module.repeatability
+def repeatability() -> Callable[[np.ndarray], dict[str, float]]:
+    found: Callable[[np.ndarray], dict[str, float]]
+    found = load_script("benchmarks/supernet_score.py").repeatability
+    return found
 
 
 def test_the_least_cross_entropy_wins_whatever_top1_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -39,7 +34,9 @@ def test_the_least_cross_entropy_wins_whatever_top1_says(monkeypatch: pytest.Mon
     assert max(scores, key=scores.__getitem__) == (1,)
 
 
-def test_scores_without_noise_repeat(repeatability: Any) -> None:
+def test_scores_without_noise_repeat(
+    repeatability: Callable[[np.ndarray], dict[str, float]],
+) -> None:
     networks, parts = np.arange(6.0), np.array([0.0, 3.0, -1.0])
     found = repeatability(networks[:, None] + parts)
     assert found["kendall_tau"] == found["pearson"] == pytest.approx(1)
@@ -47,7 +44,9 @@ def test_scores_without_noise_repeat(repeatability: Any) -> None:
     assert found["network_sd"] == pytest.approx(networks.std(ddof=1))
 
 
-def test_noise_and_differences_are_told_apart(repeatability: Any) -> None:
+def test_noise_and_differences_are_told_apart(
+    repeatability: Callable[[np.ndarray], dict[str, float]],
+) -> None:
     rng = np.random.default_rng(0)
     networks, parts = rng.normal(0, 2, (4000, 1)), rng.normal(0, 5, 4)
     found = repeatability(networks + parts + rng.normal(0, 1, (4000, 4)))

@@ -1,11 +1,14 @@
 """A search of a few steps and a derivation, on whichever backend KERAS_BACKEND names.
 
-Run by tests/programs/test_backends.py in a process of its own, since a process has one backend.
+Run by tests/programs/test_backends.py: in a process of its own for every backend but the test
+process's, since a process has one.
 """
 
 from __future__ import annotations
 
 import json
+import sys
+from typing import Any
 
 import numpy as np
 
@@ -23,7 +26,7 @@ from nas.system.interrupt import Interrupter
 from nas.training.recipe import Pace
 
 
-def toy_space() -> Space:
+def space_of_three() -> Space:
     """Three choices at 16 px: stride 1 with skip, stride 2, stride 1 with skip."""
 
     def options(stride: int, channels: int) -> tuple[MBConv, ...]:
@@ -43,15 +46,19 @@ def toy_space() -> Space:
     )
 
 
-def main(execution: str) -> None:
-    """Prints what the search did as one line of JSON."""
+def search(execution: str) -> dict[str, Any]:
+    """Searches, derives and scores; returns what happened.
+
+    Args:
+        execution: How weight steps run the supernet.
+    """
     backend.start()
     import keras
 
     from nas.search.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
 
-    space = toy_space()
+    space = space_of_three()
     rng = np.random.default_rng(0)
     labels = (np.arange(64) % 4).astype(np.int32)
     images = rng.integers(0, 256, (64, 16, 16, 3), np.uint8)
@@ -83,22 +90,16 @@ def main(execution: str) -> None:
     choice = choose_network(bounded, method, 0.8, None)
     views = ForwardViews.of(searcher.network, execution)
     scorer = SharedScorer(views, Split(images, labels), 32, Split(images, labels))
-    print(
-        json.dumps(
-            {
-                "backend": keras.backend.backend(),
-                "expected_ms": result.expected_ms,
-                "predicted_ms": choice.predicted_ms,
-                "loss": [row["loss"] for row in result.history],
-                "gate_cross_entropy": [row["gate_cross_entropy"] for row in result.history],
-                "moved": moved,
-                "score": scorer.accuracy(choice.indices).top1,
-            }
-        )
-    )
+    return {
+        "backend": keras.backend.backend(),
+        "expected_ms": result.expected_ms,
+        "predicted_ms": choice.predicted_ms,
+        "loss": [row["loss"] for row in result.history],
+        "gate_cross_entropy": [row["gate_cross_entropy"] for row in result.history],
+        "moved": moved,
+        "score": scorer.accuracy(choice.indices).top1,
+    }
 
 
 if __name__ == "__main__":
-    import sys
-
-    main(sys.argv[1])
+    print(json.dumps(search(sys.argv[1])))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from typing import Any
 
 import numpy as np
 
@@ -14,8 +15,13 @@ from nas.system import backend
 NETWORK = "in_s16 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 ir_r1_k5_s2_e3_c16 gap fc_c4"
 
 
-def main(mixed_precision: str, data_parallel: bool) -> None:
-    """Prints losses, devices and the type of the scores as one line of JSON."""
+def train(mixed_precision: str, data_parallel: bool) -> dict[str, Any]:
+    """Trains; returns losses, devices and the type of the scores.
+
+    Args:
+        mixed_precision: As `backend.start` takes it.
+        data_parallel: Whether batches are divided over all devices.
+    """
     backend.start(backend.Compute(mixed_precision, data_parallel))
     import keras
 
@@ -38,17 +44,13 @@ def main(mixed_precision: str, data_parallel: bool) -> None:
         recipe,
         Control(pace=Pace(log_every=1)),
     )
-    print(
-        json.dumps(
-            {
-                "loss": [row["loss"] for row in result.history],
-                "top1": result.evaluation.top1,
-                "scores_dtype": str(result.model.output.dtype),
-                "devices": len(keras.distribution.list_devices()) if data_parallel else 1,
-            }
-        )
-    )
+    return {
+        "loss": [row["loss"] for row in result.history],
+        "top1": result.evaluation.top1,
+        "scores_dtype": str(result.model.output.dtype),
+        "devices": len(keras.distribution.list_devices()) if data_parallel else 1,
+    }
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], len(sys.argv) > 2)
+    print(json.dumps(train(sys.argv[1], len(sys.argv) > 2)))

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
+from latency.device.engine import Progress
+from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan
 from latency.measurement.measure import MeasurePlan, Model
-from latency.measurement.plan import Progress
-from latency.measurement.settings import SessionSettings
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 

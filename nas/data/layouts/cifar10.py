@@ -7,10 +7,22 @@ from pathlib import Path
 import numpy as np
 
 from nas.data.dataset import DataError, Split
-from nas.data.layouts.layout import ArrayLayout, read_text
+from nas.data.layouts.layout import LAYOUTS, ArrayLayout, Layout, read_text
 
 
-def cifar10_layout(folder: Path) -> ArrayLayout:
+def _recognises(path: Path) -> bool:
+    return (path / "data_batch_1.bin").is_file() or (path / "data_batch_1").is_file()
+
+
+def _read(folder: Path, seed: int, fraction: float) -> ArrayLayout:
+    """Training and test batches of the archive; class indices are the labels that are stored."""
+    del seed, fraction  # the archive has a test part of its own
+    if not (folder / "data_batch_1.bin").is_file():
+        raise DataError(
+            "CIFAR-10 in its binary version (data_batch_1.bin)",
+            f"the Python version in {folder}, which is pickled and may run any code",
+            "take the archive named cifar-10-binary",
+        )
     files = [folder / f"data_batch_{i}.bin" for i in range(1, 6)]
     present = [f for f in files if f.is_file()]
     if not (folder / "test_batch.bin").is_file():
@@ -33,3 +45,6 @@ def _cifar_file(path: Path) -> Split:
     records = data.reshape(-1, 3073)
     images = records[:, 1:].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
     return Split(np.ascontiguousarray(images), records[:, 0].astype(np.int32))
+
+
+LAYOUTS.register("cifar10", Layout("data_batch_1.bin (CIFAR-10 binary)", _recognises, _read))

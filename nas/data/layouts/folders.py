@@ -10,19 +10,26 @@ from nas.data.cache import ImageFile
 from nas.data.dataset import DataError
 from nas.data.layouts.layout import (
     IMAGE_SUFFIXES,
-    LOOKED_FOR,
+    LAYOUTS,
     FileLayout,
+    Layout,
     class_dirs,
     image_files,
+    looked_for,
 )
 
 EVALUATION_FOLDERS = ("val", "validation", "test", "eval")
 
 
-def train_folders_layout(folder: Path, seed: int, fraction: float) -> FileLayout:
+def _has_train(path: Path) -> bool:
+    return (path / "train").is_dir()
+
+
+def _read_train(folder: Path, seed: int, fraction: float) -> FileLayout:
+    """A folder `train`, with or without one for evaluation; class indices by sorted name."""
     found = [folder / n for n in EVALUATION_FOLDERS if (folder / n).is_dir()]
     if not found:
-        return class_folders_layout(folder / "train", seed, fraction)
+        return _read_classes(folder / "train", seed, fraction)
     names = tuple(d.name for d in class_dirs(folder / "train"))
     unknown = [d.name for d in class_dirs(found[0]) if d.name not in names]
     if unknown:
@@ -40,12 +47,13 @@ def train_folders_layout(folder: Path, seed: int, fraction: float) -> FileLayout
     return FileLayout(folder.name, train, evaluation, names, _native_size(train), (note,))
 
 
-def class_folders_layout(folder: Path, seed: int, fraction: float) -> FileLayout:
+def _read_classes(folder: Path, seed: int, fraction: float) -> FileLayout:
+    """A folder for each class, whose images are divided; class indices by sorted name."""
     members = {d.name: image_files(d) for d in class_dirs(folder)}
     members = {name: files for name, files in members.items() if files}
     if not members:
         raise DataError(
-            f"one of these: {LOOKED_FOR}",
+            f"one of these: {looked_for()}",
             f"{folder} with {', '.join(sorted(p.name for p in folder.iterdir())[:6])}",
             "put the images into one folder a class",
         )
@@ -93,3 +101,12 @@ def _native_size(files: list[ImageFile]) -> int:
         if width == height and width <= 128:
             return width
     return 64
+
+
+LAYOUTS.register(
+    "class_folders", Layout("<class>/ folders with images", Path.is_dir, _read_classes, rank=3)
+)
+LAYOUTS.register(
+    "train_folders",
+    Layout("train/<class>/ with val/ or test/<class>/", _has_train, _read_train, rank=2),
+)

@@ -10,41 +10,45 @@ from typing import Any
 import numpy as np
 
 from nas.data.dataset import DataError, Split, split_holdout
-from nas.data.layouts.layout import ArrayLayout
+from nas.data.layouts.arrays import array_layout, array_split
+from nas.data.layouts.layout import LAYOUTS, ArrayLayout, Layout
+
+WANTED = "x_train, y_train, x_test (or x_val), y_test, or images and labels"
 
 
-def npz_layout(path: Path, seed: int, fraction: float) -> ArrayLayout:
-    wanted = "x_train, y_train, x_test (or x_val), y_test, or images and labels"
-    arrays = _read_npz(path, wanted)
+def _file_of(path: Path) -> Path | None:
+    """The .npz file that is meant: the path itself, or the only one in a folder."""
+    if path.is_file():
+        return path if path.suffix == ".npz" else None
+    found = sorted(path.glob("*.npz"))
+    return found[0] if len(found) == 1 else None
+
+
+def _recognises(path: Path) -> bool:
+    return _file_of(path) is not None
+
+
+def _read(path: Path, seed: int, fraction: float) -> ArrayLayout:
+    """Arrays of both parts, or of all images, which are then divided.
+
+    Class indices are the labels that are stored.
+    """
+    path = _file_of(path) or path
+    arrays = _arrays(path)
     if {"images", "labels"} <= set(arrays):
-        whole = _array_split(path, arrays["images"], arrays["labels"])
+        whole = array_split(str(path), arrays["images"], arrays["labels"])
         large, held = split_holdout(len(whole.labels), whole.labels, fraction, seed)
         splits = [Split(whole.images[part], whole.labels[part]) for part in (large, held)]
     else:
         suffix = "test" if "x_test" in arrays else "val"
         parts = ("x_train", "y_train", f"x_{suffix}", f"y_{suffix}")
         if not set(parts) <= set(arrays):
-            raise DataError(wanted, f"{', '.join(arrays) or 'nothing'} in {path}", "rename them")
-        splits = [_array_split(path, arrays[parts[i]], arrays[parts[i + 1]]) for i in (0, 2)]
-    sizes = [split.images.shape[1] for split in splits]
-    if sizes[0] != sizes[1]:
-        raise DataError(
-            "one image size", f"{sizes[0]} and {sizes[1]} pixels in {path}", "resize one part"
-        )
-    highest = int(max(split.labels.max() for split in splits))
-    if highest >= len(splits[0].labels):  # before a name is made for each
-        raise DataError(
-            f"class indices below {len(splits[0].labels)}, the number of training images",
-            f"{highest} in {path}",
-            "number the classes from 0",
-        )
-    names = tuple(str(v) for v in arrays.get("class_names", range(highest + 1)))
-    if len(names) <= highest:
-        raise DataError(f"{highest + 1} class_names", f"{len(names)} in {path}", "add names")
-    return ArrayLayout(path.stem, splits[0], splits[1], names, ("Class index: stored label.",))
+            raise DataError(WANTED, f"{', '.join(arrays) or 'nothing'} in {path}", "rename them")
+        splits = [array_split(str(path), arrays[parts[i]], arrays[parts[i + 1]]) for i in (0, 2)]
+    return array_layout(path.stem, str(path), splits[0], splits[1], arrays.get("class_names"))
 
 
-def _read_npz(path: Path, wanted: str) -> dict[str, Any]:
+def _arrays(path: Path) -> dict[str, Any]:
     broken = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
     try:
         with path.open("rb") as stream:
@@ -54,33 +58,8 @@ def _read_npz(path: Path, wanted: str) -> dict[str, Any]:
             return {name: archive[name] for name in archive.files}
     except broken as error:
         raise DataError(
-            f"an .npz file with {wanted}", f"{path}: {error}", "write it again"
+            f"an .npz file with {WANTED}", f"{path}: {error}", "write it again"
         ) from None
 
 
-def _array_split(path: Path, images: np.ndarray, labels: np.ndarray) -> Split:
-    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
-    whole = labels.dtype.kind in "iu"
-    # Beyond int32 an index would turn into another one.
-    if not one_each or not whole or (labels < 0).any() or (labels > np.iinfo(np.int32).max).any():
-        raise DataError(
-            "labels as whole numbers from 0, one an image",
-            f"{labels.dtype} of shape {labels.shape} in {path}",
-            "store class indices",
-        )
-    if images.ndim == 3:
-        images = images[..., None]
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
-        raise DataError(
-            "images of shape (n, size, size, 1 or 3)", f"{images.shape} in {path}", "reshape them"
-        )
-    if len(images) != len(labels):
-        raise DataError(
-            "as many labels as images", f"{len(labels)} and {len(images)} in {path}", "match them"
-        )
-    if images.dtype != np.uint8:
-        raise DataError("uint8 pixels 0 to 255", f"{images.dtype} in {path}", "scale and cast them")
-    return Split(
-        np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
-        labels.reshape(-1).astype(np.int32),
-    )
+LAYOUTS.register("npz", Layout("one .npz file", _recognises, _read, rank=1))

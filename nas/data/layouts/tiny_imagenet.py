@@ -6,10 +6,16 @@ from pathlib import Path
 
 from nas.data.cache import ImageFile
 from nas.data.dataset import DataError
-from nas.data.layouts.layout import FileLayout, image_files, read_text
+from nas.data.layouts.layout import LAYOUTS, FileLayout, Layout, image_files, read_text
 
 
-def tiny_imagenet_layout(folder: Path) -> FileLayout:
+def _recognises(path: Path) -> bool:
+    return (path / "wnids.txt").is_file()
+
+
+def _read(folder: Path, seed: int, fraction: float) -> FileLayout:
+    """Both splits of the archive; class indices are line numbers in `wnids.txt`."""
+    del seed, fraction  # the archive has a validation part of its own
     names = tuple(read_text(folder / "wnids.txt").split())
     index = {name: i for i, name in enumerate(names)}
     train = [
@@ -46,3 +52,6 @@ def _words(folder: Path, wnids: tuple[str, ...]) -> tuple[str, ...]:
     pairs = (line.partition("\t") for line in read_text(path).splitlines())
     words = {key: value.split(",")[0].strip() for key, _, value in pairs}
     return tuple(f"{w} {words[w]}" if w in words else w for w in wnids)
+
+
+LAYOUTS.register("tiny_imagenet", Layout("wnids.txt (Tiny-ImageNet)", _recognises, _read))

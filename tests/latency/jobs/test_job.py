@@ -1,34 +1,40 @@
-"""Jobs: the folder, the single-file worker in it, results and their import."""
+"""Jobs: the folder, the program for the device in it, results and their import."""
 
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from latency import worker
+import latency.device
+from latency.device.graph_info import GraphInfo
+from latency.device.host import DeviceState
+from latency.device.job import unknown_config_keys
+from latency.device.plan import MeasurePlan
+from latency.device.records import Result
+from latency.device.settings import SessionSettings
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, JobError
 from latency.jobs.plans import WholePlan
-from latency.measurement.plan import MeasurePlan
-from latency.measurement.result import Result, ResultError, merge_results, read_result
-from latency.measurement.settings import SessionSettings
+from latency.measurement.result import ResultError, merge_results, read_result
 from latency.tables.build import table_of
 from tests.support.latency_graphs import toy_job
 
+MODULE = ("-m", "device")
 Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A job folder with the result of its own worker.py, run as on a device."""
+    """A job folder with the result of its own program, run as on a device."""
     folder = tmp_path_factory.mktemp("job") / "toy"
     export_job(toy_job(), folder)
     done = run_worker(folder)
@@ -43,9 +49,15 @@ def folder(measured: Path, tmp_path: Path) -> Path:
 
 
 def run_worker(folder: Path, *flags: str) -> subprocess.CompletedProcess[str]:
-    # -I and another working folder: nothing of this repository can be imported.
-    command = [sys.executable, "-I", str(folder / "worker.py"), str(folder), *flags]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder.parent)
+    return on_device([sys.executable, *MODULE, str(folder), *flags], folder)
+
+
+def on_device(command: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    # As a person starts it there: no path leads to this repository.
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, cwd=folder, env=environment
+    )
 
 
 def edit(path: Path, change: Change) -> None:
@@ -56,13 +68,33 @@ def edit(path: Path, change: Change) -> None:
 
 def test_a_folder_holds_what_a_device_needs(measured: Path) -> None:
     names = {path.name for path in measured.iterdir()}
-    assert {"job.json", "manifest.json", "worker.py", "models", "result.json"} <= names
+    assert {"job.json", "manifest.json", "device", "models", "result.json"} <= names
+    source = Path(latency.device.__file__).parent
+    for path in source.glob("*.py"):
+        assert (measured / "device" / path.name).read_bytes() == path.read_bytes()
     manifest = json.loads((measured / "manifest.json").read_text())
     roles = {entry["key"]: entry["role"] for entry in manifest["models"]}
     assert (roles["chain4"], roles["net1"], roles["net2"]) == ("row", "calibration", "held_out")
     entry = next(e for e in manifest["models"] if e["key"] == "net2")
     assert entry["row_keys"] == ["stem", "block", "block"]
     assert (manifest["space"], manifest["precision"], manifest["batch"]) == ("toy", "fp32", 1)
+
+
+def test_the_program_on_the_device_needs_nothing_of_the_package_around_it(measured: Path) -> None:
+    code = (
+        "import sys, device.job\n"
+        "roots = {name.split('.')[0] for name in sys.modules}\n"
+        "print(sorted(roots & {'latency', 'nas', 'onnx', 'scipy', 'rich', 'onnxruntime'}))\n"
+    )
+    done = on_device([sys.executable, "-c", code], measured)
+    assert done.stdout == "[]\n", done.stderr
+
+
+def test_wrong_usage_on_the_device_is_exit_code_2(measured: Path) -> None:
+    for arguments in ([], ["--help"], [".", "."]):
+        done = on_device([sys.executable, *MODULE, *arguments], measured)
+        assert done.returncode == 2
+        assert "usage: python3 -m device FOLDER" in done.stderr
 
 
 def test_the_folder_survives_reading(measured: Path) -> None:
@@ -105,7 +137,7 @@ def test_exporting_again_keeps_what_was_measured_and_nothing_else_is_overwritten
     assert read_job(folder) == toy_job()
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("precious")
-    with pytest.raises(JobError, match="one with thesis.txt. Fix: name another folder"):
+    with pytest.raises(JobError, match="one with thesis.txt.\nFix: name another folder"):
         export_job(toy_job(), tmp_path / "mine")
 
 
@@ -129,15 +161,16 @@ def test_a_changed_model_is_refused_by_the_worker(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=1), "Expected a job of schema version 2. Received: 1"),
-        (lambda d: d.pop("quantities"), "Received: none of quantities"),
+        (lambda d: d.update(schema_version=1), "Expected schema version 2 in "),
+        (lambda d: d.pop("quantities"), "Expected the key 'quantities' in "),
+        (lambda d: d["plan"].update(seed="x"), "Expected a whole number at `plan.seed` in "),
         (lambda d: d["settings"].update(graph_level="basic"), "Received: those of job"),
     ],
 )
 def test_a_changed_job_is_refused_by_the_worker(folder: Path, change: Change, text: str) -> None:
     edit(folder / "job.json", change)
     done = run_worker(folder)
-    assert done.returncode == 2 and text in done.stderr
+    assert done.returncode == 2 and text in done.stderr and "Traceback" not in done.stderr
 
 
 def test_a_worker_reports_keys_that_it_does_not_know(tmp_path: Path) -> None:
@@ -154,14 +187,15 @@ def test_a_worker_reports_keys_that_it_does_not_know(tmp_path: Path) -> None:
 
 def test_keys_that_onnxruntime_lacks_are_found_in_its_binary() -> None:
     known, unknown = "session.intra_op.allow_spinning", "session.disable_nchwc"
-    assert worker.unknown_config_keys([known, unknown]) == [unknown]
+    assert unknown_config_keys([known, unknown]) == [unknown]
 
 
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=9), "Expected a manifest of schema version 1"),
-        (lambda d: d.pop("models"), "KeyError: 'models'"),
+        (lambda d: d.update(schema_version=9), "Expected schema version 1 in"),
+        (lambda d: d.pop("models"), "Expected the key 'models' in"),
+        (lambda d: d["models"][-1].pop("row_keys"), "Expected row_keys of the held_out network"),
         (lambda d: d["models"][0].update(file="../job.json"), "'../job.json', which is no file in"),
         (
             lambda d: d["models"][0].update(file="models/none.onnx"),
@@ -179,7 +213,7 @@ def test_a_hand_edited_manifest_is_refused(folder: Path, change: Change, text: s
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match="Expected a manifest in JSON at .*manifest.json"):
+    with pytest.raises(JobError, match="Expected a readable text file .*manifest.json"):
         read_job(tmp_path)
 
 
@@ -197,10 +231,10 @@ def test_a_manifest_by_hand_needs_no_rows(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=9), "Expected a result of schema version 2"),
-        (lambda d: d.update(job_id="0" * 16), "Received: one of job 0000000000000000. Fix:"),
-        (lambda d: d.pop("samples_ms"), "Expected a whole result"),
-        (lambda d: d["host"].pop("cpu_model"), "one without cpu_model"),
+        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 2 in"),
+        (lambda d: d.update(job_id="0" * 16), "Received: one of job 0000000000000000.\nFix:"),
+        (lambda d: d.pop("samples_ms"), "Expected a device's result: the key 'samples_ms' in"),
+        (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
         (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, float("nan")), "which is no number"),
         (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, -1.0), "Expected samples of 'net1'"),
         (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, 0), "Expected samples of 'net1'"),
@@ -219,12 +253,12 @@ def test_a_broken_result_is_refused(folder: Path, change: Change, text: str) -> 
 def test_a_truncated_result_is_refused(folder: Path) -> None:
     path = folder / "result.json"
     path.write_text(path.read_text()[:300])
-    with pytest.raises(ResultError, match="Expected a worker's result in JSON at"):
+    with pytest.raises(ResultError, match="Expected a device's result: whole JSON in"):
         read_result(path)
 
 
 def merged(job: Job, *results: Result) -> Result:
-    return merge_results(results, job.quantities, job.worker_plan)
+    return merge_results(results, job.quantities, job.device_plan)
 
 
 def test_two_sessions_of_one_device_join(folder: Path) -> None:
@@ -240,7 +274,7 @@ def test_results_of_two_devices_are_refused(folder: Path, tmp_path: Path) -> Non
     shutil.copy(folder / "result.json", other)
     edit(other, lambda d: d["host"].update(cpu_model="Abacus", hostname="attic"))
     job = read_job(folder)
-    with pytest.raises(ResultError, match="Expected results of one device. Received: .*'attic'"):
+    with pytest.raises(ResultError, match="Expected results of one device.\nReceived: .*'attic'"):
         read_results(job, folder, [folder / "result.json", other])
 
 
@@ -258,8 +292,8 @@ def test_heat_throttling_and_foreign_nodes_are_said(measured: Path) -> None:
     job, result = read_job(measured), read_result(measured / "result.json")
     hot = replace(
         result,
-        log=({**result.log[0], "temperature_celsius": 91.0, "throttled": "throttled=0x50000"},),
-        described={"chain4": {"op_counts": {}, "node_share": {"CPUExecutionProvider": 0.5}}},
+        log=(DeviceState(result.log[0].at, 1.0, None, 91.0, "throttled=0x50000"),),
+        described={"chain4": GraphInfo({}, {"CPUExecutionProvider": 0.5})},
     )
     text = " | ".join(table_of(job, hot).warnings)
     assert "reached 91 degrees" in text and "slowed itself down (throttled=0x50000)" in text
@@ -283,8 +317,7 @@ def test_the_worker_runs_on_python_3_9(measured: Path, tmp_path: Path) -> None:
     if subprocess.run([*pip, "onnxruntime", "numpy"], check=False).returncode:
         pytest.skip("onnxruntime for Python 3.9 cannot be installed here")
     export_job(toy_job(), tmp_path / "toy")
-    command = [pip[0], str(tmp_path / "toy" / "worker.py"), str(tmp_path / "toy")]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    done = on_device([pip[0], *MODULE, "."], tmp_path / "toy")
     assert done.returncode == 0, done.stderr
     job = read_job(tmp_path / "toy")
     table = table_of(job, read_results(job, tmp_path / "toy"))

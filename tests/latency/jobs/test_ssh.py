@@ -14,17 +14,17 @@ from pathlib import Path
 
 import pytest
 
-from latency import worker
-from latency.jobs.ssh import SshError, SshTarget, run_over_ssh
-from latency.measurement.measure import MeasurePlan, Model, single_quantities, write_job
+import latency.device
+from latency.device.settings import SessionSettings
+from latency.jobs.ssh import PROGRAM, SshError, SshTarget, run_over_ssh
+from latency.measurement.measure import MeasurePlan, Model, workload, write_job
 from latency.measurement.result import read_result
-from latency.measurement.settings import SessionSettings
 from tests.support.latency_graphs import chain
 from tests.support.loopback_sshd import HOST, LoopbackSshd, children_of, loopback_sshd
 
 ROUNDS = 4
-# Behaves as worker.py does towards ssh: lock, journal, progress, a result in one piece, and it
-# survives a reader that has gone. With a file named 'hold' it waits in round 2 for its removal.
+# Behaves as the device's program does towards ssh: lock, journal, progress, a result in one piece,
+# and it survives a reader that has gone. With a file 'hold' it waits in round 2 for its removal.
 FAKE_WORKER = """\
 import fcntl, glob, hashlib, json, os, sys, time
 os.chdir(sys.argv[1])
@@ -91,7 +91,8 @@ def job(tmp_path: Path) -> Path:
     """A folder with three models and a worker that only counts."""
     folder = tmp_path / "job"
     (folder / "models").mkdir(parents=True)
-    (folder / "worker.py").write_text(FAKE_WORKER)
+    (folder / "device").mkdir()
+    (folder / PROGRAM).write_text(FAKE_WORKER)
     (folder / "manifest.json").write_text("{}")
     for number in range(3):
         (folder / f"models/{number:04d}.onnx").write_bytes(bytes([number + 1]) * 3_000_000)
@@ -114,7 +115,7 @@ def journal(device: Path) -> tuple[list[int], int]:
 
 def inodes(device: Path) -> dict[str, int]:
     """A file that was sent again has a new one."""
-    sent = ("worker.py", "manifest.json", "job.json", *(f"models/{n:04d}.onnx" for n in range(3)))
+    sent = (PROGRAM, "manifest.json", "job.json", *(f"models/{n:04d}.onnx" for n in range(3)))
     return {name: (device / name).stat().st_ino for name in sent}
 
 
@@ -217,7 +218,7 @@ def test_progress_starts_the_count_of_broken_links_anew(
     job: Path, target: SshTarget, device: Path, record: str, prints: bool
 ) -> None:
     # Each worker dies with its link after one round, which shows in a line or in the journal.
-    (job / "worker.py").write_text(
+    (job / PROGRAM).write_text(
         "import sys\n"
         f"journal = open(sys.argv[1] + '/{record}', 'a+')\n"
         "journal.seek(0)\n"
@@ -337,7 +338,7 @@ def test_only_what_may_pass_is_tried_again(
     calls = tmp_path / "calls"
     script(tmp_path / "ssh", f'echo "$*" >> {calls}\necho "ssh: {ssh_says}" >&2\nexit 255')
     monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SshError, match=f"Expected {expected}.* Received: .*{ssh_says[-12:]}"):
+    with pytest.raises(SshError, match=f"Expected {expected}.*\nReceived: .*{ssh_says[-12:]}"):
         run(job, SshTarget("b"))
     assert calls.read_text().count("-- b exec sh -c") == tries
 
@@ -346,7 +347,7 @@ def test_a_machine_without_ssh_is_told_so(
     job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SshError, match="Expected an `ssh` program. Received: none"):
+    with pytest.raises(SshError, match="Expected an `ssh` program.\nReceived: none"):
         run(job, SshTarget("b"))
 
 
@@ -355,7 +356,7 @@ def test_a_machine_without_ssh_is_told_so(
     [
         ("/no/such/python3", "Expected /no/such/python3 on loopback to compare", "not found"),
         ("no_modules", "Expected numpy and onnxruntime for ", "No module named 'numpy'"),
-        ("too_old", "Expected Python 3.9 or newer as ", "Received: Python 3.8. Fix: name a newer"),
+        ("too_old", "Expected Python 3.9 or newer as ", "Received: Python 3.8.\nFix: name a newer"),
     ],
 )
 def test_a_python_that_cannot_run_the_worker_is_refused(
@@ -378,11 +379,11 @@ def test_a_python_that_cannot_run_the_worker_is_refused(
 
 
 def test_what_the_worker_refuses_is_said(job: Path, target: SshTarget) -> None:
-    (job / "job.json").write_text(json.dumps({"bad": "Expected a job. Received: \x1b[2Jnone."}))
+    (job / "job.json").write_text(json.dumps({"bad": "Expected a job.\nReceived: \x1b[2Jnone."}))
     with pytest.raises(SshError, match="Expected the worker on loopback to measure") as info:
         run(job, target)
     # What would clear a terminal is not passed on.
-    assert "error: Expected a job. Received:  [2Jnone. Fix: mend" in str(info.value)
+    assert "error: Expected a job.\nReceived:  [2Jnone.\nFix: mend" in str(info.value)
     assert not (job / "result.json").exists()
 
 
@@ -412,7 +413,7 @@ def test_another_job_never_gets_into_a_folder(job: Path, target: SshTarget, devi
     (job / "job.json").write_text(json.dumps({"rounds": ROUNDS + 1}))
     with pytest.raises(SshError, match="Expected an empty folder or this job's") as info:
         run(job, target)
-    assert "Received: one with another job.json. Fix: name another folder" in str(info.value)
+    assert "Received: one with another job.json.\nFix: name another folder" in str(info.value)
     assert [path.name for path in device.iterdir()] == ["job.json"]
     assert json.loads((device / "job.json").read_text()) == {"rounds": ROUNDS}
 
@@ -442,12 +443,14 @@ def test_the_real_worker_measures_two_graphs(
     folder.mkdir()
     models = [Model("one", chain(1), "g"), Model("two", chain(2), "g")]
     plan = MeasurePlan(min_rounds=2, max_rounds=2)
-    job_id = write_job(folder, models, SessionSettings(), plan.to_json(), single_quantities(models))
-    shutil.copy(worker.__file__, folder / "worker.py")
+    work = workload(models, SessionSettings(), plan)
+    write_job(folder, work)
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(latency.device.__file__).parent, folder / "device", ignore=ignored)
     calls: list[tuple[int, int, float]] = []
     real = with_python(target, sys.executable)
     path = run(folder, real, progress=lambda *call: calls.append(call))
-    result = read_result(path, job_id)
+    result = read_result(path, work.job_id)
     assert set(result.samples_ms) == {"one", "two"} and result.rounds == 2
     assert path.read_bytes() == (device / "result.json").read_bytes() and calls
 
@@ -464,10 +467,10 @@ def test_the_real_worker_measures_two_graphs(
     ],
 )
 def test_a_target_that_ssh_would_misread_is_refused(make: Callable[[], SshTarget]) -> None:
-    with pytest.raises(SshError, match="Expected a .* Received: .* Fix: name "):
+    with pytest.raises(SshError, match="Expected a .*\nReceived: .*\nFix: name "):
         make()
 
 
 def test_a_folder_without_a_job_is_refused_before_any_connection(tmp_path: Path) -> None:
-    with pytest.raises(SshError, match="Received: no worker.py and no job.json. Fix: "):
+    with pytest.raises(SshError, match="Received: no device/__main__.py and no job.json.\nFix: "):
         run(tmp_path, SshTarget("host.invalid"))

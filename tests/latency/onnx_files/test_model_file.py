@@ -13,14 +13,14 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from latency.measurement.settings import SessionSettings
+from latency.device.sessions import ModelRunner
+from latency.device.settings import SessionSettings
 from latency.onnx_files.model_file import (
     MAX_MODEL_BYTES,
     ModelFileError,
     parse_input_shape,
     read_model,
 )
-from latency.worker import model_runner
 from tests.support.latency_graphs import chain, finish
 
 RELU = [helper.make_node("Relu", ["image"], ["pooled"])]
@@ -29,7 +29,7 @@ WEIGHT = np.arange(1, 13, dtype=np.float32).reshape(4, 3, 1, 1)
 
 def run(model: bytes) -> list[np.ndarray]:
     """Runs a model once, as a measurement would."""
-    return list(model_runner(model, SessionSettings().to_json(), 0)())
+    return list(ModelRunner(model, SessionSettings(), 0)())
 
 
 def refusal(path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> str:
@@ -38,7 +38,7 @@ def refusal(path: Path, shapes: Mapping[str, Sequence[int]] | None = None) -> st
     with pytest.raises(ModelFileError) as caught:
         read_model(path, shapes)
     message = str(caught.value)
-    assert re.fullmatch(r"Expected .+\. Received: .+\. Fix: .+\.", message, re.DOTALL)
+    assert re.fullmatch(r"Expected .+\.\nReceived: .+\.\nFix: .+\.", message, re.DOTALL)
     assert before is None or path.read_bytes() == before
     return message
 
@@ -95,7 +95,7 @@ def test_no_such_file_and_a_folder(tmp_path: Path) -> None:
 
 def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
     path = tmp_path / ("m" * 300)
-    with pytest.raises(ModelFileError, match=r"^Expected a readable ONNX file\. Received: .+mm: "):
+    with pytest.raises(ModelFileError, match=r"^Expected a readable ONNX file\.\nReceived: .+mm: "):
         read_model(path)
 
 
@@ -628,4 +628,4 @@ def test_malformed_input_shapes_are_refused(text: str) -> None:
         parse_input_shape(text)
     message = str(caught.value)
     assert message.startswith("Expected an input shape of the form NAME=SIZE,SIZE,...")
-    assert f"Received: {text!r}. Fix: write it like --input_shape image=1,3,64,64." in message
+    assert f"Received: {text!r}.\nFix: write it like --input_shape image=1,3,64,64." in message

@@ -16,8 +16,11 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from latency.measurement.settings import SessionSettings
-from latency.onnx_files.graphs import empty_model, optimized_op_counts
+from latency.device.errors import WorkerError
+from latency.device.graph_info import describe_model
+from latency.device.sessions import create_session, random_inputs
+from latency.device.settings import SessionSettings
+from latency.onnx_files.graphs import empty_model
 from latency.onnx_files.precision import (
     SCHEMES,
     PrecisionError,
@@ -25,7 +28,6 @@ from latency.onnx_files.precision import (
     default_scheme,
     require_fp16_compute,
 )
-from latency.worker import WorkerError, create_session, random_inputs
 from tests.support.latency_graphs import chain, finish
 
 SETTINGS = SessionSettings()
@@ -65,7 +67,7 @@ def dense(*, activation: str, flatten: bool = False) -> bytes:
 
 
 def output(model: bytes, seed: int) -> np.ndarray:
-    session = create_session(model, SETTINGS.to_json())
+    session = create_session(model, SETTINGS)
     return session.run(None, random_inputs(session, seed))[0]
 
 
@@ -107,14 +109,14 @@ def test_int8_computes_nearly_the_same(model: bytes, scheme: str) -> None:
 
 
 def test_u8s8_leaves_no_float_convolution() -> None:
-    counts = optimized_op_counts(convert(chain(4), "int8", scheme="u8s8"), SETTINGS)
+    counts = describe_model(convert(chain(4), "int8", scheme="u8s8"), SETTINGS).op_counts
     assert counts["QLinearConv"] == 5
     assert "Conv" not in counts and "FusedConv" not in counts
     assert counts["QuantizeLinear"] == 1 and counts["DequantizeLinear"] == 1
 
 
 def test_gates_keep_conversions_around_them() -> None:
-    counts = optimized_op_counts(convert(gated(), "int8", scheme="u8s8"), SETTINGS)
+    counts = describe_model(convert(gated(), "int8", scheme="u8s8"), SETTINGS).op_counts
     assert counts["QLinearConv"] == 2 and "Conv" not in counts
     assert counts["DequantizeLinear"] > 1
 
@@ -205,7 +207,9 @@ def test_weights_listed_as_inputs_become_constant(precision: str, capfd: Any) ->
     assert convert(proto.SerializeToString(), precision) == convert(chain(1), precision)
     assert capfd.readouterr() == ("", "")
     proto.ir_version = 3
-    with pytest.raises(PrecisionError, match="Expected IR version 4 .* Received: .* 3. Fix: expo"):
+    with pytest.raises(
+        PrecisionError, match="Expected IR version 4 .*\nReceived: .* 3.\nFix: expo"
+    ):
         convert(proto.SerializeToString(), precision)
 
 
@@ -269,8 +273,8 @@ def test_fp16_that_is_fp32_is_refused(model: bytes, level: str) -> None:
         node.op_type in ("Conv", "MatMul") for node in onnx.load_model_from_string(model).graph.node
     )
     assert str(caught.value) == (
-        "Expected convolutions and matrix products that CPUExecutionProvider computes in fp16. "
-        f"Received: {count} of {count} of them in fp32, behind casts. Fix: measure fp32 or int8, "
+        "Expected convolutions and matrix products that CPUExecutionProvider computes in fp16.\n"
+        f"Received: {count} of {count} of them in fp32, behind casts.\nFix: measure fp32 or int8, "
         "or name a provider with fp16 kernels."
     )
 
@@ -305,9 +309,9 @@ def test_fp16_is_judged_by_the_weights(
 
 
 @pytest.mark.parametrize(("arguments", "text"), [
-    (("fp8", ""), "Expected a precision among fp32, int8, fp16. Received: 'fp8'. Fix: name"),
-    (("int8", "s8u8"), "Expected a scheme among u8s8, u8u8, s8s8. Received: 's8u8'. Fix: name"),
-    (("fp32", "u8s8"), "Expected no scheme for fp32. Received: 'u8s8'. Fix: leave it out"),
+    (("fp8", ""), "Expected a precision among fp32, int8, fp16.\nReceived: 'fp8'.\nFix: name"),
+    (("int8", "s8u8"), "Expected a scheme among u8s8, u8u8, s8s8.\nReceived: 's8u8'.\nFix: name"),
+    (("fp32", "u8s8"), "Expected no scheme for fp32.\nReceived: 'u8s8'.\nFix: leave it out"),
 ])  # fmt: skip
 def test_unknown_words_are_refused(arguments: tuple[str, str], text: str) -> None:
     with pytest.raises(PrecisionError) as caught:
@@ -321,17 +325,21 @@ def test_a_converted_model_is_not_converted_again(
     precision: str, first: str, received: str
 ) -> None:
     with pytest.raises(
-        PrecisionError, match=f"Expected an fp32 model.*Received: .*{received}.*Fix"
+        PrecisionError, match=f"(?s)Expected an fp32 model.*Received: .*{received}.*Fix"
     ):
         convert(convert(chain(0), first, scheme="u8s8" if first == "int8" else ""), precision)
 
 
 def test_what_cannot_be_converted_is_refused() -> None:
-    with pytest.raises(PrecisionError, match="Expected a serialised ONNX model. Received: 7 other"):
+    with pytest.raises(
+        PrecisionError, match="Expected a serialised ONNX model.\nReceived: 7 other"
+    ):
         convert(b"no onnx", "int8")
-    with pytest.raises(PrecisionError, match="Expected opset 11 .* Received: opset 9. Fix: export"):
+    with pytest.raises(
+        PrecisionError, match="Expected opset 11 .*\nReceived: opset 9.\nFix: export"
+    ):
         convert(with_opset(chain(0), 9, 4), "int8")
-    with pytest.raises(WorkerError, match="Expected inputs of fixed shape. Received: .* Fix: "):
+    with pytest.raises(WorkerError, match="Expected inputs of fixed shape.\nReceived: .*\nFix: "):
         convert(chain(0, size="size"), "int8")
 
 
@@ -340,5 +348,7 @@ def test_a_failing_converter_is_one_error(monkeypatch: pytest.MonkeyPatch) -> No
         raise KeyError("scale")
 
     monkeypatch.setattr("onnxruntime.quantization.quantize_static", fail)
-    with pytest.raises(PrecisionError, match="into int8. Received: KeyError: 'scale'. Fix: check"):
+    with pytest.raises(
+        PrecisionError, match="into int8.\nReceived: KeyError: 'scale'.\nFix: check"
+    ):
         convert(chain(0), "int8")

@@ -7,6 +7,7 @@ import json
 import numpy as np
 import pytest
 
+from latency.device import strict_json
 from latency.tables.predictor import Audit, Calibration, audit, calibrate
 
 
@@ -53,12 +54,12 @@ def test_calibration_falls_back_to_a_line_through_zero(
 def test_calibration_refuses_what_it_cannot_fit(
     sums_ms: list[float], measured_ms: list[float]
 ) -> None:
-    with pytest.raises(ValueError, match="Expected equally many row sums .* Received: .* Fix:"):
+    with pytest.raises(ValueError, match="Expected equally many row sums .*\nReceived: .*\nFix:"):
         calibrate(sums_ms, measured_ms)
 
 
 def test_a_calibration_with_a_slope_of_zero_is_refused() -> None:
-    with pytest.raises(ValueError, match="Received: a=0, b_ms=1, c_ms=0.0. Fix: calibrate"):
+    with pytest.raises(ValueError, match="Received: a=0, b_ms=1, c_ms=0.0.\nFix: calibrate"):
         Calibration(0, 1, 3, ())
 
 
@@ -80,11 +81,11 @@ def test_an_audit_by_hand() -> None:
     assert found.noise["kendall_tau"] == 1.0
     assert set(found.noise) == set(found.to_json()) - {"noise", "points"}
     assert found.points[0] == ("a", 1.04, 1.0)
-    assert Audit.from_json(json.loads(json.dumps(found.to_json()))) == found
+    assert strict_json.decode(Audit, json.loads(json.dumps(found.to_json())), "an audit") == found
 
 
 def test_an_audit_of_one_network_is_refused() -> None:
-    with pytest.raises(ValueError, match="Expected two or more networks.* Received: 1 predicted"):
+    with pytest.raises(ValueError, match="Expected two or more networks.*\nReceived: 1 predicted"):
         audit({"a": 1.0}, {"a": 1.0}, {"a": (1.0, 1.0)})
 
 

@@ -11,10 +11,12 @@ from typing import Any
 
 import pytest
 
+from latency.device import strict_json
+from latency.device.graph_info import GraphInfo
+from latency.device.host import current_host
+from latency.device.settings import SessionSettings
 from latency.jobs.plans import RowPlan, WholePlan
-from latency.measurement.host import current_host
 from latency.measurement.measure import Measurement, MeasurePlan
-from latency.measurement.settings import SessionSettings
 from latency.tables.rows import Row, row_by_difference
 from latency.tables.table import LatencyTable, MissingRowError, TableFileError, TableMismatchError
 from tests.support.latency_graphs import toy_table
@@ -33,7 +35,7 @@ def test_a_row_is_the_difference_over_the_divisor() -> None:
     plan = RowPlan("block", "long", "short", 3)
     long, short = reading("long", [7.0] * 3, [7.0] * 3), reading("short", [1.0] * 3, [1.0] * 3)
     row, warning = row_by_difference(
-        plan, long, short, True, {"op_counts": {"Conv": 4}, "node_share": {"X": 1.0}}, {"macs": 5.0}
+        plan, long, short, True, GraphInfo({"Conv": 4}, {"X": 1.0}), {"macs": 5.0}
     )
     assert (row.latency_ms, row.low_ms, row.high_ms) == pytest.approx((2.0, 2.0, 2.0))
     assert (row.count, row.noise, warning) == (6, 0.0, None)
@@ -43,7 +45,9 @@ def test_a_row_is_the_difference_over_the_divisor() -> None:
 
 def test_a_row_that_noise_made_negative_counts_as_zero_with_a_warning() -> None:
     plan = RowPlan("skip", "long", "short", 2)
-    row, warning = row_by_difference(plan, reading("l", [1.0]), reading("s", [1.5]), True, {}, {})
+    row, warning = row_by_difference(
+        plan, reading("l", [1.0]), reading("s", [1.5]), True, GraphInfo({}), {}
+    )
     assert (row.latency_ms, row.low_ms) == (0.0, -0.25)
     assert warning == "row 'skip' came out as -0.250000 ms and counts as 0"
 
@@ -61,12 +65,12 @@ def test_a_row_refuses_negative_time(table: LatencyTable) -> None:
 
 @pytest.mark.parametrize("divisor", [0, -1, float("nan")])
 def test_a_row_plan_refuses_a_divisor(divisor: float) -> None:
-    with pytest.raises(ValueError, match="Expected a divisor above 0 for row 'r'. Received: "):
+    with pytest.raises(ValueError, match="Expected a divisor above 0 for row 'r'.\nReceived: "):
         RowPlan("r", "long", "short", divisor)
 
 
 def test_a_whole_plan_refuses_a_role() -> None:
-    with pytest.raises(ValueError, match="Received: 'test'. Fix: use one of them"):
+    with pytest.raises(ValueError, match="Received: 'test'.\nFix: use one of them"):
         WholePlan("net", (), "test")
 
 
@@ -82,13 +86,13 @@ def test_a_built_table_holds_rows_networks_calibration_and_audit(table: LatencyT
     now = current_host()
     assert table.host.fingerprint == now.fingerprint and table.host.hostname == now.hostname
     assert table.rows["block"].node_share == {"CPUExecutionProvider": 1.0}
-    assert len(table.state_log) == 4 and "load_average" in table.state_log[0]
+    assert len(table.state_log) == 4 and table.state_log[0].at >= table.date
     assert list(table.anchors) == ["net2", "net4", "net6"]
 
 
 def test_a_prediction_is_the_calibrated_sum_of_rows(table: LatencyTable) -> None:
     slope, intercept_ms = table.affine
-    sum_ms = table.row_ms("stem") + 2 * table.row_ms("block")
+    sum_ms = table.rows["stem"].latency_ms + 2 * table.rows["block"].latency_ms
     predicted_ms = table.predict_ms(("stem", "block", "block"))
     assert predicted_ms == pytest.approx(slope * sum_ms + intercept_ms)
     assert table.audit is not None
@@ -110,7 +114,7 @@ def test_a_missing_row_is_an_error_and_never_zero(table: LatencyTable) -> None:
     [
         ([WholePlan("net9", ("stem",), "held_out")], "Received: none for net9 (1 missing)"),
         ([WholePlan("net1", ("roof",), "held_out")], "Received: none for roof (1 missing)"),
-        ([WholePlan("net1", ("stem",), "held_out")] * 2, "repeated: net1. Fix:"),
+        ([WholePlan("net1", ("stem",), "held_out")] * 2, "repeated: net1.\nFix:"),
     ],
 )
 def test_plans_that_name_nothing_are_refused_before_anything_is_timed(
@@ -171,17 +175,20 @@ def test_csv_has_a_line_a_row(table: LatencyTable, tmp_path: Path) -> None:
     lines = (tmp_path / "table.csv").read_text().splitlines()
     assert lines[0].startswith("key,latency_ms,low_ms,high_ms,count,stable,noise,")
     assert "weight_bytes" in lines[0].split(",")
-    assert lines[1].startswith(f"block,{table.row_ms('block')},") and len(lines) == 3
+    assert lines[1].startswith(f"block,{table.rows['block'].latency_ms},") and len(lines) == 3
 
 
 @pytest.mark.parametrize(
     ("expected", "text"),
     [
-        ({"space": "tiny"}, "Expected a table of space 'tiny' in {path}. Received: 'toy'. Fix:"),
-        ({"space_hash": "x"}, "Expected a table of space_hash 'x' in {path}. Received: 'abc'."),
-        ({"image_size": 64}, "Expected a table of image_size 64 in {path}. Received: 8."),
-        ({"precision": "int8"}, "Expected a table of precision 'int8' in {path}. Received: 'fp32'"),
-        ({"provider": "XExecutionProvider"}, "Received: 'CPUExecutionProvider'. Fix: build"),
+        ({"space": "tiny"}, "Expected a table of space 'tiny' in {path}.\nReceived: 'toy'.\nFix:"),
+        ({"space_hash": "x"}, "Expected a table of space_hash 'x' in {path}.\nReceived: 'abc'."),
+        ({"image_size": 64}, "Expected a table of image_size 64 in {path}.\nReceived: 8."),
+        (
+            {"precision": "int8"},
+            "Expected a table of precision 'int8' in {path}.\nReceived: 'fp32'",
+        ),
+        ({"provider": "XExecutionProvider"}, "Received: 'CPUExecutionProvider'.\nFix: build"),
     ],
 )
 def test_a_table_of_something_else_is_refused(
@@ -223,22 +230,27 @@ Change = Callable[[dict[str, Any]], object]
     ("change", "text"),
     [
         (lambda d: d.update(schema_version=99), "Expected schema version 2 in"),
-        (lambda d: d.pop("schema_version"), "Expected a latency table with a schema_version"),
-        (lambda d: d.pop("rows"), "Expected rows as dict in"),
-        (lambda d: d.update(image_size="8"), "Expected image_size as int or NoneType in"),
+        (lambda d: d.pop("schema_version"), "Received: no schema_version"),
+        (lambda d: d.pop("rows"), "Expected the key 'rows' in"),
+        (lambda d: d.pop("state_log"), "Expected the key 'state_log' in"),
+        (lambda d: d.update(image_size="8"), "Expected a whole number at `image_size` in"),
         (lambda d: d["rows"]["block"].update(latency_ms=float("nan")), "NaN, which is no number"),
         (lambda d: d["rows"]["block"].update(latency_ms=-1), "to take 0 ms or more"),
-        (lambda d: d["rows"]["block"].update(latency_ms="1"), "Expected a finite number"),
+        (
+            lambda d: d["rows"]["block"].update(latency_ms="1"),
+            "a number at `rows.block.latency_ms`",
+        ),
         (lambda d: d["rows"]["block"].update(key="roof"), "row 'roof' stored under 'block'"),
-        (lambda d: d["rows"]["block"].update(surprise=1), "Expected a whole latency table"),
+        (lambda d: d["rows"]["block"].update(surprise=1), "Received: 'surprise'"),
         (lambda d: d["rows"]["block"]["samples_ms"]["long"][0].__setitem__(0, 0), "above 0 ms"),
-        (lambda d: d["rows"].update(roof=None), "Expected a whole latency table"),
-        (lambda d: d["host"].pop("cpu_model"), "one without cpu_model"),
+        (lambda d: d["rows"].update(roof=None), "Expected an object at `rows.roof` in"),
+        (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
         (lambda d: d["settings"].update(graph_level="x"), "Expected a graph_level among"),
         (lambda d: d["calibration"].update(a=-1), "slope above 0"),
         (lambda d: d["plan"].update(min_rounds=0), "Expected min_rounds to be 1 or more"),
-        (lambda d: d["calibration"].pop("feature"), "Expected a whole latency table"),
-        (lambda d: d.update(date="yesterday"), "Expected a whole latency table"),
+        (lambda d: d["calibration"].pop("feature"), "the key 'feature' at `calibration` in"),
+        (lambda d: d.update(date="yesterday"), "Expected a date in ISO 8601 with a time zone"),
+        (lambda d: d.update(date="2026-01-01T00:00:00"), "Expected a date in ISO 8601 with a"),
         (lambda d: d.update(run_overhead_ms=1e999), "Infinity, which is no number"),
     ],
 )
@@ -278,4 +290,4 @@ def test_a_table_that_cannot_be_stored_leaves_the_old_file(
 
 def test_rows_are_plain_records(table: LatencyTable) -> None:
     row = table.rows["block"]
-    assert Row.from_json(json.loads(json.dumps(row.to_json()))) == row
+    assert strict_json.decode(Row, json.loads(json.dumps(strict_json.encode(row))), "a row") == row

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from latency import worker
-from latency.measurement.plan import MeasurePlan, time_callables
-from latency.worker import Quantity, run_rounds
+from latency.device.clock import Clock
+from latency.device.engine import Outcome, Progress, run_rounds
+from latency.device.journal import read_journal
+from latency.device.plan import DevicePlan
+from latency.device.statistics import Quantity
 
 
 class FakeClock:
@@ -33,50 +35,65 @@ class FakeClock:
         return run
 
 
-def plan(**changes: object) -> MeasurePlan:
+def plan(**changes: object) -> DevicePlan:
     defaults: dict[str, object] = {"min_rounds": 2, "max_rounds": 5}
-    return MeasurePlan(**{**defaults, **changes})  # type: ignore[arg-type]
+    return DevicePlan(**{**defaults, **changes})  # type: ignore[arg-type]
+
+
+def timed(
+    runners: Mapping[str, Callable[[], None]],
+    plan: DevicePlan,
+    *,
+    clock: Clock,
+    groups: Mapping[str, str] | None = None,
+    quantities: list[Quantity] | None = None,
+    progress: Progress | None = None,
+) -> Outcome:
+    """Each function is a group, and what has to become certain, unless others are named."""
+    groups = groups or {key: key for key in runners}
+    quantities = quantities or [Quantity((key,), (1.0,)) for key in runners]
+    return run_rounds(runners, groups, quantities, plan, clock, progress=progress)
 
 
 def test_samples_are_exact_and_the_first_run_of_a_visit_is_dropped() -> None:
     clock = FakeClock()
-    outcome = time_callables({"a": clock.runner([9.0, 1.0, 2.0, 3.0])}, plan(), clock=clock)
+    outcome = timed({"a": clock.runner([9.0, 1.0, 2.0, 3.0])}, plan(), clock=clock)
     assert outcome.samples_ms["a"] == [[1.0, 2.0, 3.0]] * 2
     assert outcome.rounds == 2
-    assert outcome.certain == [True]
+    assert outcome.certain == (True,)
     assert outcome.seconds == pytest.approx(2 * 15e-3)
 
 
 def test_an_unstable_function_goes_on_to_the_last_round_and_a_stable_one_stops() -> None:
     clock = FakeClock()
     runners = {"calm": clock.runner([1.0]), "wild": clock.runner([1, 1, 1, 1, 2, 2, 2, 2])}
-    outcome = time_callables(runners, plan(max_rounds=9), clock=clock)
+    outcome = timed(runners, plan(max_rounds=9), clock=clock)
     assert len(outcome.samples_ms["calm"]) == 2
     assert len(outcome.samples_ms["wild"]) == 9
-    assert outcome.certain == [True, False]
+    assert outcome.certain == (True, False)
 
 
 def test_an_absolute_floor_ends_what_a_relative_tolerance_does_not() -> None:
     clock = FakeClock()
     runners = {"wild": clock.runner([1, 1, 1, 1, 2, 2, 2, 2])}
-    outcome = time_callables(runners, plan(max_rounds=9, absolute_floor_ms=1.0), clock=clock)
-    assert (outcome.rounds, outcome.certain) == (2, [True])
+    outcome = timed(runners, plan(max_rounds=9, absolute_floor_ms=1.0), clock=clock)
+    assert (outcome.rounds, outcome.certain) == (2, (True,))
 
 
 def test_the_floor_follows_the_median_network() -> None:
     clock = FakeClock()
     runners = {"wild": clock.runner([1, 1, 1, 1, 2, 2, 2, 2]), "net": clock.runner([1000.0])}
-    floored = {**plan(max_rounds=9).to_json(), "floor_keys": ["net"], "floor_share": 0.001}
+    floored = plan(max_rounds=9, floor_keys=("net",), floor_share=0.001)
     quantities = [Quantity((key,), (1.0,)) for key in runners]
     outcome = run_rounds(runners, {"wild": "w", "net": "n"}, quantities, floored, clock=clock)
-    assert (outcome.rounds, outcome.certain) == (2, [True, True])
+    assert (outcome.rounds, outcome.certain) == (2, (True, True))
 
 
 def test_a_difference_keeps_both_of_its_models_running() -> None:
     clock = FakeClock()
     runners = {"long": clock.runner([5, 5, 5, 5, 9, 9, 9, 9]), "short": clock.runner([2.0])}
     quantities = [Quantity(("long", "short"), (1.0, -1.0))]
-    outcome = time_callables(runners, plan(), quantities=quantities, clock=clock)
+    outcome = timed(runners, plan(), quantities=quantities, clock=clock)
     assert {key: len(visits) for key, visits in outcome.samples_ms.items()} == {
         "long": 5,
         "short": 5,
@@ -97,7 +114,7 @@ def test_a_group_is_timed_in_one_visit_and_groups_come_in_random_order() -> None
         return run
 
     runners = {key: recorded(key) for key in ("a1", "b1", "a2", "c1", "b2")}
-    time_callables(
+    timed(
         runners,
         plan(min_rounds=8, max_rounds=8, runs_per_visit=1, drop_per_visit=0),
         groups={key: key[0] for key in runners},
@@ -113,14 +130,14 @@ def test_a_group_is_timed_in_one_visit_and_groups_come_in_random_order() -> None
 def test_time_ends_a_session_after_the_round_in_which_it_runs_out() -> None:
     clock = FakeClock()
     runners = {"wild": clock.runner([100, 100, 100, 100, 200, 200, 200, 200])}
-    outcome = time_callables(runners, plan(max_rounds=9, max_seconds=1.0), clock=clock)
+    outcome = timed(runners, plan(max_rounds=9, max_seconds=1.0), clock=clock)
     # Rounds of 0.4, 0.8, 0.4 s: the second one passes one second.
-    assert (outcome.rounds, outcome.certain) == (2, [False])
+    assert (outcome.rounds, outcome.certain) == (2, (False,))
 
 
 def test_progress_counts_visits_and_estimates_the_rest() -> None:
     clock, calls = FakeClock(), []
-    time_callables(
+    timed(
         {"a": clock.runner([1.0])},
         plan(),
         clock=clock,
@@ -134,7 +151,7 @@ def test_progress_counts_visits_and_estimates_the_rest() -> None:
 def test_a_clock_that_does_not_advance_is_an_error(step_ms: float) -> None:
     clock = FakeClock()
     with pytest.raises(ValueError, match="Expected every timed run to take more than 0 ms") as info:
-        time_callables({"net": clock.runner([step_ms])}, plan(), clock=clock)
+        timed({"net": clock.runner([step_ms])}, plan(), clock=clock)
     assert f"Received: {step_ms:.1f} ms for 'net'".replace("nan.0", "nan") in str(info.value)
     assert "Fix: use a monotonic clock" in str(info.value)
 
@@ -142,11 +159,11 @@ def test_a_clock_that_does_not_advance_is_an_error(step_ms: float) -> None:
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"min_rounds": 0}, "Expected min_rounds to be 1 or more. Received: 0. Fix: "),
-        ({"max_rounds": 1}, "Expected max_rounds to be at least min_rounds. Received: 1."),
-        ({"quantile": 1.5}, "Expected quantile to be from 0 to 1. Received: 1.5."),
-        ({"max_seconds": 0}, "Expected max_seconds to be above 0 or None. Received: 0."),
-        ({"runs_per_visit": 0}, "Expected runs_per_visit to be 1 or more. Received: 0."),
+        ({"min_rounds": 0}, "Expected min_rounds to be 1 or more.\nReceived: 0.\nFix: "),
+        ({"max_rounds": 1}, "Expected max_rounds to be at least min_rounds.\nReceived: 1."),
+        ({"quantile": 1.5}, "Expected quantile to be from 0 to 1.\nReceived: 1.5."),
+        ({"max_seconds": 0}, "Expected max_seconds to be above 0 or None.\nReceived: 0."),
+        ({"runs_per_visit": 0}, "Expected runs_per_visit to be 1 or more.\nReceived: 0."),
     ],
 )
 def test_a_plan_refuses_what_makes_no_sense(changes: dict[str, object], text: str) -> None:
@@ -174,7 +191,7 @@ class Recorder:
 
         return run
 
-    def measure(self, journal: Path, stop_in_round: int | None = None) -> worker.Outcome:
+    def measure(self, journal: Path, stop_in_round: int | None = None) -> Outcome:
         def progress(done: int, total: int, seconds_left: float) -> None:
             if stop_in_round is not None and done == 3 * stop_in_round + 2:
                 raise KeyboardInterrupt
@@ -184,7 +201,7 @@ class Recorder:
             runners,
             {key: key for key in runners},
             [Quantity((key,), (1.0,)) for key in runners],
-            MeasurePlan(min_rounds=6, max_rounds=6).to_json(),
+            DevicePlan(min_rounds=6, max_rounds=6),
             clock=self.clock,
             journal=(str(journal), "session"),
             progress=progress,
@@ -222,11 +239,11 @@ def test_a_group_that_had_stopped_stays_stopped_after_a_resume(tmp_path: Path) -
     clock, journal = FakeClock(), (str(tmp_path / "journal"), "session")
     quantities = [Quantity(("calm",), (1.0,)), Quantity(("wild",), (1.0,))]
 
-    def go(max_rounds: int) -> worker.Outcome:
+    def go(max_rounds: int) -> Outcome:
         wild = clock.runner([1, 1, 1, 1, 2, 2, 2, 2])
         runners = {"calm": clock.runner([1.0]), "wild": wild}
         groups = {key: key for key in runners}
-        small = plan(max_rounds=max_rounds).to_json()
+        small = plan(max_rounds=max_rounds)
         return run_rounds(runners, groups, quantities, small, clock=clock, journal=journal)
 
     go(3)
@@ -239,7 +256,7 @@ def test_another_sessions_journal_is_refused_and_kept(tmp_path: Path) -> None:
     Recorder().measure(journal)
     before = journal.read_bytes()
     with pytest.raises(ValueError, match="Expected a journal of the session other") as info:
-        worker.read_journal(str(journal), "other")
+        read_journal(str(journal), "other")
     assert "Received:" in str(info.value) and f"Fix: delete {journal}" in str(info.value)
     assert journal.read_bytes() == before
 
@@ -248,8 +265,8 @@ def test_another_sessions_journal_is_refused_and_kept(tmp_path: Path) -> None:
 def test_a_broken_journal_is_refused(tmp_path: Path, text: str) -> None:
     journal = tmp_path / "journal"
     journal.write_text(text)
-    with pytest.raises(ValueError, match="Expected a journal .* Fix: delete"):
-        worker.read_journal(str(journal), "session")
+    with pytest.raises(ValueError, match="Expected a journal (?s:.*)\nFix: delete"):
+        read_journal(str(journal), "session")
 
 
 def test_a_journal_torn_in_its_first_line_starts_over(tmp_path: Path) -> None:

@@ -1,16 +1,16 @@
-"""Interleaved timing of any callables with any clock: the typed face of the worker's engine."""
+"""How often and how long models are timed."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from typing import Any, Optional
 
-from latency.worker import Outcome, Quantity, run_rounds
+from . import strict_json
+from .errors import LatencyError
 
-Progress = Callable[[int, int, float], None]
-Clock = Callable[[], float]
+
+class PlanError(LatencyError):
+    """A plan that times nothing, or never ends."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class MeasurePlan:
         max_seconds: Ends after the round in which it is reached; None for no limit.
 
     Raises:
-        ValueError: A value is out of range.
+        PlanError: A value is out of range.
     """
 
     min_rounds: int = 12
@@ -40,7 +40,7 @@ class MeasurePlan:
     relative_tolerance: float = 0.01
     absolute_floor_ms: float = 0.0
     seed: int = 0
-    max_seconds: float | None = None
+    max_seconds: Optional[float] = None
 
     def __post_init__(self) -> None:
         rules = {
@@ -56,43 +56,31 @@ class MeasurePlan:
         }
         for name, (holds, text) in rules.items():
             if not holds:
-                raise ValueError(
-                    f"Expected {name} to be {text}. Received: {getattr(self, name)!r}. "
-                    f"Fix: pass {name} within its range (default {type(self).__dict__[name]!r})."
+                raise PlanError(
+                    f"{name} to be {text}",
+                    repr(getattr(self, name)),
+                    f"pass {name} within its range (default {getattr(MeasurePlan, name)!r})",
                 )
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain values, as handed to the worker."""
-        return asdict(self)
+        """Returns plain values, as they stand in tables and jobs."""
+        plain: dict[str, Any] = strict_json.encode(self)
+        return plain
 
 
-def time_callables(
-    runners: Mapping[str, Callable[[], Any]],
-    plan: MeasurePlan,
-    *,
-    groups: Mapping[str, str] | None = None,
-    quantities: Sequence[Quantity] | None = None,
-    clock: Clock = time.perf_counter,
-    progress: Progress | None = None,
-) -> Outcome:
-    """Times functions in interleaved rounds and keeps every sample.
+@dataclass(frozen=True)
+class DevicePlan(MeasurePlan):
+    """A plan in which a row need not be more certain than its network can tell.
 
     Args:
-        runners: Key -> function that runs once.
-        plan: Rounds, runs and when to stop.
-        groups: Key -> group timed in one visit; each function for itself by default.
-        quantities: What has to become certain; each function's quantile by default.
-        clock: Seconds.
-        progress: Called after each visit with visits done, visits at most, seconds left.
-
-    Raises:
-        ValueError: The clock stood still or went backwards.
+        floor_share: Width that ends a quantity as well, as a share of the floor keys' median.
+        floor_keys: Models whose median sets the floor; none for no such floor.
     """
-    return run_rounds(
-        runners,
-        groups or {key: key for key in runners},
-        quantities or [Quantity((key,), (1.0,)) for key in runners],
-        plan.to_json(),
-        clock=clock,
-        progress=progress,
-    )
+
+    floor_share: float = 0.0
+    floor_keys: tuple[str, ...] = ()
+
+    def plain(self) -> MeasurePlan:
+        """Returns the plan without its floor."""
+        names = [entry.name for entry in fields(MeasurePlan)]
+        return MeasurePlan(**{name: getattr(self, name) for name in names})

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any
 
-from latency.worker import CPU_PROVIDER, GRAPH_LEVELS
+from . import strict_json
+from .errors import LatencyError
+
+GRAPH_LEVELS = {
+    "disabled": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
+CPU_PROVIDER = "CPUExecutionProvider"
 
 # onnxruntime accepts any key without a word, so a typo would measure something else. These are
 # the keys of onnxruntime 1.31 that change how a session runs, but not what it writes to disk.
@@ -54,7 +63,7 @@ FIELD_OF_KEY = {
 }
 
 
-class SettingsError(ValueError):
+class SettingsError(LatencyError):
     """A session setting that onnxruntime would ignore or misread."""
 
 
@@ -90,79 +99,71 @@ class SessionSettings:
 
     def __post_init__(self) -> None:
         threads = self.intra_op_num_threads
-        if not isinstance(threads, int) or isinstance(threads, bool) or threads < 1:
+        if not _is_whole(threads) or threads < 1:
             raise SettingsError(
-                f"Expected intra_op_num_threads of 1 or more. Received: {threads!r}. Fix: name "
-                "the number of threads; onnxruntime's 0 ignores the cores this process may use."
+                "intra_op_num_threads of 1 or more",
+                repr(threads),
+                "name their number; onnxruntime's 0 ignores which cores this process may use",
             )
         if self.graph_level not in GRAPH_LEVELS:
             raise SettingsError(
-                f"Expected a graph_level among {', '.join(GRAPH_LEVELS)}. "
-                f"Received: {self.graph_level!r}. Fix: use 'all' unless you deploy with less."
+                f"a graph_level among {', '.join(GRAPH_LEVELS)}",
+                repr(self.graph_level),
+                "use 'all' unless you deploy with less",
             )
         if not isinstance(self.provider, str) or not self.provider:
             raise SettingsError(
-                f"Expected the name of an execution provider. Received: {self.provider!r}. "
-                f"Fix: use {CPU_PROVIDER} or a name that onnxruntime lists."
+                "the name of an execution provider",
+                repr(self.provider),
+                f"use {CPU_PROVIDER} or a name that onnxruntime lists",
             )
         _check_affinity(self.affinity)
         for name in ("allow_spinning", "set_denormal_as_zero"):
             if not isinstance(getattr(self, name), bool):
                 raise SettingsError(
-                    f"Expected {name} as true or false. Received: {getattr(self, name)!r}. "
-                    "Fix: write one of them."
+                    f"{name} as true or false", repr(getattr(self, name)), "write one of them"
                 )
-        for key, value in {**self.provider_options, **self.config_entries}.items():
-            if not isinstance(value, str):
-                raise SettingsError(
-                    f"Expected text as the value of {key!r}. Received: {value!r}. "
-                    f"Fix: write {str(value)!r}."
-                )
+        _check_texts({**self.provider_options, **self.config_entries})
         for key in self.config_entries:
             _check_config_key(key)
 
     def to_json(self) -> dict[str, Any]:
-        """Returns plain values, as stored in tables and handed to the worker."""
-        return {**asdict(self), "affinity": list(self.affinity)}
+        """Returns plain values, as they stand in tables and jobs."""
+        plain: dict[str, Any] = strict_json.encode(self)
+        return plain
 
-    @classmethod
-    def from_json(cls, value: Mapping[str, Any]) -> SessionSettings:
-        """Reads `to_json`'s form.
 
-        Raises:
-            SettingsError: A field is unknown or has a bad value.
-        """
-        names = {entry.name for entry in fields(cls)}
-        unknown = sorted(set(value) - names)
-        if unknown:
-            raise SettingsError(
-                f"Expected session settings among {', '.join(sorted(names))}. "
-                f"Received: {', '.join(unknown)}. Fix: remove them, or use the version that "
-                "wrote them."
-            )
-        cores = value.get("affinity", [])
-        return cls(**{**value, "affinity": tuple(cores) if isinstance(cores, list) else (cores,)})
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
 
 
 def _check_affinity(cores: tuple[int, ...]) -> None:
-    numbers = all(isinstance(c, int) and not isinstance(c, bool) and c >= 0 for c in cores)
+    numbers = all(_is_whole(core) and core >= 0 for core in cores)
     if not numbers or len(set(cores)) != len(cores):
         raise SettingsError(
-            f"Expected affinity as different core numbers from 0. Received: {list(cores)!r}. "
-            "Fix: name cores such as 2, 3."
+            "affinity as different core numbers from 0",
+            repr(list(cores)),
+            "name cores such as 2, 3",
         )
+
+
+def _check_texts(entries: Mapping[str, Any]) -> None:
+    for key, value in entries.items():
+        if not isinstance(value, str):
+            raise SettingsError(
+                f"text as the value of {key!r}", repr(value), f"write {str(value)!r}"
+            )
 
 
 def _check_config_key(key: str) -> None:
     if key in FIELD_OF_KEY:
         raise SettingsError(
-            f"Expected config_entries without what has a field. Received: {key!r}. "
-            f"Fix: set {FIELD_OF_KEY[key]} instead."
+            "config_entries without what has a field", repr(key), f"set {FIELD_OF_KEY[key]} instead"
         )
     if key not in KNOWN_CONFIG_KEYS:
         close = difflib.get_close_matches(key, sorted(KNOWN_CONFIG_KEYS), 1, 0.6)
-        hint = f"did you mean {close[0]!r}?" if close else "see KNOWN_CONFIG_KEYS."
         raise SettingsError(
-            "Expected a configuration key that onnxruntime knows (it ignores others silently). "
-            f"Received: {key!r}. Fix: {hint}"
+            "a configuration key that onnxruntime knows (it ignores others silently)",
+            repr(key),
+            f"did you mean {close[0]!r}?" if close else "see KNOWN_CONFIG_KEYS",
         )

@@ -1,0 +1,298 @@
+"""Measuring a job: models, settings and a plan -> a result; and the folder form of both."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import glob
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from . import strict_json
+from .clock import Clock, now_text
+from .engine import Progress, run_rounds
+from .errors import FileFormatError, WorkerError
+from .graph_info import describe_model
+from .host import current_host, device_state
+from .plan import DevicePlan
+from .records import JobFile, ModelEntry, Result
+from .sessions import ModelRunner, config_entries, pinned
+from .settings import SessionSettings
+from .statistics import Quantity
+
+JOB_FILE, RESULT_FILE, JOURNAL_FILE = "job.json", "result.json", "journal.jsonl"
+LOCK_FILE = "worker.lock"
+
+
+@dataclass(frozen=True)
+class Model:
+    """An ONNX model to time.
+
+    Args:
+        key: Its name in every result; unique.
+        data: The serialised model.
+        group: Models of one group are timed next to each other in the same visit.
+    """
+
+    key: str
+    data: bytes
+    group: str
+
+
+@dataclass(frozen=True)
+class Workload:
+    """What one session measures.
+
+    Args:
+        models: One or more, with unique keys.
+        quantities: What has to become certain; a group stops when all it takes part in is.
+        settings: Of the sessions.
+        plan: Rounds, runs and when to stop.
+        describe: Keys of the models whose optimized operators are wanted.
+        job_id: Of a job that was read; computed where it is empty.
+
+    Raises:
+        WorkerError: There is no model, or two have the same key.
+    """
+
+    models: tuple[Model, ...]
+    quantities: tuple[Quantity, ...]
+    settings: SessionSettings
+    plan: DevicePlan
+    describe: tuple[str, ...] = ()
+    job_id: str = ""
+
+    def __post_init__(self) -> None:
+        count = len(self.data)
+        if not self.models or count != len(self.models):
+            raise WorkerError(
+                "one or more models with unique keys",
+                f"{len(self.models)} models with {count} keys",
+                "give each its own key",
+            )
+        if not self.job_id:
+            parts = [strict_json.encode(p) for p in (self.settings, self.plan, self.quantities)]
+            object.__setattr__(self, "job_id", identity_of(self.data, *parts))
+
+    @property
+    def data(self) -> dict[str, bytes]:
+        """Key -> serialised model."""
+        return {model.key: model.data for model in self.models}
+
+    def job_file(self) -> JobFile:
+        """Returns the content of job.json, with models as `models/0000.onnx` and so on."""
+        entries = tuple(
+            ModelEntry(model.key, f"models/{number:04d}.onnx", model.group)
+            for number, model in enumerate(self.models)
+        )
+        return JobFile(
+            self.job_id, self.settings, self.plan, entries, self.quantities, self.describe
+        )
+
+
+def identity_of(models: Mapping[str, bytes], *parts: Any) -> str:
+    """Returns 16 hex digits that change with any model, setting or plan.
+
+    Args:
+        models: Key -> serialised model.
+        parts: Plain values of the settings, the plan and the quantities.
+    """
+    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
+    for key in sorted(models):
+        digest.update(key.encode() + b"\0" + hashlib.sha256(models[key]).digest())
+    return digest.hexdigest()[:16]
+
+
+def read_job(folder: str) -> tuple[Workload, list[str]]:
+    """Reads a job's folder and checks that its models are the exported ones.
+
+    Args:
+        folder: With `job.json` and the models that it names.
+
+    Returns:
+        The work, and what this program or this onnxruntime would ignore without a word.
+
+    Raises:
+        FileFormatError: Another schema version, a missing key, or a value of another type.
+        WorkerError: A file was changed.
+    """
+    plain, job, unknown = _read(os.path.join(folder, JOB_FILE))
+    models = tuple(
+        Model(entry.key, _model_data(folder, entry.file), entry.group) for entry in job.models
+    )
+    work = Workload(models, job.quantities, job.settings, job.plan, job.describe, job.job_id)
+    # Of the values as they were written: a newer program's keys count, too.
+    found = identity_of(work.data, plain["settings"], plain["plan"], plain["quantities"])
+    if found != job.job_id:
+        raise WorkerError(
+            f"the models and settings that make job {job.job_id}",
+            f"those of job {found}",
+            "copy the whole folder again, or export the job again",
+        )
+    return work, unknown + unknown_config_keys(list(config_entries(job.settings)))
+
+
+def read_job_file(path: str) -> JobFile:
+    """Reads job.json without the models; keys of a newer program are passed over.
+
+    Raises:
+        FileFormatError: Another schema version, a missing key, or a value of another type.
+    """
+    return _read(path)[1]
+
+
+def _read(path: str) -> tuple[dict[str, Any], JobFile, list[str]]:
+    """The plain values of job.json, the job, and the keys of a newer program in it."""
+    plain = strict_json.unversioned(JobFile, strict_json.read_object(path), path)
+    known, unknown = _known(JobFile, plain, "")
+    for name, cls in (("settings", SessionSettings), ("plan", DevicePlan)):
+        if isinstance(known.get(name), dict):
+            known[name], more = _known(cls, known[name], f"{name}.")
+            unknown += more
+    return plain, strict_json.decode(JobFile, known, path), sorted(unknown)
+
+
+def _known(
+    cls: type[Any], plain: Mapping[str, Any], prefix: str
+) -> tuple[dict[str, Any], list[str]]:
+    keys = strict_json.keys_of(cls)
+    known = {key: value for key, value in plain.items() if key in keys}
+    return known, [prefix + key for key in plain if key not in keys]
+
+
+def _model_data(folder: str, name: str) -> bytes:
+    path = os.path.join(folder, name)
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise WorkerError(
+            "the models of the job", str(error), "copy the whole folder again"
+        ) from None
+
+
+def unknown_config_keys(keys: Sequence[str]) -> list[str]:
+    """Names configuration keys whose text the installed onnxruntime does not contain.
+
+    An older onnxruntime takes a newer key without an error and without an effect.
+    """
+    import onnxruntime
+
+    folder = os.path.join(os.path.dirname(onnxruntime.__file__), "capi")
+    pending = set(keys)
+    libraries = [n for n in sorted(glob.glob(os.path.join(folder, "*"))) if "onnxruntime" in n]
+    for name in libraries:
+        if pending and os.path.isfile(name) and name.endswith((".so", ".pyd", ".dll", ".dylib")):
+            with open(name, "rb") as stream:
+                content = stream.read()
+            pending = {key for key in pending if key.encode() not in content}
+    return sorted(pending)
+
+
+def measure_models(
+    work: Workload,
+    *,
+    journal_path: str | None = None,
+    clock: Clock = time.perf_counter,
+    progress: Progress | None = None,
+) -> Result:
+    """Measures models on this device.
+
+    Args:
+        work: Models, settings, plan, and what has to become certain.
+        journal_path: Finished rounds are kept here; continued when it exists.
+        clock: Seconds.
+        progress: Called after each visit with visits done, visits at most, seconds left.
+
+    Raises:
+        WorkerError: A model does not run, the journal is another session's, or the clock fails.
+    """
+    host, started_at = current_host(), now_text()
+    identity = f"{work.job_id} on {host.fingerprint}"
+    with pinned(work.settings.affinity):
+        outcome = run_rounds(
+            {model.key: _runner(model, work) for model in work.models},
+            {model.key: model.group for model in work.models},
+            work.quantities,
+            work.plan,
+            clock,
+            (journal_path, identity) if journal_path else None,
+            progress,
+            device_state,
+        )
+        data = work.data
+        described = {key: describe_model(data[key], work.settings) for key in work.describe}
+    return Result(
+        job_id=work.job_id,
+        host=host,
+        settings=work.settings,
+        started_at=started_at,
+        finished_at=now_text(),
+        described=described,
+        state_after=device_state(),
+        **vars(outcome),
+    )
+
+
+def _runner(model: Model, work: Workload) -> ModelRunner:
+    try:
+        return ModelRunner(model.data, work.settings, work.plan.seed)
+    except WorkerError as error:
+        expected = f"{error.expected} for model {model.key!r}"
+        raise WorkerError(expected, error.received, error.fix) from error
+
+
+def run_job(folder: str, progress: Progress | None = None) -> str:
+    """Runs `job.json` of a folder, resuming its journal, and returns the result's path.
+
+    One process at a time; a second one waits and finds the first one's result.
+
+    Args:
+        folder: Of the job.
+        progress: See `measure_models`.
+
+    Raises:
+        LatencyError: The job is damaged, or a model cannot be measured.
+    """
+    path = os.path.join(folder, RESULT_FILE)
+    with _locked(os.path.join(folder, LOCK_FILE)):
+        work, unknown = read_job(folder)
+        if _has_result(path, work.job_id):
+            return path
+        for key in unknown:
+            print(f"warning: {key} is unknown here and has no effect", file=sys.stderr)
+        journal_path = os.path.join(folder, JOURNAL_FILE)
+        result = measure_models(work, journal_path=journal_path, progress=progress)
+        result = dataclasses.replace(result, unknown_keys=tuple(unknown))
+        with open(path + ".part", "w", encoding="utf-8") as stream:
+            stream.write(strict_json.dumps(result, indent=None))
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.replace(path + ".part", path)
+    return path
+
+
+def _has_result(path: str, job_id: str) -> bool:
+    try:
+        return bool(strict_json.read_object(path).get("job_id") == job_id)
+    except FileFormatError:
+        return False
+
+
+@contextlib.contextmanager
+def _locked(path: str) -> Iterator[None]:
+    """Waits until no other process is in the folder; the system frees a dead one's lock."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing starts a second worker there
+        yield
+        return
+    with open(path, "w", encoding="utf-8") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,93 @@
+"""The journal: finished rounds survive a kill."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+from . import strict_json
+from .errors import LatencyError, WorkerError
+from .host import DeviceState
+
+
+@dataclass(frozen=True)
+class Round:
+    """A finished round.
+
+    Args:
+        round: Its number, from 0.
+        samples_ms: Model -> runs of its visit, in ms; models that had stopped are absent.
+        seconds: Time spent in all rounds up to the end of this one.
+        state: Of the device after it; None where nobody looked.
+    """
+
+    round: int
+    samples_ms: Mapping[str, list[float]]
+    seconds: float
+    state: Optional[DeviceState] = None
+
+
+@dataclass(frozen=True)
+class _Head:
+    """The first line of a journal: which session it belongs to."""
+
+    identity: str
+
+
+def read_journal(path: str, identity: str) -> list[Round]:
+    """Reads the finished rounds of an interrupted session and cuts off a torn last line.
+
+    Args:
+        path: Of the journal; may be absent.
+        identity: Of the session: its models, settings, plan and device.
+
+    Raises:
+        WorkerError: The journal is broken, or belongs to another session.
+    """
+    if not os.path.exists(path):
+        return []
+    fix = f"delete {path} to start over"
+    try:
+        lines = _whole_lines(path)
+        values = [strict_json.loads(line.decode("utf-8"), path) for line in lines]
+        found = strict_json.decode(_Head, values[0], path).identity if values else identity
+        rounds = [strict_json.decode(Round, value, path) for value in values[1:]]
+    except UnicodeDecodeError as error:
+        raise WorkerError("a journal of measured rounds", f"{path}: {error}", fix) from None
+    except LatencyError as error:
+        received = f"{error.received}, where {error.expected} was expected"
+        raise WorkerError("a journal of measured rounds", received, fix) from None
+    if found != identity or [entry.round for entry in rounds] != list(range(len(rounds))):
+        raise WorkerError(
+            f"a journal of the session {identity} with its rounds in order",
+            f"{path} of the session {found} with {len(rounds)} rounds",
+            fix,
+        )
+    return rounds
+
+
+def _whole_lines(path: str) -> list[bytes]:
+    with open(path, "rb") as stream:
+        content = stream.read()
+    whole = content[: content.rfind(b"\n") + 1]
+    if len(whole) < len(content):
+        with open(path, "rb+") as stream:
+            stream.truncate(len(whole))
+    return whole.splitlines()
+
+
+def append_journal(path: str, identity: str, record: Round) -> None:
+    """Appends one finished round and flushes it to disk."""
+    with open(path, "ab") as stream:
+        if stream.tell() == 0:
+            stream.write(_line(_Head(identity)))
+        stream.write(_line(record))
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _line(record: object) -> bytes:
+    return json.dumps(strict_json.encode(record), allow_nan=False).encode() + b"\n"

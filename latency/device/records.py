@@ -1,0 +1,90 @@
+"""The files of a job: what a device is told in job.json and answers in result.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .graph_info import GraphInfo
+from .host import DeviceState, Host
+from .plan import DevicePlan
+from .settings import SessionSettings
+from .statistics import Quantity, Visits
+
+JOB_SCHEMA_VERSION = 2
+
+
+@dataclass(frozen=True)
+class ModelEntry:
+    """A model of a job.
+
+    Args:
+        key: Its name in every result.
+        file: Path below the job's folder.
+        group: Models of one group are timed next to each other in the same visit.
+    """
+
+    key: str
+    file: str
+    group: str
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """The content of job.json.
+
+    Args:
+        job_id: 16 hex digits that change with any model, setting or plan.
+        settings: Of the sessions.
+        plan: Rounds, runs and when to stop.
+        models: Every graph.
+        quantities: What has to become certain.
+        describe: Keys of the models whose optimized operators are wanted.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = JOB_SCHEMA_VERSION
+
+    job_id: str
+    settings: SessionSettings
+    plan: DevicePlan
+    models: tuple[ModelEntry, ...]
+    quantities: tuple[Quantity, ...]
+    describe: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The content of result.json: one measuring session.
+
+    Args:
+        job_id: Of the models, settings and plan that were measured.
+        host: The device.
+        settings: Of the sessions.
+        started_at: ISO 8601 in UTC.
+        finished_at: ISO 8601 in UTC.
+        described: Model key -> what really ran.
+        state_after: Device state at the end.
+        samples_ms: Model key -> visit -> run, in ms.
+        certain: Whether each quantity of the job became certain.
+        rounds: Interleaved rounds.
+        seconds: Time spent in them, over all resumed parts.
+        log: Device state after each round.
+        unknown_keys: Settings that the device or its onnxruntime did not know.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = JOB_SCHEMA_VERSION
+
+    job_id: str
+    host: Host
+    settings: SessionSettings
+    started_at: str
+    finished_at: str
+    described: Mapping[str, GraphInfo]
+    state_after: DeviceState
+    samples_ms: Mapping[str, Visits]
+    certain: tuple[bool, ...]
+    rounds: int
+    seconds: float
+    log: tuple[DeviceState, ...]
+    unknown_keys: tuple[str, ...] = ()

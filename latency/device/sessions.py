@@ -1,0 +1,242 @@
+"""Sessions of onnxruntime that run where they were asked to run, and what they are fed."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .errors import WorkerError
+from .settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# Inputs stay away from zero, where sparsity and denormal numbers make kernels faster or slower.
+INPUT_LOW, INPUT_HIGH = 0.1, 1.0
+
+_registered_libraries: set[str] = set()  # onnxruntime refuses to register one twice
+
+
+def create_session(
+    model: bytes,
+    settings: SessionSettings,
+    optimized_path: str = "",
+    record_assignment: bool = False,
+) -> Any:
+    """Makes an `onnxruntime.InferenceSession` that runs where it was asked to run.
+
+    Args:
+        model: A serialised ONNX model.
+        settings: Of the session.
+        optimized_path: Where onnxruntime writes the graph it really runs; empty for nowhere.
+        record_assignment: Keeps which provider took which node, for `node_share`.
+
+    Raises:
+        WorkerError: The provider is missing or fell back to the CPU, or the model does not load.
+    """
+    import onnxruntime
+
+    provider = settings.provider
+    options = _session_options(onnxruntime, settings)
+    if optimized_path:
+        options.optimized_model_filepath = optimized_path
+    if record_assignment:
+        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+    arguments = _provider_arguments(onnxruntime, options, settings)
+    try:
+        session = onnxruntime.InferenceSession(model, options, **arguments)
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise WorkerError(
+            f"an ONNX model that {provider} runs",
+            (str(error).splitlines() or [repr(error)])[0],
+            "check the file with onnx.checker, and its opset against this onnxruntime",
+        ) from error
+    if session.get_providers()[0] != provider:
+        raise WorkerError(
+            f"a session on {provider}",
+            f"a silent fallback to {session.get_providers()[0]}",
+            "repair the provider's libraries, or ask for the CPU by name",
+        )
+    return session
+
+
+def _session_options(onnxruntime: Any, settings: SessionSettings) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    options.intra_op_num_threads = settings.intra_op_num_threads
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    level = GRAPH_LEVELS[settings.graph_level]
+    options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, level)
+    for key, value in config_entries(settings).items():
+        options.add_session_config_entry(key, value)
+    return options
+
+
+def config_entries(settings: SessionSettings) -> dict[str, str]:
+    """Returns every configuration key and value that a session of these settings gets."""
+    entries = {
+        "session.intra_op.allow_spinning": str(int(settings.allow_spinning)),
+        "session.set_denormal_as_zero": str(int(settings.set_denormal_as_zero)),
+    }
+    # onnxruntime refuses the session when the CPU itself was asked for and may not be used.
+    if settings.provider != CPU_PROVIDER:
+        entries["session.disable_cpu_ep_fallback"] = "1"
+    entries.update(settings.config_entries)
+    return entries
+
+
+def _provider_arguments(
+    onnxruntime: Any, options: Any, settings: SessionSettings
+) -> dict[str, Any]:
+    """Checks that the provider is there and returns the session's arguments that select it."""
+    provider, library = settings.provider, settings.provider_library
+    provider_options = dict(settings.provider_options)
+    if library:
+        devices = _plugin_devices(onnxruntime, provider, library)
+        options.add_provider_for_devices(devices, provider_options)
+        return {}
+    available = onnxruntime.get_available_providers()
+    if provider not in available:
+        raise WorkerError(
+            f"a provider of this onnxruntime ({', '.join(available)})",
+            provider,
+            "name one of these, install the onnxruntime build that has it, or name the library "
+            "of a plugin provider",
+        )
+    return {"providers": [(provider, provider_options)]}
+
+
+def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
+    if not hasattr(onnxruntime, "register_execution_provider_library"):
+        raise WorkerError(
+            "an onnxruntime that loads plugin providers",
+            f"onnxruntime {onnxruntime.__version__}",
+            "install a newer onnxruntime, or leave out the provider's library",
+        )
+    if not os.path.isfile(library):
+        raise WorkerError(
+            "the library file of a plugin provider", f"{library}, no such file", "check its path"
+        )
+    if library not in _registered_libraries:
+        try:
+            onnxruntime.register_execution_provider_library(provider, library)
+            _registered_libraries.add(library)
+        except Exception as error:
+            raise WorkerError(
+                "a library that this onnxruntime can load as a plugin provider",
+                f"{library}: {(str(error).splitlines() or [repr(error)])[0]}",
+                "install the plugin's version that fits this onnxruntime",
+            ) from error
+    devices = [device for device in onnxruntime.get_ep_devices() if device.ep_name == provider]
+    if not devices:
+        names = sorted({device.ep_name for device in onnxruntime.get_ep_devices()})
+        raise WorkerError(
+            f"a device of {provider} after loading {library}",
+            f"devices of {', '.join(names)}",
+            "name one of these providers, or install the device's driver",
+        )
+    # One device runs a session; which of them is the provider options' business.
+    return devices[:1]
+
+
+def random_inputs(session: Any, seed: int) -> dict[str, np.ndarray]:
+    """Makes one fixed, non-zero input for every input of a session.
+
+    Raises:
+        WorkerError: An input has a dynamic shape or a type that cannot be drawn.
+    """
+    rng = np.random.default_rng(seed)
+    feeds = {}
+    for tensor in session.get_inputs():
+        shape = tensor.shape
+        if not all(isinstance(size, int) and size > 0 for size in shape):
+            raise WorkerError(
+                "inputs of fixed shape",
+                f"input {tensor.name!r} of shape {shape}",
+                "export the model with a fixed batch and image size",
+            )
+        feeds[tensor.name] = _draw(rng, tensor.name, tensor.type, shape)
+    return feeds
+
+
+def _draw(rng: Any, name: str, type_text: str, shape: Sequence[int]) -> np.ndarray:
+    kind = type_text.replace("tensor(", "").replace(")", "")
+    if kind in ("float", "float16", "double"):
+        values = rng.uniform(INPUT_LOW, INPUT_HIGH, shape) * rng.choice([-1.0, 1.0], shape)
+        return np.asarray(values, {"float": np.float32, "float16": np.float16}.get(kind, float))
+    if kind in ("int8", "uint8"):
+        return np.asarray(rng.integers(1, 128, shape), kind)
+    if kind in ("int32", "int64"):
+        return np.ones(shape, kind)
+    raise WorkerError(
+        "inputs of type float, float16, double, int8, uint8, int32 or int64",
+        f"input {name!r} of type {type_text}",
+        "export the model with one of these input types",
+    )
+
+
+class ModelRunner:
+    """Runs one model on fixed random inputs; a call is a run.
+
+    Several threads: idle sessions' threads would spin against the one that is timed, so the
+    session lives from the first run of a visit to its end. With one thread it stays loaded.
+    """
+
+    def __init__(self, model: bytes, settings: SessionSettings, seed: int) -> None:
+        self._model, self._settings, self._seed = model, settings, seed
+        self._one_at_a_time = settings.intra_op_num_threads > 1
+        self._run: Callable[[], Any] | None = self._load()
+        self.end_visit()
+
+    def _load(self) -> Callable[[], Any]:
+        session = create_session(self._model, self._settings)
+        feeds = random_inputs(session, self._seed)
+        names = [output.name for output in session.get_outputs()]
+
+        def run() -> Any:
+            return session.run(names, feeds)
+
+        if self._one_at_a_time:
+            run()  # allocates, which no timed run may
+        return run
+
+    def __call__(self) -> Any:
+        """Runs the model once and returns its outputs."""
+        if self._run is None:
+            self._run = self._load()
+        return self._run()
+
+    def end_visit(self) -> None:
+        """Lets the session go where several would disturb each other."""
+        if self._one_at_a_time:
+            self._run = None
+
+
+@contextlib.contextmanager
+def pinned(cores: Sequence[int] | None) -> Iterator[None]:
+    """Keeps this process, and threads that it starts, on some cores; None leaves it free.
+
+    Raises:
+        WorkerError: A core is not there, or this system cannot pin.
+    """
+    if not cores:
+        yield
+        return
+    if not hasattr(os, "sched_setaffinity"):
+        raise WorkerError(
+            "a system that can pin a process to cores", platform.system(), "leave affinity out"
+        )
+    before = os.sched_getaffinity(0)
+    if not set(cores) <= before:
+        raise WorkerError(
+            f"cores among {sorted(before)}", f"affinity {list(cores)}", "name cores of this list"
+        )
+    os.sched_setaffinity(0, set(cores))
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)

@@ -1,0 +1,84 @@
+"""Images and labels as arrays: checks, and the one form that networks take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from nas.data.dataset import DataError, Split
+from nas.data.layouts.layout import ArrayLayout
+
+
+def array_split(source: str, images: np.ndarray, labels: np.ndarray) -> Split:
+    """Checked arrays as one split; grey images become RGB.
+
+    Args:
+        source: Where they come from, for messages.
+        images: (n, size, size), or (n, size, size, 1 or 3), uint8 from 0 to 255.
+        labels: (n,) or (n, 1) whole numbers from 0.
+
+    Raises:
+        DataError: Another shape, type or number of either.
+    """
+    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
+    whole = labels.dtype.kind in "iu"
+    # Beyond int32 an index would turn into another one.
+    if not one_each or not whole or (labels < 0).any() or (labels > np.iinfo(np.int32).max).any():
+        raise DataError(
+            "labels as whole numbers from 0, one an image",
+            f"{labels.dtype} of shape {labels.shape} in {source}",
+            "store class indices",
+        )
+    if images.ndim == 3:
+        images = images[..., None]
+    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
+        raise DataError(
+            "images of shape (n, size, size, 1 or 3)", f"{images.shape} in {source}", "reshape them"
+        )
+    if len(images) != len(labels):
+        raise DataError(
+            "as many labels as images", f"{len(labels)} and {len(images)} in {source}", "match them"
+        )
+    if images.dtype != np.uint8:
+        raise DataError(
+            "uint8 pixels 0 to 255", f"{images.dtype} in {source}", "scale and cast them"
+        )
+    return Split(
+        np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
+        labels.reshape(-1).astype(np.int32),
+    )
+
+
+def array_layout(
+    name: str, source: str, train: Split, evaluation: Split, class_names: Sequence[Any] | None
+) -> ArrayLayout:
+    """Two splits that belong together.
+
+    Args:
+        name: Of the data set, for people.
+        source: Where it comes from, for messages.
+        train: Images to learn from.
+        evaluation: Images to report on.
+        class_names: Position is the class index; None names each class by its index.
+
+    Raises:
+        DataError: Two image sizes, an index that cannot be one, or too few names.
+    """
+    sizes = [split.images.shape[1] for split in (train, evaluation)]
+    if sizes[0] != sizes[1]:
+        raise DataError(
+            "one image size", f"{sizes[0]} and {sizes[1]} pixels in {source}", "resize one part"
+        )
+    highest = int(max(train.labels.max(), evaluation.labels.max()))
+    if highest >= len(train.labels):  # before a name is made for each
+        raise DataError(
+            f"class indices below {len(train.labels)}, the number of training images",
+            f"{highest} in {source}",
+            "number the classes from 0",
+        )
+    names = tuple(str(v) for v in (range(highest + 1) if class_names is None else class_names))
+    if len(names) <= highest:
+        raise DataError(f"{highest + 1} class_names", f"{len(names)} in {source}", "add names")
+    return ArrayLayout(name, train, evaluation, names, ("Class index: stored label.",))

@@ -1,0 +1,171 @@
+"""Searching and retraining from Python; nas.py and main.py run the same functions."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Unpack
+
+from latency.shell import Interrupted
+from nas.architecture.spec import Architecture
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.interface.asked import AskedSearch, source_of
+from nas.interface.networks import read_architecture
+from nas.interface.options import RetrainOptions, SearchOptions
+from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.run import Run
+from nas.interface.searching import run_search
+from nas.runs.config import CONFIG_FILE
+from nas.selection.goals import Goal, parse_goals
+from nas.system.interrupt import Interrupter
+
+Data = str | Path | Dataset | None
+Target = float | str
+SEARCH_NAMES = SearchOptions.__annotations__
+RETRAIN_NAMES = RetrainOptions.__annotations__
+
+
+def search(
+    data: Data = None,
+    *,
+    target_ms: Target | Iterable[Target] | None = None,
+    penalty: float | Iterable[float] | None = None,
+    space: str | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    **options: Unpack[SearchOptions],
+) -> Run:
+    """Searches a network that is accurate and fast on this device.
+
+    A Ctrl-C saves the state and comes out as KeyboardInterrupt; `resume` goes on from there.
+
+    Args:
+        data: Folder or .npz file with images, or a `Dataset`; None for the embedded sample.
+        target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`;
+            several make a sweep.
+        penalty: Weight of ln(milliseconds) in the loss instead; several make a sweep.
+        space: Name of a search space, or path of a Python file that defines one; default: the
+            first that fits the images.
+        run_dir: Folder of the run; default: a new one below `runs/`.
+        resume: Go on with the run in `run_dir`; goals and options are those that it began with.
+        **options: See `SearchOptions`.
+
+    Returns:
+        The run; `Run.runs` are those of a sweep.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    given = _given("search", options, SEARCH_NAMES)
+    penalties, targets = _values(penalty), _values(target_ms)
+    named = {
+        "lambda": penalties,
+        "target_ms": targets,
+        "space": space,
+        "run_dir": run_dir,
+        "resume": resume or None,
+        "data_dir": data,
+    }
+    given |= {name: value for name, value in named.items() if value is not None}
+    asked = AskedSearch(
+        _goals(penalties, targets, resume),
+        source_of(data, given),
+        given,
+        "nas.search(...)",
+        data if isinstance(data, Dataset) else None,
+    )
+    with _stoppable() as interrupter:
+        path, _ = run_search(asked, Path(run_dir) if run_dir else None, interrupter)
+    return Run(path)
+
+
+def retrain(
+    run_or_architecture: Run | Architecture | str | Path,
+    data: Data = None,
+    *,
+    run_dir: str | Path | None = None,
+    **options: Unpack[RetrainOptions],
+) -> Run:
+    """Trains a network, exports it to ONNX, measures and certifies it.
+
+    Args:
+        run_or_architecture: A run or its folder; or an architecture, its text, or a file with it.
+        data: Images for a given network, as `search` takes them; those of a run, which may have
+            moved, for a run. None for the run's own, or the embedded sample.
+        run_dir: Folder for a given network; default: a new one below `runs/`.
+        **options: See `RetrainOptions`.
+
+    Returns:
+        The run.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    given = _given("retrain", options, RETRAIN_NAMES)
+    run, architecture = _run_or_architecture(run_or_architecture)
+    named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": architecture}
+    given |= {name: value for name, value in named.items() if value is not None}
+    asked = AskedRetraining(
+        given,
+        source_of(data, given) if data is not None else None,
+        architecture,
+        run,
+        "nas.retrain(...)",
+        data if isinstance(data, Dataset) else None,
+    )
+    with _stoppable() as interrupter:
+        path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
+    return Run(path)
+
+
+def _run_or_architecture(
+    value: Run | Architecture | str | Path,
+) -> tuple[Path | None, Architecture | None]:
+    if isinstance(value, Run):
+        return value.path, None
+    if isinstance(value, Architecture):
+        return None, value
+    if " " not in str(value) and (Path(value) / CONFIG_FILE).is_file():
+        return Path(value), None
+    return None, read_architecture(str(value))
+
+
+def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
+    """Options that say something; unknown ones are refused as Python refuses arguments."""
+    for name in options:
+        if name not in names:
+            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _values(value: Target | Iterable[Target] | None) -> str | None:
+    """One value or several, as a flag writes them."""
+    if value is None:
+        return None
+    several = [value] if isinstance(value, str | int | float) else list(value)
+    return ",".join(one if isinstance(one, str) else repr(float(one)) for one in several)
+
+
+def _goals(penalties: str | None, targets: str | None, resume: bool) -> tuple[Goal, ...]:
+    if resume and penalties is None and targets is None:
+        return ()
+    if penalties is None and targets is None:
+        raise InputError("target_ms or penalty", "neither", "write for example target_ms='25%'")
+    return parse_goals(penalties, targets)
+
+
+@contextmanager
+def _stoppable() -> Iterator[Interrupter]:
+    """Saves the state when a signal comes, then ends as Python programs do."""
+    try:
+        with Interrupter().installed() as interrupter:
+            yield interrupter
+    except Interrupted as stop:
+        if stop.exit_code == 128 + signal.SIGINT:
+            raise KeyboardInterrupt(str(stop)) from stop
+        raise SystemExit(stop.exit_code) from stop

@@ -1,0 +1,77 @@
+"""A run as an object: what it was asked for, what it found, and where its report is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nas.architecture.spec import Architecture
+from nas.interface.retraining import architecture_of
+from nas.report.page import REPORT_NAME, write_report
+from nas.report.pareto import PICTURE_NAME
+from nas.runs.config import AnyConfig, RunConfig, read_config
+from nas.runs.folder import RunFolder
+from nas.runs.history import read_history
+
+
+@dataclass(frozen=True)
+class Run:
+    """A folder that a search or a retraining wrote; every value is read when it is asked for.
+
+    Args:
+        path: The folder.
+
+    Raises:
+        InputError: It is no run folder, or one of another version.
+    """
+
+    path: Path
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "path", Path(self.path))
+        RunFolder.open(self.path)
+
+    @property
+    def config(self) -> AnyConfig:
+        """What the run was asked for."""
+        return read_config(self.path)
+
+    @property
+    def runs(self) -> tuple[Run, ...]:
+        """The run of every goal of a sweep, in order; the run alone where it is no sweep."""
+        config = self.config
+        if isinstance(config, RunConfig) and config.is_sweep:
+            return tuple(Run(self.path / goal.label) for goal in config.goals)
+        return (self,)
+
+    @property
+    def architecture(self) -> Architecture:
+        """The network that was found or given.
+
+        Raises:
+            InputError: The search is not finished, or the run is a sweep.
+        """
+        return architecture_of(RunFolder(self.path))
+
+    @property
+    def certificate(self) -> dict[str, Any]:
+        """What was measured and counted; accuracies are there after a retraining.
+
+        Raises:
+            InputError: Nothing is certified yet, or the run is a sweep.
+        """
+        return RunFolder(self.path).read_json("certificate.json")
+
+    @property
+    def history(self) -> list[dict[str, Any]]:
+        """Rows of the search, in order; empty where nothing was searched."""
+        return read_history(self.path / "history.csv")
+
+    @property
+    def report(self) -> Path:
+        """The page about the run, or the picture of a sweep's front; written if it is missing."""
+        if len(self.runs) > 1:
+            return self.path / PICTURE_NAME
+        page = self.path / REPORT_NAME
+        return page if page.is_file() else write_report(self.path)

@@ -1,0 +1,400 @@
+"""Every flag of nas.py and main.py is used or refused, whatever it stands beside."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.architecture import text as arch_text
+from nas.cli import flags as strict_flags
+from nas.cli.program import retrain_flags, search_flags
+from nas.cli.retrain import asked_retraining, retrain
+from nas.cli.search import asked_search
+from nas.data import Dataset, Split
+from nas.errors import InputError
+from nas.interface import asked as asked_module
+from nas.interface import retraining, training_config
+from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
+from nas.runs.config import DataRecord, RunConfig
+from nas.runs.folder import RunFolder
+from nas.selection.goals import Goal, ResolvedTarget
+from tests.support.run_config import run_config
+
+# A value for each flag that is not its default.
+SEARCH_VALUES: dict[str, list[str]] = {
+    "lambda": ["--lambda", "0.3"],
+    "target_ms": ["--target_ms", "2"],
+    "data_dir": ["--data_dir", "/other/images"],
+    "image_size": ["--image_size", "96"],
+    "skip_bad_images": ["--skip_bad_images"],
+    "seed": ["--seed", "3"],
+    "batch_size": ["--batch_size", "48"],
+    "learning_rate": ["--learning_rate", "0.1"],
+    "mixed_precision": ["--mixed_precision", "bfloat16"],
+    "data_parallel": ["--data_parallel"],
+    "smoke": ["--smoke"],
+    "max_params": ["--max_params", "1000"],
+    "max_macs": ["--max_macs", "1000"],
+    "max_size_bytes": ["--max_size_bytes", "1000"],
+    "method": ["--method", "random"],
+    "gate": ["--gate", "threshold"],
+    "supernet": ["--supernet", "/runs/y"],
+    "proposals": ["--proposals", "7"],
+    "race": ["--race", "5"],
+    "race_epochs": ["--race_epochs", "0.25"],
+    "execution": ["--execution", "masked"],
+    "space": ["--space", "tiny"],
+    "table": ["--table", "/other.json"],
+    "device": ["--device", "board"],
+    "search_epochs": ["--search_epochs", "0.5"],
+    "gate_learning_rate": ["--gate_learning_rate", "0.2"],
+    "random_networks": ["--random_networks", "9"],
+}
+# They say where a run is, or print and stop.
+ELSEWHERE = {"run_dir", "resume", "help", "h"}
+# The same images with and without: both switches have a value that is not the default.
+FLIPS = {"sample": ["--flip"], "files": ["--noflip"]}
+TARGET = ["--target_ms", "1"]
+SITUATIONS: dict[str, list[str]] = {
+    "gradient": ["--lambda", "0.1"],
+    "gradient with a target": TARGET,
+    "evolution": [*TARGET, "--method", "evolution"],
+    "random": [*TARGET, "--method", "random"],
+    "random with a race": [*TARGET, "--method", "random", "--race", "3"],
+    "a borrowed supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
+    "another device": [*TARGET, "--table", "/t.json", "--device", "pi"],
+    "images of one's own": ["--lambda", "0.1", "--data_dir", "/images"],
+}
+# The one table of what is refused beside what; everything else is used.
+LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
+OF_GATES = {"gate", "proposals", "gate_learning_rate"}
+ALWAYS = {"supernet", "device", "race_epochs", "skip_bad_images"}
+OTHER_METHOD = {"lambda", *OF_GATES}
+REFUSED: dict[str, set[str]] = {
+    "gradient": {*ALWAYS, "target_ms", "method"},
+    "gradient with a target": {*ALWAYS, "lambda"},
+    "evolution": {"device", "race_epochs", "skip_bad_images", *OTHER_METHOD},
+    "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
+    "random with a race": {"supernet", "device", "skip_bad_images", *OTHER_METHOD, *LEARNING},
+    "a borrowed supernet": {
+        "device",
+        "race_epochs",
+        "skip_bad_images",
+        "flip",
+        *OTHER_METHOD,
+        *LEARNING,
+    },
+    "another device": {
+        "supernet",
+        "race_epochs",
+        "skip_bad_images",
+        "random_networks",
+        "lambda",
+    },
+    "images of one's own": {"supernet", "device", "race_epochs", "target_ms", "method"},
+}
+
+
+@pytest.fixture(autouse=True)
+def jax_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The one backend that --data_parallel is possible with; nothing here starts it."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+
+
+def names_of(words: list[str]) -> set[str]:
+    return {word.removeprefix("--").removeprefix("no") for word in words if word.startswith("--")}
+
+
+def asked_config(words: list[str]) -> RunConfig:
+    """What the words ask for, as the run's record would say it."""
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", *words])
+    asked = asked_search(values)
+    asked.check()
+    space = asked.options.get("space", "sample")
+    config = search_config(asked, space, asked.source.kind == "sample")
+    # The moment is no answer to a flag.
+    return replace(config, date="", command="")
+
+
+def search_flag_names() -> list[str]:
+    return sorted(set(search_flags()) - ELSEWHERE)
+
+
+def test_every_search_flag_has_a_value_here() -> None:
+    assert set(search_flag_names()) == {*SEARCH_VALUES, "flip"}
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def test_each_search_flag_is_used_or_refused(situation: str) -> None:
+    base = SITUATIONS[situation]
+    before = asked_config(base)
+    refused = set()
+    for name in search_flag_names():
+        if name in names_of(base):
+            continue
+        words = SEARCH_VALUES.get(name) or FLIPS[before.data.kind]
+        if name == "execution" and before.search.execution == "masked":
+            words = ["--execution", "sampled"]  # JAX's default is the other one
+        try:
+            after = asked_config([*base, *words])
+        except InputError:
+            refused.add(name)
+        else:
+            assert after != before, f"--{name} changes nothing beside {base}"
+    assert refused == REFUSED[situation]
+
+
+def test_off_is_no_contradiction() -> None:
+    words = ["--noskip_bad_images", "--nodata_parallel", "--nosmoke"]
+    assert asked_config(["--lambda", "0.1", *words]) == asked_config(["--lambda", "0.1"])
+
+
+# Runs that go on.
+
+
+def test_the_record_answers_for_every_search_flag() -> None:
+    assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
+
+
+@pytest.mark.parametrize("name", sorted({*RECORDED, *GOAL_OPTIONS}))
+def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> None:
+    began = {
+        "race_epochs": ["--race", "3", "--race_epochs", "0.5"],
+        "device": ["--table", "/t.json", "--device", "pi"],
+        "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
+        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
+        "target_ms": TARGET,
+    }
+    start = began.get(name, SITUATIONS["gradient"])
+    if not {"--lambda", "--target_ms"} & set(start):
+        start = [*start, "--lambda", "0.1"]
+    config = asked_config(start)
+    values = search_flags()
+    other = SEARCH_VALUES.get(name, ["--flip"])
+    if name == "skip_bad_images":
+        other = ["--noskip_bad_images"]
+    if name == "execution":
+        other = ["--execution", "sampled"]
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", *other])
+    with pytest.raises(InputError, match=f"--{name} as the run began") as caught:
+        check_resumed(config, asked_search(values))
+    assert caught.value.fix == "leave the flag out with --resume, or begin another run"
+    same = search_flags()
+    strict_flags.parse(same, ["nas.py", "--resume", "--run_dir", "x", *_only(start, name)])
+    check_resumed(config, asked_search(same))
+
+
+def _only(words: list[str], name: str) -> list[str]:
+    """One flag of several with its value."""
+    if f"--{name}" not in words:
+        return []
+    start = words.index(f"--{name}")
+    return words[start : start + (1 if name == "skip_bad_images" else 2)]
+
+
+# main.py.
+
+NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2"
+RETRAIN_VALUES: dict[str, list[str]] = {
+    "data_dir": ["--data_dir", "/other/images"],
+    "image_size": ["--image_size", "96"],
+    "skip_bad_images": ["--skip_bad_images"],
+    "seed": ["--seed", "3"],
+    "batch_size": ["--batch_size", "48"],
+    "learning_rate": ["--learning_rate", "0.1"],
+    "flip": ["--flip"],
+    "mixed_precision": ["--mixed_precision", "bfloat16"],
+    "data_parallel": ["--data_parallel"],
+    "smoke": ["--smoke"],
+    "epochs": ["--epochs", "0.25"],
+    "optimizer": ["--optimizer", "sgd"],
+    "label_smoothing": ["--label_smoothing", "0.3"],
+    "baselines": ["--nobaselines"],
+    "largest": ["--nolargest"],
+}
+RETRAIN_ELSEWHERE = {"run", "arch", "run_dir", "summary", "help", "h", "restart"}
+RETRAIN_REFUSED: dict[str, set[str]] = {
+    "a run": {"image_size", "skip_bad_images"},
+    # Off is what baselines of a given network are anyway.
+    "a given network": {"image_size", "skip_bad_images"},
+}
+
+
+@dataclass
+class Called:
+    """What a retraining was begun with."""
+
+    source: Any = None
+    sizes: Any = None
+    training: Any = None
+    others: Any = None
+
+    def values(self) -> tuple[Any, ...]:
+        return (self.source, self.sizes, self.training, self.others)
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    split = Split(np.zeros((4, 32, 32, 3), np.uint8), np.array([0, 1, 0, 1], np.int32))
+    return Dataset("toy", split, split, ("a", "b"), 32, "0" * 16, True)
+
+
+@pytest.fixture
+def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
+    """Everything up to the first training, which is only looked at."""
+    found = Called()
+
+    def load_data(source: Any, sizes: Any, seed: int, given: Any) -> Dataset:
+        found.source, found.sizes = source, sizes.name
+        return dataset
+
+    def recorded_training(*arguments: Any) -> Any:
+        found.training = training_config.training_config(*arguments)
+        return found.training
+
+    class Recorder:
+        def __init__(self, *arguments: Any) -> None:
+            found.others = [name for name, _, _ in arguments[5]]
+
+        def run(self) -> dict[str, Any]:
+            return {"met": None}
+
+    monkeypatch.setattr(retraining, "load_data", load_data)
+    monkeypatch.setattr(retraining, "training_config", recorded_training)
+    monkeypatch.setattr(retraining.backend, "start", lambda compute: None)
+    monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path, dataset: Dataset) -> Path:
+    """A finished search of the sample's size, with two networks to compare with."""
+    folder = RunFolder.create(tmp_path / "run", run_config(smoke=False), "test")
+    folder.write(DataRecord.of(dataset))
+    folder.write(ResolvedTarget(Goal(penalty=0.1), 0.1, 1.0, None))
+    folder.write_json("architecture.json", arch_text.to_json(arch_text.loads(NETWORK)))
+    networks = [{"name": r, "role": r, "text": NETWORK} for r in ("largest", "uniform")]
+    folder.write_json("comparison.json", {"networks": networks})
+    return folder.path
+
+
+def retrained_with(called: Called, words: list[str]) -> tuple[Any, ...]:
+    values = retrain_flags()
+    strict_flags.parse(values, ["main.py", *words])
+    retrain(values, "", SimpleNamespace(), lambda path: None)  # type: ignore[arg-type]
+    return called.values()
+
+
+@pytest.mark.parametrize("situation", RETRAIN_REFUSED)
+def test_each_retrain_flag_is_used_or_refused(
+    situation: str, run: Path, called: Called, tmp_path: Path
+) -> None:
+    assert set(retrain_flags()) == {*RETRAIN_VALUES, *RETRAIN_ELSEWHERE}
+    number = 0
+
+    def base() -> list[str]:
+        nonlocal number
+        number += 1
+        if situation == "a run":
+            return ["--run", str(run)]
+        return ["--arch", NETWORK, "--run_dir", str(tmp_path / f"arch{number}")]
+
+    before = retrained_with(called, base())
+    refused = set()
+    for name, words in RETRAIN_VALUES.items():
+        try:
+            after = retrained_with(called, [*base(), *words])
+        except InputError:
+            refused.add(name)
+        else:
+            nothing_to_do = situation != "a run" and name in ("baselines", "largest")
+            assert after != before or nothing_to_do, f"--{name} changes nothing for {situation}"
+    assert refused == RETRAIN_REFUSED[situation]
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
+        (["--arch", NETWORK, "--largest"], "--largest with a run"),
+        (["--arch", NETWORK, "--restart"], "--restart with a run"),
+        (["--arch", NETWORK, "--image_size", "64"], "--image_size 32, the network's"),
+        (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
+        (["--run", "RUN", "--image_size", "64"], "--image_size 32, the network's"),
+        (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
+        (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
+        (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
+        (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+    ],
+)
+def test_retrain_flags_that_would_say_nothing(
+    words: list[str], text: str, run: Path, called: Called
+) -> None:
+    words = [str(run) if word == "RUN" else word for word in words]
+    with pytest.raises(InputError) as caught:
+        retrained_with(called, words)
+    assert text in str(caught.value)
+
+
+def test_the_networks_own_image_size_is_no_contradiction(run: Path, called: Called) -> None:
+    words = ["--run", str(run)]
+    assert retrained_with(called, [*words, "--image_size", "32"]) == retrained_with(called, words)
+
+
+def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:
+    toy = RunFolder.create(tmp_path / "toy", run_config(), "test")
+    for name in ("data.json", "architecture.json", "comparison.json", "target.json"):
+        (toy.path / name).write_bytes((run / name).read_bytes())
+    assert retrained_with(called, ["--run", str(toy.path)])[1] == "smoke"
+    with pytest.raises(InputError, match="--smoke with a run of toy size"):
+        retrained_with(called, ["--run", str(toy.path), "--nosmoke"])
+
+
+def test_other_images_than_those_of_the_run_are_refused_wherever_they_are_named(
+    run: Path, called: Called, dataset: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = replace(dataset, fingerprint="1" * 16)
+    monkeypatch.setattr(retraining, "load_data", lambda *arguments: others)
+    with pytest.raises(InputError, match="the images that the run began with") as caught:
+        retrained_with(called, ["--run", str(run), "--data_dir", "/other/images"])
+    assert "--arch" in caught.value.fix
+
+
+def test_baselines_of_a_run_that_has_none_are_refused(run: Path, called: Called) -> None:
+    (run / "comparison.json").unlink()
+    with pytest.raises(InputError, match="networks to compare with"):
+        retrained_with(called, ["--run", str(run), "--baselines"])
+    assert retrained_with(called, ["--run", str(run)])[3] == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [RETRAIN_VALUES[name] for name in sorted(set(RETRAIN_VALUES) & set(training_config.RECORDED))],
+)
+def test_a_training_that_has_begun_goes_on_as_it_began(
+    words: list[str], run: Path, called: Called
+) -> None:
+    began = retrained_with(called, ["--run", str(run)])
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    with pytest.raises(InputError, match="as this run's training began") as caught:
+        retrained_with(called, ["--run", str(run), *words])
+    assert "--restart" in caught.value.fix
+    assert retrained_with(called, ["--run", str(run), *words, "--restart"]) != began
+    assert not (run / "retrained" / "searched.json").exists()
+
+
+def test_asking_reads_nothing() -> None:
+    values = retrain_flags()
+    strict_flags.parse(values, ["main.py", "--run", "/nowhere", "--data_dir", "/nowhere"])
+    asked = asked_retraining(values)
+    assert asked.run == Path("/nowhere")
+    assert asked_module.source_of(None, {}).kind == "sample"
