@@ -215,6 +215,10 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 }
 
 
+# Records whose lowering is ours; what others are lowered to is part of a space's fingerprint.
+BUILT_IN = frozenset(LAYER_TYPES.values())
+
+
 def register_layer(layer_type: type[Layer]) -> type[Layer]:
     """Makes a record known to architecture strings and JSON; usable as a decorator.
 

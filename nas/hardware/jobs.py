@@ -23,7 +23,8 @@ from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import chain_to_onnx, to_onnx_bytes
 from nas.cost.counts import layer_cost
 from nas.hardware.rows import architecture_row_keys, architecture_rows, row_key
-from nas.search_space.space import Space, even_indices
+from nas.search_space.draws import even_indices
+from nas.search_space.space import Space
 
 # Copies of a shape-keeping block in the long chain; its row is the mean of the last three.
 CHAIN_COPIES = 4
@@ -161,7 +162,7 @@ def _option_macs(space: Space) -> list[list[int]]:
 
 def _near(options: list[list[int]], target: float, rng: np.random.Generator) -> tuple[int, ...]:
     """A random network, changed place by place at random while that comes nearer."""
-    current = list(even_indices([len(row) for row in options], rng))
+    current = list(even_indices((len(row) for row in options), rng))
     for _ in range(300):
         place = int(rng.integers(len(options)))
         total = sum(row[i] for row, i in zip(options, current, strict=True))

@@ -13,7 +13,14 @@ from keras import ops
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.fast import Tensor, first, pointwise_conv
 from nas.layers.squeeze_excite import SqueezeExcite
-from nas.layers.super_layer import Gates, SuperLayer, keep_gate, to_numpy
+from nas.layers.super_layer import (
+    Gates,
+    SuperLayer,
+    gate_of,
+    keep_gate,
+    norm_weights,
+    to_numpy,
+)
 
 # Where shapes may depend on values, one set of operations serves every option. A switch, which JAX
 # needs, has a branch for each: 7 times the time to the first step on TensorFlow.
@@ -125,13 +132,9 @@ class SuperBlock(SuperLayer):
         norms = (self.expand_bn, self.depthwise_bn, self.project_bn)
         return [norm for norm in norms if norm is not None]
 
-    def _gate(self, gates: Gates, decision: str) -> Tensor:
-        """(options,) gates of a decision; of one option where the choice has none."""
-        return gates[decision] if decision in gates else ops.ones((1,))
-
     def masked(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
         """All channels with the largest kernel, what is not drawn multiplied by 0."""
-        kernel_gate, expansion_gate = self._gate(gates, "kernel"), self._gate(gates, "expansion")
+        kernel_gate, expansion_gate = gate_of(gates, "kernel"), gate_of(gates, "expansion")
         masks = ops.convert_to_tensor(self.channel_masks, expansion_gate.dtype)
         mask = ops.sum(expansion_gate[:, None] * masks, axis=0)
         masks = ops.convert_to_tensor(self.kernel_masks, kernel_gate.dtype)
@@ -143,7 +146,7 @@ class SuperBlock(SuperLayer):
     def sampled(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
         """The drawn kernel and channels alone."""
         run = self._sliced if SLICES else self._switched
-        gate = (self._gate(gates, "kernel"), self._gate(gates, "expansion"))
+        gate = (gate_of(gates, "kernel"), gate_of(gates, "expansion"))
         return run(x, *gate, keep_gate(gates), training)
 
     def _sliced(
@@ -258,12 +261,12 @@ class SuperBlock(SuperLayer):
         found = {
             "depthwise.kernel": depthwise[centre, centre, :hidden].transpose(0, 1, 3, 2),
             "project.kernel": to_numpy(self.project_kernel)[:, :, :hidden],
-            **_norm_weights("depthwise", self.depthwise_bn, hidden),
-            **_norm_weights("project", self.project_bn, None),
+            **norm_weights("depthwise", self.depthwise_bn, hidden),
+            **norm_weights("project", self.project_bn, None),
         }
         if expansion > 1:
             found["expand.kernel"] = to_numpy(self.expand_kernel)[..., :hidden]
-            found |= _norm_weights("expand", self.expand_bn, hidden)
+            found |= norm_weights("expand", self.expand_bn, hidden)
         if self.se is not None:
             found["se.reduce.kernel"] = to_numpy(self.se.reduce_kernel)[:hidden]
             found["se.reduce.bias"] = to_numpy(self.se.reduce_bias)
@@ -280,8 +283,3 @@ class SuperBlock(SuperLayer):
     def get_config(self) -> dict[str, Any]:
         """What a copy is made from."""
         return {**super().get_config(), **self.config}
-
-
-def _norm_weights(name: str, norm: Any, width: int | None) -> dict[str, np.ndarray]:
-    kinds = ("gamma", "beta", "mean", "variance")
-    return {f"{name}.{kind}": to_numpy(getattr(norm, kind))[:width] for kind in kinds}

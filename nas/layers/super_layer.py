@@ -8,6 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
+from keras import ops
 
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.draw import SKIP
@@ -87,6 +88,38 @@ def keep_gate(gates: Gates) -> Tensor | None:
     return gates[SKIP][0] if SKIP in gates else None
 
 
+def gate_of(gates: Gates, decision: str) -> Tensor:
+    """(options,) gates of a decision; of one option where the choice does not decide it."""
+    return gates[decision] if decision in gates else ops.ones((1,))
+
+
+def kept(x: Tensor, y: Tensor, gates: Gates) -> Tensor:
+    """What a block gives: y, or x where it is left out.
+
+    Args:
+        x: Input of the block.
+        y: Output of the same shape, if the block can be left out.
+        gates: Of the choice.
+    """
+    keep = keep_gate(gates)
+    if keep is None:
+        return y
+    keep = ops.cast(keep, y.dtype)
+    return y * keep + x * (1 - keep)
+
+
 def to_numpy(variable: Any) -> np.ndarray:
     """Values of a variable as float32."""
-    return np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+    return np.asarray(ops.convert_to_numpy(variable), np.float32)
+
+
+def norm_weights(name: str, norm: Any, width: int | None) -> dict[str, np.ndarray]:
+    """The weights of the first channels of a normalisation, by name.
+
+    Args:
+        name: Of the operation that it follows.
+        norm: The `BatchNorm`.
+        width: How many channels; None for all of them.
+    """
+    kinds = ("gamma", "beta", "mean", "variance")
+    return {f"{name}.{kind}": to_numpy(getattr(norm, kind))[:width] for kind in kinds}

@@ -18,20 +18,11 @@ import numpy as np
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import LoweredLayer, lower_layer
 from nas.architecture.shapes import Shape
-from nas.architecture.spec import IMAGE_CHANNELS, Architecture, Dense, Layer
+from nas.architecture.spec import BUILT_IN, IMAGE_CHANNELS, Architecture, Dense, Layer
 from nas.errors import SpaceError
 from nas.search_space.choice import OneOf as OneOf
+from nas.search_space.draws import even_indices
 from nas.search_space.tables import DecisionTables
-
-
-def even_indices(sizes: Sequence[int], rng: np.random.Generator) -> tuple[int, ...]:
-    """One option a choice, drawn evenly.
-
-    Args:
-        sizes: Options of each choice.
-        rng: Generator of this draw.
-    """
-    return tuple(int(rng.integers(size)) for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -118,7 +109,7 @@ class Space:
         Args:
             rng: Generator of this draw.
         """
-        return even_indices([len(choice.options) for choice in self.choices], rng)
+        return even_indices((len(choice.options) for choice in self.choices), rng)
 
     def decode(self, indices: Sequence[int]) -> Architecture:
         """Option indices -> architecture.
@@ -199,10 +190,16 @@ class Space:
     def fingerprint(self) -> str:
         """12 hex digits of everything that decides what the space's rows cost."""
         tree = [
-            [arch_text.layer_to_text(option) for option in layer.options]
+            [_description(option, shape) for option in layer.options]
             if isinstance(layer, OneOf)
-            else arch_text.layer_to_text(layer)
-            for layer in self.layers
+            else _description(layer, shape)
+            for layer, shape in zip(self.layers, self.input_shapes(), strict=True)
         ]
         text = json.dumps([self.name, self.image_size, tree])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _description(layer: Layer, shape: Shape) -> str | list[str]:
+    """A record as text; of a user's own also what it is lowered to, which may change."""
+    text = arch_text.layer_to_text(layer)
+    return text if type(layer) in BUILT_IN else [text, repr(lower_layer(layer, shape).ops)]

@@ -15,7 +15,7 @@ from nas.architecture.shapes import Shape
 from nas.builders.keras_layers import LayerSettings, OpChain
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.fast import Tensor
-from nas.layers.super_layer import Gates, SuperLayer, keep_gate
+from nas.layers.super_layer import Gates, SuperLayer, keep_gate, kept
 from nas.search_space.choice import OneOf
 
 # What the names of a branch's weights begin with, where a network has its layer's index.
@@ -89,12 +89,7 @@ class SwitchLayer(SuperLayer):
             y, moved = self._branch(number, x, training)
             outputs.append(y * ops.cast(weights[number], y.dtype))
             statistics += moved
-        y = sum(outputs[1:], outputs[0])
-        keep = keep_gate(gates)
-        if keep is not None:
-            keep = ops.cast(keep, y.dtype)
-            y = y * keep + x * (1 - keep)
-        return y, statistics
+        return kept(x, sum(outputs[1:], outputs[0]), gates), statistics
 
     def sampled(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
         """The drawn branch; where branches cannot be chosen, all, and its statistics alone move."""

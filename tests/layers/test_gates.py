@@ -28,7 +28,7 @@ from nas.search_space.space import OneOf, Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw
 from nas.supernet.views import GateView
-from nas.system.interrupt import Interrupter
+from nas.training.loop import Control
 from nas.training.recipe import Pace
 
 CLASSES = 4
@@ -218,10 +218,8 @@ def toy_search(gates: GateConfig | None = None, penalty: float = 0.1) -> Gradien
         latency,
         Split(images, labels),
         config,
-        None,
-        Interrupter(),
+        Control(pace=Pace(log_every=1)),
         penalty=penalty,
-        pace=Pace(log_every=1),
     )
 
 
