@@ -123,6 +123,7 @@ class Programs:
 
     def stop(self, signum: int, frame: FrameType | None) -> None:
         """Handles SIGTERM: hands it on, so that no run goes on without us."""
+        del signum, frame  # whichever signal it was
         # Nothing is raised here: whoever waits for a process sees how it ended.
         self.stopped.set()
         for process in list(self.running):

@@ -102,6 +102,9 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
     flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
     flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
+    flags.DEFINE_bool(
+        "inherit", False, "Start from the supernet's weights instead of random ones.", **text
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     return values
 

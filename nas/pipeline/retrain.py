@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from nas.builders.export import export
 from nas.data import Dataset
 from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
 from nas.hardware.rows import architecture_row_keys
+from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
@@ -51,6 +52,7 @@ class RetrainRun:
         scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
+        initial_weights: Name of a network -> what it starts from; others start at random.
     """
 
     folder: RunFolder
@@ -64,6 +66,7 @@ class RetrainRun:
     scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
+    initial_weights: Mapping[str, Weights] = field(default_factory=dict)
 
     def run(self) -> dict[str, Any]:
         """Everything; returns the certificate."""
@@ -98,7 +101,11 @@ class RetrainRun:
         return certificate
 
     def _recipe_json(self) -> dict[str, Any]:
-        return {**strict_json.encode(self.recipe), "seed": self.seed}
+        return {
+            **strict_json.encode(self.recipe),
+            "seed": self.seed,
+            "inherits": bool(self.initial_weights),
+        }
 
     def _train(
         self, number: int, count: int, name: str, role: str, network: Architecture
@@ -123,6 +130,7 @@ class RetrainRun:
                     ),
                 ),
                 seed=self.seed,
+                initial_weights=self.initial_weights.get(name),
             )
         record = {
             "name": name,

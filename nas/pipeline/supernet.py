@@ -201,6 +201,19 @@ class SupernetStage:
             self._is_trained = True
         return trainer
 
+    def weights_of(self, architecture: Architecture) -> dict[str, np.ndarray]:
+        """Weights of one network of the space, cut out of the trained supernet.
+
+        Args:
+            architecture: A network of the space.
+
+        Returns:
+            Arrays under the names of `nas.architecture.weights`.
+        """
+        from nas.supernet.inherit import inherit_weights
+
+        return inherit_weights(self._trained().network, architecture)
+
     def _forward(self) -> ForwardViews:
         if self._views is None:
             from nas.supernet.scoring import ForwardViews
