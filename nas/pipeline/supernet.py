@@ -15,8 +15,10 @@ from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
 from nas.search.evolution_config import EvolutionConfig
+from nas.search.history import SearchRow
 from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.goals import ResolvedTarget
@@ -30,9 +32,6 @@ if TYPE_CHECKING:
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
     from nas.training.loop import LoopState
-
-# Its supernet's accuracy: the last that a run asks its supernet for.
-SUPERNET_FILE = "supernet.json"
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,8 @@ def check_lender(folder: RunFolder, config: RunConfig, dataset: Dataset) -> None
     Raises:
         InputError: See `lender`.
     """
-    if config.supernet is not None and not folder.has(SUPERNET_FILE):
+    # The last that a run asks its supernet for.
+    if config.supernet is not None and not folder.has(SupernetScore):
         lender(config, dataset)
 
 
@@ -138,7 +138,7 @@ class SupernetStage:
                 )
             ).history
         self._is_trained = True
-        self.folder.write_csv("history.csv", history)
+        self.folder.write_csv(SearchRow.FILE, history)
         write_events(self.folder.path / "tensorboard", history, "search/")
         self._keep_gates(trainer)
 
@@ -149,7 +149,7 @@ class SupernetStage:
         found: dict[str, Any] = {"steps": trainer.total_steps}
         if isinstance(trainer, GradientSearch):
             result = trainer.result()
-            self.folder.write_json("gates.json", result.gates)
+            self.folder.write(result.gates)
             found["expected_ms"] = result.expected_ms
             found["probabilities"] = result.probabilities.to_json(self.space)
         self.folder.write_json("search.json", found)
@@ -240,9 +240,9 @@ class SupernetStage:
             seed=seed,
         )
 
-    def evaluate(self, architecture: Architecture) -> dict[str, Any]:
+    def evaluate(self, architecture: Architecture) -> SupernetScore:
         """Accuracy with shared weights on the evaluation split; kept in supernet.json."""
-        if not self.folder.has(SUPERNET_FILE):
+        if not self.folder.has(SupernetScore):
             from nas.supernet.scoring import SharedScorer
 
             trainer = self._trained()
@@ -254,11 +254,8 @@ class SupernetStage:
                 evaluation,
                 statistics_indices=trainer.weights_part,
             ).accuracy(self.space.encode(architecture))
-            self.folder.write_json(
-                SUPERNET_FILE,
-                {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
-            )
-        return self.folder.read_json(SUPERNET_FILE)
+            self.folder.write(SupernetScore(found.top1, found.top5))
+        return self.folder.read(SupernetScore)
 
 
 def _say_nothing(state: LoopState) -> None:

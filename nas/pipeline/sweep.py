@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from latency import atomic
 from nas.data import Dataset
@@ -15,6 +14,8 @@ from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report.pareto import write_pareto
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
+from nas.runs.sweep import SharedWarmUp
 from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
@@ -56,7 +57,7 @@ class SweepRun:
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
-        met = [c["met"] for c in certificates if c["met"] is not None]
+        met = [c.met for c in certificates if c.met is not None]
         return all(met) if met else None
 
     def _check_goals(self, latency: SpaceLatency) -> None:
@@ -71,7 +72,7 @@ class SweepRun:
 
     def _warm_up(self, latency: SpaceLatency) -> None:
         """What all searches of the sweep have in common: no goal matters before the gates learn."""
-        if self.folder.has("warmup.json") or self.config.supernet is not None:
+        if self.folder.has(SharedWarmUp) or self.config.supernet is not None:
             return
         out.print("Warming up the supernet for all goals ...")
         stage = SupernetStage(
@@ -85,9 +86,9 @@ class SweepRun:
                 ),
                 only_warm_up=True,
             )
-        self.folder.write_json("warmup.json", {"steps": trainer.warmup_steps})
+        self.folder.write(SharedWarmUp(trainer.warmup_steps))
 
-    def _one(self, goal: Goal) -> dict[str, Any]:
+    def _one(self, goal: Goal) -> Certificate:
         """The run of one goal, as if it had been started alone; returns its certificate."""
         path = self.folder.path / goal.label
         out.print(f"\n{goal.label}", style="bold", markup=False)

@@ -60,9 +60,9 @@ def value_text(value: Any) -> str:
         case int():
             # A seed or a count; years and hashes come as text.
             return f"{value:,}"
-        case list() if len(value) > 12:
+        case list() | tuple() if len(value) > 12:
             return f"{', '.join(map(str, value[:10]))}, … ({len(value)} in all)"
-        case list():
+        case list() | tuple():
             return ", ".join(map(str, value))
         case dict():
             return ", ".join(f"{key} {value_text(item)}" for key, item in value.items())

@@ -22,6 +22,7 @@ from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
 from nas.search.config import USUAL_PACE, SearchConfig
 from nas.search.gate_probabilities import GateProbabilities
+from nas.search.history import GateChoice, GateHistory
 from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
 from nas.search_space.space import Space
 from nas.supernet.model import Supernet
@@ -45,14 +46,14 @@ class SearchResult:
         probabilities: Of the gates.
         expected_ms: E[ms] under them.
         history: Rows for history.csv.
-        gates: Data for gates.json.
+        gates: Their probabilities over the search.
     """
 
     network: Supernet
     probabilities: GateProbabilities
     expected_ms: float
     history: list[dict[str, Any]]
-    gates: dict[str, Any]
+    gates: GateHistory
 
 
 class GradientSearch(SupernetTrainer):
@@ -124,16 +125,12 @@ class GradientSearch(SupernetTrainer):
 
     def result(self) -> SearchResult:
         """What the search has come to."""
-        choices = [
-            {"tag": c.tag, "options": [layer_to_text(o) for o in c.options]}
-            for c in self.space.choices
-        ]
         return SearchResult(
             self.network,
             self._probabilities(),
             _number(self.gate_view.expected_ms()),
             self._state.history,
-            {"choices": choices, **self._state.extra["gates"]},
+            self._gate_history(),
         )
 
     def draw(self, step: int) -> GateDraw:
@@ -231,6 +228,17 @@ class GradientSearch(SupernetTrainer):
                 name: np.asarray(keras.ops.convert_to_numpy(p))
                 for name, p in self.network.gates.probabilities().items()
             }
+        )
+
+    def _gate_history(self) -> GateHistory:
+        recorded = self._state.extra["gates"]
+        return GateHistory(
+            tuple(
+                GateChoice(choice.tag, tuple(layer_to_text(option) for option in choice.options))
+                for choice in self.space.choices
+            ),
+            tuple(recorded["steps"]),
+            tuple(tuple(map(tuple, record)) for record in recorded["probabilities"]),
         )
 
 
