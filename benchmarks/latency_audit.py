@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from rich.table import Table
 
-from latency import atomic
+from latency import atomic, shell
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
 from latency.measurement import statistics
@@ -234,4 +234,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shell.run(main))

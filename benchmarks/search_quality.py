@@ -32,7 +32,7 @@ import planted_need
 from rich.table import Table
 from scipy import stats
 
-from latency import atomic
+from latency import atomic, shell
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
 from nas.system.console import err, out
@@ -420,4 +420,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(shell.run(main))

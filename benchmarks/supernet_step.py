@@ -28,6 +28,7 @@ import numpy as np
 from rich.table import Table
 from twin_process import Twin, has_torch
 
+from latency import shell
 from latency.device import strict_json
 from nas.architecture.text import to_text
 from nas.cost.counts import architecture_cost
@@ -303,4 +304,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell.run(lambda: main(sys.argv[1:])))

@@ -198,8 +198,10 @@ def _one(
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
     if training.inherits:
-        networks = {"searched": architecture}
-        networks |= {other.name: arch_text.parse(other.text) for other in others}
+        networks = {
+            "searched": architecture,
+            **{entry.name: arch_text.parse(entry.text) for entry in others},
+        }
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute)
     from nas.pipeline.retrain import RetrainRun

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -227,7 +228,7 @@ class RetrainRun:
             uniform=next(iter(by_role["uniform"]), before.uniform if before else None),
             random=by_role["random"] or (before.random if before else ()),
             device=self.device,
-            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            date=now_text(),
             environment=environment(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
@@ -258,3 +259,12 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
+
+
+def forget(folder: RunFolder) -> None:
+    """Removes what an earlier retraining of this run left."""
+    for path in [
+        *(folder.path / "retrained").glob("*.json"),
+        *(folder.path / "checkpoints").glob("retrain_*.npz"),
+    ]:
+        Path(path).unlink()
