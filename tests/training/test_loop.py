@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -15,6 +17,7 @@ from nas.runs import history
 from nas.system.interrupt import Interrupted, Interrupter
 from nas.training import loop
 from nas.training.checkpoint import load, save
+from nas.training.recipe import Pace
 
 
 class Toy:
@@ -22,21 +25,22 @@ class Toy:
 
     def __init__(self, path: Path | None, total: int = 12) -> None:
         self.x = keras.Variable(np.float32(1.0), name="x")
-        self.settings = loop.LoopSettings(total, 3, path, checkpoint_seconds=0.0)
+        self.path, self.total = path, total
         self.stop_at: int | None = None
 
     def run(self, interrupter: Interrupter) -> loop.LoopState:
-        state = loop.restore(self.settings.checkpoint_path, [self.x])
-        return loop.run(
-            self.settings,
-            state,
-            lambda start: iter(range(start, self.settings.total_steps)),
-            self.step,
-            lambda step, rate: {"x": float(self.x.numpy())},
-            lambda: [self.x],
-            interrupter,
-            lambda current: None,
-        )
+        state = loop.restore(self.path, [self.x])
+        control = loop.Control(self.path, Pace(3, checkpoint_seconds=0.0), interrupter)
+        return loop.run(self, state, self.total, control)
+
+    def batches(self, start: int) -> Iterator[int]:
+        return iter(range(start, self.total))
+
+    def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        return {"x": float(self.x.numpy())}
+
+    def variables(self) -> list[keras.Variable]:
+        return [self.x]
 
     def step(self, step: int, batch: int) -> None:
         self.x.assign(self.x * 1.1 + batch)

@@ -42,7 +42,7 @@ def test_a_training_starts_from_the_weights_it_is_given(
     run = loop.run
 
     def watched(*arguments: object, **named: object) -> loop.LoopState:
-        model = arguments[3].__self__.model  # type: ignore[attr-defined]
+        model = arguments[0].model  # type: ignore[attr-defined]
         found.append(weights_by_name(model, NETWORK))
         return run(*arguments, **named)  # type: ignore[arg-type]
 
