@@ -59,7 +59,7 @@ class MeasurePlan:
                 raise PlanError(
                     f"{name} to be {text}",
                     repr(getattr(self, name)),
-                    f"pass {name} within its range (default {getattr(MeasurePlan, name)!r})",
+                    f"pass {name} {text}, such as the default {getattr(MeasurePlan, name)!r}",
                 )
 
     def to_json(self) -> dict[str, Any]:
