@@ -23,12 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latency import shell
 from latency.cli.options import add_plan_flags, add_settings_flags, plan_of, settings_of
-from latency.cli.text_view import AUDIT_LINES, print_audit
+from latency.cli.text_view import print_audit
 from latency.device.host import current_host
 from latency.jobs.folder import export_job
 from latency.jobs.job import Job, run_here
 from latency.onnx_files.precision import PRECISIONS, SCHEMES, require_fp16_compute
 from latency.tables.build import table_of
+from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
 from nas.hardware.jobs import space_job

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -227,7 +227,7 @@ class RetrainRun:
             uniform=next(iter(by_role["uniform"]), before.uniform if before else None),
             random=by_role["random"] or (before.random if before else ()),
             device=self.device,
-            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            date=now_text(),
             environment=environment(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,

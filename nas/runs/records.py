@@ -172,7 +172,7 @@ class SeededRecipe(Recipe):
 
     Args:
         seed: Of weights, dropout and data order.
-        inherits: Whether they started from the supernet's weights.
+        inherits: Whether trainings begin with the supernet's weights.
     """
 
     seed: int

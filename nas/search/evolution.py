@@ -154,8 +154,11 @@ class EvolutionMethod(ScoredMethod):
     """The best of an evolution.
 
     Args:
-        networks, score, seed, on_progress: See `ScoredMethod`.
+        networks: Those to propose.
+        score: Of a network by a trained supernet; higher is better; called once for each.
+        seed: Of all chance.
         config: Settings.
+        on_progress: Called with (scored, at most, the best so far).
     """
 
     def __init__(

@@ -36,9 +36,12 @@ class ProposalMethod(ScoredMethod):
     Source: Papandreou and Yuille 2011, ICCV, "Perturb-and-MAP random fields".
 
     Args:
-        networks, score, seed, on_progress: See `ScoredMethod`.
+        networks: Those to propose.
+        score: Of a network by a trained supernet; higher is better; called once for each.
+        seed: Of all chance.
         gate_scores: Of each option of each choice: logarithms of the gates' probabilities.
         count: Networks proposed for a window.
+        on_progress: Called with (scored, at most, the best so far).
     """
 
     def __init__(
