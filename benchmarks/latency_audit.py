@@ -33,7 +33,6 @@ from latency.tables.table import LatencyTable
 from nas.architecture.text import to_text
 from nas.hardware.measurement import CHOICE_PLAN, SMOKE_PLAN, network_bytes
 from nas.hardware.predictor import SpaceLatency
-from nas.search_space.draws import even_indices
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.system.console import err, out
@@ -143,8 +142,7 @@ def checks(good: Path, other_level: Path, folder: Path, times: int) -> list[dict
 def uniform_networks(space: Space, count: int, seed: int) -> list[tuple[int, ...]]:
     """Plain random draws, which crowd in the middle of the range: the hardest to rank."""
     rng = np.random.default_rng((seed, 77))
-    sizes = [len(layer.options) for layer in space.choices]
-    return list({even_indices(sizes, rng): None for _ in range(count)})
+    return list({space.even_indices(rng): None for _ in range(count)})
 
 
 def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> dict[str, Any]:

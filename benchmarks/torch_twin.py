@@ -83,8 +83,8 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, op: SqueezeExciteOp) -> None:
         super().__init__()
-        self.reduce = nn.Linear(op.channels, op.squeeze_channels)
-        self.expand = nn.Linear(op.squeeze_channels, op.channels)
+        self.reduce = nn.Linear(op.in_channels, op.squeeze_channels)
+        self.expand = nn.Linear(op.squeeze_channels, op.in_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Scales x of shape (batch, channels, height, width)."""

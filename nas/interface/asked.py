@@ -20,6 +20,7 @@ from nas.runs.config import (
     RunConfig,
 )
 from nas.search.config import (
+    METHODS,
     GateConfig,
     SearchConfig,
     WarmUp,
@@ -151,12 +152,12 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
             method=method,
             execution=options.get("execution") or usual_execution(),
             gates=_gates(options),
-            warm_up=WarmUp.of_method(method),
+            warm_up=WarmUp.usual(METHODS[method].learns_gates),
         ),
         evolution=sizes.evolution,
         race=race and RaceConfig(race, float(options.get("race_epochs", sizes.epochs))),
         # Only gates propose.
-        proposals=proposals if method == "gradient" else 0,
+        proposals=proposals if METHODS[method].learns_gates else 0,
         random_networks=options.get("random_networks", sizes.random_networks),
     )
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from nas.search.method import Feasible, Network
+from nas.search.method import Feasible, Method, MethodInputs, Network
 from nas.search_space.draws import even_indices
 
 # Even draws that may miss the window before networks are made to fit it.
@@ -21,12 +22,25 @@ class RandomMethod:
         seed: Of the draws.
     """
 
+    trains_supernet: ClassVar[bool] = False
+    learns_gates: ClassVar[bool] = False
+
     def __init__(self, networks: Feasible, seed: int) -> None:
         self._networks, self._seed = networks, seed
+
+    @classmethod
+    def of(cls, inputs: MethodInputs) -> Method:
+        """The method of a run.
+
+        Args:
+            inputs: What the run has.
+        """
+        return cls(inputs.networks, inputs.seed)
 
     def propose(
         self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
     ) -> Network | None:
+        """An even draw that fits, or a random one that is made to fit; see `Method`."""
         # A function of its arguments: a resumed run must draw the same networks.
         rng = np.random.default_rng((self._seed, 13, len(forbidden)))
         known = set(forbidden)
