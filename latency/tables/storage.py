@@ -36,7 +36,7 @@ class TableMismatchError(LatencyError):
 class Expected(TypedDict, total=False):
     """What a table has to be of; None, or absence, leaves a property unchecked.
 
-    Args:
+    Attributes:
         space: Name of the search space.
         space_hash: Of its definition.
         image_size: Side of the input in pixels.

@@ -8,7 +8,7 @@ from typing import TypedDict
 class SearchOptions(TypedDict, total=False):
     """What a search may be asked for beside its goal, space and folder; each has a default.
 
-    Args:
+    Attributes:
         image_size: Height and width in pixels; default: the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
         seed: Of weights, draws and data order, 0 or more; default 0.
@@ -64,7 +64,7 @@ class SearchOptions(TypedDict, total=False):
 class RetrainOptions(TypedDict, total=False):
     """What a retraining may be asked for; each option has a default.
 
-    Args:
+    Attributes:
         image_size: Height and width in pixels, which must be the network's.
         skip_bad_images: Go on without files that cannot be decoded.
         seed: Of weights, dropout and data order, 0 or more; default 0.
@@ -79,6 +79,7 @@ class RetrainOptions(TypedDict, total=False):
         label_smoothing: Of the loss, from 0 to below 1; default 0.1.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
+        inherit: Start from the supernet's weights instead of random ones.
         restart: Forget an earlier training of the run.
     """
 
@@ -96,4 +97,5 @@ class RetrainOptions(TypedDict, total=False):
     label_smoothing: float
     baselines: bool
     largest: bool
+    inherit: bool
     restart: bool

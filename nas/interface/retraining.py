@@ -19,6 +19,7 @@ from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
+from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
@@ -190,7 +191,16 @@ def _one(
     dataset = load_data(source, sizes, config.seed, asked.dataset)
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)
+    if asked.options.get("inherit"):
+        check_inherits(folder, config)
     training = training_config(folder, config, sizes, asked.options)
+    weights: dict[str, Weights] = {}
+    if training.inherits:
+        networks = {
+            "searched": architecture,
+            **{entry.name: arch_text.parse(entry.text) for entry in others},
+        }
+        weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute)
     from nas.pipeline.retrain import RetrainRun
 
@@ -213,6 +223,7 @@ def _one(
         sizes,
         interrupter,
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
+        weights,
     )
     return run.run().met
 

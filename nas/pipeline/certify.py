@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping
 
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
 from nas.architecture import text as arch_text
@@ -148,6 +148,6 @@ def search_certificate(
         uniform=next((n for n in others if n.role == "uniform"), None),
         random=tuple(n for n in others if n.role == "random"),
         device=config.device,
-        date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        date=now_text(),
         environment=environment(),
     )

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -23,6 +23,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
+from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
@@ -66,6 +67,7 @@ class RetrainRun:
         scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
+        initial_weights: Name of a network -> what it starts from; others start at random.
     """
 
     folder: RunFolder
@@ -79,6 +81,7 @@ class RetrainRun:
     scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
+    initial_weights: Mapping[str, Weights] = field(default_factory=dict)
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -107,7 +110,9 @@ class RetrainRun:
 
     @property
     def _seeded(self) -> SeededRecipe:
-        return SeededRecipe(**values_of(self.recipe), seed=self.seed)
+        return SeededRecipe(
+            **values_of(self.recipe), seed=self.seed, inherits=bool(self.initial_weights)
+        )
 
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
         is_found = entry.role == "searched"
@@ -133,6 +138,7 @@ class RetrainRun:
                     ),
                 ),
                 seed=self.seed,
+                initial_weights=self.initial_weights.get(entry.name),
             )
         parity = None
         if entry.role == "searched":
@@ -222,7 +228,7 @@ class RetrainRun:
             uniform=next(iter(by_role["uniform"]), before.uniform if before else None),
             random=by_role["random"] or (before.random if before else ()),
             device=self.device,
-            date=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+            date=now_text(),
             environment=environment(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,

@@ -23,11 +23,10 @@ from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Certificate, Comparison, RunWarnings, SupernetScore
-from nas.search.evolution import EvolutionConfig, EvolutionMethod
+from nas.search.evolution_config import EvolutionConfig
 from nas.search.history import GateHistory, SearchRow
-from nas.search.method import Method, Scored
-from nas.search.proposals import ProposalMethod, ScoreMethod
-from nas.search.random import RandomMethod
+from nas.search.method import Method, MethodInputs, Scored
+from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.choice import Choice, choose_network
 from nas.selection.feasible import BoundedSpace
@@ -78,7 +77,7 @@ class SearchRun:
             self.interrupter,
             target.target_ms,
         )
-        has_supernet = self.config.search.method != "random"
+        has_supernet = METHODS[self.config.search.method].trains_supernet
         if has_supernet:
             supernet.train()
         choice = self._choose(bounded, supernet, target.target_ms)
@@ -122,24 +121,23 @@ class SearchRun:
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
-        method, seed = self.config.search.method, self.config.seed
-        found: dict[str, Method] = {"random": RandomMethod(bounded, seed)}
-        if method == "random":
-            return {"search": found["random"]}
-        config = self.config.evolution
-        score = _scored(supernet, config)
-        found["evolution"] = EvolutionMethod(
-            bounded, score, seed, config, partial(_progress, "Evolution")
+        asked = self.config.search.method
+        inputs = MethodInputs(
+            bounded,
+            self.config.seed,
+            _scored(supernet, self.config.evolution),
+            lambda: supernet.probabilities()[0].scores(self.space),
+            self.config.proposals,
+            self.config.evolution,
+            lambda what: partial(_progress, what),
         )
-        if method == "evolution":
-            return {"search": found["evolution"], "random": found["random"]}
-        scores = supernet.probabilities()[0].scores(self.space)
-        count = self.config.proposals
-        own: Method = ScoreMethod(bounded, scores)
-        if count:
-            progress = partial(_progress, "Proposals of the gates")
-            own = ProposalMethod(bounded, score, seed, scores, count, progress)
-        return {"search": own, **found}
+        found = {"search": METHODS[asked].of(inputs)}
+        for name in ("random", "evolution"):
+            # Only what the asked method trains is there to be asked.
+            trained = METHODS[asked].trains_supernet or not METHODS[name].trains_supernet
+            if name != asked and trained:
+                found[name] = METHODS[name].of(inputs)
+        return found
 
     def _choose(
         self, bounded: BoundedSpace, supernet: SupernetStage, target_ms: float | None
@@ -189,7 +187,7 @@ class SearchRun:
     ) -> list[str]:
         from nas.selection.diagnostics import kernel_warnings, search_warnings
 
-        if self.config.search.method == "gradient":
+        if METHODS[self.config.search.method].learns_gates:
             noise = sorted(row.noise for row in table.rows.values())
             found = search_warnings(
                 self.space,
@@ -202,7 +200,7 @@ class SearchRun:
                 self.folder.read(GateHistory),
             )
         else:
-            found = kernel_warnings(self.space, architecture)
+            found = kernel_warnings(architecture)
         self.folder.write(RunWarnings(tuple(found)))
         return found
 

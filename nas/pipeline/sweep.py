@@ -16,6 +16,7 @@ from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import SharedWarmUp
+from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
@@ -50,7 +51,7 @@ class SweepRun:
         table = run_table(self.folder, self.space, self.config)
         latency = SpaceLatency.from_table(self.space, table)
         self._check_goals(latency)
-        if self.config.search.method != "random":
+        if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
@@ -77,15 +78,15 @@ class SweepRun:
         stage = SupernetStage(
             self.folder, self.space, latency, self.dataset, self.config, self.interrupter
         )
-        searcher = stage.searcher()
+        trainer = stage.trainer()
         with bar("Warming up") as progress:
-            searcher.run(
+            trainer.train(
                 lambda state: progress.update(
-                    state.step, searcher.warmup_steps, note=search_note(state.history[-1])
+                    state.step, trainer.warmup_steps, note=search_note(state.history[-1])
                 ),
                 only_warm_up=True,
             )
-        self.folder.write(SharedWarmUp(searcher.warmup_steps))
+        self.folder.write(SharedWarmUp(trainer.warmup_steps))
 
     def _one(self, goal: Goal) -> Certificate:
         """The run of one goal, as if it had been started alone; returns its certificate."""

@@ -30,7 +30,7 @@ SCHEMA_VERSION = 1
 class FileRecord(Protocol):
     """A frozen dataclass that is a file of a run folder.
 
-    Args:
+    Attributes:
         FILE: Path below the folder, such as `certificate.json`; a record of which a run has several
             has a place for what tells them apart, such as `retrained/{name}.json`.
         SCHEMA_VERSION: Of that file.

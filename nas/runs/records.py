@@ -172,9 +172,11 @@ class SeededRecipe(Recipe):
 
     Args:
         seed: Of weights, dropout and data order.
+        inherits: Whether trainings begin with the supernet's weights.
     """
 
     seed: int
+    inherits: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.architecture.spec import Architecture, MBConv, Skip
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.operations import ConvOp, all_ops
+from nas.architecture.spec import Architecture, Skip
 from nas.hardware.predictor import SpaceLatency
 from nas.search.gate_probabilities import GateProbabilities
 from nas.search.history import GateHistory, SearchRow
@@ -71,7 +73,7 @@ def search_warnings(
         found += _penalty_warning(history)
     if table_noise is not None:
         found += _noise_warning(latency, table_noise)
-    found += kernel_warnings(space, architecture)
+    found += kernel_warnings(architecture)
     found += _input_warning(history)
     return found
 
@@ -139,22 +141,19 @@ def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
     return []
 
 
-def kernel_warnings(space: Space, architecture: Architecture) -> list[str]:
+def kernel_warnings(architecture: Architecture) -> list[str]:
     """Kernels of a network that are larger than the maps they run on.
 
     Args:
-        space: Gives the maps.
         architecture: The network.
     """
-    found = []
-    shapes = space.input_shapes()
-    for index, layer in enumerate(architecture.layers):
-        if isinstance(layer, MBConv) and layer.kernel > 2 * shapes[index][0] - 1:
-            found.append(
-                f"Layer {index} has a {layer.kernel}x{layer.kernel} kernel on a "
-                f"{shapes[index][0]}x{shapes[index][1]} map: its outer taps see only padding."
-            )
-    return found
+    return [
+        f"Layer {layer.index} has a {op.kernel}x{op.kernel} kernel on a {op.input_shape[0]}x"
+        f"{op.input_shape[1]} map: its outer taps see only padding."
+        for layer in lower_architecture(architecture)
+        for op in all_ops(layer.ops)
+        if isinstance(op, ConvOp) and op.kernel > 2 * op.input_shape[0] - 1
+    ]
 
 
 def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> list[str]:

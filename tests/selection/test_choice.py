@@ -39,9 +39,8 @@ def probabilities() -> GateProbabilities:
     for number, choice in enumerate(SPACE.choices):
         if not choice.skippable:
             skip[number] = (1.0, 0.0)
-    return GateProbabilities(
-        rng.dirichlet([1] * 3, count), rng.dirichlet([1] * 2, count), skip, (3, 5, 7), (3, 6)
-    )
+    kernel, expansion = rng.dirichlet([1] * 3, count), rng.dirichlet([1] * 2, count)
+    return GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
 
 
 def choose(latency, probabilities, target, measure):  # type: ignore[no-untyped-def]

@@ -20,7 +20,8 @@ def gates(lead: float) -> GateProbabilities:
     rest = (1 - lead) / 3
     kernel = np.tile((rest + lead, rest, rest), (count, 1))
     skip = np.array([(0.9, 0.1) if c.skippable else (1.0, 0.0) for c in SPACE.choices])
-    return GateProbabilities(kernel, np.tile((0.9, 0.1), (count, 1)), skip, (3, 5, 7), (3, 6))
+    expansion = np.tile((0.9, 0.1), (count, 1))
+    return GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
 
 
 def latency(step_ms: float) -> SpaceLatency:
@@ -86,13 +87,8 @@ def test_kernel_larger_than_its_map() -> None:
     space = get_space("mnasnet", 32)
     architecture = space.largest()
     count = len(space.choices)
-    p = GateProbabilities(
-        np.tile((1.0, 0.0), (count, 1)),
-        np.tile((1.0, 0.0), (count, 1)),
-        np.tile((1.0, 0.0), (count, 1)),
-        (3, 5),
-        (3, 6),
-    )
+    first = np.tile((1.0, 0.0), (count, 1))
+    p = GateProbabilities({"kernel": first, "expansion": first, "skip": first})
     rows = tuple(np.linspace(0.1, 1, len(c.options)) for c in space.choices)
     text = " ".join(
         search_warnings(

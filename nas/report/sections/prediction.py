@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from latency.cli.text_view import AUDIT_LINES
-from latency.tables.predictor import Audit
+from latency.tables.predictor import AUDIT_LINES, Audit
 from nas.report import cards, numbers, plots
 from nas.report.facts import RunFacts
 
