@@ -36,7 +36,7 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
-from nas.search.history import GateHistory, SearchRow
+from nas.search.history import GateHistory, SearchEnd, SearchRow
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
@@ -99,9 +99,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         FileDoc(".lock", "Held by the program that works on the run."),
     ),
     "The search": (
-        FileDoc(
-            "search.json", "The gates at the end of the search, and the milliseconds expected."
-        ),
+        record(SearchEnd),
         record(SearchRow),
         record(GateHistory),
         record(Choice),
