@@ -23,7 +23,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from rich.table import Table
 
-from latency import atomic
+from latency import atomic, shell
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
 from latency.measurement import statistics
@@ -142,8 +142,7 @@ def checks(good: Path, other_level: Path, folder: Path, times: int) -> list[dict
 def uniform_networks(space: Space, count: int, seed: int) -> list[tuple[int, ...]]:
     """Plain random draws, which crowd in the middle of the range: the hardest to rank."""
     rng = np.random.default_rng((seed, 77))
-    choices = [layer.options for layer in space.choices]
-    return list({tuple(int(rng.integers(len(o))) for o in choices): None for _ in range(count)})
+    return list({space.even_indices(rng): None for _ in range(count)})
 
 
 def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> dict[str, Any]:
@@ -235,4 +234,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shell.run(main))

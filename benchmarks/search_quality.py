@@ -32,7 +32,7 @@ import planted_need
 from rich.table import Table
 from scipy import stats
 
-from latency import atomic
+from latency import atomic, shell
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
 from nas.system.console import err, out
@@ -123,6 +123,7 @@ class Programs:
 
     def stop(self, signum: int, frame: FrameType | None) -> None:
         """Handles SIGTERM: hands it on, so that no run goes on without us."""
+        del signum, frame  # whichever signal it was
         # Nothing is raised here: whoever waits for a process sees how it ended.
         self.stopped.set()
         for process in list(self.running):
@@ -419,4 +420,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    sys.exit(shell.run(main))

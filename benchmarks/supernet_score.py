@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 import numpy as np
 from scipy import stats
 
-from latency import atomic
+from latency import atomic, shell
 from latency.tables.table import LatencyTable
 from nas.cost.constraints import Bounds
 from nas.hardware.predictor import SpaceLatency
@@ -137,4 +137,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shell.run(main))

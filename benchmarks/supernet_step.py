@@ -28,6 +28,7 @@ import numpy as np
 from rich.table import Table
 from twin_process import Twin, has_torch
 
+from latency import shell
 from latency.device import strict_json
 from nas.architecture.text import to_text
 from nas.cost.counts import architecture_cost
@@ -68,6 +69,7 @@ def compiled(model: Any) -> Any:
 
 def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], float]]:
     """Masked and sampled weight step and gate step, each with a new draw; they return seconds."""
+    from nas.cost.additive import AdditiveCost
     from nas.supernet.model import Supernet
     from nas.supernet.sampling import even_draw, gate_draw
     from nas.supernet.views import GateView, WeightView
@@ -77,8 +79,8 @@ def supernet_steps(space: Space, batch_size: int) -> dict[str, Callable[[], floa
     network = Supernet(space)
     masked = compiled(WeightView(network))
     sampled = compiled(WeightView(network, "sampled"))
-    grid_ms = np.ones((len(space.choices), len(network.kernels), len(network.expansions)))
-    gate = compiled(GateView(network, grid_ms, 1.0, 1.0))
+    ones = tuple(np.ones(len(choice.options)) for choice in space.choices)
+    gate = compiled(GateView(network, AdditiveCost(ones)))
 
     def timed(view: Any, draw: Any) -> float:
         begun = time.perf_counter()
@@ -302,4 +304,4 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell.run(lambda: main(sys.argv[1:])))

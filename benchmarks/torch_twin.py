@@ -58,6 +58,7 @@ class SameConv(nn.Module):
         )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Convolves x of shape (batch, channels, height, width)."""
         if self.op.stride > 1:
             top, bottom = same_padding(x.shape[2], self.op.kernel, self.op.stride)
             left, right = same_padding(x.shape[3], self.op.kernel, self.op.stride)
@@ -73,6 +74,7 @@ class Add(nn.Module):
         self.body = body
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Adds what the body makes of x, of the same shape."""
         return x + self.body(x)
 
 
@@ -81,10 +83,11 @@ class SqueezeExcite(nn.Module):
 
     def __init__(self, op: SqueezeExciteOp) -> None:
         super().__init__()
-        self.reduce = nn.Linear(op.channels, op.squeeze_channels)
-        self.expand = nn.Linear(op.squeeze_channels, op.channels)
+        self.reduce = nn.Linear(op.in_channels, op.squeeze_channels)
+        self.expand = nn.Linear(op.squeeze_channels, op.in_channels)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Scales x of shape (batch, channels, height, width)."""
         hidden = functional.relu(self.reduce(x.mean((2, 3))))
         return x * functional.hardsigmoid(self.expand(hidden))[:, :, None, None]
 

@@ -10,9 +10,11 @@ Exit codes: 0 done, 2 bad input, 130 or 143 stopped by a signal (run again to go
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,12 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from latency import shell
 from latency.cli.options import add_plan_flags, add_settings_flags, plan_of, settings_of
-from latency.cli.text_view import AUDIT_LINES, print_audit
+from latency.cli.text_view import print_audit
 from latency.device.host import current_host
 from latency.jobs.folder import export_job
 from latency.jobs.job import Job, run_here
 from latency.onnx_files.precision import PRECISIONS, SCHEMES, require_fp16_compute
 from latency.tables.build import table_of
+from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
 from nas.hardware.jobs import space_job
@@ -134,20 +137,33 @@ def figures(table: LatencyTable, output: Path, seconds: dict[str, float], graphs
     }
 
 
+@contextlib.contextmanager
+def a_place_to_write() -> Iterator[None]:
+    """Says what to do where the table cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            "a place where the table can be written",
+            str(error),
+            "free space there, or pass another --output",
+        ) from error
+
+
 def measure(job: Job, space: Space, output: Path) -> LatencyTable:
     """Measures and writes the table; resumes when it was interrupted."""
     if output.is_dir():
         raise InputError("a file to write", f"--output {output}, a folder", "add a file name")
-    output.parent.mkdir(parents=True, exist_ok=True)
     journal = output.with_name(output.name + ".journal")
-    with bar(f"Measuring {space.name} at {space.image_size} px") as progress:
+    with a_place_to_write(), bar(f"Measuring {space.name} at {space.image_size} px") as progress:
+        output.parent.mkdir(parents=True, exist_ok=True)
         result = run_here(
             job,
             lambda done, total, left: progress.update(done, total, note=f"{left:.0f} s left"),
             journal,
         )
-    table = table_of(job, result)
-    table.save(output)
+        table = table_of(job, result)
+        table.save(output)
     journal.unlink(missing_ok=True)
     return table
 

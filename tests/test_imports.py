@@ -23,6 +23,7 @@ ORDER = (
     "latency.onnx_files",
     "latency.jobs",
     "latency.tables",
+    "latency.interface",
     "latency.cli",
     "nas.errors",
     "nas.ranges",

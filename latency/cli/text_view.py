@@ -16,18 +16,8 @@ from latency.device.host import Host
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import Measurement
 from latency.tables.check import Check
+from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
-
-AUDIT_LINES = (
-    ("within 5 %", "within_5_percent", "{:.1%}"),
-    ("within 10 %", "within_10_percent", "{:.1%}"),
-    ("mean error", "mape_percent", "{:.2f} %"),
-    ("bias", "bias_percent", "{:+.2f} %"),
-    ("RMSPE", "rmspe_percent", "{:.2f} %"),
-    ("Kendall tau", "kendall_tau", "{:.3f}"),
-    ("Spearman", "spearman", "{:.3f}"),
-    ("spread (max/min)", "spread", "{:.2f}x"),
-)
 
 
 class Progress:

@@ -11,7 +11,7 @@ from latency.errors import ModelFileError, text_of
 from latency.onnx_files.external_data import attributes_of, embed, external_tensors, locate
 from latency.onnx_files.input_shapes import fix_shapes, forget_shapes, parse_input_shape
 
-__all__ = ["ModelFileError", "parse_input_shape", "read_model"]
+__all__ = ["ModelFileError", "check_model", "parse_input_shape", "read_model"]
 
 # Domains whose operators are built into onnxruntime's CPU package.
 KNOWN_DOMAINS = frozenset(
@@ -59,6 +59,38 @@ def read_model(path: Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     if reshaped:
         forget_shapes(model, bodies)
     return bytes(model.SerializeToString()) if reshaped or outside else data
+
+
+def check_model(name: str, data: bytes, input_shapes: Mapping[str, Sequence[int]]) -> bytes:
+    """Checks a model in memory like `read_model`; its weights have to be inside.
+
+    Args:
+        name: For messages.
+        data: A serialised model.
+        input_shapes: Input name -> shape, for inputs whose shape is not fixed.
+
+    Returns:
+        The model with all of its input shapes fixed; the same bytes where nothing had to be
+        changed.
+
+    Raises:
+        ModelFileError: It is no ONNX model, needs operators or data that are not there, or has a
+            dynamic input that no shape was given for.
+    """
+    path = Path(name)
+    model = _parse(path, data)
+    bodies = _bodies(model)
+    _check_domains(path, model, bodies)
+    if external_tensors(bodies):
+        raise ModelFileError(
+            f"a model in memory with its weights inside as {name!r}",
+            "one with weights in other files",
+            "pass the path of its file, or load it with onnx.load",
+        )
+    if not fix_shapes(path, model, input_shapes):
+        return data
+    forget_shapes(model, bodies)
+    return bytes(model.SerializeToString())
 
 
 # --- the file itself --------------------------------------------------------------------------

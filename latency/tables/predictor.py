@@ -197,6 +197,19 @@ class Audit:
         return plain
 
 
+# What is printed of an audit, in this order: title, field, form.
+AUDIT_LINES = (
+    ("within 5 %", "within_5_percent", "{:.1%}"),
+    ("within 10 %", "within_10_percent", "{:.1%}"),
+    ("mean error", "mape_percent", "{:.2f} %"),
+    ("bias", "bias_percent", "{:+.2f} %"),
+    ("RMSPE", "rmspe_percent", "{:.2f} %"),
+    ("Kendall tau", "kendall_tau", "{:.3f}"),
+    ("Spearman", "spearman", "{:.3f}"),
+    ("spread (max/min)", "spread", "{:.2f}x"),
+)
+
+
 def audit(
     predicted_ms: Mapping[str, float],
     measured_ms: Mapping[str, float],

@@ -8,6 +8,7 @@ Keras, in ONNX and in files.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.architecture import spec
@@ -29,34 +30,76 @@ from nas.errors import ArchitectureError
 
 @dataclass(frozen=True)
 class LoweredLayer:
-    """One record with its primitive operations and shapes."""
+    """One record with its primitive operations.
+
+    Args:
+        index: Place in the network.
+        layer: The record.
+        input_shape: Of the layer.
+        ops: In order; none for a skipped block.
+    """
 
     index: int
     layer: spec.Layer
     input_shape: Shape
-    output_shape: Shape
     ops: tuple[Op, ...]
 
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        return output_shape(self.ops, self.input_shape)
 
-def lower_architecture(architecture: spec.Architecture) -> tuple[LoweredLayer, ...]:
-    """All layers of a network with their operations and shapes.
+
+def lower_layer(layer: spec.Layer, input_shape: Shape, index: int = 0) -> LoweredLayer:
+    """One record with its operations.
+
+    Args:
+        layer: The record.
+        input_shape: Of the layer.
+        index: Place in the network, which its weights are named after.
+
+    Raises:
+        ArchitectureError: The record's type is not registered, or does not fit the shape.
+    """
+    return LoweredLayer(index, layer, input_shape, lower(layer, f"{index}", input_shape))
+
+
+def lower_chain(layers: Sequence[spec.Layer], input_shape: Shape) -> tuple[LoweredLayer, ...]:
+    """Layers one after the other.
+
+    Args:
+        layers: In order; may be empty.
+        input_shape: Of the first one.
 
     Raises:
         ArchitectureError: A layer does not fit what comes before it.
     """
-    shape: Shape = (architecture.image_size, architecture.image_size, spec.IMAGE_CHANNELS)
-    lowered = []
-    for index, layer in enumerate(architecture.layers):
-        ops = lower(layer, f"{index}", shape)
-        output = output_shape(ops, shape)
-        lowered.append(LoweredLayer(index, layer, shape, output, ops))
-        shape = output
+    lowered: list[LoweredLayer] = []
+    shape = input_shape
+    for index, layer in enumerate(layers):
+        lowered.append(lower_layer(layer, shape, index))
+        shape = lowered[-1].output_shape
     return tuple(lowered)
+
+
+def lower_architecture(architecture: spec.Architecture) -> tuple[LoweredLayer, ...]:
+    """All layers of a network.
+
+    Raises:
+        ArchitectureError: A layer does not fit what comes before it.
+    """
+    size = architecture.image_size
+    return lower_chain(architecture.layers, (size, size, spec.IMAGE_CHANNELS))
 
 
 @functools.singledispatch
 def lower(layer: spec.Layer, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    """One record -> operations named below `prefix`, for an input of `shape`.
+    """One record -> operations; a function for each type of record.
+
+    Args:
+        layer: The record.
+        prefix: What the operations' names begin with.
+        shape: Of the layer's input.
 
     Raises:
         ArchitectureError: The record's type is not registered, or does not fit the shape.
@@ -64,7 +107,7 @@ def lower(layer: spec.Layer, prefix: str, shape: Shape) -> tuple[Op, ...]:
     known = sorted(t.__name__ for t in lower.registry if t is not object)
     raise ArchitectureError(
         f"a layer that can be lowered, one of {', '.join(known)}",
-        type(layer).__name__,
+        f"{type(layer).__name__} as layer {prefix} on an input of {shape}",
         "register a function with `nas.architecture.lowering.lower.register`",
     )
 
@@ -75,37 +118,38 @@ def _channels(shape: Shape, layer: spec.Layer) -> int:
 
 
 @lower.register
-def _(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (
-        ConvOp(
-            f"{prefix}.conv",
-            layer.kernel,
-            layer.stride,
-            _channels(shape, layer),
-            layer.channels,
-            bias=layer.bias,
-            batch_norm=layer.batch_norm,
-            activation=layer.activation,
-        ),
+def _lower_conv(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    _channels(shape, layer)
+    conv = ConvOp(
+        f"{prefix}.conv",
+        shape,
+        layer.kernel,
+        layer.stride,
+        layer.channels,
+        bias=layer.bias,
+        batch_norm=layer.batch_norm,
+        activation=layer.activation,
     )
+    return (conv,)
 
 
 @lower.register
-def _(layer: spec.SeparableConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
+def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     channels = _channels(shape, layer)
-    return (
-        ConvOp(f"{prefix}.depthwise", layer.kernel, layer.stride, channels, channels, True),
-        ConvOp(
-            f"{prefix}.pointwise",
-            1,
-            1,
-            channels,
-            layer.channels,
-            bias=layer.bias,
-            batch_norm=layer.batch_norm,
-            activation=layer.activation,
-        ),
+    depthwise = ConvOp(
+        f"{prefix}.depthwise", shape, layer.kernel, layer.stride, channels, depthwise=True
     )
+    pointwise = ConvOp(
+        f"{prefix}.pointwise",
+        depthwise.output_shape,
+        1,
+        1,
+        layer.channels,
+        bias=layer.bias,
+        batch_norm=layer.batch_norm,
+        activation=layer.activation,
+    )
+    return depthwise, pointwise
 
 
 def squeeze_channels(layer: spec.MBConv, in_channels: int) -> int:
@@ -119,81 +163,75 @@ def has_residual(layer: spec.MBConv, in_channels: int) -> bool:
 
 
 @lower.register
-def _(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
+def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     channels = _channels(shape, layer)
-    expanded = channels * layer.expansion
-    act = layer.activation
+    expanded, act = channels * layer.expansion, layer.activation
     ops: list[Op] = []
     if layer.expansion > 1:
-        ops.append(
-            ConvOp(f"{prefix}.expand", 1, 1, channels, expanded, batch_norm=True, activation=act)
-        )
-    ops.append(
-        ConvOp(
-            f"{prefix}.depthwise",
-            layer.kernel,
-            layer.stride,
-            expanded,
-            expanded,
-            depthwise=True,
-            batch_norm=True,
-            activation=act,
-        )
+        expand = f"{prefix}.expand"
+        ops.append(ConvOp(expand, shape, 1, 1, expanded, batch_norm=True, activation=act))
+    depthwise = ConvOp(
+        f"{prefix}.depthwise",
+        output_shape(tuple(ops), shape),
+        layer.kernel,
+        layer.stride,
+        expanded,
+        depthwise=True,
+        batch_norm=True,
+        activation=act,
     )
+    ops.append(depthwise)
+    inner = depthwise.output_shape
     if layer.se_ratio > 0:
-        ops.append(SqueezeExciteOp(f"{prefix}.se", expanded, squeeze_channels(layer, channels)))
-    ops.append(ConvOp(f"{prefix}.project", 1, 1, expanded, layer.channels, batch_norm=True))
+        ops.append(SqueezeExciteOp(f"{prefix}.se", inner, squeeze_channels(layer, channels)))
+    ops.append(ConvOp(f"{prefix}.project", inner, 1, 1, layer.channels, batch_norm=True))
     if has_residual(layer, channels):
-        return (ResidualOp(f"{prefix}.add", tuple(ops)),)
+        return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
     return tuple(ops)
 
 
 @lower.register
-def _(layer: spec.Skip, prefix: str, shape: Shape) -> tuple[Op, ...]:
+def _lower_skip(_layer: spec.Skip, _prefix: str, _shape: Shape) -> tuple[Op, ...]:
     return ()
 
 
 @lower.register
-def _(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op, ...]:
+def _lower_residual(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op, ...]:
     ops: list[Op] = []
-    inner_shape = shape
     for index, inner in enumerate(layer.layers):
-        inner_ops = lower(inner, f"{prefix}.{index}", inner_shape)
-        inner_shape = output_shape(inner_ops, inner_shape)
-        ops.extend(inner_ops)
-    return (ResidualOp(f"{prefix}.add", tuple(ops)),)
+        ops.extend(lower(inner, f"{prefix}.{index}", output_shape(tuple(ops), shape)))
+    return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
 
 
 @lower.register
-def _(layer: spec.MaxPool, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (PoolOp(f"{prefix}.pool", "max", layer.size),)
+def _lower_max_pool(layer: spec.MaxPool, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (PoolOp(f"{prefix}.pool", shape, "max", layer.size),)
 
 
 @lower.register
-def _(layer: spec.GlobalAveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (PoolOp(f"{prefix}.pool", "mean"),)
+def _lower_mean(_layer: spec.GlobalAveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (PoolOp(f"{prefix}.pool", shape, "mean"),)
 
 
 @lower.register
-def _(layer: spec.Flatten, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (FlattenOp(f"{prefix}.flatten"),)
+def _lower_flatten(_layer: spec.Flatten, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (FlattenOp(f"{prefix}.flatten", shape),)
 
 
 @lower.register
-def _(layer: spec.Dropout, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (DropoutOp(f"{prefix}.dropout", layer.rate),)
+def _lower_dropout(layer: spec.Dropout, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (DropoutOp(f"{prefix}.dropout", shape, layer.rate),)
 
 
 @lower.register
-def _(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]:
+def _lower_dense(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]:
     need(len(shape) == 1, "a vector before `fc`", shape, "add `gap` or `flat` before it")
-    return (
-        DenseOp(
-            f"{prefix}.dense",
-            shape[0],
-            layer.units,
-            bias=layer.bias,
-            batch_norm=layer.batch_norm,
-            activation=layer.activation,
-        ),
+    dense = DenseOp(
+        f"{prefix}.dense",
+        shape,
+        layer.units,
+        bias=layer.bias,
+        batch_norm=layer.batch_norm,
+        activation=layer.activation,
     )
+    return (dense,)

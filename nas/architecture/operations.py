@@ -1,4 +1,7 @@
-"""Primitive operations, the one vocabulary that cost, Keras and ONNX read."""
+"""Primitive operations, the one vocabulary that cost, Keras and ONNX read.
+
+Every operation carries the shape that it gets and knows the one that it gives.
+"""
 
 from __future__ import annotations
 
@@ -10,74 +13,141 @@ from nas.errors import ArchitectureError
 
 
 @dataclass(frozen=True)
-class ConvOp:
-    """Convolution, `same` padding; kernel (k, k, in, out), or (k, k, 1, out) if depthwise."""
+class _Operation:
+    """What all operations have: the name that their weights begin with, and their input's shape."""
 
     name: str
+    input_shape: Shape
+
+
+class _OnMap(_Operation):
+    """An operation on a map of (height, width, channels)."""
+
+    def __post_init__(self) -> None:
+        need(
+            len(self.input_shape) == 3,
+            f"a map before `{self.name}`",
+            self.input_shape,
+            "move it before `gap` or `flat`",
+        )
+
+    @property
+    def in_channels(self) -> int:
+        """Channels of the input."""
+        return self.input_shape[2]
+
+
+class _ShapeKeeping(_Operation):
+    """An operation whose output has its input's shape."""
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        return self.input_shape
+
+
+@dataclass(frozen=True)
+class ConvOp(_OnMap):
+    """Convolution, `same` padding; kernel (k, k, in, out), or (k, k, 1, out) if depthwise."""
+
     kernel: int
     stride: int
-    in_channels: int
     out_channels: int
     depthwise: bool = False
     bias: bool = False
     batch_norm: bool = False
     activation: str = "none"
 
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        height, width = (same_output_size(size, self.stride) for size in self.input_shape[:2])
+        return height, width, self.out_channels
+
 
 @dataclass(frozen=True)
-class DenseOp:
+class DenseOp(_Operation):
     """Fully connected, kernel (in, out)."""
 
-    name: str
-    in_units: int
     out_units: int
     bias: bool = True
     batch_norm: bool = False
     activation: str = "none"
 
+    def __post_init__(self) -> None:
+        is_vector = len(self.input_shape) == 1
+        need(is_vector, f"a vector before `{self.name}` (dense)", self.input_shape, "add `gap`")
+
+    @property
+    def in_units(self) -> int:
+        """Values of the input."""
+        return self.input_shape[0]
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        return (self.out_units,)
+
 
 @dataclass(frozen=True)
-class SqueezeExciteOp:
+class SqueezeExciteOp(_OnMap, _ShapeKeeping):
     """x * hard_sigmoid(W2 relu(W1 mean(x) + b1) + b2), hard_sigmoid(x) = clip(x + 3, 0, 6) / 6.
 
     Source: Howard et al. 2019, arXiv 1905.02244. W1 (channels, squeeze), W2 (squeeze, channels).
     """
 
-    name: str
-    channels: int
     squeeze_channels: int
 
 
 @dataclass(frozen=True)
-class PoolOp:
+class PoolOp(_OnMap):
     """`max` over size x size windows, or `mean` over the whole map (size 0)."""
 
-    name: str
     kind: str
     size: int = 0
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        is_large = min(self.input_shape[:2]) >= self.size
+        need(is_large, f"a map of {self.size} pixels", self.input_shape, "pool less")
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        if self.kind == "mean":
+            return (self.in_channels,)
+        height, width = (pooled_size(size, self.size) for size in self.input_shape[:2])
+        return height, width, self.in_channels
+
 
 @dataclass(frozen=True)
-class FlattenOp:
+class FlattenOp(_OnMap):
     """(height, width, channels) -> (height * width * channels,)."""
 
-    name: str
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        height, width, channels = self.input_shape
+        return (height * width * channels,)
 
 
 @dataclass(frozen=True)
-class DropoutOp:
+class DropoutOp(_ShapeKeeping):
     """Dropout; the identity outside training."""
 
-    name: str
     rate: float
 
 
 @dataclass(frozen=True)
-class ResidualOp:
+class ResidualOp(_ShapeKeeping):
     """x + body(x)."""
 
-    name: str
     body: tuple[Op, ...]
+
+    def __post_init__(self) -> None:
+        inner = output_shape(self.body, self.input_shape)
+        expected = f"shape {self.input_shape} after the layers of a residual"
+        need(inner == self.input_shape, expected, inner, "match")
 
 
 Op = ConvOp | DenseOp | SqueezeExciteOp | PoolOp | FlattenOp | DropoutOp | ResidualOp
@@ -91,46 +161,27 @@ def all_ops(ops: tuple[Op, ...]) -> Iterator[Op]:
         yield op
 
 
-def output_shape(ops: tuple[Op, ...], shape: Shape) -> Shape:
-    """Shape after a chain of operations.
+def output_shape(ops: tuple[Op, ...], input_shape: Shape) -> Shape:
+    """Shape after a chain of operations, which may be empty.
 
-    Raises:
-        ArchitectureError: An operation gets a shape that it cannot take.
+    Args:
+        ops: In order, each made for the output of the one before it.
+        input_shape: Of the first one.
     """
-    for op in ops:
-        shape = _op_output_shape(op, shape)
-    return shape
-
-
-def _op_output_shape(op: Op, shape: Shape) -> Shape:
-    match op:
-        case DenseOp():
-            need(len(shape) == 1, f"a vector before `{op.name}` (dense)", shape, "add `gap`")
-            return (op.out_units,)
-        case DropoutOp():
-            return shape
-        case ResidualOp():
-            inner = output_shape(op.body, shape)
-            need(inner == shape, f"shape {shape} after the layers of a residual", inner, "match")
-            return shape
-    need(len(shape) == 3, f"a map before `{op.name}`", shape, "move it before `gap` or `flat`")
-    height, width, channels = shape
-    match op:
-        case ConvOp():
-            out = (same_output_size(height, op.stride), same_output_size(width, op.stride))
-            return (*out, op.out_channels)
-        case SqueezeExciteOp():
-            return shape
-        case FlattenOp():
-            return (height * width * channels,)
-        case PoolOp(kind="mean"):
-            return (channels,)
-        case PoolOp():
-            need(min(height, width) >= op.size, f"a map of {op.size} pixels", shape, "pool less")
-            return (pooled_size(height, op.size), pooled_size(width, op.size), channels)
-    raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add its shape here.")
+    return ops[-1].output_shape if ops else input_shape
 
 
 def need(condition: bool, expected: str, shape: Shape, fix: str) -> None:
+    """Refuses a shape.
+
+    Args:
+        condition: What must hold.
+        expected: The condition in words.
+        shape: The one that was found.
+        fix: What to change.
+
+    Raises:
+        ArchitectureError: The condition does not hold.
+    """
     if not condition:
         raise ArchitectureError(expected, f"shape {shape}", fix)

@@ -12,15 +12,13 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from nas.architecture.activations import ACTIVATIONS
 from nas.errors import ArchitectureError
 
 PIXEL_SCALE = 1.0 / 127.5
 PIXEL_OFFSET = -1.0
 IMAGE_CHANNELS = 3
 BATCH_NORM_EPSILON = 1e-3
-
-# Activations by name; the short form is the one of architecture strings.
-ACTIVATIONS = {"none": "no", "relu": "re", "relu6": "r6", "hard_swish": "hs"}
 
 
 @dataclass(frozen=True)
@@ -215,6 +213,10 @@ LAYER_TYPES: dict[str, type[Layer]] = {
         Dense,
     )
 }
+
+
+# Records whose lowering is ours; what others are lowered to is part of a space's fingerprint.
+BUILT_IN = frozenset(LAYER_TYPES.values())
 
 
 def register_layer(layer_type: type[Layer]) -> type[Layer]:

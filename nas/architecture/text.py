@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.architecture.spec import ACTIVATIONS, LAYER_TYPES, Architecture, Field, Layer, Residual
+from nas.architecture.activations import ACTIVATIONS, activation
+from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual
 from nas.errors import ArchitectureError
 
 SCHEMA_VERSION = 1
-_BY_SHORT = {short: name for name, short in ACTIVATIONS.items()}
 # Bounded, since a number of thousands of digits is no number that Python reads.
 _PART = re.compile(r"([a-z]+)([0-9.]{0,30})")
 _INPUT = re.compile(r"in_s[0-9]{1,6}")
@@ -46,7 +46,7 @@ def layer_to_text(layer: Layer) -> str:
         if entry.kind == "flag":
             parts.append(entry.key)
         elif entry.kind == "activation":
-            parts.append(entry.key + ACTIVATIONS[value])
+            parts.append(entry.key + activation(value).short)
         else:
             parts.append(entry.key + _number_text(value))
     return "_".join(parts)
@@ -138,9 +138,10 @@ def _parse_part(
     if part in fields and fields[part].kind == "flag":
         entry = fields[part]
         return entry.name, not defaults[entry.name]
-    activation = fields.get("n")
-    if activation is not None and part.startswith("n") and part[1:] in _BY_SHORT:
-        return activation.name, _BY_SHORT[part[1:]]
+    if "n" in fields and part.startswith("n"):
+        named = [name for name, act in ACTIVATIONS.items() if act.short == part[1:]]
+        if named:
+            return fields["n"].name, named[0]
     match = _PART.fullmatch(part)
     if match is None or not match[2]:
         raise error

@@ -48,10 +48,10 @@ def op_weights(op: Op) -> Iterator[WeightSpec]:
             yield WeightSpec(f"{op.name}.kernel", (op.in_units, op.out_units))
             yield from _bias_and_norm(op.name, op.out_units, op.bias, op.batch_norm)
         case SqueezeExciteOp():
-            yield WeightSpec(f"{op.name}.reduce.kernel", (op.channels, op.squeeze_channels))
+            yield WeightSpec(f"{op.name}.reduce.kernel", (op.in_channels, op.squeeze_channels))
             yield WeightSpec(f"{op.name}.reduce.bias", (op.squeeze_channels,))
-            yield WeightSpec(f"{op.name}.expand.kernel", (op.squeeze_channels, op.channels))
-            yield WeightSpec(f"{op.name}.expand.bias", (op.channels,))
+            yield WeightSpec(f"{op.name}.expand.kernel", (op.squeeze_channels, op.in_channels))
+            yield WeightSpec(f"{op.name}.expand.bias", (op.in_channels,))
 
 
 def _bias_and_norm(name: str, channels: int, bias: bool, batch_norm: bool) -> Iterator[WeightSpec]:

@@ -14,7 +14,8 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from nas.architecture import spec
-from nas.architecture.lowering import lower, lower_architecture
+from nas.architecture.activations import activation
+from nas.architecture.lowering import lower_architecture, lower_chain
 from nas.architecture.operations import (
     ConvOp,
     DenseOp,
@@ -60,16 +61,13 @@ def to_onnx(
     """
     size = architecture.image_size
     writer = _Writer(weights)
-    shape: Shape = (size, size, spec.IMAGE_CHANNELS)
     layers = lower_architecture(architecture)
-    first = next((op for layer in layers for op in layer.ops), None)
+    ops = tuple(op for layer in layers for op in layer.ops)
     x = writer.node("Transpose", ["image"], perm=[0, 3, 1, 2])
-    x = writer.scaled_pixels(x, foldable=isinstance(first, ConvOp))
-    for layer in layers:
-        x, shape = writer.ops(layer.ops, x, shape)
-    return writer.model(
-        ("image", [batch, size, size, spec.IMAGE_CHANNELS]), "logits", x, shape, metadata or {}
-    )
+    x = writer.scaled_pixels(x, foldable=isinstance(next(iter(ops), None), ConvOp))
+    x = writer.ops(ops, x)
+    source = ("image", [batch, size, size, spec.IMAGE_CHANNELS])
+    return writer.model(source, "logits", x, layers[-1].output_shape, metadata or {})
 
 
 def to_onnx_bytes(
@@ -80,7 +78,12 @@ def to_onnx_bytes(
     batch: int = 1,
 ) -> bytes:
     """`to_onnx` as the bytes of a file."""
-    return to_onnx(architecture, weights, metadata=metadata, batch=batch).SerializeToString()
+    return _bytes(to_onnx(architecture, weights, metadata=metadata, batch=batch))
+
+
+def _bytes(model: onnx.ModelProto) -> bytes:
+    data: bytes = model.SerializeToString()
+    return data
 
 
 def chain_to_onnx(
@@ -104,23 +107,21 @@ def chain_to_onnx(
         batch: Images in one run.
     """
     height, width, channels = input_shape
-    ops: list[Op] = [ConvOp("prefix", 1, 1, prefix_channels, channels, activation="relu6")]
-    shape: Shape = input_shape
-    for index, layer in enumerate(layers):
-        lowered = lower(layer, f"{index}", shape)
-        shape = output_shape(lowered, shape)
-        ops.extend(lowered)
+    before: Shape = (height, width, prefix_channels)
+    ops: tuple[Op, ...] = (ConvOp("prefix", before, 1, 1, channels, activation="relu6"),)
+    for layer in lower_chain(layers, input_shape):
+        ops += layer.ops
+    shape = output_shape(ops, input_shape)
     if len(shape) == 3:
-        ops.append(PoolOp("mean", "mean"))
+        ops += (PoolOp("mean", shape, "mean"),)
     rng = np.random.default_rng(seed)
     weights: dict[str, np.ndarray] = {}
-    for op in all_ops(tuple(ops)):
+    for op in all_ops(ops):
         weights |= random_op_weights(op, rng)
     writer = _Writer(weights)
-    x, out = writer.ops(tuple(ops), "x", (height, width, prefix_channels))
-    return writer.model(
-        ("x", [batch, prefix_channels, height, width]), "y", x, out, {}
-    ).SerializeToString()
+    x = writer.ops(ops, "x")
+    source = ("x", [batch, prefix_channels, height, width])
+    return _bytes(writer.model(source, "y", x, ops[-1].output_shape, {}))
 
 
 class _Writer:
@@ -147,7 +148,7 @@ class _Writer:
         return name
 
     def scaled_pixels(self, x: str, foldable: bool) -> str:
-        """pixel * scale + offset; the scale goes into the first convolution where there is one.
+        """Scales the pixels; the scale goes into the first convolution where there is one.
 
         The offset cannot: the convolution pads with zeros after scaling.
         """
@@ -159,37 +160,42 @@ class _Writer:
         offset = self.constant("pixel_offset", np.array(spec.PIXEL_OFFSET, np.float32))
         return self.node("Add", [self.node("Mul", [x, scale]), offset])
 
-    def ops(self, ops: tuple[Op, ...], x: str, shape: Shape) -> tuple[str, Shape]:
-        """Adds a chain; returns the name and the (height, width, channels) of its output."""
+    def ops(self, ops: tuple[Op, ...], x: str) -> str:
+        """Adds a chain; returns the name of its output."""
         for op in ops:
-            x = self._op(op, x, shape)
-            shape = output_shape((op,), shape)
-        return x, shape
+            self._check_weights(op)
+            x = self._op(op, x)
+        return x
 
-    def _op(self, op: Op, x: str, shape: Shape) -> str:
-        self._check_weights(op)
+    def _op(self, op: Op, x: str) -> str:
         match op:
             case ConvOp():
-                return self._conv(op, x, shape)
+                x = self._conv(op, x)
             case DenseOp():
-                kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
-                x = self.node("Gemm", [x, kernel, bias] if bias else [x, kernel])
-                return self._activation(op.activation, x)
+                x = self._dense(op, x)
             case SqueezeExciteOp():
-                return self._squeeze_excite(op, x)
+                x = self._squeeze_excite(op, x)
             case PoolOp(kind="mean"):
-                return self.node("Flatten", [self.node("GlobalAveragePool", [x])])
+                x = self.node("Flatten", [self.node("GlobalAveragePool", [x])])
             case PoolOp():
                 window = [op.size, op.size]
-                return self.node("MaxPool", [x], kernel_shape=window, strides=window)
+                x = self.node("MaxPool", [x], kernel_shape=window, strides=window)
             case FlattenOp():
-                return self.node("Flatten", [self.node("Transpose", [x], perm=[0, 2, 3, 1])])
-            case DropoutOp():
-                return x
+                x = self.node("Flatten", [self.node("Transpose", [x], perm=[0, 2, 3, 1])])
             case ResidualOp():
-                body, _ = self.ops(op.body, x, shape)
-                return self.node("Add", [x, body])
-        raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add it here.")
+                x = self.node("Add", [x, self.ops(op.body, x)])
+            case DropoutOp():
+                pass  # the identity outside training
+            case _:
+                raise TypeError(
+                    f"Expected a primitive operation. Received: {op!r}. Fix: add it here."
+                )
+        return x
+
+    def _dense(self, op: DenseOp, x: str) -> str:
+        kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
+        x = self.node("Gemm", [x, kernel, bias] if bias else [x, kernel])
+        return self._activation(op.activation, x)
 
     def _check_weights(self, op: Op) -> None:
         # A statistic of shape (1,) would broadcast and give a network that is silently wrong.
@@ -224,10 +230,10 @@ class _Writer:
             return names, None
         return names, self.constant(f"{name}.bias", bias.astype(np.float32))
 
-    def _conv(self, op: ConvOp, x: str, shape: Shape) -> str:
+    def _conv(self, op: ConvOp, x: str) -> str:
         kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
-        top, bottom = same_padding(shape[0], op.kernel, op.stride)
-        left, right = same_padding(shape[1], op.kernel, op.stride)
+        top, bottom = same_padding(op.input_shape[0], op.kernel, op.stride)
+        left, right = same_padding(op.input_shape[1], op.kernel, op.stride)
         x = self.node(
             "Conv",
             [x, kernel, bias] if bias else [x, kernel],
@@ -239,18 +245,13 @@ class _Writer:
         return self._activation(op.activation, x)
 
     def _activation(self, name: str, x: str) -> str:
-        match name:
-            case "none":
-                return x
-            case "relu":
-                return self.node("Relu", [x])
-            case "relu6":
-                low = self.constant("relu6_low", np.array(0, np.float32))
-                high = self.constant("relu6_high", np.array(6, np.float32))
-                return self.node("Clip", [x, low, high])
-            case "hard_swish":
-                return self.node("HardSwish", [x])
-        raise ArchitectureError(f"an activation of {list(spec.ACTIVATIONS)}", name, "choose one")
+        found = activation(name)
+        if not found.onnx:
+            return x
+        constants = [
+            self.constant(key, np.array(value, np.float32)) for key, value in found.onnx_inputs
+        ]
+        return self.node(found.onnx, [x, *constants])
 
     def _squeeze_excite(self, op: SqueezeExciteOp, x: str) -> str:
         y = self.node("GlobalAveragePool", [x])

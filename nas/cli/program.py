@@ -21,11 +21,11 @@ from nas.training.optimizers import OPTIMIZERS
 EXIT_MET = 0
 
 SEARCH_INTRO = """
-python nas.py --lambda 0.1: search a network that is accurate and fast on this device.
+{} --lambda 0.1: search a network that is accurate and fast on this device.
 Exit codes: 0 done (and the target met), 3 target missed, 2 bad input, 130/143 stopped.
 """
 RETRAIN_INTRO = """
-python main.py: train a found network, export it to ONNX, measure and certify it.
+{}: train a found network, export it to ONNX, measure and certify it.
 Exit codes: 0 done (and the target met), 3 target missed, 2 bad input, 130/143 stopped.
 """
 
@@ -102,6 +102,9 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
     flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
     flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
+    flags.DEFINE_bool(
+        "inherit", False, "Start from the supernet's weights instead of random ones.", **text
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     return values
 
@@ -142,14 +145,25 @@ def _run(
     verb: str,
     go_on: str,
 ) -> int:
-    """Reads the flags and runs a verb in the one shell of all programs."""
+    """Reads the flags and runs a verb in the one shell of all programs.
+
+    Args:
+        values: Flags of the verb.
+        argv: With the program's name first.
+        intro: Before the flags in --help; `{}` is the command.
+        work: From flags, command, interrupter, and who is told the run's folder, to the exit code.
+        verb: `search` or `retrain`.
+        go_on: Flags that go on with a run; `{}` is its folder.
+    """
     backend.set_environment()
     folders: list[Path] = []
 
     def main() -> int:
         strict_flags.parse(values, argv)
         if values["help"].value:
-            out.print(strict_flags.help_text(values, intro), markup=False)
+            out.print(
+                strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
+            )
             return EXIT_MET
         command = shlex.join([*command_line(verb).split()[:1], *argv])
         with Interrupter().installed() as interrupter:

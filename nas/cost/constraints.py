@@ -7,11 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from nas.architecture.lowering import lower
-from nas.architecture.spec import Skip
-from nas.cost.counts import FLOAT32_BITS, architecture_cost, ops_cost
+from nas.cost.counts import FLOAT32_BITS, architecture_cost, layer_cost
 from nas.errors import InputError
-from nas.search_space.space import OneOf, Space
+from nas.search_space.space import Space
 
 Network = tuple[int, ...]
 
@@ -77,13 +75,7 @@ def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
         space: Whose options are counted.
         bounds: Become `most`.
     """
-    shapes = space.input_shapes()
-    costs = [
-        [ops_cost(() if isinstance(x, Skip) else lower(x, "x", shapes[i]), shapes[i]) for x in c]
-        for i, c in (
-            (i, layer.options) for i, layer in enumerate(space.layers) if isinstance(layer, OneOf)
-        )
-    ]
+    costs = [[layer_cost(option) for option in options] for options in space.lowered_options()]
     reads = {
         "params": lambda cost: cost.params,
         "macs": lambda cost: cost.macs,

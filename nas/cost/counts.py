@@ -20,7 +20,6 @@ from nas.architecture.operations import (
     PoolOp,
     ResidualOp,
     SqueezeExciteOp,
-    output_shape,
 )
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture
@@ -80,58 +79,55 @@ class ArchitectureCost:
 
 
 @functools.singledispatch
-def op_macs(op: Op, shape: Shape) -> int:
-    """Multiply-adds of one operation on an input of `shape`, for one image.
+def op_macs(op: Op) -> int:
+    """Multiply-adds of one operation, for one image.
 
     Raises:
         TypeError: The operation is unknown; it is never taken as free.
     """
     raise TypeError(
-        f"Expected an operation of nas.architecture.lowering. Received: {type(op).__name__}. "
+        f"Expected an operation of nas.architecture.operations. Received: {type(op).__name__}. "
         "Fix: register its count with `nas.cost.counts.op_macs.register`."
     )
 
 
 @op_macs.register
-def _(op: ConvOp, shape: Shape) -> int:
-    height, width, _ = output_shape((op,), shape)
+def _conv_macs(op: ConvOp) -> int:
+    height, width, _ = op.output_shape
     inputs = 1 if op.depthwise else op.in_channels
     return height * width * op.kernel**2 * inputs * op.out_channels
 
 
 @op_macs.register
-def _(op: DenseOp, shape: Shape) -> int:
+def _dense_macs(op: DenseOp) -> int:
     return op.in_units * op.out_units
 
 
 @op_macs.register
-def _(op: SqueezeExciteOp, shape: Shape) -> int:
+def _squeeze_excite_macs(op: SqueezeExciteOp) -> int:
     # Two dense layers, and one multiplication a pixel to scale the map.
-    return 2 * op.channels * op.squeeze_channels + math.prod(shape)
+    return 2 * op.in_channels * op.squeeze_channels + math.prod(op.input_shape)
 
 
 @op_macs.register(PoolOp)
 @op_macs.register(FlattenOp)
 @op_macs.register(DropoutOp)
-def _(op: Op, shape: Shape) -> int:
+def _no_macs(_op: Op) -> int:
     return 0
 
 
 @op_macs.register
-def _(op: ResidualOp, shape: Shape) -> int:
-    return ops_cost(op.body, shape).macs
+def _residual_macs(op: ResidualOp) -> int:
+    return ops_cost(op.body).macs
 
 
-def ops_cost(ops: tuple[Op, ...], shape: Shape) -> Cost:
+def ops_cost(ops: tuple[Op, ...]) -> Cost:
     """Counts of a chain of operations, the bodies of residuals included."""
     total = Cost()
     for op in ops:
-        macs = op_macs(op, shape)
-        if isinstance(op, ResidualOp):
-            total += ops_cost(op.body, shape)
-        else:
-            total += Cost(*_params(op), macs)
-        shape = output_shape((op,), shape)
+        total += (
+            ops_cost(op.body) if isinstance(op, ResidualOp) else Cost(*_params(op), op_macs(op))
+        )
     return total
 
 
@@ -147,7 +143,7 @@ def _params(op: Op) -> tuple[int, int, int]:
 
 def layer_cost(layer: LoweredLayer) -> Cost:
     """Counts of one lowered layer."""
-    return ops_cost(layer.ops, layer.input_shape)
+    return ops_cost(layer.ops)
 
 
 def architecture_cost(architecture: Architecture) -> ArchitectureCost:

@@ -15,16 +15,16 @@ from latency.measurement.measure import MeasurePlan, Model
 from latency.onnx_files.precision import convert, default_scheme
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
-from nas.architecture.lowering import lower
-from nas.architecture.operations import output_shape
+from nas.architecture.lowering import lower_chain
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture, GlobalAveragePool, Layer, Skip
 from nas.architecture.text import to_text
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import chain_to_onnx, to_onnx_bytes
-from nas.cost.counts import ops_cost
+from nas.cost.counts import layer_cost
 from nas.hardware.rows import architecture_row_keys, architecture_rows, row_key
-from nas.search_space.space import OneOf, Space
+from nas.search_space.draws import even_indices
+from nas.search_space.space import Space
 
 # Copies of a shape-keeping block in the long chain; its row is the mean of the last three.
 CHAIN_COPIES = 4
@@ -92,10 +92,8 @@ def _calibrating(count: int, calibration: int, seed: int) -> set[int]:
 def _space_rows(space: Space) -> list[tuple[tuple[Layer, ...], Shape]]:
     """Rows of every option at every choice, and of what is fixed."""
     rows = list(architecture_rows(space.largest()))
-    shapes = space.input_shapes()
-    for index, layer in enumerate(space.layers):
-        if isinstance(layer, OneOf):
-            rows += [((x,), shapes[index]) for x in layer.options if not isinstance(x, Skip)]
+    for options in space.lowered_options():
+        rows += [((x.layer,), x.input_shape) for x in options if not isinstance(x.layer, Skip)]
     return rows
 
 
@@ -119,10 +117,7 @@ class _Graphs:
             self.models[key] = Model(key, data, key)
             self.plans[key] = RowPlan(key, key, None, 1.0)
             return
-        out = shape
-        for layer in layers:
-            out = output_shape(lower(layer, "x", out), out)
-        if out == shape:
+        if lower_chain(layers, shape)[-1].output_shape == shape:
             short_key, divisor = f"short {key}", CHAIN_COPIES - 1.0
             short, long = self._chain(layers, shape), self._chain(layers * CHAIN_COPIES, shape)
         else:
@@ -162,17 +157,12 @@ def stratified_networks(space: Space, count: int, seed: int) -> list[Architectur
 
 
 def _option_macs(space: Space) -> list[list[int]]:
-    shapes = space.input_shapes()
-    return [
-        [ops_cost(lower(x, "x", shapes[i]), shapes[i]).macs for x in layer.options]
-        for i, layer in enumerate(space.layers)
-        if isinstance(layer, OneOf)
-    ]
+    return [[layer_cost(x).macs for x in options] for options in space.lowered_options()]
 
 
 def _near(options: list[list[int]], target: float, rng: np.random.Generator) -> tuple[int, ...]:
     """A random network, changed place by place at random while that comes nearer."""
-    current = [int(rng.integers(len(row))) for row in options]
+    current = list(even_indices((len(row) for row in options), rng))
     for _ in range(300):
         place = int(rng.integers(len(options)))
         total = sum(row[i] for row, i in zip(options, current, strict=True))

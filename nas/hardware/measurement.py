@@ -137,7 +137,6 @@ class KnownNetworks:
         Args:
             run: Of one process, known networks included.
         """
-
         known = {name: run[name] for name in self.known_ms}
         highest = max(m.quantile for m in run.values())
         # A quantile that is asked for may be lower than the least of ours: it stays.

@@ -9,9 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from latency.tables.table import LatencyTable
+from nas.architecture.lowering import LoweredLayer
 from nas.architecture.spec import Skip
+from nas.cost.additive import AdditiveCost
 from nas.hardware.rows import architecture_row_keys, row_key
-from nas.search_space.space import OneOf, Space
+from nas.search_space.space import Space
 
 
 @dataclass(frozen=True)
@@ -37,24 +39,26 @@ class SpaceLatency:
         Raises:
             ValueError: A row is missing.
         """
-        shapes = space.input_shapes()
-        option_ms = tuple(
-            np.array(
-                [
-                    0.0 if isinstance(x, Skip) else table.effective_row_ms(row_key((x,), shapes[i]))
-                    for x in layer.options
-                ]
-            )
-            for i, layer in enumerate(space.layers)
-            if isinstance(layer, OneOf)
-        )
-        largest = space.largest()
+
+        def row_ms(option: LoweredLayer) -> float:
+            if isinstance(option.layer, Skip):
+                return 0.0
+            return table.effective_row_ms(row_key((option.layer,), option.input_shape))
+
+        rows = space.lowered_options()
+        option_ms = tuple(np.array([row_ms(option) for option in options]) for options in rows)
+        largest, shapes = space.largest(), space.input_shapes()
         # Counted, since a fixed block may be the same as an option and share its row.
         fixed = Counter(architecture_row_keys(largest))
         fixed -= Counter(row_key((largest.layers[i],), shapes[i]) for i in space.choice_layers)
         a, b_ms = table.affine
         fixed_ms = sum(table.effective_row_ms(key) for key in fixed.elements())
         return cls(fixed_ms, option_ms, a, b_ms)
+
+    @property
+    def cost(self) -> AdditiveCost:
+        """Calibrated milliseconds as a sum over choices."""
+        return AdditiveCost(self.option_ms, self.a, self.a * self.fixed_ms + self.b_ms)
 
     def predict_ms(self, indices: Sequence[int]) -> float:
         """Calibrated milliseconds of one network."""

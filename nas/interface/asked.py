@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from latency.device.clock import now_text
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.errors import InputError
@@ -20,6 +20,7 @@ from nas.runs.config import (
     RunConfig,
 )
 from nas.search.config import (
+    METHODS,
     GateConfig,
     SearchConfig,
     WarmUp,
@@ -108,11 +109,6 @@ def compute_of(options: Mapping[str, Any]) -> Compute:
     )
 
 
-def now() -> str:
-    """The time for a record: UTC in ISO form."""
-    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-
-
 def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     """The configuration of a new search.
 
@@ -137,7 +133,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     )
     race, proposals = options.get("race"), options.get("proposals", sizes.proposals)
     return RunConfig(
-        date=now(),
+        date=now_text(),
         command=asked.command,
         seed=options.get("seed", 0),
         scale=sizes.name,
@@ -156,12 +152,12 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
             method=method,
             execution=options.get("execution") or usual_execution(),
             gates=_gates(options),
-            warm_up=WarmUp.of_method(method),
+            warm_up=WarmUp.usual(METHODS[method].learns_gates),
         ),
         evolution=sizes.evolution,
         race=race and RaceConfig(race, float(options.get("race_epochs", sizes.epochs))),
         # Only gates propose.
-        proposals=proposals if method == "gradient" else 0,
+        proposals=proposals if METHODS[method].learns_gates else 0,
         random_networks=options.get("random_networks", sizes.random_networks),
     )
 
@@ -180,7 +176,7 @@ def given_network_config(
     is_sample = source.kind == "sample"
     sizes = Scale.fitting(is_sample, bool(options.get("smoke", False)))
     return GivenNetworkConfig(
-        date=now(),
+        date=now_text(),
         command=command,
         seed=options.get("seed", 0),
         scale=sizes.name,

@@ -79,6 +79,7 @@ class RetrainOptions(TypedDict, total=False):
         label_smoothing: Of the loss, from 0 to below 1; default 0.1.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
+        inherit: Start from the supernet's weights instead of random ones.
         restart: Forget an earlier training of the run.
     """
 
@@ -96,4 +97,5 @@ class RetrainOptions(TypedDict, total=False):
     label_smoothing: float
     baselines: bool
     largest: bool
+    inherit: bool
     restart: bool

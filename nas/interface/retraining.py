@@ -19,12 +19,15 @@ from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
+from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
-from nas.report.pareto import DATA_NAME, pareto_table, write_pareto
+from nas.report.pareto import pareto_table, write_pareto
 from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.sweep import Pareto
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
@@ -162,7 +165,7 @@ def _sweep(
             met.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    out.print(pareto_table(sweep.read_json(DATA_NAME)))
+    out.print(pareto_table(sweep.read(Pareto)))
     out.print(f"Pareto front: {picture}", markup=False)
     asked_for = [one for one in met if one is not None]
     return all(asked_for) if asked_for else None
@@ -188,7 +191,16 @@ def _one(
     dataset = load_data(source, sizes, config.seed, asked.dataset)
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)
+    if asked.options.get("inherit"):
+        check_inherits(folder, config)
     training = training_config(folder, config, sizes, asked.options)
+    weights: dict[str, Weights] = {}
+    if training.inherits:
+        networks = {
+            "searched": architecture,
+            **{entry.name: arch_text.parse(entry.text) for entry in others},
+        }
+        weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute)
     from nas.pipeline.retrain import RetrainRun
 
@@ -199,7 +211,7 @@ def _one(
         )
         architecture = architecture.with_num_classes(dataset.num_classes)
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
-    certificate = RetrainRun(
+    run = RetrainRun(
         folder,
         architecture,
         dataset,
@@ -211,9 +223,9 @@ def _one(
         sizes,
         interrupter,
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
-    ).run()
-    met: bool | None = certificate["met"]
-    return met
+        weights,
+    )
+    return run.run().met
 
 
 def _sizes(asked: AskedRetraining, config: AnyConfig) -> Scale:
@@ -243,7 +255,7 @@ def _known_networks(
 
 def _baselines(
     folder: RunFolder, options: Mapping[str, Any], sizes: Scale
-) -> list[tuple[str, str, Architecture]]:
+) -> tuple[ComparedNetwork, ...]:
     """Networks to train beside the found one.
 
     Raises:
@@ -253,10 +265,8 @@ def _baselines(
     if not wanted and rules.says(options, "largest"):
         raise InputError("--baselines with --largest", "no --baselines", "write both")
     if not wanted:
-        return []
-    networks = (
-        folder.read_json("comparison.json")["networks"] if folder.has("comparison.json") else []
-    )
+        return ()
+    networks = folder.read(Comparison).networks if folder.has(Comparison) else ()
     if not networks:
         if rules.says(options, "baselines"):
             raise InputError(
@@ -266,5 +276,5 @@ def _baselines(
             )
         out.print("No comparison.json in this run: no baselines are trained.")
     if options.get("largest") is False:
-        networks = [n for n in networks if n["role"] != "largest"]
-    return [(n["name"], n["role"], arch_text.parse(n["text"])) for n in networks]
+        networks = tuple(n for n in networks if n.role != "largest")
+    return networks

@@ -18,6 +18,7 @@ OFF_IS_NOTHING = (
     "baselines",
     "data_parallel",
     "help",
+    "inherit",
     "largest",
     "restart",
     "resume",
@@ -176,7 +177,7 @@ RETRAIN_RULES = (
         "leave it out: a run goes on with the images that it began with",
     ),
     Rule(
-        ("baselines", "largest", "restart"),
+        ("baselines", "largest", "inherit", "restart"),
         lambda o: "arch" not in o,
         "--{name} with a run that is there already",
         "--arch, which begins a new one",

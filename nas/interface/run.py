@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from nas.architecture.spec import Architecture
 from nas.interface.retraining import architecture_of
@@ -13,6 +12,8 @@ from nas.report.pareto import PICTURE_NAME
 from nas.runs.config import AnyConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
+from nas.runs.records import Certificate
+from nas.search.history import SearchRow
 
 
 @dataclass(frozen=True)
@@ -55,18 +56,18 @@ class Run:
         return architecture_of(RunFolder(self.path))
 
     @property
-    def certificate(self) -> dict[str, Any]:
+    def certificate(self) -> Certificate:
         """What was measured and counted; accuracies are there after a retraining.
 
         Raises:
-            InputError: Nothing is certified yet, or the run is a sweep.
+            LatencyError: Nothing is certified yet, or the run is a sweep.
         """
-        return RunFolder(self.path).read_json("certificate.json")
+        return RunFolder(self.path).read(Certificate)
 
     @property
-    def history(self) -> list[dict[str, Any]]:
+    def history(self) -> tuple[SearchRow, ...]:
         """Rows of the search, in order; empty where nothing was searched."""
-        return read_history(self.path / "history.csv")
+        return read_history(SearchRow, self.path / SearchRow.FILE)
 
     @property
     def report(self) -> Path:

@@ -106,6 +106,4 @@ def _stages(
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
-        certificate = SearchRun(folder, space, dataset, config, interrupter).run()
-        met: bool | None = certificate["met"]
-        return met
+        return SearchRun(folder, space, dataset, config, interrupter).run().met

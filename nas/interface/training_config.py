@@ -25,6 +25,7 @@ RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "seed": lambda t: t.seed,
     "mixed_precision": lambda t: t.compute.mixed_precision,
     "data_parallel": lambda t: t.compute.data_parallel,
+    "inherit": lambda t: t.inherits,
 }
 
 
@@ -50,6 +51,7 @@ def training_config(
         recipe=_recipe(config, sizes, options),
         seed=options.get("seed", 0),
         compute=compute_of(options),
+        inherits=bool(options.get("inherit", False)),
     )
     folder.write(training)
     return training

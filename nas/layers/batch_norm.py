@@ -35,6 +35,7 @@ class BatchNorm(keras.layers.Layer):
         self.epsilon = epsilon
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes scale, offset and running statistics of (channels,) each."""
         shape = (input_shape[-1],)
         # All in float32 under mixed precision, as the backends' fused kernels want it.
         self.gamma = self.add_weight(name="gamma", shape=shape, initializer="ones", autocast=False)
@@ -105,8 +106,10 @@ class BatchNorm(keras.layers.Layer):
         self.variance.assign(statistics[1])
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """What a copy is made from."""
         config = super().get_config()
         return {**config, "momentum": self.momentum, "epsilon": self.epsilon}

@@ -23,4 +23,5 @@ class PointwiseConv2D(keras.layers.Conv2D):
         super().__init__(filters, **kwargs)
 
     def convolution_op(self, inputs: Tensor, kernel: Tensor) -> Tensor:
+        """The convolution, without bias and activation."""
         return pointwise_conv(inputs, kernel)

@@ -25,6 +25,7 @@ class SqueezeExcite(keras.layers.Layer):
         self.squeeze_channels = squeeze_channels
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes both dense layers for the channels of the input."""
         channels = input_shape[-1]
         squeeze = self.squeeze_channels
         self.reduce_kernel = self.add_weight(
@@ -64,7 +65,9 @@ class SqueezeExcite(keras.layers.Layer):
         return x * gate[:, None, None, :]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """The input's shape."""
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
+        """What a copy is made from."""
         return {**super().get_config(), "squeeze_channels": self.squeeze_channels}

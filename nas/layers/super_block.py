@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -13,8 +13,15 @@ from keras import ops
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.fast import Tensor, first, pointwise_conv
 from nas.layers.squeeze_excite import SqueezeExcite
+from nas.layers.super_layer import (
+    Gates,
+    SuperLayer,
+    gate_of,
+    keep_gate,
+    norm_weights,
+    to_numpy,
+)
 
-EXECUTIONS = ("masked", "sampled")
 # Where shapes may depend on values, one set of operations serves every option. A switch, which JAX
 # needs, has a branch for each: 7 times the time to the first step on TensorFlow.
 SLICES = keras.backend.backend() != "jax"
@@ -35,21 +42,12 @@ def channel_masks(expansions: tuple[int, ...], in_channels: int) -> np.ndarray:
 
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
-class SuperBlock(keras.layers.Layer):
-    """Expand, depthwise, squeeze-excite and project, with kernel, width and existence gated.
+class SuperBlock(SuperLayer):
+    """Expand, depthwise, squeeze-excite and project, with kernel, expansion and existence gated.
 
     Smaller options are the centre of the depthwise kernel and the first channels. A hidden
     channel contributes exactly zero: its row of the project kernel is multiplied by 0, which
     equals a mask after normalisation and activation but costs nothing per pixel.
-
-    Two executions give the same output and, up to rounding, the same gradients of weights:
-
-    - `masked` computes all channels with the largest kernel. Gates get gradients, and all running
-      statistics move, those of channels and blocks that were not drawn too.
-    - `sampled` computes the drawn kernel and channels alone. Gates get no gradient, weights that
-      were not drawn get exactly zero, and running statistics of what was not drawn stay: they
-      hold means over the networks that had the channel. Neither kind belongs to a network;
-      re-estimate them before an accuracy is read.
 
     Args:
         kernels: Kernel sizes, ascending.
@@ -59,8 +57,7 @@ class SuperBlock(keras.layers.Layer):
         activation: A Keras activation name.
         squeeze_channels: Width of squeeze-excite, 0 for none.
         residual: Whether the input is added.
-        momentum: Of the normalisations' statistics.
-        epsilon: Of the normalisations.
+        norm: Arguments of the normalisations, `momentum` and `epsilon`.
     """
 
     def __init__(
@@ -72,8 +69,7 @@ class SuperBlock(keras.layers.Layer):
         activation: str,
         squeeze_channels: int,
         residual: bool,
-        momentum: float = 0.9,
-        epsilon: float = 1e-3,
+        norm: Mapping[str, float] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -85,19 +81,19 @@ class SuperBlock(keras.layers.Layer):
             "activation": activation,
             "squeeze_channels": squeeze_channels,
             "residual": residual,
-            "momentum": momentum,
-            "epsilon": epsilon,
+            "norm": dict(norm or {}),
         }
         self.activation = keras.activations.get(activation)
         self.residual = residual
         self.stride = stride
-        norm = {"momentum": momentum, "epsilon": epsilon}
-        self.expand_bn = BatchNorm(name="expand_bn", **norm) if max(expansions) > 1 else None
-        self.depthwise_bn = BatchNorm(name="depthwise_bn", **norm)
-        self.project_bn = BatchNorm(name="project_bn", **norm)
+        numbers = self.config["norm"]
+        self.expand_bn = BatchNorm(name="expand_bn", **numbers) if max(expansions) > 1 else None
+        self.depthwise_bn = BatchNorm(name="depthwise_bn", **numbers)
+        self.project_bn = BatchNorm(name="project_bn", **numbers)
         self.se = SqueezeExcite(squeeze_channels, name="se") if squeeze_channels else None
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights of the largest option."""
         inputs = input_shape[-1]
         if inputs is None:
             raise ValueError(
@@ -131,56 +127,27 @@ class SuperBlock(keras.layers.Layer):
             self.se.build((None, None, None, hidden))
         self.project_bn.build((None, None, None, self.config["channels"]))
 
-    def call(
-        self,
-        x: Tensor,
-        kernel_gate: Tensor,
-        expansion_gate: Tensor,
-        keep_gate: Tensor | None,
-        training: bool = False,
-        update_statistics: bool = True,
-        execution: str = "masked",
-    ) -> Tensor:
-        """Runs the block on x of shape (batch, height, width, channels).
-
-        Args:
-            x: Input.
-            kernel_gate: (kernels,), one-hot for a network that exists.
-            expansion_gate: (expansions,), likewise.
-            keep_gate: Scalar, 1 to compute the block and 0 to leave it out; None if it
-                cannot be left out.
-            training: As in Keras.
-            update_statistics: Whether running statistics move in training mode.
-            execution: One of `EXECUTIONS`; see the class. `sampled` takes one-hot gates.
-        """
-        run = self._masked
-        if execution == "sampled":
-            run = self._sliced if SLICES else self._switched
-        y, statistics = run(x, kernel_gate, expansion_gate, keep_gate, training)
-        if training and update_statistics:
-            for norm, values in zip(self._norms(), statistics, strict=True):
-                norm.set_statistics(values)
-        return y
-
-    def _norms(self) -> list[BatchNorm]:
+    def norms(self) -> list[BatchNorm]:
+        """The normalisations, in the order of execution."""
         norms = (self.expand_bn, self.depthwise_bn, self.project_bn)
         return [norm for norm in norms if norm is not None]
 
-    def _masked(
-        self,
-        x: Tensor,
-        kernel_gate: Tensor,
-        expansion_gate: Tensor,
-        keep_gate: Tensor | None,
-        training: bool,
-    ) -> tuple[Tensor, list[Statistics]]:
+    def masked(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
+        """All channels with the largest kernel, what is not drawn multiplied by 0."""
+        kernel_gate, expansion_gate = gate_of(gates, "kernel"), gate_of(gates, "expansion")
         masks = ops.convert_to_tensor(self.channel_masks, expansion_gate.dtype)
         mask = ops.sum(expansion_gate[:, None] * masks, axis=0)
         masks = ops.convert_to_tensor(self.kernel_masks, kernel_gate.dtype)
         kernel_mask = ops.sum(ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * masks, axis=0)
         kernel = self.depthwise_kernel * ops.cast(kernel_mask, self.compute_dtype)
         y, statistics = self._body(x, kernel, training, mask=ops.cast(mask, self.compute_dtype))
-        return self._add(x, y, keep_gate), statistics
+        return self._add(x, y, keep_gate(gates)), statistics
+
+    def sampled(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
+        """The drawn kernel and channels alone."""
+        run = self._sliced if SLICES else self._switched
+        gate = (gate_of(gates, "kernel"), gate_of(gates, "expansion"))
+        return run(x, *gate, keep_gate(gates), training)
 
     def _sliced(
         self,
@@ -211,7 +178,7 @@ class SuperBlock(keras.layers.Layer):
         y, moved = self._body(images, kernel, training, channels)
         statistics = [
             (ops.where(kept, mean, norm.mean), ops.where(kept, variance, norm.variance))
-            for (mean, variance), norm in zip(moved, self._norms(), strict=True)
+            for (mean, variance), norm in zip(moved, self.norms(), strict=True)
         ]
         return self._add(x, y, keep_gate), statistics
 
@@ -240,8 +207,9 @@ class SuperBlock(keras.layers.Layer):
         index = ops.cast(index, "int32")
         if keep_gate is not None:
             index = ops.where(keep_gate > 0.5, index, len(branches))
-            branches.append(lambda: (x, [norm.statistics for norm in self._norms()]))
-        return ops.switch(index, branches)
+            branches.append(lambda: (x, [norm.statistics for norm in self.norms()]))
+        chosen: tuple[Tensor, list[Statistics]] = ops.switch(index, branches)
+        return chosen
 
     def _body(
         self,
@@ -282,10 +250,36 @@ class SuperBlock(keras.layers.Layer):
             return y
         return x + (y if keep_gate is None else y * ops.cast(keep_gate, self.compute_dtype))
 
+    def weights_of(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """The centre of the depthwise kernel and the first channels; see `SuperLayer`."""
+        kernel = values.get("kernel", self.config["kernels"][0])
+        expansion = values.get("expansion", self.config["expansions"][0])
+        depthwise = to_numpy(self.depthwise_kernel)
+        margin = (depthwise.shape[0] - kernel) // 2
+        centre = slice(margin, margin + kernel)
+        hidden = expansion * (depthwise.shape[2] // max(self.config["expansions"]))
+        found = {
+            "depthwise.kernel": depthwise[centre, centre, :hidden].transpose(0, 1, 3, 2),
+            "project.kernel": to_numpy(self.project_kernel)[:, :, :hidden],
+            **norm_weights("depthwise", self.depthwise_bn, hidden),
+            **norm_weights("project", self.project_bn, None),
+        }
+        if expansion > 1:
+            found["expand.kernel"] = to_numpy(self.expand_kernel)[..., :hidden]
+            found |= norm_weights("expand", self.expand_bn, hidden)
+        if self.se is not None:
+            found["se.reduce.kernel"] = to_numpy(self.se.reduce_kernel)[:hidden]
+            found["se.reduce.bias"] = to_numpy(self.se.reduce_bias)
+            found["se.expand.kernel"] = to_numpy(self.se.expand_kernel)[:, :hidden]
+            found["se.expand.bias"] = to_numpy(self.se.expand_bias)[:hidden]
+        return found
+
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
+        """Shape after the stride."""
         batch, height, width, _ = input_shape
         sizes = [None if n is None else -(-n // self.stride) for n in (height, width)]
         return (batch, *sizes, self.config["channels"])
 
     def get_config(self) -> dict[str, Any]:
+        """What a copy is made from."""
         return {**super().get_config(), **self.config}

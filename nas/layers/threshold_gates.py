@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 from keras import ops
 
+from nas.layers.draw import GateDraw
 from nas.layers.fast import Tensor
-from nas.layers.gates import KINDS, BaseGates, GateDraw
+from nas.layers.gates import BaseGates
 
+# What Single-Path NAS decides; the order of its variables.
+KINDS = ("kernel", "expansion", "skip")
 # Square of the least norm: the root has no derivative at 0.
 _LEAST_SQUARE = 1e-30
 
@@ -97,22 +100,26 @@ class ThresholdGates(BaseGates):
     squares the derivative falls as exp(-C) and not as exp(-sqrt(C)).
 
     Args:
-        allowed_kernels: (choices, kernels) 1 where the option exists.
-        allowed_expansions: (choices, expansions), likewise.
-        skippable: (choices,), likewise.
+        allowed: Decision -> (choices, options) 1 where the option exists; of `KINDS` alone.
+
+    Raises:
+        ValueError: Another decision, for which nothing was published.
     """
 
-    def __init__(
-        self,
-        allowed_kernels: Any,
-        allowed_expansions: Any,
-        skippable: Any,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(allowed_kernels, allowed_expansions, skippable, **kwargs)
-        kernel, expansion = _ladder(self.allowed_kernels), _ladder(self.allowed_expansions)
+    def __init__(self, allowed: Mapping[str, Any], **kwargs: Any) -> None:
+        others = sorted(set(allowed) - set(KINDS))
+        if others:
+            raise ValueError(
+                f"Expected decisions among {', '.join(KINDS)} for threshold gates. Received: "
+                f"{', '.join(others)}. Fix: use --gate categorical for this space."
+            )
+        # What no choice decides has one option everywhere.
+        count = len(next(iter(allowed.values()), ()))
+        fixed = {"kernel": [[1]] * count, "expansion": [[1]] * count, "skip": [[1, 0]] * count}
+        super().__init__({kind: allowed.get(kind, fixed[kind]) for kind in KINDS}, **kwargs)
+        kernel, expansion = _ladder(self.allowed["kernel"]), _ladder(self.allowed["expansion"])
         # One step: to keep the block. Its part are the channels of the smallest expansion.
-        keep = ~self.skippable[:, None]
+        keep = ~self.allowed["skip"][:, 1:]
         skip = _Ladder(keep, np.zeros_like(keep), expansion.parts[:, :1])
         self._ladders = {"kernel": kernel, "expansion": expansion, "skip": skip}
         self._read: Callable[[], list[tuple[Tensor, np.ndarray, np.ndarray]]] | None = None
@@ -133,13 +140,20 @@ class ThresholdGates(BaseGates):
             blocks: One built `SuperBlock` a choice.
 
         Raises:
-            ValueError: More or fewer blocks than choices.
+            ValueError: More or fewer blocks than choices, or layers of another kind.
         """
-        if len(blocks) != len(self.skippable):
+        count = len(self.allowed["skip"])
+        if len(blocks) != count:
             raise ValueError(
-                f"Expected one block a choice, {len(self.skippable)}. Received: {len(blocks)} "
+                f"Expected one block a choice, {count}. Received: {len(blocks)} "
                 "blocks. Fix: give the super blocks of the space, in order."
             )
+        for block in blocks:
+            if not hasattr(block, "depthwise_kernel"):
+                raise ValueError(
+                    "Expected super blocks with a depthwise kernel for threshold gates. Received: "
+                    f"{type(block).__name__}. Fix: use --gate categorical for this space."
+                )
         # Behind a function, so that Keras counts no weight of a block among the gates'.
         self._read = lambda: [
             (block.depthwise_kernel, block.kernel_masks, block.channel_masks) for block in blocks
@@ -156,14 +170,25 @@ class ThresholdGates(BaseGates):
                 "`bind` with the super blocks first."
             )
         sums = []
-        for kernel, kernel_masks, channel_masks in self._read():
+        for choice, (kernel, kernel_masks, channel_masks) in enumerate(self._read()):
             taps, channels = kernel_masks[0].size, channel_masks.shape[1]
             rings = np.diff(kernel_masks.reshape(-1, taps), axis=0, prepend=0)
             widths = np.diff(channel_masks, axis=0, prepend=0)
             square = ops.square(ops.cast(kernel, self.variable_dtype))
             rows = ops.matmul(self._constant(rings), ops.reshape(square, (taps, channels)))
-            sums.append(ops.matmul(rows, self._constant(widths.T)))
+            own = ops.matmul(rows, self._constant(widths.T))
+            sums.append(self._in_tables(choice, own))
         return ops.stop_gradient(ops.stack(sums))
+
+    def _in_tables(self, choice: int, own: Tensor) -> Tensor:
+        """(own kernels, own expansions) -> (kernels, expansions), 0 where a choice has none."""
+        for axis, kind in enumerate(("kernel", "expansion")):
+            allowed = self.allowed[kind][choice]
+            if not allowed.all():
+                places = self._constant(np.eye(len(allowed))[allowed])
+                own = ops.tensordot(own, places, axes=([axis], [0]))
+                own = ops.transpose(own) if axis == 0 else own
+        return own
 
     def _margins(self) -> dict[str, Tensor]:
         """||weights|| - threshold of every step of each kind."""
@@ -230,9 +255,12 @@ class ThresholdGates(BaseGates):
         """The indicators as they stand.
 
         Args:
-            rng: Ignored: nothing is random.
+            rng: Generator of this step; stays as it is, since nothing is random.
         """
-        values = self._surrogates()
-        hard = [np.asarray(ops.convert_to_numpy(values[kind]), np.float32) for kind in KINDS]
-        zero = [np.zeros_like(value) for value in hard]
-        return GateDraw(hard[0], hard[1], hard[2], (zero[0], zero[1], zero[2]))
+        del rng
+        return GateDraw(
+            {
+                kind: np.asarray(ops.convert_to_numpy(value), np.float32)
+                for kind, value in self._surrogates().items()
+            }
+        )

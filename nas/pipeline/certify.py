@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Callable, Mapping
-from typing import Any
 
-from latency.device import strict_json
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
+from nas.hardware.measurement import (
+    KnownNetworks,
+    NetworkTiming,
+    measure_networks,
+    network_bytes,
+)
 from nas.hardware.predictor import SpaceLatency
 from nas.runs.config import RunConfig
-from nas.runs.records import network_record
+from nas.runs.records import (
+    Certificate,
+    CertifiedNetwork,
+    ComparedNetwork,
+    Comparison,
+    SupernetScore,
+    values_of,
+)
 from nas.search_space.space import Space
 from nas.selection.baselines import equal_random_networks, equal_uniform_network
 from nas.selection.feasible import BoundedSpace
@@ -46,8 +56,8 @@ def compared_networks(
     architecture: Architecture,
     config: RunConfig,
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
-) -> dict[str, Any]:
-    """Largest, uniform and random networks of equal milliseconds: data of comparison.json.
+) -> Comparison:
+    """Largest, uniform and random networks of equal milliseconds.
 
     Args:
         bounded: Of the run.
@@ -56,7 +66,7 @@ def compared_networks(
         measure: Name -> architecture to name -> milliseconds.
     """
     if config.device is not None:
-        return {"networks": []}
+        return Comparison()
     out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
     randoms = equal_random_networks(
         bounded,
@@ -70,14 +80,14 @@ def compared_networks(
     uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
     networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
     networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
-    return {
-        "uniform_over_searched_ms": ratio,
-        "random_asked": config.random_networks,
-        "networks": [
-            {"role": role, "name": name, "text": arch_text.to_text(network)}
+    return Comparison(
+        uniform_over_searched_ms=ratio,
+        random_asked=config.random_networks,
+        networks=tuple(
+            ComparedNetwork(role, name, arch_text.to_text(network))
             for role, name, network in networks
-        ],
-    }
+        ),
+    )
 
 
 def search_certificate(
@@ -85,10 +95,11 @@ def search_certificate(
     latency: SpaceLatency,
     architecture: Architecture,
     asked_ms: float | None,
-    comparison: Mapping[str, Any],
+    comparison: Comparison,
+    inherited: SupernetScore | None,
     config: RunConfig,
     known: KnownNetworks | None,
-) -> dict[str, Any]:
+) -> Certificate:
     """Measures the found network and its company once more and writes down what was asked.
 
     Args:
@@ -96,13 +107,15 @@ def search_certificate(
         latency: Its predictor.
         architecture: The found network.
         asked_ms: Target; None with a penalty.
-        comparison: Data of comparison.json.
+        comparison: Its company.
+        inherited: What it reaches with the supernet's weights; None without a supernet.
         config: What the run was asked for.
         known: Measured beside them.
     """
-    networks = {"searched": architecture}
-    networks |= {n["name"]: arch_text.parse(n["text"]) for n in comparison["networks"]}
-    measured = {}
+    found = ComparedNetwork("searched", "searched", arch_text.to_text(architecture))
+    networks = {found.name: architecture}
+    networks |= {entry.name: arch_text.parse(entry.text) for entry in comparison.networks}
+    measured: Mapping[str, NetworkTiming] = {}
     if config.device is None:
         out.print("Certificate: fresh measurements in new processes ...")
         plans = config.sizes.measuring
@@ -114,27 +127,27 @@ def search_certificate(
             plans.certificate_precision,
             known=known,
         )
-    records = {
-        name: network_record(
+
+    def certified(entry: ComparedNetwork) -> CertifiedNetwork:
+        network = networks[entry.name]
+        return CertifiedNetwork.of(
             network,
-            measured.get(name),
+            measured.get(entry.name),
             latency.predict_ms(space.encode(network)) if space.contains(network) else None,
-            asked_ms if name == "searched" else None,
+            asked_ms if entry is found else None,
+            **values_of(entry),
         )
-        for name, network in networks.items()
-    }
-    others = [{**records[n["name"]], **n} for n in comparison["networks"]]
-    return {
-        **records["searched"],
-        "name": "searched",
-        "role": "searched",
-        "method": config.search.method,
-        "text": arch_text.to_text(architecture),
-        "train_top1": None,
-        "largest": next((n for n in others if n["role"] == "largest"), None),
-        "uniform": next((n for n in others if n["role"] == "uniform"), None),
-        "random": [n for n in others if n["role"] == "random"],
-        "device": config.device,
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "environment": strict_json.encode(environment()),
-    }
+
+    others = [certified(entry) for entry in comparison.networks]
+    return Certificate(
+        **values_of(certified(found)),
+        method=config.search.method,
+        supernet_top1=inherited.top1 if inherited else None,
+        supernet_top5=inherited.top5 if inherited else None,
+        largest=next((n for n in others if n.role == "largest"), None),
+        uniform=next((n for n in others if n.role == "uniform"), None),
+        random=tuple(n for n in others if n.role == "random"),
+        device=config.device,
+        date=now_text(),
+        environment=environment(),
+    )

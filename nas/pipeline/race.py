@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
@@ -15,7 +14,15 @@ from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search.method import Method, Network, several
 from nas.search_space.space import Space
-from nas.selection.successive_halving import Candidate, run_race, shares
+from nas.selection.choice import Choice
+from nas.selection.successive_halving import (
+    Candidate,
+    CandidateScore,
+    Field,
+    RaceResult,
+    run_race,
+    shares,
+)
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
@@ -55,54 +62,39 @@ class RaceRun:
             raise InputError("a run with a race", "none", "give --race")
         return race
 
-    def run(
-        self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
-    ) -> Architecture:
+    def run(self, choice: Choice, methods: Callable[[], Mapping[str, Method]]) -> Architecture:
         """The winner; writes race.json.
 
         Args:
-            choice: Data of choice.json: the first candidate, whose milliseconds all others have.
+            choice: The first candidate, whose milliseconds all others have.
             methods: Where the others come from: `search`, `random`, perhaps `evolution`; asked
                 only where the field is not drawn yet.
         """
-        if not self.folder.has("race.json"):
-            (self.folder.path / "race").mkdir(exist_ok=True)
+        if not self.folder.has(RaceResult):
             field = self._field(choice, methods)
             if len(field) < 2:
                 out.print("No other network has the chosen one's milliseconds: no race is run.")
-                found: dict[str, Any] = {"winner": field[0].name, "rungs": []}
-                found |= {"images_seen": 0, "seconds": 0.0}
+                found = RaceResult(field, field[0].name)
             else:
                 backend.start(self.config.compute)
                 found = run_race(field, self._race.epochs, self._train)
-            self.folder.write_json("race.json", {"candidates": self._records(field), **found})
-        data = self.folder.read_json("race.json")
-        winner = next(c for c in data["candidates"] if c["name"] == data["winner"])
-        if data["rungs"]:
+            self.folder.write(found)
+        result = self.folder.read(RaceResult)
+        if result.rungs:
             out.print(
-                f"Race: {data['winner']} won among {len(data['candidates'])} candidates; it cost "
-                f"{data['images_seen']:,} training images, {data['seconds'] / 60:.1f} min."
+                f"Race: {result.winner} won among {len(result.candidates)} candidates; it cost "
+                f"{result.images_seen:,} training images, {result.seconds / 60:.1f} min."
             )
-        return self.space.decode(tuple(winner["indices"]))
+        return self.space.decode(result.winning.indices)
 
     def _field(
-        self, choice: Mapping[str, Any], methods: Callable[[], Mapping[str, Method]]
-    ) -> list[Candidate]:
-        if not self.folder.has("race/field.json"):
-            found = self._drawn_field(choice, methods())
-            self.folder.write_json("race/field.json", {"candidates": self._records(found)})
-        records = self.folder.read_json("race/field.json")["candidates"]
-        return [
-            Candidate(
-                r["name"], r["origin"], tuple(r["indices"]), r["measured_ms"], r["predicted_ms"]
-            )
-            for r in records
-        ]
+        self, choice: Choice, methods: Callable[[], Mapping[str, Method]]
+    ) -> tuple[Candidate, ...]:
+        if not self.folder.has(Field):
+            self.folder.write(Field(tuple(self._drawn_field(choice.indices, methods()))))
+        return self.folder.read(Field).candidates
 
-    def _drawn_field(
-        self, choice: Mapping[str, Any], methods: Mapping[str, Method]
-    ) -> list[Candidate]:
-        chosen: Network = tuple(choice["indices"])
+    def _drawn_field(self, chosen: Network, methods: Mapping[str, Method]) -> list[Candidate]:
         aim_ms = self.latency.predict_ms(chosen)
         wanted = shares(self._race.candidates, "evolution" in methods)
         wanted["search"] -= 1  # the choice itself
@@ -113,7 +105,6 @@ class RaceRun:
             # Twice as many, since some will miss when they are measured whole.
             proposed[origin] = several(method, low, high, 2 * wanted[origin], known)
             known += proposed[origin]
-        origins = {network: origin for origin, found in proposed.items() for network in found}
         measured = self._measured(known)
         # The choice beside them, not the target: a whole session may be slower than the last one.
         reference = measured[chosen]
@@ -124,9 +115,10 @@ class RaceRun:
                 for network in proposed.get(origin, [])
                 if self._is_equal(measured[network], reference)
             ]
+            first = 2 if origin == "search" else 1
             field += [
-                self._candidate(n, origins[n], i + (2 if origin == "search" else 1), measured)
-                for i, n in enumerate(fitting[:count])
+                self._candidate(network, origin, first + i, measured)
+                for i, network in enumerate(fitting[:count])
             ]
         return field
 
@@ -145,30 +137,22 @@ class RaceRun:
     def _candidate(
         self, network: Network, origin: str, number: int, measured: Mapping[Network, float | None]
     ) -> Candidate:
-        predicted_ms = self.latency.predict_ms(network)
-        return Candidate(f"{origin} {number}", origin, network, measured[network], predicted_ms)
+        return Candidate(
+            f"{origin} {number}",
+            origin,
+            network,
+            to_text(self.space.decode(network)),
+            measured[network],
+            self.latency.predict_ms(network),
+        )
 
-    def _records(self, field: Sequence[Candidate]) -> list[dict[str, Any]]:
-        return [
-            {
-                "name": c.name,
-                "origin": c.origin,
-                "indices": list(c.indices),
-                "text": to_text(self.space.decode(c.indices)),
-                "measured_ms": c.measured_ms,
-                "predicted_ms": c.predicted_ms,
-            }
-            for c in field
-        ]
-
-    def _train(self, candidate: Candidate, rung: int, epochs: float) -> dict[str, Any]:
+    def _train(self, candidate: Candidate, rung: int, epochs: float) -> CandidateScore:
         """Trains one candidate, or reads what an earlier call reached."""
         from nas.training.loop import Control
         from nas.training.trainer import train_network
 
         key = f"{rung}-{candidate.name.replace(' ', '_')}"
-        done = f"race/{key}.json"
-        if not self.folder.has(done):
+        if not self.folder.has(CandidateScore, name=key):
             labels, seed = self.dataset.train.labels, self.config.seed
             checkpoint = self.folder.checkpoint(f"race_{key}")
             with bar(f"Race, round {rung + 1}, {candidate.name}") as progress:
@@ -186,16 +170,10 @@ class RaceRun:
                     division=split_holdout(len(labels), labels, JUDGING_SHARE, seed),
                 )
             found = result.evaluation
-            self.folder.write_json(
-                done,
-                {
-                    # Equal accuracies are told apart by the cross-entropy.
-                    "score": found.top1 - 1e-3 * found.cross_entropy,
-                    "top1": found.top1,
-                    "images_seen": result.images_seen,
-                    "seconds": result.seconds,
-                },
+            score = CandidateScore(
+                found.top1, found.cross_entropy, result.images_seen, result.seconds
             )
+            self.folder.write(score, name=key)
             checkpoint.unlink(missing_ok=True)
             out.print(f"{candidate.name}: {found.top1:.2%} after {epochs:g} epochs")
-        return self.folder.read_json(done)
+        return self.folder.read(CandidateScore, name=key)

@@ -2,32 +2,48 @@
 
 from __future__ import annotations
 
-import datetime
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from latency.device import strict_json
+from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.builders.export import export
 from nas.data import Dataset
-from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
+from nas.hardware.measurement import (
+    KnownNetworks,
+    NetworkTiming,
+    measure_networks,
+    network_bytes,
+)
 from nas.hardware.rows import architecture_row_keys
+from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
-from nas.runs.records import network_record
+from nas.runs.records import (
+    Baselines,
+    Certificate,
+    CertifiedNetwork,
+    ComparedNetwork,
+    Parity,
+    SeededRecipe,
+    TrainedRecord,
+    values_of,
+)
 from nas.runs.tensorboard import write_events
 from nas.selection.diagnostics import comparison_warning, label_warning
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
+from nas.training.history import TrainingRow
 from nas.training.loop import Control
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
@@ -45,12 +61,13 @@ class RetrainRun:
         dataset: Images.
         recipe: The same for every network.
         seed: Of every training.
-        others: Baselines: name, role, architecture.
+        others: Baselines, as in comparison.json.
         asked_ms: Of the search; None with `--lambda`.
         device: The search's `--device`: nothing is measured here.
         scale: The size of the job.
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
+        initial_weights: Name of a network -> what it starts from; others start at random.
     """
 
     folder: RunFolder
@@ -58,37 +75,31 @@ class RetrainRun:
     dataset: Dataset
     recipe: Recipe
     seed: int
-    others: list[tuple[str, str, Architecture]]
+    others: Sequence[ComparedNetwork]
     asked_ms: float | None
     device: str | None
     scale: Scale
     interrupter: Interrupter
     known: KnownNetworks | None = None
+    initial_weights: Mapping[str, Weights] = field(default_factory=dict)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Certificate:
         """Everything; returns the certificate."""
-        networks = [("searched", "searched", self.architecture), *self.others]
-        (self.folder.path / "retrained").mkdir(exist_ok=True)
-        records = [
-            self._train(number, len(networks), *network)
-            for number, network in enumerate(networks, start=1)
+        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        entries = [found, *self.others]
+        trained = [
+            self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
+            for number, entry in enumerate(entries, start=1)
         ]
-        measured = self._measure({name: net for name, _, net in networks})
-        predicted = self._predicted()
-        for record, (name, _, network) in zip(records, networks, strict=True):
-            asked = self.asked_ms if name == "searched" else None
-            timing = network_record(network, measured.get(name), predicted(network), asked)
-            timing.pop("top1"), timing.pop("top5")
-            record.update(timing)
-        if self.others:
-            self.folder.write_json(
-                "baselines.json", {"recipe": self._recipe_json(), "networks": records}
-            )
+        records = self._certified(trained)
+        baselines = Baselines(self._seeded, records) if self.others else None
+        if baselines is not None:
+            self.folder.write(baselines)
         certificate = self._certificate(records)
+        self.folder.write(certificate)
         report = write_report(self.folder.path)
-        baselines = self.folder.read_json("baselines.json") if self.others else None
         out.print(terminal_table(certificate, baselines))
-        for warning in certificate["warnings"]:
+        for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
             f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
@@ -97,18 +108,22 @@ class RetrainRun:
         )
         return certificate
 
-    def _recipe_json(self) -> dict[str, Any]:
-        return {**strict_json.encode(self.recipe), "seed": self.seed}
+    @property
+    def _seeded(self) -> SeededRecipe:
+        return SeededRecipe(
+            **values_of(self.recipe), seed=self.seed, inherits=bool(self.initial_weights)
+        )
 
-    def _train(
-        self, number: int, count: int, name: str, role: str, network: Architecture
-    ) -> dict[str, Any]:
+    def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
+        is_found = entry.role == "searched"
+        return self.architecture if is_found else arch_text.parse(entry.text)
+
+    def _train(self, entry: ComparedNetwork, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
-        key = name.replace(" ", "_")
-        done = f"retrained/{key}.json"
-        if self.folder.has(done):
-            return self.folder.read_json(done)
-        label = f"Training {name} ({number} of {count})"
+        key = entry.name.replace(" ", "_")
+        if self.folder.has(TrainedRecord, name=key):
+            return self.folder.read(TrainedRecord, name=key)
+        network = self._network(entry)
         with bar(label) as progress:
             result = train_network(
                 network,
@@ -123,37 +138,58 @@ class RetrainRun:
                     ),
                 ),
                 seed=self.seed,
+                initial_weights=self.initial_weights.get(entry.name),
             )
-        record = {
-            "name": name,
-            "role": role,
-            "text": arch_text.to_text(network),
-            "top1": result.evaluation.top1,
-            "top5": result.evaluation.top5,
-            "evaluation_images": result.evaluation.count,
-            "train_top1": result.train.top1,
-            "running_accuracy": result.running_accuracy,
-            "images_seen": result.images_seen,
-            "seconds": result.seconds,
-            "parity": self._export(result, network) if name == "searched" else None,
-        }
-        if name == "searched":
-            self.folder.write_csv("retrain_history.csv", result.history)
+        parity = None
+        if entry.role == "searched":
+            parity = self._export(result, network)
+            self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
-        self.folder.write_json(done, record)
+        self.folder.write(
+            TrainedRecord(
+                name=entry.name,
+                role=entry.role,
+                text=arch_text.to_text(network),
+                top1=result.evaluation.top1,
+                top5=result.evaluation.top5,
+                evaluation_images=result.evaluation.count,
+                train_top1=result.train.top1,
+                running_accuracy=result.running_accuracy,
+                images_seen=result.images_seen,
+                seconds=result.seconds,
+                parity=parity,
+            ),
+            name=key,
+        )
         self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
         out.print(
-            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} on "
-            f"{result.evaluation.count} images; on training images {result.train.top1:.2%}"
+            f"{entry.name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
+            f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
-        return self.folder.read_json(done)
+        return self.folder.read(TrainedRecord, name=key)
 
-    def _export(self, result: TrainResult, network: Architecture) -> dict[str, float]:
+    def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
-        return export(result.model, network, self.dataset, self.folder.path, images)
+        return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
 
-    def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, Any]:
+    def _certified(self, trained: Sequence[TrainedRecord]) -> tuple[CertifiedNetwork, ...]:
+        """What was trained, counted, measured and predicted."""
+        networks = {record.name: self._network(record) for record in trained}
+        measured = self._measure(networks)
+        table = self._table()
+        return tuple(
+            CertifiedNetwork.of(
+                networks[record.name],
+                measured.get(record.name),
+                None if table is None else _predicted_ms(table, networks[record.name]),
+                self.asked_ms if record.role == "searched" else None,
+                **values_of(record),
+            )
+            for record in trained
+        )
+
+    def _measure(self, networks: Mapping[str, Architecture]) -> Mapping[str, NetworkTiming]:
         """All networks in one fresh process; the searched one as the file that ships."""
         if self.device is not None:
             return {}
@@ -170,45 +206,52 @@ class RetrainRun:
             known=self.known,
         )
 
-    def _predicted(self) -> Any:
+    def _table(self) -> LatencyTable | None:
         path = self.folder.path / "table.json"
-        if not path.is_file():
-            return lambda network: None
-        table = LatencyTable.load(path, allow_other_host=True)
+        return LatencyTable.load(path, allow_other_host=True) if path.is_file() else None
 
-        def predict(network: Architecture) -> float | None:
-            keys = architecture_row_keys(network)
-            # A uniformly scaled network has rows that were never measured.
-            return table.predict_ms(keys) if all(key in table.rows for key in keys) else None
-
-        return predict
-
-    def _certificate(self, records: list[dict[str, Any]]) -> dict[str, Any]:
-        own = dict(records[0])
-        before = (
-            self.folder.read_json("certificate.json") if self.folder.has("certificate.json") else {}
-        )
-        by_role: dict[str, list[Any]] = {
-            role: [r for r in records if r["role"] == role]
+    def _certificate(self, records: Sequence[CertifiedNetwork]) -> Certificate:
+        """What this call found, and of the search's certificate what it did not make anew."""
+        own = records[0]
+        before = self.folder.read(Certificate) if self.folder.has(Certificate) else None
+        by_role = {
+            role: tuple(r for r in records if r.role == role)
             for role in ("largest", "uniform", "random")
         }
-        certificate = {
-            **before,
-            **own,
-            "file_bytes": int(own["parity"]["file_bytes"]),
-            "onnx_max_abs_difference": own["parity"]["max_abs_difference"],
-            "largest": (by_role["largest"] or [before.get("largest")])[0],
-            "uniform": (by_role["uniform"] or [before.get("uniform")])[0],
-            "random": by_role["random"] or before.get("random", []),
-            "recipe": self._recipe_json(),
-            "device": self.device,
-            "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-            "environment": strict_json.encode(environment()),
-            "warnings": label_warning(own["running_accuracy"], own["train_top1"])
-            + comparison_warning(own["top1"], [r["top1"] for r in by_role["random"]]),
-        }
-        self.folder.write_json("certificate.json", certificate)
-        return certificate
+        parity = own.parity
+        return Certificate(
+            **values_of(own),
+            method=before.method if before else None,
+            supernet_top1=before.supernet_top1 if before else None,
+            supernet_top5=before.supernet_top5 if before else None,
+            largest=next(iter(by_role["largest"]), before.largest if before else None),
+            uniform=next(iter(by_role["uniform"]), before.uniform if before else None),
+            random=by_role["random"] or (before.random if before else ()),
+            device=self.device,
+            date=now_text(),
+            environment=environment(),
+            file_bytes=int(parity.file_bytes) if parity else None,
+            onnx_max_abs_difference=parity.max_abs_difference if parity else None,
+            recipe=self._seeded,
+            warnings=self._warnings(own, by_role["random"]),
+        )
+
+    def _warnings(
+        self, own: CertifiedNetwork, random: Sequence[CertifiedNetwork]
+    ) -> tuple[str, ...]:
+        if own.top1 is None or own.running_accuracy is None or own.train_top1 is None:
+            return ()
+        random_top1 = [network.top1 for network in random if network.top1 is not None]
+        return (
+            *label_warning(own.running_accuracy, own.train_top1),
+            *comparison_warning(own.top1, random_top1),
+        )
+
+
+def _predicted_ms(table: LatencyTable, network: Architecture) -> float | None:
+    """By the table; None for a uniformly scaled network, which has rows never measured."""
+    keys = architecture_row_keys(network)
+    return table.predict_ms(keys) if all(key in table.rows for key in keys) else None
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
@@ -216,3 +259,12 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
+
+
+def forget(folder: RunFolder) -> None:
+    """Removes what an earlier retraining of this run left."""
+    for path in [
+        *(folder.path / "retrained").glob("*.json"),
+        *(folder.path / "checkpoints").glob("retrain_*.npz"),
+    ]:
+        Path(path).unlink()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -21,12 +21,14 @@ from nas.report.page import write_report
 from nas.report.terminal import terminal_table
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
-from nas.search.evolution import EvolutionConfig, EvolutionMethod
-from nas.search.method import Method, Scored
-from nas.search.proposals import ProposalMethod, ScoreMethod
-from nas.search.random import RandomMethod
+from nas.runs.history import read_history
+from nas.runs.records import Certificate, Comparison, RunWarnings, SupernetScore
+from nas.search.evolution_config import EvolutionConfig
+from nas.search.history import GateHistory, SearchRow
+from nas.search.method import Method, MethodInputs, Scored
+from nas.search.methods import METHODS
 from nas.search_space.space import Space
-from nas.selection.choice import choose_network
+from nas.selection.choice import Choice, choose_network
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import err, out
@@ -56,7 +58,7 @@ class SearchRun:
     interrupter: Interrupter
     _known: KnownNetworks | None = field(default=None, init=False, repr=False)
 
-    def run(self) -> dict[str, Any]:
+    def run(self) -> Certificate:
         """All stages; returns the certificate."""
         # Before the minutes of a table, and before any backend starts.
         check_lender(self.folder, self.config, self.dataset)
@@ -75,24 +77,24 @@ class SearchRun:
             self.interrupter,
             target.target_ms,
         )
-        has_supernet = self.config.search.method != "random"
+        has_supernet = METHODS[self.config.search.method].trains_supernet
         if has_supernet:
             supernet.train()
         choice = self._choose(bounded, supernet, target.target_ms)
         architecture = self._race(bounded, supernet, choice)
-        inherited = supernet.evaluate(architecture) if has_supernet else {}
+        inherited = supernet.evaluate(architecture) if has_supernet else None
         warnings = self._warnings(table, latency, supernet, architecture)
         certificate = self._certify(bounded, architecture, inherited, target.target_ms)
         self._say(certificate, warnings)
         return certificate
 
-    def _say(self, certificate: dict[str, Any], warnings: list[str]) -> None:
+    def _say(self, certificate: Certificate, warnings: list[str]) -> None:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
         for warning in warnings:
             out.print(f"Warning: {warning}")
-        out.print(f"Architecture: {certificate['text']}", markup=False)
+        out.print(f"Architecture: {certificate.text}", markup=False)
         out.print(f"Run folder: {self.folder.path}    Report: {report}", markup=False)
         out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
 
@@ -119,29 +121,28 @@ class SearchRun:
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
-        method, seed = self.config.search.method, self.config.seed
-        found: dict[str, Method] = {"random": RandomMethod(bounded, seed)}
-        if method == "random":
-            return {"search": found["random"]}
-        config = self.config.evolution
-        score = _scored(supernet, config)
-        found["evolution"] = EvolutionMethod(
-            bounded, score, seed, config, partial(_progress, "Evolution")
+        asked = self.config.search.method
+        inputs = MethodInputs(
+            bounded,
+            self.config.seed,
+            _scored(supernet, self.config.evolution),
+            lambda: supernet.probabilities()[0].scores(self.space),
+            self.config.proposals,
+            self.config.evolution,
+            lambda what: partial(_progress, what),
         )
-        if method == "evolution":
-            return {"search": found["evolution"], "random": found["random"]}
-        scores = supernet.probabilities()[0].scores(self.space)
-        count = self.config.proposals
-        own: Method = ScoreMethod(bounded, scores)
-        if count:
-            progress = partial(_progress, "Proposals of the gates")
-            own = ProposalMethod(bounded, score, seed, scores, count, progress)
-        return {"search": own, **found}
+        found = {"search": METHODS[asked].of(inputs)}
+        for name in ("random", "evolution"):
+            # Only what the asked method trains is there to be asked.
+            trained = METHODS[asked].trains_supernet or not METHODS[name].trains_supernet
+            if name != asked and trained:
+                found[name] = METHODS[name].of(inputs)
+        return found
 
     def _choose(
         self, bounded: BoundedSpace, supernet: SupernetStage, target_ms: float | None
-    ) -> dict[str, Any]:
-        if not self.folder.has("choice.json"):
+    ) -> Choice:
+        if not self.folder.has(Choice):
             asked = target_ms is not None and self.config.device is None
             aim_ms = target_ms
             if aim_ms is None:
@@ -153,17 +154,15 @@ class SearchRun:
                 aim_ms,
                 (lambda network: self._measure({"network": network})["network"]) if asked else None,
             )
-            self.folder.write_json("choice.json", choice.to_json())
-        return self.folder.read_json("choice.json")
+            self.folder.write(choice)
+        return self.folder.read(Choice)
 
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
         return measured_ms(networks, self.config.sizes.measuring.choice, self._known)
 
-    def _race(
-        self, bounded: BoundedSpace, supernet: SupernetStage, choice: dict[str, Any]
-    ) -> Architecture:
+    def _race(self, bounded: BoundedSpace, supernet: SupernetStage, choice: Choice) -> Architecture:
         if not self.folder.has("architecture.json"):
-            architecture = self.space.decode(tuple(choice["indices"]))
+            architecture = self.space.decode(choice.indices)
             if self.config.race is not None:
                 race = RaceRun(
                     self.folder,
@@ -186,49 +185,48 @@ class SearchRun:
         supernet: SupernetStage,
         architecture: Architecture,
     ) -> list[str]:
-        from nas.runs.history import read_history
         from nas.selection.diagnostics import kernel_warnings, search_warnings
 
-        if self.config.search.method == "gradient":
+        if METHODS[self.config.search.method].learns_gates:
             noise = sorted(row.noise for row in table.rows.values())
             found = search_warnings(
                 self.space,
                 latency,
                 supernet.probabilities()[0],
                 architecture,
-                read_history(self.folder.path / "history.csv"),
+                read_history(SearchRow, self.folder.path / SearchRow.FILE),
                 self.config.goal.penalty,
                 noise[len(noise) // 2] if noise else None,
-                self.folder.read_json("gates.json"),
+                self.folder.read(GateHistory),
             )
         else:
-            found = kernel_warnings(self.space, architecture)
-        self.folder.write_json("warnings.json", {"warnings": found})
+            found = kernel_warnings(architecture)
+        self.folder.write(RunWarnings(tuple(found)))
         return found
 
     def _certify(
         self,
         bounded: BoundedSpace,
         architecture: Architecture,
-        inherited: Mapping[str, Any],
+        inherited: SupernetScore | None,
         target_ms: float | None,
-    ) -> dict[str, Any]:
-        if not self.folder.has("comparison.json"):
+    ) -> Certificate:
+        if not self.folder.has(Comparison):
             found = compared_networks(bounded, architecture, self.config, self._measure)
-            self.folder.write_json("comparison.json", found)
-        if not self.folder.has("certificate.json"):
+            self.folder.write(found)
+        if not self.folder.has(Certificate):
             certificate = search_certificate(
                 self.space,
                 bounded.latency,
                 architecture,
                 target_ms,
-                self.folder.read_json("comparison.json"),
+                self.folder.read(Comparison),
+                inherited,
                 self.config,
                 self._known.patient() if self._known else None,
             )
-            supernet = {f"supernet_{name}": inherited.get(name) for name in ("top1", "top5")}
-            self.folder.write_json("certificate.json", certificate | supernet)
-        return self.folder.read_json("certificate.json")
+            self.folder.write(certificate)
+        return self.folder.read(Certificate)
 
 
 def _scored(supernet: SupernetStage, config: EvolutionConfig) -> Callable[[tuple[int, ...]], float]:

@@ -15,8 +15,11 @@ from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
-from nas.search.evolution import EvolutionConfig
+from nas.search.evolution_config import EvolutionConfig
+from nas.search.history import SearchRow
+from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
@@ -26,12 +29,9 @@ from nas.system.program import command_line
 
 if TYPE_CHECKING:
     from nas.search.gate_probabilities import GateProbabilities
-    from nas.search.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
+    from nas.supernet.trainer import SupernetTrainer
     from nas.training.loop import LoopState
-
-# Its supernet's accuracy: the last that a run asks its supernet for.
-SUPERNET_FILE = "supernet.json"
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,8 @@ def check_lender(folder: RunFolder, config: RunConfig, dataset: Dataset) -> None
     Raises:
         InputError: See `lender`.
     """
-    if config.supernet is not None and not folder.has(SUPERNET_FILE):
+    # The last that a run asks its supernet for.
+    if config.supernet is not None and not folder.has(SupernetScore):
         lender(config, dataset)
 
 
@@ -101,7 +102,7 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
 
 @dataclass
 class SupernetStage:
-    """Trains a supernet with its gates, once; later calls read what is there.
+    """Trains a supernet, with its gates where they learn; later calls read what is there.
 
     Args:
         folder: Of the run.
@@ -120,40 +121,38 @@ class SupernetStage:
     config: RunConfig
     interrupter: Interrupter
     target_ms: float | None = None
-    _searcher: GradientSearch | None = field(default=None, repr=False)
+    _trainer: SupernetTrainer | None = field(default=None, repr=False)
     _is_trained: bool = field(default=False, repr=False)
     _views: ForwardViews | None = field(default=None, repr=False)
 
     def train(self) -> None:
-        """Search of weights and gates; writes search.json, gates.json and history.csv."""
+        """Trains weights, and gates if they learn; writes search.json, history.csv, gates.json."""
         if self.folder.has("search.json") or self.config.supernet is not None:
             return
         out.print("Starting Keras and building the supernet ...")
-        searcher = self.searcher()
+        trainer = self.trainer()
         with bar("Searching") as progress:
-            result = searcher.run(
+            history = trainer.train(
                 lambda state: progress.update(
-                    state.step, searcher.total_steps, note=search_note(state.history[-1])
+                    state.step, trainer.total_steps, note=search_note(state.history[-1])
                 )
-            )
+            ).history
         self._is_trained = True
-        self.folder.write_csv("history.csv", result.history)
-        write_events(self.folder.path / "tensorboard", result.history, "search/")
-        self.folder.write_json("gates.json", result.gates)
-        p = result.probabilities
-        self.folder.write_json(
-            "search.json",
-            {
-                "expected_ms": result.expected_ms,
-                "probabilities": {
-                    "kernel": p.kernel.tolist(),
-                    "expansion": p.expansion.tolist(),
-                    "skip": p.skip.tolist(),
-                    "kernels": list(p.kernels),
-                    "expansions": list(p.expansions),
-                },
-            },
-        )
+        self.folder.write_csv(SearchRow.FILE, history)
+        write_events(self.folder.path / "tensorboard", history, "search/")
+        self._keep_gates(trainer)
+
+    def _keep_gates(self, trainer: SupernetTrainer) -> None:
+        """What the gates learned; search.json is there in any case and says that all is done."""
+        from nas.search.gradient import GradientSearch
+
+        found: dict[str, Any] = {"steps": trainer.total_steps}
+        if isinstance(trainer, GradientSearch):
+            result = trainer.result()
+            self.folder.write(result.gates)
+            found["expected_ms"] = result.expected_ms
+            found["probabilities"] = result.probabilities.to_json(self.space)
+        self.folder.write_json("search.json", found)
 
     def probabilities(self) -> tuple[GateProbabilities, float]:
         """Of the gates, and E[ms] under them."""
@@ -162,84 +161,101 @@ class SupernetStage:
         found = self.folder.read_json("search.json")
         return GateProbabilities.from_json(found["probabilities"]), float(found["expected_ms"])
 
-    def searcher(self) -> GradientSearch:
-        """The search, built when it is first asked for; its weights may not be trained yet."""
-        if self._searcher is None:
+    def trainer(self) -> SupernetTrainer:
+        """What trains, built when it is first asked for; its weights may not be trained yet."""
+        if self._trainer is None:
             lent = lender(self.config, self.dataset) if self.config.supernet else self._own()
             backend.start(self.config.compute)
-            from nas.search.gradient import GradientSearch
+            self._trainer = self._built(lent)
+        return self._trainer
 
-            self._searcher = GradientSearch(
-                self.space,
-                self.latency,
-                self.dataset.train,
-                lent.config.search,
-                lent.checkpoint,
-                self.interrupter,
-                lent.penalty,
-                lent.target_ms,
-                lent.config.seed,
-                self.config.sizes.search_pace,
-            )
-        return self._searcher
+    def _built(self, lent: Lent) -> SupernetTrainer:
+        from nas.search.gradient import GradientSearch
+        from nas.supernet.trainer import SupernetTrainer
+        from nas.training.loop import Control
+
+        search, seed = lent.config.search, lent.config.seed
+        control = Control(lent.checkpoint, self.config.sizes.search_pace, self.interrupter)
+        if not METHODS[search.method].learns_gates:
+            return SupernetTrainer(self.space, self.dataset.train, search.supernet, control, seed)
+        return GradientSearch(
+            self.space,
+            self.latency,
+            self.dataset.train,
+            search,
+            control,
+            penalty=lent.penalty,
+            target_ms=lent.target_ms,
+            seed=seed,
+        )
 
     def _own(self) -> Lent:
         goals = self.config.goals
         penalty = goals[0].penalty if len(goals) == 1 else None
         return Lent(self.config, penalty, self.target_ms, self.folder.checkpoint("search"))
 
-    def _trained(self) -> GradientSearch:
-        searcher = self.searcher()
+    def _trained(self) -> SupernetTrainer:
+        trainer = self.trainer()
         if not self._is_trained:
-            searcher.run(_say_nothing)  # restores what an earlier process trained
+            trainer.train(_say_nothing)  # restores what an earlier process trained
             self._is_trained = True
-        return searcher
+        return trainer
+
+    def weights_of(self, architecture: Architecture) -> dict[str, np.ndarray]:
+        """Weights of one network of the space, cut out of the trained supernet.
+
+        Args:
+            architecture: A network of the space.
+
+        Returns:
+            Arrays under the names of `nas.architecture.weights`.
+        """
+        from nas.supernet.inherit import inherit_weights
+
+        return inherit_weights(self._trained().network, architecture)
 
     def _forward(self) -> ForwardViews:
         if self._views is None:
             from nas.supernet.scoring import ForwardViews
 
-            searcher = self.searcher()
-            self._views = ForwardViews.of(searcher.network, searcher.config.execution)
+            trainer = self.trainer()
+            self._views = ForwardViews.of(trainer.network, trainer.settings.execution)
         return self._views
 
     def scorer(self, evolution: EvolutionConfig) -> SharedScorer:
         """Ranks networks on training images that the weights never learned from."""
         from nas.supernet.scoring import SharedScorer
 
-        searcher = self._trained()
+        trainer = self._trained()
         seed = self.config.seed
         # Drawn, since images may lie class by class.
-        judging = np.random.default_rng((seed, 14)).permutation(searcher.gates_part)
+        judging = np.random.default_rng((seed, 14)).permutation(trainer.held_out_part)
         return SharedScorer(
             self._forward(),
             self.dataset.train,
             evolution.statistics_images,
             self.dataset.train,
             indices=np.sort(judging[: evolution.images]),
-            statistics_indices=searcher.weights_part,
+            statistics_indices=trainer.weights_part,
             seed=seed,
         )
 
-    def evaluate(self, architecture: Architecture) -> dict[str, Any]:
+    def evaluate(self, architecture: Architecture) -> SupernetScore:
         """Accuracy with shared weights on the evaluation split; kept in supernet.json."""
-        if not self.folder.has(SUPERNET_FILE):
+        if not self.folder.has(SupernetScore):
             from nas.supernet.scoring import SharedScorer
 
-            searcher = self._trained()
+            trainer = self._trained()
             evaluation: Split = self.dataset.evaluation
             found = SharedScorer(
                 self._forward(),
                 self.dataset.train,
                 self.config.evolution.statistics_images,
                 evaluation,
-                statistics_indices=searcher.weights_part,
+                statistics_indices=trainer.weights_part,
             ).accuracy(self.space.encode(architecture))
-            self.folder.write_json(
-                SUPERNET_FILE,
-                {"top1": found.top1, "top5": found.top5, "note": "shared weights, not retrained"},
-            )
-        return self.folder.read_json(SUPERNET_FILE)
+            self.folder.write(SupernetScore(found.top1, found.top5))
+        return self.folder.read(SupernetScore)
 
 
 def _say_nothing(state: LoopState) -> None:
@@ -249,7 +265,7 @@ def _say_nothing(state: LoopState) -> None:
 def search_note(row: Mapping[str, Any]) -> str:
     """A row of the history for a progress bar."""
     accuracy = row["accuracy"] or 0.0
+    expected = f"E = {row['expected_ms']:.3f} ms  " if "expected_ms" in row else ""
     return (
-        f"{row['stage']}  E = {row['expected_ms']:.3f} ms  accuracy {accuracy:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
+        f"{row['stage']}  {expected}accuracy {accuracy:.1%}  {row['examples_per_s']:.0f} images/s"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 from latency import atomic
 from nas.data import Dataset
@@ -15,6 +14,9 @@ from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report.pareto import write_pareto
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
+from nas.runs.sweep import SharedWarmUp
+from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
@@ -49,13 +51,13 @@ class SweepRun:
         table = run_table(self.folder, self.space, self.config)
         latency = SpaceLatency.from_table(self.space, table)
         self._check_goals(latency)
-        if self.config.search.method != "random":
+        if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
-        met = [c["met"] for c in certificates if c["met"] is not None]
+        met = [c.met for c in certificates if c.met is not None]
         return all(met) if met else None
 
     def _check_goals(self, latency: SpaceLatency) -> None:
@@ -70,23 +72,23 @@ class SweepRun:
 
     def _warm_up(self, latency: SpaceLatency) -> None:
         """What all searches of the sweep have in common: no goal matters before the gates learn."""
-        if self.folder.has("warmup.json") or self.config.supernet is not None:
+        if self.folder.has(SharedWarmUp) or self.config.supernet is not None:
             return
         out.print("Warming up the supernet for all goals ...")
         stage = SupernetStage(
             self.folder, self.space, latency, self.dataset, self.config, self.interrupter
         )
-        searcher = stage.searcher()
+        trainer = stage.trainer()
         with bar("Warming up") as progress:
-            searcher.run(
+            trainer.train(
                 lambda state: progress.update(
-                    state.step, searcher.warmup_steps, note=search_note(state.history[-1])
+                    state.step, trainer.warmup_steps, note=search_note(state.history[-1])
                 ),
                 only_warm_up=True,
             )
-        self.folder.write_json("warmup.json", {"steps": searcher.warmup_steps})
+        self.folder.write(SharedWarmUp(trainer.warmup_steps))
 
-    def _one(self, goal: Goal) -> dict[str, Any]:
+    def _one(self, goal: Goal) -> Certificate:
         """The run of one goal, as if it had been started alone; returns its certificate."""
         path = self.folder.path / goal.label
         out.print(f"\n{goal.label}", style="bold", markup=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from nas.runs.strict_json import Record
+from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 
 ROLE_NAMES = {
     "searched": "This network",
@@ -17,18 +16,18 @@ ROLE_NAMES = {
 
 
 @dataclass(frozen=True)
-class ComparedNetwork:
+class ShownNetwork:
     """One row; None where a figure is not known.
 
     Args:
         role: `searched`, `largest`, `uniform` or `random`.
         label: For people.
-        asked_ms: Target in ms, of the searched network alone.
-        predicted_ms: By the table, in ms.
-        measured_ms: Measured whole, in ms.
+        asked_ms: Target in milliseconds, of the searched network alone.
+        predicted_ms: Milliseconds by the table.
+        measured_ms: Milliseconds measured whole.
         measured_low_ms: Lower end of its 95 % interval.
         measured_high_ms: Upper end.
-        params: Trainable parameters.
+        params: Trainable numbers.
         macs: Multiply-adds of one image.
         top1: Share of the evaluation set, from 0 to 1, after training.
         top5: The same for five guesses.
@@ -42,84 +41,109 @@ class ComparedNetwork:
     measured_ms: float | None = None
     measured_low_ms: float | None = None
     measured_high_ms: float | None = None
-    params: float | None = None
-    macs: float | None = None
+    params: int | None = None
+    macs: int | None = None
     top1: float | None = None
     top5: float | None = None
     supernet_top1: float | None = None
 
+    @classmethod
+    def of(cls, label: str, network: CertifiedNetwork) -> ShownNetwork:
+        """A network as a record has it; only the searched one was asked to meet a time.
 
-NUMBERS = (
-    "asked_ms",
-    "predicted_ms",
-    "measured_ms",
-    "measured_low_ms",
-    "measured_high_ms",
-    "params",
-    "macs",
-    "top1",
-    "top5",
-    "supernet_top1",
-)
+        Args:
+            label: For people.
+            network: Of a certificate, or of those trained for comparison.
+        """
+        return cls(
+            network.role,
+            label,
+            network.asked_ms if network.role == "searched" else None,
+            network.predicted_ms,
+            network.measured_ms,
+            network.measured_low_ms,
+            network.measured_high_ms,
+            network.params,
+            network.macs,
+            network.top1,
+            network.top5,
+            network.supernet_top1 if isinstance(network, Certificate) else None,
+        )
+
+    def completed(self, other: ShownNetwork) -> ShownNetwork:
+        """With another record's figures where this one has none.
+
+        Args:
+            other: The same network, read elsewhere.
+        """
+        # An interval belongs to its own measurement.
+        interval = other if self.measured_ms is None else self
+        return replace(
+            self,
+            asked_ms=_first(self.asked_ms, other.asked_ms),
+            predicted_ms=_first(self.predicted_ms, other.predicted_ms),
+            measured_ms=_first(self.measured_ms, other.measured_ms),
+            measured_low_ms=interval.measured_low_ms,
+            measured_high_ms=interval.measured_high_ms,
+            top1=_first(self.top1, other.top1),
+            top5=_first(self.top5, other.top5),
+            supernet_top1=_first(self.supernet_top1, other.supernet_top1),
+        )
 
 
-def compare(certificate: Record | None, baselines: Record | None) -> list[ComparedNetwork]:
+def _first(one: float | None, other: float | None) -> float | None:
+    return other if one is None else one
+
+
+def compare(
+    certificate: Certificate | None, baselines: Baselines | None
+) -> tuple[ShownNetwork, ...]:
     """Joins the certificate's networks with those trained for comparison.
 
     A figure that both know comes from the certificate for the searched, largest and uniform one.
     Random networks come from the baselines where these hold any.
 
     Args:
-        certificate: As in certificate.json.
-        baselines: As in baselines.json.
-
-    Raises:
-        ReportError: An entry has the wrong type; names file and entry.
+        certificate: Of the run; None before there is one.
+        baselines: Of the run; None before they are trained.
     """
-    trained: dict[str, list[Record]] = {role: [] for role in ROLE_NAMES}
-    for network in baselines.children("networks") if baselines else []:
-        trained.setdefault(network.text("role") or "other", []).append(network)
-    certified: dict[str, list[Record | None]] = {
-        "searched": [certificate] if certificate else [],
-        "largest": [certificate.child("largest")] if certificate else [],
-        "uniform": [certificate.child("uniform")] if certificate else [],
-        "random": [*certificate.children("random")] if certificate else [],
-    }
-    rows: list[ComparedNetwork] = []
+    trained: dict[str, list[CertifiedNetwork]] = {role: [] for role in ROLE_NAMES}
+    for network in baselines.networks if baselines else ():
+        trained.setdefault(network.role, []).append(network)
+    certified = _by_role(certificate)
+    rows: list[ShownNetwork] = []
     for role, networks in trained.items():
-        known = [network for network in certified.get(role, []) if network is not None]
-        if role in ("searched", "largest", "uniform") and len(networks) <= 1:
-            if known or networks:
-                rows.append(_joined(role, known + networks))
+        known = certified.get(role, [])
+        if role != "random" and role in ROLE_NAMES and len(networks) <= 1:
+            rows += _joined(ROLE_NAMES[role], [*known, *networks])
         else:
             rows += _numbered(role, networks or known)
-    return rows
+    return tuple(rows)
 
 
-def _joined(role: str, sources: list[Record]) -> ComparedNetwork:
-    row = ComparedNetwork(role, ROLE_NAMES[role])
-    for source in sources:
-        found = {name: source.number(name) for name in NUMBERS}
-        missing = {name: value for name, value in found.items() if getattr(row, name) is None}
-        if row.measured_ms is not None:
-            # An interval belongs to its own measurement.
-            missing.pop("measured_low_ms", None)
-            missing.pop("measured_high_ms", None)
-        row = replace(row, **missing)  # type: ignore[arg-type]
-    # Only the network that was searched for was asked to meet a time.
-    return row if role == "searched" else replace(row, asked_ms=None)
+def _by_role(certificate: Certificate | None) -> dict[str, list[CertifiedNetwork]]:
+    if certificate is None:
+        return {}
+    return {
+        "searched": [certificate],
+        "largest": [certificate.largest] if certificate.largest else [],
+        "uniform": [certificate.uniform] if certificate.uniform else [],
+        "random": [*certificate.random],
+    }
 
 
-def _numbered(role: str, networks: list[Record]) -> list[ComparedNetwork]:
+def _joined(label: str, sources: Sequence[CertifiedNetwork]) -> list[ShownNetwork]:
+    """One row of what several records say of one network; none without any."""
+    rows = [ShownNetwork.of(label, source) for source in sources]
+    if not rows:
+        return []
+    row = rows[0]
+    for other in rows[1:]:
+        row = row.completed(other)
+    return [row]
+
+
+def _numbered(role: str, networks: Sequence[CertifiedNetwork]) -> list[ShownNetwork]:
     name = ROLE_NAMES.get(role, role)
-    rows = []
-    for number, network in enumerate(networks, start=1):
-        label = f"{name} {number}" if len(networks) > 1 else name
-        figures = {key: network.number(key) for key in NUMBERS if key != "asked_ms"}
-        rows.append(ComparedNetwork(role, label, **figures))
-    return rows
-
-
-def record_of(values: Mapping[str, Any] | None, source: str) -> Record | None:
-    """Plain data as a record, for callers that hold no file."""
-    return None if values is None else Record(source, values)
+    labels = [f"{name} {i}" for i in range(1, len(networks) + 1)] if len(networks) > 1 else [name]
+    return [ShownNetwork.of(label, n) for label, n in zip(labels, networks, strict=False)]

@@ -60,10 +60,11 @@ def value_text(value: Any) -> str:
         case int():
             # A seed or a count; years and hashes come as text.
             return f"{value:,}"
-        case list() if len(value) > 12:
+        case list() | tuple() if len(value) > 12:
             return f"{', '.join(map(str, value[:10]))}, … ({len(value)} in all)"
-        case list():
-            return ", ".join(map(str, value))
+        case list() | tuple():
+            return ", ".join(map(value_text, value))
         case dict():
-            return ", ".join(f"{key} {value_text(item)}" for key, item in value.items())
+            known = [(key, item) for key, item in value.items() if item is not None]
+            return ", ".join(f"{key.replace('_', ' ')} {value_text(item)}" for key, item in known)
     return str(value)

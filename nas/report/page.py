@@ -2,27 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from html import escape
 from pathlib import Path
 
 from latency import atomic
-from nas.report.appendix import definitions_section, layers_section, notes_html, origin_section
-from nas.report.comparison import compare
-from nas.report.headline import header_html, hero_html
-from nas.report.sections import (
-    comparison_section,
-    network_section,
-    prediction_section,
-    retraining_section,
-    search_section,
-)
+from nas.report.facts import RunFacts
+from nas.report.sections.comparison import comparison
+from nas.report.sections.definitions import definitions
+from nas.report.sections.headline import header, hero
+from nas.report.sections.layers import layers
+from nas.report.sections.network import network
+from nas.report.sections.notes import notes
+from nas.report.sections.origin import origin
+from nas.report.sections.prediction import prediction
+from nas.report.sections.retraining import retraining
+from nas.report.sections.search import search
 from nas.report.style import STYLE_SHEET
 from nas.runs.reader import RunRecords, read_run
-from nas.runs.strict_json import ReportError
-
-__all__ = ["REPORT_NAME", "ReportError", "report_html", "write_report"]
 
 REPORT_NAME = "report.html"
+
+# From top to bottom; one that has nothing to show yet gives no text.
+SECTIONS: tuple[Callable[[RunFacts], str], ...] = (
+    header,
+    hero,
+    notes,
+    comparison,
+    network,
+    search,
+    prediction,
+    retraining,
+    layers,
+    origin,
+    definitions,
+)
 
 
 def write_report(run_dir: Path) -> Path:
@@ -35,7 +49,7 @@ def write_report(run_dir: Path) -> Path:
         Path of the page.
 
     Raises:
-        ReportError: No run folder, or a malformed file in it; an older page stays as it is.
+        LatencyError: No run folder, or a malformed file in it; an older page stays as it is.
     """
     path = Path(run_dir) / REPORT_NAME
     atomic.write_text(path, report_html(read_run(Path(run_dir))))
@@ -47,26 +61,9 @@ def report_html(records: RunRecords) -> str:
 
     Args:
         records: What the run folder holds.
-
-    Raises:
-        ReportError: An entry has the wrong type; names file and entry.
     """
-    networks = compare(records.certificate, records.baselines)
-    body = "".join(
-        (
-            header_html(records),
-            hero_html(records, networks),
-            notes_html(records, networks),
-            comparison_section(records, networks),
-            network_section(records),
-            search_section(records),
-            prediction_section(records, networks),
-            retraining_section(records),
-            layers_section(records),
-            origin_section(records),
-            definitions_section(),
-        )
-    )
+    facts = RunFacts.of(records)
+    body = "".join(section(facts) for section in SECTIONS)
     title = escape(f"{records.path.resolve().name} · Stopwatch NAS")
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 import matplotlib
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from rich import box
@@ -18,10 +19,12 @@ from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
 from nas.report.plots import BLUE, GREEN, MUTED, STYLE
+from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
+from nas.runs.sweep import Pareto, ParetoPoint
 from nas.selection.pareto import pareto_front
 
 PICTURE_NAME = "pareto.png"
-DATA_NAME = "pareto.json"
 
 
 def write_pareto(sweep_dir: Path, labels: Sequence[str]) -> Path:
@@ -35,118 +38,143 @@ def write_pareto(sweep_dir: Path, labels: Sequence[str]) -> Path:
         Path of the picture.
 
     Raises:
-        InputError: A run has no certificate, or a broken one.
+        LatencyError: A run has no certificate, or a broken one.
     """
-    points = [_point(sweep_dir / label) for label in labels]
-    # One column for all: a trained accuracy beside a supernet's would compare two things.
-    retrained = all(point["top1"] is not None for point in points)
-    column = "top1" if retrained else "supernet_top1"
-    known = [p for p in points if p["ms"] is not None and p[column] is not None]
-    front = pareto_front([p["ms"] for p in known], [p[column] for p in known])
-    names = [known[i]["name"] for i in front]
-    for point in points:
-        point["on_front"] = point["name"] in names
-    atomic.write_json(
-        sweep_dir / DATA_NAME,
-        {"schema_version": 1, "accuracy": column, "front": names, "networks": points},
-    )
+    pareto = front_of([_point(RunFolder(sweep_dir / label)) for label in labels])
+    RunFolder(sweep_dir).write(pareto)
     path = sweep_dir / PICTURE_NAME
-    atomic.write_bytes(path, _picture(points, column))
+    atomic.write_bytes(path, _picture(pareto))
     return path
 
 
-def _point(run_dir: Path) -> dict[str, Any]:
-    path = run_dir / "certificate.json"
-    try:
-        certificate = json.loads(path.read_text("utf-8"))
-        measured = certificate["measured_ms"]
-        return {
-            "name": run_dir.name,
-            "asked_ms": certificate["asked_ms"],
-            "ms": certificate["predicted_ms"] if measured is None else measured,
-            "is_measured": measured is not None,
-            "met": certificate["met"],
-            "top1": certificate["top1"],
-            "supernet_top1": certificate.get("supernet_top1"),
-            "params": certificate["params"],
-            "macs": certificate["macs"],
-            "text": certificate["text"],
-        }
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(
-            f"a certificate in {path}", f"{error}", "finish that run with --resume"
-        ) from None
+def front_of(points: Sequence[ParetoPoint]) -> Pareto:
+    """The networks of a sweep and which of them are on the front.
+
+    Args:
+        points: In the order of the goals.
+    """
+    # One column for all: a trained accuracy beside a supernet's would compare two things.
+    retrained = all(point.top1 is not None for point in points)
+    column: Literal["top1", "supernet_top1"] = "top1" if retrained else "supernet_top1"
+    known = [(p.name, p.ms, p.accuracy(column)) for p in points]
+    drawn = [(name, ms, top1) for name, ms, top1 in known if ms is not None and top1 is not None]
+    front = pareto_front([ms for _, ms, _ in drawn], [top1 for _, _, top1 in drawn])
+    names = tuple(drawn[i][0] for i in front)
+    networks = tuple(replace(point, on_front=point.name in names) for point in points)
+    return Pareto(column, names, networks)
 
 
-def pareto_table(data: dict[str, Any]) -> Table:
+def _point(folder: RunFolder) -> ParetoPoint:
+    if not folder.has(Certificate):
+        raise InputError(f"a certificate in {folder.path}", "none", "finish that run with --resume")
+    certificate = folder.read(Certificate)
+    measured_ms = certificate.measured_ms
+    return ParetoPoint(
+        name=folder.path.name,
+        asked_ms=certificate.asked_ms,
+        ms=certificate.predicted_ms if measured_ms is None else measured_ms,
+        is_measured=measured_ms is not None,
+        met=certificate.met,
+        top1=certificate.top1,
+        supernet_top1=certificate.supernet_top1,
+        params=certificate.params,
+        macs=certificate.macs,
+        text=certificate.text,
+    )
+
+
+def pareto_table(pareto: Pareto) -> Table:
     """The networks of a sweep for the terminal.
 
     Args:
-        data: As in pareto.json.
+        pareto: Of the sweep.
     """
-    retrained = data["accuracy"] == "top1"
+    retrained = pareto.accuracy == "top1"
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("run", no_wrap=True)
     for name in ("asked ms", "measured ms", "params", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("top-1" if retrained else "top-1, supernet, not retrained", justify="right")
     table.add_column("on the front")
-    for network in data["networks"]:
-        ms = numbers.milliseconds(network["ms"])
+    for network in pareto.networks:
+        ms = numbers.milliseconds(network.ms)
         table.add_row(
-            network["name"],
-            numbers.milliseconds(network["asked_ms"]),
-            ms if network["is_measured"] else f"{ms} (predicted)",
-            numbers.count(network["params"]),
-            numbers.count(network["macs"]),
-            numbers.share(network[data["accuracy"]]),
-            "yes" if network["on_front"] else "",
+            network.name,
+            numbers.milliseconds(network.asked_ms),
+            ms if network.is_measured else f"{ms} (predicted)",
+            numbers.count(network.params),
+            numbers.count(network.macs),
+            numbers.share(network.accuracy(pareto.accuracy)),
+            "yes" if network.on_front else "",
         )
     return table
 
 
-def _picture(points: Sequence[dict[str, Any]], column: str) -> bytes:
+@dataclass(frozen=True)
+class _Dot:
+    """A network that is drawn, with both of its figures."""
+
+    name: str
+    ms: float
+    percent: float
+    on_front: bool
+
+
+def _dots(pareto: Pareto) -> list[_Dot]:
+    return [
+        _Dot(network.name, network.ms, 100 * top1, network.on_front)
+        for network in pareto.networks
+        if network.ms is not None and (top1 := network.accuracy(pareto.accuracy)) is not None
+    ]
+
+
+def _picture(pareto: Pareto) -> bytes:
+    dots = _dots(pareto)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained", dpi=150)
         FigureCanvasAgg(figure)
         axes = figure.subplots()
-        drawn = [p for p in points if p["ms"] is not None and p[column] is not None]
-        front = sorted((p for p in drawn if p["on_front"]), key=lambda p: p["ms"])
-        axes.plot(
-            [p["ms"] for p in front],
-            [100 * p[column] for p in front],
-            color=GREEN,
-            linewidth=1.6,
-            marker="o",
-            markersize=7,
-            label="Pareto front",
-        )
-        others = [p for p in drawn if not p["on_front"]]
-        if others:
-            axes.scatter(
-                [p["ms"] for p in others],
-                [100 * p[column] for p in others],
-                color=BLUE,
-                s=36,
-                zorder=3,
-                label="dominated",
-            )
-        for point in drawn:
-            axes.annotate(
-                point["name"],
-                (point["ms"], 100 * point[column]),
-                textcoords="offset points",
-                xytext=(6, -12),
-                fontsize=8.5,
-                color=MUTED,
-            )
-        measured = all(p["is_measured"] for p in drawn)
-        axes.set_xlabel("measured ms" if measured else "ms (predicted where not measured)")
-        retrained = "top-1, %" if column == "top1" else "top-1 with shared weights, %"
-        axes.set_ylabel(retrained)
+        _draw(axes, dots)
+        is_measured = all(n.is_measured for n in pareto.networks if n.ms is not None)
+        axes.set_xlabel("measured ms" if is_measured else "ms (predicted where not measured)")
+        retrained = pareto.accuracy == "top1"
+        axes.set_ylabel("top-1, %" if retrained else "top-1 with shared weights, %")
         axes.margins(0.12)
-        if drawn:
+        if dots:
             axes.legend(loc="lower right")
         stream = io.BytesIO()
         figure.savefig(stream, format="png", metadata={"Software": None})
         return stream.getvalue()
+
+
+def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
+    """The front as a line, everything else as dots, with names."""
+    front = sorted((dot for dot in dots if dot.on_front), key=lambda dot: dot.ms)
+    axes.plot(
+        [dot.ms for dot in front],
+        [dot.percent for dot in front],
+        color=GREEN,
+        linewidth=1.6,
+        marker="o",
+        markersize=7,
+        label="Pareto front",
+    )
+    others = [dot for dot in dots if not dot.on_front]
+    if others:
+        axes.scatter(
+            [dot.ms for dot in others],
+            [dot.percent for dot in others],
+            color=BLUE,
+            s=36,
+            zorder=3,
+            label="dominated",
+        )
+    for dot in dots:
+        axes.annotate(
+            dot.name,
+            (dot.ms, dot.percent),
+            textcoords="offset points",
+            xytext=(6, -12),
+            fontsize=8.5,
+            color=MUTED,
+        )

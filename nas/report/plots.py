@@ -15,8 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-from nas.report.comparison import ComparedNetwork
-from nas.runs.history import HistoryRow, column
+from nas.report.comparison import ShownNetwork
+from nas.runs.history import column
+from nas.search.history import SearchRow
 
 INK, MUTED, GRID = "#1b2a41", "#66758a", "#e6eaf0"
 BLUE, ORANGE, VIOLET, GREEN, RED = "#2f7fb8", "#e08a1e", "#7d4fa6", "#1f8a5b", "#c8403a"
@@ -55,7 +56,14 @@ STYLE: Any = {
 
 @dataclass(frozen=True)
 class Curve:
-    """One column of a history, drawn as a line."""
+    """One column of a history, drawn as a line.
+
+    Args:
+        name: Field of the rows.
+        label: For the legend.
+        colour: Of the line.
+        scale: Factor of its values.
+    """
 
     name: str
     label: str
@@ -82,7 +90,7 @@ def moving_average(values: Sequence[float], width: int) -> np.ndarray:
     return sums / np.convolve(np.ones(len(values)), ones, mode="same")
 
 
-def _draw(axes: Axes, rows: Sequence[HistoryRow], curve: Curve, smooth: bool) -> bool:
+def _draw(axes: Axes, rows: Sequence[Any], curve: Curve, smooth: bool) -> bool:
     steps, values = column(rows, curve.name)
     if len(values) < 2:
         return False
@@ -97,7 +105,7 @@ def _draw(axes: Axes, rows: Sequence[HistoryRow], curve: Curve, smooth: bool) ->
 
 
 def history_plot(
-    rows: Sequence[HistoryRow],
+    rows: Sequence[Any],
     curves: Sequence[Curve],
     y_label: str,
     *,
@@ -107,8 +115,8 @@ def history_plot(
     """Lines over the steps, the warm-up shaded; None where no column has two values.
 
     Args:
-        rows: Of a history file.
-        curves: Columns to draw.
+        rows: Records of a history.
+        curves: Their fields to draw.
         y_label: With its unit.
         target: Where a dashed line is drawn, on the y axis.
         smooth: Whether many records get a moving average over a thin raw line.
@@ -129,8 +137,8 @@ def history_plot(
         return _address(figure)
 
 
-def _shade_warm_up(axes: Axes, rows: Sequence[HistoryRow]) -> None:
-    steps = [float(row["step"] or 0.0) for row in rows if row.get("stage") == "warmup"]
+def _shade_warm_up(axes: Axes, rows: Sequence[Any]) -> None:
+    steps = [float(row.step) for row in rows if isinstance(row, SearchRow) and row.is_warm_up]
     if steps:
         axes.axvspan(min(steps), max(steps), color="#eef2f7", linewidth=0, zorder=0)
         place = axes.get_xaxis_transform()
@@ -138,7 +146,7 @@ def _shade_warm_up(axes: Axes, rows: Sequence[HistoryRow]) -> None:
 
 
 def prediction_plot(
-    points: Sequence[tuple[float, float]], networks: Sequence[ComparedNetwork]
+    points: Sequence[tuple[float, float]], networks: Sequence[ShownNetwork]
 ) -> str | None:
     """Predicted against measured ms with bands of 5 and 10 %; None without points.
 
@@ -171,9 +179,7 @@ def prediction_plot(
         return _address(figure)
 
 
-def accuracy_plot(
-    networks: Sequence[ComparedNetwork], evaluation_images: float | None
-) -> str | None:
+def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | None) -> str | None:
     """Top-1 against measured ms; None where fewer than two networks were trained.
 
     Args:
@@ -214,7 +220,7 @@ def _legend_own_first(axes: Axes, place: Literal["best", "upper left"]) -> None:
     axes.legend(handles[::-1], labels[::-1], loc=place)
 
 
-def _mark_networks(axes: Axes, places: Sequence[tuple[ComparedNetwork, float, float]]) -> None:
+def _mark_networks(axes: Axes, places: Sequence[tuple[ShownNetwork, float, float]]) -> None:
     seen: set[str] = set()
     # Drawn last to first, so that the network that was asked for lies on top.
     for network, x, y in reversed(places):

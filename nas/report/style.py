@@ -77,6 +77,7 @@ color:var(--muted);text-align:center}
 font-weight:650;font-size:12px;line-height:1.15;padding:2px}
 .box.hollow{width:44px;height:41px;border:2px dashed #b9c4d1;color:#8492a4;font-weight:500;
 background:none}
+.unit{display:flex;flex-direction:column;align-items:stretch;font-size:11.5px;text-align:center}
 .width{margin-top:4px}
 .time{height:26px;width:100%;padding:0 6px;color:var(--ink)}
 .time i{display:block;height:4px;border-radius:2px;background:#e3e9f0;margin:3px 0 1px}

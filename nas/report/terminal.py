@@ -2,29 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from rich import box
 from rich.table import Table
 
 from nas.report import numbers
-from nas.report.comparison import ComparedNetwork, compare, record_of
+from nas.report.comparison import ShownNetwork, compare
+from nas.runs.records import Baselines, Certificate
 
 
-def terminal_table(
-    certificate: Mapping[str, Any], baselines: Mapping[str, Any] | None = None
-) -> Table:
+def terminal_table(certificate: Certificate, baselines: Baselines | None = None) -> Table:
     """The table that ends `nas.py` and `main.py`.
 
     Args:
-        certificate: As in certificate.json.
-        baselines: As in baselines.json, or None before they are trained.
-
-    Raises:
-        ReportError: An entry has the wrong type.
+        certificate: Of the run.
+        baselines: Of the run; None before they are trained.
     """
-    rows = compare(record_of(certificate, "the certificate"), record_of(baselines, "the baselines"))
+    rows = compare(certificate, baselines)
     retrained = any(row.top1 is not None for row in rows)
     top1 = "top-1" if retrained else "top-1, supernet,\nnot retrained"
     table = Table(title=_title(certificate), title_justify="left", box=box.SIMPLE_HEAD)
@@ -40,7 +33,7 @@ def terminal_table(
     return table
 
 
-def _cells(row: ComparedNetwork, retrained: bool) -> list[str]:
+def _cells(row: ShownNetwork, retrained: bool) -> list[str]:
     return [
         numbers.milliseconds(row.asked_ms),
         numbers.milliseconds(row.predicted_ms),
@@ -53,7 +46,7 @@ def _cells(row: ComparedNetwork, retrained: bool) -> list[str]:
     ]
 
 
-def interval_text(row: ComparedNetwork) -> str:
+def interval_text(row: ShownNetwork) -> str:
     """'1.487–1.498', or a dash."""
     if row.measured_low_ms is None or row.measured_high_ms is None:
         return numbers.UNKNOWN
@@ -61,16 +54,16 @@ def interval_text(row: ComparedNetwork) -> str:
     return f"{numbers.milliseconds(low)}–{numbers.milliseconds(high)}"
 
 
-def top1_text(row: ComparedNetwork) -> str:
+def top1_text(row: ShownNetwork) -> str:
     """Accuracy after training; else the supernet's, and said so."""
     if row.top1 is None and row.supernet_top1 is not None:
         return f"{numbers.share(row.supernet_top1)} (supernet, not retrained)"
     return numbers.share(row.top1)
 
 
-def _title(certificate: Mapping[str, Any]) -> str:
-    met = certificate.get("met")
-    if met is None:
-        asked = certificate.get("asked_ms")
-        return "no time was asked for" if asked is None else "not yet measured on the device"
-    return "budget met: within 2 % of the time asked" if met else "budget NOT met"
+def _title(certificate: Certificate) -> str:
+    if certificate.met is not None:
+        return "budget met: within 2 % of the time asked" if certificate.met else "budget NOT met"
+    if certificate.asked_ms is None:
+        return "no time was asked for"
+    return "not yet measured on the device"

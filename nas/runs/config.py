@@ -243,6 +243,7 @@ class TrainingConfig:
         recipe: Of every network.
         seed: Of weights, dropout and data order.
         compute: What Keras computes with.
+        inherits: Whether networks of the space start from the supernet's weights.
     """
 
     FILE: ClassVar[str] = "recipe.json"
@@ -251,6 +252,7 @@ class TrainingConfig:
     recipe: Recipe
     seed: int
     compute: Compute
+    inherits: bool = False
 
 
 def read_config(folder: Path) -> AnyConfig:

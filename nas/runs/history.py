@@ -1,84 +1,102 @@
-"""The history of a search or a training, read back."""
+"""The history of a search or a training, read back from its CSV file."""
 
 from __future__ import annotations
 
 import csv
+import dataclasses
 import io
 import math
+import typing
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from nas.runs.strict_json import ReportError, read_text
-from nas.training.loop import Row
+from latency.errors import FileFormatError
 
-
-def read_history(path: Path) -> list[Row]:
-    """Rows of a history file; numbers as floats, empty cells as None."""
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as stream:
-        return [{k: _cell(v) for k, v in row.items()} for row in csv.DictReader(stream)]
+T = TypeVar("T")
+REPAIR = "repair the file, or run that stage again"
 
 
-def _cell(text: str) -> Any:
-    if text == "":
-        return None
+def read_history(kind: type[T], path: Path) -> tuple[T, ...]:
+    """Rows of a history file; none where it is missing or empty.
+
+    Args:
+        kind: Record of one row, with a field `step`; a field is the column of its name, or of the
+            name in its metadata as `column`. Empty cells are None.
+        path: Of the file.
+
+    Raises:
+        FileFormatError: The file cannot be read, or a column or cell is not of such a record.
+    """
+    if not path.exists():
+        return ()
     try:
-        return float(text)
-    except ValueError:
-        return text
-
-
-TEXT_COLUMNS = ("stage",)
-
-
-HistoryRow = Mapping[str, float | str | None]
-
-
-def read_csv_rows(path: Path) -> tuple[HistoryRow, ...]:
-    text = read_text(path)
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileFormatError(f"a readable text file {path}", str(error), REPAIR) from None
     if not text:
         return ()
+    fields = columns(kind)
     reader = csv.DictReader(io.StringIO(text))
-    if "step" not in (reader.fieldnames or ()):
-        raise ReportError(
-            f"a column `step` in {path}",
-            f"columns {reader.fieldnames}",
-            "repair the file, or run that stage again",
-        )
-    return tuple(_history_row(path, reader.line_num, row) for row in reader)
+    names = reader.fieldnames or ()
+    if "step" not in names:
+        raise FileFormatError(f"a column `step` in {path}", ", ".join(names), REPAIR)
+    for name in names:
+        if name not in fields:
+            raise FileFormatError(f"the columns {', '.join(fields)} in {path}", repr(name), REPAIR)
+    types = typing.get_type_hints(kind)
+    rows = []
+    for row in reader:
+        place = f"line {reader.line_num} of {path}"
+        rows.append(kind(**_values(fields, types, row, place)))
+    return tuple(rows)
 
 
-def _history_row(path: Path, line: int, row: Mapping[str, str | None]) -> HistoryRow:
-    values: dict[str, float | str | None] = {}
-    for name, cell in row.items():
-        if name is None:
-            raise ReportError(
-                f"as many cells as columns in line {line} of {path}", "more", "repair the file"
-            )
-        if name in TEXT_COLUMNS or not cell:
-            values[name] = cell or None
-            continue
-        try:
-            values[name] = float(cell)
-        except ValueError:
-            raise ReportError(
-                f"a number or nothing as `{name}` in line {line} of {path}",
-                repr(cell)[:80],
-                "repair the file, or run that stage again",
-            ) from None
-    if not isinstance(values["step"], float) or not math.isfinite(values["step"]):
-        raise ReportError(f"a step in line {line} of {path}", "none", "repair the file")
+def columns(kind: Any) -> dict[str, str]:
+    """Column of the file -> field of the record.
+
+    Args:
+        kind: Dataclass of one row.
+    """
+    return {f.metadata.get("column", f.name): f.name for f in dataclasses.fields(kind)}
+
+
+def _values(
+    fields: Mapping[str, str], types: Mapping[str, Any], row: Mapping[Any, Any], place: str
+) -> dict[str, Any]:
+    if None in row:
+        raise FileFormatError(f"as many cells as columns in {place}", "more", REPAIR)
+    values = {
+        fields[name]: _value(types[fields[name]], name, cell, place) for name, cell in row.items()
+    }
+    if values["step"] is None:
+        raise FileFormatError(f"a step in {place}", "none", REPAIR)
     return values
 
 
-def column(rows: Sequence[HistoryRow], name: str) -> tuple[list[float], list[float]]:
-    """Steps and values of one column where it is known and finite."""
-    steps, values = [], []
-    for row in rows:
-        value = row.get(name)
-        if isinstance(value, float) and math.isfinite(value):
-            steps.append(float(row["step"] or 0.0))
-            values.append(value)
-    return steps, values
+def _value(kind: Any, name: str, cell: str | None, place: str) -> float | str | None:
+    """A cell as its field's type has it; what an unfinished row lacks is as good as empty."""
+    if not cell:
+        return None
+    kinds = typing.get_args(kind) or (kind,)
+    if str in kinds:
+        return cell
+    try:
+        return int(cell) if int in kinds else float(cell)
+    except ValueError:
+        number = "a whole number" if int in kinds else "a number"
+        raise FileFormatError(
+            f"{number} or nothing as `{name}` in {place}", repr(cell)[:80], REPAIR
+        ) from None
+
+
+def column(rows: Sequence[Any], name: str) -> tuple[list[float], list[float]]:
+    """Steps and values of one column where it is known and finite.
+
+    Args:
+        rows: Records of a history.
+        name: Field with numbers.
+    """
+    pairs = [(float(row.step), getattr(row, name)) for row in rows]
+    known = [(step, value) for step, value in pairs if value is not None and math.isfinite(value)]
+    return [step for step, _ in known], [value for _, value in known]

@@ -1,12 +1,19 @@
-"""Records that certificates and comparisons are made of."""
+"""Networks in figures, as frozen records: the files of certificates, comparisons and trainings.
+
+Records of a choice, a race, a recipe, gates or a machine are defined where they are made.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import dataclasses
+from dataclasses import dataclass
+from typing import Any, ClassVar, Self
 
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.hardware.measurement import NetworkTiming
+from nas.system.environment import Environment
+from nas.training.recipe import Recipe
 
 # A certificate's relative margin around the asked milliseconds.
 MET_MARGIN = 0.02
@@ -19,30 +26,301 @@ def is_met(measured_ms: float | None, target_ms: float | None) -> bool | None:
     return (1 - MET_MARGIN) * target_ms <= measured_ms <= (1 + MET_MARGIN) * target_ms
 
 
-def network_record(
-    architecture: Architecture,
-    measurement: NetworkTiming | None,
-    predicted_ms: float | None,
-    asked_ms: float | None,
-) -> dict[str, Any]:
-    """The keys that certificates and comparisons share; see docs/design.md."""
-    cost = architecture_cost(architecture)
-    m = measurement
-    return {
-        "asked_ms": asked_ms,
-        "predicted_ms": predicted_ms,
-        "measured_ms": m.latency_ms if m else None,
-        "measured_low_ms": m.low_ms if m else None,
-        "measured_high_ms": m.high_ms if m else None,
-        "measured_p50_ms": m.p50_ms if m else None,
-        "measured_p90_ms": m.p90_ms if m else None,
-        "measured_noise": m.noise if m else None,
-        "measured_process_ms": list(m.process_ms) if m else None,
-        "measured_quantiles": list(m.quantiles) if m else None,
-        "met": is_met(m.latency_ms if m else None, asked_ms),
-        "params": cost.params,
-        "macs": cost.macs,
-        "size_bytes": cost.size_bytes,
-        "top1": None,
-        "top5": None,
-    }
+def values_of(record: Any) -> dict[str, Any]:
+    """Field -> value of a record, for a record that has these fields and more.
+
+    Args:
+        record: Dataclass instance.
+    """
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkRecord:
+    """A network in figures; None where one is not known.
+
+    Args:
+        asked_ms: Target in milliseconds; None with `--lambda`, and for networks to compare with.
+        predicted_ms: Milliseconds by the latency table; None where it lacks a row.
+        measured_ms: Milliseconds of the whole network: the median over new processes of a low
+            quantile of its runs. None with `--device`.
+        measured_low_ms: Least lower end of the processes' 95 % intervals.
+        measured_high_ms: Greatest upper end.
+        measured_p50_ms: Median of the runs, the median over processes.
+        measured_p90_ms: 90 % quantile of the runs, the median over processes.
+        measured_noise: Mean |h1 - h2| / (h1 + h2) between halves of the visits, a share.
+        measured_process_ms: Milliseconds in each process.
+        measured_quantiles: Which quantile that is in each process, from 0 to 1: 0.25, or lower
+            where other programs slowed it down.
+        met: Whether measured within 2 % of asked; None where one of them is not known.
+        params: Trainable numbers.
+        macs: Multiply-adds for one image.
+        size_bytes: Of the folded float32 weights.
+        top1: Share of the evaluation images, 0 to 1, after the network's own training.
+        top5: Likewise with five guesses.
+    """
+
+    asked_ms: float | None
+    predicted_ms: float | None
+    measured_ms: float | None
+    measured_low_ms: float | None
+    measured_high_ms: float | None
+    measured_p50_ms: float | None
+    measured_p90_ms: float | None
+    measured_noise: float | None
+    measured_process_ms: tuple[float, ...] | None
+    measured_quantiles: tuple[float, ...] | None
+    met: bool | None
+    params: int
+    macs: int
+    size_bytes: int
+    top1: float | None = None
+    top5: float | None = None
+
+    @classmethod
+    def of(
+        cls,
+        architecture: Architecture,
+        timing: NetworkTiming | None,
+        predicted_ms: float | None,
+        asked_ms: float | None,
+        **others: Any,
+    ) -> Self:
+        """From a network and its measurement.
+
+        Args:
+            architecture: The network, which is counted.
+            timing: Its measurement; None with `--device`.
+            predicted_ms: Milliseconds by the table; None where it lacks a row.
+            asked_ms: Target in milliseconds; None where none was asked.
+            **others: Fields that this class adds.
+        """
+        cost = architecture_cost(architecture)
+        return cls(
+            asked_ms=asked_ms,
+            predicted_ms=predicted_ms,
+            measured_ms=timing.latency_ms if timing else None,
+            measured_low_ms=timing.low_ms if timing else None,
+            measured_high_ms=timing.high_ms if timing else None,
+            measured_p50_ms=timing.p50_ms if timing else None,
+            measured_p90_ms=timing.p90_ms if timing else None,
+            measured_noise=timing.noise if timing else None,
+            measured_process_ms=timing.process_ms if timing else None,
+            measured_quantiles=timing.quantiles if timing else None,
+            met=is_met(timing.latency_ms if timing else None, asked_ms),
+            params=cost.params,
+            macs=cost.macs,
+            size_bytes=cost.size_bytes,
+            **others,
+        )
+
+
+@dataclass(frozen=True)
+class ComparedNetwork:
+    """A network to compare the found one with.
+
+    Args:
+        role: `largest`, `uniform` or `random`.
+        name: For people; different for each.
+        text: The architecture.
+    """
+
+    role: str
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """comparison.json: networks of equal milliseconds, chosen and not yet trained.
+
+    Args:
+        uniform_over_searched_ms: Measured milliseconds of the uniformly scaled network over the
+            found one's. None with `--device`.
+        random_asked: How many random networks were wanted; fewer may have been found.
+        networks: The largest, the uniform and the random ones; none with `--device`.
+    """
+
+    FILE: ClassVar[str] = "comparison.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    uniform_over_searched_ms: float | None = None
+    random_asked: int | None = None
+    networks: tuple[ComparedNetwork, ...] = ()
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How well model.onnx computes what model.keras does, on evaluation images.
+
+    Args:
+        max_abs_difference: Greatest difference of two scores.
+        max_abs_logit: Greatest score.
+        top1_agreement: Share of the images with the same best class, 0 to 1.
+        file_bytes: Size of model.onnx.
+    """
+
+    max_abs_difference: float
+    max_abs_logit: float
+    top1_agreement: float
+    file_bytes: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class SeededRecipe(Recipe):
+    """What all networks of a run are trained by.
+
+    Args:
+        seed: Of weights, dropout and data order.
+        inherits: Whether trainings begin with the supernet's weights.
+    """
+
+    seed: int
+    inherits: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainedRecord:
+    """retrained/*.json: one network after its training.
+
+    Args:
+        name: `searched`, or as in comparison.json.
+        role: `searched`, `largest`, `uniform` or `random`.
+        text: The architecture.
+        top1: Share of the evaluation images, 0 to 1.
+        top5: Likewise with five guesses.
+        evaluation_images: How many these are.
+        train_top1: Share of training images, without augmentation.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        images_seen: Images trained on.
+        seconds: Of training and evaluation.
+        parity: Of the exported files; None for networks that are not exported.
+    """
+
+    FILE: ClassVar[str] = "retrained/{name}.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    name: str
+    role: str
+    text: str
+    top1: float
+    top5: float
+    evaluation_images: int
+    train_top1: float
+    running_accuracy: float
+    images_seen: int
+    seconds: float
+    parity: Parity | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CertifiedNetwork(NetworkRecord):
+    """A network in figures with its name, and what its training reached; None before that.
+
+    Args:
+        name: `searched`, or as in comparison.json.
+        role: `searched`, `largest`, `uniform` or `random`.
+        text: The architecture.
+        evaluation_images: How many images `top1` and `top5` are shares of.
+        train_top1: Share of training images, without augmentation.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        images_seen: Images trained on.
+        seconds: Of training and evaluation.
+        parity: Of the exported files; None for networks that are not exported.
+    """
+
+    name: str
+    role: str
+    text: str
+    evaluation_images: int | None = None
+    train_top1: float | None = None
+    running_accuracy: float | None = None
+    images_seen: int | None = None
+    seconds: float | None = None
+    parity: Parity | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Certificate(CertifiedNetwork):
+    """certificate.json: the found network and its company; main.py fills in what it trains.
+
+    Args:
+        method: `gradient`, `evolution` or `random`; None for a network given by `--arch`.
+        supernet_top1: Share of the evaluation images with the supernet's weights, not retrained.
+        supernet_top5: Likewise with five guesses.
+        largest: Largest network of the space.
+        uniform: Uniformly scaled network of equal milliseconds.
+        random: Random networks of equal milliseconds.
+        device: `--device`; None where this machine measured.
+        date: When it was certified, ISO 8601 in UTC.
+        environment: What it was certified with.
+        file_bytes: Size of model.onnx.
+        onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
+        recipe: All of its networks were trained by.
+        warnings: Of the training, for people.
+    """
+
+    FILE: ClassVar[str] = "certificate.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    method: str | None
+    supernet_top1: float | None
+    supernet_top5: float | None
+    largest: CertifiedNetwork | None
+    uniform: CertifiedNetwork | None
+    random: tuple[CertifiedNetwork, ...]
+    device: str | None
+    date: str
+    environment: Environment
+    file_bytes: int | None = None
+    onnx_max_abs_difference: float | None = None
+    recipe: SeededRecipe | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """baselines.json: the networks that main.py trained for comparison, the found one first.
+
+    Args:
+        recipe: All of them were trained by.
+        networks: Each in figures.
+    """
+
+    FILE: ClassVar[str] = "baselines.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    recipe: SeededRecipe
+    networks: tuple[CertifiedNetwork, ...]
+
+
+@dataclass(frozen=True)
+class SupernetScore:
+    """supernet.json: the found network with weights taken from the supernet.
+
+    Args:
+        top1: Share of the evaluation images, 0 to 1.
+        top5: Likewise with five guesses.
+        note: What these shares are not.
+    """
+
+    FILE: ClassVar[str] = "supernet.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    top1: float
+    top5: float
+    note: str = "shared weights, not retrained"
+
+
+@dataclass(frozen=True)
+class RunWarnings:
+    """warnings.json: what went wrong in a search without stopping it.
+
+    Args:
+        warnings: For people, with their numbers.
+    """
+
+    FILE: ClassVar[str] = "warnings.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    warnings: tuple[str, ...]

@@ -9,9 +9,11 @@ from typing import Any
 from nas.errors import InputError
 from nas.ranges import check_count, check_number
 from nas.registry import check_known
+from nas.search.methods import METHODS as METHODS
+from nas.supernet.settings import SupernetSettings
+from nas.supernet.settings import WarmUp as WarmUp
 from nas.training.recipe import Pace, Recipe
 
-METHODS = ("gradient", "evolution", "random")
 GATES = ("categorical", "threshold")
 EXECUTIONS = ("sampled", "masked")
 
@@ -43,39 +45,6 @@ class GateConfig:
         check_count("gates.every", self.every)
         check_number("temperature_first", self.temperature_first, above=0)
         check_number("temperature_last", self.temperature_last, above=0)
-
-
-@dataclass(frozen=True)
-class WarmUp:
-    """The steps before the gates learn; shares are of all weight steps.
-
-    Args:
-        share: Part in which gates rest and no draw listens to them, from 0 to 1.
-        largest_share: Part, at the start of the warm-up, that trains the largest network alone;
-            from then on more and more of the draws are even over all options. At most `share`.
-        evenness: Share of even draws at the end of the warm-up, from 0 to 1.
-
-    Raises:
-        InputError: A value is out of its range.
-    """
-
-    share: float = 0.6
-    largest_share: float = 0.3
-    evenness: float = 0.9
-
-    def __post_init__(self) -> None:
-        check_number("warm_up.share", self.share, least=0, most=1)
-        check_number("warm_up.largest_share", self.largest_share, least=0, most=self.share)
-        check_number("warm_up.evenness", self.evenness, least=0, most=1)
-
-    @classmethod
-    def of_method(cls, method: str) -> WarmUp:
-        """The usual one of a method; without gates that learn, all steps are warm-up.
-
-        Args:
-            method: One of `METHODS`.
-        """
-        return cls() if method == "gradient" else cls(share=1.0, largest_share=0.4)
 
 
 @dataclass(frozen=True)
@@ -130,7 +99,7 @@ class SearchConfig:
         weights: Recipe of the supernet's weights, without an average: shared weights belong to no
             one network. Gates see batches of the same size and augmentation, and the plain
             cross-entropy.
-        method: One of `METHODS`; without `gradient` the gates rest and all steps are warm-up.
+        method: One of `METHODS`; where no gates learn, all steps are warm-up.
         execution: One of `EXECUTIONS`: whether weight steps compute the drawn network only.
         holdout_share: Share of the training images that only gates see, above 0 and below 1.
         gates: How the gates learn.
@@ -159,6 +128,13 @@ class SearchConfig:
                 f"{self.weights.average_share:g}",
                 "set weights.average_share to None",
             )
+
+    @property
+    def supernet(self) -> SupernetSettings:
+        """The part that decides the weights."""
+        return SupernetSettings(
+            self.weights, self.gates.form, self.execution, self.holdout_share, self.warm_up
+        )
 
 
 USUAL_PACE = Pace(log_every=10)

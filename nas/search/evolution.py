@@ -10,13 +10,21 @@ architecture search), with repair in place of rejection.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from typing import ClassVar
 
 import numpy as np
 
-from nas.errors import InputError
-from nas.search.method import Feasible, Network, Progress, Scored, ScoredMethod
+from nas.search.evolution_config import EvolutionConfig as EvolutionConfig
+from nas.search.method import (
+    Feasible,
+    Method,
+    MethodInputs,
+    Network,
+    Progress,
+    Scored,
+    ScoredMethod,
+    say_nothing,
+)
 
 # A preference for each option of each choice -> the feasible network that agrees most.
 Repair = Callable[[Sequence[np.ndarray]], tuple[int, ...] | None]
@@ -27,47 +35,13 @@ ATTEMPTS = 20
 TIE_NOISE = 1e-3
 
 
-@dataclass(frozen=True)
-class EvolutionConfig:
-    """Settings of an evolution.
-
-    Args:
-        population: Networks of the first generation and of each later one.
-        generations: Generations after the first.
-        parents: Best networks so far that have children.
-        mutation: Probability of a new gene at each choice of a mutated child.
-        images: Held-out images that a network is scored on.
-        statistics_images: Images that its normalisations' statistics are made from.
-    """
-
-    population: int = 32
-    generations: int = 7
-    parents: int = 10
-    mutation: float = 0.15
-    images: int = 1000
-    statistics_images: int = 500
-
-    def __post_init__(self) -> None:
-        sizes = (self.population, self.parents, self.images, self.statistics_images)
-        if min(sizes) < 1 or self.generations < 0 or not 0 < self.mutation <= 1:
-            raise InputError(
-                "sizes of 1 or more, generations of 0 or more, a mutation from 0 to 1",
-                f"{self}",
-                "correct the settings of the evolution",
-            )
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return asdict(self)
-
-
 def evolve(
     sizes: Sequence[int],
     repair: Repair,
     score: Callable[[tuple[int, ...]], float],
     config: EvolutionConfig,
     seed: int,
-    on_progress: Callable[[int, int, Scored], None] = lambda done, total, best: None,
+    on_progress: Progress = say_nothing,
 ) -> list[Scored]:
     """Scored networks, best first; the same seed and scores give the same list.
 
@@ -161,16 +135,29 @@ class EvolutionMethod(ScoredMethod):
         on_progress: Called with (scored, at most, the best so far).
     """
 
+    trains_supernet: ClassVar[bool] = True
+    learns_gates: ClassVar[bool] = False
+
     def __init__(
         self,
         networks: Feasible,
         score: Callable[[Network], float],
         seed: int,
         config: EvolutionConfig,
-        on_progress: Progress = lambda done, total, best: None,
+        on_progress: Progress = say_nothing,
     ) -> None:
         super().__init__(networks, score, seed, on_progress)
         self._config = config
+
+    @classmethod
+    def of(cls, inputs: MethodInputs) -> Method:
+        """The method of a run.
+
+        Args:
+            inputs: What the run has.
+        """
+        progress = inputs.progress("Evolution")
+        return cls(inputs.networks, inputs.score, inputs.seed, inputs.evolution, progress)
 
     def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
         evolve(

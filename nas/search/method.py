@@ -5,9 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import numpy as np
+
+from nas.search.evolution_config import EvolutionConfig
 
 Network = tuple[int, ...]
 
@@ -21,6 +23,10 @@ class Scored:
 
 
 Progress = Callable[[int, int, Scored], None]
+
+
+def say_nothing(done: int, total: int, best: Scored) -> None:
+    """Takes the progress of a method that nobody watches."""
 
 
 class Feasible(Protocol):
@@ -72,6 +78,41 @@ class Method(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class MethodInputs:
+    """What a run has for its method; what needs a trained supernet is a function.
+
+    Args:
+        networks: Those to propose.
+        seed: Of all chance, 0 or more.
+        score: Of a network by the trained supernet; higher is better.
+        gate_scores: Scores of every option of every choice by the gates that learned.
+        proposals: Networks that the supernet scores for a window, 0 to trust the gates alone.
+        evolution: Settings of an evolution.
+        progress: What a method calls its search -> what it tells its progress.
+    """
+
+    networks: Feasible
+    seed: int
+    score: Callable[[Network], float]
+    gate_scores: Callable[[], Sequence[np.ndarray]]
+    proposals: int
+    evolution: EvolutionConfig
+    progress: Callable[[str], Progress]
+
+
+class MethodType(Protocol):
+    """A class of methods, as `nas.search.methods` lists it."""
+
+    trains_supernet: ClassVar[bool]
+    learns_gates: ClassVar[bool]
+
+    @classmethod
+    def of(cls, inputs: MethodInputs) -> Method:
+        """The method of a run."""
+        ...
+
+
 class ScoredMethod(ABC):
     """Fills a pool for a window and proposes the best of it.
 
@@ -105,6 +146,7 @@ class ScoredMethod(ABC):
     def propose(
         self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
     ) -> Network | None:
+        """The best of the pool, which is filled where it has none; see `Method`."""
         known = set(forbidden)
         found = self._best(low_ms, high_ms, known)
         if found is None:

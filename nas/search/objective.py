@@ -13,7 +13,7 @@ def temperature(step: int, start: int, total: int, first: float, last: float) ->
     Source: Jang et al. 2017, arXiv 1611.01144 anneal towards a discrete sample.
     """
     share = ramp(step, start, total - start)
-    return first * (last / first) ** share
+    return first * float((last / first) ** share)
 
 
 def approached_ms(first_ms: float, target_ms: float, share: float) -> float:
@@ -27,7 +27,7 @@ def approached_ms(first_ms: float, target_ms: float, share: float) -> float:
         target_ms: Where it is to end.
         share: Of the way, 0 to 1.
     """
-    return first_ms * (target_ms / first_ms) ** share
+    return first_ms * float((target_ms / first_ms) ** share)
 
 
 def updated_multiplier(multiplier: float, expected_ms: float, aim_ms: float, rate: float) -> float:

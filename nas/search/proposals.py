@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import ClassVar
 
 import numpy as np
 
-from nas.search.method import Feasible, Network, Progress, ScoredMethod
+from nas.search.method import (
+    Feasible,
+    Method,
+    MethodInputs,
+    Network,
+    Progress,
+    ScoredMethod,
+    say_nothing,
+)
 
 
 class ScoreMethod:
@@ -23,6 +32,7 @@ class ScoreMethod:
     def propose(
         self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
     ) -> Network | None:
+        """The exact choice; see `Method`."""
         return self._networks.choose(self._scores, low_ms, high_ms, forbidden)
 
 
@@ -51,7 +61,7 @@ class ProposalMethod(ScoredMethod):
         seed: int,
         gate_scores: Sequence[np.ndarray],
         count: int,
-        on_progress: Progress = lambda done, total, best: None,
+        on_progress: Progress = say_nothing,
     ) -> None:
         super().__init__(networks, score, seed, on_progress)
         self._gate_scores, self._count = gate_scores, count
@@ -67,3 +77,29 @@ class ProposalMethod(ScoredMethod):
                 return
             self._score(network)
             self._on_progress(number + 1, self._count, self.scored[0])
+
+
+class GateMethod:
+    """What gates that learned make of their scores: they choose, or propose to the supernet."""
+
+    trains_supernet: ClassVar[bool] = True
+    learns_gates: ClassVar[bool] = True
+
+    @classmethod
+    def of(cls, inputs: MethodInputs) -> Method:
+        """The method of a run.
+
+        Args:
+            inputs: What the run has.
+        """
+        scores = inputs.gate_scores()
+        if not inputs.proposals:
+            return ScoreMethod(inputs.networks, scores)
+        return ProposalMethod(
+            inputs.networks,
+            inputs.score,
+            inputs.seed,
+            scores,
+            inputs.proposals,
+            inputs.progress("Proposals of the gates"),
+        )

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from nas.architecture.shapes import same_output_size
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer, MBConv, Skip
 from nas.errors import SpaceError
+from nas.search_space import files
 from nas.search_space.space import OneOf, Space
 
 
@@ -130,18 +131,22 @@ SPACES: dict[str, SpaceDefinition] = {
 
 
 def get_space(name: str, image_size: int | None = None, num_classes: int | None = None) -> Space:
-    """A named space at an image size.
+    """A space at an image size.
 
     Args:
-        name: One of `SPACES`.
+        name: One of `SPACES`, or a Python file that defines a space.
         image_size: Pixels; None for the space's own.
         num_classes: Class scores; None for the space's own.
 
     Raises:
         SpaceError: Unknown name, or an image size whose last maps become too small.
+        InputError: A file that defines no space.
     """
+    if files.is_file(name):
+        return files.load_space(name, image_size, num_classes)
     if name not in SPACES:
-        raise SpaceError(f"a space, one of {', '.join(SPACES)}", repr(name), "choose one of these")
+        known = f"a space, one of {', '.join(SPACES)}, or a Python file"
+        raise SpaceError(known, repr(name), "choose one of these")
     definition = SPACES[name]
     size = definition.image_size if image_size is None else image_size
     classes = definition.num_classes if num_classes is None else num_classes

@@ -10,64 +10,19 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from nas.architecture import text as arch_text
-from nas.architecture.lowering import lower
-from nas.architecture.operations import output_shape
+from nas.architecture.lowering import LoweredLayer, lower_layer
 from nas.architecture.shapes import Shape
-from nas.architecture.spec import IMAGE_CHANNELS, Architecture, Dense, Layer, MBConv, Skip
+from nas.architecture.spec import BUILT_IN, IMAGE_CHANNELS, Architecture, Dense, Layer
 from nas.errors import SpaceError
-
-
-@dataclass(frozen=True)
-class OneOf:
-    """A choice between records.
-
-    Args:
-        tag: Name of the place, unique in its space.
-        options: Two or more different records; their order is the encoding.
-    """
-
-    tag: str
-    options: tuple[Layer, ...]
-
-    def __post_init__(self) -> None:
-        if len(set(self.options)) != len(self.options) or not self.options:
-            raise SpaceError(
-                f"different options at `{self.tag}`", f"{self.options}", "remove the repeats"
-            )
-
-    @property
-    def skippable(self) -> bool:
-        """Whether the block may be left out."""
-        return any(isinstance(option, Skip) for option in self.options)
-
-    @property
-    def blocks(self) -> tuple[MBConv, ...]:
-        """The options that compute something."""
-        return tuple(option for option in self.options if isinstance(option, MBConv))
-
-    @property
-    def kernels(self) -> tuple[int, ...]:
-        """Kernel sizes, ascending."""
-        return tuple(sorted({block.kernel for block in self.blocks}))
-
-    @property
-    def expansions(self) -> tuple[int, ...]:
-        """Expansions, ascending."""
-        return tuple(sorted({block.expansion for block in self.blocks}))
-
-    def option(self, kernel: int, expansion: int) -> MBConv:
-        """The block of one kernel size and expansion."""
-        for block in self.blocks:
-            if (block.kernel, block.expansion) == (kernel, expansion):
-                return block
-        raise SpaceError(
-            f"kernel and expansion of `{self.tag}`", f"{kernel}, {expansion}", "see its options"
-        )
+from nas.search_space.choice import OneOf as OneOf
+from nas.search_space.draws import even_indices
+from nas.search_space.tables import DecisionTables
 
 
 @dataclass(frozen=True)
@@ -124,7 +79,7 @@ class Space:
         for index, layer in enumerate(self.layers):
             shapes.append(shape)
             options = layer.options if isinstance(layer, OneOf) else (layer,)
-            outputs = {output_shape(lower(o, f"{index}", shape), shape) for o in options}
+            outputs = {lower_layer(option, shape, index).output_shape for option in options}
             if len(outputs) != 1:
                 raise SpaceError(
                     f"one output shape for all options of layer {index}",
@@ -133,6 +88,28 @@ class Space:
                 )
             shape = outputs.pop()
         return tuple(shapes)
+
+    def lowered_options(self) -> tuple[tuple[LoweredLayer, ...], ...]:
+        """Every option of every choice with its operations."""
+        shapes = self.input_shapes()
+        return tuple(
+            tuple(lower_layer(option, shapes[index], index) for option in layer.options)
+            for index, layer in enumerate(self.layers)
+            if isinstance(layer, OneOf)
+        )
+
+    @cached_property
+    def tables(self) -> DecisionTables:
+        """The decisions of all choices."""
+        return DecisionTables.of(self.choices)
+
+    def even_indices(self, rng: np.random.Generator) -> tuple[int, ...]:
+        """One option a choice, drawn evenly over the joint options of each block.
+
+        Args:
+            rng: Generator of this draw.
+        """
+        return even_indices((len(choice.options) for choice in self.choices), rng)
 
     def decode(self, indices: Sequence[int]) -> Architecture:
         """Option indices -> architecture.
@@ -197,52 +174,32 @@ class Space:
 
     def sample(self, rng: np.random.Generator) -> Architecture:
         """A network drawn evenly over the joint options of each block."""
-        return self.decode([int(rng.integers(len(c.options))) for c in self.choices])
-
-    def mutate(
-        self, architecture: Architecture, rng: np.random.Generator, probability: float = 0.1
-    ) -> Architecture:
-        """A neighbour: each choice is drawn anew with `probability`, at least one changes."""
-        indices = list(self.encode(architecture))
-        if not indices:
-            return architecture
-        changed = rng.random(len(indices)) < probability
-        changed[rng.integers(len(indices))] = True
-        for position in np.flatnonzero(changed):
-            count = len(self.choices[position].options)
-            step = int(rng.integers(1, count)) if count > 1 else 0
-            indices[position] = (indices[position] + step) % count
-        return self.decode(indices)
+        return self.decode(self.even_indices(rng))
 
     def largest(self) -> Architecture:
-        """Every block at its largest kernel and expansion."""
+        """Every block at the last value of each decision: largest kernel and expansion."""
         return self._extreme(largest=True)
 
     def smallest(self) -> Architecture:
-        """Every block left out where that is allowed, else smallest kernel and expansion."""
+        """Every block left out where that is allowed, else the first value of each decision."""
         return self._extreme(largest=False)
 
     def _extreme(self, largest: bool) -> Architecture:
-        def work(option: Layer) -> tuple[int, int]:
-            return (option.expansion, option.kernel) if isinstance(option, MBConv) else (0, 0)
-
-        pick = max if largest else min
-        return self.decode([c.options.index(pick(c.options, key=work)) for c in self.choices])
-
-    def with_num_classes(self, num_classes: int) -> Space:
-        """The same space with another number of class scores."""
-        last = self.layers[-1]
-        if not isinstance(last, Dense):
-            raise SpaceError("a dense last layer", f"{last}", "end the space with Dense")
-        return replace(self, layers=(*self.layers[:-1], replace(last, units=num_classes)))
+        return self.decode([c.options.index(c.extreme(largest)) for c in self.choices])
 
     def fingerprint(self) -> str:
         """12 hex digits of everything that decides what the space's rows cost."""
         tree = [
-            [arch_text.layer_to_text(option) for option in layer.options]
+            [_description(option, shape) for option in layer.options]
             if isinstance(layer, OneOf)
-            else arch_text.layer_to_text(layer)
-            for layer in self.layers
+            else _description(layer, shape)
+            for layer, shape in zip(self.layers, self.input_shapes(), strict=True)
         ]
         text = json.dumps([self.name, self.image_size, tree])
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _description(layer: Layer, shape: Shape) -> str | list[str]:
+    """A record as text; of a user's own also what it is lowered to, which may change."""
+    text = arch_text.layer_to_text(layer)
+    return text if type(layer) in BUILT_IN else [text, repr(lower_layer(layer, shape).ops)]

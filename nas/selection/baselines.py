@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
 from nas.architecture.shapes import round_to_multiple
-from nas.architecture.spec import Architecture, Conv, Layer, MBConv
+from nas.architecture.spec import Architecture, Layer
 from nas.search.method import Network, several
 from nas.search.random import RandomMethod
 from nas.search_space.space import OneOf, Space
@@ -78,18 +79,19 @@ def uniform_network(space: Space, multiplier: float) -> Architecture:
     """
 
     def scaled(layer: Layer) -> Layer:
-        if isinstance(layer, Conv | MBConv):
-            channels = round_to_multiple(layer.channels * multiplier)
-            return dataclasses.replace(layer, channels=channels)
-        return layer
+        changes: dict[str, Any] = {}
+        if hasattr(layer, "channels"):
+            changes["channels"] = round_to_multiple(layer.channels * multiplier)
+        return dataclasses.replace(layer, **changes)
 
-    layers = [
-        layer.option(min(layer.kernels), max(layer.expansions))
-        if isinstance(layer, OneOf)
-        else layer
-        for layer in space.layers
-    ]
+    layers = [_uniform_option(x) if isinstance(x, OneOf) else x for x in space.layers]
     return Architecture(space.image_size, tuple(scaled(layer) for layer in layers), "uniform")
+
+
+def _uniform_option(choice: OneOf) -> Layer:
+    """The smallest kernel; of every other decision the largest value."""
+    places = {d.name: 0 if d.name == "kernel" else -1 for d in choice.block_decisions}
+    return choice.block({d.name: d.options[places[d.name]] for d in choice.block_decisions})
 
 
 def equal_uniform_network(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -29,19 +30,53 @@ MOST_READINGS = 5
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A network that was tried.
+
+    Args:
+        indices: One option a choice.
+        predicted_ms: By the table.
+        readings_ms: In one new process each; none if the table is trusted.
+        measured_ms: Their median; None if the table is trusted.
+        below_ms: Where no network lies within 2 % of the target, the corrected prediction of the
+            nearest one below, proven under the table; else None.
+        above_ms: Likewise above.
+    """
+
+    indices: Network
+    predicted_ms: float
+    readings_ms: tuple[float, ...]
+    measured_ms: float | None
+    below_ms: float | None
+    above_ms: float | None
+
+    def is_accepted(self, target_ms: float) -> bool | None:
+        """Whether two or more readings agree with a target; None if there are none."""
+        if self.measured_ms is None:
+            return None
+        return len(self.readings_ms) > 1 and self.error(target_ms) <= ACCEPTED
+
+    def error(self, target_ms: float) -> float:
+        """Distance of the measured milliseconds from a target, a share of it."""
+        return math.inf if self.measured_ms is None else abs(self.measured_ms / target_ms - 1)
+
+
+@dataclass(frozen=True)
 class Choice:
-    """The chosen network.
+    """choice.json: the chosen network.
 
     Args:
         indices: One option a choice.
         predicted_ms: By the table.
         target_ms: Aimed at: asked, or the search's expectation.
         accepted: Whether its readings agree with the target; None if nothing was measured.
-        below_ms: Where no network lies within 2 % of the target, the corrected prediction of the
-            nearest ones, proven under the table; else None.
-        above_ms: Likewise.
-        attempts: Indices, prediction and readings of everything that was tried.
+        below_ms: As of its attempt.
+        above_ms: As of its attempt.
+        attempts: Everything that was tried.
     """
+
+    FILE: ClassVar[str] = "choice.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
 
     indices: Network
     predicted_ms: float
@@ -49,11 +84,26 @@ class Choice:
     accepted: bool | None
     below_ms: float | None
     above_ms: float | None
-    attempts: list[dict[str, Any]]
+    attempts: tuple[Attempt, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Plain data."""
-        return {**asdict(self), "indices": list(self.indices)}
+    @classmethod
+    def of(cls, attempts: Sequence[Attempt], chosen: Attempt, target_ms: float) -> Choice:
+        """One of the attempts.
+
+        Args:
+            attempts: Everything that was tried.
+            chosen: That one.
+            target_ms: Aimed at.
+        """
+        return cls(
+            chosen.indices,
+            chosen.predicted_ms,
+            target_ms,
+            chosen.is_accepted(target_ms),
+            chosen.below_ms,
+            chosen.above_ms,
+            tuple(attempts),
+        )
 
 
 def choose_network(
@@ -74,33 +124,29 @@ def choose_network(
     Raises:
         InputError: No network of the space keeps the bounds anywhere near the target.
     """
-    attempts: list[dict[str, Any]] = []
+    attempts: list[Attempt] = []
     tried: list[Network] = []
     while len(attempts) < ATTEMPTS:
         correction = _correction(attempts)
         network, neighbours = _propose(bounded, method, target_ms / correction, tried)
         if network is None:
             break
-        predicted = bounded.latency.predict_ms(network)
-        readings = (
-            []
-            if measure_ms is None
-            else _readings(measure_ms, bounded.space.decode(network), target_ms)
+        readings: tuple[float, ...] = ()
+        if measure_ms is not None:
+            readings = tuple(_readings(measure_ms, bounded.space.decode(network), target_ms))
+        below, above = (None if ms is None else ms * correction for ms in neighbours)
+        attempt = Attempt(
+            network,
+            bounded.latency.predict_ms(network),
+            readings,
+            float(np.median(readings)) if readings else None,
+            below,
+            above,
         )
-        reading = float(np.median(readings)) if readings else None
-        attempts.append(
-            {
-                "indices": list(network),
-                "predicted_ms": predicted,
-                "readings_ms": readings,
-                "measured_ms": reading,
-                "below_ms": None if neighbours[0] is None else neighbours[0] * correction,
-                "above_ms": None if neighbours[1] is None else neighbours[1] * correction,
-            }
-        )
+        attempts.append(attempt)
         tried.append(network)
-        if reading is None or (len(readings) > 1 and abs(reading / target_ms - 1) <= ACCEPTED):
-            return _choice(attempts[-1], target_ms, None if reading is None else True, attempts)
+        if attempt.is_accepted(target_ms) is not False:
+            return Choice.of(attempts, attempt, target_ms)
     if not attempts:
         bounded.check_target(target_ms)
         raise InputError(
@@ -108,30 +154,13 @@ def choose_network(
             f"{target_ms:g} ms",
             "ask for other milliseconds, or choose another --space",
         )
-    nearest = min(attempts, key=lambda a: abs(a["measured_ms"] / target_ms - 1))
-    return _choice(nearest, target_ms, False, attempts)
+    nearest = min(attempts, key=lambda attempt: attempt.error(target_ms))
+    return Choice.of(attempts, nearest, target_ms)
 
 
-def _choice(
-    attempt: dict[str, Any],
-    target_ms: float,
-    accepted: bool | None,
-    attempts: list[dict[str, Any]],
-) -> Choice:
-    return Choice(
-        tuple(attempt["indices"]),
-        attempt["predicted_ms"],
-        target_ms,
-        accepted,
-        attempt["below_ms"],
-        attempt["above_ms"],
-        attempts,
-    )
-
-
-def _correction(attempts: list[dict[str, Any]]) -> float:
+def _correction(attempts: Sequence[Attempt]) -> float:
     """Measured over predicted; the median, since one network's error is not the table's."""
-    ratios = [a["measured_ms"] / a["predicted_ms"] for a in attempts]
+    ratios = [a.measured_ms / a.predicted_ms for a in attempts if a.measured_ms is not None]
     return float(np.median(ratios)) if ratios else 1.0
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
-from nas.architecture.spec import Architecture, MBConv, Skip
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.operations import ConvOp, all_ops
+from nas.architecture.spec import Architecture, Skip
 from nas.hardware.predictor import SpaceLatency
 from nas.search.gate_probabilities import GateProbabilities
+from nas.search.history import GateHistory, SearchRow
 from nas.search_space.space import Space
 
 SKIP_COLLAPSE_SHARE = 0.75
@@ -27,10 +29,10 @@ def search_warnings(
     latency: SpaceLatency,
     probabilities: GateProbabilities,
     architecture: Architecture,
-    history: Sequence[Mapping[str, Any]],
+    history: Sequence[SearchRow],
     penalty: float | None,
     table_noise: float | None,
-    gates: Mapping[str, Any],
+    gates: GateHistory,
 ) -> list[str]:
     """Everything about a finished search that its user should know.
 
@@ -42,7 +44,7 @@ def search_warnings(
         history: Rows of history.csv.
         penalty: `--lambda`; None with a target.
         table_noise: Median of the rows' noise, a share.
-        gates: Data of gates.json.
+        gates: Their probabilities over the search.
     """
     found = []
     skippable = [i for i, choice in enumerate(space.choices) if choice.skippable]
@@ -67,31 +69,22 @@ def search_warnings(
             f"{np.median(leads):.3f}. The decisions are close to chance; search longer "
             "(--search_epochs) or raise --gate_learning_rate."
         )
-    last = [row for row in history if row.get("gate_cross_entropy") is not None][-1:]
-    if last and penalty is not None and abs(last[0]["penalty"]) > last[0]["gate_cross_entropy"]:
-        found.append(
-            f"The penalty ({last[0]['penalty']:.3g}) is larger than the cross-entropy "
-            f"({last[0]['gate_cross_entropy']:.3g}): latency decides alone. Use a smaller --lambda."
-        )
+    if penalty is not None:
+        found += _penalty_warning(history)
     if table_noise is not None:
         found += _noise_warning(latency, table_noise)
-    found += kernel_warnings(space, architecture)
-    waits = [row["input_wait_share"] for row in history if row.get("input_wait_share") is not None]
-    if waits and float(np.median(waits)) > INPUT_WAIT_SHARE:
-        found.append(
-            f"Training waited for images {np.median(waits):.0%} of the time: the disk or the "
-            "augmentation is the bottleneck."
-        )
+    found += kernel_warnings(architecture)
+    found += _input_warning(history)
     return found
 
 
-def gate_movement(gates: Mapping[str, Any]) -> float | None:
+def gate_movement(gates: GateHistory) -> float | None:
     """Greatest change of a probability between the first and the last record; None with fewer.
 
     Args:
-        gates: Data of gates.json; nothing moves them before the warm-up ends.
+        gates: Of the search; nothing moves them before the warm-up ends.
     """
-    records = gates["probabilities"]
+    records = gates.probabilities
     if len(records) < 2:
         return None
     return max(
@@ -103,6 +96,31 @@ def gate_movement(gates: Mapping[str, Any]) -> float | None:
 def _lead(row: np.ndarray) -> float:
     ordered = np.sort(row)
     return float(ordered[-1] - ordered[-2]) if len(ordered) > 1 else 1.0
+
+
+def _penalty_warning(history: Sequence[SearchRow]) -> list[str]:
+    """A price of latency, at the end, that outweighs what the network is for."""
+    for row in reversed(history):
+        if row.gate_cross_entropy is None or row.penalty is None:
+            continue
+        if abs(row.penalty) <= row.gate_cross_entropy:
+            return []
+        return [
+            f"The penalty ({row.penalty:.3g}) is larger than the cross-entropy "
+            f"({row.gate_cross_entropy:.3g}): latency decides alone. Use a smaller --lambda."
+        ]
+    return []
+
+
+def _input_warning(history: Sequence[SearchRow]) -> list[str]:
+    """Steps that waited for images."""
+    waits = [row.input_wait_share for row in history if row.input_wait_share is not None]
+    if not waits or float(np.median(waits)) <= INPUT_WAIT_SHARE:
+        return []
+    return [
+        f"Training waited for images {np.median(waits):.0%} of the time: the disk or the "
+        "augmentation is the bottleneck."
+    ]
 
 
 def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
@@ -123,22 +141,19 @@ def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
     return []
 
 
-def kernel_warnings(space: Space, architecture: Architecture) -> list[str]:
+def kernel_warnings(architecture: Architecture) -> list[str]:
     """Kernels of a network that are larger than the maps they run on.
 
     Args:
-        space: Gives the maps.
         architecture: The network.
     """
-    found = []
-    shapes = space.input_shapes()
-    for index, layer in enumerate(architecture.layers):
-        if isinstance(layer, MBConv) and layer.kernel > 2 * shapes[index][0] - 1:
-            found.append(
-                f"Layer {index} has a {layer.kernel}x{layer.kernel} kernel on a "
-                f"{shapes[index][0]}x{shapes[index][1]} map: its outer taps see only padding."
-            )
-    return found
+    return [
+        f"Layer {layer.index} has a {op.kernel}x{op.kernel} kernel on a {op.input_shape[0]}x"
+        f"{op.input_shape[1]} map: its outer taps see only padding."
+        for layer in lower_architecture(architecture)
+        for op in all_ops(layer.ops)
+        if isinstance(op, ConvOp) and op.kernel > 2 * op.input_shape[0] - 1
+    ]
 
 
 def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import ClassVar
 
 from nas.errors import InputError
 
@@ -34,15 +34,99 @@ class Candidate:
         name: For people; different for each.
         origin: `search`, `evolution` or `random`.
         indices: One option a choice.
-        measured_ms: Whole, together with the other candidates; None for another device.
-        predicted_ms: By the table.
+        text: The architecture.
+        measured_ms: Milliseconds measured whole, together with the other candidates; None with
+            `--device`.
+        predicted_ms: Milliseconds by the table.
     """
 
     name: str
     origin: str
     indices: tuple[int, ...]
+    text: str
     measured_ms: float | None
     predicted_ms: float
+
+
+@dataclass(frozen=True)
+class Field:
+    """race/field.json: who takes part.
+
+    Args:
+        candidates: The search's choice first; earlier ones win ties.
+    """
+
+    FILE: ClassVar[str] = "race/field.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    candidates: tuple[Candidate, ...]
+
+
+@dataclass(frozen=True)
+class CandidateScore:
+    """race/RUNG-NAME.json: what one training of a candidate reached, on images held out for that.
+
+    Args:
+        top1: Share of the judging images, 0 to 1.
+        cross_entropy: Mean over these images; tells equal accuracies apart.
+        images_seen: Images trained on.
+        seconds: Of training and judging.
+    """
+
+    FILE: ClassVar[str] = "race/{name}.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    top1: float
+    cross_entropy: float
+    images_seen: int
+    seconds: float
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Greater is better: accuracy decides, cross-entropy only between equal accuracies."""
+        return self.top1, -self.cross_entropy
+
+
+@dataclass(frozen=True)
+class RungResult:
+    """One round of a race that was run.
+
+    Args:
+        epochs: Of each training.
+        order: Names of the candidates, best first.
+        results: Name -> what its training reached.
+    """
+
+    epochs: float
+    order: tuple[str, ...]
+    results: Mapping[str, CandidateScore]
+
+
+@dataclass(frozen=True)
+class RaceResult:
+    """race.json: who won, and what it cost.
+
+    Args:
+        candidates: Who took part.
+        winner: Name of one of them.
+        rungs: Every round; none where there was one candidate only.
+        images_seen: Images trained on in all.
+        seconds: Of all trainings.
+    """
+
+    FILE: ClassVar[str] = "race.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    candidates: tuple[Candidate, ...]
+    winner: str
+    rungs: tuple[RungResult, ...] = ()
+    images_seen: int = 0
+    seconds: float = 0.0
+
+    @property
+    def winning(self) -> Candidate:
+        """The candidate that won."""
+        return next(c for c in self.candidates if c.name == self.winner)
 
 
 def rungs(candidates: int, epochs: float) -> list[Rung]:
@@ -87,32 +171,29 @@ def shares(count: int, has_evolution: bool) -> dict[str, int]:
 def run_race(
     candidates: Sequence[Candidate],
     epochs: float,
-    train: Callable[[Candidate, int, float], Mapping[str, Any]],
-) -> dict[str, Any]:
+    train: Callable[[Candidate, int, float], CandidateScore],
+) -> RaceResult:
     """Trains, ranks and halves until one is left.
 
     Args:
         candidates: Two or more; earlier ones win ties.
         epochs: Of the last rung.
-        train: (candidate, rung's number, epochs) -> record with `score` (higher is better),
-            `top1`, `images_seen` and `seconds`.
-
-    Returns:
-        `winner` (a name), `rungs` with every record, and the cost: `images_seen`, `seconds`.
+        train: (candidate, rung's number, epochs) -> what that training reached.
     """
     left = list(candidates)
     place = {c.name: i for i, c in enumerate(candidates)}
-    records: list[dict[str, Any]] = []
+    played: list[RungResult] = []
     for number, rung in enumerate(rungs(len(left), epochs)):
-        results = {c.name: dict(train(c, number, rung.epochs)) for c in left}
-        left.sort(key=lambda c: (-results[c.name]["score"], place[c.name]))
-        order = [c.name for c in left]
-        records.append({"epochs": rung.epochs, "order": order, "results": results})
+        results = {c.name: train(c, number, rung.epochs) for c in left}
+        left.sort(key=lambda c: place[c.name])
+        left.sort(key=lambda c: results[c.name].rank, reverse=True)  # keeps the order of ties
+        played.append(RungResult(rung.epochs, tuple(c.name for c in left), results))
         left = left[: -(-len(left) // 2)]
-    every = [result for record in records for result in record["results"].values()]
-    return {
-        "winner": left[0].name,
-        "rungs": records,
-        "images_seen": sum(r["images_seen"] for r in every),
-        "seconds": sum(r["seconds"] for r in every),
-    }
+    every = [result for rung in played for result in rung.results.values()]
+    return RaceResult(
+        tuple(candidates),
+        left[0].name,
+        tuple(played),
+        sum(r.images_seen for r in every),
+        sum(r.seconds for r in every),
+    )

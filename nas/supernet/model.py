@@ -13,24 +13,18 @@ import numpy as np
 from keras import ops
 
 from nas.architecture import spec
-from nas.architecture.lowering import has_residual, lower, squeeze_channels
-from nas.architecture.operations import ConvOp, DenseOp, DropoutOp, PoolOp, SqueezeExciteOp
-from nas.builders.keras_model import activation_layer, conv_layer, layer_name
-from nas.errors import SpaceError
+from nas.architecture.lowering import lower
+from nas.builders.keras_layers import CallLayer, LayerSettings, OpChain
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.draw import GateDraw
 from nas.layers.fast import Tensor
-from nas.layers.gates import BaseGates, GateDraw, Gates
-from nas.layers.squeeze_excite import SqueezeExcite
-from nas.layers.super_block import EXECUTIONS, SuperBlock
+from nas.layers.gates import BaseGates, Gates
+from nas.layers.super_layer import EXECUTIONS, SuperLayer
 from nas.layers.threshold_gates import ThresholdGates
-from nas.search_space.space import OneOf, Space
+from nas.search_space.choice import OneOf
+from nas.search_space.space import Space
+from nas.supernet.super_layers import layer_of
 
-_KERAS_ACTIVATIONS = {
-    "none": "linear",
-    "relu": "relu",
-    "relu6": "relu6",
-    "hard_swish": "hard_silu",
-}
 GATE_FORMS: dict[str, type[BaseGates]] = {"categorical": Gates, "threshold": ThresholdGates}
 
 
@@ -51,13 +45,13 @@ class Supernet(keras.Model):
     """All networks of a space in one set of weights.
 
     Args:
-        space: Choices must be grids of kernels x expansions of one MBConv, with or without skip.
+        space: Its choices may be between any records.
         gate: One of `GATE_FORMS`.
-        batch_norm_momentum: Of the running statistics.
+        batch_norm_momentum: Of the running statistics, 0 to below 1.
         dropout: Replaces the rate of every dropout layer; None keeps the space's.
 
     Raises:
-        ValueError: Another form of gates.
+        ValueError: Another form of gates, or one that has no gates for the space's decisions.
     """
 
     def __init__(
@@ -76,87 +70,30 @@ class Supernet(keras.Model):
                 "choose one of these."
             )
         self.space = space
-        choices = space.choices
-        self.kernels = tuple(sorted({k for c in choices for k in c.kernels}))
-        self.expansions = tuple(sorted({e for c in choices for e in c.expansions}))
-        self.gates = GATE_FORMS[gate](
-            [[k in c.kernels for k in self.kernels] for c in choices],
-            [[e in c.expansions for e in self.expansions] for c in choices],
-            [c.skippable for c in choices],
-            name="gates",
-        )
+        self.gates = GATE_FORMS[gate](space.tables.allowed, name="gates")
         self.scale = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET)
-        self.momentum = batch_norm_momentum
-        self.dropout_rate = dropout
-        self.stages: list[Any] = []
-        shapes = space.input_shapes()
-        for index, (layer, shape) in enumerate(zip(space.layers, shapes, strict=True)):
+        settings = LayerSettings(batch_norm_momentum, dropout)
+        self.stages: list[SuperLayer | OpChain] = []
+        # Keras tracks layers in lists of layers, and numbers variables in this order.
+        self.parts: list[Any] = []
+        for index, (layer, shape) in enumerate(
+            zip(space.layers, space.input_shapes(), strict=True)
+        ):
             if isinstance(layer, OneOf):
-                self.stages.append(self._super_block(layer, index, shape[2]))
+                block = layer_of(layer, shape, settings, f"block_{index}")
+                self.parts.append(block)
+                self.stages.append(block)
             else:
-                self.stages.append([self._fixed(op) for op in lower(layer, f"{index}", shape)])
-        self(np.zeros((1, space.image_size, space.image_size, 3), np.float32))
-        self.gates.bind([stage for stage in self.stages if isinstance(stage, SuperBlock)])
+                chain = OpChain(lower(layer, f"{index}", shape), settings)
+                self.parts.append(chain.layers)
+                self.stages.append(chain)
+        self(np.zeros((1, space.image_size, space.image_size, spec.IMAGE_CHANNELS), np.float32))
+        self.gates.bind(self.super_layers)
 
-    def _super_block(self, choice: OneOf, index: int, in_channels: int) -> SuperBlock:
-        first = choice.blocks[0]
-        for block in choice.blocks:
-            same = (block.stride, block.channels, block.se_ratio, block.activation)
-            if same != (first.stride, first.channels, first.se_ratio, first.activation):
-                raise SpaceError(
-                    f"options of `{choice.tag}` that differ in kernel and expansion alone",
-                    f"{block}",
-                    "make one choice for each",
-                )
-        if len(choice.blocks) != len(choice.kernels) * len(choice.expansions):
-            raise SpaceError(
-                f"all of kernels {choice.kernels} x expansions {choice.expansions} at "
-                f"`{choice.tag}`",
-                f"{len(choice.blocks)} blocks",
-                "complete the grid",
-            )
-        return SuperBlock(
-            self.kernels,
-            self.expansions,
-            first.channels,
-            first.stride,
-            _KERAS_ACTIVATIONS[first.activation],
-            squeeze_channels(first, in_channels) if first.se_ratio else 0,
-            has_residual(first, in_channels),
-            self.momentum,
-            spec.BATCH_NORM_EPSILON,
-            name=f"block_{index}",
-        )
-
-    def _fixed(self, op: Any) -> Any:
-        """Layers of one fixed operation, in order."""
-        name = layer_name(op.name)
-        match op:
-            case ConvOp():
-                layer: Any = conv_layer(op)
-            case DenseOp():
-                layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
-            case SqueezeExciteOp():
-                return [SqueezeExcite(op.squeeze_channels, name=name)]
-            case PoolOp(kind="mean"):
-                return [keras.layers.GlobalAveragePooling2D(name=name)]
-            case PoolOp():
-                return [keras.layers.MaxPooling2D(op.size, name=name)]
-            case DropoutOp():
-                rate = op.rate if self.dropout_rate is None else self.dropout_rate
-                return [keras.layers.Dropout(rate, name=name)]
-            case _:
-                raise SpaceError(
-                    "fixed layers of convolutions, dense layers, pooling and dropout",
-                    f"{op}",
-                    "make it a choice with one option",
-                )
-        layers = [layer]
-        if op.batch_norm:
-            layers.append(BatchNorm(self.momentum, spec.BATCH_NORM_EPSILON, name=f"{name}_bn"))
-        if op.activation != "none":
-            layers.append(activation_layer(op.activation, f"{name}_act"))
-        return layers
+    @property
+    def super_layers(self) -> list[SuperLayer]:
+        """The layers of the choices, in order."""
+        return [stage for stage in self.stages if isinstance(stage, SuperLayer)]
 
     def call(
         self,
@@ -187,31 +124,33 @@ class Supernet(keras.Model):
                 "nothing about the others."
             )
         decisions = self.gates.decisions(differentiable_gates)
+        fixed = _fixed_call(training, update_statistics)
         x = self.scale(images)
         number = 0
-        for stage, layer in zip(self.stages, self.space.layers, strict=True):
-            if isinstance(layer, OneOf):
-                keep = decisions["skip"][number, 0] if layer.skippable else None
+        for stage in self.stages:
+            if isinstance(stage, SuperLayer):
                 x = stage(
                     x,
-                    decisions["kernel"][number],
-                    decisions["expansion"][number],
-                    keep,
+                    self._gates_of(number, decisions),
                     training=training,
                     update_statistics=update_statistics,
                     execution=execution,
                 )
                 number += 1
-                continue
-            for fixed in (part for op_layers in stage for part in op_layers):
-                if isinstance(fixed, BatchNorm):
-                    x = fixed(x, training=training, update_statistics=update_statistics)
-                elif isinstance(fixed, keras.layers.Dropout):
-                    x = fixed(x, training=training)
-                else:
-                    x = fixed(x)
+            else:
+                x = stage.run(x, fixed)
         # A softmax of half precision would overflow or lose small classes.
         return ops.cast(x, "float32")
+
+    def _gates_of(self, number: int, decisions: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Gates of one choice, over its own options."""
+        found = {}
+        for decision in self.space.choices[number].decisions:
+            row = decisions[decision.name][number]
+            columns = self.space.tables.own_columns(decision)
+            whole = columns == list(range(row.shape[0]))
+            found[decision.name] = row if whole else ops.take(row, np.array(columns))
+        return found
 
     def draw_of(self, indices: tuple[int, ...]) -> GateDraw:
         """The draw of one network of the space.
@@ -219,47 +158,21 @@ class Supernet(keras.Model):
         Args:
             indices: One option a choice, as `Space.encode` gives them.
         """
-        count = len(self.space.choices)
-        kernel = np.zeros((count, len(self.kernels)), np.float32)
-        expansion = np.zeros((count, len(self.expansions)), np.float32)
-        skip = np.zeros((count, 2), np.float32)
-        for number, (index, choice) in enumerate(zip(indices, self.space.choices, strict=True)):
-            option = choice.options[index]
-            skipped = isinstance(option, spec.Skip)
-            # A skipped block still computes something, multiplied by 0: its smallest option.
-            block = option if isinstance(option, spec.MBConv) else choice.blocks[0]
-            kernel[number, self.kernels.index(block.kernel)] = 1
-            expansion[number, self.expansions.index(block.expansion)] = 1
-            skip[number, int(skipped)] = 1
-        noise = (np.zeros_like(kernel), np.zeros_like(expansion), np.zeros_like(skip))
-        return GateDraw(kernel, expansion, skip, noise)
-
-    def indices_of(self, draw: GateDraw) -> tuple[int, ...]:
-        """The inverse of `draw_of`."""
-        indices = []
-        for number, choice in enumerate(self.space.choices):
-            if draw.skip[number].argmax() == 1:
-                indices.append([isinstance(o, spec.Skip) for o in choice.options].index(True))
-                continue
-            kernel = self.kernels[int(draw.kernel[number].argmax())]
-            expansion = self.expansions[int(draw.expansion[number].argmax())]
-            indices.append(choice.options.index(choice.option(kernel, expansion)))
-        return tuple(indices)
-
-    def option_grid(self, option_values: tuple[np.ndarray, ...]) -> np.ndarray:
-        """Values of each choice's options -> (choices, kernels, expansions); skip is left out."""
-        grid = np.zeros((len(option_values), len(self.kernels), len(self.expansions)), np.float32)
-        for number, (values, choice) in enumerate(
-            zip(option_values, self.space.choices, strict=True)
-        ):
-            for value, option in zip(values, choice.options, strict=True):
-                if isinstance(option, spec.MBConv):
-                    place = (
-                        self.kernels.index(option.kernel),
-                        self.expansions.index(option.expansion),
-                    )
-                    grid[(number, *place)] = value
-        return grid
+        return GateDraw(self.space.tables.hard(indices))
 
     def get_config(self) -> dict[str, Any]:
+        """Refuses: a space is no Keras configuration."""
         raise NotImplementedError("A supernet is rebuilt from its space, not from a Keras config.")
+
+
+def _fixed_call(training: bool, update_statistics: bool) -> CallLayer:
+    """How the layers of what is no choice are called."""
+
+    def call(layer: Any, x: Any) -> Any:
+        if isinstance(layer, BatchNorm):
+            return layer(x, training=training, update_statistics=update_statistics)
+        if isinstance(layer, keras.layers.Dropout):
+            return layer(x, training=training)
+        return layer(x)
+
+    return call

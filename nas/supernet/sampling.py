@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from nas.layers.gates import GateDraw
+from nas.layers.draw import GateDraw
 from nas.supernet.model import Supernet
 
 
 def even_draw(network: Supernet, rng: np.random.Generator) -> GateDraw:
     """Even over the joint options of each block, skip being one of them."""
-    sizes = [len(choice.options) for choice in network.space.choices]
-    return network.draw_of(tuple(int(rng.integers(size)) for size in sizes))
+    return network.draw_of(network.space.even_indices(rng))
 
 
 def widening_draw(network: Supernet, rng: np.random.Generator, evenness: float) -> GateDraw:
@@ -24,8 +23,8 @@ def widening_draw(network: Supernet, rng: np.random.Generator, evenness: float) 
 
     Args:
         network: The supernet.
-        rng: Of this step.
-        evenness: From 0 to 1.
+        rng: Generator of this step.
+        evenness: Probability of an even draw, 0 to 1.
     """
     if rng.random() < evenness:
         return even_draw(network, rng)

@@ -25,6 +25,8 @@ class ForwardView(keras.Model):
         self.built = True
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """Class scores; whether statistics move is the view's, whatever Keras asks for."""
+        del training
         return self.network(images, training=self.moves_statistics, execution=self.execution)
 
 

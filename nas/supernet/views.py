@@ -1,34 +1,15 @@
-"""Two views of a supernet, each compiled with its own optimizer; the exact expected latency."""
+"""Two views of a supernet, each compiled with its own optimizer."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import keras
-import numpy as np
 from keras import ops
 
+from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.layers.fast import Tensor
 from nas.supernet.model import Supernet, check_execution
-
-
-def expected_latency_ms(
-    probabilities: dict[str, Tensor], grid_ms: Tensor, scale: float, offset_ms: float
-) -> Tensor:
-    """E[ms] = scale * sum_blocks (1 - p_skip) sum_ke p_k p_e ms_ke + offset.
-
-    Exact, because the decisions are independent and the latency is a sum over blocks.
-
-    Args:
-        probabilities: Of `Gates.probabilities`.
-        grid_ms: (choices, kernels, expansions) from the table.
-        scale: Slope of the table's calibration.
-        offset_ms: Calibrated milliseconds of everything that is fixed.
-    """
-    block_ms = ops.einsum(
-        "ck,ce,cke->c", probabilities["kernel"], probabilities["expansion"], grid_ms
-    )
-    return scale * ops.sum(probabilities["skip"][:, 0] * block_ms) + offset_ms
 
 
 class WeightView(keras.Model):
@@ -55,14 +36,17 @@ class WeightView(keras.Model):
 
     @property
     def trainable_variables(self) -> list[Any]:
+        """All but the gates'."""
         gates = {id(v) for v in self.network.gates.variables}
         return [v for v in self.network.trainable_variables if id(v) not in gates]
 
     @property
     def trainable_weights(self) -> list[Any]:
+        """Another name of the same, which Keras also reads."""
         return self.trainable_variables
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """Class scores (batch, classes) of the drawn network."""
         return self.network(images, training=training, execution=self.execution)
 
 
@@ -74,24 +58,16 @@ class GateView(keras.Model):
 
     Args:
         network: The supernet.
-        grid_ms: (choices, kernels, expansions) milliseconds.
-        scale: Slope of the calibration.
-        offset_ms: Calibrated milliseconds of the fixed part.
-        target_ms: Budget; None for the logarithmic penalty.
+        latency: Calibrated milliseconds of the space's networks.
+        target_ms: Budget in milliseconds; None for the logarithmic penalty.
     """
 
     def __init__(
-        self,
-        network: Supernet,
-        grid_ms: np.ndarray,
-        scale: float,
-        offset_ms: float,
-        target_ms: float | None = None,
+        self, network: Supernet, latency: AdditiveCost, target_ms: float | None = None
     ) -> None:
         super().__init__()
         self.network = network
-        self.grid_ms = np.asarray(grid_ms, np.float32)
-        self.latency_scale, self.offset_ms = float(scale), float(offset_ms)
+        self.expected = ExpectedCost(latency, network.space.tables)
         self.target_ms = target_ms
         self.strength = self.add_weight(
             name="strength", shape=(), initializer="zeros", trainable=False
@@ -100,19 +76,20 @@ class GateView(keras.Model):
 
     @property
     def trainable_variables(self) -> list[Any]:
+        """The gates' alone."""
         return list(self.network.gates.trainable_variables)
 
     @property
     def trainable_weights(self) -> list[Any]:
+        """Another name of the same, which Keras also reads."""
         return self.trainable_variables
 
     def expected_ms(self) -> Tensor:
         """Differentiable expectation of the latency under the current logits."""
-        return expected_latency_ms(
-            self.network.gates.probabilities(), self.grid_ms, self.latency_scale, self.offset_ms
-        )
+        return self.expected(self.network.gates.probabilities())
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
+        """Class scores (batch, classes) of the drawn network."""
         return self.network(
             images, training=training, differentiable_gates=training, update_statistics=False
         )
@@ -125,6 +102,7 @@ class GateView(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
+        """Cross-entropy and the price of the expected milliseconds."""
         cross_entropy = super().compute_loss(x, y, y_pred, sample_weight, training)
         expected = self.expected_ms()
         if self.target_ms is None:

@@ -142,7 +142,7 @@ def test_rows_of_the_table() -> None:
 
 def test_unknown_operation_is_an_error() -> None:
     with pytest.raises(TypeError, match="Expected an operation.*Received: str.*Fix: register"):
-        op_macs("upsample", (8, 8, 3))  # type: ignore[arg-type]
+        op_macs("upsample")  # type: ignore[arg-type]
 
 
 def test_summary_cuts_and_swallows_nothing() -> None:

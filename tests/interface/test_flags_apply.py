@@ -218,12 +218,13 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "label_smoothing": ["--label_smoothing", "0.3"],
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
+    "inherit": ["--inherit"],
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images"},
     # Off is what baselines of a given network are anyway.
-    "a given network": {"image_size", "skip_bad_images"},
+    "a given network": {"image_size", "skip_bad_images", "inherit"},
 }
 
 
@@ -268,6 +269,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
 
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
+    monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
     monkeypatch.setattr(retraining.backend, "start", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
@@ -282,6 +284,8 @@ def run(tmp_path: Path, dataset: Dataset) -> Path:
     folder.write_json("architecture.json", arch_text.to_json(arch_text.loads(NETWORK)))
     networks = [{"name": r, "role": r, "text": NETWORK} for r in ("largest", "uniform")]
     folder.write_json("comparison.json", {"networks": networks})
+    folder.write_json("search.json", {})
+    folder.checkpoint("search").write_bytes(b"")
     return folder.path
 
 
@@ -325,6 +329,7 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
+        (["--arch", NETWORK, "--inherit"], "--inherit with a run"),
         (["--arch", NETWORK, "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
         (["--run", "RUN", "--image_size", "64"], "--image_size 32, the network's"),
@@ -390,6 +395,18 @@ def test_a_training_that_has_begun_goes_on_as_it_began(
     assert "--restart" in caught.value.fix
     assert retrained_with(called, ["--run", str(run), *words, "--restart"]) != began
     assert not (run / "retrained" / "searched.json").exists()
+
+
+def test_inheriting_needs_the_weights_of_a_supernet(
+    run: Path, called: Called, tmp_path: Path
+) -> None:
+    (run / "checkpoints" / "search.npz").unlink()
+    with pytest.raises(InputError, match="the supernet's weights"):
+        retrained_with(called, ["--run", str(run), "--inherit"])
+    given = tmp_path / "arch"
+    retrained_with(called, ["--arch", NETWORK, "--run_dir", str(given)])
+    with pytest.raises(InputError, match="a search that trained a supernet"):
+        retrained_with(called, ["--run", str(given), "--inherit"])
 
 
 def test_asking_reads_nothing() -> None:

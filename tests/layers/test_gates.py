@@ -10,10 +10,12 @@ import pytest
 from scipy import stats
 
 from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
+from nas.cost.additive import AdditiveCost
 from nas.data import Split
 from nas.data.augment import Augmentation
 from nas.hardware.predictor import SpaceLatency
-from nas.layers.gates import KINDS, GateDraw, Gates
+from nas.layers.draw import GateDraw
+from nas.layers.gates import Gates
 from nas.search.config import (
     GateConfig,
     PenaltyControl,
@@ -26,10 +28,11 @@ from nas.search_space.space import OneOf, Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw
 from nas.supernet.views import GateView
-from nas.system.interrupt import Interrupter
+from nas.training.loop import Control
 from nas.training.recipe import Pace
 
 CLASSES = 4
+KINDS = ("kernel", "expansion", "skip")
 # Input channels whose blocks of expansion 6 have 96 and 1152 hidden channels.
 NARROW, WIDE = 16, 192
 
@@ -53,6 +56,17 @@ def numpy(tensor: Any) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(tensor))
 
 
+def ones_of(space: Space) -> AdditiveCost:
+    """Every block costs 1, whatever it is; skip costs nothing."""
+    rows = ([0.0 if isinstance(o, Skip) else 1.0 for o in c.options] for c in space.choices)
+    return AdditiveCost(tuple(np.array(row) for row in rows), 1.0, 0.5)
+
+
+def indices_of(network: Supernet, draw: GateDraw) -> tuple[int, ...]:
+    """The network of a draw: its options have all the probability."""
+    return tuple(int(row.argmax()) for row in network.space.tables.joint(draw.hard))
+
+
 def gate_gradients(
     network: Supernet, variables: dict[str, Any], draws: int, seed: int = 0
 ) -> dict[str, np.ndarray]:
@@ -60,8 +74,7 @@ def gate_gradients(
     tf = pytest.importorskip("tensorflow")
     if keras.backend.backend() != "tensorflow":
         pytest.skip("gradients are taken with TensorFlow")
-    choices = len(network.space.choices)
-    view = GateView(network, np.ones((choices, 2, 2)), 1.0, 0.5)
+    view = GateView(network, ones_of(network.space))
     view.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
 
     @tf.function
@@ -141,7 +154,7 @@ def one_block_and_one_that_must_stay() -> Space:
 def test_even_draws_are_even_over_joint_options() -> None:
     network = Supernet(one_block_and_one_that_must_stay())
     rng = np.random.default_rng(0)
-    drawn = np.array([network.indices_of(even_draw(network, rng)) for _ in range(7000)])
+    drawn = np.array([indices_of(network, even_draw(network, rng)) for _ in range(7000)])
     for place, options in ((0, 7), (1, 6)):
         counts = np.bincount(drawn[:, place], minlength=options)
         # One seed in a thousand would fail; this one does not. A skip of one in two would.
@@ -153,7 +166,13 @@ def test_even_draws_are_even_over_joint_options() -> None:
 
 
 def test_samples_of_the_gates_have_the_softmaxs_frequencies() -> None:
-    layer = Gates([[1, 1, 1], [1, 1, 0]], [[1, 1], [1, 1]], [True, False])
+    layer = Gates(
+        {
+            "kernel": [[1, 1, 1], [1, 1, 0]],
+            "expansion": [[1, 1], [1, 1]],
+            "skip": [[1, 1], [1, 0]],
+        }
+    )
     rng = np.random.default_rng(0)
     for logits in layer.logits.values():
         value = numpy(logits)
@@ -163,7 +182,7 @@ def test_samples_of_the_gates_have_the_softmaxs_frequencies() -> None:
     draws = [layer.sample(rng) for _ in range(4000)]
     probabilities = {kind: numpy(p) for kind, p in layer.probabilities().items()}
     for kind in KINDS:
-        counts = np.sum([getattr(draw, kind) for draw in draws], axis=0)
+        counts = np.sum([draw.hard[kind] for draw in draws], axis=0)
         for count, p in zip(counts, probabilities[kind], strict=True):
             assert not count[p == 0].any(), "an option that does not exist"
             if (p > 0).sum() > 1:
@@ -173,13 +192,13 @@ def test_samples_of_the_gates_have_the_softmaxs_frequencies() -> None:
 
 
 def test_a_draw_repeats_by_its_seed() -> None:
-    layer = Gates([[1, 1]], [[1, 1]], [True])
+    layer = Gates({"kernel": [[1, 1]], "expansion": [[1, 1]], "skip": [[1, 1]]})
 
     def draw(seed: int) -> GateDraw:
         return layer.sample(np.random.default_rng(seed))
 
-    np.testing.assert_array_equal(draw(3).noise[0], draw(3).noise[0])
-    assert not np.array_equal(draw(3).noise[0], draw(4).noise[0])
+    np.testing.assert_array_equal(draw(3).noise["kernel"], draw(3).noise["kernel"])
+    assert not np.array_equal(draw(3).noise["kernel"], draw(4).noise["kernel"])
 
 
 def toy_search(gates: GateConfig | None = None, penalty: float = 0.1) -> GradientSearch:
@@ -199,10 +218,8 @@ def toy_search(gates: GateConfig | None = None, penalty: float = 0.1) -> Gradien
         latency,
         Split(images, labels),
         config,
-        None,
-        Interrupter(),
+        Control(pace=Pace(log_every=1)),
         penalty=penalty,
-        pace=Pace(log_every=1),
     )
 
 

@@ -10,13 +10,14 @@ import pytest
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.draw import GateDraw
 from nas.layers.fast import (
     batch_norm_training,
     first,
     pointwise_conv,
     reference_batch_norm_training,
 )
-from nas.layers.gates import GateDraw, Gates
+from nas.layers.gates import Gates
 from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.layers.super_block import SuperBlock, channel_masks, kernel_masks
@@ -156,12 +157,9 @@ def block(residual: bool = True, squeeze: int = 0) -> SuperBlock:
     return layer
 
 
-def gates(kernel: int, expansion: int, keep: float) -> tuple[np.ndarray, np.ndarray, np.float32]:
-    return (
-        np.eye(2, dtype=np.float32)[kernel],
-        np.eye(2, dtype=np.float32)[expansion],
-        np.float32(keep),
-    )
+def gates(kernel: int, expansion: int, keep: int) -> dict[str, np.ndarray]:
+    one_hot = np.eye(2, dtype=np.float32)
+    return {"kernel": one_hot[kernel], "expansion": one_hot[expansion], "skip": one_hot[1 - keep]}
 
 
 @pytest.mark.parametrize("training", [False, True])
@@ -170,7 +168,7 @@ def test_hidden_channels_contribute_exactly_nothing(training: bool, squeeze: int
     layer = block(squeeze=squeeze)
     x = normal(4, 6, 6, 8)
     settings = {"training": training, "update_statistics": False}
-    before = numpy(layer(x, *gates(1, 0, 1), **settings))
+    before = numpy(layer(x, gates(1, 0, 1), **settings))
     for variable in (layer.expand_kernel, layer.project_kernel, layer.depthwise_kernel):
         value = numpy(variable).copy()
         if variable is layer.expand_kernel:
@@ -178,32 +176,38 @@ def test_hidden_channels_contribute_exactly_nothing(training: bool, squeeze: int
         else:
             value[:, :, 24:] += 7
         variable.assign(value)
-    after = numpy(layer(x, *gates(1, 0, 1), **settings))
+    after = numpy(layer(x, gates(1, 0, 1), **settings))
     np.testing.assert_array_equal(after, before)
-    assert not np.array_equal(numpy(layer(x, *gates(1, 1, 1), **settings)), before)
+    assert not np.array_equal(numpy(layer(x, gates(1, 1, 1), **settings)), before)
 
 
 def test_outer_ring_contributes_exactly_nothing() -> None:
     layer = block()
     x = normal(4, 6, 6, 8)
-    before = numpy(layer(x, *gates(0, 1, 1)))
+    before = numpy(layer(x, gates(0, 1, 1)))
     value = numpy(layer.depthwise_kernel).copy()
     value[[0, -1]] += 5
     value[:, [0, -1]] += 5
     layer.depthwise_kernel.assign(value)
-    np.testing.assert_array_equal(numpy(layer(x, *gates(0, 1, 1))), before)
+    np.testing.assert_array_equal(numpy(layer(x, gates(0, 1, 1))), before)
 
 
 @pytest.mark.parametrize("training", [False, True])
 def test_a_skipped_block_is_exactly_the_identity(training: bool) -> None:
     x = normal(4, 6, 6, 8)
-    y = block()(x, *gates(1, 1, 0), training=training, update_statistics=False)
+    y = block()(x, gates(1, 1, 0), training=training, update_statistics=False)
     np.testing.assert_array_equal(numpy(y), x)
 
 
 @pytest.fixture
 def layer() -> Gates:
-    return Gates([[1, 1, 1], [1, 1, 0]], [[1, 1], [1, 1]], [True, False])
+    return Gates(
+        {
+            "kernel": [[1, 1, 1], [1, 1, 0]],
+            "expansion": [[1, 1], [1, 1]],
+            "skip": [[1, 1], [1, 0]],
+        }
+    )
 
 
 def test_gates_start_even_over_joint_options(layer: Gates) -> None:
@@ -222,7 +226,12 @@ def test_gates_are_one_hot_forwards_with_a_softmax_gradient(layer: Gates) -> Non
     hard = np.eye(3, dtype=np.float32)[[1, 0]]
     zero = np.zeros((2, 2), np.float32)
     keep = np.eye(2, dtype=np.float32)[[0, 0]]
-    layer.set_draw(GateDraw(hard, keep, keep, (noise, zero, zero)))
+    layer.set_draw(
+        GateDraw(
+            {"kernel": hard, "expansion": keep, "skip": keep},
+            {"kernel": noise, "expansion": zero, "skip": zero},
+        )
+    )
     layer.temperature.assign(0.7)
     weight = normal(2, 3)
     logits = layer.logits["kernel"].value

@@ -9,16 +9,24 @@ import keras
 import numpy as np
 import pytest
 
-from nas.layers.gates import KINDS
+from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.layers.super_block import channel_masks, kernel_masks
-from nas.layers.threshold_gates import ThresholdGates, sigmoid_slope
+from nas.layers.threshold_gates import KINDS, ThresholdGates, sigmoid_slope
 from nas.search.config import GateConfig
 from nas.search.gate_probabilities import GateProbabilities
 from nas.selection.integer_program import choose
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw
-from nas.supernet.views import GateView, WeightView, expected_latency_ms
-from tests.layers.test_gates import NARROW, WIDE, gate_gradients, toy_search, toy_space
+from nas.supernet.views import GateView, WeightView
+from tests.layers.test_gates import (
+    NARROW,
+    WIDE,
+    gate_gradients,
+    indices_of,
+    ones_of,
+    toy_search,
+    toy_space,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -27,12 +35,14 @@ def numpy(tensor: Any) -> np.ndarray:
     return np.array(keras.ops.convert_to_numpy(tensor))
 
 
-def fake_block(kernel: np.ndarray, kernels: tuple[int, ...] = (3, 5)) -> SimpleNamespace:
-    """What gates read of a block: its depthwise kernel and the masks of its options."""
+def fake_block(
+    kernel: np.ndarray, kernels: tuple[int, ...] = (3, 5), expansions: tuple[int, ...] = (3, 6)
+) -> SimpleNamespace:
+    """What gates read of a block: its depthwise kernel and the masks of its own options."""
     return SimpleNamespace(
         depthwise_kernel=keras.ops.convert_to_tensor(kernel, str(kernel.dtype)),
         kernel_masks=kernel_masks(kernels)[:, :, :, None, None],
-        channel_masks=channel_masks((3, 6), kernel.shape[2] // 6),
+        channel_masks=channel_masks(expansions, kernel.shape[2] // max(expansions)),
     )
 
 
@@ -40,9 +50,9 @@ def gates_of(weights: list[np.ndarray], kernels: tuple[int, ...] = (3, 5)) -> Th
     """Gates in float64 for blocks with these depthwise kernels."""
     blocks = [fake_block(kernel, kernels) for kernel in weights]
     count = len(blocks)
-    layer = ThresholdGates(
-        np.ones((count, len(kernels))), np.ones((count, 2)), [True] * count, dtype="float64"
-    )
+    allowed = {"kernel": np.ones((count, len(kernels)))}
+    allowed |= {"expansion": np.ones((count, 2)), "skip": np.ones((count, 2))}
+    layer = ThresholdGates(allowed, dtype="float64")
     layer.bind(blocks)
     return layer
 
@@ -82,7 +92,7 @@ def test_decisions_are_the_published_ones(t5: float, t6: float, t0: float) -> No
     assert gates["skip"].tolist() == [keep, 1 - keep]
     draw = layer.sample(np.random.default_rng(0))
     for kind in KINDS:
-        np.testing.assert_array_equal(getattr(draw, kind)[0], gates[kind])
+        np.testing.assert_array_equal(draw.hard[kind][0], gates[kind])
     # The super block's masks then give the published kernel.
     masks = (gates["kernel"] @ kernel_masks((3, 5)).reshape(2, -1)).reshape(5, 5, 1, 1)
     widths = gates["expansion"] @ channel_masks((3, 6), 8)
@@ -127,10 +137,20 @@ def test_probabilities_sum_to_one_and_keep_small_ones() -> None:
 
 
 def test_options_that_do_not_exist_are_never_taken() -> None:
-    blocks = [fake_block(published_kernel(48, 7), (3, 5, 7)) for _ in range(4)]
+    blocks = [
+        fake_block(published_kernel(48, 7), (3, 5, 7)),
+        fake_block(published_kernel(24, 5), (3, 5), (3,)),
+        fake_block(published_kernel(48, 7), (5, 7), (6,)),
+        fake_block(published_kernel(48, 7), (3, 7)),
+    ]
     allowed = [[1, 1, 1], [1, 1, 0], [0, 1, 1], [1, 0, 1]]
     layer = ThresholdGates(
-        allowed, [[1, 1], [1, 0], [0, 1], [1, 1]], [True, False, True, True], dtype="float64"
+        {
+            "kernel": allowed,
+            "expansion": [[1, 1], [1, 0], [0, 1], [1, 1]],
+            "skip": [[1, 1], [1, 0], [1, 1], [1, 1]],
+        },
+        dtype="float64",
     )
     layer.bind(blocks)
     for t in (-99.0, 0.0, 11.0, 99.0):
@@ -219,7 +239,7 @@ def test_a_thresholds_gradient_is_minus_the_slope_times_the_gates() -> None:
 
 def test_the_views_train_weights_and_thresholds_apart() -> None:
     network = threshold_supernet(8)
-    weights, gates = WeightView(network), GateView(network, np.ones((1, 2, 2)), 1.0, 0.5)
+    weights, gates = WeightView(network), GateView(network, ones_of(network.space))
     own = {id(v) for v in gates.trainable_variables}
     assert own == {id(v) for v in network.gates.thresholds.values()}
     assert own.isdisjoint(id(v) for v in weights.trainable_variables)
@@ -245,14 +265,14 @@ def test_the_views_train_weights_and_thresholds_apart() -> None:
 def test_draws_of_the_warm_up_are_obeyed_by_weight_steps() -> None:
     network = threshold_supernet(8)
     rng = np.random.default_rng(0)
-    assert network.indices_of(network.gates.sample(rng)) == (3,), "the start is the largest"
+    assert indices_of(network, network.gates.sample(rng)) == (3,), "the start is the largest"
     np.testing.assert_array_equal(numpy(network.gates.decisions(False)["kernel"]), [[0, 1]])
     for _ in range(5):
         draw = even_draw(network, rng)
         network.gates.set_draw(draw)
         for kind in KINDS:
             got = numpy(network.gates.decisions(False)[kind])
-            np.testing.assert_array_equal(got, getattr(draw, kind))
+            np.testing.assert_array_equal(got, draw.hard[kind])
     # Gate steps see the indicators, whatever was drawn last.
     np.testing.assert_array_equal(numpy(network.gates.decisions(True)["skip"]), [[1, 0]])
 
@@ -273,11 +293,10 @@ def test_expected_latency_and_choice_read_the_relaxed_indicators() -> None:
     rows = np.array([0.2, 0.4, 0.3, 0.6, 0.0])  # 3x3-3, 3x3-6, 5x5-3, 5x5-6, skip
     k, e, keep = sigmoid(0.5), sigmoid(1.5), sigmoid(2.0)
     block = (1 - k) * ((1 - e) * 0.2 + e * 0.4) + k * ((1 - e) * 0.3 + e * 0.6)
-    grid = rows[:4].reshape(1, 2, 2)
-    got = expected_latency_ms(layer.probabilities(), keras.ops.cast(grid, "float64"), 1.1, 0.7)
-    assert float(numpy(got)) == pytest.approx(1.1 * keep * block + 0.7, rel=1e-9)
-    probabilities = GateProbabilities(**p, kernels=(3, 5), expansions=(3, 6))
     space = toy_space(8)
+    got = ExpectedCost(AdditiveCost((rows,), 1.1, 0.7), space.tables)(layer.probabilities())
+    assert float(numpy(got)) == pytest.approx(1.1 * keep * block + 0.7, rel=1e-9)
+    probabilities = GateProbabilities(p)
     assert probabilities.joint(space)[0].sum() == pytest.approx(1)
     scores = probabilities.scores(space)
     assert choose(scores, [rows], 0.0, 1.0) == (3,)
@@ -291,25 +310,25 @@ def test_a_search_moves_thresholds_until_decisions_change() -> None:
     gates, rng = search.network.gates, np.random.default_rng(0)
     for kind, x in gates._margins().items():
         gates.thresholds[kind].assign(numpy(x) - 0.5)  # starts at 0, so x is the norm
-    assert search.network.indices_of(gates.sample(rng)) == (3,)
+    assert indices_of(search.network, gates.sample(rng)) == (3,)
     before = {kind: numpy(v) for kind, v in gates.thresholds.items()}
     history = search.run(lambda state: None).history
     for kind, value in gates.thresholds.items():
         assert (numpy(value) >= before[kind]).all() and (numpy(value) > before[kind]).any(), kind
-    assert search.network.indices_of(gates.sample(rng)) != (3,)
+    assert indices_of(search.network, gates.sample(rng)) != (3,)
     # 1 ms is fixed.
     assert history[-1]["expected_ms"] - 1 < 0.1 * (history[0]["expected_ms"] - 1)
     assert [row["temperature"] for row in history] == [1.0] * 8, "there is none"
 
 
 def test_configuration_round_trips() -> None:
-    layer = ThresholdGates([[1, 1]], [[1, 0]], [True])
+    layer = ThresholdGates({"kernel": [[1, 1]], "expansion": [[1, 0]], "skip": [[1, 1]]})
     again = ThresholdGates.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
 
 
 def test_gates_without_their_weights_say_so() -> None:
-    layer = ThresholdGates([[1, 1]], [[1, 1]], [True])
+    layer = ThresholdGates({"kernel": [[1, 1]], "expansion": [[1, 1]], "skip": [[1, 1]]})
     assert numpy(layer.decisions(False)["kernel"]).tolist() == [[0, 1]]
     with pytest.raises(ValueError, match="Expected threshold gates that know .* Fix: call `bind`"):
         layer.probabilities()

@@ -28,6 +28,13 @@ def test_the_two_projects_agree() -> None:
     assert not [n for n in measuring["dependencies"] if n.startswith(HEAVY)]  # type: ignore[attr-defined]
 
 
+def test_every_folder_is_a_package_of_the_distribution() -> None:
+    tools = tomllib.loads((ROOT / "latency/pyproject.toml").read_text("utf-8"))["tool"]
+    folders = {path.parent for path in (ROOT / "latency").rglob("__init__.py")}
+    names = {".".join(path.relative_to(ROOT).parts) for path in folders}
+    assert set(tools["setuptools"]["packages"]) == names
+
+
 @pytest.mark.slow
 def test_it_installs_and_measures_without_tensorflow(tmp_path: Path) -> None:
     """Needs a package index."""

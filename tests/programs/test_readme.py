@@ -1,31 +1,29 @@
-"""Every command of the README runs, at toy size."""
+"""Every command of the README and of the documentation is one that our programs take.
+
+Three of the README's run; `scripts/test --all` runs the others too, in the README's order.
+"""
 
 from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.support.programs import ROOT, own_environment
+from tests.support.documented import Command, commands_of, pages, refusal
+from tests.support.programs import ROOT, Done, call
+from tests.support.toy import TOY
 
 README = (ROOT / "README.md").read_text("utf-8")
-INSTALLING = {
-    "pip install -e . && python nas.py --lambda 0.1",
-    "pip install -e '.[test]' && python -m pytest",
-}
-
-
-def commands() -> list[str]:
-    blocks = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
-    return [line for block in blocks for line in block.strip().splitlines() if line.strip()]
+BLOCKS = [command for command in commands_of(ROOT / "README.md") if command.is_whole]
+# Neither a device to reach nor its results are here.
+ELSEWHERE = ("--ssh", "import-result", "pytest")
 
 
 def test_the_two_first_commands_stand_first() -> None:
-    assert commands()[:2] == [
+    lines = re.findall(r"```bash\n(.*?)```", README, re.DOTALL)
+    assert [line for block in lines for line in block.strip().splitlines()][:2] == [
         "pip install -e . && python nas.py --lambda 0.1",
         "pip install -e '.[test]' && python -m pytest",
     ]
@@ -36,28 +34,130 @@ def test_pictures_and_pages_exist() -> None:
         assert (ROOT / target).exists(), target
 
 
+@pytest.mark.parametrize("page", pages(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_programs_take_every_command_that_is_written_down(page: Path) -> None:
+    refused = {str(command): refusal(command) for command in commands_of(page)}
+    assert {text: why for text, why in refused.items() if why} == {}
+
+
+WRONG = [
+    "python nas.py --lamda 0.1",
+    "python main.py --optimizer guess",
+    "python -m latency mesure model.onnx",
+    "python -m latency measure --presision fp32",
+    "python scripts/build_latency_table.py --spac tiny",
+    "python scripts/no_such_script.py",
+    "python -m no_such_module",
+    "pip install -e '.[tests]'",
+    "scripts/test --every",
+    "stopwatch serch --lambda 0.1",
+    "stopwatch search --lamda 0.1",
+    "pytest-of-old tests",
+]
+# In running text values may be left out.
+WRONG_WHOLE = [
+    "python nas.py --lambda much",
+    "python nas.py --lambda 0.1 --target_ms 1",
+    "python nas.py --lambda 0.1 --race_epochs 1",
+    "python -m latency measure model.onnx --precision int4",
+    "python -m latency measure",
+    "python scripts/results_table.py",
+]
+
+
+@pytest.mark.parametrize(
+    "line, is_whole",
+    [(line, whole) for line in WRONG for whole in (False, True)]
+    + [(line, True) for line in WRONG_WHOLE],
+)
+def test_wrong_commands_would_be_found(line: str, is_whole: bool) -> None:
+    assert refusal(Command("README.md", tuple(shlex.split(line)), is_whole)) is not None
+
+
+def test_commands_are_found_wherever_they_stand(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tests.support.documented.ROOT", tmp_path)
+    page = tmp_path / "page.md"
+    page.write_text(
+        "Run `python main.py --summary` or:\n\n```bash\nA=b python nas.py \\\n  --lambda 0.1 && "
+        "python main.py  # both\n```\n\n```\nsome text\n$ pip install .\n```\n"
+    )
+    assert [(command.words, command.is_whole) for command in commands_of(page)] == [
+        (("python", "nas.py", "--lambda", "0.1"), True),
+        (("python", "main.py"), True),
+        (("pip", "install", "."), True),
+        (("python", "main.py", "--summary"), False),
+    ]
+
+
+def ran(command: Command, root: Path, *more: str) -> Done:
+    """Runs a command in a process of its own, as its page has it, at toy size."""
+    words = [word for word in command.words if word not in ("python", "-m")]
+    name, arguments = words[0], words[1:]
+    return call(name, *arguments, *more, runs=root / "runs", cwd=root)
+
+
+def first_with(*words: str) -> Command:
+    """The README's first block command that begins so."""
+    return next(c for c in BLOCKS if c.words[: len(words)] == words)
+
+
 @pytest.fixture(scope="module")
-def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]]:
-    """A working folder with data, and an environment of its own."""
-    root = tmp_path_factory.mktemp("readme")
-    script = str(ROOT / "scripts" / "make_sample_data.py")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which a user follows the README."""
+    return tmp_path_factory.mktemp("readme")
+
+
+@pytest.fixture(scope="module")
+def searched(root: Path) -> Path:
+    """The run folder that the first command leaves, retrained by the first `main.py`."""
+    done = ran(first_with("python", "nas.py", "--lambda", "0.1"), root, *TOY)
+    assert done.exit_code == 0, done.err
+    assert "embedded sample" in done.out.splitlines()[0]
+    assert "cuInit" not in done.err
+    (run,) = (root / "runs").iterdir()
+    # Baselines are those of `toy_retrained`.
+    done = ran(first_with("python", "main.py"), root, "--nobaselines")
+    assert done.exit_code == 0, done.err
+    return run
+
+
+def test_the_first_commands_search_and_retrain(searched: Path) -> None:
+    for name in ("table.json", "certificate.json", "report.html", "model.keras", "model.onnx"):
+        assert (searched / name).is_file(), name
+
+
+def test_latency_measures_what_was_exported(searched: Path, root: Path) -> None:
+    rounds = ("--min_rounds", "2", "--max_rounds", "2")
+    done = call("latency", "measure", str(searched / "model.onnx"), *rounds, cwd=root)
+    assert done.exit_code == 0, done.err
+    assert "p25 ms" in done.out
+
+
+@pytest.fixture(scope="module")
+def images(root: Path) -> None:
+    """The images that the README's commands name."""
     data = str(root / "PATH" / "tiny-imagenet-200")
-    command = [sys.executable, script, "--output", data, "--images_per_class", "12"]
-    subprocess.run(command, check=True, capture_output=True)
-    return root, own_environment(root)
+    done = call("scripts/make_sample_data.py", "--output", data, "--images_per_class", "12")
+    assert done.exit_code == 0, done.err
 
 
 # In the README's order, in one folder: some go on with what an earlier one left.
-@pytest.mark.parametrize("line", [line for line in commands() if line not in INSTALLING])
-def test_commands_run_in_their_order(line: str, place: tuple[Path, dict[str, str]]) -> None:
-    root, env = place
-    words = shlex.split(line)
-    assert words[0] == "python", f"only python commands are tested, not {line!r}"
-    command = [sys.executable, str(ROOT / words[1]), *words[2:]]
-    if "--summary" not in words:
-        # Resuming takes the settings of the run that it goes on with.
-        command += [] if "--resume" in words else ["--smoke"]
-    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, timeout=300)
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        c
+        for c in BLOCKS
+        if c.words[0] in ("python", "stopwatch") and not set(c.words) & set(ELSEWHERE)
+    ],
+    ids=str,
+)
+def test_commands_run_in_their_order(command: Command, root: Path, images: None) -> None:
+    # Resuming takes the settings of the run that it goes on with.
+    takes_none = {"--summary", "--resume", "-m", "report", "latency"} & set(command.words)
+    done = ran(command, root, *(() if takes_none else ("--smoke",)))
     # 3 is a missed target, which toy-size measurements may well be.
-    allowed = (0, 3) if "--target_ms" in words else (0,)
-    assert done.returncode in allowed, f"{line}\n{done.stdout}\n{done.stderr}"
+    allowed = (0, 3) if "--target_ms" in command.words else (0,)
+    assert done.exit_code in allowed, f"{command}\n{done.out}\n{done.err}"

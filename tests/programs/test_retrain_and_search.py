@@ -73,6 +73,24 @@ def test_retraining_again_reads_what_is_done(toy_retrained: Path, tmp_path: Path
     assert {path.name: path.read_bytes() for path in (run / "retrained").iterdir()} == before
 
 
+def test_nothing_rewrites_the_configuration(
+    toy_run: Path, toy_retrained: Path, tmp_path: Path
+) -> None:
+    def state(run: Path) -> tuple[bytes, int]:
+        path = run / "config.json"
+        return path.read_bytes(), path.stat().st_mtime_ns
+
+    # A copy keeps the times of its files.
+    assert state(toy_retrained) == state(toy_run)
+    run = shutil.copytree(toy_run, tmp_path / "run")
+    (run / "config.json").chmod(0o400)
+    inode = (run / "config.json").stat().st_ino
+    done = run_program("nas.py", "--resume", "--run_dir", str(run))
+    assert done.exit_code == 0, done.err
+    assert state(run) == state(toy_run)
+    assert (run / "config.json").stat().st_ino == inode, "replaced by another file"
+
+
 def test_newest_run_is_the_default(toy_run: Path, tmp_path: Path) -> None:
     shutil.copytree(toy_run, tmp_path / "newest")
     done = run_program("main.py", "--summary", runs=tmp_path)

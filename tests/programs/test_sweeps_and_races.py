@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,13 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
-from tests.support.programs import is_refusal, run_program
+from tests.support.programs import (
+    PROCESS_SECONDS,
+    ROOT,
+    environment_of,
+    is_refusal,
+    run_program,
+)
 from tests.support.toy import TOY, changed_table
 
 # A target at toy size is met or missed by chance: few rounds are measured.
@@ -59,10 +67,33 @@ def test_a_finished_sweep_resumes_to_the_same_files(sweep: Path, tmp_path: Path)
     results = ("search.json", "gates.json", "architecture.json", "supernet.json")
     paths = [run / label / name for label in ("lambda0.5", "lambda0.1") for name in results]
     paths.append(run / "lambda0.5" / "certificate.json")
+    configs = [run / "config.json", *run.glob("*/config.json")]
+    written = [(path.read_bytes(), path.stat().st_mtime_ns) for path in configs]
     before = [path.read_bytes() for path in paths]
     done = run_program("nas.py", "--resume", "--run_dir", str(run))
     assert done.exit_code == 0, done.err
     assert [path.read_bytes() for path in paths] == before
+    assert len(configs) == 3
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in configs] == written
+
+
+def test_a_finished_sweep_starts_no_framework(sweep: Path, tmp_path: Path) -> None:
+    run = shutil.copytree(sweep, tmp_path / "sweep")
+    code = (
+        "import sys; from nas.cli.program import run_search; "
+        f"code = run_search(['nas.py', '--resume', '--run_dir', {str(run)!r}]); "
+        "print(code, {'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment_of(None),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=PROCESS_SECONDS,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "0 set()"
 
 
 @pytest.mark.slow
@@ -113,7 +144,8 @@ def test_random_trains_no_supernet_and_a_race_keeps_the_best(
     # What is measured here moves the aim; at any time of the table there are two.
     assert 2 <= len(race["candidates"]) <= 3
     last = race["rungs"][-1]["results"]
-    assert race["winner"] == max(last, key=lambda name: last[name]["score"])
+    best = max(last, key=lambda name: (last[name]["top1"], -last[name]["cross_entropy"]))
+    assert race["winner"] == best
     assert race["images_seen"] > 0
     winner = next(c for c in race["candidates"] if c["name"] == race["winner"])
     network = arch_text.loads((run / "architecture.json").read_text())

@@ -45,7 +45,7 @@ def through_a_file(record: Any) -> Any:
             execution="masked",
             holdout_share=0.1,
             gates=GateConfig("threshold", 0.1, 2, 3.0, 1.0),
-            warm_up=WarmUp.of_method("evolution"),
+            warm_up=WarmUp.usual(gates_learn=False),
             penalty=PenaltyControl(0.1, 0.3, 0.01, 0.0),
         ),
         *SCALES.values(),
@@ -127,7 +127,7 @@ def test_usual_settings_of_trainings_and_searches() -> None:
         warm_up=WarmUp(0.6, 0.3, 0.9),
         penalty=PenaltyControl(0.2, 0.2, 0.02, 4.0),
     )
-    assert WarmUp.of_method("evolution") == WarmUp(1.0, 0.4, 0.9)
+    assert WarmUp.usual(gates_learn=False) == WarmUp(1.0, 0.4, 0.9)
 
 
 def test_scales_hold_the_lengths_of_each_job() -> None:

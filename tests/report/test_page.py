@@ -16,11 +16,15 @@ from xml.etree import ElementTree
 
 import pytest
 
+from latency.errors import LatencyError
 from nas.architecture import text as arch_text
-from nas.report.page import write_report
+from nas.hardware.rows import architecture_row_keys
+from nas.report.facts import RunFacts
+from nas.report.page import SECTIONS, write_report
+from nas.runs.folder import RunFolder
 from nas.runs.reader import read_run
-from nas.runs.strict_json import ReportError
-from tests.support.report_run import make_run
+from nas.runs.records import Certificate
+from tests.support.report_run import CHOSEN, make_run
 
 VOID_TAGS = {"meta", "link", "img", "br"}
 
@@ -89,10 +93,13 @@ def run(finished: Path, tmp_path: Path) -> Path:
 
 def test_finished_run_shows_its_figures(finished: Path) -> None:
     text = text_of(finished / "report.html")
-    certificate = json.loads((finished / "certificate.json").read_text())
-    measured = f"{certificate['measured_ms']:.3f}"
-    assert "Budget met: measured 1.1 % above what was asked" in text
-    for part in ("Asked 1.250 ms", f"Measured {measured} ms", "Predicted 1.253 ms"):
+    certificate = RunFolder(finished).read(Certificate)
+    assert "Budget met: measured 1.2 % above what was asked" in text
+    for part in (
+        f"Asked {certificate.asked_ms:.3f} ms",
+        f"Measured {certificate.measured_ms:.3f} ms",
+        f"Predicted {certificate.predicted_ms:.3f} ms",
+    ):
         assert part in text
     for part in ("38.1 %", "Largest in the space", "Uniform scaling", "Random 2", "n = 1"):
         assert part in text
@@ -100,10 +107,28 @@ def test_finished_run_shows_its_figures(finished: Path) -> None:
         "gate of stage1_block3 is flat",
         "machine was busy",
         "Example CPU <8 cores>",
-        "--target_ms 1.25",
+        f"--target_ms {certificate.asked_ms}",
     ):
         assert part in text
     assert "Not there yet" not in text and "not retrained yet" not in text
+
+
+def test_shares_below_the_blocks_and_the_cost_of_a_run_make_the_whole(finished: Path) -> None:
+    text = text_of(finished / "report.html")
+    drawing = text[text.index("The network Colour") : text.index("The search")]
+    lead, blocks = drawing.split("are the cost of a run")
+    shares = [float(share) for share in re.findall(r"([\d.]+) %", lead + blocks)]
+    # A run's cost beside every row of the table, the head among them.
+    assert len(shares) == 1 + len(architecture_row_keys(CHOSEN))
+    # Each of these is rounded to 0.1 %.
+    assert sum(shares) == pytest.approx(100, abs=0.05 * len(shares))
+
+
+def test_every_section_has_its_place_on_the_page(finished: Path) -> None:
+    page = (finished / "report.html").read_text(encoding="utf-8")
+    facts = RunFacts.of(read_run(finished))
+    places = [page.index(section(facts)) for section in SECTIONS]
+    assert places == sorted(places)
 
 
 def test_pictures_are_whole_svg_inside_the_page(finished: Path) -> None:
@@ -124,7 +149,7 @@ def test_equal_runs_give_equal_pages(finished: Path) -> None:
 
 def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
     text = text_of(write_report(make_run(tmp_path / "run", error=0.05)))
-    assert "Budget not met: measured 5.3 % above what was asked" in text
+    assert "Budget not met: measured 5.4 % above what was asked" in text
 
 
 def test_the_quantile_that_was_read_is_named(run: Path) -> None:
@@ -135,7 +160,7 @@ def test_the_quantile_that_was_read_is_named(run: Path) -> None:
 
 
 def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:
-    run = make_run(tmp_path / "run", asked_ms=None, retrained=False)
+    run = make_run(tmp_path / "run", asked=False, retrained=False)
     text = text_of(write_report(run))
     assert "Asked λ 0.1" in text and "No time was asked for" in text
     assert "supernet, not retrained" in text
@@ -145,7 +170,7 @@ def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:
 
 def test_folder_with_a_configuration_alone(run: Path) -> None:
     for path in run.iterdir():
-        if path.name != "config.json":
+        if path.is_file() and path.name != "config.json":
             path.unlink()
     text = text_of(write_report(run))
     assert "Search not finished" in text and "no architecture yet" in text and "--resume" in text
@@ -154,7 +179,15 @@ def test_folder_with_a_configuration_alone(run: Path) -> None:
 
 @pytest.mark.parametrize(
     "missing",
-    ["config.json", "table.json", "history.csv", "gates.json", "architecture.json"]
+    [
+        "config.json",
+        "data.json",
+        "target.json",
+        "table.json",
+        "history.csv",
+        "gates.json",
+        "architecture.json",
+    ]
     + ["certificate.json", "retrain_history.csv", "baselines.json", "warnings.json"],
 )
 def test_any_one_file_may_be_missing(run: Path, missing: str) -> None:
@@ -167,13 +200,16 @@ def test_everything_is_escaped(run: Path) -> None:
 
     def spoil(value: Any) -> Any:
         if isinstance(value, dict):
-            return {k: v if k == "role" else spoil(v) for k, v in value.items()}
+            kept = ("role", "recipe")  # names that the program knows
+            return {k: v if k in kept else spoil(v) for k, v in value.items()}
         if isinstance(value, list):
             return [spoil(item) for item in value]
         return attack if isinstance(value, str) else value
 
+    names = {"command": attack, "data": {"kind": "files", "path": attack}}
+    edit_json(run / "config.json", lambda value: value.update(names))
     for name in (
-        "config.json",
+        "data.json",
         "certificate.json",
         "warnings.json",
         "baselines.json",
@@ -187,45 +223,80 @@ def test_everything_is_escaped(run: Path) -> None:
     assert "alert(1)" in page.read_text(encoding="utf-8")
 
 
-MALFORMED = [
-    ("config.json", "{", "whole JSON"),
-    ("config.json", "[]", "a JSON object"),
-    ("config.json", '{"schema_version": 99}', "schema_version from 1 to 2"),
-    ("config.json", '{"image_size": "big"}', "a number or null as `image_size`"),
-    ("config.json", '{"target_ms": NaN}', "whole JSON"),
-    ("config.json", '{"data": 3}', "an object as `data`"),
-    ("certificate.json", '{"met": "yes"}', "true, false or null as `met`"),
-    ("certificate.json", '{"random": {}}', "a list as `random`"),
-    ("certificate.json", '{"largest": {"measured_ms": true}}', "a number or null as `measured_ms`"),
+def put(**changes: Any) -> Any:
+    return lambda value: value.update(changes)
+
+
+def put_in(key: str, **changes: Any) -> Any:
+    return lambda value: value[key].update(changes)
+
+
+MALFORMED_VALUES = [
+    ("certificate.json", put(schema_version=99), "schema version 2"),
+    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 2"),
+    ("certificate.json", put(met="yes"), "true or false at `met`"),
+    ("certificate.json", put(random={}), "a list at `random`"),
+    ("certificate.json", put(colour="red"), "the keys asked_ms, predicted_ms"),
+    ("certificate.json", lambda value: value.pop("macs"), "the key 'macs'"),
+    ("certificate.json", put_in("largest", measured_ms=True), "a number at `largest.measured_ms`"),
     (
         "certificate.json",
-        '{"measured_ms": 1, "measured_quantiles": [0.25, "low"]}',
-        "a number as `measured_quantiles[1]`",
+        put(measured_quantiles=[0.25, "low"]),
+        "a number at `measured_quantiles[1]`",
     ),
-    ("table.json", '{"audit": {"points": [[1, 2]]}}', "points of name, predicted ms"),
+    ("table.json", put_in("audit", points=[[1, 2]]), "a list of 3 at `audit.points[0]`"),
+    ("gates.json", put(choices=[{"tag": "a"}]), "the key 'options' at `choices[0]`"),
+    ("gates.json", put(choices=[], steps=[1], probabilities=[]), "one probability an option"),
+    ("gates.json", put(choices=[{"tag": "a", "options": []}]), "one probability an option"),
+    ("gates.json", lambda value: value["probabilities"][3][1].pop(), "one probability an option"),
+    ("gates.json", lambda value: value["probabilities"][3].pop(), "one probability an option"),
+    (
+        "gates.json",
+        lambda value: value["probabilities"][3][1].__setitem__(0, 1.5),
+        "one probability an option",
+    ),
+    ("architecture.json", put(schema_version=99), "schema_version from 1 to 1"),
+    ("baselines.json", put(networks=[1]), "an object at `networks[0]`"),
+    ("warnings.json", put(warnings="hot"), "a list at `warnings`"),
+]
+MALFORMED_FILES = [
+    ("config.json", "{", "whole JSON"),
+    ("config.json", "[]", "a JSON object"),
+    ("config.json", '{"target_ms": NaN}', "whole JSON"),
+    ("certificate.json", '{"met": true, "met": false}', "whole JSON"),
+    ("certificate.json", "[" * 100_000, "whole JSON"),
     ("history.csv", "a,b\n1,2\n", "a column `step`"),
+    ("history.csv", "step,colour\n1,2\n", "the columns step, stage"),
     ("history.csv", "step,loss\n1,high\n", "`loss` in line 2"),
+    ("history.csv", "step,loss\n1.5,2\n", "a whole number or nothing as `step` in line 2"),
     ("history.csv", "step,loss\n,2\n", "a step in line 2"),
     ("history.csv", "step,loss\n1,2,3\n", "as many cells as columns"),
-    ("gates.json", '{"choices": [{"tag": "a"}]}', "one probability an option"),
-    ("gates.json", '{"choices": [], "steps": [1], "probabilities": []}', "one probability"),
-    ("architecture.json", '{"kind": "architecture"}', "schema_version from 1 to 1"),
     ("architecture.json", "null", "a JSON object"),
-    ("baselines.json", '{"networks": [1]}', "an object as `networks[0]`"),
-    ("warnings.json", '{"warnings": "hot"}', "a list as `warnings`"),
 ]
 
 
-@pytest.mark.parametrize(("name", "content", "expected"), MALFORMED)
+@pytest.mark.parametrize(("name", "change", "expected"), MALFORMED_VALUES)
+def test_malformed_value_is_named_and_the_old_page_stays(
+    run: Path, name: str, change: Any, expected: str
+) -> None:
+    edit_json(run / name, change)
+    refused(run, name, expected)
+
+
+@pytest.mark.parametrize(("name", "content", "expected"), MALFORMED_FILES)
 def test_malformed_file_is_named_and_the_old_page_stays(
     run: Path, name: str, content: str, expected: str
 ) -> None:
-    (run / "report.html").write_text("the page before")
     (run / name).write_text(content)
-    with pytest.raises(ReportError) as caught:
+    refused(run, name, expected)
+
+
+def refused(run: Path, name: str, expected: str) -> None:
+    (run / "report.html").write_text("the page before")
+    with pytest.raises(ValueError) as caught:
         write_report(run)
     message = str(caught.value)
-    assert re.match(r"(?s)Expected .+\nReceived: .+\nFix: .+\.$", message)
+    assert re.match(r"(?s)Expected .+Received: .+Fix: .+\.$", message)
     assert expected in message and str(run / name) in message
     assert (run / "report.html").read_text() == "the page before"
     assert not list(run.glob(".report*"))
@@ -234,14 +305,14 @@ def test_malformed_file_is_named_and_the_old_page_stays(
 def test_architecture_that_does_not_fit_together_names_its_file(tmp_path: Path) -> None:
     broken = arch_text.to_json(arch_text.parse("in_s8 cn_k3_s1_c8 fc_c10"))
     (tmp_path / "architecture.json").write_text(json.dumps(broken))
-    with pytest.raises(ReportError, match=r"architecture\.json"):
+    with pytest.raises(LatencyError, match=r"architecture\.json"):
         read_run(tmp_path)
 
 
 def test_folder_that_is_no_run(tmp_path: Path) -> None:
-    with pytest.raises(ReportError, match=r"(?s)config\.json.+without any record.+nas\.py"):
+    with pytest.raises(LatencyError, match=r"(?s)config\.json.+without any record.+nas\.py"):
         write_report(tmp_path)
-    with pytest.raises(ReportError, match="no such folder"):
+    with pytest.raises(LatencyError, match="no such folder"):
         write_report(tmp_path / "absent")
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +12,66 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool
 from nas.report import numbers
-from nas.report.comparison import compare, record_of
-from nas.report.network import SMALL_HEIGHT, gates_html, layer_latencies_ms, option_colour
+from nas.report.blocks import row_parts
+from nas.report.comparison import compare
+from nas.report.gates import SMALL_HEIGHT, gates_html, option_colour
 from nas.report.plots import interval_half_width, moving_average
 from nas.report.terminal import terminal_table
-from nas.runs.reader import Gates, read_run
-from nas.search_space.named import get_space
-from tests.support.report_run import CHOSEN, INTERCEPT_MS, make_run, predicted_ms
+from nas.runs.folder import RunFolder
+from nas.runs.records import Baselines, Certificate, CertifiedNetwork
+from nas.search.history import GateChoice, GateHistory
+from tests.support.report_run import (
+    CHOSEN,
+    RECIPE,
+    SPACE,
+    certificate_of,
+    make_run,
+    network,
+    predicted_ms,
+    report_table,
+)
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A finished run; tests only read it."""
-    return make_run(tmp_path_factory.mktemp("runs") / "finished")
+def test_milliseconds_of_all_rows_add_up_to_the_prediction() -> None:
+    table = report_table()
+    for architecture in (CHOSEN, SPACE.smallest(), SPACE.largest()):
+        parts = row_parts(architecture, table)
+        assert None not in [part.latency_ms for part in parts]
+        total_ms = sum(part.latency_ms or 0.0 for part in parts)
+        # Sums of twenty floats in another order.
+        assert total_ms + table.affine[1] == pytest.approx(predicted_ms(architecture), rel=1e-12)
 
 
-def test_latency_parts_add_up_to_the_prediction(finished: Path) -> None:
-    architecture = get_space("tiny").decode(CHOSEN)
-    parts = layer_latencies_ms(architecture, read_run(finished).table)
-    assert None not in parts
-    total = sum(part for part in parts if part is not None)
-    assert total + INTERCEPT_MS == pytest.approx(predicted_ms(architecture), rel=1e-12)
+def test_the_head_is_one_row_with_milliseconds() -> None:
+    head = row_parts(CHOSEN, report_table())[-1]
+    assert [type(layer.layer) for layer in head.layers] == [
+        Conv,
+        GlobalAveragePool,
+        Dropout,
+        Dense,
+    ]
+    assert head.latency_ms is not None and head.latency_ms > 0
 
 
-def test_latency_of_a_layer_without_a_row_is_unknown(finished: Path) -> None:
-    architecture = get_space("tiny").decode(CHOSEN)
-    table = record_of({"rows": {}}, "an empty table")
-    parts = layer_latencies_ms(architecture, table)
-    assert parts[0] is None and parts.count(0.0) > 0
-    assert set(layer_latencies_ms(architecture, None)) == {None}
+def test_every_layer_is_in_one_row() -> None:
+    parts = row_parts(CHOSEN, None)
+    assert tuple(x.layer for part in parts for x in part.layers) == CHOSEN.layers
+    assert {part.latency_ms for part in parts} == {0.0, None}, "skipped blocks take no time"
+
+
+def test_milliseconds_of_a_row_that_the_table_lacks_are_unknown() -> None:
+    resized = CHOSEN.with_num_classes(10)
+    parts = row_parts(resized, report_table())
+    assert parts[-1].latency_ms is None
+    assert None not in [part.latency_ms for part in parts[:-1]]
 
 
 def test_gate_areas_are_stacked_to_the_top() -> None:
     options = ("ir_r1_k3_s1_e3_c8", "ir_r1_k7_s1_e6_c8", "skip")
     records = (((0.5, 0.25, 0.25),), ((0.1, 0.7, 0.2),))
-    page = gates_html(Gates(("stage1_block2",), (options,), (0.0, 10.0), records))
+    page = gates_html(GateHistory((GateChoice("stage1_block2", options),), (0, 10), records))
     areas = re.findall(r'<polygon fill="([^"]+)" points="([^"]+)"', page)
     assert [colour for colour, _ in areas] == [option_colour(option) for option in options]
     assert areas[0][1].split()[0] == f"0.0,{SMALL_HEIGHT * 0.5:.1f}"
@@ -57,23 +81,29 @@ def test_gate_areas_are_stacked_to_the_top() -> None:
 
 
 def test_comparison_joins_certificate_and_baselines() -> None:
-    certificate = {"measured_ms": 2.0, "asked_ms": 2.0, "top1": None, "random": [{"params": 1}]}
-    trained = {"role": "searched", "measured_ms": 2.1, "measured_low_ms": 2.05, "top1": 0.5}
-    other = {"role": "random", "measured_ms": 2.02, "top1": 0.4}
-    rows = compare(
-        record_of(certificate, "c"), record_of({"networks": [other, trained, other]}, "b")
+    def found(name: str, **figures: Any) -> CertifiedNetwork:
+        return replace(network(name, CHOSEN, 2.0), **figures)
+
+    own = found(
+        "searched", asked_ms=2.0, measured_ms=2.0, measured_low_ms=None, measured_high_ms=None
     )
+    certificate = certificate_of([own, found("largest"), found("uniform"), found("random")], False)
+    alone = replace(certificate, largest=None, uniform=None)
+    trained = found("searched", measured_ms=2.1, measured_low_ms=2.05, top1=0.5)
+    other = found("random", measured_ms=2.02, top1=0.4)
+    rows = compare(alone, Baselines(RECIPE, (other, trained, other)))
     assert [row.label for row in rows] == ["This network", "Random 1", "Random 2"]
     assert (rows[0].measured_ms, rows[0].top1, rows[0].asked_ms) == (2.0, 0.5, 2.0)
     # The interval of another measurement must not stand beside this one.
     assert rows[0].measured_low_ms is None
-    assert rows[1].top1 == 0.4 and rows[1].params is None
-    alone = compare(record_of({**certificate, "uniform": {"macs": 5}}, "c"), None)
-    assert [row.label for row in alone] == ["This network", "Uniform scaling", "Random"]
-    assert alone[1].macs == 5
+    assert rows[1].top1 == 0.4 and rows[1].asked_ms is None
+    early = compare(replace(alone, uniform=found("uniform", macs=5)), None)
+    assert [row.label for row in early] == ["This network", "Uniform scaling", "Random"]
+    assert early[1].macs == 5
+    assert compare(None, None) == ()
 
 
-def rendered(certificate: dict[str, Any], baselines: dict[str, Any] | None) -> str:
+def rendered(certificate: Certificate, baselines: Baselines | None) -> str:
     console = Console(file=io.StringIO(), width=110)
     console.print(terminal_table(certificate, baselines))
     output = console.file
@@ -81,17 +111,29 @@ def rendered(certificate: dict[str, Any], baselines: dict[str, Any] | None) -> s
     return output.getvalue()
 
 
-def test_terminal_table(finished: Path) -> None:
-    certificate = json.loads((finished / "certificate.json").read_text())
-    text = rendered(certificate, json.loads((finished / "baselines.json").read_text()))
+def test_terminal_table(tmp_path: Path) -> None:
+    folder = RunFolder(make_run(tmp_path / "run"))
+    certificate = folder.read(Certificate)
+    text = rendered(certificate, folder.read(Baselines))
     line = next(line for line in text.splitlines() if "This network" in line)
-    for cell in ("1.250", "1.253", "1.263", "1.255–1.273", "38.1 %", "23.8 M"):
+    asked, predicted, measured, low, high = (
+        numbers.milliseconds(getattr(certificate, name))
+        for name in (
+            "asked_ms",
+            "predicted_ms",
+            "measured_ms",
+            "measured_low_ms",
+            "measured_high_ms",
+        )
+    )
+    for cell in (asked, predicted, measured, f"{low}–{high}", "38.1 %", "16.7 M"):
         assert cell in line.split() or cell in line
     assert "budget met" in text and "Uniform scaling" in text and "Random 2" in text
-    certificate |= {"top1": None, "met": False, "largest": {}}
-    early = rendered(certificate, None)
-    assert "budget NOT met" in early and "21.4 %" in early
-    assert "supernet" in early and "not retrained" in early
+    early = rendered(replace(certificate, top1=None, met=False, largest=None, random=()), None)
+    assert "budget NOT met" in early and "36.6 %" in early
+    untrained = RunFolder(make_run(tmp_path / "untrained", retrained=False)).read(Certificate)
+    text = rendered(untrained, None)
+    assert "supernet" in text and "not retrained" in text and "21.4 %" in text
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latency.device import strict_json
 from nas.architecture.spec import Architecture, Conv, MBConv, Skip
 from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
@@ -14,7 +15,7 @@ from nas.search.gate_probabilities import GateProbabilities
 from nas.search.proposals import ScoreMethod
 from nas.search_space.named import get_space
 from nas.selection.baselines import equal_random_networks, equal_uniform_network, uniform_network
-from nas.selection.choice import MOST_READINGS, choose_network
+from nas.selection.choice import MOST_READINGS, Choice, choose_network
 from nas.selection.feasible import BoundedSpace
 
 SPACE = get_space("sample")
@@ -38,9 +39,8 @@ def probabilities() -> GateProbabilities:
     for number, choice in enumerate(SPACE.choices):
         if not choice.skippable:
             skip[number] = (1.0, 0.0)
-    return GateProbabilities(
-        rng.dirichlet([1] * 3, count), rng.dirichlet([1] * 2, count), skip, (3, 5, 7), (3, 6)
-    )
+    kernel, expansion = rng.dirichlet([1] * 3, count), rng.dirichlet([1] * 2, count)
+    return GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
 
 
 def choose(latency, probabilities, target, measure):  # type: ignore[no-untyped-def]
@@ -59,6 +59,7 @@ def test_choice_lies_in_the_window(latency, probabilities) -> None:  # type: ign
     assert choice.accepted is None
     assert 0.98 * target - 1e-6 <= choice.predicted_ms <= 1.02 * target + 1e-6
     assert latency.predict_ms(choice.indices) == pytest.approx(choice.predicted_ms)
+    assert strict_json.decode(Choice, strict_json.encode(choice), "a choice") == choice
 
 
 def test_a_biased_table_is_corrected(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
@@ -70,8 +71,8 @@ def test_a_biased_table_is_corrected(latency, probabilities) -> None:  # type: i
     choice = choose(latency, probabilities, target, measure)
     assert choice.accepted
     assert len(choice.attempts) == 2
-    assert choice.attempts[0]["measured_ms"] > 1.02 * target
-    assert 0.98 * target <= choice.attempts[-1]["measured_ms"] <= 1.02 * target
+    assert choice.attempts[0].measured_ms > 1.02 * target
+    assert 0.98 * target <= choice.attempts[-1].measured_ms <= 1.02 * target
 
 
 def test_a_lucky_reading_is_not_accepted(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
@@ -89,7 +90,7 @@ def test_a_lucky_reading_is_not_accepted(latency, probabilities) -> None:  # typ
     choice = choose(latency, probabilities, target, measure)
     assert choice.accepted
     assert choice.indices != first
-    assert len(choice.attempts[0]["readings_ms"]) == MOST_READINGS
+    assert len(choice.attempts[0].readings_ms) == MOST_READINGS
 
 
 def test_most_choices_are_truly_within_two_percent(latency, probabilities) -> None:  # type: ignore[no-untyped-def]

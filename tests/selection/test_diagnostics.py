@@ -8,6 +8,7 @@ import pytest
 from nas.architecture.spec import Skip
 from nas.hardware.predictor import SpaceLatency
 from nas.search.gate_probabilities import GateProbabilities
+from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
 from nas.selection.diagnostics import comparison_warning, label_warning, search_warnings
 
@@ -19,7 +20,8 @@ def gates(lead: float) -> GateProbabilities:
     rest = (1 - lead) / 3
     kernel = np.tile((rest + lead, rest, rest), (count, 1))
     skip = np.array([(0.9, 0.1) if c.skippable else (1.0, 0.0) for c in SPACE.choices])
-    return GateProbabilities(kernel, np.tile((0.9, 0.1), (count, 1)), skip, (3, 5, 7), (3, 6))
+    expansion = np.tile((0.9, 0.1), (count, 1))
+    return GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
 
 
 def latency(step_ms: float) -> SpaceLatency:
@@ -32,16 +34,22 @@ def latency(step_ms: float) -> SpaceLatency:
     return SpaceLatency(0.1, rows, 1.0, 0.0)
 
 
+def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
+    """One choice that moves beside one that does not."""
+    choices = (GateChoice("a", ("k3", "k5")), GateChoice("b", ("k3",)))
+    return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
+
+
 def warnings(**changes):  # type: ignore[no-untyped-def]
     values = {
         "space": SPACE,
         "latency": latency(0.05),
         "probabilities": gates(0.9),
         "architecture": SPACE.largest(),
-        "history": [{"gate_cross_entropy": 2.0, "penalty": 0.1, "input_wait_share": 0.0}],
+        "history": [SearchRow(1, gate_cross_entropy=2.0, penalty=0.1, input_wait_share=0.0)],
         "penalty": 0.1,
         "table_noise": 0.01,
-        "gates": {"probabilities": [[[0.5, 0.5], [0.2, 0.8]], [[0.4, 0.6], [0.2, 0.8]]]},
+        "gates": moved((0.5, 0.5), (0.4, 0.6)),
     }
     return " ".join(search_warnings(**{**values, **changes}))
 
@@ -57,16 +65,16 @@ def test_a_good_search_warns_of_nothing() -> None:
         ({"architecture": SPACE.smallest()}, "left out 3 of 3 blocks"),
         ({"probabilities": gates(0.0)}, "nearly flat"),
         (
-            {"gates": {"probabilities": [[[0.5, 0.5], [1.0]], [[0.497, 0.503], [1.0]]]}},
+            {"gates": moved((0.5, 0.5), (0.497, 0.503))},
             "hardly moved: since the warm-up no probability changed by more than 0.003",
         ),
         (
-            {"history": [{"gate_cross_entropy": 1.0, "penalty": 3.0, "input_wait_share": None}]},
+            {"history": [SearchRow(1, gate_cross_entropy=1.0, penalty=3.0)]},
             "larger than the cross-entropy",
         ),
         ({"latency": latency(0.0001), "table_noise": 0.05}, "less than the table's noise (5.0%)"),
         (
-            {"history": [{"gate_cross_entropy": None, "penalty": 0, "input_wait_share": 0.4}]},
+            {"history": [SearchRow(1, penalty=0.0, input_wait_share=0.4)]},
             "waited for images 40% of the time",
         ),
     ],
@@ -79,13 +87,8 @@ def test_kernel_larger_than_its_map() -> None:
     space = get_space("mnasnet", 32)
     architecture = space.largest()
     count = len(space.choices)
-    p = GateProbabilities(
-        np.tile((1.0, 0.0), (count, 1)),
-        np.tile((1.0, 0.0), (count, 1)),
-        np.tile((1.0, 0.0), (count, 1)),
-        (3, 5),
-        (3, 6),
-    )
+    first = np.tile((1.0, 0.0), (count, 1))
+    p = GateProbabilities({"kernel": first, "expansion": first, "skip": first})
     rows = tuple(np.linspace(0.1, 1, len(c.options)) for c in space.choices)
     text = " ".join(
         search_warnings(
@@ -96,7 +99,7 @@ def test_kernel_larger_than_its_map() -> None:
             [],
             0.1,
             None,
-            {"probabilities": []},
+            GateHistory((), (), ()),
         )
     )
     assert "5x5 kernel on a 2x2 map" in text or "5x5 kernel on a 1x1 map" in text

@@ -51,7 +51,7 @@ def test_scores_do_not_favour_a_skip_for_being_alone() -> None:
     count = len(space.choices)
     kernel, expansion = np.full((count, 3), 1 / 3), np.full((count, 2), 1 / 2)
     skip = np.tile((6 / 7, 1 / 7), (count, 1))
-    p = GateProbabilities(kernel, expansion, skip, (3, 5, 7), (3, 6))
+    p = GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
     for choice, scores, joint in zip(space.choices, p.scores(space), p.joint(space), strict=True):
         for option, score, probability in zip(choice.options, scores, joint, strict=True):
             if isinstance(option, Skip):
@@ -68,7 +68,7 @@ def test_underflown_probabilities_keep_scores_finite() -> None:
     space = get_space("sample")
     count = len(space.choices)
     one = np.tile((1.0, 0.0, 0.0), (count, 1))
-    p = GateProbabilities(one, one[:, :2], one[:, :2], (3, 5, 7), (3, 6))
+    p = GateProbabilities({"kernel": one, "expansion": one[:, :2], "skip": one[:, :2]})
     assert all(np.isfinite(row).all() for row in p.scores(space))
 
 

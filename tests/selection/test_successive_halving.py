@@ -5,16 +5,25 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from latency.device import strict_json
 from nas.errors import InputError
-from nas.selection.successive_halving import Candidate, Rung, run_race, rungs, shares
+from nas.selection.successive_halving import (
+    Candidate,
+    CandidateScore,
+    RaceResult,
+    Rung,
+    run_race,
+    rungs,
+    shares,
+)
 
 
 def candidates(count):
-    return [Candidate(f"c{i}", "search", (i,), 1.0, 1.0) for i in range(count)]
+    return [Candidate(f"c{i}", "search", (i,), "", 1.0, 1.0) for i in range(count)]
 
 
-def record(score):
-    return {"score": score, "top1": score, "images_seen": 10, "seconds": 1.0}
+def record(top1, cross_entropy=1.0):
+    return CandidateScore(top1, cross_entropy, images_seen=10, seconds=1.0)
 
 
 def test_rungs_double_the_epochs_for_half_the_candidates():
@@ -34,7 +43,7 @@ def test_the_best_wins_without_noise_wherever_it_stands():
         found = run_race(
             candidates(6), 4.0, lambda c, rung, e, best=best: record(float(c.indices == (best,)))
         )
-        assert found["winner"] == f"c{best}"
+        assert found.winner == f"c{best}"
 
 
 def test_cost_is_the_sum_of_all_trainings():
@@ -46,19 +55,36 @@ def test_cost_is_the_sum_of_all_trainings():
 
     found = run_race(candidates(4), 2.0, train)
     assert calls == [(f"c{i}", 0, 1.0) for i in range(4)] + [("c3", 1, 2.0), ("c2", 1, 2.0)]
-    assert found["images_seen"] == 60
-    assert found["seconds"] == 6.0
-    assert found["rungs"][0]["order"] == ["c3", "c2", "c1", "c0"]
+    assert found.images_seen == 60
+    assert found.seconds == 6.0
+    assert found.rungs[0].order == ("c3", "c2", "c1", "c0")
 
 
 def test_ties_go_to_the_earlier_candidate():
-    assert run_race(candidates(4), 2.0, lambda *_: record(0.5))["winner"] == "c0"
+    assert run_race(candidates(4), 2.0, lambda *_: record(0.5)).winner == "c0"
+
+
+def test_one_image_of_5000_decides_whatever_the_cross_entropies_are():
+    """They differ by 0.7, as a network that is often sure and wrong does from one that is not."""
+    scores = {"c0": record(2500 / 5000, 1.2), "c1": record(2501 / 5000, 1.9)}
+    assert run_race(candidates(2), 2.0, lambda c, *_: scores[c.name]).winner == "c1"
+
+
+def test_equal_accuracies_are_told_apart_by_the_cross_entropy():
+    scores = {"c0": record(0.5, 1.9), "c1": record(0.5, 1.2)}
+    assert run_race(candidates(2), 2.0, lambda c, *_: scores[c.name]).winner == "c1"
+
+
+def test_a_race_reads_back_as_it_was_written():
+    found = run_race(candidates(3), 2.0, lambda c, *_: record(0.1 * c.indices[0]))
+    assert strict_json.decode(RaceResult, strict_json.encode(found), "a race") == found
+    assert found.winning.name == found.winner == "c2"
 
 
 def test_later_rungs_may_turn_the_order_round():
     scores = {("c0", 0): 0.6, ("c1", 0): 0.5, ("c2", 0): 0.1, ("c0", 1): 0.6, ("c1", 1): 0.7}
     found = run_race(candidates(3), 2.0, lambda c, rung, e: record(scores[(c.name, rung)]))
-    assert found["winner"] == "c1"
+    assert found.winner == "c1"
 
 
 def test_beats_its_random_members_when_the_rest_is_no_better():
@@ -72,7 +98,7 @@ def test_beats_its_random_members_when_the_rest_is_no_better():
             4.0,
             lambda c, rung, e, true=true: record(true[c.indices[0]] + 0.5 * rng.normal()),
         )
-        above += true[int(found["winner"][1:])] > true.mean()
+        above += true[int(found.winner[1:])] > true.mean()
     assert above >= 190
 
 

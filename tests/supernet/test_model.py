@@ -11,13 +11,14 @@ import pytest
 
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, MBConv, Skip
 from nas.builders.keras_model import build_model, set_weights_by_name
+from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.layers import super_block
 from nas.layers.super_block import SuperBlock
 from nas.search_space.space import OneOf, Space
 from nas.supernet.inherit import inherit_weights
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw, gate_draw
-from nas.supernet.views import GateView, WeightView, expected_latency_ms
+from nas.supernet.views import GateView, WeightView
 
 
 def make_space(activation: str = "relu6", se_ratio: float = 0.0) -> Space:
@@ -146,8 +147,9 @@ def test_a_sampled_skip_is_exactly_the_identity(training: bool) -> None:
     layer.build((None, 6, 6, 8))
     before = values(layer.variables)
     x = np.random.default_rng(0).standard_normal((4, 6, 6, 8)).astype(np.float32)
-    one_hot = np.array([0, 1], np.float32)
-    y = layer(x, one_hot, one_hot, np.float32(0), training=training, execution="sampled")
+    last = np.array([0, 1], np.float32)
+    gates = {"kernel": last, "expansion": last, "skip": last}
+    y = layer(x, gates, training=training, execution="sampled")
     np.testing.assert_array_equal(keras.ops.convert_to_numpy(y), x)
     assert changed(before, layer.variables) == 0
 
@@ -163,11 +165,11 @@ def test_blocks_run_in_half_precision(execution: str) -> None:
     finally:
         keras.config.set_dtype_policy(before)
     x = np.random.default_rng(0).standard_normal((4, 6, 6, 8)).astype(np.float32)
-    gates = (np.array([1, 0], np.float32), np.array([1, 0], np.float32), np.float32(1))
+    gates = dict.fromkeys(("kernel", "expansion", "skip"), np.array([1, 0], np.float32))
     for layer in layers:
         layer.build(x.shape)
     layers[1].set_weights(layers[0].get_weights())
-    full, half = (layer(x, *gates, training=True, execution=execution) for layer in layers)
+    full, half = (layer(x, gates, training=True, execution=execution) for layer in layers)
     assert keras.backend.standardize_dtype(half.dtype) == "bfloat16"
     difference = values([full])[0] - values([keras.ops.cast(half, "float32")])[0]
     # bfloat16 keeps 8 bits; eight roundings of values of about 1 to 4.
@@ -216,7 +218,9 @@ def test_draws_and_indices_are_inverse() -> None:
     space = make_space()
     network = Supernet(space)
     for indices in itertools.product(*(range(len(c.options)) for c in space.choices)):
-        assert network.indices_of(network.draw_of(indices)) == indices
+        joint = space.tables.joint(network.draw_of(indices).hard)
+        assert tuple(int(row.argmax()) for row in joint) == indices
+        assert all(row.max() == 1 for row in joint)
 
 
 def test_expected_latency_is_the_mean_over_all_networks() -> None:
@@ -236,14 +240,14 @@ def test_expected_latency_is_the_mean_over_all_networks() -> None:
         draw = network.draw_of(indices)
         probability = 1.0
         for place, choice in enumerate(space.choices):
-            probability *= (p["skip"][place] * draw.skip[place]).sum()
+            probability *= (p["skip"][place] * draw.hard["skip"][place]).sum()
             if not isinstance(choice.options[indices[place]], Skip):
-                probability *= (p["kernel"][place] * draw.kernel[place]).sum()
-                probability *= (p["expansion"][place] * draw.expansion[place]).sum()
+                probability *= (p["kernel"][place] * draw.hard["kernel"][place]).sum()
+                probability *= (p["expansion"][place] * draw.hard["expansion"][place]).sum()
         total = sum(row[i] for row, i in zip(option_ms, indices, strict=True))
         brute += probability * (1.1 * total + 0.5)
-    got = expected_latency_ms(
-        network.gates.probabilities(), network.option_grid(option_ms), 1.1, 0.5
+    got = ExpectedCost(AdditiveCost(option_ms, 1.1, 0.5), space.tables)(
+        network.gates.probabilities()
     )
     # float32 products of probabilities against float64.
     assert float(keras.ops.convert_to_numpy(got)) == pytest.approx(brute, rel=1e-5)
@@ -258,16 +262,11 @@ def test_a_decided_gate_has_the_predictors_milliseconds() -> None:
     )
     for indices in [(0, 1, 4), (4, 3, 0), (2, 2, 2)]:
         draw = network.draw_of(indices)
-        for kind, hard in (
-            ("kernel", draw.kernel),
-            ("expansion", draw.expansion),
-            ("skip", draw.skip),
-        ):
+        for kind, hard in draw.hard.items():
             network.gates.logits[kind].assign(np.where(hard > 0, 50.0, -50.0))
         expected = 1.2 * (0.3 + sum(r[i] for r, i in zip(option_ms, indices, strict=True))) + 0.1
-        got = expected_latency_ms(
-            network.gates.probabilities(), network.option_grid(option_ms), 1.2, 1.2 * 0.3 + 0.1
-        )
+        cost = AdditiveCost(option_ms, 1.2, 1.2 * 0.3 + 0.1)
+        got = ExpectedCost(cost, space.tables)(network.gates.probabilities())
         assert float(keras.ops.convert_to_numpy(got)) == pytest.approx(expected, rel=1e-5)
 
 
@@ -280,10 +279,19 @@ def changed(before: list[np.ndarray], variables: list) -> int:  # type: ignore[t
     return sum(not np.array_equal(a, b) for a, b in zip(before, after, strict=True))
 
 
+def costs(space: Space, small: float, large: float) -> AdditiveCost:
+    """What a block costs by its kernel, 3 or 5; skip costs nothing."""
+    rows = (
+        [0.0 if isinstance(o, Skip) else small if o.kernel == 3 else large for o in c.options]
+        for c in space.choices
+    )
+    return AdditiveCost(tuple(np.array(row) for row in rows), 1.0, 0.5)
+
+
 def test_views_train_apart() -> None:
     space = make_space()
     network = Supernet(space)
-    weights, gates = WeightView(network), GateView(network, np.ones((3, 2, 2)), 1.0, 0.5)
+    weights, gates = WeightView(network), GateView(network, costs(space, 1.0, 1.0))
     assert {id(v) for v in weights.trainable_variables}.isdisjoint(
         id(v) for v in gates.trainable_variables
     )
@@ -315,8 +323,7 @@ def test_views_train_apart() -> None:
 @pytest.mark.parametrize("target_ms", [None, 0.8])
 def test_a_strong_penalty_lowers_the_expected_latency(target_ms: float | None) -> None:
     network = Supernet(make_space())
-    grid = np.ones((3, 2, 2)) * np.array([0.2, 1.0])[None, :, None]
-    view = GateView(network, grid, 1.0, 0.5, target_ms)
+    view = GateView(network, costs(network.space, 0.2, 1.0), target_ms)
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     view.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss, jit_compile=False)
     view.strength.assign(10.0)
@@ -333,8 +340,8 @@ def test_gate_draws_follow_the_probabilities() -> None:
     logits[0] = (1.0, 0.0)
     network.gates.logits["kernel"].assign(logits)
     rng = np.random.default_rng(0)
-    share = np.mean([gate_draw(network, rng).kernel[0, 0] for _ in range(2000)])
+    share = np.mean([gate_draw(network, rng).hard["kernel"][0, 0] for _ in range(2000)])
     # sigmoid(1) = 0.731; 2000 draws have a standard deviation of 0.010; four of them.
     assert abs(share - 0.7311) < 0.04
-    draws = [gate_draw(network, rng).skip[1] for _ in range(200)]
+    draws = [gate_draw(network, rng).hard["skip"][1] for _ in range(200)]
     assert all(draw.tolist() == [1, 0] for draw in draws), "this block cannot be skipped"

@@ -22,7 +22,6 @@ from nas.search_space.space import OneOf, Space
 from nas.selection.choice import choose_network
 from nas.selection.feasible import BoundedSpace
 from nas.system import backend
-from nas.system.interrupt import Interrupter
 from nas.training.recipe import Pace
 
 
@@ -57,6 +56,7 @@ def search(execution: str) -> dict[str, Any]:
 
     from nas.search.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
+    from nas.training.loop import Control
 
     space = space_of_three()
     rng = np.random.default_rng(0)
@@ -73,10 +73,8 @@ def search(execution: str) -> dict[str, Any]:
         latency,
         Split(images, labels),
         config,
-        None,
-        Interrupter(),
+        Control(pace=Pace(log_every=1)),
         target_ms=0.8,
-        pace=Pace(log_every=1),
     )
     weights_before = [np.array(keras.ops.convert_to_numpy(v)) for v in searcher.network.variables]
     result = searcher.run(lambda state: None)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
-import inspect
 import io
 import os
+import runpy
 import signal
 import subprocess
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -38,11 +38,11 @@ class Done:
 
 
 def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
-    """Runs a program in this process; nothing of it remains but its files.
+    """Runs a program in this process, as its script; nothing of it remains but its files.
 
     Args:
-        name: `nas.py`, `main.py`, `latency` for `python -m latency`, or a file below scripts/ or
-            benchmarks/ with a function `main`.
+        name: `nas.py`, `main.py`, `latency` for `python -m latency`, `stopwatch`, or a Python file
+            below scripts/ or benchmarks/.
         arguments: Words of the command line.
         runs: Folder of new runs; None for the test process's.
     """
@@ -59,37 +59,31 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
         stack.enter_context(_fresh_keras())
         stack.enter_context(contextlib.redirect_stdout(streams[0]))
         stack.enter_context(contextlib.redirect_stderr(streams[1]))
-        main = _main_of(name)
-        try:
-            code = main(list(arguments))
-        except SystemExit as stop:
-            code = _exit_code(stop)
+        code = _exit_code(name, patch)
     texts = [f"{found.category.__name__}: {found.message}\n" for found in warned]
     return Done(code, streams[0].getvalue(), "".join([streams[1].getvalue(), *texts]))
 
 
-def _main_of(name: str) -> Callable[[list[str]], int]:
-    """The function behind a program, which takes the words after its name."""
-    if name in ("nas.py", "main.py"):
-        from nas.cli.program import run_retrain, run_search
+def _exit_code(name: str, patch: pytest.MonkeyPatch) -> int:
+    """Runs what stands under `__main__`, and ends as the interpreter would."""
+    try:
+        if name == "stopwatch":
+            from nas.cli.console import main
 
-        run = run_search if name == "nas.py" else run_retrain
-        return lambda words: run([name, *words])
-    if name == "latency":
-        from latency.cli.program import main
-
-        return main
-    function = load_script(name).main
-    takes_words = bool(inspect.signature(function).parameters)
-    return function if takes_words else lambda words: function()
-
-
-def _exit_code(stop: SystemExit) -> int:
-    """As the interpreter ends: a text is printed and means 1."""
-    if isinstance(stop.code, str):
-        print(stop.code, file=sys.stderr)
-        return 1
-    return stop.code or 0
+            return main()
+        if name == "latency":
+            runpy.run_module(name, run_name="__main__")
+        else:
+            path = ROOT / name
+            # The interpreter puts a script's folder first.
+            patch.setattr(sys, "path", [str(path.parent), *sys.path])
+            runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as stop:
+        if isinstance(stop.code, str):
+            print(stop.code, file=sys.stderr)
+            return 1
+        return stop.code or 0
+    return 0
 
 
 @contextlib.contextmanager
@@ -161,8 +155,12 @@ def command_of(name: str, *arguments: str) -> list[str]:
         name: As `run_program` takes it.
         arguments: Words after it.
     """
-    program = ["-m", name] if name == "latency" else [str(ROOT / name)]
-    return [sys.executable, *program, *arguments]
+    program = {
+        "latency": ["-m", "latency"],
+        # As the installed program does it, whether or not it is installed.
+        "stopwatch": ["-c", "from nas.cli.console import main; raise SystemExit(main())"],
+    }
+    return [sys.executable, *program.get(name, [str(ROOT / name)]), *arguments]
 
 
 def environment_of(runs: Path | None, **more: str) -> dict[str, str]:

@@ -1,279 +1,341 @@
-"""A run folder as a finished search and retraining leave it, made up for the report's tests."""
+"""A finished run for the report's tests: records as the programs write them, samples made up."""
 
 from __future__ import annotations
 
-import csv
-import json
+import functools
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from latency.device.host import current_host, device_state
+from latency.device.plan import MeasurePlan
+from latency.device.records import Result
+from latency.device.settings import SessionSettings
+from latency.jobs.job import OVERHEAD_KEY, Job
+from latency.measurement.measure import Measurement
+from latency.onnx_files.features import row_features
+from latency.tables.build import table_of
+from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
-from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import ConvOp, DenseOp, all_ops
 from nas.architecture.spec import Architecture
-from nas.report.network import row_key
+from nas.hardware.jobs import space_job
+from nas.hardware.measurement import NetworkTiming
+from nas.hardware.rows import architecture_row_keys
+from nas.runs.config import DataRecord, DataSource, RunConfig
+from nas.runs.folder import RunFolder
+from nas.runs.history import columns
+from nas.runs.records import (
+    Baselines,
+    Certificate,
+    CertifiedNetwork,
+    Parity,
+    RunWarnings,
+    SeededRecipe,
+    values_of,
+)
+from nas.search.config import SearchConfig, supernet_recipe
+from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
-from nas.search_space.space import Space
+from nas.selection.baselines import uniform_network
+from nas.selection.goals import Goal, ResolvedTarget
+from nas.system.backend import Compute
+from nas.system.environment import Environment
+from nas.training.history import TrainingRow
+from nas.training.recipe import Recipe
 
-SLOPE, INTERCEPT_MS = 1.04, 0.031
-CHOSEN = (3, 2, 6, 5, 1, 6, 2, 3, 0, 6, 4, 3)
-ENVIRONMENT = {
-    "cpu_model": "Example CPU <8 cores> @ 2.5 GHz",
-    "cores": 2,
-    "onnxruntime": "1.31.1",
-    "tensorflow": "2.21.0",
-    "keras": "3.15.1",
-    "python": "3.11.9",
-}
-
-
-def layer_ms(layer: Any) -> float:
-    """Milliseconds that grow with the work of a layer."""
-    height, width = layer.output_shape[:2] if len(layer.output_shape) == 3 else (1, 1)
-    work = 0.0
-    for op in all_ops(layer.ops):
-        if isinstance(op, ConvOp):
-            inputs = 3.0 if op.depthwise else op.in_channels
-            work += height * width * op.kernel**2 * inputs * op.out_channels
-        elif isinstance(op, DenseOp):
-            work += op.in_units * op.out_units
-    return work * 6e-8
-
-
-def predicted_ms(architecture: Architecture) -> float:
-    """What the made-up table predicts."""
-    rows = sum(layer_ms(layer) for layer in lower_architecture(architecture))
-    return SLOPE * rows + INTERCEPT_MS
+SPACE = get_space("tiny")
+CHOSEN = SPACE.decode((3, 2, 6, 5, 1, 6, 2, 3, 0, 6, 4, 3))
+PREDICTED_OVER_ASKED = 1.003
+# Of the made-up machine: one run, one row, one multiply-add, and networks over sums of rows.
+RUN_MS, ROW_MS, MAC_MS = 0.02, 0.004, 6e-8
+SLOPE, INTERCEPT_MS, SPREAD = 1.04, 0.031, 0.02
+CPU = "Example CPU <8 cores> @ 2.5 GHz"
+ENVIRONMENT = Environment(
+    cpu_model=CPU,
+    cores=2,
+    os="Linux",
+    python="3.11.9",
+    host_fingerprint="0123456789ab",
+    stopwatch_nas="0.1.0",
+    keras="3.15.1",
+    tensorflow="2.21.0",
+    onnxruntime="1.31.1",
+    onnx=None,
+    numpy="2.4.1",
+)
+RECIPE = SeededRecipe(epochs=30.0, seed=1)
 
 
-def table_record(space: Space, rng: np.random.Generator) -> dict[str, Any]:
-    rows = {}
-    for _ in range(60):
-        for layer in lower_architecture(space.sample(rng)):
-            if layer.ops:
-                rows[row_key(layer)] = {"latency_ms": layer_ms(layer)}
-    points = []
-    for number in range(50):
-        predicted = predicted_ms(space.sample(rng)) * rng.uniform(0.6, 1.3)
-        measured = predicted * (1 + 0.022 * rng.standard_normal())
-        points.append([f"held_out_{number}", predicted, measured])
-    figures = {
-        "within_5_percent": 0.96,
-        "within_10_percent": 1.0,
-        "mape_percent": 1.78,
-        "bias_percent": -0.31,
-        "rmspe_percent": 2.24,
-        "kendall_tau": 0.951,
-        "spearman": 0.994,
-    }
-    noise = {**figures, "within_5_percent": 1.0, "mape_percent": 0.62, "bias_percent": 0.04}
-    return {
-        "schema_version": 1,
-        "space": space.name,
-        "calibration": {"a": SLOPE, "b_ms": INTERCEPT_MS, "n": 10, "residuals_percent": []},
-        "audit": {"n": 50, **figures, "spread": 3.42, "noise": noise, "points": points},
-        "rows": rows,
-        "warnings": [],
-    }
-
-
-def network_record(architecture: Architecture, error: float, top1: float | None) -> dict[str, Any]:
-    prediction = predicted_ms(architecture)
-    measured = prediction * (1 + error)
-    ops = [op for layer in lower_architecture(architecture) for op in all_ops(layer.ops)]
-    params = sum(
-        op.kernel**2 * (1 if op.depthwise else op.in_channels) * op.out_channels
-        for op in ops
-        if isinstance(op, ConvOp)
+@functools.cache
+def report_table() -> LatencyTable:
+    """The table that `latency` makes of a space's job and of samples from a made-up machine."""
+    plan = MeasurePlan(min_rounds=6, max_rounds=6, runs_per_visit=2)
+    job = space_job(SPACE, settings=SessionSettings(), plan=plan, calibration=10, held_out=20)
+    samples = {key: _visits(ms, number) for number, (key, ms) in enumerate(_model_ms(job).items())}
+    result = Result(
+        job_id="0123456789ab",
+        host=replace(current_host(), cpu_model=CPU),
+        settings=job.settings,
+        samples_ms=samples,
+        certain=(True,) * (len(job.rows) + len(job.wholes)),
+        rounds=6,
+        seconds=12.5,
+        log=(),
+        described={},
+        started_at="2026-05-04T10:20:30+00:00",
+        finished_at="2026-05-04T10:20:43+00:00",
+        state_after=device_state(),
     )
-    return {
-        "predicted_ms": prediction,
-        "measured_ms": measured,
-        "measured_low_ms": 0.993 * measured,
-        "measured_high_ms": 1.008 * measured,
-        "measured_p50_ms": 1.01 * measured,
-        "measured_p90_ms": 1.06 * measured,
-        "params": params,
-        "macs": round(prediction * 1.9e7),
-        "size_bytes": 4 * params,
-        "file_bytes": 4 * params + 21_412,
-        "top1": top1,
-        "top5": None if top1 is None else min(0.99, 1.9 * top1),
-    }
+    return table_of(job, result)
 
 
-def history_rows() -> list[dict[str, Any]]:
+def _model_ms(job: Job) -> dict[str, float]:
+    """Milliseconds of every graph: rows by their work, networks near an affine sum of rows."""
+    data = {model.key: model.data for model in job.models}
+    found = {OVERHEAD_KEY: RUN_MS}
+    rows = {}
+    for row in job.rows:
+        short = data[row.short_key] if row.short_key else None
+        features = row_features(data[row.long_key], short, row.divisor, 8)
+        macs = sum(value for name, value in features.items() if name.endswith("_macs"))
+        rows[row.key] = ROW_MS + MAC_MS * macs
+        short_ms = found.setdefault(row.short_key or OVERHEAD_KEY, 5 * RUN_MS)
+        found[row.long_key] = short_ms + row.divisor * rows[row.key]
+    rng = np.random.default_rng(7)
+    for whole in job.wholes:
+        exact_ms = SLOPE * sum(rows[key] for key in whole.row_keys) + INTERCEPT_MS
+        found[whole.key] = exact_ms * (1 + SPREAD * float(rng.standard_normal()))
+    return found
+
+
+def _visits(ms: float, seed: int) -> tuple[tuple[float, ...], ...]:
+    noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
+    return tuple(tuple(visit) for visit in (ms * noise).tolist())
+
+
+def predicted_ms(architecture: Architecture) -> float | None:
+    """By the made-up machine's table; None for a network with rows of no option."""
+    table, keys = report_table(), architecture_row_keys(architecture)
+    return table.predict_ms(keys) if all(key in table.rows for key in keys) else None
+
+
+def network(
+    name: str, architecture: Architecture, ms: float, asked_ms: float | None = None, **others: Any
+) -> CertifiedNetwork:
+    """A network in figures, measured in three processes.
+
+    Args:
+        name: Begins with its role.
+        architecture: The network.
+        ms: Near what was measured.
+        asked_ms: Target.
+        **others: Further figures.
+    """
+    readings = [Measurement(name, _visits(ms, seed), 0.25, True) for seed in range(3)]
+    return CertifiedNetwork.of(
+        architecture,
+        NetworkTiming.of(readings),
+        predicted_ms(architecture),
+        asked_ms,
+        name=name,
+        role=name.split()[0],
+        text=arch_text.to_text(architecture),
+        **others,
+    )
+
+
+def _trained(found: CertifiedNetwork, top1: float) -> CertifiedNetwork:
+    return replace(
+        found,
+        top1=top1,
+        top5=min(0.99, 1.9 * top1),
+        evaluation_images=10_000,
+        train_top1=0.52,
+        running_accuracy=0.49,
+        images_seen=3_000_000,
+        seconds=5210.0,
+    )
+
+
+def history() -> tuple[SearchRow, ...]:
+    """A search whose expectation falls after a warm-up of 250 steps."""
     rng = np.random.default_rng(3)
     rows = []
     for step in range(10, 801, 10):
-        warm_up = step <= 250
         done = max(0.0, (step - 250) / 550)
         cross_entropy = 5.3 - 2.1 * (1 - math.exp(-step / 300)) + 0.12 * rng.standard_normal()
-        expected = 1.93 - 0.67 * done**0.7 if not warm_up else 1.93
-        rows.append(
-            {
-                "step": step,
-                "stage": "warmup" if warm_up else "search",
-                "images_seen": 64 * step,
-                "loss": cross_entropy + 0.1 * done,
-                "cross_entropy": cross_entropy,
-                "penalty": None if warm_up else 0.1 * done * math.log(expected),
-                "expected_ms": expected,
-                "lambda": 0.0 if warm_up else 0.1 * done,
-                "temperature": 1.0,
-                "accuracy": 0.3 * (1 - math.exp(-step / 500)) + 0.02 * rng.standard_normal(),
-                "gate_cross_entropy": None if warm_up else cross_entropy + 0.15,
-                "gate_accuracy": None if warm_up else 0.27 * (1 - math.exp(-step / 500)),
-                "gate_entropy": 1.9 - 1.3 * done,
-                "examples_per_s": 410.0,
-                "input_wait_share": 0.01,
-            }
+        expected = 1.93 - 0.67 * done**0.7
+        warm_up = SearchRow(
+            step,
+            stage="warmup",
+            images_seen=64 * step,
+            loss=cross_entropy + 0.1 * done,
+            cross_entropy=cross_entropy,
+            expected_ms=expected,
+            penalty_weight=0.1 * done,
+            ramp=done,
+            temperature=1.0,
+            accuracy=0.3 * (1 - math.exp(-step / 500)) + 0.02 * rng.standard_normal(),
+            gate_entropy=1.9 - 1.3 * done,
+            examples_per_s=410.0,
+            input_wait_share=0.01,
         )
-    return rows
+        if step <= 250:
+            rows.append(warm_up)
+            continue
+        rows.append(
+            replace(
+                warm_up,
+                stage="search",
+                penalty=0.1 * done * math.log(expected),
+                gate_cross_entropy=cross_entropy + 0.15,
+                gate_accuracy=0.27 * (1 - math.exp(-step / 500)),
+            )
+        )
+    return tuple(rows)
 
 
-def gates_record(space: Space) -> dict[str, Any]:
+def gates() -> GateHistory:
+    """Gates that come to prefer the chosen network."""
     rng = np.random.default_rng(5)
-    steps = list(range(250, 801, 25))
+    steps = tuple(range(250, 801, 25))
+    drift = [rng.standard_normal(len(choice.options)) for choice in SPACE.choices]
     probabilities = []
-    drift = [rng.standard_normal(len(choice.options)) for choice in space.choices]
     for step in steps:
         done, record = (step - 250) / 550, []
-        for choice, chosen in enumerate(CHOSEN):
+        for choice, chosen in enumerate(SPACE.encode(CHOSEN)):
             logits = 0.8 * done * drift[choice]
             logits[chosen] += 3.2 * done
             weights = np.exp(logits)
-            record.append([float(p) for p in weights / weights.sum()])
-        probabilities.append(record)
-    choices = [
-        {"tag": c.tag, "options": [arch_text.layer_to_text(o) for o in c.options]}
-        for c in space.choices
-    ]
-    return {"schema_version": 1, "choices": choices, "steps": steps, "probabilities": probabilities}
+            record.append(tuple((weights / weights.sum()).tolist()))
+        probabilities.append(tuple(record))
+    choices = tuple(
+        GateChoice(c.tag, tuple(arch_text.layer_to_text(o) for o in c.options))
+        for c in SPACE.choices
+    )
+    return GateHistory(choices, steps, tuple(probabilities))
 
 
-def config_record(asked_ms: float | None) -> dict[str, Any]:
+def retrain_history() -> tuple[TrainingRow, ...]:
+    """A training of 30 epochs."""
+    rng = np.random.default_rng(9)
+    return tuple(
+        TrainingRow(
+            step,
+            epoch=step / 780,
+            loss=1.6 + 3.7 * math.exp(-step / 7000) + 0.06 * rng.standard_normal(),
+            accuracy=0.44 * (1 - math.exp(-step / 9000)) + 0.012 * rng.standard_normal(),
+            learning_rate=2e-3 * (1 + math.cos(math.pi * step / 23400)),
+            examples_per_s=620.0,
+        )
+        for step in range(100, 23401, 100)
+    )
+
+
+def config_of(asked_ms: float | None) -> RunConfig:
+    """What such a run was asked for."""
     ask = "--lambda 0.1" if asked_ms is None else f"--target_ms {asked_ms}"
-    return {
-        "schema_version": 1,
-        "kind": "run",
-        "name": "tiny-imagenet-budget",
-        "date": "2026-05-04T10:20:30+00:00",
-        "command": f"python nas.py {ask} --data_dir data/tiny-imagenet-200",
-        "space": "tiny",
-        "image_size": 64,
-        "num_classes": 200,
-        "seed": 1,
-        "lambda": 0.1 if asked_ms is None else None,
-        "target_ms": asked_ms,
-        "data": {
-            "name": "Tiny-ImageNet",
-            "data_dir": "data/tiny-imagenet-200",
-            "is_sample": False,
-            "fingerprint": "9f3a61c02b7d",
-            "train_images": 100000,
-            "evaluation_images": 10000,
-            "class_names": [f"n{number:08d}" for number in range(200)],
-            "notes": ["1,821 grey images became RGB"],
-        },
-        "environment": ENVIRONMENT,
-        "search": {
-            "batch_size": 64,
-            "warmup_steps": 250,
-            "search_steps": 550,
-            "gate": "categorical",
-        },
-    }
+    source = DataSource(kind="files", path="data/tiny-imagenet-200")
+    return RunConfig(
+        date="2026-05-04T10:20:30+00:00",
+        command=f"python nas.py {ask} --data_dir {source.path}",
+        seed=1,
+        scale="images",
+        data=source,
+        compute=Compute(),
+        recipe=Recipe(epochs=30.0),
+        environment=ENVIRONMENT,
+        goals=(Goal(penalty=0.1) if asked_ms is None else Goal(target=asked_ms),),
+        space="tiny",
+        search=SearchConfig(weights=supernet_recipe(8.0)),
+    )
+
+
+DATA = DataRecord(
+    name="Tiny-ImageNet",
+    is_sample=False,
+    fingerprint="9f3a61c02b7d",
+    image_size=64,
+    train_images=100_000,
+    evaluation_images=10_000,
+    class_names=tuple(f"n{number:08d}" for number in range(200)),
+    notes=("1,821 grey images became RGB",),
+)
+
+
+def certificate_of(networks: Sequence[CertifiedNetwork], is_retrained: bool) -> Certificate:
+    """The first network's, with the others as its company.
+
+    Args:
+        networks: Found, largest, uniform and random ones.
+        is_retrained: Whether main.py wrote it.
+    """
+    parity = Parity(2e-6, 9.5, 1.0, networks[0].size_bytes + 21_412.0) if is_retrained else None
+    return Certificate(
+        **values_of(replace(networks[0], parity=parity)),
+        method="gradient",
+        supernet_top1=0.214,
+        supernet_top5=0.46,
+        largest=networks[1],
+        uniform=networks[2],
+        random=tuple(networks[3:]),
+        device=None,
+        date="2026-05-04T12:20:30+00:00",
+        environment=ENVIRONMENT,
+        file_bytes=int(parity.file_bytes) if parity else None,
+        onnx_max_abs_difference=parity.max_abs_difference if parity else None,
+        recipe=RECIPE if is_retrained else None,
+        warnings=("the certificate was measured while the machine was busy",),
+    )
 
 
 def make_run(
-    folder: Path, *, asked_ms: float | None = 1.25, error: float = 0.008, retrained: bool = True
+    path: Path, *, asked: bool = True, error: float = 0.008, retrained: bool = True
 ) -> Path:
     """Writes a whole run folder.
 
     Args:
-        folder: Made if it is missing.
-        asked_ms: None makes a run with `--lambda`.
+        path: Of the new folder.
+        asked: Whether milliseconds were asked for; else it is a run with `--lambda`.
         error: Measured over predicted, minus 1, of the searched network.
         retrained: Whether retraining and the baselines have run.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    space, rng = get_space("tiny"), np.random.default_rng(7)
-    chosen = space.decode(CHOSEN)
-    own = network_record(chosen, error, 0.3812 if retrained else None)
-    measured_ms = own["measured_ms"]
-    met = None if asked_ms is None else abs(measured_ms / asked_ms - 1) <= 0.02
-    largest = network_record(space.largest(), 0.012, 0.4127 if retrained else None)
-    randoms = [network_record(chosen, 0.01 * i - 0.01, None) for i in range(3)]
-    certificate = {
-        "schema_version": 1,
-        "asked_ms": asked_ms,
-        "met": met,
-        **own,
-        "train_top1": 0.52 if retrained else None,
-        "supernet_top1": 0.214,
-        "largest": largest,
-        "random": randoms,
-        "warnings": ["the certificate was measured while the machine was busy"],
-        "environment": ENVIRONMENT,
-    }
-    files: dict[str, Any] = {
-        "config.json": config_record(asked_ms),
-        "table.json": table_record(space, rng),
-        "gates.json": gates_record(space),
-        "architecture.json": arch_text.to_json(chosen),
-        "certificate.json": certificate,
-        "warnings.json": {"warnings": ["gate of stage1_block3 is flat: 22 % against 19 %"]},
-    }
-    if retrained:
-        files["baselines.json"] = baselines_record(own, largest, randoms)
-        write_csv(folder / "retrain_history.csv", retrain_rows())
-    for name, value in files.items():
-        (folder / name).write_text(json.dumps(value), encoding="utf-8")
-    write_csv(folder / "history.csv", history_rows())
-    return folder
-
-
-def baselines_record(
-    own: dict[str, Any], largest: dict[str, Any], randoms: list[dict[str, Any]]
-) -> dict[str, Any]:
-    extra = {"train_top1": 0.5, "images_seen": 3_000_000, "seconds": 5210.0, "text": ""}
-    uniform = {**own, "measured_ms": 1.011 * own["measured_ms"], "top1": 0.3655, "top5": 0.63}
-    uniform["measured_low_ms"] = 1.004 * own["measured_ms"]
-    uniform["measured_high_ms"] = 1.02 * own["measured_ms"]
+    chosen_ms = predicted_ms(CHOSEN) or 0.0
+    largest_ms = predicted_ms(SPACE.largest()) or 0.0
+    asked_ms = round(chosen_ms / PREDICTED_OVER_ASKED, 4) if asked else None
+    measured_ms = (1 + error) * chosen_ms
     networks = [
-        {"name": "searched", "role": "searched", **own, **extra},
-        {"name": "largest", "role": "largest", **largest, **extra},
-        {"name": "uniform", "role": "uniform", **uniform, **extra},
+        network("searched", CHOSEN, measured_ms, asked_ms),
+        network("largest", SPACE.largest(), 1.012 * largest_ms),
+        network("uniform", uniform_network(SPACE, 0.75), 1.011 * measured_ms),
+        network("random 1", CHOSEN, 0.99 * measured_ms),
+        network("random 2", CHOSEN, 1.005 * measured_ms),
     ]
-    for number, (record, top1) in enumerate(zip(randoms[:2], (0.3571, 0.3498), strict=True)):
-        trained = {**record, "top1": top1, "top5": 1.7 * top1}
-        networks.append({"name": f"random-{number}", "role": "random", **trained, **extra})
-    recipe = {"epochs": 30, "batch_size": 128, "optimizer": "AdamW", "label_smoothing": 0.1}
-    return {"schema_version": 1, "recipe": recipe, "networks": networks}
+    if retrained:
+        shares = (0.3812, 0.4127, 0.366, 0.3571, 0.3498)
+        networks = [_trained(n, top1) for n, top1 in zip(networks, shares, strict=True)]
+    config = config_of(asked_ms)
+    folder = RunFolder.create(path, config, "report")
+    folder.write(DATA)
+    folder.write(ResolvedTarget.of(config.goal, 0.2, largest_ms))
+    folder.write_json("architecture.json", arch_text.to_json(CHOSEN))
+    report_table().save(folder.path / "table.json")
+    folder.write(gates())
+    folder.write(certificate_of(networks, retrained))
+    folder.write(RunWarnings(("gate of stage1_block3 is flat: 22 % against 19 %",)))
+    write_rows(folder, history())
+    if retrained:
+        folder.write(Baselines(RECIPE, tuple(networks)))
+        write_rows(folder, retrain_history())
+    return folder.path
 
 
-def retrain_rows() -> list[dict[str, Any]]:
-    rng = np.random.default_rng(9)
-    return [
-        {
-            "step": step,
-            "epoch": step / 780,
-            "loss": 1.6 + 3.7 * math.exp(-step / 7000) + 0.06 * rng.standard_normal(),
-            "accuracy": 0.44 * (1 - math.exp(-step / 9000)) + 0.012 * rng.standard_normal(),
-            "learning_rate": 2e-3 * (1 + math.cos(math.pi * step / 23400)),
-            "examples_per_s": 620.0,
-        }
-        for step in range(100, 23401, 100)
-    ]
-
-
-def write_csv(path: Path, rows: list[dict[str, Any]]) -> None:
-    """Rows with empty cells where a value is None."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = csv.DictWriter(stream, list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
+def write_rows(folder: RunFolder, rows: Sequence[SearchRow] | Sequence[TrainingRow]) -> None:
+    """Records of a history as the CSV file that their class names."""
+    names = columns(rows[0])
+    lines = [{column: getattr(row, name) for column, name in names.items()} for row in rows]
+    folder.write_csv(rows[0].FILE, lines)

@@ -2,42 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
 
 from latency.device.clock import Clock
 from latency.device.engine import Outcome, Progress, run_rounds
-from latency.device.journal import read_journal
 from latency.device.plan import DevicePlan
 from latency.device.statistics import Quantity
-
-
-class FakeClock:
-    """Seconds that pass only when something runs."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def __call__(self) -> float:
-        return self.seconds
-
-    def runner(self, durations_ms: list[float]) -> Callable[[], None]:
-        """Takes these durations in turn, again and again."""
-        state = {"next": 0}
-
-        def run() -> None:
-            self.seconds += durations_ms[state["next"] % len(durations_ms)] / 1e3
-            state["next"] += 1
-
-        return run
-
-
-def plan(**changes: object) -> DevicePlan:
-    defaults: dict[str, object] = {"min_rounds": 2, "max_rounds": 5}
-    return DevicePlan(**{**defaults, **changes})  # type: ignore[arg-type]
+from tests.support.fake_clock import FakeClock, plan
 
 
 def timed(
@@ -154,124 +127,3 @@ def test_a_clock_that_does_not_advance_is_an_error(step_ms: float) -> None:
         timed({"net": clock.runner([step_ms])}, plan(), clock=clock)
     assert f"Received: {step_ms:.1f} ms for 'net'".replace("nan.0", "nan") in str(info.value)
     assert "Fix: use a monotonic clock" in str(info.value)
-
-
-@pytest.mark.parametrize(
-    ("changes", "text"),
-    [
-        ({"min_rounds": 0}, "Expected min_rounds to be 1 or more.\nReceived: 0.\nFix: "),
-        ({"max_rounds": 1}, "Expected max_rounds to be at least min_rounds.\nReceived: 1."),
-        ({"quantile": 1.5}, "Expected quantile to be from 0 to 1.\nReceived: 1.5."),
-        ({"max_seconds": 0}, "Expected max_seconds to be above 0 or None.\nReceived: 0."),
-        ({"runs_per_visit": 0}, "Expected runs_per_visit to be 1 or more.\nReceived: 0."),
-    ],
-)
-def test_a_plan_refuses_what_makes_no_sense(changes: dict[str, object], text: str) -> None:
-    with pytest.raises(ValueError) as info:
-        plan(**changes)
-    assert text in str(info.value)
-
-
-class Recorder:
-    """Two noisy functions whose durations depend on the number of calls alone."""
-
-    def __init__(self, skip_calls: int = 0) -> None:
-        self.clock = FakeClock()
-        self.order: list[str] = []
-        self.calls = skip_calls
-
-    def runners(self) -> dict[str, Callable[[], None]]:
-        return {key: self._runner(key) for key in ("a", "b", "c")}
-
-    def _runner(self, key: str) -> Callable[[], None]:
-        def run() -> None:
-            self.order.append(key)
-            self.calls += 1
-            self.clock.seconds += (1 + self.calls * 37 % 11) / 1e3
-
-        return run
-
-    def measure(self, journal: Path, stop_in_round: int | None = None) -> Outcome:
-        def progress(done: int, total: int, seconds_left: float) -> None:
-            if stop_in_round is not None and done == 3 * stop_in_round + 2:
-                raise KeyboardInterrupt
-
-        runners = self.runners()
-        return run_rounds(
-            runners,
-            {key: key for key in runners},
-            [Quantity((key,), (1.0,)) for key in runners],
-            DevicePlan(min_rounds=6, max_rounds=6),
-            clock=self.clock,
-            journal=(str(journal), "session"),
-            progress=progress,
-        )
-
-
-def test_a_torn_journal_continues_as_if_nothing_had_happened(tmp_path: Path) -> None:
-    undisturbed = Recorder()
-    expected = undisturbed.measure(tmp_path / "whole")
-
-    journal = tmp_path / "torn"
-    with pytest.raises(KeyboardInterrupt):
-        Recorder().measure(journal, stop_in_round=3)
-    assert len(journal.read_text().splitlines()) == 1 + 3
-    with journal.open("a") as stream:
-        stream.write('{"round": 3, "samples_ms": {"a": [1.0, ')
-
-    # Three rounds of three models with four runs each lie behind it.
-    resumed = Recorder(skip_calls=36)
-    outcome = resumed.measure(journal)
-    assert outcome.samples_ms == expected.samples_ms
-    assert outcome.seconds == pytest.approx(expected.seconds)
-    assert resumed.order == undisturbed.order[36:]
-    assert len(journal.read_text().splitlines()) == 1 + 6
-
-
-def test_a_finished_journal_times_nothing_again(tmp_path: Path) -> None:
-    expected = Recorder().measure(tmp_path / "journal")
-    again = Recorder()
-    assert again.measure(tmp_path / "journal") == expected
-    assert again.order == []
-
-
-def test_a_group_that_had_stopped_stays_stopped_after_a_resume(tmp_path: Path) -> None:
-    clock, journal = FakeClock(), (str(tmp_path / "journal"), "session")
-    quantities = [Quantity(("calm",), (1.0,)), Quantity(("wild",), (1.0,))]
-
-    def go(max_rounds: int) -> Outcome:
-        wild = clock.runner([1, 1, 1, 1, 2, 2, 2, 2])
-        runners = {"calm": clock.runner([1.0]), "wild": wild}
-        groups = {key: key for key in runners}
-        small = plan(max_rounds=max_rounds)
-        return run_rounds(runners, groups, quantities, small, clock=clock, journal=journal)
-
-    go(3)
-    outcome = go(6)
-    assert [len(outcome.samples_ms[key]) for key in ("calm", "wild")] == [2, 6]
-
-
-def test_another_sessions_journal_is_refused_and_kept(tmp_path: Path) -> None:
-    journal = tmp_path / "journal"
-    Recorder().measure(journal)
-    before = journal.read_bytes()
-    with pytest.raises(ValueError, match="Expected a journal of the session other") as info:
-        read_journal(str(journal), "other")
-    assert "Received:" in str(info.value) and f"Fix: delete {journal}" in str(info.value)
-    assert journal.read_bytes() == before
-
-
-@pytest.mark.parametrize("text", ["no json\n", "[]\n", '{"identity": "session"}\n{"round": 4}\n'])
-def test_a_broken_journal_is_refused(tmp_path: Path, text: str) -> None:
-    journal = tmp_path / "journal"
-    journal.write_text(text)
-    with pytest.raises(ValueError, match="Expected a journal (?s:.*)\nFix: delete"):
-        read_journal(str(journal), "session")
-
-
-def test_a_journal_torn_in_its_first_line_starts_over(tmp_path: Path) -> None:
-    journal = tmp_path / "journal"
-    journal.write_text('{"ident')
-    Recorder().measure(journal)
-    lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert lines[0] == {"identity": "session"} and len(lines) == 7

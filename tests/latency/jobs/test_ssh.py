@@ -9,125 +9,18 @@ import shlex
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 import latency.device
 from latency.device.settings import SessionSettings
-from latency.jobs.ssh import PROGRAM, SshError, SshTarget, run_over_ssh
+from latency.jobs.ssh import PROGRAM, SshError, SshTarget
 from latency.measurement.measure import MeasurePlan, Model, workload, write_job
 from latency.measurement.result import read_result
 from tests.support.latency_graphs import chain
-from tests.support.loopback_sshd import HOST, LoopbackSshd, children_of, loopback_sshd
-
-ROUNDS = 4
-# Behaves as the device's program does towards ssh: lock, journal, progress, a result in one piece,
-# and it survives a reader that has gone. With a file 'hold' it waits in round 2 for its removal.
-FAKE_WORKER = """\
-import fcntl, glob, hashlib, json, os, sys, time
-os.chdir(sys.argv[1])
-def line(text):
-    try:
-        print(text, flush=True)
-    except OSError:
-        sys.stdout = open(os.devnull, "w")
-lock = open("worker.lock", "w")
-fcntl.flock(lock, fcntl.LOCK_EX)
-job = json.load(open("job.json"))
-if job.get("bad"):
-    print("error: " + job["bad"], file=sys.stderr)
-    sys.exit(2)
-if not os.path.exists("result.json"):
-    rounds = open("journal.jsonl").readlines() if os.path.exists("journal.jsonl") else []
-    for number in range(len(rounds), job["rounds"]):
-        with open("journal.jsonl", "a") as journal:
-            journal.write(json.dumps({"round": number, "pid": os.getpid()}) + "\\n")
-        line("progress %d %d 1.5" % (number + 1, job["rounds"]))
-        give_up = time.monotonic() + 20
-        while number == 1 and os.path.exists("hold"):
-            if time.monotonic() > give_up:
-                sys.exit("nobody removed the file named hold")
-            time.sleep(0.01)
-    digests = {n: hashlib.sha256(open(n, "rb").read()).hexdigest() for n in glob.glob("models/*")}
-    telemetry = os.environ.get("ORT_DISABLE_TELEMETRY")
-    with open("result.part", "w") as stream:
-        json.dump({"telemetry": telemetry, "models": digests}, stream)
-    os.replace("result.part", "result.json")
-line("result result.json")
-"""
-
-
-@pytest.fixture(scope="module")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LoopbackSshd]:
-    with loopback_sshd(tmp_path_factory.mktemp("sshd")) as server:
-        yield server
-
-
-@pytest.fixture
-def device(tmp_path: Path) -> Path:
-    """The job's folder on the other side, with a blank and quotes in its name."""
-    return tmp_path / 'it\'s "$HOME" there' / "job"
-
-
-@pytest.fixture(scope="module")
-def quick_python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A Python that imports two empty modules for numpy and onnxruntime, which take a second."""
-    folder = tmp_path_factory.mktemp("python")
-    for name in ("numpy", "onnxruntime"):
-        (folder / f"{name}.py").touch()
-    command = f'PYTHONPATH={shlex.quote(str(folder))} exec {sys.executable} -S "$@"'
-    return script(folder / "python", command)
-
-
-@pytest.fixture
-def target(sshd: LoopbackSshd, device: Path, quick_python: str) -> SshTarget:
-    return SshTarget(HOST, sshd.options, quick_python, str(device))
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Path:
-    """A folder with three models and a worker that only counts."""
-    folder = tmp_path / "job"
-    (folder / "models").mkdir(parents=True)
-    (folder / "device").mkdir()
-    (folder / PROGRAM).write_text(FAKE_WORKER)
-    (folder / "manifest.json").write_text("{}")
-    for number in range(3):
-        (folder / f"models/{number:04d}.onnx").write_bytes(bytes([number + 1]) * 3_000_000)
-    (folder / "job.json").write_text(json.dumps({"rounds": ROUNDS}))
-    return folder
-
-
-def run(job: Path, target: SshTarget, said: list[str] | None = None, **options: object) -> Path:
-    """Runs with hardly any waiting and keeps what is said."""
-    say = (said if said is not None else []).append
-    arguments = {"say": say, "attempts": 3, "wait_seconds": 0.01, **options}
-    return run_over_ssh(job, target, **arguments)  # type: ignore[arg-type]
-
-
-def journal(device: Path) -> tuple[list[int], int]:
-    """Rounds in the order they were measured, and how many processes measured them."""
-    records = [json.loads(line) for line in (device / "journal.jsonl").read_text().splitlines()]
-    return [record["round"] for record in records], len({record["pid"] for record in records})
-
-
-def inodes(device: Path) -> dict[str, int]:
-    """A file that was sent again has a new one."""
-    sent = (PROGRAM, "manifest.json", "job.json", *(f"models/{n:04d}.onnx" for n in range(3)))
-    return {name: (device / name).stat().st_ino for name in sent}
-
-
-def script(path: Path, text: str) -> str:
-    """Writes an executable shell script that stands for the device's Python."""
-    path.write_text(f"#!/bin/sh\n{text}\n")
-    path.chmod(0o755)
-    return str(path)
-
-
-def with_python(target: SshTarget, path: str) -> SshTarget:
-    return dataclasses.replace(target, python=path)
+from tests.support.loopback_sshd import LoopbackSshd, children_of
+from tests.support.ssh_jobs import ROUNDS, inodes, journal, run, script, with_python
 
 
 def test_a_job_is_carried_over_and_its_result_back(
@@ -279,105 +172,6 @@ def test_a_result_that_is_cut_short_replaces_nothing(
     assert (device / "result.json").stat().st_size > 150
 
 
-@pytest.mark.parametrize(
-    ("options", "received", "fix"),
-    [
-        ("options_without_host_key", "Host key verification failed", "check the host key"),
-        ("options_with_other_host_key", "Host key verification failed", "why the key changed"),
-        ("options_with_other_key", "Permission denied (publickey)", "ssh-copy-id"),
-    ],
-)
-def test_a_refusal_is_final(
-    job: Path,
-    target: SshTarget,
-    device: Path,
-    sshd: LoopbackSshd,
-    options: str,
-    received: str,
-    fix: str,
-) -> None:
-    before, said = sshd.connections, []
-    refused = dataclasses.replace(target, options=getattr(sshd, options))
-    with pytest.raises(SshError) as info:
-        run(job, refused, said)
-    text = str(info.value)
-    assert text.startswith("Expected ") and received in text.split("Received: ")[1]
-    assert fix in text.split("Fix: ")[1] and f"ssh -F {refused.options[1]} loopback`" in text
-    assert sshd.connections == before + 1 and said == [] and not device.exists()
-    assert (sshd.folder / "empty_known_hosts").read_text() == ""
-
-
-def test_a_machine_out_of_reach_is_tried_a_few_times(job: Path, target: SshTarget) -> None:
-    said: list[str] = []
-    # Port 1 of loopback: nothing listens there.
-    away = dataclasses.replace(target, options=("-p", "1", *target.options))
-    with pytest.raises(SshError, match="Expected a link to loopback that holds") as info:
-        run(job, away, said)
-    assert "3 broken ones in a row" in str(info.value) and "refused" in str(info.value)
-    assert len(said) == 2
-
-
-@pytest.mark.parametrize(
-    ("ssh_says", "expected", "tries"),
-    [
-        ("Could not resolve hostname b: Name or service not known", "the name of a machine", 1),
-        ("Could not resolve hostname b: Temporary failure in name resolution", "a link to b", 3),
-        ("command-line: line 0: Bad configuration option: x", "options and a configuration", 1),
-        ("kex_exchange_identification: Connection closed by remote host", "a link to b", 3),
-    ],
-)
-def test_only_what_may_pass_is_tried_again(
-    job: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    ssh_says: str,
-    expected: str,
-    tries: int,
-) -> None:
-    # No real network or resolver can be made to fail in each of these ways.
-    calls = tmp_path / "calls"
-    script(tmp_path / "ssh", f'echo "$*" >> {calls}\necho "ssh: {ssh_says}" >&2\nexit 255')
-    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
-    with pytest.raises(SshError, match=f"Expected {expected}.*\nReceived: .*{ssh_says[-12:]}"):
-        run(job, SshTarget("b"))
-    assert calls.read_text().count("-- b exec sh -c") == tries
-
-
-def test_a_machine_without_ssh_is_told_so(
-    job: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SshError, match="Expected an `ssh` program.\nReceived: none"):
-        run(job, SshTarget("b"))
-
-
-@pytest.mark.parametrize(
-    ("python", "expected", "received"),
-    [
-        ("/no/such/python3", "Expected /no/such/python3 on loopback to compare", "not found"),
-        ("no_modules", "Expected numpy and onnxruntime for ", "No module named 'numpy'"),
-        ("too_old", "Expected Python 3.9 or newer as ", "Received: Python 3.8.\nFix: name a newer"),
-    ],
-)
-def test_a_python_that_cannot_run_the_worker_is_refused(
-    job: Path, target: SshTarget, device: Path, tmp_path: Path, python: str, expected: str,
-    received: str,
-) -> None:  # fmt: skip
-    old = "import sys; sys.version_info = (3, 8, 18); del sys.argv[0]; exec(sys.argv[0])"
-    # Without `site`, the installed modules are not found.
-    scripts = {
-        "no_modules": f'exec {sys.executable} -S "$@"',
-        "too_old": f'shift\nexec {sys.executable} -c "{old}" "$@"',
-    }
-    path = script(tmp_path / python, scripts[python]) if python in scripts else python
-    with pytest.raises(SshError) as info:
-        run(job, with_python(target, path))
-    assert str(info.value).startswith(expected) and received in str(info.value)
-    assert not device.exists()
-    if python == "no_modules":
-        assert f"loopback {path} -m pip install onnxruntime numpy`" in str(info.value)
-
-
 def test_what_the_worker_refuses_is_said(job: Path, target: SshTarget) -> None:
     (job / "job.json").write_text(json.dumps({"bad": "Expected a job.\nReceived: \x1b[2Jnone."}))
     with pytest.raises(SshError, match="Expected the worker on loopback to measure") as info:
@@ -453,22 +247,6 @@ def test_the_real_worker_measures_two_graphs(
     result = read_result(path, work.job_id)
     assert set(result.samples_ms) == {"one", "two"} and result.rounds == 2
     assert path.read_bytes() == (device / "result.json").read_bytes() and calls
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        lambda: SshTarget(""),
-        lambda: SshTarget("-oProxyCommand=touch x"),
-        lambda: SshTarget("host\nname"),
-        lambda: SshTarget("host", python="-c"),
-        lambda: SshTarget("host", python=""),
-        lambda: SshTarget("host", folder="-rf"),
-    ],
-)
-def test_a_target_that_ssh_would_misread_is_refused(make: Callable[[], SshTarget]) -> None:
-    with pytest.raises(SshError, match="Expected a .*\nReceived: .*\nFix: name "):
-        make()
 
 
 def test_a_folder_without_a_job_is_refused_before_any_connection(tmp_path: Path) -> None:

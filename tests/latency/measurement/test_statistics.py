@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latency.device.statistics import bootstrap_interval
 from latency.measurement import statistics
 
 
@@ -80,25 +79,6 @@ def test_halves_cut_both_models_of_a_difference_alike() -> None:
 
 def test_noise_without_a_sign_is_all_noise() -> None:
     assert statistics.split_half_noise([[[1.0]] * 4, [[2.0]] * 4], [1.0, -1.0], 0.25, 0) == 1.0
-
-
-def test_bootstrap_resamples_visits_not_runs() -> None:
-    # Runs differ inside each visit, visits are all alike: no visit can be drawn that matters.
-    assert bootstrap_interval([[[1.0, 2.0, 3.0]] * 5], [1.0], 0.5, 0) == (2.0, 2.0)
-    low, high = bootstrap_interval([[[1.0]] * 5 + [[3.0]] * 5], [1.0], 0.5, 0)
-    assert (low, high) == (1.0, 3.0)
-
-
-def test_bootstrap_interval_covers_the_truth() -> None:
-    rng = np.random.default_rng(0)
-    hits = 0
-    for trial in range(200):
-        samples = rng.normal(10, 1, (30, 1)).tolist()
-        low, high = bootstrap_interval([samples], [1.0], 0.5, trial)
-        hits += low <= 10 <= high
-    # 95 % nominal; a binomial of 200 at 0.93 (percentile bootstraps of medians run short)
-    # stays above 170 with a probability beyond 0.9999.
-    assert hits >= 170
 
 
 def test_median_error_is_that_of_normal_readings() -> None:

@@ -1,0 +1,48 @@
+"""The activations, one table: their names in text, in Keras and in ONNX."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class Activation:
+    """One activation in every language that a network is written in.
+
+    Args:
+        short: Two letters of architecture strings, after the `n` of the part.
+        keras: Name of the function in `keras.activations`.
+        onnx: Operator of the graph; empty for no operator.
+        onnx_inputs: Name and value of each further input of the operator.
+    """
+
+    short: str
+    keras: str
+    onnx: str = ""
+    onnx_inputs: tuple[tuple[str, float], ...] = ()
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "none": Activation("no", "linear"),
+    "relu": Activation("re", "relu", "Relu"),
+    "relu6": Activation("r6", "relu6", "Clip", (("relu6_low", 0.0), ("relu6_high", 6.0))),
+    "hard_swish": Activation("hs", "hard_silu", "HardSwish"),
+}
+
+
+def activation(name: str) -> Activation:
+    """The activation of a name.
+
+    Args:
+        name: One of `ACTIVATIONS`.
+
+    Raises:
+        ArchitectureError: Another name.
+    """
+    if name not in ACTIVATIONS:
+        raise ArchitectureError(
+            f"an activation, one of {', '.join(ACTIVATIONS)}", repr(name), "choose one of these"
+        )
+    return ACTIVATIONS[name]

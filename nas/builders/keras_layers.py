@@ -1,0 +1,208 @@
+"""One operation -> Keras layers, for fixed networks and for supernets; the weights back by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import numpy as np
+
+from nas.architecture import spec
+from nas.architecture.activations import activation
+from nas.architecture.operations import (
+    ConvOp,
+    DenseOp,
+    DropoutOp,
+    FlattenOp,
+    Op,
+    PoolOp,
+    ResidualOp,
+    SqueezeExciteOp,
+)
+from nas.architecture.weights import op_weights
+from nas.layers.batch_norm import BatchNorm
+from nas.layers.pointwise_conv import PointwiseConv2D
+from nas.layers.squeeze_excite import SqueezeExcite
+
+# Calls one layer on a tensor, or on the two that a residual adds.
+CallLayer = Callable[[Any, Any], Any]
+
+
+@dataclass(frozen=True)
+class LayerSettings:
+    """What two networks of the same operations may differ in.
+
+    Args:
+        momentum: Share of the running statistics kept at each step, 0 to below 1.
+        dropout: Replaces the rate of every dropout layer, 0 to below 1; None keeps it.
+    """
+
+    momentum: float = 0.9
+    dropout: float | None = None
+
+    def norm(self, name: str) -> BatchNorm:
+        """A normalisation.
+
+        Args:
+            name: Of the operation that it follows.
+        """
+        return BatchNorm(self.momentum, spec.BATCH_NORM_EPSILON, name=layer_name(f"{name}.bn"))
+
+
+def layer_name(name: str) -> str:
+    """The Keras layer of an operation; PyTorch allows no dots in a module's name."""
+    return name.replace(".", "_")
+
+
+def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]:
+    """The layers of one operation, in order; of a residual the addition alone.
+
+    Args:
+        op: The operation.
+        settings: Of the network.
+    """
+    layers = [_main_layer(op, settings)]
+    if isinstance(op, ConvOp | DenseOp):
+        if op.batch_norm:
+            layers.append(settings.norm(op.name))
+        if op.activation != "none":
+            function = activation(op.activation).keras
+            layers.append(keras.layers.Activation(function, name=layer_name(f"{op.name}.act")))
+    return tuple(layers)
+
+
+def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
+    name = layer_name(op.name)
+    match op:
+        case ConvOp():
+            layer = _conv_layer(op)
+        case DenseOp():
+            layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
+        case SqueezeExciteOp():
+            layer = SqueezeExcite(op.squeeze_channels, name=name)
+        case PoolOp(kind="mean"):
+            layer = keras.layers.GlobalAveragePooling2D(name=name)
+        case PoolOp():
+            layer = keras.layers.MaxPooling2D(op.size, name=name)
+        case FlattenOp():
+            layer = keras.layers.Flatten(name=name)
+        case DropoutOp():
+            rate = op.rate if settings.dropout is None else settings.dropout
+            layer = keras.layers.Dropout(rate, name=name)
+        case ResidualOp():
+            layer = keras.layers.Add(name=name)
+        case _:
+            raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add it here.")
+    return layer
+
+
+def _conv_layer(op: ConvOp) -> keras.layers.Layer:
+    arguments: dict[str, Any] = {
+        "kernel_size": op.kernel,
+        "strides": op.stride,
+        "padding": "same",
+        "use_bias": op.bias,
+        "name": layer_name(op.name),
+    }
+    if op.depthwise:
+        # He over the kernel's own inputs: Keras would count the channels of a depthwise
+        # kernel as inputs and start it sqrt(channels) too small.
+        deviation = (2.0 / op.kernel**2) ** 0.5
+        initializer = keras.initializers.TruncatedNormal(stddev=deviation)
+        return keras.layers.DepthwiseConv2D(depthwise_initializer=initializer, **arguments)
+    if op.kernel == 1 and op.stride == 1:
+        for name in ("kernel_size", "strides"):
+            arguments.pop(name)
+        return PointwiseConv2D(op.out_channels, kernel_initializer="he_normal", **arguments)
+    return keras.layers.Conv2D(op.out_channels, kernel_initializer="he_normal", **arguments)
+
+
+class OpChain:
+    """The layers of a chain of operations, made at once and called later.
+
+    Args:
+        ops: In order; may be empty.
+        settings: Of the network.
+    """
+
+    def __init__(self, ops: Sequence[Op], settings: LayerSettings) -> None:
+        self.ops = tuple(ops)
+        self._bodies = {
+            op.name: OpChain(op.body, settings) for op in ops if isinstance(op, ResidualOp)
+        }
+        self._layers = {op.name: op_layers(op, settings) for op in ops}
+
+    @property
+    def layers(self) -> list[keras.layers.Layer]:
+        """All layers, the bodies of residuals included."""
+        found: list[keras.layers.Layer] = []
+        for op in self.ops:
+            if op.name in self._bodies:
+                found += self._bodies[op.name].layers
+            found += self._layers[op.name]
+        return found
+
+    @property
+    def norms(self) -> list[BatchNorm]:
+        """The normalisations among the layers."""
+        return [layer for layer in self.layers if isinstance(layer, BatchNorm)]
+
+    def build(self) -> None:
+        """Makes the weights, by the shapes that the operations carry."""
+        for op in self.ops:
+            first, *rest = self._layers[op.name]
+            if op.name in self._bodies:
+                self._bodies[op.name].build()
+                first.build([(None, *op.input_shape)] * 2)
+            else:
+                first.build((None, *op.input_shape))
+            for layer in rest:
+                layer.build((None, *op.output_shape))
+
+    def run(self, x: Any, call: CallLayer) -> Any:
+        """The chain on a tensor.
+
+        Args:
+            x: (batch, *input shape of the first operation).
+            call: Runs one layer.
+        """
+        for op in self.ops:
+            if op.name in self._bodies:
+                x = [x, self._bodies[op.name].run(x, call)]
+            for layer in self._layers[op.name]:
+                x = call(layer, x)
+        return x
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Values of all weights under the names of `nas.architecture.weights`."""
+        named = {layer.name: layer for layer in self.layers}
+        return dict(_arrays(self.ops, named.__getitem__))
+
+
+def variables_of(op: Op, get_layer: Callable[[str], Any]) -> Iterator[tuple[str, Any, bool]]:
+    """Name, Keras variable, and whether it is a depthwise kernel, of each weight of an operation.
+
+    Args:
+        op: The operation; the body of a residual is left out.
+        get_layer: Keras layer of a name.
+    """
+    for weight in op_weights(op):
+        if isinstance(op, SqueezeExciteOp):
+            part = weight.name.removeprefix(f"{op.name}.").replace(".", "_")
+            yield weight.name, getattr(get_layer(layer_name(op.name)), part), False
+            continue
+        is_norm = weight.kind in ("gamma", "beta", "mean", "variance")
+        layer = get_layer(layer_name(f"{op.name}.bn" if is_norm else op.name))
+        depthwise = isinstance(op, ConvOp) and op.depthwise and weight.kind == "kernel"
+        yield weight.name, getattr(layer, weight.kind), depthwise
+
+
+def _arrays(ops: Sequence[Op], get_layer: Callable[[str], Any]) -> Iterator[tuple[str, np.ndarray]]:
+    for op in ops:
+        if isinstance(op, ResidualOp):
+            yield from _arrays(op.body, get_layer)
+        for name, variable, depthwise in variables_of(op, get_layer):
+            value = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
+            yield name, value.transpose(0, 1, 3, 2) if depthwise else value

@@ -1,0 +1,96 @@
+"""Weights that networks start from when they are retrained: those of the run's supernet."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from latency.tables.table import LatencyTable
+from nas.architecture.spec import Architecture
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.supernet import SupernetStage
+from nas.pipeline.table import TABLE_FILE
+from nas.runs.config import AnyConfig, RunConfig
+from nas.runs.folder import RunFolder
+from nas.search_space.named import get_space
+from nas.selection.goals import ResolvedTarget
+from nas.system.console import out
+from nas.system.interrupt import Interrupter
+from nas.system.program import command_line
+
+Weights = Mapping[str, np.ndarray]  # named as in `nas.architecture.weights`
+
+
+def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
+    """Refuses a run that has no trained supernet.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+
+    Raises:
+        InputError: Its network was given, its method trains no supernet, or the supernet's
+            weights are gone.
+    """
+    if not isinstance(config, RunConfig) or config.search.method == "random":
+        raise InputError(
+            "--inherit with the run of a search that trained a supernet",
+            f"{folder.path}, which has none",
+            "leave --inherit out, or search with --method gradient or evolution",
+        )
+    is_own = config.supernet is None
+    if is_own and not (folder.has("search.json") and folder.checkpoint("search").is_file()):
+        raise InputError(
+            f"the supernet's weights, {folder.checkpoint('search')}",
+            "no such file, or a search that is not finished",
+            "leave --inherit out, or finish the search: "
+            f"{command_line('search')} --run_dir {folder.path} --resume",
+        )
+    return config
+
+
+def inherited_weights(
+    folder: RunFolder,
+    config: AnyConfig,
+    dataset: Dataset,
+    networks: Mapping[str, Architecture],
+    interrupter: Interrupter,
+) -> dict[str, Weights]:
+    """Weights of every network that is one of the space, cut out of the run's supernet.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+        dataset: Its images.
+        networks: By name; those that are none of the space stay out.
+        interrupter: Asked whether to stop.
+
+    Raises:
+        InputError: The run has no trained supernet.
+    """
+    searched = check_inherits(folder, config)
+    space = get_space(searched.space, dataset.image_size, dataset.num_classes)
+    table = LatencyTable.load(folder.path / TABLE_FILE, allow_other_host=True)
+    stage = SupernetStage(
+        folder,
+        space,
+        SpaceLatency.from_table(space, table),
+        dataset,
+        searched,
+        interrupter,
+        folder.read(ResolvedTarget).target_ms,
+    )
+    out.print("Taking the supernet's weights as the start of the training ...")
+    found: dict[str, Weights] = {}
+    for name, network in networks.items():
+        if space.contains(network):
+            found[name] = stage.weights_of(network)
+        else:
+            out.print(f"{name} is no network of the space: it starts from random weights.")
+    import keras
+
+    keras.backend.clear_session()  # the networks are built as in a process of their own
+    return found

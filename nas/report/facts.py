@@ -1,0 +1,55 @@
+"""What every section of the page is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nas.report.comparison import ShownNetwork, compare
+from nas.runs.config import RunConfig
+from nas.runs.reader import RunRecords
+from nas.selection.goals import Goal
+from nas.system.program import command_line
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """A run as its report shows it.
+
+    Args:
+        records: What the run folder holds.
+        networks: Rows of the final table.
+    """
+
+    records: RunRecords
+    networks: tuple[ShownNetwork, ...]
+
+    @classmethod
+    def of(cls, records: RunRecords) -> RunFacts:
+        """From a run folder's records."""
+        return cls(records, compare(records.certificate, records.baselines))
+
+    @property
+    def own(self) -> ShownNetwork | None:
+        """The row of the network that was searched for."""
+        return next((n for n in self.networks if n.role == "searched"), None)
+
+    @property
+    def asked_ms(self) -> float | None:
+        """The target in milliseconds: certified, resolved, or as it was asked for."""
+        certificate, target = self.records.certificate, self.records.target
+        if certificate is not None and certificate.asked_ms is not None:
+            return certificate.asked_ms
+        if target is not None:
+            return target.target_ms
+        return self.goal.target if self.goal else None
+
+    @property
+    def goal(self) -> Goal | None:
+        """What was asked for; None for a given network, and for a sweep of several goals."""
+        config = self.records.config
+        return config.goal if isinstance(config, RunConfig) and not config.is_sweep else None
+
+    @property
+    def retrain_command(self) -> str:
+        """What trains the found network."""
+        return f"{command_line('retrain')} --run {self.records.path}"

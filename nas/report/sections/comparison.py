@@ -1,0 +1,86 @@
+"""This network beside the largest, a uniformly scaled one and random ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from latency.device import strict_json
+from nas.report import cards, numbers, plots
+from nas.report.comparison import ShownNetwork
+from nas.report.facts import RunFacts
+from nas.report.terminal import interval_text
+
+COLUMNS = ("asked ms", "predicted ms", "measured ms", "params", "MACs", "top-1", "top-5")
+LEAD = "What the same milliseconds buy elsewhere, and what more of them would buy."
+
+
+def comparison(run: RunFacts) -> str:
+    """The final table, and accuracy against latency once there are two accuracies."""
+    networks = run.networks
+    if not networks:
+        return ""
+    cells = [_cells(network) for network in networks]
+    used = [i for i in range(len(COLUMNS)) if any(c[i] != numbers.UNKNOWN for c in cells)]
+    head = "".join(f"<th>{name}</th>" for name in ("", *(COLUMNS[i] for i in used)))
+    rows = "".join(
+        _row(network, [(COLUMNS[i], own[i]) for i in used])
+        for network, own in zip(networks, cells, strict=True)
+    )
+    table = f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
+    images = _evaluation_images(run)
+    plot = plots.accuracy_plot(networks, images)
+    figure = ""
+    if plot:
+        chart = cards.chart(plot, "Accuracy against latency", "Higher and further left is better.")
+        figure = f'<div class="gap">{cards.charts(chart, _fairness(run, images))}</div>'
+    return cards.card("Beside other networks", LEAD, table, figure)
+
+
+def _evaluation_images(run: RunFacts) -> int | None:
+    """How many images the accuracies are shares of."""
+    certificate = run.records.certificate
+    return certificate.evaluation_images if certificate else None
+
+
+def _fairness(run: RunFacts, images: int | None) -> str:
+    """By which recipe, how often and on how much the networks were compared."""
+    text = "Every network was trained once (n = 1) by one recipe."
+    if images:
+        text += f" Upright lines: 95 % interval of a share of {numbers.whole(images)} images;"
+        text += " the spread between training runs comes on top."
+    baselines = run.records.baselines
+    recipe = cards.pairs(strict_json.encode(baselines.recipe)) if baselines else ""
+    return f'<div class="aside"><h3>How they were compared</h3><p>{escape(text)}</p>{recipe}</div>'
+
+
+def _cells(network: ShownNetwork) -> tuple[str, ...]:
+    interval = interval_text(network)
+    measured = numbers.milliseconds(network.measured_ms)
+    if interval != numbers.UNKNOWN:
+        measured += f"<small>{interval}</small>"
+    top1 = numbers.share(network.top1)
+    if network.top1 is None and network.supernet_top1 is not None:
+        top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
+    return (
+        numbers.milliseconds(network.asked_ms),
+        numbers.milliseconds(network.predicted_ms),
+        measured,
+        numbers.count(network.params),
+        numbers.count(network.macs),
+        top1,
+        numbers.share(network.top5),
+    )
+
+
+def _row(network: ShownNetwork, cells: Sequence[tuple[str, str]]) -> str:
+    columns = "".join(
+        f'<td data-label="{name}"{_none_class(cell)}><span>{cell}</span></td>'
+        for name, cell in cells
+    )
+    own = ' class="own"' if network.role == "searched" else ""
+    return f"<tr{own}><td>{escape(network.label)}</td>{columns}</tr>"
+
+
+def _none_class(cell: str) -> str:
+    return ' class="none"' if cell == numbers.UNKNOWN else ""

@@ -1,0 +1,35 @@
+"""What the words of the page mean."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nas.report import cards
+from nas.report.facts import RunFacts
+
+DEFINITIONS = (
+    (
+        "measured ms",
+        "the 25th percentile (p25) of runs of the whole ONNX file in visits that are interleaved "
+        "with other networks; a lower one where other programs slowed a process down, such that "
+        "networks beside it take what the table says; its interval is a 95 % bootstrap over visits",
+    ),
+    ("predicted ms", "a × (sum of the table's rows) + b, both fitted on whole networks"),
+    ("met", "measured within 2 % of what was asked: 0.98 T to 1.02 T"),
+    ("params", "trainable parameters, batch-norm statistics not counted"),
+    ("MACs", "multiply-adds of one image; one multiply-add is one MAC"),
+    ("size", "bits of the folded weights / 8; kB and MB are 1000 and 1,000,000 bytes"),
+    ("uniform scaling", "all kernels 3 × 3, all expansions 6, one width multiplier"),
+    ("random", "drawn from the space, within 2 % of this network's measured ms"),
+    (
+        "supernet, not retrained",
+        "accuracy with weights taken from the supernet, batch norm re-estimated; not what the "
+        "network reaches after its own training",
+    ),
+)
+
+
+def definitions(_: RunFacts) -> str:
+    """The same on every page."""
+    items = "".join(f"<dt>{escape(k)}</dt><dd>{escape(v)}</dd>" for k, v in DEFINITIONS)
+    return cards.card("What the words mean", "", f'<dl class="pairs">{items}</dl>')

@@ -1,0 +1,148 @@
+"""The top of the page: what was asked, predicted and measured, and whether the budget was met."""
+
+from __future__ import annotations
+
+from html import escape
+
+from nas.report import numbers
+from nas.report.comparison import ShownNetwork
+from nas.report.facts import RunFacts
+from nas.runs.config import RunConfig
+from nas.runs.records import Certificate
+
+PLAN_QUANTILE = 0.25
+
+
+def header(run: RunFacts) -> str:
+    """Name of the run, its space, images and date."""
+    config, data = run.records.config, run.records.data
+    facts: list[str] = []
+    if data:
+        facts = [
+            data.name,
+            f"{numbers.whole(data.num_classes)} classes",
+            f"{data.image_size} × {data.image_size} px",
+        ]
+    if isinstance(config, RunConfig):
+        facts.append(f"space {config.space}")
+    if config:
+        facts.append(config.date[:10])
+    line = " · ".join(map(escape, facts))
+    name = escape(run.records.path.resolve().name)
+    return f'<header><p class="brand">Stopwatch NAS</p><h1>{name}</h1><p>{line}</p></header>'
+
+
+def hero(run: RunFacts) -> str:
+    """The big figures, a bar against the largest network, and the network in numbers."""
+    state, verdict = _verdict(run)
+    own = run.own or ShownNetwork("searched", "This network", asked_ms=run.asked_ms)
+    figures = _asked(run) + _figure("Predicted", own.predicted_ms, "by the latency table")
+    figures += _figure("Measured", own.measured_ms, _reading(run, own), f"main {state}")
+    shown = escape(verdict).replace(" %", "&nbsp;%")
+    return (
+        f'<div class="hero"><div class="verdict {state}">{shown}</div>'
+        f'<dl class="figures">{figures}</dl>{_bars(run, state)}{_facts(run, own)}</div>'
+    )
+
+
+def _verdict(run: RunFacts) -> tuple[str, str]:
+    own, certificate = run.own, run.records.certificate
+    if own is None:
+        return "", "Search not finished"
+    asked = run.asked_ms
+    if not asked:
+        return "", "No time was asked for: accuracy was traded against latency"
+    met = certificate.met if certificate else None
+    if met is None or own.measured_ms is None:
+        return "", "Not yet measured on the device"
+    error = own.measured_ms / asked - 1
+    side = "above" if error > 0 else "below"
+    text = f"measured {numbers.share(abs(error))} {side} what was asked"
+    return ("met", f"Budget met: {text}") if met else ("missed", f"Budget not met: {text}")
+
+
+def _asked(run: RunFacts) -> str:
+    weight = run.goal.penalty if run.goal else None
+    if run.asked_ms is None and weight is not None:
+        return f"<div><dt>Asked</dt><dd>λ {weight:g}</dd><p>price of ln(ms) in the loss</p></div>"
+    return _figure("Asked", run.asked_ms, "met within ± 2 %")
+
+
+def _figure(name: str, value_ms: float | None, note: str, state: str = "") -> str:
+    unit = "" if value_ms is None else "<small>ms</small>"
+    return (
+        f'<div class="{state}"><dt>{name}</dt><dd>{numbers.milliseconds(value_ms)}{unit}</dd>'
+        f"<p>{escape(note)}</p></div>"
+    )
+
+
+def _reading(run: RunFacts, own: ShownNetwork) -> str:
+    if own.measured_ms is None:
+        return "not measured yet"
+    quantile = _quantile(run.records.certificate)
+    if own.measured_low_ms is None or own.measured_high_ms is None:
+        return f"{quantile}, whole network"
+    low, high = map(numbers.milliseconds, (own.measured_low_ms, own.measured_high_ms))
+    return f"{quantile}, 95 % interval {low} to {high}"
+
+
+def _quantile(certificate: Certificate | None) -> str:
+    """Where the runs were read: lower than p25 in processes that other programs slowed down."""
+    read = (certificate.measured_quantiles if certificate else None) or (PLAN_QUANTILE,)
+    low, high = (f"{100 * q:.0f}" for q in (min(read), max(read)))
+    return f"p{low}" if low == high else f"p{low} to p{high}"
+
+
+def _bars(run: RunFacts, state: str) -> str:
+    roles = ("searched", "largest", "uniform")
+    shown = [(n, n.measured_ms) for n in run.networks if n.role in roles and n.measured_ms]
+    if len(shown) < 2:
+        return ""
+    asked = run.asked_ms
+    end_ms = max(*(ms for _, ms in shown), asked or 0.0)
+    mark = ""
+    if asked:
+        mark = f'<span class="mark" style="left:{100 * asked / end_ms:.2f}%" title="asked"></span>'
+    bars = "".join(
+        f'<div class="bar {f"own {state}" if network.role == "searched" else ""}">'
+        f'<span>{escape(network.label)}</span><div class="track"><span class="fill" '
+        f'style="width:{100 * ms / end_ms:.2f}%"></span>{mark}</div>'
+        f"<b>{numbers.milliseconds(ms)} ms</b></div>"
+        for network, ms in shown
+    )
+    return f'<div class="bars">{bars}</div>'
+
+
+def _facts(run: RunFacts, own: ShownNetwork) -> str:
+    facts = [*_accuracy_facts(own), *_speed_facts(run, own)]
+    if own.params is not None:
+        facts.append(("Parameters", numbers.count(own.params), "trainable"))
+    if own.macs is not None:
+        facts.append(("MACs", numbers.count(own.macs), "multiply-adds an image"))
+    certificate = run.records.certificate
+    if certificate:
+        file_bytes = certificate.file_bytes
+        note = f"ONNX file {numbers.size(file_bytes)}" if file_bytes else "folded weights"
+        facts.append(("Size", numbers.size(certificate.size_bytes), note))
+    items = "".join(
+        f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
+        for name, value, note in facts
+    )
+    return f'<dl class="facts">{items}</dl>' if items else ""
+
+
+def _accuracy_facts(own: ShownNetwork) -> list[tuple[str, str, str]]:
+    if own.top1 is not None:
+        note = "" if own.top5 is None else f"top-5 {numbers.share(own.top5)}"
+        return [("Top-1", numbers.share(own.top1), note)]
+    if own.supernet_top1 is not None:
+        return [("Top-1", numbers.share(own.supernet_top1), "supernet, not retrained")]
+    return []
+
+
+def _speed_facts(run: RunFacts, own: ShownNetwork) -> list[tuple[str, str, str]]:
+    largest = next((n for n in run.networks if n.role == "largest"), None)
+    if not largest or not largest.measured_ms or not own.measured_ms:
+        return []
+    times = largest.measured_ms / own.measured_ms
+    return [("Faster", f"{times:.2f}×", "than the space's largest")]

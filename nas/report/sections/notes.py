@@ -1,0 +1,43 @@
+"""Warnings, and what has not run yet with the command for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from nas.report.facts import RunFacts
+
+
+def notes(run: RunFacts) -> str:
+    """Warnings first, then what is not there yet."""
+    records = run.records
+    warnings = [*records.warnings]
+    warnings += records.table.warnings if records.table else ()
+    warnings += records.certificate.warnings if records.certificate else ()
+    shown = [escape(text) for text in dict.fromkeys(warnings)]
+    missing = [
+        f"{escape(what)}: {verb} <code>{escape(command)}</code>"
+        for what, verb, command in _missing(run)
+    ]
+    return _note("Warnings", shown, "") + _note("Not there yet", missing, " plain")
+
+
+def _note(title: str, items: Sequence[str], kind: str) -> str:
+    if not items:
+        return ""
+    listed = "".join(f"<li>{item}</li>" for item in items)
+    return f'<div class="note{kind}"><b>{title}</b><ul>{listed}</ul></div>'
+
+
+def _missing(run: RunFacts) -> list[tuple[str, str, str]]:
+    """What has not run, what to do, and the command."""
+    records = run.records
+    if records.architecture is None:
+        return [("no architecture yet", "repeat the search's command with", "--resume")]
+    if records.certificate is None:
+        return [("not certified yet", "repeat the search's command with", "--resume")]
+    if run.own is not None and run.own.top1 is None:
+        return [("not retrained yet", "run", run.retrain_command)]
+    if records.baselines is None:
+        return [("not compared by training yet", "run", f"{run.retrain_command} --baselines")]
+    return []

@@ -1,0 +1,48 @@
+"""Command, images, machine and hyper-parameters: what it takes to repeat the run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html import escape
+from typing import Any
+
+from latency.device import strict_json
+from nas.report import cards
+from nas.report.facts import RunFacts
+from nas.runs.config import AnyConfig
+
+# What stands elsewhere on the page, or in a block of its own.
+SHOWN_ELSEWHERE = ("kind", "date", "command", "data", "environment")
+
+
+def origin(run: RunFacts) -> str:
+    """What was asked for, and of what machine the figures are."""
+    config, data, certificate = run.records.config, run.records.data, run.records.certificate
+    if config is None and certificate is None:
+        return ""
+    commands = ""
+    blocks = []
+    environment = certificate.environment if certificate else None
+    if config:
+        environment = environment or config.environment
+        text = "\n".join(escape(line) for line in (config.command, run.retrain_command) if line)
+        commands = f"<pre>{text}</pre>"
+        blocks.append(_block("Settings", _settings(config)))
+        blocks.append(_block("Images", {**_asked_images(config), **strict_json.encode(data or {})}))
+    blocks.append(_block("Machine and versions", strict_json.encode(environment)))
+    shown = "".join(blocks)
+    return cards.card("To repeat it", "", commands, f'<div class="columns">{shown}</div>')
+
+
+def _settings(config: AnyConfig) -> dict[str, Any]:
+    """Everything that decides the run, as config.json has it."""
+    return {k: v for k, v in strict_json.encode(config).items() if k not in SHOWN_ELSEWHERE}
+
+
+def _asked_images(config: AnyConfig) -> dict[str, Any]:
+    return {"path": config.data.path, "skip_bad_images": config.data.skip_bad_images}
+
+
+def _block(title: str, values: Mapping[str, Any]) -> str:
+    pairs = cards.pairs(values)
+    return f"<div><h3>{title}</h3>{pairs}</div>" if pairs else ""

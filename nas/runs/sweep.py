@@ -1,0 +1,73 @@
+"""The files of a sweep as frozen records."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+
+@dataclass(frozen=True)
+class SharedWarmUp:
+    """warmup.json of a sweep: the part of the search that all of its goals share.
+
+    Args:
+        steps: Weight steps of the warm-up.
+    """
+
+    FILE: ClassVar[str] = "warmup.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    steps: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ParetoPoint:
+    """One network of a sweep.
+
+    Args:
+        name: Sub-folder of its run.
+        asked_ms: Target in milliseconds; None with `--lambda`.
+        ms: Measured milliseconds, or predicted ones where nothing was measured.
+        is_measured: Which of the two.
+        met: Whether measured within 2 % of asked; None where one of them is not known.
+        top1: Share of the evaluation images, 0 to 1, after training.
+        supernet_top1: Likewise with the supernet's weights.
+        params: Trainable numbers.
+        macs: Multiply-adds for one image.
+        text: The architecture.
+        on_front: Whether no other network is faster and as accurate, or as fast and more accurate.
+    """
+
+    name: str
+    asked_ms: float | None
+    ms: float | None
+    is_measured: bool
+    met: bool | None
+    top1: float | None
+    supernet_top1: float | None
+    params: int
+    macs: int
+    text: str
+    on_front: bool = False
+
+    def accuracy(self, column: Literal["top1", "supernet_top1"]) -> float | None:
+        """The share that networks are compared by."""
+        return self.top1 if column == "top1" else self.supernet_top1
+
+
+@dataclass(frozen=True)
+class Pareto:
+    """pareto.json of a sweep: its networks and their front.
+
+    Args:
+        accuracy: Which share the front is drawn by: `top1` once all networks are trained.
+        front: Names of the networks on it, fastest first.
+        networks: All of them, in the order of the goals.
+    """
+
+    FILE: ClassVar[str] = "pareto.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    accuracy: Literal["top1", "supernet_top1"]
+    front: tuple[str, ...]
+    networks: tuple[ParetoPoint, ...]

@@ -1,0 +1,153 @@
+"""A user's own blocks and spaces, out of Python files that the command line names.
+
+A file of blocks registers records and how they are lowered. A file of a space has a value `SPACE`,
+or a function `space(image_size, num_classes)`. Both are programs: load what you trust.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+
+from nas.architecture.lowering import lower
+from nas.architecture.spec import LAYER_TYPES
+from nas.errors import InputError, SpaceError
+from nas.search_space.space import Space
+
+SUFFIX = ".py"
+
+
+def is_file(name: str) -> bool:
+    """Whether the name of a space is that of a file.
+
+    Args:
+        name: Of a space, or a path.
+    """
+    return name.endswith(SUFFIX)
+
+
+def reference(name: str) -> str:
+    """What a run keeps of the name of a space or of a file: a path becomes absolute.
+
+    Args:
+        name: Of a space, or a path.
+    """
+    return str(Path(name).absolute()) if is_file(name) else name
+
+
+def load_blocks(paths: Iterable[str]) -> None:
+    """Makes the records of files known to everything that reads architectures.
+
+    Args:
+        paths: Python files; one that is loaded already is left alone.
+
+    Raises:
+        InputError: No such file, one that breaks off, or one that registers nothing.
+    """
+    for path in paths:
+        before = dict(LAYER_TYPES)
+        name = _module_name(Path(path))
+        if name in sys.modules:
+            continue
+        try:
+            _load(Path(path), "--blocks")
+            _check_records(path, before)
+        except InputError:
+            # A file that is refused leaves nothing behind.
+            sys.modules.pop(name, None)
+            LAYER_TYPES.clear()
+            LAYER_TYPES.update(before)
+            raise
+
+
+def _check_records(path: str, before: dict[str, type]) -> None:
+    found = [record for token, record in LAYER_TYPES.items() if token not in before]
+    if not found:
+        raise InputError(
+            f"a record in {path} that `nas.architecture.spec.register_layer` made known",
+            "none",
+            "write `@register_layer` above the record's `@dataclass(frozen=True)`",
+        )
+    for record in found:
+        if lower.dispatch(record) is lower.dispatch(object):
+            raise InputError(
+                f"a function in {path} that lowers {record.__name__}",
+                "none",
+                "write `@lower.register` above a function of the record, a prefix and a shape",
+            )
+
+
+def load_space(path: str, image_size: int | None, num_classes: int | None) -> Space:
+    """The space of a file.
+
+    Args:
+        path: Python file.
+        image_size: Height and width in pixels; None for the space's own.
+        num_classes: Class scores; None for the space's own.
+
+    Raises:
+        InputError: No such file, one that breaks off, or one without a space.
+        SpaceError: A space of another image size or number of classes.
+    """
+    name = _module_name(Path(path))
+    sys.modules.pop(name, None)  # a space registers nothing, so that it can be read anew
+    module = _load(Path(path), "--space")
+    make = getattr(module, "space", None)
+    if callable(make):
+        if image_size is None or num_classes is None:
+            raise SpaceError(
+                f"an image size and a number of classes for the function of {path}",
+                f"{image_size} and {num_classes}",
+                "give both, or write a value SPACE in the file",
+            )
+        found = make(image_size, num_classes)
+    else:
+        found = getattr(module, "SPACE", None)
+    if not isinstance(found, Space):
+        raise InputError(
+            f"a value SPACE or a function space(image_size, num_classes) of a Space in {path}",
+            f"{type(found).__name__}",
+            "write for example SPACE = Space(name, image_size, layers)",
+        )
+    wanted = (image_size or found.image_size, num_classes or found.num_classes)
+    if wanted != (found.image_size, found.num_classes):
+        raise SpaceError(
+            f"a space of {wanted[0]} px and {wanted[1]} classes, as the images have",
+            f"{found.image_size} px and {found.num_classes} classes in {path}",
+            "write a function space(image_size, num_classes) in the file",
+        )
+    return found
+
+
+def _module_name(path: Path) -> str:
+    digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
+    return f"stopwatch_user_{path.stem}_{digest}"
+
+
+def _load(path: Path, flag: str) -> ModuleType:
+    if not path.is_file():
+        raise InputError(
+            f"a Python file for {flag}", f"{path}, which does not exist", f"correct {flag}"
+        )
+    spec = importlib.util.spec_from_file_location(_module_name(path), path)
+    if spec is None or spec.loader is None:
+        raise InputError(
+            f"a Python file, with the suffix {SUFFIX}, for {flag}", f"{path}", "rename the file"
+        )
+    module = importlib.util.module_from_spec(spec)
+    # Dataclasses look their module up while they are made.
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        sys.modules.pop(spec.name, None)
+        raise InputError(
+            f"a Python file for {flag} that runs to its end",
+            f"{type(error).__name__}: {error} in {path}",
+            "correct the file; `python FILE` shows the line",
+        ) from error
+    return module

@@ -1,0 +1,83 @@
+"""A choice -> the layer that holds its options: a registry by the type of the records.
+
+Importing it starts no framework, so that a user's own block can register its layer in the file
+that defines it. Without one, `SwitchLayer` has a branch an option.
+"""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+from nas.architecture import spec
+from nas.architecture.activations import activation
+from nas.architecture.lowering import has_residual, squeeze_channels
+from nas.architecture.shapes import Shape
+from nas.layers.draw import SKIP
+from nas.search_space.choice import OneOf
+
+if TYPE_CHECKING:
+    from nas.builders.keras_layers import LayerSettings
+    from nas.layers.super_layer import SuperLayer
+
+
+def layer_of(choice: OneOf, shape: Shape, settings: LayerSettings, name: str) -> SuperLayer:
+    """The layer of a choice.
+
+    Args:
+        choice: The choice; its records may be of several types.
+        shape: Of its input, without the batch.
+        settings: Of the supernet.
+        name: Of the layer.
+    """
+    blocks = choice.blocks or choice.options
+    if len({type(block) for block in blocks}) > 1:
+        return branches_of(choice, shape, settings, name)
+    return super_layer(blocks[0], choice, shape, settings, name)
+
+
+@functools.singledispatch
+def super_layer(
+    block: spec.Layer, choice: OneOf, shape: Shape, settings: LayerSettings, name: str
+) -> SuperLayer:
+    """The layer of a choice between records of one type; register a function for a type of record.
+
+    Args:
+        block: The first record; the others differ in the choice's decisions alone.
+        choice: The choice.
+        shape: Of its input, without the batch.
+        settings: Of the supernet.
+        name: Of the layer.
+    """
+    del block
+    return branches_of(choice, shape, settings, name)
+
+
+def branches_of(choice: OneOf, shape: Shape, settings: LayerSettings, name: str) -> SuperLayer:
+    """A layer with a branch an option, whatever the records are; see `layer_of`."""
+    from nas.supernet.switch import SwitchLayer
+
+    return SwitchLayer(choice, shape, settings, name=name)
+
+
+@super_layer.register(spec.MBConv)
+def _mbconv_layer(
+    block: spec.MBConv, choice: OneOf, shape: Shape, settings: LayerSettings, name: str
+) -> SuperLayer:
+    """One set of weights for all kernels and expansions; branches for whatever else differs."""
+    values = {decision.name: decision.options for decision in choice.decisions}
+    if not set(values) <= {"kernel", "expansion", SKIP}:
+        return branches_of(choice, shape, settings, name)
+    from nas.layers.super_block import SuperBlock
+
+    return SuperBlock(
+        values.get("kernel", (block.kernel,)),
+        values.get("expansion", (block.expansion,)),
+        block.channels,
+        block.stride,
+        activation(block.activation).keras,
+        squeeze_channels(block, shape[2]) if block.se_ratio else 0,
+        has_residual(block, shape[2]),
+        {"momentum": settings.momentum, "epsilon": spec.BATCH_NORM_EPSILON},
+        name=name,
+    )

@@ -1,0 +1,65 @@
+"""Results of devices: read, refused and joined."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from latency.device.records import Result
+from latency.jobs.folder import read_job, read_results
+from latency.jobs.job import Job
+from latency.measurement.result import ResultError, merge_results, read_result
+from latency.tables.build import table_of
+from tests.support.device_jobs import Change, edit
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 2 in"),
+        (lambda d: d.update(job_id="0" * 16), "Received: one of job 0000000000000000.\nFix:"),
+        (lambda d: d.pop("samples_ms"), "Expected a device's result: the key 'samples_ms' in"),
+        (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
+        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, float("nan")), "which is no number"),
+        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, -1.0), "Expected samples of 'net1'"),
+        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, 0), "Expected samples of 'net1'"),
+        (lambda d: d["samples_ms"].pop("net1"), "Expected samples of every model"),
+        (lambda d: d["certain"].pop(), "Expected a verdict on each of"),
+    ],
+)
+def test_a_broken_result_is_refused(folder: Path, change: Change, text: str) -> None:
+    edit(folder / "result.json", change)
+    job = read_job(folder)
+    with pytest.raises(ValueError) as info:
+        table_of(job, read_results(job, folder))
+    assert text in str(info.value) and "Fix:" in str(info.value)
+
+
+def test_a_truncated_result_is_refused(folder: Path) -> None:
+    path = folder / "result.json"
+    path.write_text(path.read_text()[:300])
+    with pytest.raises(ResultError, match="Expected a device's result: whole JSON in"):
+        read_result(path)
+
+
+def merged(job: Job, *results: Result) -> Result:
+    return merge_results(results, job.quantities, job.device_plan)
+
+
+def test_two_sessions_of_one_device_join(folder: Path) -> None:
+    job, one = read_job(folder), read_result(folder / "result.json")
+    both = merged(job, one, one)
+    assert both.rounds == 2 * one.rounds
+    assert both.samples_ms["net1"] == [*one.samples_ms["net1"], *one.samples_ms["net1"]]
+    assert table_of(job, both).rows["block"].count == 2 * table_of(job, one).rows["block"].count
+
+
+def test_results_of_two_devices_are_refused(folder: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.json"
+    shutil.copy(folder / "result.json", other)
+    edit(other, lambda d: d["host"].update(cpu_model="Abacus", hostname="attic"))
+    job = read_job(folder)
+    with pytest.raises(ResultError, match="Expected results of one device.\nReceived: .*'attic'"):
+        read_results(job, folder, [folder / "result.json", other])

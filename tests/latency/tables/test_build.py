@@ -1,0 +1,69 @@
+"""Tables made of measurements."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from latency.device.host import current_host
+from latency.device.settings import SessionSettings
+from latency.measurement.measure import MeasurePlan
+from latency.tables.table import LatencyTable
+from tests.support.latency_graphs import toy_table
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    return toy_table()
+
+
+def test_a_built_table_holds_rows_networks_calibration_and_audit(table: LatencyTable) -> None:
+    assert list(table.rows) == ["block", "stem"]
+    assert table.rows["block"].latency_ms > 0 and table.run_overhead_ms > 0
+    assert table.rows["block"].op_counts["GlobalAveragePool"] == 1
+    assert sorted(table.networks) == [f"net{n}" for n in range(1, 7)]
+    assert table.calibration is not None and table.calibration.n == 3
+    assert table.audit is not None and table.audit.n == 3
+    assert [point[0] for point in table.audit.points] == ["net2", "net4", "net6"]
+    assert (table.statistic, table.plan.seed, table.rounds) == ("p25", 3, 4)
+    now = current_host()
+    assert table.host.fingerprint == now.fingerprint and table.host.hostname == now.hostname
+    assert table.rows["block"].node_share == {"CPUExecutionProvider": 1.0}
+    assert len(table.state_log) == 4 and table.state_log[0].at >= table.date
+    assert list(table.anchors) == ["net2", "net4", "net6"]
+
+
+def test_without_networks_the_overhead_is_counted_once() -> None:
+    bare = toy_table(wholes=[])
+    assert (bare.calibration, bare.audit, bare.affine) == (None, None, (1.0, bare.run_overhead_ms))
+
+
+def test_unstable_rows_and_many_threads_are_said() -> None:
+    plan = MeasurePlan(min_rounds=2, max_rounds=2, relative_tolerance=0.0)
+    settings = SessionSettings(intra_op_num_threads=2, allow_spinning=False)
+    warnings = toy_table(wholes=[], plan=plan, settings=settings).warnings
+    assert any(text.startswith("not stable: ") and "--max_rounds 4" in text for text in warnings)
+    assert any(text.startswith("more than one thread") for text in warnings)
+
+
+def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+
+    def stop(done: int, total: int, seconds_left: float) -> None:
+        # Nine groups a round, counting the empty model's: in the third round.
+        if done == 20:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        toy_table(resume_path=journal, progress=stop)
+    before = [json.loads(line)["samples_ms"] for line in journal.read_text().splitlines()[1:]]
+    assert len(before) == 2
+    resumed = toy_table(resume_path=journal)
+    assert [list(v) for v in resumed.rows["block"].samples_ms["long"][:2]] == [
+        record["chain4"] for record in before
+    ]
+    # All rounds are in the journal now, so the same build times nothing and gives the same.
+    again = toy_table(resume_path=journal)
+    assert again.rows == resumed.rows and again.audit == resumed.audit

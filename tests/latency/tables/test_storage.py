@@ -1,0 +1,154 @@
+"""The file of a table: its form, and what is refused or said when it is read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from latency.tables.table import LatencyTable, TableFileError, TableMismatchError
+from tests.support.latency_graphs import toy_table
+
+
+@pytest.fixture(scope="module")
+def table() -> LatencyTable:
+    return toy_table()
+
+
+def test_a_table_survives_its_file(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    table.save(path)
+    loaded = LatencyTable.load(
+        path,
+        space="toy",
+        space_hash="abc",
+        image_size=8,
+        precision="fp32",
+        provider="CPUExecutionProvider",
+        threads=1,
+    )
+    assert loaded == table and loaded.load_warnings == ()
+    assert [entry.name for entry in tmp_path.iterdir()] == ["table.json"]
+
+
+def test_csv_has_a_line_a_row(table: LatencyTable, tmp_path: Path) -> None:
+    table.to_csv(tmp_path / "table.csv")
+    lines = (tmp_path / "table.csv").read_text().splitlines()
+    assert lines[0].startswith("key,latency_ms,low_ms,high_ms,count,stable,noise,")
+    assert "weight_bytes" in lines[0].split(",")
+    assert lines[1].startswith(f"block,{table.rows['block'].latency_ms},") and len(lines) == 3
+
+
+@pytest.mark.parametrize(
+    ("expected", "text"),
+    [
+        ({"space": "tiny"}, "Expected a table of space 'tiny' in {path}.\nReceived: 'toy'.\nFix:"),
+        ({"space_hash": "x"}, "Expected a table of space_hash 'x' in {path}.\nReceived: 'abc'."),
+        ({"image_size": 64}, "Expected a table of image_size 64 in {path}.\nReceived: 8."),
+        (
+            {"precision": "int8"},
+            "Expected a table of precision 'int8' in {path}.\nReceived: 'fp32'",
+        ),
+        ({"provider": "XExecutionProvider"}, "Received: 'CPUExecutionProvider'.\nFix: build"),
+    ],
+)
+def test_a_table_of_something_else_is_refused(
+    table: LatencyTable, tmp_path: Path, expected: dict[str, Any], text: str
+) -> None:
+    path = tmp_path / "table.json"
+    table.save(path)
+    with pytest.raises(TableMismatchError) as info:
+        LatencyTable.load(path, **expected)
+    assert text.format(path=path) in str(info.value)
+    with pytest.raises(TableMismatchError):
+        LatencyTable.load(path, allow_other_host=True, **expected)
+
+
+def test_another_hosts_table_is_refused_unless_allowed(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    replace(table, host=replace(table.host, cpu_model="Abacus")).save(path)
+    with pytest.raises(TableMismatchError, match="Received: another host .cpu_model: .*Abacus"):
+        LatencyTable.load(path)
+    loaded = LatencyTable.load(path, allow_other_host=True)
+    assert any("another host: cpu_model" in text for text in loaded.load_warnings)
+
+
+def test_another_runtime_threads_and_age_are_warnings(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    old = (datetime.now(UTC) - timedelta(days=31, hours=1)).isoformat()
+    replace(table, host=replace(table.host, onnxruntime="1.2.3"), date=old).save(path)
+    warnings = LatencyTable.load(path, threads=4).load_warnings
+    assert len(warnings) == 3
+    assert "measured with onnxruntime 1.2.3" in warnings[0]
+    assert warnings[1] == "the table is for 1 threads, not for 4"
+    assert "31 days old" in warnings[2]
+
+
+Change = Callable[[dict[str, Any]], object]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (lambda d: d.update(schema_version=99), "Expected schema version 2 in"),
+        (lambda d: d.pop("schema_version"), "Received: no schema_version"),
+        (lambda d: d.pop("rows"), "Expected the key 'rows' in"),
+        (lambda d: d.pop("state_log"), "Expected the key 'state_log' in"),
+        (lambda d: d.update(image_size="8"), "Expected a whole number at `image_size` in"),
+        (lambda d: d["rows"]["block"].update(latency_ms=float("nan")), "NaN, which is no number"),
+        (lambda d: d["rows"]["block"].update(latency_ms=-1), "to take 0 ms or more"),
+        (
+            lambda d: d["rows"]["block"].update(latency_ms="1"),
+            "a number at `rows.block.latency_ms`",
+        ),
+        (lambda d: d["rows"]["block"].update(key="roof"), "row 'roof' stored under 'block'"),
+        (lambda d: d["rows"]["block"].update(surprise=1), "Received: 'surprise'"),
+        (lambda d: d["rows"]["block"]["samples_ms"]["long"][0].__setitem__(0, 0), "above 0 ms"),
+        (lambda d: d["rows"].update(roof=None), "Expected an object at `rows.roof` in"),
+        (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
+        (lambda d: d["settings"].update(graph_level="x"), "Expected a graph_level among"),
+        (lambda d: d["calibration"].update(a=-1), "slope above 0"),
+        (lambda d: d["plan"].update(min_rounds=0), "Expected min_rounds to be 1 or more"),
+        (lambda d: d["calibration"].pop("feature"), "the key 'feature' at `calibration` in"),
+        (lambda d: d.update(date="yesterday"), "Expected a date in ISO 8601 with a time zone"),
+        (lambda d: d.update(date="2026-01-01T00:00:00"), "Expected a date in ISO 8601 with a"),
+        (lambda d: d.update(run_overhead_ms=1e999), "Infinity, which is no number"),
+    ],
+)
+def test_a_hand_edited_table_is_refused(
+    table: LatencyTable, tmp_path: Path, change: Change, text: str
+) -> None:
+    path = tmp_path / "table.json"
+    table.save(path)
+    document = json.loads(path.read_text())
+    change(document)
+    path.write_text(json.dumps(document))
+    with pytest.raises(TableFileError) as info:
+        LatencyTable.load(path)
+    assert text in str(info.value)
+    assert "Received: " in str(info.value) and "Fix: " in str(info.value)
+
+
+def test_a_truncated_and_a_missing_file_are_refused(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    table.save(path)
+    path.write_text(path.read_text()[:500])
+    with pytest.raises(TableFileError, match="Expected a latency table in JSON at"):
+        LatencyTable.load(path)
+    with pytest.raises(TableFileError, match="No such file"):
+        LatencyTable.load(tmp_path / "none.json")
+
+
+def test_a_table_that_cannot_be_stored_leaves_the_old_file(
+    table: LatencyTable, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.json"
+    path.write_text("old")
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        replace(table, load_average_after=float("nan")).save(path)
+    assert path.read_text() == "old"

@@ -1,0 +1,151 @@
+"""The supernet of a run: its own, or lent; what it is asked with."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.data import Dataset, Split
+from nas.errors import InputError
+from nas.pipeline import supernet as stage
+from nas.pipeline.supernet import SupernetStage, check_lender, lender
+from nas.runs.config import RunConfig, read_search_config
+from nas.runs.folder import RunFolder
+from nas.search.evolution import EvolutionConfig
+from nas.selection.goals import Goal
+from tests.support.run_config import run_config
+from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
+
+BORROWS = {"method": "evolution", "image_size": IMAGE_SIZE}
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    labels = np.arange(2 * SAMPLE_CLASSES, dtype=np.int32) % SAMPLE_CLASSES
+    split = Split(np.zeros((len(labels), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), labels)
+    names = tuple(f"class {i}" for i in range(SAMPLE_CLASSES))
+    return Dataset("toy", split, split, names, IMAGE_SIZE, "0" * 16, True)
+
+
+def borrower(path: Path) -> RunConfig:
+    return run_config(Goal(percent=50.0), supernet=str(path), **BORROWS)
+
+
+@pytest.fixture
+def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(compute: object) -> None:
+        raise AssertionError("the backend was started")
+
+    monkeypatch.setattr(stage.backend, "start", start)
+
+
+def test_a_lender_is_trained_with_its_own_seed_and_goal(toy_run: Path, dataset: Dataset) -> None:
+    lent = lender(replace(borrower(toy_run), seed=9), dataset)
+    assert lent.config == read_search_config(toy_run)
+    assert (lent.config.seed, lent.penalty, lent.target_ms) == (0, 0.1, None)
+    assert lent.checkpoint.is_file()
+
+
+def spoil_space(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "space": "cifar"}))
+
+
+def spoil_classes(run: Path) -> None:
+    data = json.loads((run / "data.json").read_text())
+    data["class_names"] = data["class_names"][:7]
+    (run / "data.json").write_text(json.dumps(data))
+
+
+def spoil_schema(run: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps({**config, "schema_version": 1}))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "said"),
+    [
+        (shutil.rmtree, "a run folder with config.json"),
+        (spoil_space, "a supernet of the same space, toy"),
+        (spoil_classes, f"a supernet of the same num classes, {SAMPLE_CLASSES}"),
+        (spoil_schema, "a run folder of schema 2"),
+        (lambda run: (run / "search.json").unlink(), "a finished search with its checkpoint"),
+        (lambda run: shutil.rmtree(run / "checkpoints"), "a finished search with its checkpoint"),
+    ],
+)
+def test_a_wrong_lender_is_refused_before_the_backend_starts(
+    spoil: Any, said: str, toy_run: Path, dataset: Dataset, tmp_path: Path, no_backend: None
+) -> None:
+    run = shutil.copytree(toy_run, tmp_path / "lender")
+    config = borrower(run)
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    check_lender(folder, config, dataset)
+    spoil(run)
+    own = SupernetStage(folder, toy_space(), None, dataset, config, None)  # type: ignore[arg-type]
+    for ask in (lambda: check_lender(folder, config, dataset), own.searcher):
+        with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+            ask()
+        assert said in str(caught.value)
+
+
+def test_a_run_that_needs_no_supernet_any_more_may_lose_its_lender(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    config = borrower(tmp_path / "gone")
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    with pytest.raises(InputError):
+        check_lender(folder, config, dataset)
+    folder.write_json("supernet.json", {"top1": 0.1, "top5": 0.5})
+    check_lender(folder, config, dataset)
+
+
+def test_networks_are_judged_with_the_settings_of_the_run(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, dict[str, Any]]] = []
+
+    class Scorer:
+        def __init__(self, views: Any, train: Any, images: int, *rest: Any, **more: Any) -> None:
+            asked.append((images, more))
+
+        def accuracy(self, network: Any) -> Any:
+            return SimpleNamespace(top1=0.25, top5=0.5)
+
+    monkeypatch.setitem(sys.modules, "nas.supernet.scoring", SimpleNamespace(SharedScorer=Scorer))
+    own = EvolutionConfig(images=7, statistics_images=5)
+    config = replace(run_config(), evolution=own)
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    space = toy_space()
+    found = SupernetStage(folder, space, None, dataset, config, None)  # type: ignore[arg-type]
+    searcher = SimpleNamespace(gates_part=np.arange(20), weights_part=np.arange(4))
+    monkeypatch.setattr(found, "_trained", lambda: searcher)
+    monkeypatch.setattr(found, "_forward", lambda: None)
+    found.evaluate(space.largest())
+    found.scorer(config.evolution)
+    assert [images for images, _ in asked] == [5, 5]
+    assert len(asked[1][1]["indices"]) == 7
+
+
+def test_nothing_is_trained_again_that_is_there(
+    toy_run: Path, dataset: Dataset, no_backend: None
+) -> None:
+    config = read_search_config(toy_run)
+    own = SupernetStage(
+        RunFolder(toy_run),
+        toy_space(),
+        None,
+        dataset,
+        config,
+        None,  # type: ignore[arg-type]
+    )
+    own.train()
+    probabilities, expected_ms = own.probabilities()
+    assert expected_ms > 0 and probabilities is not None

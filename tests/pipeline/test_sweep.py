@@ -1,0 +1,101 @@
+"""A sweep: every goal a run of its own, as if it had been started alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from nas.data import Dataset, Split
+from nas.errors import InputError
+from nas.pipeline import sweep as stage
+from nas.pipeline.sweep import SweepRun
+from nas.runs.config import DataRecord, RunConfig, read_search_config
+from nas.runs.folder import RunFolder
+from nas.selection.goals import Goal
+from nas.system.interrupt import Interrupter
+from tests.support.run_config import run_config
+from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
+
+GOALS = (Goal(percent=25.0), Goal(percent=75.0))
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    labels = np.arange(2 * SAMPLE_CLASSES, dtype=np.int32) % SAMPLE_CLASSES
+    split = Split(np.zeros((len(labels), IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8), labels)
+    names = tuple(f"class {i}" for i in range(SAMPLE_CLASSES))
+    return Dataset("toy", split, split, names, IMAGE_SIZE, "0" * 16, True)
+
+
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
+    """Configurations of the searches that a sweep begins; none of them searches."""
+    found: list[RunConfig] = []
+
+    class Search:
+        def __init__(self, folder: RunFolder, *rest: Any) -> None:
+            found.append(read_search_config(folder.path))
+
+        def run(self) -> dict[str, Any]:
+            return {"met": len(found) == 1}
+
+    monkeypatch.setattr(stage, "SearchRun", Search)
+    monkeypatch.setattr(stage, "write_pareto", lambda path, labels: path / "pareto.png")
+    return found
+
+
+def sweep_of(config: RunConfig, dataset: Dataset, tmp_path: Path) -> SweepRun:
+    folder = RunFolder.create(tmp_path / "sweep", config, "test")
+    return SweepRun(folder, toy_space(), dataset, config, Interrupter())
+
+
+def test_each_goal_has_the_configuration_of_a_run_alone(
+    toy_table: Path, dataset: Dataset, tmp_path: Path, searched: list[RunConfig]
+) -> None:
+    config = run_config(*GOALS, method="random", table=str(toy_table))
+    sweep = sweep_of(config, dataset, tmp_path)
+    assert sweep.run() is False, "one of two is not met"
+    table = str(tmp_path / "sweep" / "table.json")
+    assert searched == [replace(config, goals=(goal,), table=table) for goal in GOALS]
+    for goal in GOALS:
+        folder = RunFolder.open(tmp_path / "sweep" / goal.label)
+        assert folder.read(DataRecord).fingerprint == dataset.fingerprint
+
+
+def test_a_sweep_that_goes_on_reads_what_each_goal_was_asked_for(
+    toy_table: Path, dataset: Dataset, tmp_path: Path, searched: list[RunConfig]
+) -> None:
+    config = run_config(*GOALS, method="random", table=str(toy_table))
+    sweep = sweep_of(config, dataset, tmp_path)
+    sweep.run()
+    paths = sorted((tmp_path / "sweep").rglob("config.json"))
+    before = [(path.read_bytes(), path.stat().st_mtime_ns) for path in paths]
+    sweep.run()
+    assert searched[:2] == searched[2:]
+    assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in paths] == before
+
+
+def test_a_goal_out_of_reach_is_refused_before_any_search(
+    toy_table: Path, dataset: Dataset, tmp_path: Path, searched: list[RunConfig]
+) -> None:
+    goals = (GOALS[0], Goal(target=900.0))
+    config = run_config(*goals, method="random", table=str(toy_table))
+    with pytest.raises(InputError, match="the range of space `toy`"):
+        sweep_of(config, dataset, tmp_path).run()
+    assert not searched
+
+
+def test_a_wrong_lender_is_refused_before_any_table_is_measured(
+    dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def measure(*arguments: Any) -> None:
+        raise AssertionError("a table was measured")
+
+    monkeypatch.setattr(stage, "run_table", measure)
+    config = run_config(*GOALS, method="evolution", supernet=str(tmp_path / "gone"))
+    with pytest.raises(InputError, match=r"a run folder with config\.json"):
+        sweep_of(config, dataset, tmp_path).run()

@@ -1,0 +1,49 @@
+"""The table of a run: given, then its own."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from latency.errors import LatencyError
+from nas.pipeline.table import run_table
+from nas.runs.folder import RunFolder
+from nas.search_space.named import get_space
+from tests.support.run_config import run_config
+from tests.support.toy import changed_table, toy_space
+
+
+def test_a_given_table_becomes_the_runs_own(toy_table: Path, tmp_path: Path) -> None:
+    given = Path(shutil.copy(toy_table, tmp_path / "given.json"))
+    config = run_config(table=str(given))
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    rows = run_table(folder, toy_space(), config).rows
+    given.unlink()
+    assert run_table(folder, toy_space(), config).rows == rows
+
+
+def test_a_table_of_another_space_is_refused(toy_table: Path, tmp_path: Path) -> None:
+    config = run_config(table=str(toy_table))
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    with pytest.raises(LatencyError, match="(?s)Expected.*Received.*Fix"):
+        run_table(folder, get_space("cifar"), config)
+    assert not folder.has("table.json")
+
+
+def test_a_table_of_another_device_needs_its_name(toy_table: Path, tmp_path: Path) -> None:
+    table = changed_table(toy_table, tmp_path / "other.json", host=_other_host(toy_table))
+    here = run_config(table=str(table))
+    folder = RunFolder.create(tmp_path / "run", here, "test")
+    with pytest.raises(LatencyError, match="another"):
+        run_table(folder, toy_space(), here)
+    there = replace(here, device="board")
+    assert run_table(folder, toy_space(), there).host.cpu_model == "another"
+
+
+def _other_host(table: Path) -> dict[str, object]:
+    import json
+
+    return {**json.loads(table.read_text("utf-8"))["host"], "cpu_model": "another"}
