@@ -12,9 +12,11 @@ import keras
 import numpy as np
 import pytest
 
+from latency.shell import Interrupted
 from nas.errors import InputError
 from nas.runs import history
-from nas.system.interrupt import Interrupted, Interrupter
+from nas.search.history import SearchRow
+from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.checkpoint import load, save
 from nas.training.recipe import Pace
@@ -116,7 +118,7 @@ def test_no_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
 def test_history_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     path.write_text("step,stage,loss\n1,warmup,\n2,search,0.5\n")
-    assert history.read_history(path) == [
-        {"step": 1.0, "stage": "warmup", "loss": None},
-        {"step": 2.0, "stage": "search", "loss": 0.5},
-    ]
+    assert history.read_history(SearchRow, path) == (
+        SearchRow(step=1, stage="warmup", loss=None),
+        SearchRow(step=2, stage="search", loss=0.5),
+    )
