@@ -12,6 +12,7 @@ from absl import flags
 from latency import shell
 from nas.cli import flags as strict_flags
 from nas.search.config import EXECUTIONS, GATES, METHODS
+from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
@@ -71,7 +72,7 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "execution", None, list(EXECUTIONS), "How weight steps run the supernet.", **text
     )
-    flags.DEFINE_string("space", None, "mnasnet, tiny, tiny_se, cifar, sample or toy.", **text)
+    flags.DEFINE_string("space", None, f"{', '.join(SPACES)}; or a Python file.", **text)
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)

@@ -27,6 +27,7 @@ from nas.search.config import (
     supernet_recipe,
     usual_execution,
 )
+from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
@@ -114,7 +115,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
 
     Args:
         asked: What was asked for.
-        space: Its search space, which may follow from the images.
+        space: Its search space, a name or a path, which may follow from the images.
         is_sample: Whether the images are the embedded sample.
 
     Raises:
@@ -141,8 +142,9 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         compute=compute_of(options),
         recipe=recipe,
         environment=environment(),
+        blocks=tuple(reference(path) for path in options.get("blocks", ())),
         goals=asked.goals,
-        space=space,
+        space=reference(space),
         table=_absolute(options.get("table")),
         device=options.get("device"),
         supernet=_absolute(options.get("supernet")),
@@ -184,6 +186,7 @@ def given_network_config(
         compute=compute_of(options),
         recipe=sizes.recipe_for(is_sample),
         environment=environment(),
+        blocks=tuple(reference(path) for path in options.get("blocks", ())),
     )
 
 
@@ -210,6 +213,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
     "space": lambda c: c.space,
+    "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
     "supernet": lambda c: c.supernet,
@@ -230,6 +234,10 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "random_networks": lambda c: c.random_networks,
 }
 PATHS = ("table", "supernet")
+FILES: dict[str, Callable[[Any], Any]] = {
+    "space": reference,
+    "blocks": lambda paths: [reference(path) for path in paths],
+}
 FREE = ("run_dir", "resume", "data_dir")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
@@ -251,7 +259,11 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
         if name in FREE or name in GOAL_OPTIONS:
             continue
         recorded = RECORDED[name](config)
-        if recorded != (_absolute(value) if name in PATHS else value):
+        if name in PATHS:
+            value = _absolute(value)
+        elif name in FILES:
+            value = FILES[name](value)
+        if recorded != value:
             raise _changed(name, recorded, value)
 
 

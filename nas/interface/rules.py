@@ -183,6 +183,12 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("blocks",),
+        lambda o: "arch" in o,
+        "--blocks with --arch",
+        "--blocks with a run, which names its own",
+    ),
+    Rule(
         ("largest",),
         lambda o: o.get("baselines") is not False,
         "--largest with baselines",
@@ -190,7 +196,7 @@ RETRAIN_RULES = (
     ),
 )
 # Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "help")
+SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
 
 
 def check_summary(options: Options) -> None:
