@@ -16,6 +16,7 @@ from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search.history import SearchEnd
+from nas.search.methods import METHODS
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import out
@@ -36,7 +37,7 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
         InputError: Its network was given, its method trains no supernet, or the supernet's
             weights are gone.
     """
-    if not isinstance(config, RunConfig) or config.search.method == "random":
+    if not isinstance(config, RunConfig) or not METHODS[config.search.method].trains_supernet:
         raise InputError(
             "--inherit with the run of a search that trained a supernet",
             f"{folder.path}, which has none",
