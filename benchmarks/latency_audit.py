@@ -24,6 +24,7 @@ import numpy as np
 from rich.table import Table
 
 from latency import atomic, shell
+from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
 from latency.measurement import statistics
@@ -152,9 +153,10 @@ def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> di
             name: statistics.half_values([reading.samples_ms], [1.0], reading.quantile, 0)
             for name, reading in measured.items()
         },
-    ).to_json()
-    del found["points"]
-    return found
+    )
+    figures: dict[str, Any] = strict_json.encode(found)
+    del figures["points"]
+    return figures
 
 
 def view(results: list[dict[str, Any]]) -> Table:

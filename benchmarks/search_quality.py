@@ -28,10 +28,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-import planted_need
 from rich.table import Table
 from scipy import stats
 
+from benchmarks import planted_need
 from latency import atomic, shell
 from latency.device import strict_json
 from latency.device.host import current_host
@@ -210,8 +210,7 @@ def supernet_scores(run: Path, networks: Sequence[str]) -> dict[str, dict[str, f
     path = run / "scores.json"
     if path.is_file():
         return read(path)
-    from supernet_score import stage_of
-
+    from benchmarks.supernet_score import stage_of
     from nas.search.evolution import EvolutionConfig
 
     stage = stage_of(run)

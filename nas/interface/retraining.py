@@ -28,6 +28,7 @@ from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
+from nas.search_space.files import load_blocks
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
@@ -119,6 +120,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
             "several networks",
             "name one of the folders below it",
         )
+    load_blocks(read_config(folder.path).blocks)
     if not folder.has("architecture.json"):
         raise InputError(
             f"a finished search in {folder.path}",

@@ -189,6 +189,12 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("blocks",),
+        lambda o: "arch" in o,
+        "--blocks with --arch",
+        "--blocks with a run, which names its own",
+    ),
+    Rule(
         ("largest",),
         lambda o: o.get("baselines") is not False,
         "--largest with baselines",
@@ -196,7 +202,7 @@ RETRAIN_RULES = (
     ),
 )
 # Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "help")
+SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
 
 
 def check_summary(options: Options) -> None:

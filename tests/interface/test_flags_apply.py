@@ -51,6 +51,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "race_epochs": ["--race_epochs", "0.25"],
     "execution": ["--execution", "masked"],
     "space": ["--space", "tiny"],
+    "blocks": ["--blocks", "/other/blocks.py"],
     "table": ["--table", "/other.json"],
     "device": ["--device", "board"],
     "search_epochs": ["--search_epochs", "0.5"],
@@ -221,7 +222,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "run_dir", "summary", "help", "h", "restart"}
+RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images"},
     # Off is what baselines of a given network are anyway.
