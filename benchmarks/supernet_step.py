@@ -26,8 +26,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 from rich.table import Table
-from twin_process import Twin, has_torch
 
+from benchmarks.twin_process import Twin, has_torch
 from latency import shell
 from latency.device import strict_json
 from nas.architecture.text import to_text

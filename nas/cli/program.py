@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from absl import flags
 
 from latency import shell
 from nas.cli import flags as strict_flags
+from nas.cost.constraints import Bounds
 from nas.search.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
@@ -48,9 +50,8 @@ def search_flags() -> flags.FlagValues:
         "Milliseconds to land on, or a part of the space's range (25%); several sweep.",
         **text,
     )
-    strict_flags.define_count(values, "max_params", "Most trainable parameters.")
-    strict_flags.define_count(values, "max_macs", "Most multiply-adds.")
-    strict_flags.define_count(values, "max_size_bytes", "Most bytes of weights.")
+    for bound in fields(Bounds):
+        strict_flags.define_count(values, bound.name, bound.metadata["help"])
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
 
+BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # Told the folder of a run as soon as there is one.
 OnFolder = Callable[[Path], None]
 
@@ -148,7 +150,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         table=_absolute(options.get("table")),
         device=options.get("device"),
         supernet=_absolute(options.get("supernet")),
-        bounds=Bounds(**_given(options, ("max_params", "max_macs", "max_size_bytes"))),
+        bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
             weights=weights,
             method=method,
@@ -217,9 +219,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "table": lambda c: c.table,
     "device": lambda c: c.device,
     "supernet": lambda c: c.supernet,
-    "max_params": lambda c: c.bounds.max_params,
-    "max_macs": lambda c: c.bounds.max_macs,
-    "max_size_bytes": lambda c: c.bounds.max_size_bytes,
+    **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "method": lambda c: c.search.method,
     "gate": lambda c: c.search.gates.form,
     "execution": lambda c: c.search.execution,
