@@ -15,6 +15,7 @@ from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
+from nas.search.history import SearchEnd
 from nas.search.methods import METHODS
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
@@ -43,7 +44,7 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
             "leave --inherit out, or search with --method gradient or evolution",
         )
     is_own = config.supernet is None
-    if is_own and not (folder.has("search.json") and folder.checkpoint("search").is_file()):
+    if is_own and not (folder.has(SearchEnd) and folder.checkpoint("search").is_file()):
         raise InputError(
             f"the supernet's weights, {folder.checkpoint('search')}",
             "no such file, or a search that is not finished",
