@@ -108,7 +108,8 @@ def main(arguments: list[str] | None = None) -> int:
     window = ((1 - MARGIN) * aim_ms, (1 + MARGIN) * aim_ms)
     networks = several(RandomMethod(bounded, seed=0), *window, flags.networks, [])
     scorer = stage.scorer(EvolutionConfig(images=flags.images * flags.parts))
-    held_out = np.random.default_rng(0).permutation(scorer.indices)
+    every = np.arange(0) if scorer.indices is None else scorer.indices
+    held_out = np.random.default_rng(0).permutation(every)
     if len(held_out) < flags.images * flags.parts or len(networks) < flags.networks:
         parser.error(
             f"expected {flags.images * flags.parts} held-out images and {flags.networks} "

@@ -46,7 +46,7 @@ def test_a_training_starts_from_the_weights_it_is_given(
         found.append(weights_by_name(model, NETWORK))
         return run(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(trainer.loop, "run", watched)
+    monkeypatch.setattr("nas.training.loop.run", watched)
     trainer.train_network(NETWORK, dataset, RECIPE, loop.Control(), initial_weights=given)
     trainer.train_network(NETWORK, dataset, RECIPE, loop.Control())
     assert all(np.array_equal(found[0][name], value) for name, value in given.items())
