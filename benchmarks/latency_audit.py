@@ -24,11 +24,12 @@ import numpy as np
 from rich.table import Table
 
 from latency import atomic, shell
+from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
 from latency.measurement import statistics
 from latency.measurement.measure import Model, measure_fresh_process
-from latency.tables.predictor import audit
+from latency.tables.predictor import AUDIT_LINES, audit
 from latency.tables.table import LatencyTable
 from nas.architecture.text import to_text
 from nas.hardware.measurement import CHOICE_PLAN, SMOKE_PLAN, network_bytes
@@ -45,15 +46,6 @@ CASES = (
     ("cifar", 32, "fp32"),
     ("tiny_se", 64, "fp32"),
     ("tiny", 64, "int8"),
-)
-FIGURES = (
-    ("within_5_percent", "{:.0%}"),
-    ("within_10_percent", "{:.0%}"),
-    ("mape_percent", "{:.2f}"),
-    ("bias_percent", "{:+.2f}"),
-    ("rmspe_percent", "{:.2f}"),
-    ("kendall_tau", "{:.3f}"),
-    ("spearman", "{:.3f}"),
 )
 SCALE = 1.15
 OTHER_LEVEL = "extended"
@@ -161,23 +153,26 @@ def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> di
             name: statistics.half_values([reading.samples_ms], [1.0], reading.quantile, 0)
             for name, reading in measured.items()
         },
-    ).to_json()
-    del found["points"]
-    return found
+    )
+    figures: dict[str, Any] = strict_json.encode(found)
+    del figures["points"]
+    return figures
 
 
 def view(results: list[dict[str, Any]]) -> Table:
     """One line a table; the noise floor of each figure in brackets."""
     table = Table(title="Audits (noise floor in brackets)", title_justify="left")
-    for name in ("table", "s", "graphs", "n", "spread", *(name for name, _ in FIGURES)):
-        table.add_column(name.replace("_percent", " %").replace("_", " "))
+    for title in ("table", "s", "graphs", "n", *(title for title, _, _ in AUDIT_LINES)):
+        table.add_column(title)
     for value in results:
         figures, noise = value["audit"], value["audit"]["noise"]
-        cells = [f"{form.format(figures[n])} ({form.format(noise[n])})" for n, form in FIGURES]
+        cells = [
+            f"{form.format(figures[name])} ({form.format(noise[name])})"
+            for _, name, form in AUDIT_LINES
+        ]
         label = f"{value['space']} {value['precision']}, seed {value['seed']}"
         seconds, graphs = f"{value['seconds']['all']:.0f}", str(value["graphs"])
-        spread = f"{figures['spread']:.2f}"
-        table.add_row(label, seconds, graphs, str(figures["n"]), spread, *cells)
+        table.add_row(label, seconds, graphs, str(figures["n"]), *cells)
     return table
 
 

@@ -33,8 +33,13 @@ from scipy import stats
 
 from benchmarks import planted_need
 from latency import atomic, shell
+from latency.device import strict_json
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
+from nas.errors import InputError
+from nas.runs.config import read_search_config
+from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate, CertifiedNetwork
 from nas.system.console import err, out
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -260,22 +265,28 @@ def figures(searched: Sequence[float], random: Sequence[float]) -> dict[str, Any
     }
 
 
-def networks_of(searches: Sequence[Path]) -> dict[str, dict[str, Any]]:
+def networks_of(searches: Sequence[Path]) -> dict[str, CertifiedNetwork]:
     """What is trained: name -> the network's record in the searches' certificates.
 
     Args:
         searches: Finished runs; the first one's comparison networks count.
     """
-    certificates = [read(run / "certificate.json") for run in searches]
+    certificates = [RunFolder(run).read(Certificate) for run in searches]
     first = certificates[0]
-    found = {f"searched_{seed}": c for seed, c in enumerate(certificates)}
-    found |= {f"random_{i}": r for i, r in enumerate(first["random"], start=1)}
-    return {**found, "uniform": first["uniform"], "largest": first["largest"]}
+    found: dict[str, CertifiedNetwork] = {
+        f"searched_{seed}": c for seed, c in enumerate(certificates)
+    }
+    found |= {f"random_{i}": r for i, r in enumerate(first.random, start=1)}
+    if first.uniform is None or first.largest is None:
+        raise InputError(
+            f"networks to compare with in {searches[0]}", "none", "search without --device"
+        )
+    return {**found, "uniform": first.uniform, "largest": first.largest}
 
 
 def read(path: Path) -> dict[str, Any]:
-    """A JSON object."""
-    return dict(json.loads(path.read_text("utf-8")))
+    """A JSON object that this benchmark wrote."""
+    return strict_json.read_object(path)
 
 
 def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any]:
@@ -285,9 +296,9 @@ def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any
     def record(name: str, *more: str) -> dict[str, Any]:
         # Milliseconds are the search's certificate's: there all networks ran side by side.
         keys = ("measured_ms", "params", "macs", "text", *more)
-        done = folder / "trained" / name / "certificate.json"
-        top1 = read(done)["top1"] if done.is_file() else None
-        return {"top1": top1, **{key: sources[name][key] for key in keys}}
+        done = RunFolder(folder / "trained" / name)
+        top1 = done.read(Certificate).top1 if done.has(Certificate) else None
+        return {"top1": top1, **{key: getattr(sources[name], key) for key in keys}}
 
     own = [record(name, "met", "asked_ms") for name in sources if name.startswith("searched_")]
     random = [record(name) for name in sources if name.startswith("random_")]
@@ -295,7 +306,7 @@ def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any
     top1 = [r["top1"] for r in random]
     correlations = []
     for run, found in zip(searches, own, strict=True):
-        if read(run / "config.json")["search"]["method"] == "random":
+        if read_search_config(run).search.method == "random":
             continue
         scores = supernet_scores(run, texts)
         shared = [scores[r["text"]] for r in random]
@@ -307,7 +318,7 @@ def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any
                 "own_score": scores[found["text"]]["top1"],
             }
         )
-    recipe = read(folder / "trained" / "searched_0" / "certificate.json")
+    trained = RunFolder(folder / "trained" / "searched_0").read(Certificate)
     return {
         **figures([n["top1"] for n in own], top1),
         "searched": own,
@@ -316,9 +327,9 @@ def collect(folder: Path, searches: Sequence[Path], case: Case) -> dict[str, Any
         "largest": record("largest"),
         "supernet_against_trained": correlations,
         "asked_ms": own[0]["asked_ms"],
-        "recipe": recipe["recipe"],
+        "recipe": strict_json.encode(trained.recipe),
         "search_epochs": case.search_epochs,
-        "evaluation_images": recipe["evaluation_images"],
+        "evaluation_images": trained.evaluation_images,
     }
 
 
@@ -390,7 +401,7 @@ def main(argv: list[str] | None = None) -> int:
         programs.search(searches[seed], [*common, *flags], table)
 
     programs.all(partial(one_search, seed) for seed in range(args.searches))
-    flip = read(searches[0] / "config.json")["search"]["weights"]["augmentation"]["flip"]
+    flip = read_search_config(searches[0]).search.weights.augmentation.flip
     recipe = ["--data_dir", str(data), "--flip" if flip else "--noflip"]
     recipe += ["--smoke"] if args.smoke else ["--epochs", f"{case.epochs:g}"]
     (args.folder / "trained").mkdir(exist_ok=True)
@@ -402,7 +413,7 @@ def main(argv: list[str] | None = None) -> int:
         partial(
             programs.train,
             args.folder / "trained" / name,
-            network["text"],
+            network.text,
             [*recipe, "--seed", f"{seed}"],
         )
         for seed, (name, network) in enumerate(networks.items())

@@ -10,7 +10,6 @@ held-out images is noise in that pick. See benchmarks/README.md.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -23,12 +22,14 @@ from scipy import stats
 
 from latency import atomic, shell
 from latency.tables.table import LatencyTable
+from nas.architecture import text as arch_text
 from nas.cost.constraints import Bounds
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.supernet import SupernetStage
 from nas.runs.config import read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
 from nas.search.evolution import EvolutionConfig
 from nas.search.method import several
 from nas.search.random import RandomMethod
@@ -104,7 +105,8 @@ def main(arguments: list[str] | None = None) -> int:
 
     stage = stage_of(flags.run)
     bounded = BoundedSpace(stage.space, stage.latency, Bounds())
-    aim_ms = json.loads((flags.run / "certificate.json").read_text("utf-8"))["predicted_ms"]
+    found = arch_text.parse(RunFolder(flags.run).read(Certificate).text)
+    aim_ms = stage.latency.predict_ms(stage.space.encode(found))
     window = ((1 - MARGIN) * aim_ms, (1 + MARGIN) * aim_ms)
     networks = several(RandomMethod(bounded, seed=0), *window, flags.networks, [])
     scorer = stage.scorer(EvolutionConfig(images=flags.images * flags.parts))

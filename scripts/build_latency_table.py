@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from latency import shell
 from latency.cli.options import add_plan_flags, add_settings_flags, plan_of, settings_of
 from latency.cli.text_view import print_audit
+from latency.device import strict_json
 from latency.device.host import current_host
 from latency.jobs.folder import export_job
 from latency.jobs.job import Job, run_here
@@ -129,7 +130,7 @@ def figures(table: LatencyTable, output: Path, seconds: dict[str, float], graphs
         "rounds": table.rounds,
         "rows": len(table.rows),
         "rows_not_stable": sum(not row.stable for row in table.rows.values()),
-        "calibration": table.calibration.to_json() if table.calibration else None,
+        "calibration": strict_json.encode(table.calibration),
         "audit": {**values, "noise": dict(audit.noise)} if audit else None,
         "row_model": dict(model.held_out) if model else None,
         "load_average": {"before": table.host.load_average, "after": table.load_average_after},

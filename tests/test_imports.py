@@ -73,7 +73,8 @@ def imports(tree: ast.AST) -> set[str]:
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             # A relative import stands in the device folder alone, see below.
-            module = f"latency.device.{node.module}" if node.level else node.module or ""
+            parts = ("latency.device" if node.level else None, node.module)
+            module = ".".join(part for part in parts if part)
             names.add(module)
             names |= {f"{module}.{alias.name}" for alias in node.names}
     return names

@@ -86,15 +86,15 @@ def measure_files(options: argparse.Namespace) -> int:
         measured = measure(models, settings, plan, progress=progress)
     document = {
         "schema_version": 1,
-        "host": current_host().to_json(),
-        "settings": settings.to_json(),
+        "host": current_host(),
+        "settings": settings,
         "precision": options.precision,
         "scheme": scheme_of(options),
-        "plan": plan.to_json(),
-        "measurements": strict_json.encode(measured),
+        "plan": plan,
+        "measurements": measured,
     }
     if options.output:
-        atomic.write_json(options.output, document)
+        atomic.write_json(options.output, strict_json.encode(document))
     if options.json:
         print_json(document)
     else:
@@ -132,7 +132,7 @@ def audit(options: argparse.Namespace) -> int:
             "build the table with held-out networks",
         )
     if options.json:
-        print_json(table.audit.to_json())
+        print_json(table.audit)
     else:
         text_view.print_audit(table)
     return EXIT_DONE
@@ -147,9 +147,9 @@ def check(options: argparse.Namespace) -> int:
     if options.json:
         print_json(
             {
-                **strict_json.encode(found),
-                "settings": settings.to_json(),
-                "warnings": list(table.load_warnings),
+                **vars(found),
+                "settings": settings,
+                "warnings": table.load_warnings,
             }
         )
     else:
@@ -195,5 +195,5 @@ def predict(options: argparse.Namespace) -> int:
 
 
 def print_json(value: Any) -> None:
-    """Prints one JSON object."""
-    print(json.dumps(value, indent=1, allow_nan=False))
+    """Prints one JSON object, of a record or of values with records inside."""
+    print(json.dumps(strict_json.encode(value), indent=1, allow_nan=False))

@@ -117,11 +117,11 @@ def run_job_folder(options: argparse.Namespace) -> int:
             {
                 "result": str(path),
                 "job_id": result.job_id,
-                "host": result.host.to_json(),
+                "host": result.host,
                 "graphs": len(result.samples_ms),
                 "rounds": result.rounds,
                 "seconds": result.seconds,
-                "unknown_keys": list(result.unknown_keys),
+                "unknown_keys": result.unknown_keys,
             }
         )
     else:
@@ -149,12 +149,12 @@ def report(table: LatencyTable, output: Path, as_json: bool) -> None:
         print_json(
             {
                 "output": str(output),
-                "host": table.host.to_json(),
+                "host": table.host,
                 "rows": len(table.rows),
                 "seconds": table.duration_seconds,
-                "calibration": table.calibration.to_json() if table.calibration else None,
-                "audit": table.audit.to_json() if table.audit else None,
-                "warnings": list(table.warnings),
+                "calibration": table.calibration,
+                "audit": table.audit,
+                "warnings": table.warnings,
             }
         )
     elif table.audit is not None:

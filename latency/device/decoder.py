@@ -37,6 +37,12 @@ def _fields(cls: Any) -> dict[str, tuple[Any, bool]]:
     }
 
 
+@functools.cache
+def _parts(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    """Origin and arguments of an annotation, kept for the many rows of a table."""
+    return typing.get_origin(kind), typing.get_args(kind)
+
+
 class Decoder:
     """Checks values of one source against annotated types.
 
@@ -84,7 +90,7 @@ class Decoder:
         """One value of an annotated type, checked."""
         if kind is Any:
             return value
-        origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+        origin, arguments = _parts(kind)
         if origin in _UNIONS:
             return self._union(arguments, value, place)
         if origin is typing.Literal:

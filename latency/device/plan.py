@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Optional
+from typing import Optional
 
-from . import strict_json
 from .errors import LatencyError
 
 
@@ -59,13 +58,8 @@ class MeasurePlan:
                 raise PlanError(
                     f"{name} to be {text}",
                     repr(getattr(self, name)),
-                    f"pass {name} within its range (default {getattr(MeasurePlan, name)!r})",
+                    f"pass {name} {text}, such as the default {getattr(MeasurePlan, name)!r}",
                 )
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values, as they stand in tables and jobs."""
-        plain: dict[str, Any] = strict_json.encode(self)
-        return plain
 
 
 @dataclass(frozen=True)

@@ -103,19 +103,19 @@ class SessionSettings:
             raise SettingsError(
                 "intra_op_num_threads of 1 or more",
                 repr(threads),
-                "name their number; onnxruntime's 0 ignores which cores this process may use",
+                "pass --threads 1 or more; with 0 onnxruntime ignores which cores it may use",
             )
         if self.graph_level not in GRAPH_LEVELS:
             raise SettingsError(
                 f"a graph_level among {', '.join(GRAPH_LEVELS)}",
                 repr(self.graph_level),
-                "use 'all' unless you deploy with less",
+                "use 'all' (--graph_level all) unless you deploy with less",
             )
         if not isinstance(self.provider, str) or not self.provider:
             raise SettingsError(
                 "the name of an execution provider",
                 repr(self.provider),
-                f"use {CPU_PROVIDER} or a name that onnxruntime lists",
+                f"pass --provider {CPU_PROVIDER}, or another that onnxruntime lists",
             )
         _check_affinity(self.affinity)
         for name in ("allow_spinning", "set_denormal_as_zero"):
@@ -143,7 +143,7 @@ def _check_affinity(cores: tuple[int, ...]) -> None:
         raise SettingsError(
             "affinity as different core numbers from 0",
             repr(list(cores)),
-            "name cores such as 2, 3",
+            "name each core once, such as --affinity 2,3",
         )
 
 
@@ -165,5 +165,7 @@ def _check_config_key(key: str) -> None:
         raise SettingsError(
             "a configuration key that onnxruntime knows (it ignores others silently)",
             repr(key),
-            f"did you mean {close[0]!r}?" if close else "see KNOWN_CONFIG_KEYS",
+            f"did you mean {close[0]!r}?"
+            if close
+            else "name a key of KNOWN_CONFIG_KEYS in latency/device/settings.py",
         )

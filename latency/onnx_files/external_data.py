@@ -9,7 +9,7 @@ from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
-from latency.errors import ModelFileError, text_of
+from latency.errors import ModelFileError
 
 # Bits of one element where the data lies outside; strings may not, other types go unchecked.
 _BITS = {
@@ -32,6 +32,11 @@ class ExternalData:
     path: str
     offset_bytes: int
     size_bytes: int
+
+
+def text_of(value: str | bytes) -> str:
+    """Returns text; protobuf hands out bytes where a string is no UTF-8."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
 
 
 def attributes_of(body: Any) -> list[Any]:

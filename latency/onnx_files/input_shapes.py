@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latency.errors import ModelFileError, text_of
+from latency.errors import ModelFileError
+from latency.onnx_files.external_data import text_of
 
 MAX_DIMENSION = 2**31 - 1
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latency.errors import ModelFileError, text_of
-from latency.onnx_files.external_data import attributes_of, embed, external_tensors, locate
+from latency.errors import ModelFileError
+from latency.onnx_files.external_data import attributes_of, embed, external_tensors, locate, text_of
 from latency.onnx_files.input_shapes import fix_shapes, forget_shapes, parse_input_shape
 
 __all__ = ["ModelFileError", "check_model", "parse_input_shape", "read_model"]

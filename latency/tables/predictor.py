@@ -5,11 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from latency.device import strict_json
 from latency.errors import LatencyError
 from latency.measurement import statistics
 
@@ -62,11 +60,6 @@ class Calibration:
         """
         extra = self.c_ms * features[self.feature] if self.feature and features else 0.0
         return self.a * sum_ms + self.b_ms + extra
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        plain: dict[str, Any] = strict_json.encode(self)
-        return plain
 
 
 def calibrate(
@@ -190,11 +183,6 @@ class Audit:
     spread: float
     noise: Mapping[str, int | float]
     points: tuple[tuple[str, float, float], ...]
-
-    def to_json(self) -> dict[str, Any]:
-        """Returns plain values."""
-        plain: dict[str, Any] = strict_json.encode(self)
-        return plain
 
 
 # What is printed of an audit, in this order: title, field, form.

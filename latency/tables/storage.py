@@ -21,6 +21,7 @@ SCHEMA_VERSION = 2
 LINE_PER_ENTRY = ("rows", "networks", "anchors", "state_log")
 CSV_COLUMNS = ("key", "latency_ms", "low_ms", "high_ms", "count", "stable", "noise")
 MAX_AGE_DAYS = 30
+FIX = "build the table again, or name another file"
 
 T = TypeVar("T")
 
@@ -67,15 +68,15 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
     try:
         document = strict_json.read_object(path)
     except FileFormatError as error:
-        raise TableFileError(
-            f"a latency table in JSON at {source}", error.received, "build the table again"
-        ) from None
+        raise TableFileError(f"a latency table in JSON at {source}", error.received, FIX) from None
     try:
         plain = strict_json.unversioned(cls, document, source)
+    except FileFormatError as error:
+        raise TableFileError(error.expected, error.received, error.fix) from None
+    try:
         return strict_json.decode(cls, plain, source, every_key=True)
     except FileFormatError as error:
-        fix = f"{error.fix}; or build the table again"
-        raise TableFileError(error.expected, error.received, fix) from None
+        raise TableFileError(error.expected, error.received, FIX) from None
 
 
 def text(document: Mapping[str, Any]) -> str:

@@ -67,6 +67,9 @@ def define_common(values: flags.FlagValues) -> None:
         "Without it the embedded sample is used.",
         **text,
     )
+    flags.DEFINE_multi_string(
+        "blocks", None, "Python file with blocks of your own; may be given several times.", **text
+    )
     flags.DEFINE_integer("image_size", None, "Pixels; default: the data's own.", **text)
     flags.DEFINE_bool("skip_bad_images", False, "Go on without images that are broken.", **text)
     flags.DEFINE_integer("seed", 0, "Of weights, draws and data order.", lower_bound=0, **text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from absl import flags
 
 from latency import shell
 from nas.cli import flags as strict_flags
+from nas.cost.constraints import Bounds
 from nas.search.config import EXECUTIONS, GATES, METHODS
+from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
@@ -47,9 +50,8 @@ def search_flags() -> flags.FlagValues:
         "Milliseconds to land on, or a part of the space's range (25%); several sweep.",
         **text,
     )
-    strict_flags.define_count(values, "max_params", "Most trainable parameters.")
-    strict_flags.define_count(values, "max_macs", "Most multiply-adds.")
-    strict_flags.define_count(values, "max_size_bytes", "Most bytes of weights.")
+    for bound in fields(Bounds):
+        strict_flags.define_count(values, bound.name, bound.metadata["help"])
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text
@@ -71,7 +73,7 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "execution", None, list(EXECUTIONS), "How weight steps run the supernet.", **text
     )
-    flags.DEFINE_string("space", None, "mnasnet, tiny, tiny_se, cifar, sample or toy.", **text)
+    flags.DEFINE_string("space", None, f"{', '.join(SPACES)}; or a Python file.", **text)
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)

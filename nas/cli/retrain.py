@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from absl import flags
 
@@ -14,6 +15,7 @@ from nas.interface.asked import source_of
 from nas.interface.networks import read_architecture
 from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
 from nas.runs.folder import RunFolder
+from nas.search_space.files import load_blocks
 from nas.system.interrupt import Interrupter
 
 EXIT_MET, EXIT_NOT_MET = 0, 3
@@ -65,13 +67,16 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
     return AskedRetraining(
         options,
         source_of(data_dir, options) if data_dir else None,
-        _given_network(options.get("arch")),
+        _given_network(options),
         Path(run) if run else None,
         command,
     )
 
 
-def _given_network(text: str | None) -> Architecture | None:
+def _given_network(options: Mapping[str, Any]) -> Architecture | None:
+    """The network of --arch, whose text may name blocks of a user's own."""
+    load_blocks(options.get("blocks", ()))
+    text = options.get("arch")
     return read_architecture(text) if text else None
 
 
@@ -81,7 +86,7 @@ def _summary(values: flags.FlagValues) -> int:
     options = strict_flags.given(values)
     rules.check(options, rules.RETRAIN_RULES)
     rules.check_summary(options)
-    architecture, run = _given_network(options.get("arch")), options.get("run")
+    architecture, run = _given_network(options), options.get("run")
     if architecture is None:
         folder = RunFolder.open(Path(run)) if run else RunFolder.newest()
         architecture = architecture_of(folder)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -24,9 +24,10 @@ class Bounds:
         max_size_bytes: Bytes of the folded weights.
     """
 
-    max_params: int | None = None
-    max_macs: int | None = None
-    max_size_bytes: int | None = None
+    # The flags of these names say the help.
+    max_params: int | None = field(default=None, metadata={"help": "Most trainable parameters."})
+    max_macs: int | None = field(default=None, metadata={"help": "Most multiply-adds."})
+    max_size_bytes: int | None = field(default=None, metadata={"help": "Most bytes of weights."})
 
     def __post_init__(self) -> None:
         for name, value in asdict(self).items():
@@ -85,10 +86,10 @@ def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
     reference = space.largest()
     total, places = architecture_cost(reference), space.encode(reference)
     found = []
-    for field in fields(Bounds):
-        name = field.name.removeprefix("max_")
+    for bound in fields(Bounds):
+        name = bound.name.removeprefix("max_")
         options = tuple(np.array([reads[name](c) for c in row], np.int64) for row in costs)
         own = sum(int(row[i]) for row, i in zip(options, places, strict=True))
         fixed = int(getattr(total, name)) - own
-        found.append(Quantity(name, fixed, options, getattr(bounds, field.name)))
+        found.append(Quantity(name, fixed, options, getattr(bounds, bound.name)))
     return tuple(found)

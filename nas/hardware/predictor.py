@@ -37,7 +37,7 @@ class SpaceLatency:
         """Reads the rows of a space.
 
         Raises:
-            ValueError: A row is missing.
+            LatencyError: A row is missing.
         """
 
         def row_ms(option: LoweredLayer) -> float:

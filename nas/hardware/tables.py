@@ -23,7 +23,7 @@ def load_table(path: Path, space: Space, precision: str, other_host: bool) -> La
     """Reads a table and refuses one that is not this space's.
 
     Raises:
-        ValueError: Another space, image size, precision, provider or host, or a broken file.
+        LatencyError: Another space, image size, precision, provider or host, or a broken file.
     """
     if not path.is_file():
         raise InputError("a latency table", f"{path}, which does not exist", "check --table")

@@ -19,6 +19,7 @@ from nas.interface.retraining import AskedRetraining, run_retraining
 from nas.interface.run import Run
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
+from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
 from nas.system.interrupt import Interrupter
 
@@ -107,6 +108,7 @@ def retrain(
         TypeError: An unknown option.
     """
     given = _given("retrain", options, RETRAIN_NAMES)
+    load_blocks(given.get("blocks", ()))  # before the text of a network is read
     run, architecture = _run_or_architecture(run_or_architecture)
     named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": architecture}
     given |= {name: value for name, value in named.items() if value is not None}

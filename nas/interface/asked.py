@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +28,12 @@ from nas.search.config import (
     supernet_recipe,
     usual_execution,
 )
+from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
 
+BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # Told the folder of a run as soon as there is one.
 OnFolder = Callable[[Path], None]
 
@@ -114,7 +117,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
 
     Args:
         asked: What was asked for.
-        space: Its search space, which may follow from the images.
+        space: Its search space, a name or a path, which may follow from the images.
         is_sample: Whether the images are the embedded sample.
 
     Raises:
@@ -141,12 +144,13 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         compute=compute_of(options),
         recipe=recipe,
         environment=environment(),
+        blocks=tuple(reference(path) for path in options.get("blocks", ())),
         goals=asked.goals,
-        space=space,
+        space=reference(space),
         table=_absolute(options.get("table")),
         device=options.get("device"),
         supernet=_absolute(options.get("supernet")),
-        bounds=Bounds(**_given(options, ("max_params", "max_macs", "max_size_bytes"))),
+        bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
             weights=weights,
             method=method,
@@ -184,6 +188,7 @@ def given_network_config(
         compute=compute_of(options),
         recipe=sizes.recipe_for(is_sample),
         environment=environment(),
+        blocks=tuple(reference(path) for path in options.get("blocks", ())),
     )
 
 
@@ -210,12 +215,11 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
     "space": lambda c: c.space,
+    "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
     "supernet": lambda c: c.supernet,
-    "max_params": lambda c: c.bounds.max_params,
-    "max_macs": lambda c: c.bounds.max_macs,
-    "max_size_bytes": lambda c: c.bounds.max_size_bytes,
+    **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "method": lambda c: c.search.method,
     "gate": lambda c: c.search.gates.form,
     "execution": lambda c: c.search.execution,
@@ -230,6 +234,10 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "random_networks": lambda c: c.random_networks,
 }
 PATHS = ("table", "supernet")
+FILES: dict[str, Callable[[Any], Any]] = {
+    "space": reference,
+    "blocks": lambda paths: [reference(path) for path in paths],
+}
 FREE = ("run_dir", "resume", "data_dir")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
@@ -251,7 +259,11 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
         if name in FREE or name in GOAL_OPTIONS:
             continue
         recorded = RECORDED[name](config)
-        if recorded != (_absolute(value) if name in PATHS else value):
+        if name in PATHS:
+            value = _absolute(value)
+        elif name in FILES:
+            value = FILES[name](value)
+        if recorded != value:
             raise _changed(name, recorded, value)
 
 

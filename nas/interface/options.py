@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 
@@ -32,6 +33,7 @@ class SearchOptions(TypedDict, total=False):
         learning_rate: Peak learning rate of the supernet's weights.
         gate_learning_rate: Adam's rate for the gates.
         flip: Mirror images at random; default: yes, but not for the sample.
+        blocks: Python files with blocks of a user's own.
         random_networks: Random networks of equal milliseconds to compare with.
     """
 
@@ -58,6 +60,7 @@ class SearchOptions(TypedDict, total=False):
     learning_rate: float
     gate_learning_rate: float
     flip: bool
+    blocks: Sequence[str]
     random_networks: int
 
 
@@ -80,6 +83,7 @@ class RetrainOptions(TypedDict, total=False):
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
         inherit: Start from the supernet's weights instead of random ones.
+        blocks: Python files with the blocks of a network that is given.
         restart: Forget an earlier training of the run.
     """
 
@@ -98,4 +102,5 @@ class RetrainOptions(TypedDict, total=False):
     baselines: bool
     largest: bool
     inherit: bool
+    blocks: Sequence[str]
     restart: bool

@@ -28,6 +28,7 @@ from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
+from nas.search_space.files import load_blocks
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
@@ -119,6 +120,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
             "several networks",
             "name one of the folders below it",
         )
+    load_blocks(read_config(folder.path).blocks)
     if not folder.has("architecture.json"):
         raise InputError(
             f"a finished search in {folder.path}",
@@ -196,24 +198,16 @@ def _one(
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
     if training.inherits:
-        networks = {
-            "searched": architecture,
-            **{entry.name: arch_text.parse(entry.text) for entry in others},
-        }
+        networks = {entry.name: arch_text.parse(entry.text) for entry in others}
+        networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute)
     from nas.pipeline.retrain import RetrainRun
 
-    if architecture.num_classes != dataset.num_classes:
-        out.print(
-            f"The network has {architecture.num_classes} classes, the data {dataset.num_classes}: "
-            "its last layer is resized."
-        )
-        architecture = architecture.with_num_classes(dataset.num_classes)
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
     run = RetrainRun(
         folder,
-        architecture,
+        _with_classes(architecture, dataset.num_classes),
         dataset,
         training.recipe,
         training.seed,
@@ -226,6 +220,17 @@ def _one(
         weights,
     )
     return run.run().met
+
+
+def _with_classes(architecture: Architecture, num_classes: int) -> Architecture:
+    """The network for as many classes as the images have."""
+    if architecture.num_classes == num_classes:
+        return architecture
+    out.print(
+        f"The network has {architecture.num_classes} classes, the data {num_classes}: "
+        "its last layer is resized."
+    )
+    return architecture.with_num_classes(num_classes)
 
 
 def _sizes(asked: AskedRetraining, config: AnyConfig) -> Scale:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.errors import InputError
+from nas.search.method import MethodType
+from nas.search.methods import METHODS
 
 Options = Mapping[str, Any]
 
@@ -75,12 +77,16 @@ def says(options: Options, name: str) -> bool:
     return name in options and not (options[name] is False and name in OFF_IS_NOTHING)
 
 
-def _method(options: Options) -> str:
-    return str(options.get("method", "gradient"))
+def _method(options: Options) -> type[MethodType]:
+    return METHODS[str(options.get("method", "gradient"))]
 
 
-def _is_gradient(options: Options) -> bool:
-    return _method(options) == "gradient"
+def _learns_gates(options: Options) -> bool:
+    return _method(options).learns_gates
+
+
+def _trains_supernet(options: Options) -> bool:
+    return _method(options).trains_supernet
 
 
 SEARCH_RULES = (
@@ -100,20 +106,20 @@ SEARCH_RULES = (
     ),
     Rule(
         ("lambda",),
-        _is_gradient,
+        _learns_gates,
         "--target_ms with --method {method}",
         "--lambda {lambda}",
         "only the gradient search has a penalty; ask for milliseconds",
     ),
     Rule(
         ("gate", "proposals", "gate_learning_rate"),
-        _is_gradient,
+        _learns_gates,
         "--{name} with --method gradient",
         "--method {method}",
     ),
     Rule(
         ("supernet",),
-        lambda o: _method(o) == "evolution",
+        lambda o: _trains_supernet(o) and not _learns_gates(o),
         "--supernet with --method evolution",
         "--method {method}",
         "evolution alone can use weights that are trained already",
@@ -127,15 +133,15 @@ SEARCH_RULES = (
     ),
     Rule(
         LEARNING,
-        lambda o: _method(o) != "random",
+        _trains_supernet,
         "--{name} with a method that trains a supernet",
         "--method {method}",
     ),
     Rule(
         COMPUTING,
-        lambda o: _method(o) != "random" or "race" in o,
+        lambda o: _trains_supernet(o) or "race" in o,
         "--{name} with a search that trains something",
-        "--method random without --race",
+        "--method {method} without --race",
     ),
     Rule(
         ("race_epochs",),
@@ -183,6 +189,12 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("blocks",),
+        lambda o: "arch" in o,
+        "--blocks with --arch",
+        "--blocks with a run, which names its own",
+    ),
+    Rule(
         ("largest",),
         lambda o: o.get("baselines") is not False,
         "--largest with baselines",
@@ -190,7 +202,7 @@ RETRAIN_RULES = (
     ),
 )
 # Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "help")
+SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
 
 
 def check_summary(options: Options) -> None:

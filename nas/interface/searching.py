@@ -22,6 +22,8 @@ from nas.pipeline.sweep import SweepRun
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.search_space.files import load_blocks
+from nas.search_space.space import Space
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 
@@ -66,10 +68,12 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
         RunFolder.check_new(run_dir)
     asked.check()
     options = asked.options
+    load_blocks(options.get("blocks", ()))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
     space = space_of(options.get("space"), dataset)
     config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
+    config = replace(config, space_fingerprint=space.fingerprint())
     goal = "sweep" if config.is_sweep else config.goal.label
     folder = RunFolder.create(run_dir, config, f"{space.name}-{goal}")
     keep_data(folder, dataset)
@@ -83,6 +87,7 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     folder = RunFolder.open(run_dir)
     config = read_search_config(run_dir)
     check_resumed(config, asked)
+    load_blocks(config.blocks)
     source = config.data
     if asked.source.path is not None:
         # The same images at another place.
@@ -103,7 +108,18 @@ def _stages(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset)
+    _check_unchanged(space, config)
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
         return SearchRun(folder, space, dataset, config, interrupter).run().met
+
+
+def _check_unchanged(space: Space, config: RunConfig) -> None:
+    """Refuses to go on with files of blocks or of a space that say something else by now."""
+    if config.space_fingerprint not in (None, space.fingerprint()):
+        raise InputError(
+            f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",
+            f"fingerprint {space.fingerprint()}",
+            "bring back the files of --space and --blocks as they were, or begin another run",
+        )

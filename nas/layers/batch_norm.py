@@ -7,6 +7,7 @@ from typing import Any
 import keras
 from keras import ops
 
+from nas.errors import InputError
 from nas.layers.fast import Tensor, batch_norm_training
 
 Statistics = tuple[Tensor, Tensor]  # running mean and variance, (channels,) each
@@ -27,9 +28,10 @@ class BatchNorm(keras.layers.Layer):
     def __init__(self, momentum: float = 0.9, epsilon: float = 1e-3, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         if not 0 <= momentum < 1:
-            raise ValueError(
-                "Expected `momentum` from 0 to below 1. "
-                f"Received: momentum={momentum}. Fix: 0.9 is usual; PyTorch's 0.1 is 0.9 here."
+            raise InputError(
+                "`momentum` from 0 to below 1",
+                f"momentum={momentum}",
+                "0.9 is usual; PyTorch's 0.1 is 0.9 here",
             )
         self.momentum = momentum
         self.epsilon = epsilon

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from nas.errors import InputError
 from nas.layers.draw import GateDraw
 from nas.layers.fast import Tensor
 from nas.layers.gates import BaseGates
@@ -103,15 +104,16 @@ class ThresholdGates(BaseGates):
         allowed: Decision -> (choices, options) 1 where the option exists; of `KINDS` alone.
 
     Raises:
-        ValueError: Another decision, for which nothing was published.
+        InputError: Another decision, for which nothing was published.
     """
 
     def __init__(self, allowed: Mapping[str, Any], **kwargs: Any) -> None:
         others = sorted(set(allowed) - set(KINDS))
         if others:
-            raise ValueError(
-                f"Expected decisions among {', '.join(KINDS)} for threshold gates. Received: "
-                f"{', '.join(others)}. Fix: use --gate categorical for this space."
+            raise InputError(
+                f"decisions among {', '.join(KINDS)} for threshold gates",
+                ", ".join(others),
+                "use --gate categorical for this space",
             )
         # What no choice decides has one option everywhere.
         count = len(next(iter(allowed.values()), ()))
@@ -140,19 +142,21 @@ class ThresholdGates(BaseGates):
             blocks: One built `SuperBlock` a choice.
 
         Raises:
-            ValueError: More or fewer blocks than choices, or layers of another kind.
+            InputError: More or fewer blocks than choices, or layers of another kind.
         """
         count = len(self.allowed["skip"])
         if len(blocks) != count:
-            raise ValueError(
-                f"Expected one block a choice, {count}. Received: {len(blocks)} "
-                "blocks. Fix: give the super blocks of the space, in order."
+            raise InputError(
+                f"one block a choice, {count}",
+                f"{len(blocks)} blocks",
+                "give the super blocks of the space, in order",
             )
         for block in blocks:
             if not hasattr(block, "depthwise_kernel"):
-                raise ValueError(
-                    "Expected super blocks with a depthwise kernel for threshold gates. Received: "
-                    f"{type(block).__name__}. Fix: use --gate categorical for this space."
+                raise InputError(
+                    "super blocks with a depthwise kernel for threshold gates",
+                    type(block).__name__,
+                    "use --gate categorical for this space",
                 )
         # Behind a function, so that Keras counts no weight of a block among the gates'.
         self._read = lambda: [
@@ -165,6 +169,7 @@ class ThresholdGates(BaseGates):
     def _squares(self) -> Tensor:
         """(choices, kernels, expansions) sums of squares of what each option adds to the last."""
         if self._read is None:
+            # Keras repeats what is raised inside of a call, which only plain exceptions survive.
             raise ValueError(
                 "Expected threshold gates that know their weights. Received: none. Fix: call "
                 "`bind` with the super blocks first."

@@ -15,6 +15,8 @@ from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
+from nas.search.history import SearchEnd
+from nas.search.methods import METHODS
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import out
@@ -35,14 +37,14 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
         InputError: Its network was given, its method trains no supernet, or the supernet's
             weights are gone.
     """
-    if not isinstance(config, RunConfig) or config.search.method == "random":
+    if not isinstance(config, RunConfig) or not METHODS[config.search.method].trains_supernet:
         raise InputError(
             "--inherit with the run of a search that trained a supernet",
             f"{folder.path}, which has none",
             "leave --inherit out, or search with --method gradient or evolution",
         )
     is_own = config.supernet is None
-    if is_own and not (folder.has("search.json") and folder.checkpoint("search").is_file()):
+    if is_own and not (folder.has(SearchEnd) and folder.checkpoint("search").is_file()):
         raise InputError(
             f"the supernet's weights, {folder.checkpoint('search')}",
             "no such file, or a search that is not finished",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -259,12 +258,3 @@ def _train_note(row: Mapping[str, Any]) -> str:
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
-
-
-def forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of this run left."""
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        Path(path).unlink()

@@ -18,7 +18,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
 from nas.search.evolution_config import EvolutionConfig
-from nas.search.history import SearchRow
+from nas.search.history import SearchEnd, SearchRow
 from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.goals import ResolvedTarget
@@ -90,7 +90,7 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
                 "name a run of the same space and data, or train anew without --supernet",
             )
     checkpoint = folder.checkpoint("search")
-    if not folder.has("search.json") or not checkpoint.is_file():
+    if not folder.has(SearchEnd) or not checkpoint.is_file():
         raise InputError(
             f"a finished search with its checkpoint in {folder.path}",
             "none",
@@ -127,7 +127,7 @@ class SupernetStage:
 
     def train(self) -> None:
         """Trains weights, and gates if they learn; writes search.json, history.csv, gates.json."""
-        if self.folder.has("search.json") or self.config.supernet is not None:
+        if self.folder.has(SearchEnd) or self.config.supernet is not None:
             return
         out.print("Starting Keras and building the supernet ...")
         trainer = self.trainer()
@@ -146,20 +146,24 @@ class SupernetStage:
         """What the gates learned; search.json is there in any case and says that all is done."""
         from nas.search.gradient import GradientSearch
 
-        found: dict[str, Any] = {"steps": trainer.total_steps}
+        found = SearchEnd(trainer.total_steps)
         if isinstance(trainer, GradientSearch):
             result = trainer.result()
             self.folder.write(result.gates)
-            found["expected_ms"] = result.expected_ms
-            found["probabilities"] = result.probabilities.to_json(self.space)
-        self.folder.write_json("search.json", found)
+            decisions = result.probabilities.decisions(self.space)
+            found = SearchEnd(trainer.total_steps, result.expected_ms, decisions)
+        self.folder.write(found)
 
     def probabilities(self) -> tuple[GateProbabilities, float]:
         """Of the gates, and E[ms] under them."""
         from nas.search.gate_probabilities import GateProbabilities
 
-        found = self.folder.read_json("search.json")
-        return GateProbabilities.from_json(found["probabilities"]), float(found["expected_ms"])
+        found = self.folder.read(SearchEnd)
+        if found.probabilities is None or found.expected_ms is None:
+            raise InputError(
+                f"gates that learned in {self.folder.path}", "a search without any", "search again"
+            )
+        return GateProbabilities.of(found.probabilities), found.expected_ms
 
     def trainer(self) -> SupernetTrainer:
         """What trains, built when it is first asked for; its weights may not be trained yet."""

@@ -16,6 +16,7 @@ from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import SharedWarmUp
+from nas.search.history import SearchEnd
 from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
@@ -100,7 +101,7 @@ class SweepRun:
             folder = RunFolder.create(path, config, goal.label)
         keep_data(folder, self.dataset)
         warm, own = self.folder.checkpoint("search"), folder.checkpoint("search")
-        if warm.is_file() and not own.is_file() and not folder.has("search.json"):
+        if warm.is_file() and not own.is_file() and not folder.has(SearchEnd):
             atomic.write_bytes(own, warm.read_bytes())
         with folder.alone():
             run = SearchRun(folder, self.space, self.dataset, config, self.interrupter)

@@ -138,6 +138,8 @@ class RunSettings:
         compute: What Keras computes with.
         recipe: What a network trains with when it trains alone.
         environment: What the run began with.
+        blocks: Python files with blocks of a user's own, as absolute paths; they are loaded before
+            the space.
 
     Raises:
         InputError: The scale is unknown, or the seed negative.
@@ -154,6 +156,7 @@ class RunSettings:
     compute: Compute
     recipe: Recipe
     environment: Environment
+    blocks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         Scale.named(self.scale)
@@ -177,8 +180,9 @@ class RunConfig(RunSettings):
 
     Args:
         goals: What to reach; several make a sweep.
-        space: Name of the search space, or path of a Python file that defines it.
-        blocks: Python files with blocks of a user's own; they are loaded before the space.
+        space: Name of the search space, or absolute path of a Python file that defines it.
+        space_fingerprint: Of the space, to tell whether such files have changed since; None where
+            nobody kept it.
         table: Absolute path of the latency table; None for this host's cache.
         device: Name of another device that the table is of; None for this one.
         supernet: Absolute path of the run that lends its supernet; None to train one.
@@ -196,7 +200,7 @@ class RunConfig(RunSettings):
     kind: Literal["search"] = "search"
     goals: tuple[Goal, ...]
     space: str
-    blocks: tuple[str, ...] = ()
+    space_fingerprint: str | None = None
     table: str | None = None
     device: str | None = None
     supernet: str | None = None

@@ -9,9 +9,9 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TextIO, TypeVar
 
 try:
     import fcntl
@@ -152,11 +152,7 @@ class RunFolder:
         if fcntl is None:
             yield
             return
-        try:
-            stream = open(self.path / ".lock", "a+", encoding="utf-8")
-        except OSError as error:
-            raise disk_error(self.path / ".lock", error) from error
-        with stream:
+        with self._lock_file() as stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -175,6 +171,15 @@ class RunFolder:
             stream.write(f"{os.getpid()}\n")
             stream.flush()
             yield
+
+    @contextmanager
+    def _lock_file(self) -> Iterator[TextIO]:
+        with ExitStack() as stack:
+            try:
+                stream = stack.enter_context(open(self.path / ".lock", "a+", encoding="utf-8"))
+            except OSError as error:
+                raise disk_error(self.path / ".lock", error) from error
+            yield stream
 
     def checkpoint(self, name: str) -> Path:
         """Path of a checkpoint."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from nas.search.history import DecisionProbabilities
 from nas.search_space.space import Space
 
 
@@ -22,18 +22,24 @@ class GateProbabilities:
     tables: Mapping[str, np.ndarray]
 
     @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> GateProbabilities:
-        """From what `to_json` gave, as a run folder keeps it."""
-        return cls({name: np.asarray(d["probabilities"], float) for name, d in data.items()})
+    def of(cls, decisions: Mapping[str, DecisionProbabilities]) -> GateProbabilities:
+        """From what `decisions` gave.
 
-    def to_json(self, space: Space) -> dict[str, Any]:
-        """Plain data: decision -> its options and their probabilities at each choice.
+        Args:
+            decisions: As search.json has them.
+        """
+        return cls({name: np.asarray(d.probabilities, float) for name, d in decisions.items()})
+
+    def decisions(self, space: Space) -> dict[str, DecisionProbabilities]:
+        """Decision -> its options and their probabilities at each choice, for search.json.
 
         Args:
             space: Whose decisions these are.
         """
         return {
-            name: {"options": options, "probabilities": self.tables[name].tolist()}
+            name: DecisionProbabilities(
+                tuple(options), tuple(map(tuple, self.tables[name].tolist()))
+            )
             for name, options in space.tables.options_json().items()
         }
 

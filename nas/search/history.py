@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -101,6 +102,38 @@ class GateHistory:
                 raise _gates_error(f"another number of probabilities at step {step}")
             if not all(0 <= p <= 1 + ROUNDING for choice in record for p in choice):
                 raise _gates_error(f"a probability outside 0 to 1 at step {step}")
+
+
+@dataclass(frozen=True)
+class DecisionProbabilities:
+    """What the gates learned of one decision.
+
+    Args:
+        options: Values of the decision.
+        probabilities: Choice -> option, each from 0 to 1.
+    """
+
+    options: tuple[bool | int | float | str, ...]
+    probabilities: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class SearchEnd:
+    """search.json: says that the supernet is trained, and what its gates learned.
+
+    Args:
+        steps: Weight steps done.
+        expected_ms: Mean milliseconds of the networks that the gates draw, by the table; None
+            without gates.
+        probabilities: Decision -> what the gates learned of it; None without gates.
+    """
+
+    FILE: ClassVar[str] = "search.json"
+    SCHEMA_VERSION: ClassVar[int] = 2
+
+    steps: int
+    expected_ms: float | None = None
+    probabilities: Mapping[str, DecisionProbabilities] | None = None
 
 
 def _gates_error(received: str) -> InputError:

@@ -15,6 +15,7 @@ from keras import ops
 from nas.architecture import spec
 from nas.architecture.lowering import lower
 from nas.builders.keras_layers import CallLayer, LayerSettings, OpChain
+from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.draw import GateDraw
 from nas.layers.fast import Tensor
@@ -35,6 +36,7 @@ def check_execution(execution: str) -> None:
         ValueError: Not one of `EXECUTIONS`.
     """
     if execution not in EXECUTIONS:
+        # Keras repeats what is raised inside of a call, which only plain exceptions survive.
         raise ValueError(
             f"Expected `execution`, one of {', '.join(EXECUTIONS)}. Received: "
             f"execution={execution!r}. Fix: choose one of these."
@@ -65,9 +67,8 @@ class Supernet(keras.Model):
     ) -> None:
         super().__init__(**kwargs)
         if gate not in GATE_FORMS:
-            raise ValueError(
-                f"Expected `gate`, one of {', '.join(GATE_FORMS)}. Received: gate={gate!r}. Fix: "
-                "choose one of these."
+            raise InputError(
+                f"`gate`, one of {', '.join(GATE_FORMS)}", f"gate={gate!r}", "choose one of these"
             )
         self.space = space
         self.gates = GATE_FORMS[gate](space.tables.allowed, name="gates")

@@ -24,7 +24,7 @@ class WeightView(keras.Model):
             It needs `jit_compile=False` on TensorFlow: XLA has no shapes that change.
 
     Raises:
-        ValueError: Another execution.
+        InputError: Another execution.
     """
 
     def __init__(self, network: Supernet, execution: str = "masked") -> None:

@@ -23,6 +23,7 @@ from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.runs.config import DataRecord, RunConfig
 from nas.runs.folder import RunFolder
+from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
 from tests.support.run_config import run_config
 
@@ -50,6 +51,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "race_epochs": ["--race_epochs", "0.25"],
     "execution": ["--execution", "masked"],
     "space": ["--space", "tiny"],
+    "blocks": ["--blocks", "/other/blocks.py"],
     "table": ["--table", "/other.json"],
     "device": ["--device", "board"],
     "search_epochs": ["--search_epochs", "0.5"],
@@ -220,7 +222,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "run_dir", "summary", "help", "h", "restart"}
+RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images"},
     # Off is what baselines of a given network are anyway.
@@ -262,10 +264,10 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
 
     class Recorder:
         def __init__(self, *arguments: Any) -> None:
-            found.others = [name for name, _, _ in arguments[5]]
+            found.others = [entry.name for entry in arguments[5]]
 
-        def run(self) -> dict[str, Any]:
-            return {"met": None}
+        def run(self) -> SimpleNamespace:
+            return SimpleNamespace(met=None)
 
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
@@ -282,8 +284,8 @@ def run(tmp_path: Path, dataset: Dataset) -> Path:
     folder.write(DataRecord.of(dataset))
     folder.write(ResolvedTarget(Goal(penalty=0.1), 0.1, 1.0, None))
     folder.write_json("architecture.json", arch_text.to_json(arch_text.loads(NETWORK)))
-    networks = [{"name": r, "role": r, "text": NETWORK} for r in ("largest", "uniform")]
-    folder.write_json("comparison.json", {"networks": networks})
+    roles = ("largest", "uniform")
+    folder.write(Comparison(networks=tuple(ComparedNetwork(r, r, NETWORK) for r in roles)))
     folder.write_json("search.json", {})
     folder.checkpoint("search").write_bytes(b"")
     return folder.path

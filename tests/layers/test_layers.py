@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from keras import ops
 
+from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.draw import GateDraw
 from nas.layers.fast import (
@@ -127,7 +128,7 @@ def test_batch_norm_configuration_round_trips() -> None:
     layer = BatchNorm(0.8, 1e-2)
     again = BatchNorm.from_config(layer.get_config())
     assert (again.momentum, again.epsilon) == (0.8, 1e-2)
-    with pytest.raises(ValueError, match="Expected `momentum`.*Received: momentum=1.*Fix"):
+    with pytest.raises(InputError, match="(?s)Expected `momentum`.*Received: momentum=1.*Fix"):
         BatchNorm(1.0)
 
 

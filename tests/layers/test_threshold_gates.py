@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nas.cost.additive import AdditiveCost, ExpectedCost
+from nas.errors import InputError
 from nas.layers.super_block import channel_masks, kernel_masks
 from nas.layers.threshold_gates import KINDS, ThresholdGates, sigmoid_slope
 from nas.search.config import GateConfig
@@ -337,6 +338,6 @@ def test_gates_without_their_weights_say_so() -> None:
     assert numpy(layer.decisions(False)["kernel"]).tolist() == [[0, 1]]
     with pytest.raises(ValueError, match="Expected threshold gates that know .* Fix: call `bind`"):
         layer.probabilities()
-    text = "Expected one block a choice, 1. Received: 0 blocks. Fix: give the super blocks"
-    with pytest.raises(ValueError, match=text):
+    text = "Expected one block a choice, 1.\nReceived: 0 blocks.\nFix: give the super blocks"
+    with pytest.raises(InputError, match=text):
         layer.bind([])

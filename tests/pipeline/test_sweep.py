@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,8 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
         def __init__(self, folder: RunFolder, *rest: Any) -> None:
             found.append(read_search_config(folder.path))
 
-        def run(self) -> dict[str, Any]:
-            return {"met": len(found) == 1}
+        def run(self) -> SimpleNamespace:
+            return SimpleNamespace(met=len(found) == 1)
 
     monkeypatch.setattr(stage, "SearchRun", Search)
     monkeypatch.setattr(stage, "write_pareto", lambda path, labels: path / "pareto.png")

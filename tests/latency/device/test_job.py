@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import latency.device
 from latency.device.job import unknown_config_keys
 from latency.device.plan import MeasurePlan
 from latency.jobs.folder import export_job, read_job, read_results
@@ -17,6 +19,8 @@ from latency.measurement.result import read_result
 from latency.tables.build import table_of
 from tests.support.device_jobs import MODULE, Change, edit, on_device, run_worker
 from tests.support.latency_graphs import toy_job
+
+FOLDER = Path(latency.device.__file__).parent
 
 
 def test_the_program_on_the_device_needs_nothing_of_the_package_around_it(measured: Path) -> None:
@@ -27,6 +31,15 @@ def test_the_program_on_the_device_needs_nothing_of_the_package_around_it(measur
     )
     done = on_device([sys.executable, "-c", code], measured)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.py")), ids=lambda path: path.name)
+def test_the_program_is_written_for_python_3_9(path: Path) -> None:
+    tree = ast.parse(path.read_text("utf-8"), feature_version=(3, 9))
+    # Fields of records are evaluated at run time, where an older Python has no `int | None`.
+    for kind in (node for node in ast.walk(tree) if isinstance(node, ast.ClassDef)):
+        for field in (node for node in kind.body if isinstance(node, ast.AnnAssign)):
+            assert not any(isinstance(part, ast.BitOr) for part in ast.walk(field.annotation))
 
 
 def test_wrong_usage_on_the_device_is_exit_code_2(measured: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from latency.device.records import Result
-from latency.jobs.folder import read_job, read_results
+from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job
 from latency.measurement.result import ResultError, merge_results, read_result
 from latency.tables.build import table_of
@@ -35,6 +35,19 @@ def test_a_broken_result_is_refused(folder: Path, change: Change, text: str) -> 
     with pytest.raises(ValueError) as info:
         table_of(job, read_results(job, folder))
     assert text in str(info.value) and "Fix:" in str(info.value)
+
+
+def test_a_result_of_an_older_program_is_read(folder: Path) -> None:
+    # It wrote no fingerprint, and worker.py stood in the place of the folder.
+    before = read_result(folder / "result.json")
+    edit(folder / "result.json", lambda d: d["host"].pop("fingerprint"))
+    shutil.rmtree(folder / "device")
+    (folder / "worker.py").write_text("print('of another time')")
+    job = read_job(folder)
+    assert read_results(job, folder) == before
+    # Exporting the same job again brings the program and keeps what was measured.
+    export_job(job, folder)
+    assert (folder / "device" / "__main__.py").is_file() and read_results(job, folder) == before
 
 
 def test_a_truncated_result_is_refused(folder: Path) -> None:

@@ -36,6 +36,29 @@ def test_a_table_survives_its_file(table: LatencyTable, tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.json"]
 
 
+def test_a_table_read_and_written_again_has_the_same_bytes(
+    table: LatencyTable, tmp_path: Path
+) -> None:
+    first, second = tmp_path / "first.json", tmp_path / "second.json"
+    table.save(first)
+    LatencyTable.load(first).save(second)
+    assert second.read_bytes() == first.read_bytes()
+    # One line for each row, network, anchor and round, so that changes are seen.
+    lines = first.read_text().splitlines()
+    count = sum(len(part) for part in (table.rows, table.networks, table.anchors, table.state_log))
+    assert sum(line.startswith("  ") for line in lines) == count
+
+
+def test_derived_values_of_a_file_are_not_believed(table: LatencyTable, tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    table.save(path)
+    document = json.loads(path.read_text())
+    document["networks"]["net1"]["measurement"]["latency_ms"] = 1e9
+    document["host"]["fingerprint"] = "0" * 12
+    path.write_text(json.dumps(document))
+    assert LatencyTable.load(path) == table
+
+
 def test_csv_has_a_line_a_row(table: LatencyTable, tmp_path: Path) -> None:
     table.to_csv(tmp_path / "table.csv")
     lines = (tmp_path / "table.csv").read_text().splitlines()

@@ -1,0 +1,311 @@
+#!/usr/bin/env python3
+"""Writes docs/files.md: every file of a run and every key, from the records that programs write.
+
+python scripts/make_file_docs.py          writes the page
+python scripts/make_file_docs.py --check  says with exit code 1 that it is out of date
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+import textwrap
+import types
+import typing
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from latency.device.strict_json import VERSION_KEY
+from latency.tables.table import LatencyTable
+from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.records import (
+    Baselines,
+    Certificate,
+    Comparison,
+    RunWarnings,
+    SupernetScore,
+    TrainedRecord,
+)
+from nas.runs.sweep import Pareto, SharedWarmUp
+from nas.search.history import GateHistory, SearchEnd, SearchRow
+from nas.selection.choice import Choice
+from nas.selection.goals import ResolvedTarget
+from nas.selection.successive_halving import CandidateScore, Field, RaceResult
+from nas.training.history import TrainingRow
+
+PAGE = ROOT / "docs" / "files.md"
+WIDTH = 96
+INTRODUCTION = """\
+# Files of a run
+
+Every file of a run folder, and every key of the JSON files. This page is made from the records
+that the programs write and read (`python scripts/make_file_docs.py`), so that it cannot differ
+from them.
+
+JSON files are written whole or not at all. They have a `schema_version`; a file of another
+version, with an unknown or missing key, or with a value of another type is refused. Names carry
+units: `_ms` are milliseconds, `_bytes` bytes, `_percent` percents; a share is from 0 to 1. What is
+not known, or not there yet, is `null` in JSON and an empty cell in CSV.
+"""
+
+
+@dataclass(frozen=True)
+class FileDoc:
+    """A file of a run folder.
+
+    Args:
+        name: Path below the folder; `*` stands for what differs.
+        text: What it is, for a file that is no record.
+        kinds: Records that it may hold.
+        is_whole: Whether records inside of the record are described, too.
+    """
+
+    name: str
+    text: str = ""
+    kinds: tuple[type, ...] = ()
+    is_whole: bool = True
+
+
+def record(*kinds: Any, text: str = "", is_whole: bool = True) -> FileDoc:
+    """The file of a record, named as its class says."""
+    return FileDoc(re.sub(r"{\w+}", "*", kinds[0].FILE), text, kinds, is_whole)
+
+
+GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
+    "What was asked for, and found at once": (
+        record(RunConfig, GivenNetworkConfig),
+        record(DataRecord),
+        record(ResolvedTarget),
+        FileDoc(
+            "table.json",
+            "The latency table of the run. Rows, networks and the device's own records are told "
+            "of in [measuring](measuring.md).",
+            (LatencyTable,),
+            is_whole=False,
+        ),
+        FileDoc(
+            "table.journal",
+            "Rounds of a table that is being measured; a killed measurement goes on from it.",
+        ),
+        FileDoc(".lock", "Held by the program that works on the run."),
+    ),
+    "The search": (
+        record(SearchEnd),
+        record(SearchRow),
+        record(GateHistory),
+        record(Choice),
+        FileDoc(
+            "architecture.json",
+            "The found network; `nas.architecture.text` reads and writes it. Its `kind` is "
+            "`architecture`, its `text` is the same network in one line.",
+            (Architecture,),
+            is_whole=False,
+        ),
+        record(SupernetScore),
+        record(RunWarnings),
+        record(Comparison),
+        record(Certificate),
+        FileDoc(
+            "checkpoints/*.npz",
+            "States of a search (`search`), of a race (`race_*`) and of trainings (`retrain_*`), "
+            "from which they go on after a stop. The search's one also lends its supernet.",
+        ),
+        FileDoc("tensorboard/*", "The histories as TensorBoard reads them."),
+        FileDoc("report.html", "The page about the run; it needs no other file."),
+    ),
+    "A race": (record(Field), record(CandidateScore), record(RaceResult)),
+    "A retraining": (
+        record(TrainingConfig),
+        record(TrainedRecord),
+        record(TrainingRow),
+        record(Baselines),
+        FileDoc(
+            "model.onnx",
+            "The trained network for any runtime: pixels from 0 to 255 in, scores of the classes "
+            "out. Its metadata has the class names and the architecture.",
+        ),
+        FileDoc("model.keras", "The same network for Keras."),
+    ),
+    "A sweep": (
+        record(SharedWarmUp),
+        record(Pareto),
+        FileDoc("pareto.png", "The front as a picture."),
+    ),
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Writes or checks the page."""
+    text = page()
+    if arguments == ["--check"]:
+        if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+            return 0
+        print(
+            f"Error: Expected docs/{PAGE.name} as the records are.\nReceived: another page.\n"
+            "Fix: python scripts/make_file_docs.py.",
+            file=sys.stderr,
+        )
+        return 1
+    if arguments:
+        print(
+            f"Error: Expected nothing, or --check.\nReceived: {arguments}.\nFix: see the first "
+            "lines of this script.",
+            file=sys.stderr,
+        )
+        return 2
+    PAGE.write_text(text, "utf-8")
+    return 0
+
+
+def is_listed(name: str) -> bool:
+    """Whether the page tells of a file.
+
+    Args:
+        name: Path below a run folder.
+    """
+    return any(fnmatch(name, doc.name) for docs in GROUPS.values() for doc in docs)
+
+
+def page() -> str:
+    """The whole page."""
+    told: set[type] = set()
+    parts = [INTRODUCTION]
+    for title, docs in GROUPS.items():
+        parts.append(f"## {title}\n")
+        for doc in docs:
+            parts += _file(doc, told)
+    return "\n".join(parts)
+
+
+def _file(doc: FileDoc, told: set[type]) -> Iterator[str]:
+    """A file, its keys, and the records inside that no file before has told of."""
+    yield f"### {doc.name}\n"
+    if doc.text:
+        yield _wrapped(doc.text)
+    for kind in doc.kinds:
+        told.add(kind)
+        yield from _record(kind, doc)
+        if kind is Architecture:
+            yield from _layers()
+    if doc.is_whole:
+        for inner in _inside(doc.kinds, told):
+            yield f"#### {inner.__name__}\n"
+            yield from _record(inner, doc)
+
+
+def _record(kind: type, doc: FileDoc) -> Iterator[str]:
+    first = (inspect.getdoc(kind) or "").partition("\n")[0]
+    # The heading has the file's name already.
+    sentence = re.sub(r"^[\w/*.-]+\.\w+( of a sweep)?: |: \w+\.json(?=\.$)", "", first)
+    yield _wrapped(sentence[:1].upper() + sentence[1:])
+    is_csv = doc.name.endswith(".csv")
+    lines = []
+    if not is_csv and hasattr(kind, "SCHEMA_VERSION"):
+        lines.append(f"- `{VERSION_KEY}` (whole number): {kind.SCHEMA_VERSION}.")
+    meanings = _meanings(kind)
+    hints = typing.get_type_hints(kind)
+    for field in dataclasses.fields(kind):
+        if field.name in getattr(kind, "KEYS", (field.name,)):
+            name = field.metadata.get("column", field.name)
+            form = _form(hints[field.name], "empty" if is_csv else "null")
+            if not doc.is_whole:
+                form = re.sub(r"\[(\w+)\]\(#\w+\)", "object", form)
+            meaning = meanings.get(field.name, "")
+            text = f"`{name}` ({form}): {meaning}" if meaning else f"`{name}`: {form}."
+            lines.append(_wrapped(f"- {text}", "  ", end=""))
+    yield "\n".join(lines) + "\n"
+
+
+def _layers() -> Iterator[str]:
+    yield "A layer has its `type` and these keys:\n"
+    lines = []
+    for token, kind in LAYER_TYPES.items():
+        hints = typing.get_type_hints(kind)
+        names = [
+            f"`{field.name}` ({_layer_form(hints[field.name])})"
+            for field in dataclasses.fields(kind)
+        ]
+        text = f"- `{token}`, {kind.__name__}: {', '.join(names) or 'none'}."
+        lines.append(_wrapped(text, "  ", end=""))
+    yield "\n".join(lines) + "\n"
+
+
+def _layer_form(hint: Any) -> str:
+    return "list of layers" if typing.get_origin(hint) is tuple else _form(hint, "null")
+
+
+def _wrapped(text: str, indent: str = "", end: str = "\n") -> str:
+    lines = textwrap.wrap(
+        text, WIDTH, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lines) + end
+
+
+def _meanings(kind: type) -> dict[str, str]:
+    """Field -> what its record's docstring says of it, the record's bases included."""
+    found: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        text = inspect.cleandoc(base.__dict__.get("__doc__") or "")
+        block = re.search(r"^Args:\n((?:[ ]+.*\n?|\n)+)", text, re.MULTILINE)
+        for entry in re.split(r"\n(?=    \w)", block[1].rstrip()) if block else ():
+            name, _, meaning = entry.strip().partition(": ")
+            found[name] = re.sub(r"\bNone\b", "`null`", " ".join(meaning.split()))
+    return found
+
+
+PLURALS = {bool: "flags", int: "whole numbers", float: "numbers", str: "texts"}
+SCALARS = {bool: "true or false", int: "whole number", float: "number", str: "text"}
+
+
+def _form(hint: Any, nothing: str) -> str:
+    """A type in words.
+
+    Args:
+        hint: Annotation.
+        nothing: What None is in the file.
+    """
+    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        known = [_form(a, nothing) for a in arguments if a is not type(None)]
+        return " or ".join([*known, *([nothing] if type(None) in arguments else [])])
+    if origin is typing.Literal:
+        return " or ".join(f"`{a}`" for a in arguments)
+    if origin in (tuple, list):
+        inner = [PLURALS.get(a) or _form(a, nothing) for a in arguments if a is not Ellipsis]
+        return f"list of {' and '.join(dict.fromkeys(inner))}"
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        return f"object: name to {_form(arguments[1], nothing)}"
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        return f"[{hint.__name__}](#{hint.__name__.lower()})"
+    return SCALARS.get(hint) or "any value"
+
+
+def _inside(kinds: tuple[type, ...], told: set[type]) -> Iterator[type]:
+    """Records inside of records, each once."""
+    for kind in kinds:
+        for hint in typing.get_type_hints(kind).values():
+            for inner in _records_of(hint):
+                if inner not in told:
+                    told.add(inner)
+                    yield inner
+                    yield from _inside((inner,), told)
+
+
+def _records_of(hint: Any) -> Iterator[type]:
+    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
+        yield hint
+    for argument in typing.get_args(hint):
+        yield from _records_of(argument)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

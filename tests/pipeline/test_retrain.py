@@ -1,0 +1,238 @@
+"""Training, exporting and certifying networks, at toy size; only milliseconds are made up."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import pytest
+
+from nas.architecture import text as arch_text
+from nas.builders.export import PARITY_TOLERANCE
+from nas.cost.counts import architecture_cost
+from nas.pipeline import retrain
+from nas.pipeline.retrain import RetrainRun, forget
+from nas.recipes.scales import SMOKE
+from nas.runs.folder import RunFolder
+from nas.runs.records import (
+    Baselines,
+    Certificate,
+    CertifiedNetwork,
+    ComparedNetwork,
+    TrainedRecord,
+)
+from nas.selection.goals import Goal
+from nas.system.environment import environment
+from nas.system.interrupt import Interrupter
+from tests.support.run_config import run_config
+from tests.support.toy import toy_space
+from tests.support.toy_stages import FakeClock, timing, toy_dataset
+
+SPACE = toy_space()
+FOUND = SPACE.smallest()
+OTHER = SPACE.largest()
+RANDOM = ComparedNetwork("random", "random 1", arch_text.to_text(OTHER))
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
+    """Milliseconds by name."""
+    fake = FakeClock({"searched": 0.7, "random 1": 0.71})
+    monkeypatch.setattr(retrain, "measure_networks", fake)
+    return fake
+
+
+def begun(path: Path, others: tuple[ComparedNetwork, ...] = (), **changes: Any) -> RetrainRun:
+    """A retraining of the found network in a new run folder.
+
+    Args:
+        path: Of the folder.
+        others: Trained beside it.
+        changes: Other values of the run.
+    """
+    folder = RunFolder.create(path, run_config(Goal(target=0.7)), "retrain")
+    run = RetrainRun(
+        folder=folder,
+        architecture=FOUND,
+        dataset=toy_dataset(),
+        recipe=replace(SMOKE.recipe, epochs=1.0, batch_size=20),
+        seed=0,
+        others=others,
+        asked_ms=0.7,
+        device=None,
+        scale=SMOKE,
+        interrupter=Interrupter(),
+    )
+    return replace(run, **changes)
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> RetrainRun:
+    """A run with one baseline, retrained; tests only read it."""
+    run = begun(tmp_path_factory.mktemp("retrain") / "run", (RANDOM,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrain, "measure_networks", FakeClock({"searched": 0.7, "random 1": 0.71}))
+        run.run()
+    return run
+
+
+def test_the_certificate_tells_what_was_trained_and_measured(finished: RetrainRun) -> None:
+    found = finished.folder.read(Certificate)
+    assert (found.name, found.role, found.text) == (
+        "searched",
+        "searched",
+        arch_text.to_text(FOUND),
+    )
+    assert (found.asked_ms, found.measured_ms, found.met) == (0.7, 0.7, True)
+    assert found.macs == architecture_cost(FOUND).macs
+    assert found.top1 is not None and 0 <= found.top1 <= 1
+    assert found.evaluation_images == len(finished.dataset.evaluation.labels)
+    # One epoch of three steps of 20 images.
+    assert found.images_seen == 60
+    assert found.recipe is not None
+    assert (found.recipe.epochs, found.recipe.seed) == (1.0, 0)
+    assert (found.method, found.supernet_top1, found.predicted_ms) == (None, None, None)
+
+
+def test_baselines_are_trained_by_the_same_recipe(finished: RetrainRun) -> None:
+    baselines = finished.folder.read(Baselines)
+    certificate = finished.folder.read(Certificate)
+    assert [network.name for network in baselines.networks] == ["searched", "random 1"]
+    assert baselines.recipe == certificate.recipe
+    assert certificate.random == baselines.networks[1:]
+    assert {network.images_seen for network in baselines.networks} == {60}
+    random = baselines.networks[1]
+    assert (random.asked_ms, random.met, random.parity) == (None, None, None)
+
+
+def test_the_exported_file_computes_what_was_evaluated(finished: RetrainRun) -> None:
+    certificate = finished.folder.read(Certificate)
+    data = (finished.folder.path / "model.onnx").read_bytes()
+    assert certificate.file_bytes == len(data)
+    parity = certificate.parity
+    assert parity is not None
+    # What the export itself refuses: float32 sums in another order differ by far less.
+    assert parity.max_abs_difference <= PARITY_TOLERANCE * max(1.0, parity.max_abs_logit)
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    split = finished.dataset.evaluation
+    right = [
+        session.run(None, {"image": image[None].astype(np.float32)})[0].argmax() == label
+        for image, label in zip(split.images, split.labels, strict=True)
+    ]
+    # Equal scores count against the network in our evaluation, and there are none.
+    assert float(np.mean(right)) == pytest.approx(certificate.top1)
+
+
+def test_what_is_trained_already_is_read(
+    finished: RetrainRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    before = finished.folder.read(Certificate)
+    monkeypatch.setattr(retrain, "train_network", train)
+    again = finished.run()
+    assert replace(again, date=before.date) == before
+
+
+@pytest.fixture
+def trained(tmp_path: Path) -> RetrainRun:
+    """A run whose trainings are recorded already, so that none is needed."""
+    run = begun(tmp_path / "run")
+    record(run, "searched", "searched", 0.6)
+    (run.folder.path / "model.onnx").write_bytes(b"onnx")
+    return run
+
+
+def record(run: RetrainRun, name: str, role: str, top1: float, **changes: Any) -> None:
+    """Writes what a training reached."""
+    values: dict[str, Any] = {
+        "text": arch_text.to_text(FOUND),
+        "top1": top1,
+        "top5": 0.9,
+        "evaluation_images": 24,
+        "train_top1": 0.6,
+        "running_accuracy": 0.6,
+        "images_seen": 60,
+        "seconds": 1.0,
+        "parity": None,
+    }
+    trained = TrainedRecord(name=name, role=role, **{**values, **changes})
+    run.folder.write(trained, name=name.replace(" ", "_"))
+
+
+def test_what_the_search_certified_stays_where_nothing_new_is_known(trained: RetrainRun) -> None:
+    def network(name: str) -> CertifiedNetwork:
+        return CertifiedNetwork.of(
+            OTHER, timing(0.9), 0.88, None, name=name, role=name, text=RANDOM.text
+        )
+
+    searched = Certificate.of(
+        FOUND,
+        timing(0.65),
+        0.66,
+        0.7,
+        name="searched",
+        role="searched",
+        text=arch_text.to_text(FOUND),
+        method="evolution",
+        supernet_top1=0.3,
+        supernet_top5=0.7,
+        largest=network("largest"),
+        uniform=network("uniform"),
+        random=(network("random"),),
+        device=None,
+        date="2026-05-04T10:20:30+00:00",
+        environment=environment(),
+    )
+    trained.folder.write(searched)
+    record(trained, "random 1", "random", 0.5)
+    found = replace(trained, others=(RANDOM,)).run()
+    assert (found.method, found.supernet_top1, found.supernet_top5) == ("evolution", 0.3, 0.7)
+    assert (found.largest, found.uniform) == (searched.largest, searched.uniform)
+    assert [n.top1 for n in found.random] == [0.5], "what is trained now takes the old one's place"
+    assert (found.measured_ms, found.top1) == (0.7, 0.6), "measured and trained anew"
+
+
+def test_a_better_random_network_and_odd_labels_are_told(trained: RetrainRun) -> None:
+    record(trained, "random 1", "random", 0.8)
+    record(trained, "searched", "searched", 0.6, train_top1=0.1, running_accuracy=0.7)
+    warnings = replace(trained, others=(RANDOM,)).run().warnings
+    assert len(warnings) == 2
+    assert "labels or pixels" in warnings[0] and "1 of 1 random" in warnings[1]
+
+
+def test_for_another_device_nothing_is_measured(trained: RetrainRun, clock: FakeClock) -> None:
+    found = replace(trained, device="board").run()
+    assert clock.asked == []
+    assert (found.measured_ms, found.met, found.device) == (None, None, "board")
+
+
+def test_the_searched_network_is_measured_as_the_file_that_ships(
+    trained: RetrainRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: dict[str, bytes] = {}
+
+    def measure(networks: dict[str, bytes], *_: Any, **__: Any) -> dict[str, Any]:
+        seen.update(networks)
+        return {name: timing(1.0) for name in networks}
+
+    monkeypatch.setattr(retrain, "measure_networks", measure)
+    record(trained, "random 1", "random", 0.5)
+    replace(trained, others=(RANDOM,)).run()
+    assert seen["searched"] == b"onnx" and len(seen["random 1"]) > 1000
+
+
+def test_forgetting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:
+    trained.run()
+    trained.folder.checkpoint("retrain_searched").write_bytes(b"")
+    trained.folder.checkpoint("search").write_bytes(b"")
+    forget(trained.folder)
+    assert not list((trained.folder.path / "retrained").glob("*.json"))
+    assert not trained.folder.checkpoint("retrain_searched").exists()
+    assert trained.folder.checkpoint("search").exists()
+    assert json.loads((trained.folder.path / "certificate.json").read_text())["top1"] == 0.6

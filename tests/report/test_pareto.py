@@ -1,0 +1,79 @@
+"""The front of a sweep, from the certificates of its runs."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from latency.errors import LatencyError
+from nas.report.pareto import front_of, pareto_table, write_pareto
+from nas.runs.folder import RunFolder
+from nas.runs.records import Certificate
+from nas.runs.sweep import Pareto, ParetoPoint
+from tests.support.report_run import make_run
+
+
+def point(name: str, ms: float | None, top1: float | None, shared: float | None) -> ParetoPoint:
+    return ParetoPoint(
+        name=name,
+        asked_ms=None,
+        ms=ms,
+        is_measured=True,
+        met=None,
+        top1=top1,
+        supernet_top1=shared,
+        params=1,
+        macs=1,
+        text="",
+    )
+
+
+def test_a_front_has_no_network_that_another_beats() -> None:
+    points = [point("a", 1.0, 0.5, 0.1), point("b", 2.0, 0.6, 0.2), point("c", 3.0, 0.55, 0.3)]
+    found = front_of(points)
+    assert (found.accuracy, found.front) == ("top1", ("a", "b"))
+    assert [network.on_front for network in found.networks] == [True, True, False]
+
+
+def test_trained_and_shared_accuracies_are_never_mixed() -> None:
+    points = [point("a", 1.0, 0.9, 0.1), point("b", 2.0, None, 0.2)]
+    found = front_of(points)
+    assert (found.accuracy, found.front) == ("supernet_top1", ("a", "b"))
+
+
+def test_a_network_without_figures_is_kept_off_the_front() -> None:
+    found = front_of([point("a", None, 0.9, 0.1), point("b", 2.0, 0.5, None)])
+    assert found.front == ("b",)
+    assert len(found.networks) == 2
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> Path:
+    """Two runs, of which the second is slower and less accurate."""
+    for name, error, top1 in (("fast", 0.0, 0.4), ("slow", 0.1, 0.3)):
+        folder = RunFolder(make_run(tmp_path / name, error=error))
+        folder.write(replace(folder.read(Certificate), top1=top1))
+    return tmp_path
+
+
+def test_a_sweep_is_written_with_its_picture(sweep: Path) -> None:
+    picture = write_pareto(sweep, ["fast", "slow"])
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    found = RunFolder(sweep).read(Pareto)
+    assert found.front == ("fast",)
+    assert found.networks[1].ms == RunFolder(sweep / "slow").read(Certificate).measured_ms
+    stream = io.StringIO()
+    Console(file=stream, width=120).print(pareto_table(found))
+    line = next(line for line in stream.getvalue().splitlines() if "fast" in line)
+    assert "40.0 %" in line and "yes" in line
+
+
+def test_a_run_that_is_not_finished_is_named(sweep: Path) -> None:
+    (sweep / "slow" / "certificate.json").unlink()
+    with pytest.raises(LatencyError, match=r"(?s)certificate in .*slow.*--resume"):
+        write_pareto(sweep, ["fast", "slow"])
+    assert not (sweep / "pareto.json").exists()
