@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -47,7 +48,7 @@ def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
 
     def step(name: str, size: int, channels: int, extra: int) -> Callable[[], None]:
         x = tf.random.normal((batch_size, size, size, channels))
-        parameters = [x]
+        parameters: list[Any] = [x]
         if "1x1" in name:
             parameters.append(tf.random.normal((1, 1, channels, extra)))
         elif "depthwise" in name:

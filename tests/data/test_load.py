@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -178,6 +179,10 @@ def arrays(count: int = 20) -> dict[str, np.ndarray]:
         "images": rng.integers(0, 255, (count, 8, 8, 3), np.uint8),
         "labels": np.arange(count) % 2,
     }
+
+
+def save_arrays(path: Path, values: dict[str, Any]) -> None:
+    np.savez(path, **values)
 
 
 def test_npz(tmp_path: Path, cache: Path) -> None:

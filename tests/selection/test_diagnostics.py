@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,8 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
     return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
 
 
-def warnings(**changes):  # type: ignore[no-untyped-def]
-    values = {
+def warnings(**changes: Any) -> str:
+    values: dict[str, Any] = {
         "space": SPACE,
         "latency": latency(0.05),
         "probabilities": gates(0.9),

@@ -132,7 +132,7 @@ def test_a_row_is_the_difference_of_its_graphs() -> None:
         nodes = [
             helper.make_node("Conv", [names[i], f"w{i}"], [names[i + 1]]) for i in range(count)
         ]
-        weights = {f"w{i}": (8, 8, 1, 1) for i in range(count)}
+        weights: dict[str, tuple[int, ...]] = {f"w{i}": (8, 8, 1, 1) for i in range(count)}
         return graph(nodes, [1, 8, 4, 4], [1, 8, 4, 4], weights)
 
     one = graph_features(chain(1))
