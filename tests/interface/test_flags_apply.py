@@ -25,6 +25,7 @@ from nas.runs.config import DataRecord, RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
+from nas.system import backend
 from tests.support.run_config import run_config
 
 # A value for each flag that is not its default.
@@ -272,7 +273,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr(retraining.backend, "start", lambda compute: None)
+    monkeypatch.setattr(backend, "start", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
