@@ -25,7 +25,6 @@ from nas.runs.config import DataRecord, RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
-from nas.system import backend
 from tests.support.run_config import run_config
 
 # A value for each flag that is not its default.
@@ -273,7 +272,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr(backend, "start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
