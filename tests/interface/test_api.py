@@ -131,8 +131,8 @@ def test_arguments_and_flags_ask_for_the_same_retraining(
         (lambda: api.search(), InputError, "target_ms or penalty"),
         (lambda: api.search(penalty=0.1, target_ms=1.0), InputError, "both"),
         (lambda: api.search(target_ms="120%"), InputError, "0% to 100%"),
-        (lambda: api.search(penalty=0.1, **{"raec": 3}), TypeError, "'raec'"),
-        (lambda: api.retrain(NETWORK, **{"epoch": 3}), TypeError, "'epoch'"),
+        (lambda: api.search(raec=3), TypeError, "'raec'"),  # type: ignore[call-arg]
+        (lambda: api.retrain("x", epoch=3), TypeError, "'epoch'"),  # type: ignore[call-arg]
         (lambda: api.search(penalty=0.1, device="pi"), InputError, "--table with --device"),
         (lambda: api.search(resume=True), InputError, "--resume with --run_dir"),
         (lambda: api.retrain("/nowhere/at/all"), InputError, "does not exist"),

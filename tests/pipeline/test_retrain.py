@@ -14,8 +14,9 @@ import pytest
 from nas.architecture import text as arch_text
 from nas.builders.export import PARITY_TOLERANCE
 from nas.cost.counts import architecture_cost
+from nas.interface.training_config import forget
 from nas.pipeline import retrain
-from nas.pipeline.retrain import RetrainRun, forget
+from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
 from nas.runs.folder import RunFolder
 from nas.runs.records import (
