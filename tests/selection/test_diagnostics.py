@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -40,8 +42,8 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
     return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
 
 
-def warnings(**changes):  # type: ignore[no-untyped-def]
-    values = {
+def warnings(**changes: Any) -> str:
+    values: dict[str, Any] = {
         "space": SPACE,
         "latency": latency(0.05),
         "probabilities": gates(0.9),
@@ -51,36 +53,51 @@ def warnings(**changes):  # type: ignore[no-untyped-def]
         "table_noise": 0.01,
         "gates": moved((0.5, 0.5), (0.4, 0.6)),
     }
-    return " ".join(search_warnings(**{**values, **changes}))
+    return search_warnings(**{**values, **changes})
 
 
 def test_a_good_search_warns_of_nothing() -> None:
     # The largest network of this space has 7x7 kernels on 4x4 maps, which just see data.
-    assert warnings() == ""
+    assert warnings() == []
 
 
 @pytest.mark.parametrize(
-    "changes, text",
+    "changes, kind, text",
     [
-        ({"architecture": SPACE.smallest()}, "left out 3 of 3 blocks"),
-        ({"probabilities": gates(0.0)}, "nearly flat"),
+        ({"architecture": SPACE.smallest()}, "skipped_blocks", "left out 3 of 3 blocks"),
+        ({"probabilities": gates(0.0)}, "flat_gates", "nearly flat"),
         (
             {"gates": moved((0.5, 0.5), (0.497, 0.503))},
+            "still_gates",
             "hardly moved: since the warm-up no probability changed by more than 0.003",
         ),
         (
             {"history": [SearchRow(1, gate_cross_entropy=1.0, penalty=3.0)]},
+            "large_penalty",
             "larger than the cross-entropy",
         ),
-        ({"latency": latency(0.0001), "table_noise": 0.05}, "less than the table's noise (5.0%)"),
+        (
+            {"latency": latency(0.0001), "table_noise": 0.05},
+            "noisy_table",
+            "less than the table's noise (5.0%)",
+        ),
         (
             {"history": [SearchRow(1, penalty=0.0, input_wait_share=0.4)]},
+            "slow_input",
             "waited for images 40% of the time",
         ),
     ],
 )
-def test_each_trouble_has_its_warning(changes: dict, text: str) -> None:  # type: ignore[type-arg]
-    assert text in warnings(**changes)
+def test_each_trouble_has_its_warning(changes: dict, kind: str, text: str) -> None:  # type: ignore[type-arg]
+    (finding,) = warnings(**changes)
+    assert finding.kind == kind and text in finding.text
+
+
+def test_a_warning_has_its_numbers_for_programs_too() -> None:
+    (finding,) = warnings(gates=moved((0.5, 0.5), (0.497, 0.503)))
+    assert finding.numbers == {"greatest_change": pytest.approx(0.003)}
+    (finding,) = warnings(architecture=SPACE.smallest())
+    assert finding.numbers == {"skipped": 3, "skippable": 3}
 
 
 def test_kernel_larger_than_its_map() -> None:
@@ -91,7 +108,8 @@ def test_kernel_larger_than_its_map() -> None:
     p = GateProbabilities({"kernel": first, "expansion": first, "skip": first})
     rows = tuple(np.linspace(0.1, 1, len(c.options)) for c in space.choices)
     text = " ".join(
-        search_warnings(
+        finding.text
+        for finding in search_warnings(
             space,
             SpaceLatency(0.1, rows, 1, 0),
             p,
@@ -107,7 +125,7 @@ def test_kernel_larger_than_its_map() -> None:
 
 def test_random_networks_that_did_better_are_told() -> None:
     assert comparison_warning(0.9, []) == comparison_warning(0.9, [0.8, 0.9]) == []
-    text = comparison_warning(0.77, [0.91, 0.5])[0]
+    text = comparison_warning(0.77, [0.91, 0.5])[0].text
     assert "1 of 2 random" in text and "91.0%" in text and "77.0%" in text
 
 
