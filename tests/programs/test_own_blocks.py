@@ -4,27 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from nas.architecture.spec import LAYER_TYPES
 from tests.support.programs import ROOT, is_refusal, run_program
 
 DONE = (0, 3)
 
 
 @pytest.fixture
-def own_files(tmp_path: Path) -> tuple[Path, Path]:
-    """Copies of the examples, which a test may change."""
+def own_files(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
+    """Copies of the examples, which a test may change; their records are forgotten afterwards."""
+    before = dict(LAYER_TYPES)
     names = ("wide_block.py", "my_space.py")
     block, space = (Path(shutil.copy(ROOT / "examples" / n, tmp_path / n)) for n in names)
-    # Another test of this process may have loaded the example, and a token belongs to one record.
-    text = block.read_text().replace(
-        'TOKEN: ClassVar[str] = "wide"', 'TOKEN: ClassVar[str] = "mywide"'
-    )
-    block.write_text(text)
-    space.write_text(space.read_text().replace('LAYER_TYPES["wide"]', 'LAYER_TYPES["mywide"]'))
-    return block, space
+    yield block, space
+    LAYER_TYPES.clear()
+    LAYER_TYPES.update(before)
 
 
 def test_a_block_and_a_space_of_ones_own_are_searched_trained_and_exported(
@@ -40,10 +39,8 @@ def test_a_block_and_a_space_of_ones_own_are_searched_trained_and_exported(
     assert (config["space"], config["blocks"]) == (str(space), [str(block)])
     probabilities = json.loads((run / "search.json").read_text())["probabilities"]
     assert probabilities["width"]["options"] == [16, 32, 48]
-    assert "mywide_r1_w" in (run / "architecture.json").read_text()
-    assert any(
-        "mywide_r1_w16" in key for key in json.loads((run / "table.json").read_text())["rows"]
-    )
+    assert "wide_r1_w" in (run / "architecture.json").read_text()
+    assert any("wide_r1_w16" in key for key in json.loads((run / "table.json").read_text())["rows"])
 
     done = run_program("main.py", "--run", str(run), "--nobaselines")
     assert done.exit_code in DONE, done.err
@@ -53,6 +50,16 @@ def test_a_block_and_a_space_of_ones_own_are_searched_trained_and_exported(
     done = run_program("nas.py", "--resume", "--run_dir", str(run))
     assert done.exit_code == 2 and is_refusal(done.err), done.err
     assert "as the run began, fingerprint" in done.err
+
+
+def test_threshold_gates_refuse_decisions_that_were_never_published(
+    own_files: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    files = ("--blocks", str(own_files[0]), "--space", str(own_files[1]), "--run_dir", str(run))
+    done = run_program("nas.py", *files, "--gate", "threshold", "--lambda", "0.1", "--smoke")
+    assert done.exit_code == 2 and is_refusal(done.err), done.err
+    assert "a space that decides width" in done.err and not run.exists()
 
 
 @pytest.mark.parametrize(

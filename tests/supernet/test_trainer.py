@@ -86,8 +86,8 @@ def test_a_warm_up_of_a_search_is_the_trainers() -> None:
         one.train(lambda state: None, only_warm_up=True)
     count = len(alone.variables())
     assert len(search.variables()) > count
-    for one, other in zip(values(search)[:count], values(alone), strict=True):
-        np.testing.assert_array_equal(one, other)
+    for own, other in zip(values(search)[:count], values(alone), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_every_method_says_what_it_trains() -> None:
