@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -47,7 +48,7 @@ def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
 
     def step(name: str, size: int, channels: int, extra: int) -> Callable[[], None]:
         x = tf.random.normal((batch_size, size, size, channels))
-        parameters = [x]
+        parameters: list[Any] = [x]
         if "1x1" in name:
             parameters.append(tf.random.normal((1, 1, channels, extra)))
         elif "depthwise" in name:
@@ -61,19 +62,21 @@ def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
             if "depthwise" in name:
                 return tf.nn.depthwise_conv2d(*parameters, [1, 1, 1, 1], "SAME")
             if name == "batch norm":
-                return batch_norm_training(*parameters, 1e-3)[0]
+                pixels, gamma, beta = parameters
+                return batch_norm_training(pixels, gamma, beta, 1e-3)[0]
             return tf.nn.relu6(x)
 
         direction = tf.random.normal(forward().shape)
 
-        @tf.function
         def both() -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(parameters)
                 y = forward()
-            return tape.gradient(y, parameters, output_gradients=direction)
+            gradients: list[tf.Tensor] = tape.gradient(y, parameters, output_gradients=direction)
+            return gradients
 
-        return lambda: both()[0].numpy()
+        compiled = tf.function(both)
+        return lambda: compiled()[0].numpy()
 
     return {name: step(name, *shape) for name, shape in SHAPES.items()}
 

@@ -16,19 +16,27 @@ _own = tempfile.TemporaryDirectory(prefix="stopwatch-tests-")
 os.environ["STOPWATCH_CACHE"] = str(Path(_own.name, "cache"))
 os.environ["STOPWATCH_RUNS"] = str(Path(_own.name, "runs"))
 
-# Files that take long begin first, so that the two processes end together.
+TESTS = Path(__file__).resolve().parent
+# Files that take long begin first, so that the two processes end together. The first one makes the
+# shared toy run; what begins beside it must not wait for that.
 LONGEST_FIRST = (
-    "test_readme.py",
-    "test_retrain_and_search.py",
-    "test_sweeps_and_races.py",
-    "test_benchmarks.py",
+    "programs/test_retrain_and_search.py",
+    "programs/test_readme.py",
+    "supernet/test_model.py",
+    "programs/test_sweeps_and_races.py",
+    "programs/test_benchmarks.py",
+    "programs/test_backends.py",
+    "programs/test_kill_and_resume.py",
 )
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sorts by file: the long ones first, the others as they were."""
-    places = {name: place for place, name in enumerate(LONGEST_FIRST)}
-    items.sort(key=lambda item: places.get(item.path.name, len(places)))
+    missing = [name for name in LONGEST_FIRST if not (TESTS / name).is_file()]
+    if missing:
+        raise pytest.UsageError(f"LONGEST_FIRST of {__file__} names what is gone: {missing}")
+    places = {TESTS / name: place for place, name in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import onnx
 import onnxruntime
@@ -9,7 +11,7 @@ import pytest
 from onnx import numpy_helper
 from scipy.signal import correlate
 
-from nas.architecture import spec
+from nas.architecture.activations import ACTIVATIONS
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import (
     ConvOp,
@@ -34,12 +36,13 @@ RELATIVE_TOLERANCE = 2e-5
 
 
 def activate(name: str, x: np.ndarray) -> np.ndarray:
-    return {
+    forms: dict[str, Callable[[], np.ndarray]] = {
         "none": lambda: x,
         "relu": lambda: np.maximum(x, 0),
         "relu6": lambda: np.clip(x, 0, 6),
         "hard_swish": lambda: x * np.clip(x + 3, 0, 6) / 6,
-    }[name]()
+    }
+    return forms[name]()
 
 
 def convolve(x: np.ndarray, kernel: np.ndarray, stride: int, depthwise: bool) -> np.ndarray:
@@ -166,7 +169,7 @@ def test_padding_by_hand() -> None:
     np.testing.assert_allclose(onnx_output(network, {"0.conv.kernel": kernel}, grey), 0, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", list(spec.ACTIVATIONS))
+@pytest.mark.parametrize("name", list(ACTIVATIONS))
 def test_activations_over_their_whole_range(name: str) -> None:
     # A 1x1 kernel of 8 spreads the scaled pixels over -8 to 8, past every bend.
     network = Architecture(16, (Conv(1, 1, 3, name, batch_norm=False),))

@@ -125,7 +125,7 @@ def data(tmp_path: Path, name: str) -> Path:
     return tmp_path / "data"
 
 
-def as_lists(found: FileLayout | ArrayLayout) -> list[list[object]]:
+def as_lists(found: FileLayout | ArrayLayout) -> list[list[tuple[Path | bytes, int]]]:
     """Both splits as (where or which pixels, class)."""
     if isinstance(found, FileLayout):
         return [[(f.path, f.label) for f in part] for part in (found.train, found.evaluation)]
@@ -151,11 +151,11 @@ def test_both_splits_hold_images_of_named_classes_and_share_none(name: str, data
     assert train and evaluation
     classes = len(found.class_names)
     assert classes == len(set(found.class_names)) == (10 if name == "cifar10" else 3)
-    assert all(0 <= label < classes for _, label in [*train, *evaluation])  # type: ignore[misc]
-    assert len({label for _, label in train}) == classes  # type: ignore[misc]
+    assert all(0 <= label < classes for _, label in [*train, *evaluation])
+    assert len({label for _, label in train}) == classes
     assert "Class index" in found.notes[0]
     if name not in ("cifar10",):  # its test file is a copy of the training file here
-        assert not {where for where, _ in train} & {where for where, _ in evaluation}  # type: ignore[misc]
+        assert not {where for where, _ in train} & {where for where, _ in evaluation}
 
 
 @pytest.mark.parametrize("name", ALL)

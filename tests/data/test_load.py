@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -180,8 +181,12 @@ def arrays(count: int = 20) -> dict[str, np.ndarray]:
     }
 
 
+def save_arrays(path: Path, values: dict[str, Any]) -> None:
+    np.savez(path, **values)
+
+
 def test_npz(tmp_path: Path, cache: Path) -> None:
-    np.savez(tmp_path / "a.npz", **arrays())
+    np.savez(tmp_path / "a.npz", allow_pickle=False, **arrays())
     data = load_dataset(tmp_path / "a.npz", cache_dir=cache)
     assert (len(data.train.labels), len(data.evaluation.labels)) == (18, 2)
 
@@ -198,7 +203,7 @@ def test_npz(tmp_path: Path, cache: Path) -> None:
     ],
 )
 def test_bad_npz(tmp_path: Path, cache: Path, change: dict[str, np.ndarray], text: str) -> None:
-    np.savez(tmp_path / "a.npz", **{**arrays(), **change})
+    np.savez(tmp_path / "a.npz", allow_pickle=True, **{**arrays(), **change})
     with pytest.raises(DataError, match=text) as error:
         load_dataset(tmp_path / "a.npz", cache_dir=cache)
     assert all(part in str(error.value) for part in ("Expected", "Received", "Fix"))

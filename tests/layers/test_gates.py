@@ -16,6 +16,7 @@ from nas.data.augment import Augmentation
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
+from nas.layers.super_block import SuperBlock
 from nas.search.config import (
     GateConfig,
     PenaltyControl,
@@ -77,7 +78,7 @@ def gate_gradients(
     view = GateView(network, ones_of(network.space))
     view.compile(loss=keras.losses.CategoricalCrossentropy(from_logits=True))
 
-    @tf.function
+    @tf.function  # type: ignore[untyped-decorator]
     def gradients(x: Any, y: Any) -> Any:
         with tf.GradientTape() as tape:
             loss = view.compute_loss(x, y, view(x, training=True))
@@ -103,11 +104,13 @@ def test_a_gates_derivative_knows_no_width() -> None:
     derivatives = []
     for channels in (NARROW, WIDE):
         network = Supernet(toy_space(channels))
-        assert network.stages[1].depthwise_kernel.shape[2] == 6 * channels
+        block = network.stages[1]
+        assert isinstance(block, SuperBlock)
+        assert block.depthwise_kernel.shape[2] == 6 * channels
         # The same gates in float64, bound to blocks of this width.
         config = {**network.gates.get_config(), "dtype": "float64"}
         layer = Gates.from_config(config)
-        layer.bind([network.stages[1]])
+        layer.bind([block])
         rng = np.random.default_rng(0)
         layer.set_draw(layer.sample(rng))
         logits = layer.logits["kernel"].value
@@ -161,7 +164,7 @@ def test_even_draws_are_even_over_joint_options() -> None:
         assert stats.chisquare(counts).pvalue > 1e-3, counts
     assert stats.chisquare([3500, *[3500 / 6] * 6], [1000.0] * 7).pvalue < 1e-12
     # The two places are drawn apart.
-    table = np.histogram2d(*drawn.T, bins=(np.arange(8) - 0.5, np.arange(7) - 0.5))[0]
+    table = np.histogram2d(drawn[:, 0], drawn[:, 1], [np.arange(8) - 0.5, np.arange(7) - 0.5])[0]
     assert stats.chi2_contingency(table).pvalue > 1e-3
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -263,8 +264,8 @@ def test_a_pointwise_convolution_has_its_gradients_at_any_width() -> None:
 
     x, kernel, weight = tf.constant(normal(2, 5, 4, 6)), tf.constant(normal(1, 1, 6, 3)), normal(3)
 
-    @tf.function
-    def gradients(form, count):
+    @tf.function  # type: ignore[untyped-decorator]
+    def gradients(form: Any, count: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch([x, kernel])
             y = form(first(x, count, axis=3), first(kernel, count, axis=2))

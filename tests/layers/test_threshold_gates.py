@@ -63,6 +63,11 @@ def published_kernel(hidden: int, size: int = 5) -> np.ndarray:
     return RNG.normal(0, np.sqrt(2 / size**2), (size, size, hidden, 1))
 
 
+def depthwise_kernel_of(layer: ThresholdGates) -> np.ndarray:
+    assert layer._read is not None
+    return numpy(layer._read()[0][0])
+
+
 def set_thresholds(layer: ThresholdGates, kernel: Any, expansion: Any, skip: Any) -> None:
     for kind, value in (("kernel", kernel), ("expansion", expansion), ("skip", skip)):
         layer.thresholds[kind].assign(np.array(value, float))
@@ -122,8 +127,8 @@ def test_a_larger_ring_needs_the_smaller_one() -> None:
     for t5, t7, expected in ((0, 0, 2), (0, 99, 1), (99, 0, 0), (99, 99, 0)):
         set_thresholds(layer, [[0, t5, t7]], np.zeros((1, 2)), [[0]])
         assert numpy(layer.decisions(True)["kernel"])[0].argmax() == expected
-    t5, t7 = norm(ring5) - 0.3, norm(ring7) + 0.4
-    set_thresholds(layer, [[0, t5, t7]], np.zeros((1, 2)), [[0]])
+    below, above = norm(ring5) - 0.3, norm(ring7) + 0.4
+    set_thresholds(layer, [[0, below, above]], np.zeros((1, 2)), [[0]])
     p5, p7 = sigmoid(0.3), sigmoid(-0.4)
     got = numpy(layer.probabilities()["kernel"])[0]
     np.testing.assert_allclose(got, [1 - p5, p5 * (1 - p7), p5 * p7], rtol=1e-9)
@@ -226,7 +231,7 @@ def test_the_losss_gradient_vanishes_with_width() -> None:
 def test_a_thresholds_gradient_is_minus_the_slope_times_the_gates() -> None:
     tf = pytest.importorskip("tensorflow")
     layer = gates_of([published_kernel(48)])
-    t5 = norm(numpy(layer._read()[0][0])[[0, -1]]) + 1
+    t5 = norm(depthwise_kernel_of(layer)[[0, -1]]) + 1
     set_thresholds(layer, [[0, t5]], [[0, 1]], [[1]])
     weight = RNG.standard_normal(2)
     variable = layer.thresholds["kernel"].value
@@ -280,7 +285,7 @@ def test_draws_of_the_warm_up_are_obeyed_by_weight_steps() -> None:
 
 def test_expected_latency_and_choice_read_the_relaxed_indicators() -> None:
     layer = gates_of([published_kernel(48)])
-    w = numpy(layer._read()[0][0])
+    w = depthwise_kernel_of(layer)
     ring = w.copy()
     ring[1:4, 1:4] = 0
     # Kernel 5 by 0.5, expansion 6 by 1.5, kept by 2.

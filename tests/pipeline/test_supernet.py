@@ -15,7 +15,6 @@ import pytest
 
 from nas.data import Dataset, Split
 from nas.errors import InputError
-from nas.pipeline import supernet as stage
 from nas.pipeline.supernet import SupernetStage, check_lender, lender
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
@@ -24,7 +23,7 @@ from nas.selection.goals import Goal
 from tests.support.run_config import run_config
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
 
-BORROWS = {"method": "evolution", "image_size": IMAGE_SIZE}
+BORROWS: dict[str, Any] = {"method": "evolution", "image_size": IMAGE_SIZE}
 
 
 @pytest.fixture
@@ -44,7 +43,7 @@ def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(compute: object) -> None:
         raise AssertionError("the backend was started")
 
-    monkeypatch.setattr(stage.backend, "start", start)
+    monkeypatch.setattr("nas.system.backend.start", start)
 
 
 def test_a_lender_is_trained_with_its_own_seed_and_goal(toy_run: Path, dataset: Dataset) -> None:
@@ -90,7 +89,7 @@ def test_a_wrong_lender_is_refused_before_the_backend_starts(
     check_lender(folder, config, dataset)
     spoil(run)
     own = SupernetStage(folder, toy_space(), None, dataset, config, None)  # type: ignore[arg-type]
-    for ask in (lambda: check_lender(folder, config, dataset), own.searcher):
+    for ask in (lambda: check_lender(folder, config, dataset), own.trainer):
         with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
             ask()
         assert said in str(caught.value)
@@ -125,7 +124,7 @@ def test_networks_are_judged_with_the_settings_of_the_run(
     folder = RunFolder.create(tmp_path / "run", config, "test")
     space = toy_space()
     found = SupernetStage(folder, space, None, dataset, config, None)  # type: ignore[arg-type]
-    searcher = SimpleNamespace(gates_part=np.arange(20), weights_part=np.arange(4))
+    searcher = SimpleNamespace(held_out_part=np.arange(20), weights_part=np.arange(4))
     monkeypatch.setattr(found, "_trained", lambda: searcher)
     monkeypatch.setattr(found, "_forward", lambda: None)
     found.evaluate(space.largest())

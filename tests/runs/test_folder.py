@@ -8,6 +8,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -68,8 +69,8 @@ def test_a_folder_that_cannot_be_written_says_so(folder: RunFolder) -> None:
 
 @dataclass(frozen=True)
 class Result:
-    FILE = "results/{name}.json"
-    SCHEMA_VERSION = 3
+    FILE: ClassVar[str] = "results/{name}.json"
+    SCHEMA_VERSION: ClassVar[int] = 3
 
     top1: float
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -43,7 +45,12 @@ def probabilities() -> GateProbabilities:
     return GateProbabilities({"kernel": kernel, "expansion": expansion, "skip": skip})
 
 
-def choose(latency, probabilities, target, measure):  # type: ignore[no-untyped-def]
+def choose(
+    latency: SpaceLatency,
+    probabilities: GateProbabilities,
+    target: float,
+    measure: Callable[[Architecture], float] | None,
+) -> Choice:
     bounded = BoundedSpace(SPACE, latency, Bounds())
     method = ScoreMethod(bounded, probabilities.scores(SPACE))
     return choose_network(bounded, method, target, measure)
@@ -53,7 +60,7 @@ def middle(latency: SpaceLatency) -> float:
     return float(np.mean(latency.range_ms()))
 
 
-def test_choice_lies_in_the_window(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_choice_lies_in_the_window(latency: SpaceLatency, probabilities: GateProbabilities) -> None:
     target = middle(latency)
     choice = choose(latency, probabilities, target, None)
     assert choice.accepted is None
@@ -62,7 +69,9 @@ def test_choice_lies_in_the_window(latency, probabilities) -> None:  # type: ign
     assert strict_json.decode(Choice, strict_json.encode(choice), "a choice") == choice
 
 
-def test_a_biased_table_is_corrected(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_a_biased_table_is_corrected(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
     target = middle(latency)
 
     def measure(network: Architecture) -> float:
@@ -71,11 +80,14 @@ def test_a_biased_table_is_corrected(latency, probabilities) -> None:  # type: i
     choice = choose(latency, probabilities, target, measure)
     assert choice.accepted
     assert len(choice.attempts) == 2
-    assert choice.attempts[0].measured_ms > 1.02 * target
-    assert 0.98 * target <= choice.attempts[-1].measured_ms <= 1.02 * target
+    first, last = (attempt.measured_ms for attempt in choice.attempts)
+    assert first is not None and first > 1.02 * target
+    assert last is not None and 0.98 * target <= last <= 1.02 * target
 
 
-def test_a_lucky_reading_is_not_accepted(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_a_lucky_reading_is_not_accepted(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
     """The first network reads right once and wrong for ever after."""
     target = middle(latency)
     first = choose(latency, probabilities, target, None).indices
@@ -93,18 +105,28 @@ def test_a_lucky_reading_is_not_accepted(latency, probabilities) -> None:  # typ
     assert len(choice.attempts[0].readings_ms) == MOST_READINGS
 
 
-def test_most_choices_are_truly_within_two_percent(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_most_choices_are_truly_within_two_percent(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
     """Networks off by 1 % of their own, processes by 1 %, the table by 3 %."""
     met = 0
     for trial in range(40):
         rng = np.random.default_rng((5, trial))
         own: dict[tuple[int, ...], float] = {}
 
-        def true_ms(indices, rng=rng, own=own):  # type: ignore[no-untyped-def]
+        def true_ms(
+            indices: tuple[int, ...],
+            rng: np.random.Generator = rng,
+            own: dict[tuple[int, ...], float] = own,
+        ) -> float:
             own.setdefault(indices, 1.03 + 0.01 * float(rng.normal()))
             return latency.predict_ms(indices) * own[indices]
 
-        def measure(network, rng=rng, true_ms=true_ms):  # type: ignore[no-untyped-def]
+        def measure(
+            network: Architecture,
+            rng: np.random.Generator = rng,
+            true_ms: Callable[[tuple[int, ...]], float] = true_ms,
+        ) -> float:
             return true_ms(SPACE.encode(network)) * (1 + 0.01 * float(rng.normal()))
 
         low, high = latency.range_ms()
@@ -114,7 +136,7 @@ def test_most_choices_are_truly_within_two_percent(latency, probabilities) -> No
     assert met >= 38
 
 
-def test_an_unreachable_window_gives_the_proven_nearest(probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_an_unreachable_window_gives_the_proven_nearest(probabilities: GateProbabilities) -> None:
     """All milliseconds are multiples of 0.1: none lies near 0.85."""
     rows = tuple(
         np.array([0.0 if isinstance(o, Skip) else 0.1 for o in c.options]) for c in SPACE.choices
@@ -134,13 +156,15 @@ def test_an_unreachable_window_gives_the_proven_nearest(probabilities) -> None: 
             assert sum(row[i] for row, i in zip(scores, other, strict=True)) <= total + 1e-9
 
 
-def test_unreachable_target_gives_the_range(latency, probabilities) -> None:  # type: ignore[no-untyped-def]
+def test_unreachable_target_gives_the_range(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
     bounded = BoundedSpace(SPACE, latency, Bounds())
     with pytest.raises(InputError, match="(?s)range of space `sample`.*9.*Fix"):
         bounded.check_target(9.0)
 
 
-def test_random_networks_are_equal_as_measured(latency) -> None:  # type: ignore[no-untyped-def]
+def test_random_networks_are_equal_as_measured(latency: SpaceLatency) -> None:
     rng = np.random.default_rng(0)
     reference = SPACE.sample(rng)
     predicted = latency.predict_ms(SPACE.encode(reference))

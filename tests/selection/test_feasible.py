@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.named import get_space
+from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.integer_program import choose
 
 SPACE = get_space("sample")
 
 
-def latency_of(space, seed=0):
+def latency_of(space: Space, seed: int = 0) -> SpaceLatency:
     rng = np.random.default_rng(seed)
     rows = tuple(
         np.array([0.0 if isinstance(o, Skip) else rng.uniform(0.05, 0.2) for o in c.options])
@@ -29,7 +31,7 @@ def latency_of(space, seed=0):
 
 
 @pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar", "mnasnet"])
-def test_counts_are_those_of_the_whole_network(name):
+def test_counts_are_those_of_the_whole_network(name: str) -> None:
     space = get_space(name)
     rng = np.random.default_rng(0)
     counts = quantities(space, Bounds())
@@ -40,7 +42,7 @@ def test_counts_are_those_of_the_whole_network(name):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_exact_against_every_network(seed):
+def test_exact_against_every_network(seed: int) -> None:
     rng = np.random.default_rng(seed)
     shape = [3, 2, 4, 3]
     rows = [[rng.uniform(0, 1, n) for n in shape] for _ in range(3)]
@@ -49,8 +51,8 @@ def test_exact_against_every_network(seed):
     limits = [(macs, 2.2), (params, 2.2e5)]
     forbidden: list[tuple[int, ...]] = []
 
-    def total(values, network):
-        return sum(row[i] for row, i in zip(values, network, strict=True))
+    def total(values: list[np.ndarray], network: tuple[int, ...]) -> float:
+        return sum(float(row[i]) for row, i in zip(values, network, strict=True))
 
     fitting = [
         n
@@ -67,11 +69,12 @@ def test_exact_against_every_network(seed):
             forbidden.append(found)
 
 
-def test_bounds_hold_together_with_the_window():
+def test_bounds_hold_together_with_the_window() -> None:
     latency = latency_of(SPACE)
     low, high = latency.range_ms()
     cost = architecture_cost(SPACE.largest())
-    bounds = Bounds(max_params=cost.params * 3 // 4, max_macs=cost.macs * 2 // 3)
+    max_params, max_macs = cost.params * 3 // 4, cost.macs * 2 // 3
+    bounds = Bounds(max_params=max_params, max_macs=max_macs)
     bounded = BoundedSpace(SPACE, latency, bounds)
     rng = np.random.default_rng(0)
     least, greatest = bounded.range_ms()
@@ -82,11 +85,11 @@ def test_bounds_hold_together_with_the_window():
         network = bounded.choose(scores, 0.98 * target, target)
         assert network is not None and bounded.fits(network, 0.98 * target, target)
         found = architecture_cost(SPACE.decode(network))
-        assert found.params <= bounds.max_params
-        assert found.macs <= bounds.max_macs
+        assert found.params <= max_params
+        assert found.macs <= max_macs
 
 
-def test_neighbours_are_the_nearest_of_all():
+def test_neighbours_are_the_nearest_of_all() -> None:
     latency = latency_of(SPACE, 3)
     bounded = BoundedSpace(SPACE, latency, Bounds())
     every = [
@@ -94,6 +97,7 @@ def test_neighbours_are_the_nearest_of_all():
     ]
     for target in (0.9, 1.11, 1.3):
         below, above = bounded.neighbours_ms(target)
+        assert below is not None and above is not None
         # Proven to 0.01 %, and either side of the target within the solver's tolerance.
         assert below == pytest.approx(max(ms for ms in every if ms <= target), rel=2e-4)
         assert above == pytest.approx(min(ms for ms in every if ms >= target), rel=2e-4)
@@ -102,7 +106,7 @@ def test_neighbours_are_the_nearest_of_all():
     assert bounded.neighbours_ms(99.0)[1] is None
 
 
-def test_contradictions_show_which_and_the_range():
+def test_contradictions_show_which_and_the_range() -> None:
     latency = latency_of(SPACE)
     smallest = architecture_cost(SPACE.smallest())
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
@@ -131,11 +135,11 @@ def test_contradictions_show_which_and_the_range():
         {"max_params": True},
     ],
 )
-def test_bad_bounds(bad):
+def test_bad_bounds(bad: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix"):
         Bounds(**bad)
 
 
-def test_no_bounds_is_false():
+def test_no_bounds_is_false() -> None:
     assert not Bounds()
     assert Bounds(max_macs=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,25 +13,25 @@ from nas.errors import InputError
 from nas.selection.goals import Goal, ResolvedTarget, parse_goals
 
 
-def test_single_values():
+def test_single_values() -> None:
     assert parse_goals("0.1", None) == (Goal(penalty=0.1),)
     assert parse_goals("0", None) == (Goal(penalty=0.0),)
     assert parse_goals(None, "1.2") == (Goal(target=1.2),)
     assert parse_goals(None, "25%") == (Goal(percent=25.0),)
 
 
-def test_lists_keep_their_order():
+def test_lists_keep_their_order() -> None:
     assert [g.penalty for g in parse_goals("0.1, 0,0.02", None)] == [0.1, 0.0, 0.02]
     assert parse_goals(None, "25%,0.8") == (Goal(percent=25.0), Goal(target=0.8))
 
 
-def test_labels_name_folders():
+def test_labels_name_folders() -> None:
     goals = parse_goals(None, "25%,0.8,12.5%")
     assert [goal.label for goal in goals] == ["25percent", "0.8ms", "12.5percent"]
     assert parse_goals("1e-3", None)[0].label == "lambda0.001"
 
 
-def test_percentages_span_the_range():
+def test_percentages_span_the_range() -> None:
     assert Goal(percent=0.0).resolved_ms(0.2, 1.2) == 0.2
     assert Goal(percent=100.0).resolved_ms(0.2, 1.2) == pytest.approx(1.2)
     assert Goal(percent=25.0).resolved_ms(0.2, 1.2) == pytest.approx(0.45)
@@ -56,7 +58,7 @@ def test_percentages_span_the_range():
         (None, "", "''"),
     ],
 )
-def test_bad_goals(penalties, targets, said):
+def test_bad_goals(penalties: str | None, targets: str | None, said: str) -> None:
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
         parse_goals(penalties, targets)
     assert said in str(caught.value)
@@ -74,12 +76,12 @@ def test_bad_goals(penalties, targets, said):
         {"percent": 100.5},
     ],
 )
-def test_a_goal_is_one_value_in_its_range(values):
+def test_a_goal_is_one_value_in_its_range(values: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix"):
         Goal(**values)
 
 
-def test_a_resolved_target_reads_back_as_it_was_written(tmp_path):
+def test_a_resolved_target_reads_back_as_it_was_written(tmp_path: Path) -> None:
     target = ResolvedTarget.of(Goal(percent=25.0), 0.2, 1.2)
     path = tmp_path / "target.json"
     path.write_text(strict_json.dumps(target))

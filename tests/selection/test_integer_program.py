@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,7 +18,13 @@ from nas.selection.integer_program import choose
 from nas.training.schedules import one_cycle, ramp
 
 
-def brute_force(scores, costs, low, high, forbidden):  # type: ignore[no-untyped-def]
+def brute_force(
+    scores: Sequence[np.ndarray],
+    costs: Sequence[np.ndarray],
+    low: float,
+    high: float,
+    forbidden: Sequence[tuple[int, ...]],
+) -> Any:
     best, best_score = None, -math.inf
     for indices in itertools.product(*(range(len(row)) for row in scores)):
         cost = sum(row[i] for row, i in zip(costs, indices, strict=True))

@@ -282,7 +282,7 @@ def changed(before: list[np.ndarray], variables: list) -> int:  # type: ignore[t
 def costs(space: Space, small: float, large: float) -> AdditiveCost:
     """What a block costs by its kernel, 3 or 5; skip costs nothing."""
     rows = (
-        [0.0 if isinstance(o, Skip) else small if o.kernel == 3 else large for o in c.options]
+        [{3: small, 5: large}.get(getattr(o, "kernel", 0), 0.0) for o in c.options]
         for c in space.choices
     )
     return AdditiveCost(tuple(np.array(row) for row in rows), 1.0, 0.5)

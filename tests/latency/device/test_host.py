@@ -23,7 +23,7 @@ def test_the_fingerprint_follows_what_decides_a_latency() -> None:
     host = current_host()
 
     def changed(**fields: object) -> str:
-        return Host(**{**host.__dict__, **fields}).fingerprint  # type: ignore[arg-type]
+        return Host(**{**host.__dict__, **fields}).fingerprint
 
     assert len(host.fingerprint) == 12 and set(host.fingerprint) <= set("0123456789abcdef")
     for same in ({"load_average": 99.0}, {"hostname": "other"}, {"kernel": "other"}):

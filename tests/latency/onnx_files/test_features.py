@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def graph(
     nodes: list[NodeProto],
     input_shape: list[int | str],
     output_shape: list[int],
-    weights: dict[str, tuple[int, ...]],
+    weights: Mapping[str, tuple[int, ...]],
     dtypes: dict[str, type] | None = None,
 ) -> bytes:
     tensors = [
@@ -131,7 +132,7 @@ def test_a_row_is_the_difference_of_its_graphs() -> None:
         nodes = [
             helper.make_node("Conv", [names[i], f"w{i}"], [names[i + 1]]) for i in range(count)
         ]
-        weights = {f"w{i}": (8, 8, 1, 1) for i in range(count)}
+        weights: dict[str, tuple[int, ...]] = {f"w{i}": (8, 8, 1, 1) for i in range(count)}
         return graph(nodes, [1, 8, 4, 4], [1, 8, 4, 4], weights)
 
     one = graph_features(chain(1))
