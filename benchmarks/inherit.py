@@ -20,8 +20,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
-from supernet_score import stage_of
 
+from benchmarks.supernet_score import stage_of
 from latency import atomic
 from latency.device import strict_json
 from nas.architecture.spec import Architecture

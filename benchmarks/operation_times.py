@@ -62,20 +62,21 @@ def tensorflow_steps(batch_size: int) -> dict[str, Callable[[], None]]:
             if "depthwise" in name:
                 return tf.nn.depthwise_conv2d(*parameters, [1, 1, 1, 1], "SAME")
             if name == "batch norm":
-                image, gamma, beta = parameters
-                return batch_norm_training(image, gamma, beta, 1e-3)[0]
+                pixels, gamma, beta = parameters
+                return batch_norm_training(pixels, gamma, beta, 1e-3)[0]
             return tf.nn.relu6(x)
 
         direction = tf.random.normal(forward().shape)
 
-        @tf.function  # type: ignore[untyped-decorator]
-        def both() -> Any:
+        def both() -> list[tf.Tensor]:
             with tf.GradientTape() as tape:
                 tape.watch(parameters)
                 y = forward()
-            return tape.gradient(y, parameters, output_gradients=direction)
+            gradients: list[tf.Tensor] = tape.gradient(y, parameters, output_gradients=direction)
+            return gradients
 
-        return lambda: both()[0].numpy()
+        compiled = tf.function(both)
+        return lambda: compiled()[0].numpy()
 
     return {name: step(name, *shape) for name, shape in SHAPES.items()}
 

@@ -110,8 +110,8 @@ def main(arguments: list[str] | None = None) -> int:
     window = ((1 - MARGIN) * aim_ms, (1 + MARGIN) * aim_ms)
     networks = several(RandomMethod(bounded, seed=0), *window, flags.networks, [])
     scorer = stage.scorer(EvolutionConfig(images=flags.images * flags.parts))
-    every = np.arange(0) if scorer.indices is None else scorer.indices
-    held_out = np.random.default_rng(0).permutation(every)
+    # Held out from the weights: a scorer of a search always has a part of the images.
+    held_out = np.random.default_rng(0).permutation(np.asarray(scorer.indices))
     if len(held_out) < flags.images * flags.parts or len(networks) < flags.networks:
         parser.error(
             f"expected {flags.images * flags.parts} held-out images and {flags.networks} "
@@ -122,8 +122,8 @@ def main(arguments: list[str] | None = None) -> int:
     for i, network in enumerate(networks):
         for j in range(flags.parts):
             scorer.indices = np.sort(held_out[j * flags.images : (j + 1) * flags.images])
-            found = scorer.accuracy(network)
-            top1[i, j], entropy[i, j] = found.top1, found.cross_entropy
+            score = scorer.accuracy(network)
+            top1[i, j], entropy[i, j] = score.top1, score.cross_entropy
     figures = {
         "run": str(flags.run),
         "networks": flags.networks,

@@ -184,7 +184,8 @@ def measure_fresh_process(
         if done.returncode:
             raise MeasureError(
                 f"a new process to measure {len(models)} models",
-                done.stderr.strip()[-500:] or f"exit code {done.returncode}",
+                # On one line, since these words may have three parts of their own.
+                " ".join(done.stderr.split())[-500:] or f"exit code {done.returncode}",
                 "measure the same models in this process",
             )
         result = read_result(Path(folder, "result.json"), work.job_id)

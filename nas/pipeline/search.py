@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -88,7 +88,7 @@ class SearchRun:
         self._say(certificate, warnings)
         return certificate
 
-    def _say(self, certificate: Certificate, warnings: list[str]) -> None:
+    def _say(self, certificate: Certificate, warnings: Sequence[str]) -> None:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
@@ -184,7 +184,7 @@ class SearchRun:
         latency: SpaceLatency,
         supernet: SupernetStage,
         architecture: Architecture,
-    ) -> list[str]:
+    ) -> tuple[str, ...]:
         from nas.selection.diagnostics import kernel_warnings, search_warnings
 
         if METHODS[self.config.search.method].learns_gates:
@@ -201,8 +201,9 @@ class SearchRun:
             )
         else:
             found = kernel_warnings(architecture)
-        self.folder.write(RunWarnings(tuple(found)))
-        return found
+        warnings = RunWarnings.of(found)
+        self.folder.write(warnings)
+        return warnings.warnings
 
     def _certify(
         self,

@@ -6,12 +6,14 @@ Records of a choice, a race, a recipe, gates or a machine are defined where they
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.hardware.measurement import NetworkTiming
+from nas.selection.diagnostics import Finding
 from nas.system.environment import Environment
 from nas.training.recipe import Recipe
 
@@ -318,9 +320,16 @@ class RunWarnings:
 
     Args:
         warnings: For people, with their numbers.
+        findings: The same for programs.
     """
 
     FILE: ClassVar[str] = "warnings.json"
     SCHEMA_VERSION: ClassVar[int] = 1
 
     warnings: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+
+    @classmethod
+    def of(cls, findings: Sequence[Finding]) -> RunWarnings:
+        """From what was found."""
+        return cls(tuple(finding.text for finding in findings), tuple(findings))

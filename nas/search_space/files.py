@@ -143,6 +143,9 @@ def _load(path: Path, flag: str) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
+    except InputError:
+        sys.modules.pop(spec.name, None)
+        raise  # one of ours says itself what to correct
     except Exception as error:
         sys.modules.pop(spec.name, None)
         raise InputError(

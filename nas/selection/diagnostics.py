@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -19,9 +21,26 @@ FLAT_GATE_LEAD = 0.1
 # Gates that moved by less since the warm-up learned nothing; one step at the usual rate is 1 %.
 LEAST_GATE_MOVEMENT = 0.01
 INPUT_WAIT_SHARE = 0.1
+# Of all pairs of options; fewer change no ranking that matters.
+CLOSE_PAIRS_SHARE = 0.25
 # Supernet accuracy on its own training images far above evaluation means overfitting; the
 # reverse, far below the training metric, means that labels or pixels differ between the two.
 LABEL_CHECK_RATIO = 0.6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that went wrong without stopping a run.
+
+    Args:
+        kind: Short name of what it is, for programs.
+        text: For people, with the numbers and what to do about it.
+        numbers: The same numbers by name.
+    """
+
+    kind: str
+    text: str
+    numbers: Mapping[str, float]
 
 
 def search_warnings(
@@ -33,7 +52,7 @@ def search_warnings(
     penalty: float | None,
     table_noise: float | None,
     gates: GateHistory,
-) -> list[str]:
+) -> list[Finding]:
     """Everything about a finished search that its user should know.
 
     Args:
@@ -46,36 +65,42 @@ def search_warnings(
         table_noise: Median of the rows' noise, a share.
         gates: Their probabilities over the search.
     """
-    found = []
+    return [
+        *_skip_warning(space, architecture),
+        *_movement_warning(gates),
+        *_flat_gates_warning(space, probabilities),
+        *([] if penalty is None else _penalty_warning(space, latency, penalty)),
+        *([] if table_noise is None else _noise_warning(latency, table_noise)),
+        *kernel_warnings(architecture),
+        *_input_warning(history),
+    ]
+
+
+def _skip_warning(space: Space, architecture: Architecture) -> list[Finding]:
+    """Most of the blocks that can be left out are."""
     skippable = [i for i, choice in enumerate(space.choices) if choice.skippable]
     places = [space.choice_layers[i] for i in skippable]
     skipped = sum(isinstance(architecture.layers[place], Skip) for place in places)
-    if places and skipped / len(places) >= SKIP_COLLAPSE_SHARE:
-        found.append(
-            f"The search left out {skipped} of {len(places)} blocks that can be left out: the "
-            "penalty may be too strong. Try a smaller --lambda or a larger --target_ms."
-        )
+    if not places or skipped / len(places) < SKIP_COLLAPSE_SHARE:
+        return []
+    text = (
+        f"The search left out {skipped} of {len(places)} blocks that can be left out: the "
+        "penalty may be too strong. Try a smaller --lambda or a larger --target_ms."
+    )
+    return [Finding("skipped_blocks", text, {"skipped": skipped, "skippable": len(places)})]
+
+
+def _movement_warning(gates: GateHistory) -> list[Finding]:
+    """Gates that learned nothing."""
     movement = gate_movement(gates)
-    if movement is not None and movement < LEAST_GATE_MOVEMENT:
-        found.append(
-            f"The gates hardly moved: since the warm-up no probability changed by more than "
-            f"{movement:.2g}. Search longer (--search_epochs), raise --gate_learning_rate, or use "
-            "--gate categorical."
-        )
-    leads = [_lead(row) for row in probabilities.joint(space)]
-    if float(np.median(leads)) < FLAT_GATE_LEAD:
-        found.append(
-            f"The gates ended nearly flat: the median lead of a choice's best option is "
-            f"{np.median(leads):.3f}. The decisions are close to chance; search longer "
-            "(--search_epochs) or raise --gate_learning_rate."
-        )
-    if penalty is not None:
-        found += _penalty_warning(history)
-    if table_noise is not None:
-        found += _noise_warning(latency, table_noise)
-    found += kernel_warnings(architecture)
-    found += _input_warning(history)
-    return found
+    if movement is None or movement >= LEAST_GATE_MOVEMENT:
+        return []
+    text = (
+        "The gates hardly moved: since the warm-up no probability changed by more than "
+        f"{movement:.2g}. Search longer (--search_epochs), raise --gate_learning_rate, or use "
+        "--gate categorical."
+    )
+    return [Finding("still_gates", text, {"greatest_change": movement})]
 
 
 def gate_movement(gates: GateHistory) -> float | None:
@@ -93,37 +118,60 @@ def gate_movement(gates: GateHistory) -> float | None:
     )
 
 
+def _flat_gates_warning(space: Space, probabilities: GateProbabilities) -> list[Finding]:
+    """Gates whose best options lead by next to nothing."""
+    lead = float(np.median([_lead(row) for row in probabilities.joint(space)]))
+    if lead >= FLAT_GATE_LEAD:
+        return []
+    text = (
+        f"The gates ended nearly flat: the median lead of a choice's best option is {lead:.3f}. "
+        "The decisions are close to chance; search longer (--search_epochs) or raise "
+        "--gate_learning_rate."
+    )
+    return [Finding("flat_gates", text, {"median_lead": lead})]
+
+
 def _lead(row: np.ndarray) -> float:
     ordered = np.sort(row)
     return float(ordered[-1] - ordered[-2]) if len(ordered) > 1 else 1.0
 
 
-def _penalty_warning(history: Sequence[SearchRow]) -> list[str]:
-    """A price of latency, at the end, that outweighs what the network is for."""
-    for row in reversed(history):
-        if row.gate_cross_entropy is None or row.penalty is None:
-            continue
-        if abs(row.penalty) <= row.gate_cross_entropy:
-            return []
-        return [
-            f"The penalty ({row.penalty:.3g}) is larger than the cross-entropy "
-            f"({row.gate_cross_entropy:.3g}): latency decides alone. Use a smaller --lambda."
-        ]
-    return []
+def _penalty_warning(space: Space, latency: SpaceLatency, penalty: float) -> list[Finding]:
+    """A price of latency that outweighs all that a network can know.
+
+    The penalty's own size says nothing: ln of milliseconds is negative below 1 ms. What counts is
+    the difference that it makes between the slowest network of the space and the fastest. No
+    network can save more cross-entropy than guessing has.
+    """
+    low_ms, high_ms = latency.range_ms()
+    if not 0 < low_ms < high_ms:
+        return []
+    difference, guessing = penalty * math.log(high_ms / low_ms), math.log(space.num_classes)
+    if difference <= guessing:
+        return []
+    text = (
+        f"Between the fastest and the slowest network of the space the penalty differs by "
+        f"{difference:.3g}, which is larger than the cross-entropy of guessing ({guessing:.3g}): "
+        f"latency decides alone. Use a smaller --lambda than {penalty:g}."
+    )
+    numbers = {"penalty_difference": difference, "cross_entropy_of_guessing": guessing}
+    return [Finding("large_penalty", text, numbers)]
 
 
-def _input_warning(history: Sequence[SearchRow]) -> list[str]:
+def _input_warning(history: Sequence[SearchRow]) -> list[Finding]:
     """Steps that waited for images."""
     waits = [row.input_wait_share for row in history if row.input_wait_share is not None]
-    if not waits or float(np.median(waits)) <= INPUT_WAIT_SHARE:
+    wait = float(np.median(waits)) if waits else 0.0
+    if wait <= INPUT_WAIT_SHARE:
         return []
-    return [
-        f"Training waited for images {np.median(waits):.0%} of the time: the disk or the "
-        "augmentation is the bottleneck."
-    ]
+    text = (
+        f"Training waited for images {wait:.0%} of the time: the disk or the augmentation is the "
+        "bottleneck."
+    )
+    return [Finding("slow_input", text, {"wait_share": wait})]
 
 
-def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
+def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[Finding]:
     """Rows closer to each other than the noise cannot be ranked by the table."""
     pairs = close = 0
     for row in latency.option_ms:
@@ -132,31 +180,37 @@ def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[str]:
             for j in range(i):
                 pairs += 1
                 close += abs(values[i] - values[j]) < table_noise * max(values[i], values[j])
-    if pairs and close / pairs > 0.25:
-        return [
-            f"{close} of {pairs} pairs of options differ by less than the table's noise "
-            f"({table_noise:.1%}): their order in latency is chance. Measure again on a quieter "
-            "machine: scripts/build_latency_table.py."
-        ]
-    return []
+    if not pairs or close / pairs <= CLOSE_PAIRS_SHARE:
+        return []
+    text = (
+        f"{close} of {pairs} pairs of options differ by less than the table's noise "
+        f"({table_noise:.1%}): their order in latency is chance. Measure again on a quieter "
+        "machine: scripts/build_latency_table.py."
+    )
+    numbers = {"close_pairs": int(close), "pairs": pairs, "noise": table_noise}
+    return [Finding("noisy_table", text, numbers)]
 
 
-def kernel_warnings(architecture: Architecture) -> list[str]:
+def kernel_warnings(architecture: Architecture) -> list[Finding]:
     """Kernels of a network that are larger than the maps they run on.
 
     Args:
         architecture: The network.
     """
     return [
-        f"Layer {layer.index} has a {op.kernel}x{op.kernel} kernel on a {op.input_shape[0]}x"
-        f"{op.input_shape[1]} map: its outer taps see only padding."
+        Finding(
+            "large_kernel",
+            f"Layer {layer.index} has a {op.kernel}x{op.kernel} kernel on a {op.input_shape[0]}x"
+            f"{op.input_shape[1]} map: its outer taps see only padding.",
+            {"layer": layer.index, "kernel": op.kernel, "height": op.input_shape[0]},
+        )
         for layer in lower_architecture(architecture)
         for op in all_ops(layer.ops)
         if isinstance(op, ConvOp) and op.kernel > 2 * op.input_shape[0] - 1
     ]
 
 
-def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> list[str]:
+def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> list[Finding]:
     """Random networks of equal milliseconds that did better, by the same recipe.
 
     Args:
@@ -166,24 +220,28 @@ def comparison_warning(searched_top1: float, random_top1: Sequence[float]) -> li
     better = [share for share in random_top1 if share > searched_top1]
     if not better:
         return []
-    return [
+    text = (
         f"{len(better)} of {len(random_top1)} random networks of equal milliseconds reached a "
         f"higher top-1 by the same recipe (best {max(better):.1%}, found {searched_top1:.1%}): "
         "this search did not pay. Search longer (--search_epochs), or use the better network by "
         "--arch."
-    ]
+    )
+    numbers = {"better": len(better), "best_top1": max(better), "found_top1": searched_top1}
+    return [Finding("random_is_better", text, {**numbers, "random": len(random_top1)})]
 
 
-def label_warning(running_accuracy: float, train_top1: float) -> list[str]:
+def label_warning(running_accuracy: float, train_top1: float) -> list[Finding]:
     """Evaluating training images must agree with the training metric.
 
     Args:
         running_accuracy: Of the last training steps, on augmented images.
         train_top1: Of the finished network on the same images without augmentation.
     """
-    if running_accuracy > 0.05 and train_top1 < LABEL_CHECK_RATIO * running_accuracy:
-        return [
-            f"On training images the network evaluates to {train_top1:.1%}, but training itself "
-            f"reported {running_accuracy:.1%}: labels or pixels may be mapped differently."
-        ]
-    return []
+    if running_accuracy <= 0.05 or train_top1 >= LABEL_CHECK_RATIO * running_accuracy:
+        return []
+    text = (
+        f"On training images the network evaluates to {train_top1:.1%}, but training itself "
+        f"reported {running_accuracy:.1%}: labels or pixels may be mapped differently."
+    )
+    numbers = {"train_top1": train_top1, "running_accuracy": running_accuracy}
+    return [Finding("odd_labels", text, numbers)]

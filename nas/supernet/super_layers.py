@@ -66,7 +66,9 @@ def _mbconv_layer(
 ) -> SuperLayer:
     """One set of weights for all kernels and expansions; branches for whatever else differs."""
     values = {decision.name: decision.options for decision in choice.decisions}
-    if not set(values) <= {"kernel", "expansion", SKIP}:
+    # Without an expansion there is no first convolution: no slice of one.
+    unexpanded = 1 in values.get("expansion", ())
+    if unexpanded or not set(values) <= {"kernel", "expansion", SKIP}:
         return branches_of(choice, shape, settings, name)
     from nas.layers.super_block import SuperBlock
 

@@ -7,6 +7,7 @@ all options. A search whose gates learn adds its own steps (`nas.search.gradient
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import keras
@@ -95,25 +96,16 @@ class SupernetTrainer:
             Interrupted: A signal came; the state is saved.
             InputError: The loss became NaN.
         """
-        pace = self.control.pace
-        settings = loop.LoopSettings(
-            self.warmup_steps if only_warm_up else self.total_steps,
-            pace.log_every,
-            self.control.checkpoint_path,
-            pace.checkpoint_seconds,
-        )
-        return loop.run(
-            settings,
-            self.restore(),
-            self._batches,
-            self.step,
-            self.row,
-            self.variables,
-            self.control.interrupter,
-            on_progress,
-        )
+        steps = self.warmup_steps if only_warm_up else self.total_steps
+        control = replace(self.control, on_progress=lambda state, _: on_progress(state))
+        return loop.run(self, self.restore(), steps, control)
 
-    def _batches(self, start: int) -> Iterator[Any]:
+    def batches(self, start: int) -> Iterator[Any]:
+        """Batches of the weights' part of the images.
+
+        Args:
+            start: Number of the first step, from 0.
+        """
         return self.weights_loader.iterate(start, self.total_steps)
 
     def rng(self, step: int, kind: int) -> np.random.Generator:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from nas.system.interrupt import Interrupter
 from nas.training import checkpoint
@@ -65,80 +65,95 @@ class MeanLogs:
         return means
 
 
-@dataclass(frozen=True)
-class LoopSettings:
-    """How often a loop speaks and saves.
+class Work(Protocol):
+    """What a loop drives: batches, steps, rows and all that a checkpoint must hold."""
 
-    Args:
-        total_steps: Steps in all.
-        log_every: Steps between rows of the history; checkpoints fall on these.
-        checkpoint_path: Where the state is kept; None to keep none.
-        checkpoint_seconds: Least time between checkpoints.
-    """
+    def batches(self, start: int) -> Iterator[Any]:
+        """Batches from a step on.
 
-    total_steps: int
-    log_every: int
-    checkpoint_path: Path | None
-    checkpoint_seconds: float = 30.0
+        Args:
+            start: Number of the first step, from 0.
+        """
+
+    def step(self, step: int, batch: Any) -> None:
+        """Trains on one batch.
+
+        Args:
+            step: Its number, from 0.
+            batch: As `batches` gives it.
+        """
+
+    def row(self, step: int, steps_per_second: float) -> Row:
+        """A row of the history.
+
+        Args:
+            step: Steps done.
+            steps_per_second: Since the last row.
+        """
+
+    def variables(self) -> Iterable[Any]:
+        """Everything that decides the rest."""
 
 
-def run(
-    settings: LoopSettings,
-    state: LoopState,
-    batches: Callable[[int], Iterator[Any]],
-    do_step: Callable[[int, Any], None],
-    make_row: Callable[[int, float], Row],
-    variables: Callable[[], Iterable[Any]],
-    interrupter: Interrupter,
-    on_progress: Callable[[LoopState], None],
-) -> LoopState:
+def run(work: Work, state: LoopState, total_steps: int, control: Control) -> LoopState:
     """Runs from `state.step` to the end; the result does not depend on interruptions.
 
     Args:
-        settings: Lengths and paths.
+        work: What is done.
         state: Fresh, or from `restore`.
-        batches: From a first step, an iterator of that step's batch and the following ones.
-        do_step: Trains on one batch, given the step's number.
-        make_row: A row of the history from (steps done, steps per second since the last row).
-        variables: Everything that a checkpoint must hold.
-        interrupter: Asked at each step whether to stop.
-        on_progress: Called after each row.
+        total_steps: Steps in all.
+        control: Where the state is kept, how often the loop speaks and what stops it.
 
     Raises:
         Interrupted: A signal came; the state has been saved first.
     """
+    pace, interrupter = control.pace, control.interrupter
     last_saved = last_row = time.monotonic()
     rows_step = state.step
-    iterator = batches(state.step)
+    batches = work.batches(state.step)
     with interrupter.deferred():
-        while state.step < settings.total_steps:
-            do_step(state.step, next(iterator))
+        while state.step < total_steps:
+            work.step(state.step, next(batches))
             state.step += 1
-            done = state.step == settings.total_steps
-            if state.step % settings.log_every == 0 or done:
+            done = state.step == total_steps
+            if state.step % pace.log_every == 0 or done:
                 now = time.monotonic()
                 rate = (state.step - rows_step) / max(now - last_row, 1e-9)
-                state.history.append({"step": state.step, **make_row(state.step, rate)})
+                state.history.append({"step": state.step, **work.row(state.step, rate)})
                 last_row, rows_step = now, state.step
-                on_progress(state)
-                if done or interrupter.pending or now - last_saved > settings.checkpoint_seconds:
-                    save(settings.checkpoint_path, state, variables())
+                control.on_progress(state, total_steps)
+                if done or interrupter.pending or now - last_saved > pace.checkpoint_seconds:
+                    save(control.checkpoint_path, state, work.variables())
                     last_saved = now
-            if interrupter.pending and state.step % settings.log_every == 0:
+            if interrupter.pending and state.step % pace.log_every == 0:
                 break
     interrupter.raise_pending()
     return state
 
 
 def save(path: Path | None, state: LoopState, variables: Iterable[Any]) -> None:
-    """Writes the state and the variables."""
+    """Writes the state and the variables.
+
+    Args:
+        path: Of the checkpoint; None to keep none.
+        state: Of the loop.
+        variables: In the order in which `restore` gets them.
+    """
     if path is not None:
         meta = {"step": state.step, "history": state.history, "extra": state.extra}
         checkpoint.save(path, variables, meta)
 
 
 def restore(path: Path | None, variables: Iterable[Any]) -> LoopState:
-    """The state of a checkpoint with its variables put back, or a fresh state."""
+    """The state of a checkpoint with its variables put back, or a fresh state.
+
+    Args:
+        path: Of the checkpoint; None if there is none.
+        variables: Those that were saved, in the same order.
+
+    Raises:
+        InputError: The file is broken or belongs to another model.
+    """
     meta = checkpoint.load(path, variables) if path is not None else None
     if meta is None:
         return LoopState()

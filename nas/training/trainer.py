@@ -80,21 +80,7 @@ def train_network(
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
-    loop.run(
-        loop.LoopSettings(
-            trainer.total_steps,
-            control.pace.log_every,
-            control.checkpoint_path,
-            control.pace.checkpoint_seconds,
-        ),
-        state,
-        trainer.batches,
-        trainer.step,
-        trainer.row,
-        trainer.variables,
-        control.interrupter,
-        lambda current: control.on_progress(current, trainer.total_steps),
-    )
+    loop.run(trainer, state, trainer.total_steps, control)
     model = trainer.finished_model()
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])

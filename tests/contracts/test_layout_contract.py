@@ -10,7 +10,6 @@ import importlib.util
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -126,7 +125,7 @@ def data(tmp_path: Path, name: str) -> Path:
     return tmp_path / "data"
 
 
-def as_lists(found: FileLayout | ArrayLayout) -> list[list[tuple[Any, int]]]:
+def as_lists(found: FileLayout | ArrayLayout) -> list[list[tuple[Path | bytes, int]]]:
     """Both splits as (where or which pixels, class)."""
     if isinstance(found, FileLayout):
         return [[(f.path, f.label) for f in part] for part in (found.train, found.evaluation)]

@@ -12,6 +12,7 @@ import pytest
 
 import latency
 from latency import interface
+from latency.measurement import measure as measuring
 from latency.tables import table as table_module
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_table
@@ -69,8 +70,7 @@ SHAPES = {"image": (1, 3, 8, 8)}
 def test_threads_and_settings_reach_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[latency.SessionSettings] = []
     monkeypatch.setattr(
-        "latency.measurement.measure.measure_fresh_process",
-        lambda _m, settings, _p: used.append(settings),
+        measuring, "measure_fresh_process", lambda _m, settings, _p: used.append(settings)
     )
     latency.measure([chain(1)], threads=2)
     settings = latency.SessionSettings(graph_level="basic")
@@ -82,9 +82,7 @@ def test_threads_and_settings_reach_the_sessions(monkeypatch: pytest.MonkeyPatch
 
 def test_a_precision_is_converted_to(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[bytes] = []
-    monkeypatch.setattr(
-        "latency.measurement.measure.measure", lambda models, _s, _p: seen.append(models[0].data)
-    )
+    monkeypatch.setattr(measuring, "measure", lambda models, _s, _p: seen.append(models[0].data))
     latency.measure([chain(1)], precision="int8", fresh_process=False)
     operators = {node.op_type for node in onnx.load_from_string(seen[0]).graph.node}
     assert "QuantizeLinear" in operators

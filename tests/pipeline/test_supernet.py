@@ -89,7 +89,7 @@ def test_a_wrong_lender_is_refused_before_the_backend_starts(
     check_lender(folder, config, dataset)
     spoil(run)
     own = SupernetStage(folder, toy_space(), None, dataset, config, None)  # type: ignore[arg-type]
-    for ask in (lambda: check_lender(folder, config, dataset), own.searcher):
+    for ask in (lambda: check_lender(folder, config, dataset), own.trainer):
         with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
             ask()
         assert said in str(caught.value)
@@ -124,7 +124,7 @@ def test_networks_are_judged_with_the_settings_of_the_run(
     folder = RunFolder.create(tmp_path / "run", config, "test")
     space = toy_space()
     found = SupernetStage(folder, space, None, dataset, config, None)  # type: ignore[arg-type]
-    searcher = SimpleNamespace(gates_part=np.arange(20), weights_part=np.arange(4))
+    searcher = SimpleNamespace(held_out_part=np.arange(20), weights_part=np.arange(4))
     monkeypatch.setattr(found, "_trained", lambda: searcher)
     monkeypatch.setattr(found, "_forward", lambda: None)
     found.evaluate(space.largest())

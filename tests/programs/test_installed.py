@@ -89,6 +89,6 @@ def test_the_installed_packages_are_those_of_the_wheel(program: Path, tmp_path: 
     python = program.with_name("python")
     code = "import nas, latency; print(nas.__file__); print(latency.__file__)"
     done = subprocess.run(
-        [str(python), "-P", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
+        [str(python), "-I", "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
     assert all(str(program.parent.parent) in line for line in done.stdout.splitlines())

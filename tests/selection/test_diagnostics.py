@@ -12,7 +12,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.search.gate_probabilities import GateProbabilities
 from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
-from nas.selection.diagnostics import comparison_warning, label_warning, search_warnings
+from nas.selection.diagnostics import Finding, comparison_warning, label_warning, search_warnings
 
 SPACE = get_space("sample")
 
@@ -42,7 +42,7 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
     return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
 
 
-def warnings(**changes: Any) -> str:
+def warnings(**changes: Any) -> list[Finding]:
     values: dict[str, Any] = {
         "space": SPACE,
         "latency": latency(0.05),
@@ -53,36 +53,58 @@ def warnings(**changes: Any) -> str:
         "table_noise": 0.01,
         "gates": moved((0.5, 0.5), (0.4, 0.6)),
     }
-    return " ".join(search_warnings(**{**values, **changes}))
+    return search_warnings(**{**values, **changes})
 
 
 def test_a_good_search_warns_of_nothing() -> None:
     # The largest network of this space has 7x7 kernels on 4x4 maps, which just see data.
-    assert warnings() == ""
+    assert warnings() == []
 
 
 @pytest.mark.parametrize(
-    "changes, text",
+    "changes, kind, text",
     [
-        ({"architecture": SPACE.smallest()}, "left out 3 of 3 blocks"),
-        ({"probabilities": gates(0.0)}, "nearly flat"),
+        ({"architecture": SPACE.smallest()}, "skipped_blocks", "left out 3 of 3 blocks"),
+        ({"probabilities": gates(0.0)}, "flat_gates", "nearly flat"),
         (
             {"gates": moved((0.5, 0.5), (0.497, 0.503))},
+            "still_gates",
             "hardly moved: since the warm-up no probability changed by more than 0.003",
         ),
         (
-            {"history": [SearchRow(1, gate_cross_entropy=1.0, penalty=3.0)]},
-            "larger than the cross-entropy",
+            {"penalty": 10.0},
+            "large_penalty",
+            "larger than the cross-entropy of guessing",
         ),
-        ({"latency": latency(0.0001), "table_noise": 0.05}, "less than the table's noise (5.0%)"),
+        (
+            {"latency": latency(0.0001), "table_noise": 0.05},
+            "noisy_table",
+            "less than the table's noise (5.0%)",
+        ),
         (
             {"history": [SearchRow(1, penalty=0.0, input_wait_share=0.4)]},
+            "slow_input",
             "waited for images 40% of the time",
         ),
     ],
 )
-def test_each_trouble_has_its_warning(changes: dict, text: str) -> None:  # type: ignore[type-arg]
-    assert text in warnings(**changes)
+def test_each_trouble_has_its_warning(changes: dict, kind: str, text: str) -> None:  # type: ignore[type-arg]
+    (finding,) = warnings(**changes)
+    assert finding.kind == kind and text in finding.text
+
+
+def test_a_warning_has_its_numbers_for_programs_too() -> None:
+    (finding,) = warnings(gates=moved((0.5, 0.5), (0.497, 0.503)))
+    assert finding.numbers == {"greatest_change": pytest.approx(0.003)}
+    (finding,) = warnings(architecture=SPACE.smallest())
+    assert finding.numbers == {"skipped": 3, "skippable": 3}
+
+
+def test_the_penaltys_own_size_is_no_trouble() -> None:
+    """Below 1 ms ln is negative; a penalty of -3 for all networks alike decides nothing."""
+    fast = SpaceLatency(1e-6, latency(1e-7).option_ms, 1.0, 1e-3)
+    rows = [SearchRow(1, gate_cross_entropy=0.1, penalty=-3.0, input_wait_share=0.0)]
+    assert not [f for f in warnings(latency=fast, history=rows) if f.kind == "large_penalty"]
 
 
 def test_kernel_larger_than_its_map() -> None:
@@ -93,7 +115,8 @@ def test_kernel_larger_than_its_map() -> None:
     p = GateProbabilities({"kernel": first, "expansion": first, "skip": first})
     rows = tuple(np.linspace(0.1, 1, len(c.options)) for c in space.choices)
     text = " ".join(
-        search_warnings(
+        finding.text
+        for finding in search_warnings(
             space,
             SpaceLatency(0.1, rows, 1, 0),
             p,
@@ -109,7 +132,7 @@ def test_kernel_larger_than_its_map() -> None:
 
 def test_random_networks_that_did_better_are_told() -> None:
     assert comparison_warning(0.9, []) == comparison_warning(0.9, [0.8, 0.9]) == []
-    text = comparison_warning(0.77, [0.91, 0.5])[0]
+    text = comparison_warning(0.77, [0.91, 0.5])[0].text
     assert "1 of 2 random" in text and "91.0%" in text and "77.0%" in text
 
 

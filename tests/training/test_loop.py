@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import pytest
 
+from latency.shell import Interrupted
 from nas.errors import InputError
 from nas.runs import history
-from nas.system.interrupt import Interrupted, Interrupter
+from nas.search.history import SearchRow
+from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.checkpoint import load, save
+from nas.training.recipe import Pace
 
 
 class Toy:
@@ -22,21 +27,22 @@ class Toy:
 
     def __init__(self, path: Path | None, total: int = 12) -> None:
         self.x = keras.Variable(np.float32(1.0), name="x")
-        self.settings = loop.LoopSettings(total, 3, path, checkpoint_seconds=0.0)
+        self.path, self.total = path, total
         self.stop_at: int | None = None
 
     def run(self, interrupter: Interrupter) -> loop.LoopState:
-        state = loop.restore(self.settings.checkpoint_path, [self.x])
-        return loop.run(
-            self.settings,
-            state,
-            lambda start: iter(range(start, self.settings.total_steps)),
-            self.step,
-            lambda step, rate: {"x": float(self.x.numpy())},
-            lambda: [self.x],
-            interrupter,
-            lambda current: None,
-        )
+        state = loop.restore(self.path, [self.x])
+        control = loop.Control(self.path, Pace(3, checkpoint_seconds=0.0), interrupter)
+        return loop.run(self, state, self.total, control)
+
+    def batches(self, start: int) -> Iterator[int]:
+        return iter(range(start, self.total))
+
+    def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        return {"x": float(self.x.numpy())}
+
+    def variables(self) -> list[keras.Variable]:
+        return [self.x]
 
     def step(self, step: int, batch: int) -> None:
         self.x.assign(self.x * 1.1 + batch)
@@ -112,7 +118,7 @@ def test_no_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
 def test_history_reads_back(tmp_path: Path) -> None:
     path = tmp_path / "history.csv"
     path.write_text("step,stage,loss\n1,warmup,\n2,search,0.5\n")
-    assert history.read_history(path) == [
-        {"step": 1.0, "stage": "warmup", "loss": None},
-        {"step": 2.0, "stage": "search", "loss": 0.5},
-    ]
+    assert history.read_history(SearchRow, path) == (
+        SearchRow(step=1, stage="warmup", loss=None),
+        SearchRow(step=2, stage="search", loss=0.5),
+    )

@@ -42,11 +42,11 @@ def test_a_training_starts_from_the_weights_it_is_given(
     run = loop.run
 
     def watched(*arguments: object, **named: object) -> loop.LoopState:
-        model = arguments[3].__self__.model  # type: ignore[attr-defined]
+        model = arguments[0].model  # type: ignore[attr-defined]
         found.append(weights_by_name(model, NETWORK))
         return run(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("nas.training.loop.run", watched)
+    monkeypatch.setattr(loop, "run", watched)
     trainer.train_network(NETWORK, dataset, RECIPE, loop.Control(), initial_weights=given)
     trainer.train_network(NETWORK, dataset, RECIPE, loop.Control())
     assert all(np.array_equal(found[0][name], value) for name, value in given.items())

@@ -32,7 +32,8 @@ def test_a_refusal_is_final(
     received: str,
     fix: str,
 ) -> None:
-    before, said = sshd.connections, list[str]()
+    before = sshd.connections
+    said: list[str] = []
     refused = dataclasses.replace(target, options=getattr(sshd, options))
     with pytest.raises(SshError) as info:
         run(job, refused, said)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ def graph(
     nodes: list[NodeProto],
     input_shape: list[int | str],
     output_shape: list[int],
-    weights: dict[str, tuple[int, ...]],
+    weights: Mapping[str, tuple[int, ...]],
     dtypes: dict[str, type] | None = None,
 ) -> bytes:
     tensors = [

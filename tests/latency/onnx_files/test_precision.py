@@ -68,7 +68,7 @@ def dense(*, activation: str, flatten: bool = False) -> bytes:
 
 def output(model: bytes, seed: int) -> np.ndarray:
     session = create_session(model, SETTINGS)
-    return session.run(None, random_inputs(session, seed))[0]
+    return np.asarray(session.run(None, random_inputs(session, seed))[0])
 
 
 def relative_error(model: bytes, other: bytes) -> float:
@@ -86,7 +86,7 @@ def edges(model: bytes) -> list[tuple[str, int, list[int]]]:
 def with_opset(model: bytes, opset: int, ir_version: int) -> bytes:
     proto = onnx.load_model_from_string(model)
     proto.opset_import[0].version, proto.ir_version = opset, ir_version
-    return proto.SerializeToString()
+    return bytes(proto.SerializeToString())
 
 
 def test_fp32_is_the_same_file() -> None:
