@@ -75,6 +75,8 @@ def test_every_file_of_a_finished_run_is_told_of(
 
 
 @pytest.mark.parametrize("kind", [SearchRow, TrainingRow])
-def test_columns_of_a_history_are_the_fields_of_its_record(kind: type, toy_retrained: Path) -> None:
+def test_columns_of_a_history_are_the_fields_of_its_record(
+    kind: type[SearchRow] | type[TrainingRow], toy_retrained: Path
+) -> None:
     with (toy_retrained / kind.FILE).open(newline="", encoding="utf-8") as stream:
         assert next(csv.reader(stream)) == list(columns(kind))
