@@ -57,7 +57,7 @@ def load_dataset(
 
 def _sample(folder: Path, image_size: int, smoke: bool) -> Dataset:
     size = sample.SMOKE if smoke else sample.DEFAULT
-    settings = {"sample": 1, "size": [size.train, size.evaluation], "pixels": image_size}
+    settings = {"sample": 2, "size": [size.train, size.evaluation], "pixels": image_size}
 
     def make(target: Path) -> dict[str, Any]:
         counts = {"train": (size.train, 0), "evaluation": (size.evaluation, 1)}
