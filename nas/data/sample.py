@@ -98,13 +98,15 @@ def _letter_strokes(
     x = (ends[..., 0] + slants * ends[..., 1]) * halves[:, 0]
     y = ends[..., 1] * halves[:, 1]
     turns = rng.uniform(-TURN_RADIANS, TURN_RADIANS, (count, 1))
-    turned = (np.cos(turns) * x - np.sin(turns) * y, np.sin(turns) * x + np.cos(turns) * y)
-    places = []
-    for along in turned:
-        least = 1.0 - along.min(axis=1)
-        room = size - 2.0 - along.max(axis=1) - least
-        places.append(along + (least + room * rng.random(count))[:, None])
-    return np.stack(places, axis=-1).reshape(count, MOST_STROKES, 4), drawn
+    turned = np.stack(
+        [np.cos(turns) * x - np.sin(turns) * y, np.sin(turns) * x + np.cos(turns) * y], axis=-1
+    )
+    # A wide letter that was turned may be larger than the image, and half of it is another letter.
+    widest = np.ptp(turned, axis=1).max(axis=1)
+    turned *= np.minimum(1.0, (size - 3.0) / widest)[:, None, None]
+    least, most = 1.0 - turned.min(axis=1), size - 2.0 - turned.max(axis=1)
+    moved = turned + (least + (most - least) * rng.random((count, 2)))[:, None]
+    return moved.reshape(count, MOST_STROKES, 4), drawn
 
 
 def _stray_strokes(count: int, rng: np.random.Generator, size: int) -> np.ndarray:
