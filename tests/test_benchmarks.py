@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -42,7 +43,7 @@ def test_supernet_step_prints_its_keys() -> None:
         assert is_positive(low) and low <= result[key] <= high
     absent = {"twin_examples_per_s", "plain_over_twin"}
     assert {key for key, value in result.items() if value is None} == absent
-    assert result["plain_macs"] == 7_782_912  # golden: the largest network of `sample`
+    assert result["plain_macs"] == 8_863_232  # golden: the largest network of `sample`
     assert (result["space"], result["image_size"]) == ("sample", 64)
     assert (result["batch_size"], result["rounds"]) == (4, 1)
     environment = result["environment"]
@@ -92,3 +93,18 @@ def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
     assert names == ["good", "scaled by 1.15", "measured at extended"]
     assert all(is_positive(check["drift"]) for check in found["checks"])
     assert json.loads((tmp_path / "latency_audit.json").read_text()) == found
+
+
+def test_sample_design_trains_each_network_with_each_seed(tmp_path: Path) -> None:
+    script = ROOT / "benchmarks" / "sample_design.py"
+    flags = ["--smoke", "--seeds", "1,2", "--random", "1", "--json", str(tmp_path / "d.json")]
+    command = [sys.executable, str(script), *flags]
+    environment = {**os.environ, "STOPWATCH_CACHE": str(tmp_path)}
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=300, cwd=ROOT, env=environment
+    )
+    assert done.returncode == 0, done.stderr
+    rows = json.loads((tmp_path / "d.json").read_text())["networks"]
+    assert [row["name"] for row in rows] == ["smallest", "random 1", "largest"]
+    assert all(len(row["top1"]) == 2 and row["sd"] is not None for row in rows)
+    assert rows[0]["latency_ms"] < rows[2]["latency_ms"]

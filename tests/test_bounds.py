@@ -27,7 +27,7 @@ def latency_of(space, seed=0):
     return SpaceLatency(fixed_ms=0.3, option_ms=rows, a=1.1, b_ms=0.05)
 
 
-@pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar", "mnasnet"])
+@pytest.mark.parametrize("name", ["sample", "planted", "tiny", "tiny_se", "cifar", "mnasnet"])
 def test_counts_are_those_of_the_whole_network(name):
     space = get_space(name)
     rng = np.random.default_rng(0)

@@ -74,7 +74,7 @@ def test_retraining_exports_a_file_that_any_runtime_can_use(retrained: Path) -> 
     )
     metadata = session.get_modelmeta().custom_metadata_map
     assert len(json.loads(metadata["class_names"])) == 12
-    image = np.full((1, 64, 64, 3), 128, np.float32)
+    image = np.full((1, 32, 32, 3), 128, np.float32)
     assert session.run(None, {"image": image})[0].shape == (1, 12)
     architecture = arch_text.loads((retrained / "architecture.json").read_text())
     assert metadata["architecture"] == arch_text.to_text(architecture)
