@@ -31,14 +31,14 @@ LETTERS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
 CLASS_NAMES = tuple(LETTERS)
 MOST_STROKES = max(len(strokes) for strokes in LETTERS.values())
 # How much images of one class differ: the larger, the more a network must be able to do.
-STRAY_STROKES = 3
-TURN_RADIANS = 0.5
-SLANT = 0.3
-LETTER_SHARES = (0.5, 0.9)  # height and width of a letter as shares of the image's
-STRAY_SHARES = (0.13, 0.28)
-SHAKE = 0.09  # standard deviation of a stroke's ends, in the letter's square
-CONTRASTS = (0.3, 0.6)
-NOISE = 0.06
+STRAY_STROKES = 2
+TURN_RADIANS = 0.4
+SLANT = 0.25
+LETTER_SHARES = (0.65, 0.9)  # height and width of a letter as shares of the image's
+STRAY_SHARES = (0.12, 0.25)
+SHAKE = 0.08  # standard deviation of a stroke's ends, in the letter's square
+CONTRASTS = (0.35, 0.65)
+NOISE = 0.04
 THICKNESS_PIXELS = (1.2, 2.6)  # at 32 pixels
 
 
