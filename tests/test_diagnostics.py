@@ -54,7 +54,7 @@ def test_a_good_search_warns_of_nothing() -> None:
 @pytest.mark.parametrize(
     "changes, text",
     [
-        ({"architecture": SPACE.smallest()}, "left out 4 of 4 blocks"),
+        ({"architecture": SPACE.smallest()}, "left out 6 of 6 blocks"),
         ({"probabilities": gates(0.0)}, "nearly flat"),
         (
             {"gates": {"probabilities": [[[0.5, 0.5], [1.0]], [[0.497, 0.503], [1.0]]]}},
