@@ -97,18 +97,20 @@ def main(arguments: list[str]) -> int:
             name: [pool.submit(train, arch_text.to_text(net), s, args.smoke) for s in seeds]
             for name, net in found.items()
         }
-        rows = [
-            record(name, net, timings[name], [f.result() for f in work[name]])
-            for name, net in found.items()
-        ]
+        rows = []
+        for name, network in found.items():
+            top1 = [future.result() for future in work[name]]
+            rows.append(record(name, network, timings[name], top1))
+            # Written each time: trainings take minutes, and what is done must not be lost.
+            out.print(f"{name}: {rows[-1]['mean']:.2%}")
+            if args.json:
+                atomic.write_json(args.json, {"seeds": seeds, "networks": rows})
     table = Table("network", "ms", "top-1 mean", "sd", "each seed")
     for row in sorted(rows, key=lambda r: r["latency_ms"]):
         each = ", ".join(f"{value:.1%}" for value in row["top1"])
         spread = "" if row["sd"] is None else f"{row['sd']:.1%}"
         table.add_row(row["name"], f"{row['latency_ms']:.4f}", f"{row['mean']:.1%}", spread, each)
     out.print(table)
-    if args.json:
-        atomic.write_json(args.json, {"seeds": seeds, "networks": rows})
     return 0
 
 

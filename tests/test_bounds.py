@@ -15,7 +15,7 @@ from nas.runtime import SpaceLatency
 from nas.spaces import get_space
 from nas.spec import Skip
 
-SPACE = get_space("sample")
+SPACE = get_space("planted")
 
 
 def latency_of(space, seed=0):
