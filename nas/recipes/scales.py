@@ -102,8 +102,15 @@ class Scale:
         return SAMPLE if is_sample else IMAGES
 
 
-# Sized for two cores: about 3 minutes of search and 5 of retraining.
-SAMPLE = Scale("sample", SAMPLE_RECIPE, random_networks=2, trains_baselines=True)
+# Sized for two cores: about 5 minutes of search and 6 of retraining.
+SAMPLE = Scale(
+    "sample",
+    SAMPLE_RECIPE,
+    search_epochs=10.0,
+    search_batch_size=32,
+    random_networks=2,
+    trains_baselines=True,
+)
 IMAGES = Scale("images", IMAGES_RECIPE)
 EVERY_STEP = Pace(log_every=1, checkpoint_seconds=0.0)  # so that tests can stop at any of them
 SMOKE = Scale(

@@ -64,7 +64,7 @@ def test_a_good_search_warns_of_nothing() -> None:
 @pytest.mark.parametrize(
     "changes, kind, text",
     [
-        ({"architecture": SPACE.smallest()}, "skipped_blocks", "left out 3 of 3 blocks"),
+        ({"architecture": SPACE.smallest()}, "skipped_blocks", "left out 6 of 6 blocks"),
         ({"probabilities": gates(0.0)}, "flat_gates", "nearly flat"),
         (
             {"gates": moved((0.5, 0.5), (0.497, 0.503))},
