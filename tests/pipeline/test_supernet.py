@@ -26,6 +26,10 @@ from nas.system.interrupt import Interrupter
 from tests.support.run_config import run_config
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
 
+# What a stage that only reads never asks.
+NOBODY: Any = None
+BORROWS: dict[str, Any] = {"method": "evolution", "image_size": IMAGE_SIZE}
+
 
 @pytest.fixture
 def dataset() -> Dataset:
@@ -141,10 +145,10 @@ def test_nothing_is_trained_again_that_is_there(
     own = SupernetStage(
         RunFolder(toy_run),
         toy_space(),
-        None,  # type: ignore[arg-type]
+        NOBODY,
         dataset,
         config,
-        Interrupter(),
+        NOBODY,
     )
     own.train()
     probabilities, expected_ms = own.probabilities()
