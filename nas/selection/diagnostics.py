@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -68,7 +69,7 @@ def search_warnings(
         *_skip_warning(space, architecture),
         *_movement_warning(gates),
         *_flat_gates_warning(space, probabilities),
-        *([] if penalty is None else _penalty_warning(history)),
+        *([] if penalty is None else _penalty_warning(space, latency, penalty)),
         *([] if table_noise is None else _noise_warning(latency, table_noise)),
         *kernel_warnings(architecture),
         *_input_warning(history),
@@ -135,20 +136,26 @@ def _lead(row: np.ndarray) -> float:
     return float(ordered[-1] - ordered[-2]) if len(ordered) > 1 else 1.0
 
 
-def _penalty_warning(history: Sequence[SearchRow]) -> list[Finding]:
-    """A price of latency, at the end, that outweighs what the network is for."""
-    for row in reversed(history):
-        if row.gate_cross_entropy is None or row.penalty is None:
-            continue
-        if abs(row.penalty) <= row.gate_cross_entropy:
-            return []
-        text = (
-            f"The penalty ({row.penalty:.3g}) is larger than the cross-entropy "
-            f"({row.gate_cross_entropy:.3g}): latency decides alone. Use a smaller --lambda."
-        )
-        numbers = {"penalty": row.penalty, "cross_entropy": row.gate_cross_entropy}
-        return [Finding("large_penalty", text, numbers)]
-    return []
+def _penalty_warning(space: Space, latency: SpaceLatency, penalty: float) -> list[Finding]:
+    """A price of latency that outweighs all that a network can know.
+
+    The penalty's own size says nothing: ln of milliseconds is negative below 1 ms. What counts is
+    the difference that it makes between the slowest network of the space and the fastest. No
+    network can save more cross-entropy than guessing has.
+    """
+    low_ms, high_ms = latency.range_ms()
+    if not 0 < low_ms < high_ms:
+        return []
+    difference, guessing = penalty * math.log(high_ms / low_ms), math.log(space.num_classes)
+    if difference <= guessing:
+        return []
+    text = (
+        f"Between the fastest and the slowest network of the space the penalty differs by "
+        f"{difference:.3g}, which is larger than the cross-entropy of guessing ({guessing:.3g}): "
+        f"latency decides alone. Use a smaller --lambda than {penalty:g}."
+    )
+    numbers = {"penalty_difference": difference, "cross_entropy_of_guessing": guessing}
+    return [Finding("large_penalty", text, numbers)]
 
 
 def _input_warning(history: Sequence[SearchRow]) -> list[Finding]:

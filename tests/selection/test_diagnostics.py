@@ -12,7 +12,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.search.gate_probabilities import GateProbabilities
 from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
-from nas.selection.diagnostics import comparison_warning, label_warning, search_warnings
+from nas.selection.diagnostics import Finding, comparison_warning, label_warning, search_warnings
 
 SPACE = get_space("sample")
 
@@ -42,7 +42,7 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
     return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
 
 
-def warnings(**changes: Any) -> str:
+def warnings(**changes: Any) -> list[Finding]:
     values: dict[str, Any] = {
         "space": SPACE,
         "latency": latency(0.05),
@@ -72,9 +72,9 @@ def test_a_good_search_warns_of_nothing() -> None:
             "hardly moved: since the warm-up no probability changed by more than 0.003",
         ),
         (
-            {"history": [SearchRow(1, gate_cross_entropy=1.0, penalty=3.0)]},
+            {"penalty": 10.0},
             "large_penalty",
-            "larger than the cross-entropy",
+            "larger than the cross-entropy of guessing",
         ),
         (
             {"latency": latency(0.0001), "table_noise": 0.05},
@@ -98,6 +98,13 @@ def test_a_warning_has_its_numbers_for_programs_too() -> None:
     assert finding.numbers == {"greatest_change": pytest.approx(0.003)}
     (finding,) = warnings(architecture=SPACE.smallest())
     assert finding.numbers == {"skipped": 3, "skippable": 3}
+
+
+def test_the_penaltys_own_size_is_no_trouble() -> None:
+    """Below 1 ms ln is negative; a penalty of -3 for all networks alike decides nothing."""
+    fast = SpaceLatency(1e-6, latency(1e-7).option_ms, 1.0, 1e-3)
+    rows = [SearchRow(1, gate_cross_entropy=0.1, penalty=-3.0, input_wait_share=0.0)]
+    assert not [f for f in warnings(latency=fast, history=rows) if f.kind == "large_penalty"]
 
 
 def test_kernel_larger_than_its_map() -> None:
