@@ -112,9 +112,9 @@ def _model_ms(job: Job) -> dict[str, float]:
     return found
 
 
-def _visits(ms: float, seed: int) -> tuple[tuple[float, ...], ...]:
+def _visits(ms: float, seed: int) -> list[list[float]]:
     noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
-    return tuple(tuple(visit) for visit in (ms * noise).tolist())
+    return [list(visit) for visit in (ms * noise).tolist()]
 
 
 def predicted_ms(architecture: Architecture) -> float | None:
@@ -135,7 +135,8 @@ def network(
         asked_ms: Target.
         **others: Further figures.
     """
-    readings = [Measurement(name, _visits(ms, seed), 0.25, True) for seed in range(3)]
+    visits = [tuple(map(tuple, _visits(ms, seed))) for seed in range(3)]
+    readings = [Measurement(name, samples, 0.25, True) for samples in visits]
     return CertifiedNetwork.of(
         architecture,
         NetworkTiming.of(readings),
