@@ -39,8 +39,8 @@ from nas.cost.counts import architecture_cost
 from nas.data import Split
 from nas.errors import InputError, SpaceError
 from nas.hardware.predictor import SpaceLatency
-from nas.search.config import SearchConfig, WarmUp, supernet_recipe
-from nas.search.gradient import GradientSearch
+from nas.methods.config import SearchConfig, WarmUp, supernet_recipe
+from nas.methods.gradient import GradientSearch
 from nas.search_space import files
 from nas.search_space.named import SPACES as NAMED
 from nas.search_space.named import get_space
