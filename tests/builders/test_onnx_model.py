@@ -104,10 +104,8 @@ def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
             height, width, channels = (x.shape[0] // n, x.shape[1] // n, x.shape[2])
             cut = x[: height * n, : width * n]
             return cut.reshape(height, n, width, n, channels).max(axis=(1, 3))
-        case FlattenOp():
-            return x.reshape(-1)
-        case DropoutOp():
-            return x
+        case FlattenOp() | DropoutOp():
+            return x.reshape(-1) if isinstance(op, FlattenOp) else x
         case ResidualOp():
             body = x
             for inner in op.body:
