@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.records import (
     Baselines,
@@ -36,7 +37,6 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
-from nas.search.history import GateHistory, SearchEnd, SearchRow
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
@@ -285,8 +285,14 @@ def _form(hint: Any, nothing: str) -> str:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"object: name to {_form(arguments[1], nothing)}"
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return f"[{hint.__name__}](#{hint.__name__.lower()})"
+        return f"[{hint.__name__}](#{_anchor(hint)})"
     return SCALARS.get(hint) or "any value"
+
+
+def _anchor(kind: type) -> str:
+    """The heading that tells of a record: that of its file, or its own name."""
+    files = (doc.name for docs in GROUPS.values() for doc in docs if kind in doc.kinds)
+    return re.sub(r"[^\w-]", "", next(files, kind.__name__).lower())
 
 
 def _inside(kinds: tuple[type, ...], told: set[type]) -> Iterator[type]:
