@@ -38,7 +38,9 @@ class Done:
 
 
 def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
-    """Runs a program in this process, as its script; nothing of it remains but its files.
+    """Runs a program in this process, as its script in the repository's root.
+
+    Nothing of it remains but its files.
 
     Args:
         name: `nas.py`, `main.py`, `latency` for `python -m latency`, `stopwatch`, or a Python file
@@ -77,7 +79,9 @@ def _exit_code(name: str, patch: pytest.MonkeyPatch) -> int:
             path = ROOT / name
             # The interpreter puts a script's folder first.
             patch.setattr(sys, "path", [str(path.parent), *sys.path])
-            runpy.run_path(str(path), run_name="__main__")
+            # From the repository's root, as users start them: a run keeps its command.
+            patch.chdir(ROOT)
+            runpy.run_path(name, run_name="__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
