@@ -69,7 +69,6 @@ def wide_super_layer(
 
 @functools.cache
 def _layer_class() -> Any:
-    import keras
     from keras import ops
 
     from nas.layers.fast import first, pointwise_conv
@@ -140,5 +139,4 @@ def _layer_class() -> Any:
                 **norm_weights("second", self.bn[1], None),
             }
 
-    keras.saving.register_keras_serializable("stopwatch_examples")(WideSuperLayer)
     return WideSuperLayer

@@ -33,9 +33,10 @@ from latency.tables.build import table_of
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.hardware.jobs import space_job
+from nas.hardware.jobs import Variant, space_job
 from nas.hardware.plans import FULL, TOY
 from nas.hardware.tables import default_table_path
+from nas.search_space.files import load_blocks
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.system.console import bar, out
@@ -52,7 +53,10 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--space", default="tiny")
+    parser.add_argument("--space", default="tiny", help="name, or a Python file")
+    parser.add_argument(
+        "--blocks", action="append", default=[], help="Python file with blocks of your own"
+    )
     parser.add_argument("--image_size", type=int, help="pixels; default: the space's own")
     parser.add_argument("--num_classes", type=int, help="default: the space's own")
     parser.add_argument(
@@ -111,9 +115,7 @@ def make_job(flags: argparse.Namespace, space: Space) -> Job:
         calibration=plans.calibration_networks,
         held_out=held_out if flags.audit else 0,
         seed=flags.seed,
-        precision=flags.precision,
-        scheme=flags.scheme or "",
-        batch=flags.batch,
+        variant=Variant(flags.precision, flags.scheme or "", flags.batch),
     )
 
 
@@ -173,6 +175,7 @@ def run(flags: argparse.Namespace) -> None:
     """Measures and reports a table, or writes a job."""
     begun = time.monotonic()
     check_flags(flags)
+    load_blocks(flags.blocks)
     space = get_space(flags.space, flags.image_size, flags.num_classes)
     job = make_job(flags, space)
     built = time.monotonic() - begun

@@ -285,8 +285,14 @@ def _form(hint: Any, nothing: str) -> str:
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"object: name to {_form(arguments[1], nothing)}"
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return f"[{hint.__name__}](#{hint.__name__.lower()})"
+        return f"[{hint.__name__}](#{_anchor(hint)})"
     return SCALARS.get(hint) or "any value"
+
+
+def _anchor(kind: type) -> str:
+    """The heading that tells of a record: that of its file, or its own name."""
+    files = (doc.name for docs in GROUPS.values() for doc in docs if kind in doc.kinds)
+    return re.sub(r"[^\w-]", "", next(files, kind.__name__).lower())
 
 
 def _inside(kinds: tuple[type, ...], told: set[type]) -> Iterator[type]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,29 @@ from nas.search_space.space import Space
 CHAIN_COPIES = 4
 
 
+@dataclass(frozen=True)
+class Variant:
+    """What the graphs of a table are made into before they are measured.
+
+    Args:
+        precision: One of `latency.onnx_files.precision.PRECISIONS`.
+        scheme: How int8 is made; by this processor by default.
+        batch: Images in one run, 1 or more.
+    """
+
+    precision: str = "fp32"
+    scheme: str = ""
+    batch: int = 1
+
+    @property
+    def chosen_scheme(self) -> str:
+        """The scheme of int8; none of other precisions."""
+        return self.scheme or (default_scheme() if self.precision == "int8" else "")
+
+
+PLAIN = Variant()
+
+
 def space_job(
     space: Space,
     *,
@@ -38,9 +61,7 @@ def space_job(
     calibration: int = 10,
     held_out: int = 20,
     seed: int = 0,
-    precision: str = "fp32",
-    scheme: str = "",
-    batch: int = 1,
+    variant: Variant = PLAIN,
 ) -> Job:
     """What must be measured for a space's table: graphs, how rows come from them, networks.
 
@@ -54,10 +75,9 @@ def space_job(
         calibration: Whole networks that the affine correction is fitted on.
         held_out: Other networks that the table is judged by.
         seed: Of the networks, inputs and order.
-        precision: One of `latency.onnx_files.precision.PRECISIONS`.
-        scheme: How int8 is made; by this processor by default.
-        batch: Images in one run.
+        variant: Precision and batch.
     """
+    precision, scheme, batch = variant.precision, variant.chosen_scheme, variant.batch
     graphs = _Graphs(space, batch)
     for layers, shape in _space_rows(space):
         graphs.add_row(layers, shape)
@@ -70,8 +90,6 @@ def space_job(
         data = to_onnx_bytes(network, random_weights(network, seed), batch=batch)
         graphs.models[key] = Model(key, data, key)
         wholes.append(WholePlan(key, architecture_row_keys(network), role))
-    if precision == "int8":
-        scheme = scheme or default_scheme()
     models = [
         replace(model, data=convert(model.data, precision, scheme=scheme, seed=seed))
         for model in graphs.models.values()

@@ -16,6 +16,7 @@ from nas.interface.asked import (
     search_config,
     tell_nobody,
 )
+from nas.layers.draw import check_threshold
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
@@ -109,6 +110,8 @@ def _stages(
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset)
     _check_unchanged(space, config)
+    if config.search.gates.form == "threshold":
+        check_threshold(decision.name for decision in space.tables.decisions)
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()

@@ -44,7 +44,7 @@ def training_config(
         InputError: A training has begun with another recipe.
     """
     if options.get("restart"):
-        _forget(folder)
+        forget(folder)
     if _has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
     training = TrainingConfig(
@@ -85,8 +85,12 @@ def _has_begun(folder: RunFolder) -> bool:
     )
 
 
-def _forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of this run left."""
+def forget(folder: RunFolder) -> None:
+    """Removes what an earlier retraining of a run left.
+
+    Args:
+        folder: Of the run.
+    """
     for path in [
         *(folder.path / "retrained").glob("*.json"),
         *(folder.path / "checkpoints").glob("retrain_*.npz"),

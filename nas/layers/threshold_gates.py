@@ -10,12 +10,11 @@ import numpy as np
 from keras import ops
 
 from nas.errors import InputError
-from nas.layers.draw import GateDraw
+from nas.layers.draw import THRESHOLD_DECISIONS, GateDraw, check_threshold
 from nas.layers.fast import Tensor
 from nas.layers.gates import BaseGates
 
-# What Single-Path NAS decides; the order of its variables.
-KINDS = ("kernel", "expansion", "skip")
+KINDS = THRESHOLD_DECISIONS
 # Square of the least norm: the root has no derivative at 0.
 _LEAST_SQUARE = 1e-30
 
@@ -108,13 +107,7 @@ class ThresholdGates(BaseGates):
     """
 
     def __init__(self, allowed: Mapping[str, Any], **kwargs: Any) -> None:
-        others = sorted(set(allowed) - set(KINDS))
-        if others:
-            raise InputError(
-                f"decisions among {', '.join(KINDS)} for threshold gates",
-                ", ".join(others),
-                "use --gate categorical for this space",
-            )
+        check_threshold(allowed)
         # What no choice decides has one option everywhere.
         count = len(next(iter(allowed.values()), ()))
         fixed = {"kernel": [[1]] * count, "expansion": [[1]] * count, "skip": [[1, 0]] * count}
@@ -154,7 +147,7 @@ class ThresholdGates(BaseGates):
         for block in blocks:
             if not hasattr(block, "depthwise_kernel"):
                 raise InputError(
-                    "super blocks with a depthwise kernel for threshold gates",
+                    "super blocks with a depthwise kernel for --gate threshold",
                     type(block).__name__,
                     "use --gate categorical for this space",
                 )

@@ -14,11 +14,13 @@ from pathlib import Path
 from types import ModuleType
 
 from nas.architecture.lowering import lower
-from nas.architecture.spec import LAYER_TYPES
+from nas.architecture.spec import LAYER_TYPES, Layer, register_layer
 from nas.errors import InputError, SpaceError
 from nas.search_space.space import Space
 
 SUFFIX = ".py"
+# Module of a file -> its records: the same file again is the same records.
+_loaded: dict[str, list[type[Layer]]] = {}
 
 
 def is_file(name: str) -> bool:
@@ -43,29 +45,34 @@ def load_blocks(paths: Iterable[str]) -> None:
     """Makes the records of files known to everything that reads architectures.
 
     Args:
-        paths: Python files; one that is loaded already is left alone.
+        paths: Python files; each is run once in a process.
 
     Raises:
         InputError: No such file, one that breaks off, or one that registers nothing.
     """
     for path in paths:
-        before = dict(LAYER_TYPES)
         name = _module_name(Path(path))
-        if name in sys.modules:
-            continue
-        try:
-            _load(Path(path), "--blocks")
-            _check_records(path, before)
-        except InputError:
-            # A file that is refused leaves nothing behind.
-            sys.modules.pop(name, None)
-            LAYER_TYPES.clear()
-            LAYER_TYPES.update(before)
-            raise
+        if name not in _loaded:
+            _loaded[name] = _new_records(Path(path))
+        for record in _loaded[name]:
+            register_layer(record)
 
 
-def _check_records(path: str, before: dict[str, type]) -> None:
-    found = [record for token, record in LAYER_TYPES.items() if token not in before]
+def _new_records(path: Path) -> list[type[Layer]]:
+    """The records that a file registers; one that is refused leaves nothing behind."""
+    before = dict(LAYER_TYPES)
+    try:
+        _load(path, "--blocks")
+        found = [record for token, record in LAYER_TYPES.items() if token not in before]
+        _check_records(path, found)
+    except InputError:
+        LAYER_TYPES.clear()
+        LAYER_TYPES.update(before)
+        raise
+    return found
+
+
+def _check_records(path: Path, found: list[type[Layer]]) -> None:
     if not found:
         raise InputError(
             f"a record in {path} that `nas.architecture.spec.register_layer` made known",
@@ -93,8 +100,6 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
         InputError: No such file, one that breaks off, or one without a space.
         SpaceError: A space of another image size or number of classes.
     """
-    name = _module_name(Path(path))
-    sys.modules.pop(name, None)  # a space registers nothing, so that it can be read anew
     module = _load(Path(path), "--space")
     make = getattr(module, "space", None)
     if callable(make):

@@ -53,7 +53,8 @@ class Supernet(keras.Model):
         dropout: Replaces the rate of every dropout layer; None keeps the space's.
 
     Raises:
-        ValueError: Another form of gates, or one that has no gates for the space's decisions.
+        ValueError: Another form of gates.
+        InputError: A form that has no gates for the space's decisions.
     """
 
     def __init__(

@@ -87,6 +87,5 @@ def test_the_next_command_is_the_one_that_was_called(monkeypatch: pytest.MonkeyP
 
 
 def test_what_a_run_records_as_its_command(toy_run: Path) -> None:
-    assert json.loads((toy_run / "config.json").read_text())["command"].startswith(
-        "python nas.py --lambda 0.1"
-    )
+    command = json.loads((toy_run / "config.json").read_text())["command"]
+    assert command.startswith("python ") and "nas.py --lambda 0.1 --smoke" in command

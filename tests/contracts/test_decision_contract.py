@@ -37,7 +37,7 @@ from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.cost.constraints import Bounds, quantities
 from nas.cost.counts import architecture_cost
 from nas.data import Split
-from nas.errors import SpaceError
+from nas.errors import InputError, SpaceError
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.super_block import SuperBlock
 from nas.search.config import SearchConfig, WarmUp, supernet_recipe
@@ -80,16 +80,9 @@ def own_blocks() -> Iterator[None]:
     register_layer(Attended)
     lower.register(Attended, lower_attended)
     files.load_blocks([str(WIDE_BLOCK)])
-    LAYER_TYPES.setdefault("wide", wide())
     yield
     LAYER_TYPES.clear()
     LAYER_TYPES.update(before)
-
-
-def wide() -> type[Layer]:
-    """The record of the example, which is loaded once in a process."""
-    found = [t for t in lower.registry if t.__name__ == "WideBlock"]
-    return found[0]
 
 
 def between(*choices: OneOf) -> Space:
@@ -129,7 +122,7 @@ def attended_space() -> Space:
 
 
 def wide_space() -> Space:
-    block: Any = wide()
+    block: Any = LAYER_TYPES["wide"]
     options = [tuple(block(w, s, 16) for w in (8, 16, 24)) for s in (2, 1)]
     return between(OneOf("a", options[0]), OneOf("b", (*options[1], Skip())))
 
@@ -207,7 +200,7 @@ def test_networks_indices_and_draws_are_inverses(name: str) -> None:
 def test_masked_sampled_and_derived_network_agree(name: str, gate: str) -> None:
     space = SPACES[name][0]()
     if gate == "threshold" and name not in OF_DEPTHWISE:
-        with pytest.raises(ValueError, match="threshold gates. Received: .* --gate categorical"):
+        with pytest.raises(InputError, match="(?s)--gate threshold.*Received.*--gate categorical"):
             Supernet(space, gate=gate)
         return
     network, x = shaken(Supernet(space, gate=gate)), images()

@@ -6,8 +6,6 @@ import hashlib
 import os
 import pickle
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +17,7 @@ from nas.data import DataError, Split, load_dataset, sample, split_holdout
 from nas.data.augment import Augmentation
 from nas.data.cache import cached_arrays, write_split
 from nas.data.loader import BatchLoader, evaluation_batches
-
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.programs import run_program
 
 
 @pytest.fixture
@@ -31,9 +28,9 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "data"
-    script = ROOT / "scripts" / "make_sample_data.py"
-    command = [sys.executable, str(script), "--output", str(folder), "--images_per_class", "6"]
-    subprocess.run(command, check=True, capture_output=True)
+    flags = ("--output", str(folder), "--images_per_class", "6")
+    done = run_program("scripts/make_sample_data.py", *flags)
+    assert done.exit_code == 0, done.err
     return folder
 
 

@@ -24,6 +24,8 @@ from nas.interface.options import RetrainOptions, SearchOptions
 from tests.support.programs import ROOT
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES
 
+# Options that there are not.
+MISTYPED: dict[str, Any] = {"search": {"raec": 3}, "retrain": {"epoch": 3}}
 NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c12"
 
 
@@ -131,8 +133,8 @@ def test_arguments_and_flags_ask_for_the_same_retraining(
         (lambda: api.search(), InputError, "target_ms or penalty"),
         (lambda: api.search(penalty=0.1, target_ms=1.0), InputError, "both"),
         (lambda: api.search(target_ms="120%"), InputError, "0% to 100%"),
-        (lambda: api.search(penalty=0.1, **{"raec": 3}), TypeError, "'raec'"),
-        (lambda: api.retrain(NETWORK, **{"epoch": 3}), TypeError, "'epoch'"),
+        (lambda: api.search(penalty=0.1, **MISTYPED["search"]), TypeError, "'raec'"),
+        (lambda: api.retrain(NETWORK, **MISTYPED["retrain"]), TypeError, "'epoch'"),
         (lambda: api.search(penalty=0.1, device="pi"), InputError, "--table with --device"),
         (lambda: api.search(resume=True), InputError, "--resume with --run_dir"),
         (lambda: api.retrain("/nowhere/at/all"), InputError, "does not exist"),

@@ -18,11 +18,16 @@ from nas.errors import InputError
 from nas.pipeline.supernet import SupernetStage, check_lender, lender
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.records import SupernetScore
 from nas.search.evolution import EvolutionConfig
 from nas.selection.goals import Goal
+from nas.system import backend
+from nas.system.interrupt import Interrupter
 from tests.support.run_config import run_config
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
 
+# What a stage that only reads never asks.
+NOBODY: Any = None
 BORROWS: dict[str, Any] = {"method": "evolution", "image_size": IMAGE_SIZE}
 
 
@@ -35,7 +40,7 @@ def dataset() -> Dataset:
 
 
 def borrower(path: Path) -> RunConfig:
-    return run_config(Goal(percent=50.0), supernet=str(path), **BORROWS)
+    return run_config(Goal(percent=50.0), supernet=str(path), method="evolution")
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
     def start(compute: object) -> None:
         raise AssertionError("the backend was started")
 
-    monkeypatch.setattr("nas.system.backend.start", start)
+    monkeypatch.setattr(backend, "start", start)
 
 
 def test_a_lender_is_trained_with_its_own_seed_and_goal(toy_run: Path, dataset: Dataset) -> None:
@@ -88,7 +93,7 @@ def test_a_wrong_lender_is_refused_before_the_backend_starts(
     folder = RunFolder.create(tmp_path / "run", config, "test")
     check_lender(folder, config, dataset)
     spoil(run)
-    own = SupernetStage(folder, toy_space(), None, dataset, config, None)  # type: ignore[arg-type]
+    own = SupernetStage(folder, toy_space(), None, dataset, config, Interrupter())  # type: ignore[arg-type]
     for ask in (lambda: check_lender(folder, config, dataset), own.trainer):
         with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
             ask()
@@ -102,7 +107,7 @@ def test_a_run_that_needs_no_supernet_any_more_may_lose_its_lender(
     folder = RunFolder.create(tmp_path / "run", config, "test")
     with pytest.raises(InputError):
         check_lender(folder, config, dataset)
-    folder.write_json("supernet.json", {"top1": 0.1, "top5": 0.5})
+    folder.write(SupernetScore(0.1, 0.5))
     check_lender(folder, config, dataset)
 
 
@@ -123,9 +128,9 @@ def test_networks_are_judged_with_the_settings_of_the_run(
     config = replace(run_config(), evolution=own)
     folder = RunFolder.create(tmp_path / "run", config, "test")
     space = toy_space()
-    found = SupernetStage(folder, space, None, dataset, config, None)  # type: ignore[arg-type]
-    searcher = SimpleNamespace(held_out_part=np.arange(20), weights_part=np.arange(4))
-    monkeypatch.setattr(found, "_trained", lambda: searcher)
+    found = SupernetStage(folder, space, None, dataset, config, Interrupter())  # type: ignore[arg-type]
+    trainer = SimpleNamespace(held_out_part=np.arange(20), weights_part=np.arange(4))
+    monkeypatch.setattr(found, "_trained", lambda: trainer)
     monkeypatch.setattr(found, "_forward", lambda: None)
     found.evaluate(space.largest())
     found.scorer(config.evolution)
@@ -140,10 +145,10 @@ def test_nothing_is_trained_again_that_is_there(
     own = SupernetStage(
         RunFolder(toy_run),
         toy_space(),
-        None,
+        NOBODY,
         dataset,
         config,
-        None,  # type: ignore[arg-type]
+        NOBODY,
     )
     own.train()
     probabilities, expected_ms = own.probabilities()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,13 +48,10 @@ SPACE = Space("own", 16, (*LAYERS, GlobalAveragePool(), Dense(3)))
 
 @pytest.fixture(autouse=True)
 def nothing_stays() -> Iterator[None]:
-    records, modules = dict(LAYER_TYPES), set(sys.modules)
+    records = dict(LAYER_TYPES)
     yield
     LAYER_TYPES.clear()
     LAYER_TYPES.update(records)
-    for name in set(sys.modules) - modules:
-        if name.startswith("stopwatch_user_"):
-            del sys.modules[name]
 
 
 def written(path: Path, text: str) -> str:

@@ -114,8 +114,7 @@ def _model_ms(job: Job) -> dict[str, float]:
 
 def _visits(ms: float, seed: int) -> list[list[float]]:
     noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
-    visits: list[list[float]] = (ms * noise).tolist()
-    return visits
+    return [list(visit) for visit in (ms * noise).tolist()]
 
 
 def predicted_ms(architecture: Architecture) -> float | None:

@@ -1,0 +1,99 @@
+"""A supernet is trained by itself: gates rest, nothing of them is told, a kill changes nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pytest
+
+from nas.data import Split
+from nas.hardware.predictor import SpaceLatency
+from nas.search.config import SearchConfig, WarmUp, supernet_recipe
+from nas.search.gradient import GradientSearch
+from nas.search.methods import METHODS
+from nas.supernet.settings import SupernetSettings
+from nas.supernet.trainer import SupernetTrainer
+from nas.training.loop import Control, LoopState
+from nas.training.recipe import Pace
+from tests.layers.test_gates import CLASSES, toy_space
+
+TIMES = ("examples_per_s", "input_wait_share")
+
+
+def settings() -> SupernetSettings:
+    warm_up = WarmUp.usual(gates_learn=False)
+    return SearchConfig(weights=supernet_recipe(1.0, 8), warm_up=warm_up).supernet
+
+
+def split() -> Split:
+    images = np.random.default_rng(0).integers(0, 256, (80, 8, 8, 3)).astype(np.uint8)
+    return Split(images, (np.arange(80) % CLASSES).astype(np.int32))
+
+
+def trainer(path: Path | None = None) -> SupernetTrainer:
+    # Saved at each row, so that a test may stop anywhere.
+    control = Control(path, Pace(log_every=2, checkpoint_seconds=0))
+    return SupernetTrainer(toy_space(8), split(), settings(), control, seed=3)
+
+
+def values(found: SupernetTrainer) -> list[np.ndarray]:
+    return [np.array(keras.ops.convert_to_numpy(v)) for v in found.variables()]
+
+
+def without_times(state: LoopState) -> list[dict[str, Any]]:
+    return [{k: v for k, v in row.items() if k not in TIMES} for row in state.history]
+
+
+def test_gates_rest_and_no_column_is_theirs() -> None:
+    own = trainer()
+    gates = {name: np.array(v) for name, v in own.network.gates.logits.items()}
+    state = own.train(lambda state: None)
+    assert own.warmup_steps == own.total_steps == 8
+    columns = {"step", "stage", "images_seen", "loss", "cross_entropy", "accuracy", *TIMES}
+    assert {row["stage"] for row in state.history} == {"warmup"}
+    assert all(set(row) == columns for row in state.history)
+    for name, before in gates.items():
+        np.testing.assert_array_equal(np.array(own.network.gates.logits[name]), before)
+
+
+def test_a_kill_between_steps_changes_nothing(tmp_path: Path) -> None:
+    undisturbed = trainer()
+    history = without_times(undisturbed.train(lambda state: None))
+
+    def killed(state: LoopState) -> None:
+        if state.step == 6:  # after the checkpoint of step 4
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trainer(tmp_path / "c.npz").train(killed)
+    again = trainer(tmp_path / "c.npz")
+    assert without_times(again.train(lambda state: None)) == history
+    for one, other in zip(values(again), values(undisturbed), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_warm_up_of_a_search_is_the_trainers() -> None:
+    """The gate step is all that a search adds: until then both train the same weights."""
+    config = SearchConfig(weights=supernet_recipe(1.0, 8), warm_up=WarmUp(0.5, 0.3))
+    latency = SpaceLatency(1.0, (np.array([0.2, 0.4, 0.3, 0.6, 0.0]),), 1.0, 0.0)
+    control = Control(pace=Pace(log_every=2))
+    search = GradientSearch(toy_space(8), latency, split(), config, control, penalty=0.1, seed=3)
+    alone = SupernetTrainer(toy_space(8), split(), config.supernet, control, seed=3)
+    for one in (search, alone):
+        one.train(lambda state: None, only_warm_up=True)
+    count = len(alone.variables())
+    assert len(search.variables()) > count
+    for own, other in zip(values(search)[:count], values(alone), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_every_method_says_what_it_trains() -> None:
+    found = {name: (METHODS[name].trains_supernet, METHODS[name].learns_gates) for name in METHODS}
+    assert found == {
+        "gradient": (True, True),
+        "evolution": (True, False),
+        "random": (False, False),
+    }
