@@ -14,7 +14,7 @@ from rich.console import Console
 
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool
 from nas.methods.history import GateChoice, GateHistory
-from nas.report import numbers
+from nas.report import cards, numbers
 from nas.report.blocks import row_parts
 from nas.report.comparison import compare
 from nas.report.gates import SMALL_HEIGHT, gates_html, option_colour
@@ -170,3 +170,9 @@ def test_interval_of_a_share() -> None:
     # 1.96 * sqrt(0.5 * 0.5 / 10000): https://en.wikipedia.org/wiki/Margin_of_error
     assert interval_half_width(0.5, 10_000) == pytest.approx(0.0098)
     assert interval_half_width(0.5, None) == 0.0
+
+
+def test_what_has_no_value_is_left_out_of_a_list() -> None:
+    listed = cards.pairs({"max_macs": None, "bounds": {"max_macs": None}, "notes": (), "seed": 0})
+    assert listed == '<dl class="pairs"><dt>seed</dt><dd>0</dd></dl>'
+    assert cards.pairs({"notes": ()}) == ""
