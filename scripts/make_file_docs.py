@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.records import (
     Baselines,
@@ -36,7 +37,6 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
-from nas.search.history import GateHistory, SearchEnd, SearchRow
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult

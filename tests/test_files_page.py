@@ -11,8 +11,8 @@ from types import ModuleType
 
 import pytest
 
+from nas.methods.history import SearchRow
 from nas.runs.history import columns
-from nas.search.history import SearchRow
 from nas.training.history import TrainingRow
 
 ROOT = Path(__file__).resolve().parent.parent

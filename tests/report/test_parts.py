@@ -13,6 +13,7 @@ import pytest
 from rich.console import Console
 
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool
+from nas.methods.history import GateChoice, GateHistory
 from nas.report import numbers
 from nas.report.blocks import row_parts
 from nas.report.comparison import compare
@@ -21,7 +22,6 @@ from nas.report.plots import interval_half_width, moving_average
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
-from nas.search.history import GateChoice, GateHistory
 from tests.support.report_run import (
     CHOSEN,
     RECIPE,

@@ -25,6 +25,8 @@ from nas.architecture.spec import Architecture
 from nas.hardware.jobs import space_job
 from nas.hardware.measurement import NetworkTiming
 from nas.hardware.rows import architecture_row_keys
+from nas.methods.config import SearchConfig, supernet_recipe
+from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.runs.config import DataRecord, DataSource, RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import columns
@@ -37,8 +39,6 @@ from nas.runs.records import (
     SeededRecipe,
     values_of,
 )
-from nas.search.config import SearchConfig, supernet_recipe
-from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
 from nas.selection.baselines import uniform_network
 from nas.selection.goals import Goal, ResolvedTarget
