@@ -58,6 +58,7 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
         warned = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         stack.enter_context(_signal_handlers_put_back())
+        stack.enter_context(_blocks_forgotten())
         stack.enter_context(_fresh_keras())
         stack.enter_context(contextlib.redirect_stdout(streams[0]))
         stack.enter_context(contextlib.redirect_stderr(streams[1]))
@@ -98,6 +99,21 @@ def _signal_handlers_put_back() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _blocks_forgotten() -> Iterator[None]:
+    """What `--blocks` and `--space` made known is known to that program alone."""
+    from nas.architecture.spec import LAYER_TYPES
+
+    before = dict(LAYER_TYPES)
+    try:
+        yield
+    finally:
+        LAYER_TYPES.clear()
+        LAYER_TYPES.update(before)
+        for name in [name for name in sys.modules if name.startswith("stopwatch_user_")]:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager
