@@ -14,6 +14,7 @@ import pytest
 from nas.architecture import text as arch_text
 from nas.builders.export import PARITY_TOLERANCE
 from nas.cost.counts import architecture_cost
+from nas.interface.training_config import training_config
 from nas.pipeline import retrain
 from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
@@ -231,7 +232,7 @@ def test_forgetting_removes_trainings_and_nothing_else(trained: RetrainRun) -> N
     trained.run()
     trained.folder.checkpoint("retrain_searched").write_bytes(b"")
     trained.folder.checkpoint("search").write_bytes(b"")
-    forget(trained.folder)
+    training_config(trained.folder, run_config(Goal(target=0.7)), SMOKE, {"restart": True})
     assert not list((trained.folder.path / "retrained").glob("*.json"))
     assert not trained.folder.checkpoint("retrain_searched").exists()
     assert trained.folder.checkpoint("search").exists()
