@@ -14,7 +14,7 @@ import pytest
 from nas.architecture import text as arch_text
 from nas.builders.export import PARITY_TOLERANCE
 from nas.cost.counts import architecture_cost
-from nas.interface.training_config import training_config
+from nas.interface.training_config import forget
 from nas.pipeline import retrain
 from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
