@@ -211,7 +211,7 @@ def supernet_scores(run: Path, networks: Sequence[str]) -> dict[str, dict[str, f
     if path.is_file():
         return read(path)
     from benchmarks.supernet_score import stage_of
-    from nas.search.evolution import EvolutionConfig
+    from nas.methods.evolution import EvolutionConfig
 
     stage = stage_of(run)
     scorer = stage.scorer(EvolutionConfig(images=2000))

@@ -25,14 +25,14 @@ from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.cost.constraints import Bounds
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.evolution import EvolutionConfig
+from nas.methods.method import several
+from nas.methods.random import RandomMethod
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.supernet import SupernetStage
 from nas.runs.config import read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
-from nas.search.evolution import EvolutionConfig
-from nas.search.method import several
-from nas.search.random import RandomMethod
 from nas.selection.feasible import BoundedSpace
 from nas.system.console import out
 from nas.system.interrupt import Interrupter

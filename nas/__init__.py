@@ -9,7 +9,14 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nas.architecture.spec import Architecture
+    from nas.data import Dataset, from_arrays
+    from nas.interface.api import retrain, search
+    from nas.interface.networks import build_model, count, read_architecture
+    from nas.interface.run import Run
 
 # Public name -> module that has it, imported when it is first asked for.
 _HOMES = {

@@ -39,7 +39,10 @@ def api_pages(root: Path) -> dict[str, str]:
         modules = "".join(f"\n::: {package}.{path.stem}\n" for path in sorted(files))
         # The folders below have pages of their own.
         options = "    options:\n      show_submodules: false\n"
-        pages[package] = f"# {package}\n\n::: {package}\n{options}{modules}"
+        called = f"{package}.interface"
+        link = f"What is called from outside is in [{called}]({called}.md).\n\n"
+        link = link if (root / package / "interface").is_dir() else ""
+        pages[package] = f"# {package}\n\n{link}::: {package}\n{options}{modules}"
         for path in sorted((root / package).glob("*/__init__.py")):
             name = f"{package}.{path.parent.name}"
             pages[name] = f"# {name}\n\n::: {name}\n"

@@ -55,7 +55,7 @@ GIVEN = (
 STAGES = (
     (Box("1 Table", "milliseconds of every option", "nas/hardware"), "table.json"),
     (
-        Box("2 Supernet", "weights and gates learn in turn", "nas/supernet  nas/search"),
+        Box("2 Supernet", "weights and gates learn in turn", "nas/supernet  nas/methods"),
         "gates.json  history.csv",
     ),
     (Box("3 Choice", "the best network, measured", "nas/selection"), "architecture.json"),

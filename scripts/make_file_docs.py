@@ -7,6 +7,7 @@ python scripts/make_file_docs.py --check  says with exit code 1 that it is out o
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import inspect
 import re
@@ -26,6 +27,7 @@ sys.path.insert(0, str(ROOT))
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.records import (
     Baselines,
@@ -36,7 +38,6 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
-from nas.search.history import GateHistory, SearchEnd, SearchRow
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
@@ -145,25 +146,21 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
 
 def main(arguments: list[str]) -> int:
     """Writes or checks the page."""
+    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser.add_argument("--check", action="store_true", help="compare the page, write nothing")
+    is_check = parser.parse_args(arguments).check
     text = page()
-    if arguments == ["--check"]:
-        if PAGE.is_file() and PAGE.read_text("utf-8") == text:
-            return 0
-        print(
-            f"Error: Expected docs/{PAGE.name} as the records are.\nReceived: another page.\n"
-            "Fix: python scripts/make_file_docs.py.",
-            file=sys.stderr,
-        )
-        return 1
-    if arguments:
-        print(
-            f"Error: Expected nothing, or --check.\nReceived: {arguments}.\nFix: see the first "
-            "lines of this script.",
-            file=sys.stderr,
-        )
-        return 2
-    PAGE.write_text(text, "utf-8")
-    return 0
+    if not is_check:
+        PAGE.write_text(text, "utf-8")
+        return 0
+    if PAGE.is_file() and PAGE.read_text("utf-8") == text:
+        return 0
+    print(
+        f"Error: Expected docs/{PAGE.name} as the records are.\nReceived: another page.\n"
+        "Fix: python scripts/make_file_docs.py.",
+        file=sys.stderr,
+    )
+    return 1
 
 
 def is_listed(name: str) -> bool:

@@ -16,10 +16,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from latency import shell
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
+from nas.methods.history import SearchRow
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.reader import RunRecords, read_run
 from nas.runs.records import Certificate, CertifiedNetwork
-from nas.search.history import SearchRow
 from nas.system.environment import Environment
 
 

@@ -38,7 +38,7 @@ ORDER = (
     "nas.training",
     "nas.hardware",
     "nas.supernet",
-    "nas.search",
+    "nas.methods",
     "nas.selection",
     "nas.recipes",
     "nas.runs",

@@ -13,7 +13,7 @@ from absl import flags
 from latency import shell
 from nas.cli import flags as strict_flags
 from nas.cost.constraints import Bounds
-from nas.search.config import EXECUTIONS, GATES, METHODS
+from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out

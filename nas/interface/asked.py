@@ -13,20 +13,20 @@ from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface import rules
-from nas.recipes.scales import Scale
-from nas.runs.config import (
-    DataSource,
-    GivenNetworkConfig,
-    RaceConfig,
-    RunConfig,
-)
-from nas.search.config import (
+from nas.methods.config import (
     METHODS,
     GateConfig,
     SearchConfig,
     WarmUp,
     supernet_recipe,
     usual_execution,
+)
+from nas.recipes.scales import Scale
+from nas.runs.config import (
+    DataSource,
+    GivenNetworkConfig,
+    RaceConfig,
+    RunConfig,
 )
 from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different

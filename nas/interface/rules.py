@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.errors import InputError
-from nas.search.method import MethodType
-from nas.search.methods import METHODS
+from nas.methods.method import MethodType
+from nas.methods.registry import METHODS
 
 Options = Mapping[str, Any]
 

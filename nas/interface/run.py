@@ -7,13 +7,13 @@ from pathlib import Path
 
 from nas.architecture.spec import Architecture
 from nas.interface.retraining import architecture_of
+from nas.methods.history import SearchRow
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.pareto import PICTURE_NAME
 from nas.runs.config import AnyConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Certificate
-from nas.search.history import SearchRow
 
 
 @dataclass(frozen=True)

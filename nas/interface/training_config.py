@@ -44,7 +44,7 @@ def training_config(
         InputError: A training has begun with another recipe.
     """
     if options.get("restart"):
-        forget(folder)
+        _forget(folder)
     if _has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
     training = TrainingConfig(
@@ -85,7 +85,7 @@ def _has_begun(folder: RunFolder) -> bool:
     )
 
 
-def forget(folder: RunFolder) -> None:
+def _forget(folder: RunFolder) -> None:
     """Removes what an earlier retraining of a run left.
 
     Args:

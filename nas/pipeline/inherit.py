@@ -11,12 +11,12 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.history import SearchEnd
+from nas.methods.registry import METHODS
 from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
-from nas.search.history import SearchEnd
-from nas.search.methods import METHODS
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import out

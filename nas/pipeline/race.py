@@ -10,9 +10,9 @@ from nas.architecture.text import to_text
 from nas.data import Dataset, split_holdout
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.method import Method, Network, several
 from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
-from nas.search.method import Method, Network, several
 from nas.search_space.space import Space
 from nas.selection.choice import Choice
 from nas.selection.successive_halving import (

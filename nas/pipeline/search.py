@@ -13,6 +13,10 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.evolution_config import EvolutionConfig
+from nas.methods.history import GateHistory, SearchRow
+from nas.methods.method import Method, MethodInputs, Scored
+from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, measured_ms, search_certificate
 from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage, check_lender
@@ -23,10 +27,6 @@ from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Certificate, Comparison, RunWarnings, SupernetScore
-from nas.search.evolution_config import EvolutionConfig
-from nas.search.history import GateHistory, SearchRow
-from nas.search.method import Method, MethodInputs, Scored
-from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.choice import Choice, choose_network
 from nas.selection.feasible import BoundedSpace

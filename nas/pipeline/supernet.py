@@ -13,13 +13,13 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.evolution_config import EvolutionConfig
+from nas.methods.history import SearchEnd, SearchRow
+from nas.methods.registry import METHODS
 from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
-from nas.search.evolution_config import EvolutionConfig
-from nas.search.history import SearchEnd, SearchRow
-from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
@@ -28,7 +28,7 @@ from nas.system.interrupt import Interrupter
 from nas.system.program import command_line
 
 if TYPE_CHECKING:
-    from nas.search.gate_probabilities import GateProbabilities
+    from nas.methods.gate_probabilities import GateProbabilities
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
     from nas.training.loop import LoopState
@@ -144,7 +144,7 @@ class SupernetStage:
 
     def _keep_gates(self, trainer: SupernetTrainer) -> None:
         """What the gates learned; search.json is there in any case and says that all is done."""
-        from nas.search.gradient import GradientSearch
+        from nas.methods.gradient import GradientSearch
 
         found = SearchEnd(trainer.total_steps)
         if isinstance(trainer, GradientSearch):
@@ -156,7 +156,7 @@ class SupernetStage:
 
     def probabilities(self) -> tuple[GateProbabilities, float]:
         """Of the gates, and E[ms] under them."""
-        from nas.search.gate_probabilities import GateProbabilities
+        from nas.methods.gate_probabilities import GateProbabilities
 
         found = self.folder.read(SearchEnd)
         if found.probabilities is None or found.expected_ms is None:
@@ -174,7 +174,7 @@ class SupernetStage:
         return self._trainer
 
     def _built(self, lent: Lent) -> SupernetTrainer:
-        from nas.search.gradient import GradientSearch
+        from nas.methods.gradient import GradientSearch
         from nas.supernet.trainer import SupernetTrainer
         from nas.training.loop import Control
 

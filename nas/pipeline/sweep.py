@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from latency import atomic
 from nas.data import Dataset
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.history import SearchEnd
+from nas.methods.registry import METHODS
 from nas.pipeline.inputs import keep_data
 from nas.pipeline.search import SearchRun
 from nas.pipeline.supernet import SupernetStage, check_lender, search_note
@@ -16,8 +18,6 @@ from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import SharedWarmUp
-from nas.search.history import SearchEnd
-from nas.search.methods import METHODS
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal

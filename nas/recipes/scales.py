@@ -8,13 +8,13 @@ from nas.data.sample import DEFAULT as WHOLE_SAMPLE
 from nas.data.sample import SMOKE as TOY_SAMPLE
 from nas.data.sample import SampleSize
 from nas.hardware.plans import FULL, TOY, MeasuringPlans
+from nas.methods.config import USUAL_PACE as SEARCH_PACE
+from nas.methods.evolution import EvolutionConfig
 from nas.ranges import check_count, check_number
 from nas.recipes.images import IMAGES as IMAGES_RECIPE
 from nas.recipes.sample import SAMPLE as SAMPLE_RECIPE
 from nas.recipes.smoke import SMOKE as SMOKE_RECIPE
 from nas.registry import check_known
-from nas.search.config import USUAL_PACE as SEARCH_PACE
-from nas.search.evolution import EvolutionConfig
 from nas.selection.baselines import EQUAL_MARGIN
 from nas.training.recipe import USUAL_PACE, Pace, Recipe
 

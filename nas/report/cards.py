@@ -53,10 +53,11 @@ def pairs(values: Mapping[str, Any]) -> str:
     Args:
         values: Name -> value.
     """
+    texts = {name: numbers.value_text(v) for name, v in values.items() if v is not None}
     items = "".join(
-        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(numbers.value_text(value))}</dd>"
-        for name, value in values.items()
-        if value not in (None, [], (), {}, "")
+        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>{escape(text)}</dd>"
+        for name, text in texts.items()
+        if text
     )
     return f'<dl class="pairs">{items}</dl>' if items else ""
 

@@ -7,9 +7,9 @@ from html import escape
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Layer, MBConv, Skip
 from nas.errors import ArchitectureError
+from nas.methods.history import GateHistory
 from nas.report import cards, numbers
 from nas.report.blocks import OTHER_COLOUR, box_text, kernel_colour
-from nas.search.history import GateHistory
 
 SKIP_COLOUR = "#e2e6ec"
 # Small expansions are drawn in a lighter tint of their kernel's colour.

@@ -15,9 +15,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
+from nas.methods.history import SearchRow
 from nas.report.comparison import ShownNetwork
 from nas.runs.history import column
-from nas.search.history import SearchRow
 
 INK, MUTED, GRID = "#1b2a41", "#66758a", "#e6eaf0"
 BLUE, ORANGE, VIOLET, GREEN, RED = "#2f7fb8", "#e08a1e", "#7d4fa6", "#1f8a5b", "#c8403a"

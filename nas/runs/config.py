@@ -14,9 +14,9 @@ from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.errors import InputError
+from nas.methods.config import SearchConfig
+from nas.methods.evolution import EvolutionConfig
 from nas.recipes.scales import Scale
-from nas.search.config import SearchConfig
-from nas.search.evolution import EvolutionConfig
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment

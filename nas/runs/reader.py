@@ -13,11 +13,11 @@ from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.spec import Architecture
 from nas.errors import ArchitectureError, InputError
+from nas.methods.history import GateHistory, SearchRow
 from nas.runs.config import CONFIG_FILE, AnyConfig, DataRecord, read_config
 from nas.runs.folder import FileRecord, RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Baselines, Certificate, RunWarnings
-from nas.search.history import GateHistory, SearchRow
 from nas.selection.goals import ResolvedTarget
 from nas.training.history import TrainingRow
 

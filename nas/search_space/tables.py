@@ -179,8 +179,11 @@ def _columns(choice: OneOf, decision: Decision) -> np.ndarray:
     """Column of each option of a choice in the table of a decision."""
     if decision.name == SKIP:
         return np.array([int(is_skip(option)) for option in choice.options])
-    # A block that says nothing about the decision stands in the first column.
     first = choice.blocks[0] if choice.blocks else choice.options[0]
+    if decision.name not in {own.name for own in choice.decisions}:
+        # One column for all options, of what they are if the decision has it.
+        value = value_of(first, decision.name)
+        place = decision.options.index(value) if value in decision.options else 0
+        return np.full(len(choice.options), place)
     blocks = [first if is_skip(option) else option for option in choice.options]
-    values = [value_of(block, decision.name) for block in blocks]
-    return np.array([decision.options.index(v) if v in decision.options else 0 for v in values])
+    return np.array([decision.options.index(value_of(b, decision.name)) for b in blocks])

@@ -10,8 +10,8 @@ import numpy as np
 
 from nas.architecture.shapes import round_to_multiple
 from nas.architecture.spec import Architecture, Layer
-from nas.search.method import Network, several
-from nas.search.random import RandomMethod
+from nas.methods.method import Network, several
+from nas.methods.random import RandomMethod
 from nas.search_space.space import OneOf, Space
 from nas.selection.feasible import BoundedSpace
 

@@ -12,7 +12,7 @@ import numpy as np
 from latency.measurement.statistics import median_error
 from nas.architecture.spec import Architecture
 from nas.errors import InputError
-from nas.search.method import Method, Network
+from nas.methods.method import Method, Network
 from nas.selection.feasible import BoundedSpace
 
 ATTEMPTS = 8

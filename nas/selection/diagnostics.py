@@ -12,8 +12,8 @@ from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import ConvOp, all_ops
 from nas.architecture.spec import Architecture, Skip
 from nas.hardware.predictor import SpaceLatency
-from nas.search.gate_probabilities import GateProbabilities
-from nas.search.history import GateHistory, SearchRow
+from nas.methods.gate_probabilities import GateProbabilities
+from nas.methods.history import GateHistory, SearchRow
 from nas.search_space.space import Space
 
 SKIP_COLLAPSE_SHARE = 0.75

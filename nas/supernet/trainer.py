@@ -1,7 +1,7 @@
 """Training of a supernet's weights: draws, steps, checkpoints and the rows of a history.
 
 The warm-up trains the largest network first and then more and more networks drawn evenly over
-all options. A search whose gates learn adds its own steps (`nas.search.gradient`).
+all options. A search whose gates learn adds its own steps (`nas.methods.gradient`).
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ class WeightView(keras.Model):
 
     Args:
         network: The supernet.
-        execution: `masked`, or `sampled` to compute only the drawn kernels and channels: the same
+        execution: `masked`, or `sampled` to compute only the drawn options: the same
             loss and gradients in less time, while running statistics of what was not drawn stay.
             It needs `jit_compile=False` on TensorFlow: XLA has no shapes that change.
 

@@ -83,6 +83,15 @@ def norm(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     return activate(op.activation, x)
 
 
+def pool(op: PoolOp, x: np.ndarray) -> np.ndarray:
+    if op.kind == "mean":
+        return x.mean(axis=(0, 1))
+    n = op.size
+    height, width, channels = (x.shape[0] // n, x.shape[1] // n, x.shape[2])
+    cut = x[: height * n, : width * n]
+    return cut.reshape(height, n, width, n, channels).max(axis=(1, 3))
+
+
 def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
     match op:
         case ConvOp():
@@ -97,13 +106,8 @@ def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
             ]
             hidden = np.maximum(x.mean(axis=(0, 1)) @ parts[0] + parts[1], 0)
             return x * np.clip(hidden @ parts[2] + parts[3] + 3, 0, 6) / 6
-        case PoolOp(kind="mean"):
-            return x.mean(axis=(0, 1))
         case PoolOp():
-            n = op.size
-            height, width, channels = (x.shape[0] // n, x.shape[1] // n, x.shape[2])
-            cut = x[: height * n, : width * n]
-            return cut.reshape(height, n, width, n, channels).max(axis=(1, 3))
+            return pool(op, x)
         case FlattenOp():
             return x.reshape(-1)
         case DropoutOp():

@@ -39,16 +39,14 @@ from nas.cost.counts import architecture_cost
 from nas.data import Split
 from nas.errors import InputError, SpaceError
 from nas.hardware.predictor import SpaceLatency
-from nas.layers.super_block import SuperBlock
-from nas.search.config import SearchConfig, WarmUp, supernet_recipe
-from nas.search.gradient import GradientSearch
+from nas.methods.config import SearchConfig, WarmUp, supernet_recipe
+from nas.methods.gradient import GradientSearch
 from nas.search_space import files
 from nas.search_space.named import SPACES as NAMED
 from nas.search_space.named import get_space
 from nas.search_space.space import OneOf, Space
 from nas.supernet.inherit import inherit_weights
 from nas.supernet.model import GATE_FORMS, Supernet
-from nas.supernet.switch import SwitchLayer
 from nas.supernet.views import WeightView
 from nas.training.loop import Control
 from nas.training.recipe import Pace
@@ -129,17 +127,20 @@ def wide_space() -> Space:
 
 def mixed_space() -> Space:
     """Records of several types, whose attributes do not compare."""
-    return between(OneOf("a", (MBConv(3, 1, 3, 8), Conv(5, 1, 8), Attended("relu"), Skip())))
+    options = (MBConv(3, 1, 3, 8), Conv(5, 1, 8), Attended("relu"), Skip())
+    # The second choice decides the kernel, which the first one's options have and do not decide.
+    return between(OneOf("a", options), OneOf("b", tuple(MBConv(k, 1, 3, 8) for k in (3, 5))))
 
 
+# What makes a space, and the layers that its choices have.
 SPACES = {
-    "mbconv": (mbconv_space, SuperBlock),
-    "uneven": (uneven_space, SuperBlock),
-    "unexpanded": (unexpanded_space, SwitchLayer),
-    "activation": (activation_space, SwitchLayer),
-    "attended": (attended_space, SwitchLayer),
-    "wide": (wide_space, None),
-    "mixed": (mixed_space, SwitchLayer),
+    "mbconv": (mbconv_space, {"SuperBlock"}),
+    "uneven": (uneven_space, {"SuperBlock"}),
+    "unexpanded": (unexpanded_space, {"SwitchLayer"}),
+    "activation": (activation_space, {"SwitchLayer"}),
+    "attended": (attended_space, {"SwitchLayer"}),
+    "wide": (wide_space, {"WideSuperLayer"}),
+    "mixed": (mixed_space, {"SwitchLayer", "SuperBlock"}),
 }
 OF_DEPTHWISE = ("mbconv", "uneven")
 
@@ -169,9 +170,8 @@ def images() -> np.ndarray:
 
 @pytest.mark.parametrize("name", SPACES)
 def test_every_choice_has_its_layer(name: str) -> None:
-    make, kind = SPACES[name]
-    for layer in Supernet(make()).super_layers:
-        assert type(layer).__name__ == "WideSuperLayer" if kind is None else type(layer) is kind
+    make, layers = SPACES[name]
+    assert {type(layer).__name__ for layer in Supernet(make()).super_layers} == layers
 
 
 @pytest.mark.parametrize("name", [*SPACES, *NAMED])

@@ -50,6 +50,13 @@ def test_importing_the_package_starts_nothing() -> None:
     assert done.stdout.strip() == "set()"
 
 
+def test_no_folder_takes_the_name_of_a_public_function() -> None:
+    """`import nas.x.y` puts the folder x before a function x of the package."""
+    package = Path(nas.__file__).parent
+    taken = {path.stem for path in package.iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert not taken & set(nas.__all__)
+
+
 def test_every_public_name_is_there() -> None:
     assert set(nas.__all__) <= set(dir(nas))
     for name in nas.__all__:

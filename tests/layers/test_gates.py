@@ -17,14 +17,14 @@ from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
 from nas.layers.super_block import SuperBlock
-from nas.search.config import (
+from nas.methods.config import (
     GateConfig,
     PenaltyControl,
     SearchConfig,
     WarmUp,
     supernet_recipe,
 )
-from nas.search.gradient import GradientSearch
+from nas.methods.gradient import GradientSearch
 from nas.search_space.space import OneOf, Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw

@@ -13,8 +13,8 @@ from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.errors import InputError
 from nas.layers.super_block import channel_masks, kernel_masks
 from nas.layers.threshold_gates import KINDS, ThresholdGates, sigmoid_slope
-from nas.search.config import GateConfig
-from nas.search.gate_probabilities import GateProbabilities
+from nas.methods.config import GateConfig
+from nas.methods.gate_probabilities import GateProbabilities
 from nas.selection.integer_program import choose
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw

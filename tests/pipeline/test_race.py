@@ -15,11 +15,11 @@ from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.errors import InputError
+from nas.methods.method import Method
+from nas.methods.random import RandomMethod
 from nas.pipeline.race import RaceRun
 from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
-from nas.search.method import Method
-from nas.search.random import RandomMethod
 from nas.search_space.space import Space
 from nas.selection.choice import Attempt, Choice
 from nas.selection.feasible import BoundedSpace

@@ -15,11 +15,11 @@ import pytest
 
 from nas.data import Dataset, Split
 from nas.errors import InputError
+from nas.methods.evolution import EvolutionConfig
 from nas.pipeline.supernet import SupernetStage, check_lender, lender
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import SupernetScore
-from nas.search.evolution import EvolutionConfig
 from nas.selection.goals import Goal
 from nas.system import backend
 from nas.system.interrupt import Interrupter

@@ -106,7 +106,10 @@ def first_with(*words: str) -> Command:
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder in which a user follows the README."""
-    return tmp_path_factory.mktemp("readme")
+    folder = tmp_path_factory.mktemp("readme")
+    # The README's commands are written for the root of the repository.
+    (folder / "examples").symlink_to(ROOT / "examples")
+    return folder
 
 
 @pytest.fixture(scope="module")

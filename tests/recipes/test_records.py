@@ -14,15 +14,15 @@ from latency.device import strict_json
 from latency.measurement.measure import MeasurePlan
 from nas.data.augment import Augmentation
 from nas.errors import InputError
-from nas.recipes import IMAGES, RECIPES, SAMPLE, SMOKE
-from nas.recipes.scales import SCALES, Scale
-from nas.search.config import (
+from nas.methods.config import (
     GateConfig,
     PenaltyControl,
     SearchConfig,
     WarmUp,
     supernet_recipe,
 )
+from nas.recipes import IMAGES, RECIPES, SAMPLE, SMOKE
+from nas.recipes.scales import SCALES, Scale
 from nas.training.recipe import Pace, Recipe
 
 

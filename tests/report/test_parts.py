@@ -13,7 +13,8 @@ import pytest
 from rich.console import Console
 
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool
-from nas.report import numbers
+from nas.methods.history import GateChoice, GateHistory
+from nas.report import cards, numbers
 from nas.report.blocks import row_parts
 from nas.report.comparison import compare
 from nas.report.gates import SMALL_HEIGHT, gates_html, option_colour
@@ -21,7 +22,6 @@ from nas.report.plots import interval_half_width, moving_average
 from nas.report.terminal import terminal_table
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
-from nas.search.history import GateChoice, GateHistory
 from tests.support.report_run import (
     CHOSEN,
     RECIPE,
@@ -170,3 +170,9 @@ def test_interval_of_a_share() -> None:
     # 1.96 * sqrt(0.5 * 0.5 / 10000): https://en.wikipedia.org/wiki/Margin_of_error
     assert interval_half_width(0.5, 10_000) == pytest.approx(0.0098)
     assert interval_half_width(0.5, None) == 0.0
+
+
+def test_what_has_no_value_is_left_out_of_a_list() -> None:
+    listed = cards.pairs({"max_macs": None, "bounds": {"max_macs": None}, "notes": (), "seed": 0})
+    assert listed == '<dl class="pairs"><dt>seed</dt><dd>0</dd></dl>'
+    assert cards.pairs({"notes": ()}) == ""

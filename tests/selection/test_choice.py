@@ -13,8 +13,8 @@ from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
-from nas.search.gate_probabilities import GateProbabilities
-from nas.search.proposals import ScoreMethod
+from nas.methods.gate_probabilities import GateProbabilities
+from nas.methods.proposals import ScoreMethod
 from nas.search_space.named import get_space
 from nas.selection.baselines import equal_random_networks, equal_uniform_network, uniform_network
 from nas.selection.choice import MOST_READINGS, Choice, choose_network

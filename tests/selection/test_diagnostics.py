@@ -9,8 +9,8 @@ import pytest
 
 from nas.architecture.spec import Skip
 from nas.hardware.predictor import SpaceLatency
-from nas.search.gate_probabilities import GateProbabilities
-from nas.search.history import GateChoice, GateHistory, SearchRow
+from nas.methods.gate_probabilities import GateProbabilities
+from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
 from nas.selection.diagnostics import Finding, comparison_warning, label_warning, search_warnings
 

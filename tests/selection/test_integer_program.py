@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from nas.architecture.spec import MBConv, Skip
-from nas.search.gate_probabilities import GateProbabilities
-from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
+from nas.methods.gate_probabilities import GateProbabilities
+from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
 from nas.search_space.named import get_space
 from nas.selection.integer_program import choose
 from nas.training.schedules import one_cycle, ramp

@@ -11,9 +11,9 @@ import pytest
 
 from nas.data import Split
 from nas.hardware.predictor import SpaceLatency
-from nas.search.config import SearchConfig, WarmUp, supernet_recipe
-from nas.search.gradient import GradientSearch
-from nas.search.methods import METHODS
+from nas.methods.config import SearchConfig, WarmUp, supernet_recipe
+from nas.methods.gradient import GradientSearch
+from nas.methods.registry import METHODS
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.trainer import SupernetTrainer
 from nas.training.loop import Control, LoopState

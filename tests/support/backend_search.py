@@ -16,8 +16,8 @@ from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 from nas.cost.constraints import Bounds
 from nas.data import Split
 from nas.hardware.predictor import SpaceLatency
-from nas.search.config import SearchConfig, supernet_recipe
-from nas.search.proposals import ScoreMethod
+from nas.methods.config import SearchConfig, supernet_recipe
+from nas.methods.proposals import ScoreMethod
 from nas.search_space.space import OneOf, Space
 from nas.selection.choice import choose_network
 from nas.selection.feasible import BoundedSpace
@@ -54,7 +54,7 @@ def search(execution: str) -> dict[str, Any]:
     backend.start()
     import keras
 
-    from nas.search.gradient import GradientSearch
+    from nas.methods.gradient import GradientSearch
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.training.loop import Control
 

@@ -38,7 +38,9 @@ class Done:
 
 
 def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
-    """Runs a program in this process, as its script; nothing of it remains but its files.
+    """Runs a program in this process, as its script in the repository's root.
+
+    Nothing of it remains but its files.
 
     Args:
         name: `nas.py`, `main.py`, `latency` for `python -m latency`, `stopwatch`, or a Python file
@@ -56,6 +58,7 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
         warned = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         stack.enter_context(_signal_handlers_put_back())
+        stack.enter_context(_blocks_forgotten())
         stack.enter_context(_fresh_keras())
         stack.enter_context(contextlib.redirect_stdout(streams[0]))
         stack.enter_context(contextlib.redirect_stderr(streams[1]))
@@ -77,7 +80,9 @@ def _exit_code(name: str, patch: pytest.MonkeyPatch) -> int:
             path = ROOT / name
             # The interpreter puts a script's folder first.
             patch.setattr(sys, "path", [str(path.parent), *sys.path])
-            runpy.run_path(str(path), run_name="__main__")
+            # From the repository's root, as users start them: a run keeps its command.
+            patch.chdir(ROOT)
+            runpy.run_path(name, run_name="__main__")
     except SystemExit as stop:
         if isinstance(stop.code, str):
             print(stop.code, file=sys.stderr)
@@ -94,6 +99,21 @@ def _signal_handlers_put_back() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def _blocks_forgotten() -> Iterator[None]:
+    """What `--blocks` and `--space` made known is known to that program alone."""
+    from nas.architecture.spec import LAYER_TYPES
+
+    before = dict(LAYER_TYPES)
+    try:
+        yield
+    finally:
+        LAYER_TYPES.clear()
+        LAYER_TYPES.update(before)
+        for name in [name for name in sys.modules if name.startswith("stopwatch_user_")]:
+            del sys.modules[name]
 
 
 @contextlib.contextmanager

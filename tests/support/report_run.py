@@ -25,6 +25,8 @@ from nas.architecture.spec import Architecture
 from nas.hardware.jobs import space_job
 from nas.hardware.measurement import NetworkTiming
 from nas.hardware.rows import architecture_row_keys
+from nas.methods.config import SearchConfig, supernet_recipe
+from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.runs.config import DataRecord, DataSource, RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import columns
@@ -37,8 +39,6 @@ from nas.runs.records import (
     SeededRecipe,
     values_of,
 )
-from nas.search.config import SearchConfig, supernet_recipe
-from nas.search.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
 from nas.selection.baselines import uniform_network
 from nas.selection.goals import Goal, ResolvedTarget
@@ -75,7 +75,10 @@ def report_table() -> LatencyTable:
     """The table that `latency` makes of a space's job and of samples from a made-up machine."""
     plan = MeasurePlan(min_rounds=6, max_rounds=6, runs_per_visit=2)
     job = space_job(SPACE, settings=SessionSettings(), plan=plan, calibration=10, held_out=20)
-    samples = {key: _visits(ms, number) for number, (key, ms) in enumerate(_model_ms(job).items())}
+    samples = {
+        key: [list(visit) for visit in _visits(ms, number)]
+        for number, (key, ms) in enumerate(_model_ms(job).items())
+    }
     result = Result(
         job_id="0123456789ab",
         host=replace(current_host(), cpu_model=CPU),
@@ -112,9 +115,9 @@ def _model_ms(job: Job) -> dict[str, float]:
     return found
 
 
-def _visits(ms: float, seed: int) -> list[list[float]]:
+def _visits(ms: float, seed: int) -> tuple[tuple[float, ...], ...]:
     noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
-    return [list(visit) for visit in (ms * noise).tolist()]
+    return tuple(tuple(visit) for visit in (ms * noise).tolist())
 
 
 def predicted_ms(architecture: Architecture) -> float | None:

@@ -14,8 +14,8 @@ import pytest
 
 from latency.shell import Interrupted
 from nas.errors import InputError
+from nas.methods.history import SearchRow
 from nas.runs import history
-from nas.search.history import SearchRow
 from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.checkpoint import load, save

@@ -35,8 +35,16 @@ def origin(run: RunFacts) -> str:
 
 
 def _settings(config: AnyConfig) -> dict[str, Any]:
-    """Everything that decides the run, as config.json has it."""
-    return {k: v for k, v in strict_json.encode(config).items() if k not in SHOWN_ELSEWHERE}
+    """Everything that decides the run; what is nested deeply, part by part."""
+    shown: dict[str, Any] = {}
+    for name, value in strict_json.encode(config).items():
+        if name in SHOWN_ELSEWHERE:
+            continue
+        if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+            shown |= {f"{name}: {part}": inner for part, inner in value.items()}
+        else:
+            shown[name] = value
+    return shown
 
 
 def _asked_images(config: AnyConfig) -> dict[str, Any]:

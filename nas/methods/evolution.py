@@ -14,8 +14,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas.search.evolution_config import EvolutionConfig as EvolutionConfig
-from nas.search.method import (
+from nas.methods.evolution_config import EvolutionConfig as EvolutionConfig
+from nas.methods.method import (
     Feasible,
     Method,
     MethodInputs,

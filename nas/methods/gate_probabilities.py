@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nas.search.history import DecisionProbabilities
+from nas.methods.history import DecisionProbabilities
 from nas.search_space.space import Space
 
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from nas.search.method import several
-from nas.search.proposals import ProposalMethod, ScoreMethod
+from nas.methods.method import several
+from nas.methods.proposals import ProposalMethod, ScoreMethod
 from nas.selection.integer_program import choose
 
 CHOICES, OPTIONS = 8, 4

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from nas.errors import InputError
-from nas.search.evolution import EvolutionConfig, evolve
-from nas.search.method import Scored
+from nas.methods.evolution import EvolutionConfig, evolve
+from nas.methods.method import Scored
 from nas.selection.integer_program import choose
 
 CHOICES, OPTIONS = 8, 4

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas.search.method import (
+from nas.methods.method import (
     Feasible,
     Method,
     MethodInputs,

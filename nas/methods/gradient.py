@@ -20,10 +20,10 @@ from nas.data import Split
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
-from nas.search.config import USUAL_PACE, SearchConfig
-from nas.search.gate_probabilities import GateProbabilities
-from nas.search.history import GateChoice, GateHistory
-from nas.search.objective import approached_ms, damped_strength, temperature, updated_multiplier
+from nas.methods.config import USUAL_PACE, SearchConfig
+from nas.methods.gate_probabilities import GateProbabilities
+from nas.methods.history import GateChoice, GateHistory
+from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
 from nas.search_space.space import Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import gate_draw

@@ -9,7 +9,7 @@ from typing import ClassVar, Protocol
 
 import numpy as np
 
-from nas.search.evolution_config import EvolutionConfig
+from nas.methods.evolution_config import EvolutionConfig
 
 Network = tuple[int, ...]
 
@@ -102,7 +102,7 @@ class MethodInputs:
 
 
 class MethodType(Protocol):
-    """A class of methods, as `nas.search.methods` lists it."""
+    """A class of methods, as `nas.methods.registry` lists it."""
 
     trains_supernet: ClassVar[bool]
     learns_gates: ClassVar[bool]

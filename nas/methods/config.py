@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.errors import InputError
+from nas.methods.registry import METHODS as METHODS
 from nas.ranges import check_count, check_number
 from nas.registry import check_known
-from nas.search.methods import METHODS as METHODS
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.settings import WarmUp as WarmUp
 from nas.training.recipe import Pace, Recipe

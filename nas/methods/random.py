@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from nas.search.method import Feasible, Method, MethodInputs, Network
+from nas.methods.method import Feasible, Method, MethodInputs, Network
 from nas.search_space.draws import even_indices
 
 # Even draws that may miss the window before networks are made to fit it.

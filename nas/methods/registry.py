@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from nas.methods.evolution import EvolutionMethod
+from nas.methods.method import MethodType
+from nas.methods.proposals import GateMethod
+from nas.methods.random import RandomMethod
 from nas.registry import Registry
-from nas.search.evolution import EvolutionMethod
-from nas.search.method import MethodType
-from nas.search.proposals import GateMethod
-from nas.search.random import RandomMethod
 
 METHODS: Registry[type[MethodType]] = Registry("method")
 METHODS.register("gradient", GateMethod)
