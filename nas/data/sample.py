@@ -34,11 +34,11 @@ MOST_STROKES = max(len(strokes) for strokes in LETTERS.values())
 STRAY_STROKES = 2
 TURN_RADIANS = 0.4
 SLANT = 0.25
-LETTER_SHARES = (0.65, 0.9)  # height and width of a letter as shares of the image's
+LETTER_SHARES = (0.55, 0.9)  # height and width of a letter as shares of the image's
 STRAY_SHARES = (0.12, 0.25)
 SHAKE = 0.08  # standard deviation of a stroke's ends, in the letter's square
-CONTRASTS = (0.35, 0.65)
-NOISE = 0.04
+CONTRASTS = (0.3, 0.65)
+NOISE = 0.05
 THICKNESS_PIXELS = (1.2, 2.6)  # at 32 pixels
 
 
