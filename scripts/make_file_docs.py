@@ -26,6 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
+from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
@@ -225,7 +226,8 @@ def _record(kind: type, doc: FileDoc) -> Iterator[str]:
 def _layers() -> Iterator[str]:
     yield "A layer has its `type` and these keys:\n"
     lines = []
-    for token, kind in LAYER_TYPES.items():
+    own = {token: kind for token, kind in LAYER_TYPES.items() if kind.__module__ == spec.__name__}
+    for token, kind in own.items():  # blocks of a user's own may be registered, too
         hints = typing.get_type_hints(kind)
         names = [
             f"`{field.name}` ({_layer_form(hints[field.name])})"

@@ -14,7 +14,7 @@ import pytest
 from nas.architecture import text as arch_text
 from nas.builders.export import PARITY_TOLERANCE
 from nas.cost.counts import architecture_cost
-from nas.interface.training_config import forget
+from nas.interface.training_config import training_config
 from nas.pipeline import retrain
 from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
@@ -228,7 +228,7 @@ def test_the_searched_network_is_measured_as_the_file_that_ships(
     assert seen["searched"] == b"onnx" and len(seen["random 1"]) > 1000
 
 
-def test_forgetting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:
+def test_restarting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:
     trained.run()
     trained.folder.checkpoint("retrain_searched").write_bytes(b"")
     trained.folder.checkpoint("search").write_bytes(b"")
