@@ -5,7 +5,7 @@ side by side, one above the other, or on a diagonal, and that direction is the c
 their number and their colours say nothing, so a network that sees less than the distance at
 a resolution that still tells dots apart cannot learn, whatever its width.
 
-The distance is 4 pixels of the `sample` space's 8x8 maps: a wide 7x7 kernel on these, with some
+The distance is 4 pixels of the `planted` space's 8x8 maps: a wide 7x7 kernel on these, with some
 field before it, spans it where the dots' places are still known. On coarser maps they are lost, on
 finer ones no kernel reaches that far.
 """

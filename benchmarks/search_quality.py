@@ -69,7 +69,7 @@ class Case:
 CASES = {
     # At 30 % of the range 2 of 100 random networks have the widest block where it is needed, at
     # 40 % 7 of 100. Four epochs leave chance to decide when a network begins to learn.
-    "planted": Case("sample", "30%", 16.0, 7.0, False, True),
+    "planted": Case("planted", "30%", 16.0, 7.0, False, True),
     # 4.8 epochs of 50,000 images are 6 of 40,000. The largest network has four times the MACs.
     "cifar": Case("cifar", "10%", 2.5, 4.8, True, False),
     "tiny": Case("tiny", "20%", 1.0, 1.0, True, False),

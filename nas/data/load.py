@@ -83,7 +83,7 @@ def from_arrays(
 
 
 def _sample(folder: Path, image_size: int, size: sample.SampleSize) -> Dataset:
-    settings = {"sample": 1, "size": [size.train, size.evaluation], "pixels": image_size}
+    settings = {"sample": 3, "size": [size.train, size.evaluation], "pixels": image_size}
 
     def make(target: Path) -> dict[str, Any]:
         counts = {"train": (size.train, 0), "evaluation": (size.evaluation, 1)}

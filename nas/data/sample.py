@@ -1,9 +1,9 @@
 """The embedded sample: images drawn by this program, so that the first run needs no data.
 
-Twelve classes = 3 grounds x 4 arrangements. The ground is a local cue (direction of noisy
-stripes). The arrangement is a distant one: a disc and a ring stand far apart, side by side
-or one above the other, and which is which decides. A network that sees both marks at once
-must be deep or have large kernels; one that sees a part cannot tell the order.
+Twelve classes: capital letters made of straight strokes, somewhere in the image, turned, slanted
+and squeezed, each with other colours, and crossed by short strokes that mean nothing. Every letter
+is partly like another (E and F, H and N), so that parts alone tell some letters and only the whole
+tells all: small networks learn most images and larger ones the rest.
 """
 
 from __future__ import annotations
@@ -12,13 +12,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-IMAGE_SIZE = 64
-GROUNDS = ("level", "rising", "falling")
-ARRANGEMENTS = ("disc_left", "disc_right", "disc_above", "disc_below")
-CLASS_NAMES = tuple(f"{g}_{a}" for g in GROUNDS for a in ARRANGEMENTS)
-MARK_PIXELS = 11
-# Milder than the marks, so that the order of the marks is what costs effort.
-STRIPE_ANGLES = {"level": 0.0, "rising": np.pi / 3, "falling": -np.pi / 3}
+IMAGE_SIZE = 32
+# Strokes of a letter as x0, y0, x1, y1 in a square from -1 to 1, y downwards.
+LETTERS: dict[str, tuple[tuple[float, float, float, float], ...]] = {
+    "A": ((-0.8, 1, 0, -1), (0, -1, 0.8, 1), (-0.45, 0.25, 0.45, 0.25)),
+    "E": ((-0.7, -1, -0.7, 1), (-0.7, -1, 0.7, -1), (-0.7, 0, 0.5, 0), (-0.7, 1, 0.7, 1)),
+    "F": ((-0.7, -1, -0.7, 1), (-0.7, -1, 0.7, -1), (-0.7, 0, 0.5, 0)),
+    "H": ((-0.7, -1, -0.7, 1), (0.7, -1, 0.7, 1), (-0.7, 0, 0.7, 0)),
+    "K": ((-0.7, -1, -0.7, 1), (-0.7, 0, 0.7, -1), (-0.7, 0, 0.7, 1)),
+    "L": ((-0.7, -1, -0.7, 1), (-0.7, 1, 0.7, 1)),
+    "M": ((-0.8, 1, -0.8, -1), (-0.8, -1, 0, 0.2), (0, 0.2, 0.8, -1), (0.8, -1, 0.8, 1)),
+    "N": ((-0.7, 1, -0.7, -1), (-0.7, -1, 0.7, 1), (0.7, 1, 0.7, -1)),
+    "T": ((-0.8, -1, 0.8, -1), (0, -1, 0, 1)),
+    "X": ((-0.8, -1, 0.8, 1), (0.8, -1, -0.8, 1)),
+    "Y": ((-0.8, -1, 0, 0), (0.8, -1, 0, 0), (0, 0, 0, 1)),
+    "Z": ((-0.8, -1, 0.8, -1), (0.8, -1, -0.8, 1), (-0.8, 1, 0.8, 1)),
+}
+CLASS_NAMES = tuple(LETTERS)
+MOST_STROKES = max(len(strokes) for strokes in LETTERS.values())
+# How much images of one class differ: the larger, the more a network must be able to do.
+STRAY_STROKES = 2
+TURN_RADIANS = 0.4
+SLANT = 0.25
+LETTER_SHARES = (0.55, 0.9)  # height and width of a letter as shares of the image's
+STRAY_SHARES = (0.12, 0.25)
+SHAKE = 0.08  # standard deviation of a stroke's ends, in the letter's square
+CONTRASTS = (0.3, 0.65)
+NOISE = 0.05
+THICKNESS_PIXELS = (1.2, 2.6)  # at 32 pixels
 
 
 @dataclass(frozen=True)
@@ -29,17 +50,17 @@ class SampleSize:
     evaluation: int
 
 
-DEFAULT = SampleSize(train=7200, evaluation=1200)
+DEFAULT = SampleSize(train=10_000, evaluation=2_000)
 SMOKE = SampleSize(train=240, evaluation=48)
 
 
 def draw(count: int, seed: int, image_size: int = IMAGE_SIZE) -> tuple[np.ndarray, np.ndarray]:
-    """Draws images with labels in turn, every class equally often.
+    """Draws images with labels in random order, every class equally often.
 
     Args:
         count: Number of images.
         seed: Of everything.
-        image_size: Height and width in pixels; the drawing is made for 64.
+        image_size: Height and width in pixels; everything grows with it.
 
     Returns:
         (count, image_size, image_size, 3) uint8 and (count,) int32.
@@ -50,74 +71,84 @@ def draw(count: int, seed: int, image_size: int = IMAGE_SIZE) -> tuple[np.ndarra
     images = np.empty((count, image_size, image_size, 3), np.uint8)
     for start in range(0, count, 512):
         part = slice(start, min(count, start + 512))
-        canvas = _grounds(labels[part] // len(ARRANGEMENTS), rng, image_size)
-        _add_marks(canvas, labels[part] % len(ARRANGEMENTS), rng)
-        canvas += rng.normal(0.0, 0.06, canvas.shape).astype(np.float32)
+        letters, drawn = _letter_strokes(labels[part], rng, image_size)
+        strays = _stray_strokes(len(letters), rng, image_size)
+        strokes = np.concatenate([letters, strays], axis=1)
+        always = np.ones(strays.shape[:2], bool)
+        ink = _ink(strokes, np.concatenate([drawn, always], axis=1), rng, image_size)
+        canvas = _coloured(ink, rng)
+        canvas += rng.normal(0.0, NOISE, canvas.shape).astype(np.float32)
         images[part] = np.clip(canvas * 255.0, 0, 255).astype(np.uint8)
     return images, labels
 
 
-def _grounds(kinds: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
-    """(n, size, size, 3) float32 stripes between two random colours, 0 to 1."""
-    count = len(kinds)
-    angles = np.array(list(STRIPE_ANGLES.values()))[kinds] + rng.normal(0, 0.12, count)
+def _letter_strokes(
+    labels: np.ndarray, rng: np.random.Generator, size: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Strokes (n, strokes, 4) in pixels, whole letters inside the image, and which are drawn."""
+    drawn = np.array([[i < len(s) for i in range(MOST_STROKES)] for s in LETTERS.values()])[labels]
+    # Unused places repeat the first stroke, so that they never reach beyond the letter.
+    padded = [(*s, *[s[0]] * (MOST_STROKES - len(s))) for s in LETTERS.values()]
+    strokes = np.array(padded)[labels]
+    strokes = strokes + rng.normal(0.0, SHAKE, strokes.shape)
+    count = len(labels)
+    ends = strokes.reshape(count, 2 * MOST_STROKES, 2)
+    halves = rng.uniform(*LETTER_SHARES, (count, 2, 1)) * size / 2
+    slants = rng.uniform(-SLANT, SLANT, (count, 1))
+    x = (ends[..., 0] + slants * ends[..., 1]) * halves[:, 0]
+    y = ends[..., 1] * halves[:, 1]
+    turns = rng.uniform(-TURN_RADIANS, TURN_RADIANS, (count, 1))
+    turned = np.stack(
+        [np.cos(turns) * x - np.sin(turns) * y, np.sin(turns) * x + np.cos(turns) * y], axis=-1
+    )
+    # A wide letter that was turned may be larger than the image, and half of it is another letter.
+    widest = np.ptp(turned, axis=1).max(axis=1)
+    turned *= np.minimum(1.0, (size - 3.0) / widest)[:, None, None]
+    least, most = 1.0 - turned.min(axis=1), size - 2.0 - turned.max(axis=1)
+    moved = turned + (least + (most - least) * rng.random((count, 2)))[:, None]
+    return moved.reshape(count, MOST_STROKES, 4), drawn
+
+
+def _stray_strokes(count: int, rng: np.random.Generator, size: int) -> np.ndarray:
+    """Short strokes (n, strokes, 4) anywhere, in pixels."""
+    begins = rng.uniform(0, size, (count, STRAY_STROKES, 2))
+    lengths = rng.uniform(*STRAY_SHARES, (count, STRAY_STROKES, 1)) * size
+    angles = rng.uniform(0, 2 * np.pi, (count, STRAY_STROKES))
+    towards = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    return np.concatenate([begins, begins + lengths * towards], axis=-1)
+
+
+def _ink(strokes: np.ndarray, drawn: np.ndarray, rng: np.random.Generator, size: int) -> np.ndarray:
+    """(n, size, size) float32, 1 on a stroke and 0 beside it; one thickness an image."""
+    count = len(strokes)
     y, x = np.mgrid[0:size, 0:size].astype(np.float32)
-    period = rng.uniform(4.0, 9.0, count) * size / IMAGE_SIZE
-    along = np.sin(angles)[:, None, None] * x[None] + np.cos(angles)[:, None, None] * y[None]
-    phase = rng.uniform(0, 2 * np.pi, count)[:, None, None]
-    wave = 0.5 + 0.5 * np.sin(2 * np.pi * along / period[:, None, None] + phase)
-    first = rng.uniform(0.2, 0.8, (count, 1, 1, 3))
-    second = np.clip(first + rng.uniform(-0.3, 0.3, (count, 1, 1, 3)), 0.1, 0.9)
-    grounds: np.ndarray = (first + (second - first) * wave[..., None]).astype(np.float32)
-    return grounds
+    nearest = np.full((count, size, size), np.inf, np.float32)
+    for number in range(strokes.shape[1]):
+        ends = strokes[:, number].astype(np.float32)
+        x0, y0, x1, y1 = (ends[:, i, None, None] for i in range(4))
+        dx, dy = x1 - x0, y1 - y0
+        # The nearest point of the stroke, as a share of the way from its begin to its end.
+        share = np.clip(((x - x0) * dx + (y - y0) * dy) / (dx * dx + dy * dy + 1e-6), 0, 1)
+        distance = np.hypot(x - x0 - share * dx, y - y0 - share * dy)
+        distance[~drawn[:, number]] = np.inf
+        np.minimum(nearest, distance, out=nearest)
+    thickness = rng.uniform(*THICKNESS_PIXELS, count).astype(np.float32) * size / 32
+    return np.clip(thickness[:, None, None] / 2 + 0.5 - nearest, 0, 1)
 
 
-def _stamps(pixels: int) -> dict[str, np.ndarray]:
-    """Masks (pixels, pixels) of the marks, 0 to 1."""
-    centre = (pixels - 1) / 2
-    y, x = np.mgrid[0:pixels, 0:pixels] - centre
-    radius = np.hypot(x, y)
-    disc = np.clip(centre + 0.5 - radius, 0, 1)
-    ring = disc * np.clip(radius - (centre - 2.2), 0, 1)
-    bar = (np.abs(x) < 1.6) * (np.abs(y) < centre - 0.5)
-    cross = np.maximum(bar, bar.T)
-    return {"disc": disc, "ring": ring, "cross": cross.astype(float)}
-
-
-def _add_marks(canvas: np.ndarray, arrangements: np.ndarray, rng: np.random.Generator) -> None:
-    """Puts disc, ring and two crosses, which mean nothing, on each image."""
-    size = canvas.shape[1]
-    pixels = max(5, round(MARK_PIXELS * size / IMAGE_SIZE)) | 1
-    stamps = _stamps(pixels)
-    room = size - pixels
-    for image, arrangement in zip(canvas, arrangements, strict=True):
-        distance = int(rng.uniform(0.46, 0.62) * size)
-        # Along the axis of the arrangement: first mark, then `distance` further the second.
-        near = int(rng.integers(0, room - distance + 1))
-        across = int(rng.integers(0, room + 1))
-        drift = int(rng.integers(-6, 7))
-        beside = int(np.clip(across + drift, 0, room))
-        places = [(near, across), (near + distance, beside)]
-        if arrangement in (1, 3):
-            places.reverse()
-        if arrangement < 2:  # side by side: the axis is x
-            places = [(b, a) for a, b in places]
-        taken = list(places)
-        for _ in range(2):
-            spot = (int(rng.integers(0, room + 1)), int(rng.integers(0, room + 1)))
-            if all(max(abs(spot[0] - t[0]), abs(spot[1] - t[1])) > pixels for t in taken):
-                taken.append(spot)
-                _stamp(image, stamps["cross"], spot, rng)
-        _stamp(image, stamps["disc"], places[0], rng)
-        _stamp(image, stamps["ring"], places[1], rng)
-
-
-def _stamp(
-    image: np.ndarray, mask: np.ndarray, place: tuple[int, int], rng: np.random.Generator
-) -> None:
-    """Blends a mark of a light or dark random colour into an image."""
-    top, left = place
-    area = image[top : top + mask.shape[0], left : left + mask.shape[1]]
-    light = rng.random() < 0.5
-    colour = rng.uniform(0.85, 1.0, 3) if light else rng.uniform(0.0, 0.12, 3)
-    area += mask[..., None].astype(np.float32) * (colour.astype(np.float32) - area)
+def _coloured(ink: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(n, size, size, 3) float32 from 0 to 1: shaded paper, and lighter or darker ink."""
+    count, size, _ = ink.shape
+    y, x = np.mgrid[0:size, 0:size] / size - 0.5
+    paper = rng.uniform(0.2, 0.8, (count, 1, 1, 3))
+    slope = rng.uniform(-0.3, 0.3, (2, count, 1, 1))
+    shade = (slope[0] * x + slope[1] * y)[..., None]
+    contrast = rng.uniform(*CONTRASTS, (count, 1, 1, 1))
+    lighter = rng.random((count, 1, 1, 1)) < 0.5
+    level = paper.mean(axis=-1, keepdims=True)
+    # Ink that would leave the range of colours goes the other way.
+    lighter = (lighter & (level + contrast < 1.05)) | (level - contrast < -0.05)
+    hue = rng.normal(0.0, 0.05, (count, 1, 1, 3))
+    ink_colour = np.where(lighter, contrast, -contrast) + hue
+    canvas: np.ndarray = (paper + shade + ink[..., None] * ink_colour).astype(np.float32)
+    return canvas

@@ -132,6 +132,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         float(options.get("search_epochs", sizes.search_epochs)),
         options.get("batch_size", sizes.search_batch_size),
         augmentation=recipe.augmentation,
+        label_smoothing=sizes.search_label_smoothing,
         **_given(options, ("learning_rate",)),
     )
     race, proposals = options.get("race"), options.get("proposals", sizes.proposals)

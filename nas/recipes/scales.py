@@ -28,6 +28,8 @@ class Scale:
         recipe: What a network trains with when it trains alone, with its epochs and batch size.
         search_epochs: Passes over the images in a search, above 0.
         search_batch_size: Images a step of a search, 2 or more.
+        search_label_smoothing: Of the loss of the shared weights, from 0 to below 1. Networks are
+            compared by the plain cross-entropy, which smoothing keeps from getting small.
         random_networks: Random networks of equal milliseconds to compare with, 0 or more.
         proposals: Networks that the gates propose to the supernet, 0 or more.
         trains_baselines: Whether `main.py` trains networks to compare with too.
@@ -46,6 +48,7 @@ class Scale:
     recipe: Recipe
     search_epochs: float = 8.0
     search_batch_size: int = 64
+    search_label_smoothing: float = 0.1
     random_networks: int = 3
     proposals: int = 32
     trains_baselines: bool = False
@@ -59,6 +62,7 @@ class Scale:
     def __post_init__(self) -> None:
         check_number("search_epochs", self.search_epochs, above=0)
         check_count("search_batch_size", self.search_batch_size, least=2)
+        check_number("search_label_smoothing", self.search_label_smoothing, least=0, below=1)
         check_count("random_networks", self.random_networks, least=0)
         check_count("proposals", self.proposals, least=0)
         check_number("equal_margin", self.equal_margin, above=0)
@@ -102,8 +106,16 @@ class Scale:
         return SAMPLE if is_sample else IMAGES
 
 
-# Sized for two cores: about 3 minutes of search and 5 of retraining.
-SAMPLE = Scale("sample", SAMPLE_RECIPE, random_networks=2, trains_baselines=True)
+# Sized for two cores: about 5 minutes of search and 6 of retraining.
+SAMPLE = Scale(
+    "sample",
+    SAMPLE_RECIPE,
+    search_epochs=12.0,
+    search_batch_size=32,
+    search_label_smoothing=0.0,
+    random_networks=2,
+    trains_baselines=True,
+)
 IMAGES = Scale("images", IMAGES_RECIPE)
 EVERY_STEP = Pace(log_every=1, checkpoint_seconds=0.0)  # so that tests can stop at any of them
 SMOKE = Scale(

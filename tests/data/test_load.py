@@ -28,7 +28,7 @@ def cache(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def tiny_imagenet(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tiny") / "data"
-    flags = ("--output", str(folder), "--images_per_class", "6")
+    flags = ("--output", str(folder), "--images_per_class", "6", "--image_size", "64")
     done = run_program("scripts/make_sample_data.py", *flags)
     assert done.exit_code == 0, done.err
     return folder
@@ -337,29 +337,35 @@ def test_sample_is_the_same_everywhere() -> None:
     again, _ = sample.draw(24, seed=0)
     assert np.array_equal(images, again)
     assert np.bincount(labels).tolist() == [2] * 12
-    assert images.shape == (24, 64, 64, 3) and images.dtype == np.uint8
+    assert images.shape == (24, 32, 32, 3) and images.dtype == np.uint8
     # Rounded, so that the last bit of another CPU's sine cannot break it.
     text = str((images.astype(float).mean(axis=(1, 2)) / 4).round().astype(int).tolist())
-    assert hashlib.sha256(text.encode()).hexdigest()[:12] == "6cb3fc6d99da"
+    assert hashlib.sha256(text.encode()).hexdigest()[:12] == "fe415bf67a98"
 
 
-def test_sample_marks_stand_as_the_class_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    placed: list[tuple[float, tuple[int, int]]] = []
-    monkeypatch.setattr(
-        sample, "_stamp", lambda image, mask, place, rng: placed.append((mask.sum(), place))
-    )
-    stamps = sample._stamps(sample.MARK_PIXELS)
+def test_sample_letters_are_whole_and_have_their_own_strokes() -> None:
     rng = np.random.default_rng(0)
-    for arrangement in list(range(4)) * 25:
-        placed.clear()
-        sample._add_marks(np.zeros((1, 64, 64, 3), np.float32), np.array([arrangement]), rng)
-        where = {area: place for area, place in placed}
-        disc, ring = (np.array(where[stamps[name].sum()]) for name in ("disc", "ring"))
-        assert len(where) >= 2
-        down, right = ring - disc
-        name = sample.ARRANGEMENTS[arrangement]
-        far = {"disc_left": right, "disc_right": -right, "disc_above": down, "disc_below": -down}
-        assert far[name] >= 29, "the marks must be too far apart for a small receptive field"
+    labels = np.arange(600) % len(sample.CLASS_NAMES)
+    strokes, drawn = sample._letter_strokes(labels, rng, 32)
+    # Room for the rounding of a place.
+    is_whole = strokes.min() > 0.999 and strokes.max() < 30.001
+    assert is_whole, "a cut letter may be another one"
+    counts = [len(sample.LETTERS[sample.CLASS_NAMES[label]]) for label in labels]
+    assert drawn.sum(axis=1).tolist() == counts
+    assert len({sample.LETTERS[name] for name in sample.CLASS_NAMES}) == 12
+
+
+def test_sample_ink_lies_on_the_strokes() -> None:
+    rng = np.random.default_rng(0)
+    strokes = np.array([[[4.0, 16.0, 28.0, 16.0], [16.0, 4.0, 16.0, 28.0]]])
+    ink = sample._ink(strokes, np.array([[True, False]]), rng, 32)[0]
+    assert ink[16, 4:29].min() == 1.0, "the stroke that is drawn"
+    assert ink[:13].max() == ink[20:].max() == 0.0, "the stroke that is not"
+
+
+def test_sample_grows_with_the_image() -> None:
+    images, _ = sample.draw(2, seed=0, image_size=48)
+    assert images.shape == (2, 48, 48, 3)
 
 
 def test_unknown_layout_says_what_was_looked_for(tmp_path: Path, cache: Path) -> None:

@@ -217,7 +217,7 @@ def test_table_round_trips(table: LatencyTable, tmp_path: Path) -> None:
         tmp_path / "t.json",
         space="sample",
         space_hash=SPACE.fingerprint(),
-        image_size=64,
+        image_size=32,
         precision="fp32",
     )
     assert again.rows.keys() == table.rows.keys()
@@ -227,7 +227,7 @@ def test_table_round_trips(table: LatencyTable, tmp_path: Path) -> None:
 def test_chains_run_in_the_blocked_layout(table: LatencyTable) -> None:
     # A long chain of blocks must carry no reorder between its blocks: at most one at the
     # entry and one at the exit, and every activation fused into its convolution.
-    key = row_key((MBConv(5, 1, 6, 32),), (8, 8, 32))
+    key = row_key((MBConv(5, 1, 6, 32),), (4, 4, 32))
     counts = table.rows[key].op_counts
     assert sum(n for op, n in counts.items() if op.startswith("Reorder")) <= 2, counts
     assert counts.get("Transpose", 0) == 0 and counts.get("Clip", 0) == 0, counts

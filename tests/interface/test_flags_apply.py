@@ -158,6 +158,14 @@ def test_off_is_no_contradiction() -> None:
     assert asked_config(["--lambda", "0.1", *words]) == asked_config(["--lambda", "0.1"])
 
 
+def test_only_the_samples_search_learns_from_plain_labels() -> None:
+    sample = asked_config(["--lambda", "0.1"])
+    images = asked_config(["--lambda", "0.1", "--data_dir", "/images", "--space", "tiny"])
+    smoothing = [c.search.weights.label_smoothing for c in (sample, images)]
+    assert smoothing == [0.0, 0.1]
+    assert sample.recipe.label_smoothing == 0.1  # of networks that train alone
+
+
 # Runs that go on.
 
 

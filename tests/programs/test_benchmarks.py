@@ -88,3 +88,13 @@ def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
     assert names == ["good", "scaled by 1.15", "measured at extended"]
     assert all(is_positive(check["drift"]) for check in found["checks"])
     assert json.loads((tmp_path / "latency_audit.json").read_text()) == found
+
+
+def test_sample_design_trains_each_network_with_each_seed(tmp_path: Path) -> None:
+    flags = ("--smoke", "--seeds", "1,2", "--random", "1", "--jobs", "1")
+    done = run_program("benchmarks/sample_design.py", *flags, "--json", str(tmp_path / "d.json"))
+    assert done.exit_code == 0, done.err
+    rows = json.loads((tmp_path / "d.json").read_text())["networks"]
+    assert [row["name"] for row in rows] == ["smallest", "random 1", "largest"]
+    assert all(len(row["top1"]) == 2 and row["sd"] is not None for row in rows)
+    assert rows[0]["latency_ms"] < rows[2]["latency_ms"]

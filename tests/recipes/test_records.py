@@ -77,6 +77,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: SearchConfig(weights=supernet_recipe(1.0), method="best"), "method to be one of"),
     (lambda: SearchConfig(weights=supernet_recipe(1.0), holdout_share=1.0), "holdout_share"),
     (lambda: replace(Scale.named("smoke"), search_batch_size=1), "search_batch_size"),
+    (
+        lambda: replace(Scale.named("smoke"), search_label_smoothing=1.0),
+        "search_label_smoothing",
+    ),
     (lambda: Scale.named("small"), "scale to be one of sample, images, smoke"),
 ]
 
@@ -142,9 +146,12 @@ def test_scales_hold_the_lengths_of_each_job() -> None:
             scale.trains_baselines,
         )
 
-    assert lengths(Scale.named("sample")) == (8.0, 3.0, 64, 64, 2, 32, True)
+    assert lengths(Scale.named("sample")) == (12.0, 5.0, 32, 32, 2, 32, True)
     assert lengths(Scale.named("images")) == (8.0, 30.0, 64, 64, 3, 32, False)
     assert lengths(Scale.named("smoke")) == (1.0, 0.5, 16, 16, 1, 3, True)
+    # Every figure of real images in docs/results was made with smoothed labels.
+    smoothing = {name: scale.search_label_smoothing for name, scale in SCALES.items()}
+    assert smoothing == {"sample": 0.0, "images": 0.1, "smoke": 0.1}
     for name in ("sample", "images"):
         scale = Scale.named(name)
         assert (scale.search_pace.log_every, scale.pace.log_every) == (10, 20)

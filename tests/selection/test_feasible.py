@@ -18,7 +18,7 @@ from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.integer_program import choose
 
-SPACE = get_space("sample")
+SPACE = get_space("planted")
 
 
 def latency_of(space: Space, seed: int = 0) -> SpaceLatency:
@@ -30,7 +30,7 @@ def latency_of(space: Space, seed: int = 0) -> SpaceLatency:
     return SpaceLatency(fixed_ms=0.3, option_ms=rows, a=1.1, b_ms=0.05)
 
 
-@pytest.mark.parametrize("name", ["sample", "tiny", "tiny_se", "cifar", "mnasnet"])
+@pytest.mark.parametrize("name", ["sample", "planted", "tiny", "tiny_se", "cifar", "mnasnet"])
 def test_counts_are_those_of_the_whole_network(name: str) -> None:
     space = get_space(name)
     rng = np.random.default_rng(0)
