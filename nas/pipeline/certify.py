@@ -15,6 +15,7 @@ from nas.hardware.measurement import (
     measure_networks,
     network_bytes,
 )
+from nas.hardware.plans import MeasuringPlans
 from nas.hardware.predictor import SpaceLatency
 from nas.runs.config import RunConfig
 from nas.runs.records import (
@@ -115,18 +116,7 @@ def search_certificate(
     found = ComparedNetwork("searched", "searched", arch_text.to_text(architecture))
     networks = {found.name: architecture}
     networks |= {entry.name: arch_text.parse(entry.text) for entry in comparison.networks}
-    measured: Mapping[str, NetworkTiming] = {}
-    if config.device is None:
-        out.print("Certificate: fresh measurements in new processes ...")
-        plans = config.sizes.measuring
-        measured = measure_networks(
-            {name: network_bytes(network) for name, network in networks.items()},
-            SessionSettings(),
-            plans.certificate,
-            plans.certificate_processes,
-            plans.certificate_precision,
-            known=known,
-        )
+    measured = {} if config.device else _fresh_timings(networks, config.sizes.measuring, known)
 
     def certified(entry: ComparedNetwork) -> CertifiedNetwork:
         network = networks[entry.name]
@@ -150,4 +140,19 @@ def search_certificate(
         device=config.device,
         date=now_text(),
         environment=environment(),
+    )
+
+
+def _fresh_timings(
+    networks: Mapping[str, Architecture], plans: MeasuringPlans, known: KnownNetworks | None
+) -> Mapping[str, NetworkTiming]:
+    """Name -> timing of the network's file, measured in new processes."""
+    out.print("Certificate: fresh measurements in new processes ...")
+    return measure_networks(
+        {name: network_bytes(network) for name, network in networks.items()},
+        SessionSettings(),
+        plans.certificate,
+        plans.certificate_processes,
+        plans.certificate_precision,
+        known=known,
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
 import subprocess
 import sys
 from pathlib import Path
@@ -13,9 +12,8 @@ import pytest
 import latency
 from latency import interface
 from latency.measurement import measure as measuring
-from latency.tables import table as table_module
 from latency.tables.table import LatencyTable
-from tests.support.latency_graphs import chain, toy_table
+from tests.support.latency_graphs import chain
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2)
@@ -40,14 +38,6 @@ def test_public_names_are_those_of_the_parts() -> None:
     assert sorted(latency.__all__) == sorted(interface.__all__)
     with pytest.raises(AttributeError, match="has no attribute 'mesure'"):
         latency.mesure  # noqa: B018
-
-
-def test_the_examples_run(tmp_path: Path) -> None:
-    path = tmp_path / "table.json"
-    toy_table().save(path)
-    for module in (interface, table_module):
-        result = doctest.testmod(module, extraglobs={"path": path})
-        assert result.attempted and not result.failed
 
 
 def test_files_bytes_and_models_in_memory_are_measured_together(tmp_path: Path) -> None:
