@@ -1,25 +1,32 @@
-"""A run folder belongs to one program at a time."""
+"""A run folder belongs to one program at a time; what goes wrong with its files is said."""
 
 from __future__ import annotations
 
+import datetime
+import errno
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import pytest
 
 from latency.errors import FileFormatError
 from nas.errors import InputError
+from nas.runs import folder as folder_module
 from nas.runs.folder import RunFolder
 from tests.support.run_config import run_config
 
 HOLDER = """
 import sys, time
 from pathlib import Path
+from nas.runs import folder as folder_module
 from nas.runs.folder import RunFolder
 from tests.support.run_config import run_config
 with RunFolder(Path(sys.argv[1])).alone():
@@ -82,3 +89,101 @@ def test_a_record_is_kept_where_its_class_says(folder: RunFolder) -> None:
     assert folder.read(Result, name="largest") == Result(0.5)
     with pytest.raises(FileFormatError, match=r"random\.json"):
         folder.read(Result, name="random")
+
+
+def test_two_runs_of_one_second_get_folders_of_their_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("STOPWATCH_RUNS", str(tmp_path))
+    moment = datetime.datetime(2026, 1, 2, 3, 4, 5)
+    stopped = SimpleNamespace(datetime=SimpleNamespace(now=lambda: moment))
+    monkeypatch.setattr(folder_module, "datetime", stopped)
+    runs = [RunFolder.create(None, run_config(), "test") for _ in range(3)]
+    stem = "20260102-030405-test"
+    assert [run.path.name for run in runs] == [stem, f"{stem}-2", f"{stem}-3"]
+    assert all(run.has("config.json") for run in runs)
+
+
+def test_a_run_below_a_file_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"to write .*run") as caught:
+        RunFolder.create(tmp_path / "file" / "run", run_config(), "test")
+    assert "--run_dir" in caught.value.fix
+
+
+def test_without_locks_of_the_system_a_run_is_still_possible(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "fcntl", None)
+    with folder.alone(), folder.alone():
+        assert not folder.has(".lock")
+
+
+def _failing_lock(code: int) -> SimpleNamespace:
+    """The lock module of a file system that answers every request with one error."""
+
+    def flock(stream: object, operation: int) -> None:
+        raise OSError(code, os.strerror(code))
+
+    return SimpleNamespace(flock=flock, LOCK_EX=fcntl.LOCK_EX, LOCK_NB=fcntl.LOCK_NB)
+
+
+@pytest.mark.parametrize("code", [errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS])
+def test_a_file_system_without_locks_does_not_stop_a_run(
+    code: int, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "fcntl", _failing_lock(code))
+    with folder.alone():
+        assert (folder.path / ".lock").read_text("utf-8") == f"{os.getpid()}\n"
+
+
+def test_a_lock_that_fails_for_another_reason_stops_the_run(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(folder_module, "fcntl", _failing_lock(errno.EIO))
+    with pytest.raises(InputError, match=r"to write .*\.lock"), folder.alone():
+        pass
+
+
+WRITES: dict[str, Callable[[RunFolder], None]] = {
+    "results/largest.json": lambda folder: folder.write(Result(0.5), name="largest"),
+    "search.json": lambda folder: folder.write_json("search.json", {"step": 1}),
+    "history.csv": lambda folder: folder.write_csv("history.csv", [{"step": 1}]),
+}
+
+
+@pytest.mark.parametrize("name", WRITES)
+@pytest.mark.parametrize(
+    ("code", "fix"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "--run_dir")]
+)
+def test_a_disk_that_takes_nothing_names_the_file_and_the_fix(
+    name: str, code: int, fix: str, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, content: object) -> None:
+        raise OSError(code, os.strerror(code))
+
+    refusing = SimpleNamespace(write_text=refuse, write_json=refuse)
+    monkeypatch.setattr(folder_module, "atomic", refusing)
+    with pytest.raises(InputError) as caught:
+        WRITES[name](folder)
+    assert str(folder.path / name) in caught.value.expected
+    assert caught.value.received == os.strerror(code)
+    assert fix in caught.value.fix
+
+
+@pytest.mark.parametrize(("text", "received"), [("{", "Expecting"), ("[1]", "list"), (None, "No")])
+def test_a_file_that_holds_no_json_object_is_refused(
+    text: str | None, received: str, folder: RunFolder
+) -> None:
+    if text is not None:
+        (folder.path / "search.json").write_text(text, "utf-8")
+    with pytest.raises(InputError, match=r"a JSON object in .*search\.json") as caught:
+        folder.read_json("search.json")
+    assert received in caught.value.received
+
+
+def test_rows_are_written_with_the_first_rows_columns(folder: RunFolder) -> None:
+    folder.write_csv("empty.csv", [])
+    assert not folder.has("empty.csv")
+    folder.write_csv("rows.csv", [{"step": 1, "loss": None}, {"step": 2, "loss": 0.5}])
+    assert (folder.path / "rows.csv").read_text("utf-8") == "step,loss\n1,\n2,0.5\n"
