@@ -1,0 +1,128 @@
+"""Starting the backend: what is refused before, what is asked of Keras, what is shown if it fails.
+
+Keras itself is replaced: these tests are about the calls, and start no framework.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import pytest
+
+from nas.errors import InputError
+from nas.system.backend import Compute, forget_models, start
+
+NATIVE_LINE = "a native library says something\n"
+
+
+@dataclass
+class FakeKeras:
+    """Notes what is asked of Keras; its first operation writes to file descriptor 2."""
+
+    failure: Exception | None = None
+    policies: list[str] = field(default_factory=list)
+    distributions: list[str] = field(default_factory=list)
+
+    def module(self) -> SimpleNamespace:
+        """What stands in for the package."""
+        return SimpleNamespace(
+            config=SimpleNamespace(set_dtype_policy=self.policies.append),
+            distribution=SimpleNamespace(
+                DataParallel=lambda: "all devices", set_distribution=self.distributions.append
+            ),
+            backend=SimpleNamespace(backend=lambda: "jax"),
+            ops=SimpleNamespace(zeros=self._zeros, convert_to_numpy=lambda value: value),
+        )
+
+    def _zeros(self, count: int) -> int:
+        os.write(2, NATIVE_LINE.encode())
+        if self.failure is not None:
+            raise self.failure
+        return count
+
+
+@pytest.fixture
+def keras(monkeypatch: pytest.MonkeyPatch) -> FakeKeras:
+    fake = FakeKeras()
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setitem(sys.modules, "keras", fake.module())
+    return fake
+
+
+def test_what_native_libraries_say_is_hidden_while_all_is_well(
+    keras: FakeKeras, capfd: pytest.CaptureFixture[str]
+) -> None:
+    start()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == "after\n"
+
+
+def test_what_native_libraries_say_is_shown_if_the_start_fails(
+    keras: FakeKeras, capfd: pytest.CaptureFixture[str]
+) -> None:
+    keras.failure = RuntimeError("no device")
+    with pytest.raises(RuntimeError, match="no device"):
+        start()
+    os.write(2, b"after\n")
+    assert capfd.readouterr().err == f"{NATIVE_LINE}after\n"
+
+
+@pytest.mark.parametrize(
+    ("precision", "policy"),
+    [("none", "float32"), ("float16", "mixed_float16"), ("bfloat16", "mixed_bfloat16")],
+)
+def test_precision_is_the_policy_of_keras(precision: str, policy: str, keras: FakeKeras) -> None:
+    start(Compute(mixed_precision=precision))
+    assert keras.policies == [policy]
+    assert keras.distributions == []
+
+
+def test_data_parallel_divides_batches_over_all_devices(keras: FakeKeras) -> None:
+    start(Compute(data_parallel=True))
+    assert keras.distributions == ["all devices"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "compute", "expected", "received"),
+    [
+        ("theano", Compute(), "tensorflow, jax or torch", "'theano'"),
+        ("tensorflow", Compute(data_parallel=True), "KERAS_BACKEND=jax", "tensorflow"),
+        ("torch", Compute(data_parallel=True), "KERAS_BACKEND=jax", "torch"),
+    ],
+)
+def test_a_backend_that_cannot_do_it_is_refused_before_keras_is_asked(
+    backend: str,
+    compute: Compute,
+    expected: str,
+    received: str,
+    keras: FakeKeras,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", backend)
+    with pytest.raises(InputError) as caught:
+        start(compute)
+    assert expected in caught.value.expected
+    assert caught.value.received == received
+    assert keras.policies == []
+
+
+def test_an_unknown_precision_is_refused() -> None:
+    with pytest.raises(InputError, match="none, float16, bfloat16") as caught:
+        Compute(mixed_precision="int8")
+    assert "--mixed_precision" in caught.value.fix
+
+
+def test_models_are_forgotten_only_where_keras_was_started(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    cleared: list[str] = []
+    backend = SimpleNamespace(clear_session=lambda: cleared.append("session"))
+    monkeypatch.setitem(sys.modules, "keras", SimpleNamespace(backend=backend))
+    forget_models()
+    assert cleared == ["session"]
+    monkeypatch.delitem(sys.modules, "keras")
+    forget_models()
+    assert "keras" not in sys.modules
