@@ -1,0 +1,276 @@
+"""A retraining up to its training: what is handed over to that, and what is refused."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latency.device.host import current_host
+from nas.architecture import text as arch_text
+from nas.data import Dataset, Split
+from nas.errors import InputError
+from nas.hardware.measurement import KnownNetworks
+from nas.interface import retraining
+from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
+from nas.pipeline.table import TABLE_FILE
+from nas.runs.folder import RunFolder
+from nas.runs.sweep import Pareto
+from nas.selection.goals import Goal
+from nas.system.interrupt import Interrupter
+from tests.support import report_run
+from tests.support.run_config import run_config
+
+NETWORK = arch_text.parse("in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2")
+GOALS = (Goal(penalty=0.1), Goal(penalty=0.3))
+LABELS = [goal.label for goal in GOALS]
+
+
+@dataclass
+class Trainings:
+    """What trainings were begun with, and what they answer.
+
+    Args:
+        met: Name of a run folder -> whether its target is met; None for the others.
+        begun: Arguments of each training.
+    """
+
+    met: dict[str, bool | None] = field(default_factory=dict)
+    begun: list[tuple[Any, ...]] = field(default_factory=list)
+
+    def begin(self, *arguments: Any) -> SimpleNamespace:
+        """Stands in for `RetrainRun`."""
+        self.begun.append(arguments)
+        met = self.met.get(arguments[0].path.name)
+        return SimpleNamespace(run=lambda: SimpleNamespace(met=met))
+
+    @property
+    def folders(self) -> list[Path]:
+        return [arguments[0].path for arguments in self.begun]
+
+
+@pytest.fixture
+def dataset() -> Dataset:
+    """As many classes and the same fingerprint as the made-up runs have."""
+    split = Split(np.zeros((2, 64, 64, 3), np.uint8), np.array([0, 1], np.int32))
+    data = report_run.DATA
+    return Dataset(data.name, split, split, data.class_names, 64, data.fingerprint, False)
+
+
+@pytest.fixture
+def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
+    found = Trainings()
+    monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
+    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    module = SimpleNamespace(RetrainRun=found.begin)
+    monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
+    return found
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder(report_run.make_run(tmp_path / "run"))
+
+
+@pytest.fixture
+def sweep(tmp_path: Path) -> RunFolder:
+    """A sweep of two finished searches, whose front is not drawn yet."""
+    folder = RunFolder.create(tmp_path / "sweep", run_config(*GOALS), "test")
+    for label, error in zip(LABELS, (0.0, 0.1), strict=True):
+        report_run.make_run(folder.path / label, error=error)
+    return folder
+
+
+def retrain(asked: AskedRetraining, run_dir: Path | None = None) -> tuple[bool | None, list[Path]]:
+    """Whether the targets are met, and the folders that were told."""
+    told: list[Path] = []
+    _, met = run_retraining(asked, run_dir, Interrupter(), told.append)
+    return met, told
+
+
+def of_run(folder: RunFolder, **options: Any) -> AskedRetraining:
+    return AskedRetraining({"run": str(folder.path), **options}, run=folder.path)
+
+
+def of_network(**options: Any) -> AskedRetraining:
+    return AskedRetraining({"arch": "given", **options}, architecture=NETWORK)
+
+
+def test_a_sweep_retrains_each_network_and_draws_its_front_anew(
+    sweep: RunFolder, trainings: Trainings
+) -> None:
+    assert not sweep.has(Pareto)
+    _, told = retrain(of_run(sweep))
+    below = [sweep.path / label for label in LABELS]
+    assert trainings.folders == below
+    assert told == [*below, sweep.path]
+    assert [point.name for point in sweep.read(Pareto).networks] == LABELS
+    assert (sweep.path / "pareto.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("each", "together"),
+    [
+        ((True, True), True),
+        ((True, False), False),
+        ((None, True), True),
+        ((None, False), False),
+        ((None, None), None),
+    ],
+)
+def test_a_sweep_meets_its_targets_if_each_that_was_asked_for_is_met(
+    each: tuple[bool | None, ...],
+    together: bool | None,
+    sweep: RunFolder,
+    trainings: Trainings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(retraining, "write_pareto", lambda folder, labels: folder / "pareto.png")
+    monkeypatch.setattr(retraining, "pareto_table", lambda pareto: "")
+    sweep.write(Pareto("top1", (), ()))
+    trainings.met = dict(zip(LABELS, each, strict=True))
+    met, _ = retrain(of_run(sweep))
+    assert met is together
+
+
+def test_the_newest_run_is_retrained_where_none_is_named(
+    run: RunFolder, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOPWATCH_RUNS", str(run.path.parent))
+    retrain(AskedRetraining())
+    assert trainings.folders == [run.path]
+
+
+def test_a_sweep_has_no_one_network(sweep: RunFolder) -> None:
+    sweep.write(Pareto("top1", (), ()))
+    with pytest.raises(InputError, match="unlike the sweep") as caught:
+        architecture_of(sweep)
+    assert "folders below" in caught.value.fix
+
+
+def test_a_search_that_is_not_finished_has_no_network_yet(
+    run: RunFolder, trainings: Trainings
+) -> None:
+    assert architecture_of(run) == report_run.CHOSEN
+    (run.path / "architecture.json").unlink()
+    with pytest.raises(InputError, match="a finished search") as caught:
+        retrain(of_run(run))
+    assert f"--run_dir {run.path} --resume" in caught.value.fix
+    assert trainings.begun == []
+
+
+def test_a_given_network_gets_as_many_classes_as_the_images_have(
+    dataset: Dataset,
+    trainings: Trainings,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    retrain(of_network(), tmp_path / "new")
+    network = trainings.begun[0][1]
+    assert network == NETWORK.with_num_classes(dataset.num_classes) != NETWORK
+    said = " ".join(capsys.readouterr().out.split())
+    assert "The network has 2 classes, the data 200" in said
+
+
+def test_a_network_with_the_classes_of_the_images_stays_as_it_is(
+    run: RunFolder, trainings: Trainings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    retrain(of_run(run))
+    assert trainings.begun[0][1] == report_run.CHOSEN
+    assert "last layer" not in capsys.readouterr().out
+
+
+def _unusable(*arguments: Any) -> Dataset:
+    raise InputError("images", "none", "give others")
+
+
+def test_images_that_cannot_be_used_leave_no_folder_of_a_given_network(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retraining, "load_data", _unusable)
+    with pytest.raises(InputError, match="images"):
+        retrain(of_network(), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
+
+
+def test_images_that_cannot_be_used_leave_a_run_as_it_was(
+    run: RunFolder, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retraining, "load_data", _unusable)
+    before = _contents(run.path)
+    with pytest.raises(InputError, match="images"):
+        retrain(of_run(run))
+    after = _contents(run.path)
+    assert {name: after.get(name) for name in before} == before
+
+
+def _contents(folder: Path) -> Mapping[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_training_that_has_begun_is_kept_when_an_error_ends_it(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(folder: RunFolder, *arguments: Any) -> None:
+        folder.checkpoint("retrain_searched").write_bytes(b"steps")
+        raise InputError("a quiet machine", "a busy one", "try again")
+
+    module = SimpleNamespace(RetrainRun=fail)
+    monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
+    with pytest.raises(InputError, match="quiet"):
+        retrain(of_network(), tmp_path / "new")
+    assert RunFolder.open(tmp_path / "new").checkpoint("retrain_searched").is_file()
+
+
+def _known(trainings: Trainings) -> KnownNetworks | None:
+    known = trainings.begun[-1][10]
+    assert known is None or isinstance(known, KnownNetworks)
+    return known
+
+
+def test_a_table_of_this_machine_tells_whether_it_is_busy(
+    run: RunFolder, trainings: Trainings
+) -> None:
+    table = replace(report_run.report_table(), host=current_host())
+    table.save(run.path / TABLE_FILE)
+    retrain(of_run(run))
+    known = _known(trainings)
+    assert known is not None
+    ends = (report_run.SPACE.largest(), report_run.SPACE.smallest())
+    assert list(known.known_ms.values()) == [report_run.predicted_ms(end) for end in ends]
+
+
+def test_a_table_of_another_machine_or_none_tells_nothing(
+    run: RunFolder, trainings: Trainings
+) -> None:
+    here = current_host()
+    other = replace(report_run.report_table(), host=replace(here, cpu_model="another"))
+    other.save(run.path / TABLE_FILE)
+    retrain(of_run(run))
+    assert _known(trainings) is None
+    (run.path / TABLE_FILE).unlink()
+    retrain(of_run(run))
+    assert _known(trainings) is None
+
+
+def test_a_run_of_toy_size_watches_no_known_networks(run: RunFolder, trainings: Trainings) -> None:
+    table = replace(report_run.report_table(), host=current_host())
+    table.save(run.path / TABLE_FILE)
+    retrain(of_run(run, smoke=True))
+    assert _known(trainings) is None
+
+
+def test_the_largest_network_is_trained_only_beside_the_other_baselines(
+    run: RunFolder, trainings: Trainings
+) -> None:
+    # A run on one's own images trains no baselines unless they are asked for.
+    with pytest.raises(InputError, match="--baselines with --largest") as caught:
+        retrain(of_run(run, largest=True))
+    assert caught.value.fix == "write both"
+    assert trainings.begun == []
