@@ -133,11 +133,21 @@ def test_a_file_that_does_not_arrive_whole_leaves_nothing_new(
     assert (tmp_path / "model").read_bytes() == b"an older one"
 
 
-def test_a_transfer_that_hangs_does_not_disturb_the_next(tmp_path: Path) -> None:
-    hanging = tmp_path / f".model.{os.getpid() + 1}.part"
-    hanging.write_bytes(b"half")
-    ssh_remote.receive(str(tmp_path), io.BytesIO(sent("model", MODEL)))
-    assert hanging.read_bytes() == b"half" and (tmp_path / "model").read_bytes() == MODEL
+def test_a_transfer_that_hung_and_goes_on_does_not_disturb_the_one_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Hanging(io.BytesIO):
+        """A link that holds in mid file until another process has received the same file."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            with monkeypatch.context() as patch:
+                patch.setattr(os, "getpid", lambda: 77)
+                ssh_remote.receive(str(tmp_path), io.BytesIO(sent("model", MODEL)))
+            assert (tmp_path / "model").read_bytes() == MODEL
+            return super().read(size)
+
+    assert ssh_remote.receive(str(tmp_path), Hanging(sent("model", MODEL))) == {"received": 1}
+    assert names(tmp_path) == ["model"] and (tmp_path / "model").read_bytes() == MODEL
 
 
 def test_a_request_to_compare_is_answered_with_one_marked_line(
