@@ -2,12 +2,38 @@
 
 from __future__ import annotations
 
-import numpy as np
-import onnxruntime
+import os
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
-from latency.device.sessions import create_session, random_inputs
-from latency.device.settings import SessionSettings
-from tests.support.latency_graphs import chain
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from latency.device import sessions
+from latency.device.errors import WorkerError
+from latency.device.sessions import create_session, pinned, random_inputs
+from latency.device.settings import CPU_PROVIDER, SessionSettings
+from tests.support.latency_graphs import chain, finish
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SessionSettings:
+    """Settings with a provider's library, in a process that has loaded none."""
+    monkeypatch.setattr(sessions, "_registered_libraries", set())
+    library = tmp_path / "plugin.so"
+    library.write_text("no library")
+    return SessionSettings(provider_library=str(library))
+
+
+def registered(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Lets every library load, and returns the list of those that were."""
+    calls: list[tuple[str, str]] = []
+    name = "register_execution_provider_library"
+    monkeypatch.setattr(onnxruntime, name, lambda *call: calls.append(call))
+    return calls
 
 
 def test_inputs_are_seeded_and_stay_away_from_zero() -> None:
@@ -27,3 +53,104 @@ def test_settings_reach_the_session() -> None:
     assert options.graph_optimization_level == level
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"
     assert options.get_session_config_entry("session.set_denormal_as_zero") == "1"
+
+
+def test_a_type_that_cannot_be_drawn_is_refused_by_name() -> None:
+    nodes = [onnx.helper.make_node("Identity", ["image"], ["pooled"])]
+    model = finish(nodes, [1, 3], [1, 3], input_type=onnx.TensorProto.BOOL)
+    with pytest.raises(WorkerError, match="input 'image' of type tensor\\(bool\\)"):
+        random_inputs(create_session(model, SessionSettings()), 0)
+
+
+def test_a_model_that_does_not_load_is_refused_in_one_line() -> None:
+    with pytest.raises(WorkerError) as info:
+        create_session(b"no model", SessionSettings())
+    assert info.value.expected == f"an ONNX model that {CPU_PROVIDER} runs"
+    assert info.value.received and "\n" not in info.value.received
+
+
+def test_a_provider_that_is_not_installed_is_refused_with_those_that_are() -> None:
+    with pytest.raises(WorkerError) as info:
+        create_session(chain(1), SessionSettings(provider="NoSuchExecutionProvider"))
+    assert CPU_PROVIDER in info.value.expected and info.value.received == "NoSuchExecutionProvider"
+
+
+def test_a_session_that_fell_back_to_the_cpu_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    # As onnxruntime does when a provider is built in but its libraries do not load.
+    wanted = "CUDAExecutionProvider"
+    fallen = SimpleNamespace(get_providers=lambda: [CPU_PROVIDER])
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [wanted, CPU_PROVIDER])
+    monkeypatch.setattr(onnxruntime, "InferenceSession", lambda *_, **__: fallen)
+    with pytest.raises(WorkerError) as info:
+        create_session(chain(1), SessionSettings(provider=wanted))
+    assert info.value.expected == f"a session on {wanted}"
+    assert info.value.received == f"a silent fallback to {CPU_PROVIDER}"
+
+
+def test_a_plugin_library_is_loaded_once_and_its_device_runs_the_model(
+    plugin: SessionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The CPU is a device of its own provider and stands in for the library's.
+    calls = registered(monkeypatch)
+    for _ in range(2):
+        session = create_session(chain(1), plugin)
+        (pooled,) = session.run(None, random_inputs(session, 0))
+        assert pooled.shape == (1, 8, 1, 1)
+    assert calls == [(CPU_PROVIDER, plugin.provider_library)]
+
+
+def test_a_plugin_without_the_wanted_device_is_refused_with_the_devices_there_are(
+    plugin: SessionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registered(monkeypatch)
+    with pytest.raises(WorkerError) as info:
+        create_session(chain(1), replace(plugin, provider="NoSuchExecutionProvider"))
+    assert info.value.expected.startswith("a device of NoSuchExecutionProvider after loading ")
+    assert CPU_PROVIDER in info.value.received
+
+
+def test_a_file_that_is_no_library_is_refused_and_tried_again_next_time(
+    plugin: SessionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(WorkerError, match="can load as a plugin provider") as info:
+        create_session(chain(1), plugin)
+    assert info.value.received.startswith(f"{plugin.provider_library}: ")
+    calls = registered(monkeypatch)
+    create_session(chain(1), plugin)
+    assert len(calls) == 1
+
+
+def test_a_plugin_library_that_is_not_there_is_refused(plugin: SessionSettings) -> None:
+    os.unlink(plugin.provider_library)
+    with pytest.raises(WorkerError, match=r"plugin\.so, no such file"):
+        create_session(chain(1), plugin)
+
+
+def test_an_onnxruntime_without_plugins_is_refused_by_its_version(
+    plugin: SessionSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(onnxruntime, "register_execution_provider_library")
+    with pytest.raises(WorkerError) as info:
+        create_session(chain(1), plugin)
+    assert info.value.received == f"onnxruntime {onnxruntime.__version__}"
+
+
+def test_a_core_that_is_not_there_is_refused_and_changes_nothing() -> None:
+    before = os.sched_getaffinity(0)
+    absent = max(before) + 1
+    with pytest.raises(WorkerError, match=f"affinity \\[{absent}\\]"), pinned([absent]):
+        pytest.fail("nothing may run on other cores than those asked for")
+    assert os.sched_getaffinity(0) == before
+
+
+def test_a_system_that_cannot_pin_runs_unpinned_only_when_nothing_was_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "sched_setaffinity")
+    with pytest.raises(WorkerError, match="can pin a process") as info, pinned([0]):
+        pytest.fail("nothing may run unpinned")
+    assert info.value.fix == "leave affinity out"
+    ran = False
+    with pinned(None):
+        ran = True
+    assert ran

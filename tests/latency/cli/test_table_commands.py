@@ -1,0 +1,100 @@
+"""What the commands that make tables and jobs print, hand on and refuse."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from latency.cli import program, table_commands
+from latency.device.job import run_job
+from latency.jobs.folder import read_job
+from latency.jobs.ssh import SshTarget
+from tests.support.latency_graphs import chain
+
+ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    path = tmp_path / "net.onnx"
+    path.write_bytes(chain(1))
+    return path
+
+
+@pytest.fixture
+def job(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    """The folder of a job with one graph and two rounds."""
+    folder = tmp_path / "job"
+    assert program.main(["table", str(model), "--export_job", str(folder), *ROUNDS]) == 0
+    capsys.readouterr()
+    return folder
+
+
+def test_an_exported_job_is_told_as_one_object(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "job"
+    assert program.main(["table", str(model), "--export_job", str(folder), "--json"]) == 0
+    written = json.loads((folder / "job.json").read_text())
+    assert json.loads(capsys.readouterr().out) == {
+        "job_id": written["job_id"],
+        "folder": str(folder),
+        "graphs": len(written["models"]),
+    }
+
+
+def test_a_folder_beside_files_is_refused(
+    job: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "table.json"
+    assert program.main(["table", str(job), str(model), "--output", str(output)]) == 2
+    error = capsys.readouterr().err
+    assert "Received: 2 arguments with a folder among them.\nFix: name the folder alone" in error
+    assert not output.exists()
+
+
+def test_a_folder_is_measured_in_the_precision_that_was_asked(job: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "int8"
+    flags = ["--precision", "int8", "--scheme", "s8s8"]
+    assert program.main(["table", str(job), "--export_job", str(folder), *flags]) == 0
+    before, after = read_job(job), read_job(folder)
+    assert (before.subject.precision, before.subject.scheme) == ("fp32", "")
+    assert (after.subject.precision, after.subject.scheme) == ("int8", "s8s8")
+    assert [m.key for m in after.models] == [m.key for m in before.models]
+    assert all(b"QuantizeLinear" in m.data for m in after.models)
+    assert after.rows == before.rows
+
+
+def test_a_job_that_was_run_here_names_its_result_and_the_next_command(
+    job: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(["run-job", str(job)]) == 0
+    done, then = capsys.readouterr().out.splitlines()
+    graphs = len(read_job(job).everything)
+    assert done.startswith(f"{graphs} graphs, 2 rounds, ") and done.endswith(f"{job}/result.json")
+    assert then == f"then: python -m latency import-result {job} --output table.json"
+
+
+def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(
+    job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    targets: list[SshTarget] = []
+
+    def run(
+        folder: Path, target: SshTarget, *, progress: object, say: Callable[[str], None]
+    ) -> Path:
+        targets.append(target)
+        say("sending 6 of 6 files")
+        return Path(run_job(str(folder)))
+
+    monkeypatch.setattr(table_commands, "run_over_ssh", run)
+    flags = ["--ssh", "pi@board", "--ssh_option=-p", "--ssh_option=2222"]
+    flags += ["--remote_python", "/opt/python3", "--remote_folder", "there"]
+    assert program.main(["run-job", str(job), "--json", *flags]) == 0
+    assert targets == [SshTarget("pi@board", ("-p", "2222"), "/opt/python3", "there")]
+    printed = capsys.readouterr()
+    assert json.loads(printed.out)["result"] == str(job / "result.json")
+    assert "sending 6 of 6 files\n" in printed.err
