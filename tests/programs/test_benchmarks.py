@@ -7,7 +7,12 @@ import math
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from benchmarks import sample_design
+from nas.cost.counts import architecture_cost
 from tests.support.programs import ROOT, Done, call, run_program
+from tests.support.toy_stages import timing
 
 SCRIPT = "benchmarks/supernet_step.py"
 SIZES = ("--space", "toy", "--image_size", "32", "--smoke", "--json")
@@ -90,6 +95,24 @@ def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
     assert json.loads((tmp_path / "latency_audit.json").read_text()) == found
 
 
+def test_sample_design_compares_the_ends_of_the_space_with_the_same_random_networks() -> None:
+    found = sample_design.networks(2)
+    assert list(found) == ["smallest", "random 1", "random 2", "largest"]
+    assert list(found.values()) == list(sample_design.networks(2).values())
+    macs = [architecture_cost(network).macs for network in found.values()]
+    assert macs[0] < min(macs[1:3]) and max(macs[1:3]) < macs[3]
+
+
+def test_sample_design_tells_the_spread_over_seeds_where_there_are_several() -> None:
+    network = sample_design.networks(0)["smallest"]
+    one, two = (
+        sample_design.record("a", network, timing(2.0), top1) for top1 in ([0.5], [0.4, 0.6])
+    )
+    assert one["mean"] == two["mean"] == 0.5 and one["latency_ms"] == 2.0
+    assert one["sd"] is None and two["sd"] == pytest.approx(0.2 / math.sqrt(2))
+
+
+@pytest.mark.slow
 def test_sample_design_trains_each_network_with_each_seed(tmp_path: Path) -> None:
     flags = ("--smoke", "--seeds", "1,2", "--random", "1", "--jobs", "1")
     done = run_program("benchmarks/sample_design.py", *flags, "--json", str(tmp_path / "d.json"))
