@@ -42,21 +42,26 @@ def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wheel = built_wheel(folder)
     command = [sys.executable, "-m", "pip", "--python", str(environment / "bin" / "python")]
     command += ["install", "--no-deps", "--no-index", "--quiet", str(wheel)]
-    subprocess.run(command, check=True, timeout=SECONDS)
+    # With the repository on the path, pip would find the project there and install nothing.
+    subprocess.run(command, check=True, timeout=SECONDS, env=variables())
     # The wheel's own packages come first on the path, then the libraries of this interpreter.
     libraries = sysconfig.get_paths()["purelib"]
     Path(site["purelib"], "libraries.pth").write_text(f"{libraries}\n")
     return environment / "bin" / "stopwatch"
 
 
+def variables() -> dict[str, str]:
+    """This process's variables without those that lead to this repository."""
+    ours = {"PYTHONPATH", "STOPWATCH_RUNS"}
+    return {name: value for name, value in os.environ.items() if name not in ours}
+
+
 def called(program: Path, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Runs it in a folder, with none of this repository's paths."""
-    ours = {"PYTHONPATH", "STOPWATCH_RUNS"}
-    variables = {name: value for name, value in os.environ.items() if name not in ours}
     return subprocess.run(
         [str(program), *words],
         cwd=folder,
-        env=variables,
+        env=variables(),
         capture_output=True,
         text=True,
         timeout=SECONDS,
