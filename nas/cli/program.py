@@ -12,6 +12,7 @@ from absl import flags
 
 from latency import shell
 from nas.cli import flags as strict_flags
+from nas.cli.exit_codes import EXIT_MET
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
@@ -20,8 +21,6 @@ from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line
 from nas.training.optimizers import OPTIMIZERS
-
-EXIT_MET = 0
 
 SEARCH_INTRO = """
 {} --lambda 0.1: search a network that is accurate and fast on this device.

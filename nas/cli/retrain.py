@@ -10,6 +10,7 @@ from absl import flags
 
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
+from nas.cli.exit_codes import EXIT_MET, EXIT_NOT_MET
 from nas.interface import rules
 from nas.interface.asked import source_of
 from nas.interface.networks import read_architecture
@@ -17,8 +18,6 @@ from nas.interface.retraining import AskedRetraining, architecture_of, run_retra
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.system.interrupt import Interrupter
-
-EXIT_MET, EXIT_NOT_MET = 0, 3
 
 
 def retrain(

@@ -8,12 +8,11 @@ from pathlib import Path
 from absl import flags
 
 from nas.cli import flags as strict_flags
+from nas.cli.exit_codes import EXIT_MET, EXIT_NOT_MET
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.searching import run_search
 from nas.selection.goals import parse_goals
 from nas.system.interrupt import Interrupter
-
-EXIT_MET, EXIT_NOT_MET = 0, 3
 
 
 def search(

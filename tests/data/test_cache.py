@@ -12,29 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from nas.data import DataError, cache, load_dataset
 from nas.data.sample import SMOKE
+from tests.support.image_folders import SIZE, assert_three_parts, write_folders
 
 ROOT = Path(__file__).resolve().parents[2]
-SIZE = 16
-
-
-def write_folders(root: Path, classes: tuple[str, ...] = ("a", "b"), count: int = 4) -> Path:
-    rng = np.random.default_rng(0)
-    for name in classes:
-        (root / name).mkdir(parents=True)
-        for i in range(count):
-            pixels = rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)
-            Image.fromarray(pixels).save(root / name / f"{i}.png")
-    return root
-
-
-def assert_three_parts(error: pytest.ExceptionInfo[DataError], text: str) -> None:
-    message = str(error.value)
-    assert all(part in message for part in ("Expected", "Received", "Fix")), message
-    assert text in message
 
 
 def test_skipped_images_leave_the_others_in_place(

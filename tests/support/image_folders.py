@@ -1,0 +1,42 @@
+"""Folders of small images, and the check of an error about them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from nas.data import DataError
+
+SIZE = 16
+
+
+def write_folders(root: Path, classes: tuple[str, ...] = ("a", "b"), count: int = 4) -> Path:
+    """Writes a folder for each class and returns the folder of all.
+
+    Args:
+        root: Where the classes stand.
+        classes: Their names.
+        count: Images of each.
+    """
+    rng = np.random.default_rng(0)
+    for name in classes:
+        (root / name).mkdir(parents=True)
+        for i in range(count):
+            pixels = rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{i}.png")
+    return root
+
+
+def assert_three_parts(error: pytest.ExceptionInfo[DataError], text: str) -> None:
+    """Checks that an error says what was expected, received and to be done, and one text.
+
+    Args:
+        error: As it was caught.
+        text: What its message holds.
+    """
+    message = str(error.value)
+    assert all(part in message for part in ("Expected", "Received", "Fix")), message
+    assert text in message
