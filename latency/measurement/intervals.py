@@ -60,7 +60,7 @@ def _weighted_quantiles(
 
 
 def spread_interval(
-    process_ms: Sequence[float], errors: Sequence[float | None] = ()
+    process_ms: Sequence[float], errors: Sequence[float | None] = (), below: float = 0.0
 ) -> tuple[float, float] | None:
     """Returns the 95 % interval around the median of readings of different processes, in ms.
 
@@ -71,6 +71,8 @@ def spread_interval(
     Args:
         process_ms: One reading a process, above 0.
         errors: Relative standard error of each reading by itself; None where unknown.
+        below: How far below full speed they may have been made, a share that extends the interval
+            downwards; 0 by default.
 
     Returns:
         None for fewer than two readings: the spread of one is unknown.
@@ -86,4 +88,4 @@ def spread_interval(
     spread = max(float(np.std(process_ms, ddof=1)) / centre, own)
     factor = float(stdtrit(count - 1, (1 + COVERAGE) / 2)) * MEDIAN_OVER_MEAN
     half = factor * spread / math.sqrt(count)
-    return centre * max(0.0, 1 - half), centre * (1 + half)
+    return centre * max(0.0, 1 - half) / (1 + below), centre * (1 + half)

@@ -132,13 +132,15 @@ class Timing:
             measurements: Of one model, one a process.
             speeds: Of the host in these processes.
         """
-        limit_us = common_limit_us(speeds)
+        full_us = common_full_speed_us(speeds)
+        limit_us = full_us * speeds[0].gate if full_us else None
         judged = [replace(m, limit_us=limit_us) for m in measurements]
         full = [m for m in judged if m.kept_count >= LEAST_KEPT]
         # Where no process saw full speed there is nothing better to show, and a reason beside it.
         process_ms = tuple(m.latency_ms for m in full or judged)
         errors = [own_error(m) for m in full]
-        interval = spread_interval([m.latency_ms for m in full], errors)
+        below = median([below_full_speed(m, full_us) for m in full]) if full and full_us else 0.0
+        interval = spread_interval([m.latency_ms for m in full], errors, below)
         known = [error for error in errors if error is not None]
         shares = [s.share_full_speed for s in speeds if s.share_full_speed is not None]
         return cls(
@@ -164,8 +166,8 @@ def is_slower(speeds: Sequence[HostSpeed]) -> bool:
     return 2 * sum(speed.state == SLOWER for speed in speeds) > len(speeds)
 
 
-def common_limit_us(speeds: Sequence[HostSpeed]) -> float | None:
-    """The longest probe beside a run that counts in all processes; None where nothing was gated.
+def common_full_speed_us(speeds: Sequence[HostSpeed]) -> float | None:
+    """The probe at full speed by which all processes are judged; None where nothing was gated.
 
     A host that has become slower is judged by its speed of today, and a reason says so. Any other
     is judged by its best.
@@ -173,10 +175,32 @@ def common_limit_us(speeds: Sequence[HostSpeed]) -> float | None:
     Args:
         speeds: Of the processes.
     """
-    limits = [speed.limit_us for speed in speeds if speed.limit_us is not None]
+    known = [speed.full_speed_us for speed in speeds if speed.full_speed_us is not None]
     if not is_slower(speeds):
-        limits += [speed.gate * speed.best.probe_us for speed in speeds if speed.best]
-    return min(limits, default=None)
+        known += [speed.best.probe_us for speed in speeds if speed.best]
+    return min(known, default=None)
+
+
+def below_full_speed(measurement: Measurement, full_speed_us: float) -> float:
+    """How far below full speed a reading may have been made, a share; 0 for not at all.
+
+    A run counts with probes of up to 3 % above full speed. A device that drifts within the gate
+    makes all of its runs a little slower, and the probes beside them tell by how much at most.
+
+    Args:
+        measurement: Of one process.
+        full_speed_us: The probe at full speed.
+    """
+    probes_us = [
+        probe_us
+        for visit in measurement.visits
+        for pair in zip(visit.before_us, visit.after_us, strict=True)
+        if max(pair) <= (measurement.limit_us or 0.0)
+        for probe_us in pair
+    ]
+    if not probes_us:
+        return 0.0
+    return max(0.0, float(np.quantile(probes_us, measurement.quantile)) / full_speed_us - 1)
 
 
 def own_error(measurement: Measurement) -> float | None:

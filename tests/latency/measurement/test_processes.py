@@ -132,7 +132,10 @@ def test_the_named_network_itself_has_to_become_precise(fresh: Use) -> None:
         found = {key: Measurement(key, visits[key], 0.25, True) for key in keys}
         return Readings(found, HostSpeed(NOT_GATED, "made up"))
 
-    models, rule = [Model(name, b"", name) for name in ("exact", "loose")], ProcessRule(min_seconds=0)
+    models, rule = (
+        [Model(name, b"", name) for name in ("exact", "loose")],
+        ProcessRule(min_seconds=0),
+    )
     for named, expected in ((["exact"], 3), (["loose"], 7), (["exact", "loose"], 7), ([], 7)):
         calls.clear()
         fresh(give)
