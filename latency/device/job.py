@@ -40,11 +40,13 @@ class Model:
         key: Its name in every result; unique.
         data: The serialised model.
         group: Models of one group are timed next to each other in the same visit.
+        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
     """
 
     key: str
     data: bytes
     group: str
+    inputs: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class Workload:
             )
         if not self.job_id:
             parts = [strict_json.encode(p) for p in (self.settings, self.plan, self.quantities)]
+            parts += self.inputs_part
             object.__setattr__(self, "job_id", identity_of(self.data, *parts))
 
     @property
@@ -87,10 +90,21 @@ class Workload:
         """Key -> serialised model."""
         return {model.key: model.data for model in self.models}
 
+    @property
+    def inputs_part(self) -> list[Any]:
+        """What a user's own arrays add to the job's identity; nothing where all are drawn."""
+        found = {m.key: hashlib.sha256(m.inputs).hexdigest() for m in self.models if m.inputs}
+        return [found] if found else []
+
     def job_file(self) -> JobFile:
         """Returns the content of job.json, with models as `models/0000.onnx` and so on."""
         entries = tuple(
-            ModelEntry(model.key, f"models/{number:04d}.onnx", model.group)
+            ModelEntry(
+                model.key,
+                f"models/{number:04d}.onnx",
+                model.group,
+                f"models/{number:04d}.npz" if model.inputs else "",
+            )
             for number, model in enumerate(self.models)
         )
         return JobFile(
@@ -126,11 +140,18 @@ def read_job(folder: str) -> tuple[Workload, list[str]]:
     """
     plain, job, unknown = _read(os.path.join(folder, JOB_FILE))
     models = tuple(
-        Model(entry.key, _model_data(folder, entry.file), entry.group) for entry in job.models
+        Model(
+            entry.key,
+            _model_data(folder, entry.file),
+            entry.group,
+            _model_data(folder, entry.inputs) if entry.inputs else b"",
+        )
+        for entry in job.models
     )
     work = Workload(models, job.quantities, job.settings, job.plan, job.describe, job.job_id)
     # Of the values as they were written: a newer program's keys count, too.
-    found = identity_of(work.data, plain["settings"], plain["plan"], plain["quantities"])
+    written = (plain["settings"], plain["plan"], plain["quantities"])
+    found = identity_of(work.data, *written, *work.inputs_part)
     if found != job.job_id:
         raise WorkerError(
             f"the models and settings that make job {job.job_id}",
@@ -246,7 +267,7 @@ def measure_models(
 
 def _runner(model: Model, work: Workload) -> ModelRunner:
     try:
-        return ModelRunner(model.data, work.settings, work.plan.seed)
+        return ModelRunner(model.data, work.settings, work.plan.seed, model.inputs, model.key)
     except WorkerError as error:
         expected = f"{error.expected} for model {model.key!r}"
         raise WorkerError(expected, error.received, error.fix) from error
