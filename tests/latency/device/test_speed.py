@@ -110,3 +110,14 @@ class _Ticks:
 
     def sleep(self, seconds: float) -> None:
         self.seconds += seconds
+
+
+def test_a_clock_of_a_test_neither_reads_nor_leaves_a_best_speed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path))
+    gate = Gate.of(SessionSettings(), 20.0, current_host(), _Ticks(), has_past=False)
+    assert gate.watch is not None and gate.path is None
+    for _ in range(2000):
+        gate.watch.read_us()
+    assert gate.close().best is None and not list(tmp_path.iterdir())
