@@ -36,7 +36,14 @@ class Gate:
     reason: str
 
     @classmethod
-    def of(cls, settings: SessionSettings, budget_seconds: float, host: Host, clock: Clock) -> Gate:
+    def of(
+        cls,
+        settings: SessionSettings,
+        budget_seconds: float,
+        host: Host,
+        clock: Clock,
+        has_past: bool = True,
+    ) -> Gate:
         """Makes the gate that fits the settings.
 
         Args:
