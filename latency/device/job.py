@@ -21,7 +21,6 @@ from .errors import FileFormatError, WorkerError
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
-from .load import OtherLoad
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -238,9 +237,9 @@ def measure_models(
     """
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
-    meter = OtherLoad()
     with pinned(work.settings.affinity):
-        gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
+        budget_s, is_real = work.plan.max_wait_seconds, clock is time.perf_counter
+        gate = Gate.of(work.settings, budget_s, host, clock, has_past=is_real)
         outcome = run_rounds(
             {model.key: _runner(model, work) for model in work.models},
             {model.key: model.group for model in work.models},
@@ -260,7 +259,7 @@ def measure_models(
         finished_at=now_text(),
         described=described,
         state_after=device_state(),
-        speed=gate.close(outcome.log, meter.cores()),
+        speed=gate.close(),
         **vars(outcome),
     )
 
