@@ -53,7 +53,7 @@ def seen_text(found: MeasuredRecord | None) -> str:
         return ""
     quantiles = (("p50", found.seen_p50_ms), ("p90", found.seen_p90_ms), ("p99", found.seen_p99_ms))
     listed = ", ".join(f"{name} {numbers.milliseconds(ms)}" for name, ms in quantiles)
-    share = numbers.share(found.seen_full_speed_share, digits=0)
+    share = numbers.share(found.share_full_speed, digits=0)
     speed = (
         "full speed was not told apart"
         if share == numbers.UNKNOWN

@@ -20,7 +20,7 @@ class Conditions:
         threads: Threads of one operator.
         provider: Execution provider, by onnxruntime's name.
         graph_level: How far onnxruntime changes the graph.
-        denormals_are_zero: Whether tiny numbers are taken as 0, which are slow otherwise.
+        set_denormal_as_zero: Whether tiny numbers are taken as 0, which are slow otherwise.
         statistic: What the milliseconds are, in words.
         processes: New processes that were made.
         gate: A run counts when the probes around it took at most so many times full speed.
@@ -35,7 +35,7 @@ class Conditions:
     threads: int
     provider: str
     graph_level: str
-    denormals_are_zero: bool
+    set_denormal_as_zero: bool
     statistic: str
     processes: int
     gate: float
@@ -61,7 +61,7 @@ class Conditions:
             threads=settings.intra_op_num_threads,
             provider=settings.provider,
             graph_level=settings.graph_level,
-            denormals_are_zero=settings.set_denormal_as_zero,
+            set_denormal_as_zero=settings.set_denormal_as_zero,
             statistic=f"p{percent} of the undisturbed runs, the median over processes",
             processes=len(timing.speeds),
             gate=speed.gate,
@@ -99,11 +99,11 @@ class MeasuredRecord:
         measured_noise: Relative standard error of one process's reading by itself, the median over
             processes.
         measured_process_ms: Milliseconds in each process.
-        measured_kept_runs: Undisturbed runs that the milliseconds are read from.
+        measured_kept_count: Undisturbed runs that the milliseconds are read from.
         seen_p50_ms: Median of all runs as they came on that day, disturbed or not.
         seen_p90_ms: 90 % quantile of these.
         seen_p99_ms: 99 % quantile of these.
-        seen_full_speed_share: Share of the time at which the machine was at full speed, 0 to 1.
+        share_full_speed: Share of the time at which the machine was at full speed, 0 to 1.
         met: Whether the whole interval is within 2 % of asked; None where nothing was asked or
             measured, and where it cannot be told.
         met_reason: Why, in words; None where nothing was asked or measured.
@@ -117,11 +117,11 @@ class MeasuredRecord:
     measured_high_ms: float | None = None
     measured_noise: float | None = None
     measured_process_ms: tuple[float, ...] | None = None
-    measured_kept_runs: int | None = None
+    measured_kept_count: int | None = None
     seen_p50_ms: float | None = None
     seen_p90_ms: float | None = None
     seen_p99_ms: float | None = None
-    seen_full_speed_share: float | None = None
+    share_full_speed: float | None = None
     met: bool | None = None
     met_reason: str | None = None
     met_fix: str | None = None
@@ -150,10 +150,10 @@ def measured_values(timing: Timing | None, verdict: Verdict | None) -> dict[str,
         "measured_high_ms": timing.high_ms,
         "measured_noise": timing.noise,
         "measured_process_ms": timing.process_ms,
-        "measured_kept_runs": timing.kept_count,
+        "measured_kept_count": timing.kept_count,
         "seen_p50_ms": timing.p50_ms,
         "seen_p90_ms": timing.p90_ms,
         "seen_p99_ms": timing.p99_ms,
-        "seen_full_speed_share": timing.share_full_speed,
+        "share_full_speed": timing.share_full_speed,
         **judged,
     }

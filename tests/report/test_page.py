@@ -30,7 +30,7 @@ from tests.support.report_run import CHOSEN, make_run
 MEASURED_KEYS = [
     key
     for key in MeasuredRecord.__dataclass_fields__
-    if key.startswith(("measured_", "seen_", "met"))
+    if key.startswith(("measured_", "seen_", "share_full_speed", "met"))
 ]
 VOID_TAGS = {"meta", "link", "img", "br"}
 
@@ -163,7 +163,7 @@ def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
 def test_how_it_was_measured_is_told(run: Path) -> None:
     text = text_of(write_report(run))
     assert re.search(r"at full speed, 95 % interval [\d.]+ to [\d.]+", text)
-    for part in ("p25 of the undisturbed runs", "graph level all", "threads 1", "file sha256 0000"):
+    for part in ("p10 of the undisturbed runs", "graph level all", "threads 1", "file sha256 0000"):
         assert part in text
 
 
