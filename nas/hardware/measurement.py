@@ -110,9 +110,9 @@ class KnownNetworks:
             for name, ms in self.known_ms.items()
             if is_undisturbed(timings[name])
         ]
-        anew = f"build it again and search again: {self.build_command}"
+        anew = f"and search again: {self.build_command}"
         if not self.known_ms:
-            return Doubt("no network of the table was timed undisturbed", anew)
+            return Doubt("no network of the table was timed undisturbed", f"build it again {anew}")
         if not ratios or abs(median(ratios) - 1) <= KNOWN_TOLERANCE:
             return None  # Where no reading is undisturbed, the readings themselves say so.
         reason = (
@@ -120,8 +120,10 @@ class KnownNetworks:
             f"they took then ({min(ratios):.3f} to {max(ratios):.3f})"
         )
         if median(ratios) < 1:
-            return Doubt(reason, f"the table is of a slower machine: {anew}")
-        return Doubt(reason, f"wait until other programs have ended, or {anew}")
+            return Doubt(reason, f"build the table of a slower moment again {anew}")
+        return Doubt(
+            reason, f"wait until other programs have ended, or build the table again {anew}"
+        )
 
 
 @dataclass(frozen=True)

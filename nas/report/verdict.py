@@ -43,11 +43,12 @@ def why_text(found: MeasuredRecord) -> str:
     return f"{WORDS[found.outcome].capitalize()}: {found.met_reason}. Next: {found.met_fix}."
 
 
-def seen_text(found: MeasuredRecord | None) -> str:
+def seen_text(found: MeasuredRecord | None, day: str = "today") -> str:
     """What the runs took as they came; empty where nothing was measured.
 
     Args:
         found: The network in figures; None for none.
+        day: When that was, in words.
     """
     if found is None or found.seen_p50_ms is None:
         return ""
@@ -59,4 +60,4 @@ def seen_text(found: MeasuredRecord | None) -> str:
         if share == numbers.UNKNOWN
         else (f"the machine was at full speed in {share} of the time")
     )
-    return f"As seen here today: {listed} ms; {speed}."
+    return f"As seen here {day}: {listed} ms; {speed}."
