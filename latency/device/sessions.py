@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +18,8 @@ os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 # Inputs stay away from zero, where sparsity and denormal numbers make kernels faster or slower.
 INPUT_LOW, INPUT_HIGH = 0.1, 1.0
+# Of all inputs of a model: 89 images of 1000 x 1000 pixels and three channels.
+MOST_INPUT_ELEMENTS = 1 << 28
 
 _registered_libraries: set[str] = set()  # onnxruntime refuses to register one twice
 
@@ -36,9 +39,12 @@ def create_session(
         record_assignment: Keeps which provider took which node, for `node_share`.
 
     Raises:
+        SettingsError: A file, and not the user, names code to be loaded.
         WorkerError: The provider is missing or fell back to the CPU, or the model does not load.
     """
     import onnxruntime
+
+    settings.check_loading()
 
     provider = settings.provider
     options = _session_options(onnxruntime, settings)
@@ -117,6 +123,7 @@ def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
             f"onnxruntime {onnxruntime.__version__}",
             "install a newer onnxruntime, or leave out the provider's library",
         )
+    library = os.path.abspath(library)  # a relative one is looked for beside onnxruntime itself
     if not os.path.isfile(library):
         raise WorkerError(
             "the library file of a plugin provider", f"{library}, no such file", "check its path"
@@ -147,10 +154,11 @@ def random_inputs(session: Any, seed: int) -> dict[str, np.ndarray]:
     """Makes one fixed, non-zero input for every input of a session.
 
     Raises:
-        WorkerError: An input has a dynamic shape or a type that cannot be drawn.
+        WorkerError: An input has a dynamic shape, is too large, or cannot be drawn.
     """
     rng = np.random.default_rng(seed)
     feeds = {}
+    elements = 0
     for tensor in session.get_inputs():
         shape = tensor.shape
         if not all(isinstance(size, int) and size > 0 for size in shape):
@@ -158,6 +166,13 @@ def random_inputs(session: Any, seed: int) -> dict[str, np.ndarray]:
                 "inputs of fixed shape",
                 f"input {tensor.name!r} of shape {shape}",
                 "export the model with a fixed batch and image size",
+            )
+        elements += math.prod(shape)
+        if elements > MOST_INPUT_ELEMENTS:
+            raise WorkerError(
+                f"inputs of at most {MOST_INPUT_ELEMENTS} elements in all",
+                f"{elements} up to input {tensor.name!r} of shape {shape}",
+                "export the model with a smaller batch or image size",
             )
         feeds[tensor.name] = _draw(rng, tensor.name, tensor.type, shape)
     return feeds
