@@ -123,7 +123,7 @@ def open_own(path: str | os.PathLike[str]) -> BinaryIO:
     """
     flags = os.O_RDWR | os.O_CREAT | _NOFOLLOW | _NONBLOCK | _BINARY
     try:
-        stream = open(os.open(path, flags, 0o666), "r+b")
+        stream = open(os.open(path, flags, 0o666), "r+b")  # noqa: SIM115
     except OSError as error:
         if error.errno not in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):
             raise

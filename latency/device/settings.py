@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
@@ -194,29 +194,6 @@ class SessionSettings:
         """Returns plain values, as they stand in tables and jobs."""
         plain: dict[str, Any] = strict_json.encode(self)
         return plain
-
-
-def option_pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
-    """Reads NAME=VALUE texts of a command line.
-
-    Args:
-        flag: Of the texts, for the message.
-        texts: Each in the form NAME=VALUE.
-
-    Raises:
-        SettingsError: A text has no name or no equals sign, or a name is given twice.
-    """
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or name in found:
-            raise SettingsError(
-                f"{flag} NAME=VALUE, every name once",
-                f"{flag} {text!r}",
-                f"write {flag} {name or 'NAME'}=VALUE, or give {name!r} once",
-            )
-        found[name] = value
-    return found
 
 
 def _is_whole(value: Any) -> bool:

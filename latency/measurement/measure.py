@@ -18,6 +18,7 @@ from latency import atomic
 from latency.device import strict_json
 from latency.device.clock import Clock
 from latency.device.engine import Progress
+from latency.device.files import own_folder
 from latency.device.job import Model, Workload, measure_models
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
@@ -214,6 +215,8 @@ def measure_fresh_process(
         write_job(Path(folder), work)
         # -P: the working folder of this process may hold modules of any name.
         command = [sys.executable, "-P", "-m", "latency.device", folder]
+        # What job.json names is not loaded there; what is named here is.
+        command += settings.loading_flags()
         done = subprocess.run(
             command, capture_output=True, text=True, env=_environment(), check=False
         )
@@ -242,7 +245,7 @@ def write_job(folder: Path, work: Workload) -> None:
         folder: That exists.
         work: What is measured.
     """
-    (folder / "models").mkdir(exist_ok=True)
+    own_folder(folder / "models")
     job = work.job_file()
     for entry, model in zip(job.models, work.models, strict=True):
         atomic.write_bytes(folder / entry.file, model.data)
