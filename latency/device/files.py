@@ -125,7 +125,7 @@ def open_own(path: str | os.PathLike[str]) -> BinaryIO:
     try:
         stream = open(os.open(path, flags, 0o666), "r+b")  # noqa: SIM115
     except OSError as error:
-        if error.errno not in (errno.ELOOP, errno.EMLINK, errno.EISDIR, errno.ENXIO):
+        if error.errno not in (errno.ELOOP, errno.EMLINK, errno.ENXIO):
             raise
         raise _no_own_file(path) from None
     try:
@@ -142,7 +142,7 @@ def open_own(path: str | os.PathLike[str]) -> BinaryIO:
 def _no_own_file(path: str | os.PathLike[str]) -> FileFormatError:
     return FileFormatError(
         f"a plain file with one name, or none, at {_shown(path)}",
-        "a link, a folder or a device, which is not written to",
+        "a link, a pipe or a device, which is not written to",
         "remove it, then run the same again",
     )
 

@@ -48,8 +48,7 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
         raise InputError(
             f"the supernet's weights, {folder.checkpoint('search')}",
             "no such file, or a search that is not finished",
-            "leave --inherit out, or finish the search: "
-            f"{go_on_command('search', folder.path)}",
+            f"leave --inherit out, or finish the search: {go_on_command('search', folder.path)}",
         )
     return config
 

@@ -113,8 +113,8 @@ class RunFolder:
             raise InputError(
                 "a new run folder",
                 f"{path}, which is there already",
-                f"go on with it by `--run_dir {shlex.quote(str(path))} --resume`, or choose another "
-                "--run_dir",
+                f"go on with it by `--run_dir {shlex.quote(str(path))} --resume`, or choose "
+                "another --run_dir",
             )
 
     @classmethod
@@ -240,10 +240,6 @@ class RunFolder:
             InputError: The disk is full or read-only; the content is printed instead.
         """
         path = self.path_of(type(record), **places)
-        try:
-            path.parent.mkdir(exist_ok=True)
-        except OSError as error:
-            raise disk_error(path, error) from error
         _keep(path, strict_json.dumps(record))
 
     def has(self, what: str | type[FileRecord], **places: str) -> bool:
@@ -266,9 +262,8 @@ class RunFolder:
         try:
             return strict_json.read_object(path)
         except FileFormatError as error:
-            raise InputError(
-                f"{error.expected} in {path}", error.received, "remove the file and use --resume"
-            ) from None
+            fix = "remove the file and use --resume"
+            raise InputError(f"a JSON object in {path}", error.received, fix) from None
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
         """Writes a JSON object atomically.
@@ -297,6 +292,7 @@ class RunFolder:
 def _keep(path: Path, text: str) -> None:
     """Writes a file atomically; what cannot be written is printed, since minutes stand in it."""
     try:
+        path.parent.mkdir(exist_ok=True)
         atomic.write_text(path, text)
     except OSError as error:
         out.print(f"{path.name}, which cannot be written:\n{text}")
