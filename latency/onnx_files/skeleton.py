@@ -49,7 +49,8 @@ def strip_weights(model: bytes) -> str:
         values = numpy_helper.to_array(tensor)
         if values.size <= KEEP_ELEMENTS or values.dtype in KEEP_DTYPES:
             continue
-        numbers = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            numbers = values.astype(np.float64)
         # Masks hold infinities, which have no spread.
         finite = numbers[np.isfinite(numbers)]
         finite = finite if finite.size else np.zeros(1)
