@@ -22,7 +22,6 @@ from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
-from .load import OtherLoad
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -215,7 +214,6 @@ def measure_models(
     """
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
-    meter = OtherLoad()
     with pinned(work.settings.affinity):
         gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
         outcome = run_rounds(
@@ -237,7 +235,7 @@ def measure_models(
         finished_at=now_text(),
         described=described,
         state_after=device_state(),
-        speed=gate.close(outcome.log, meter.cores()),
+        speed=gate.close(),
         **vars(outcome),
     )
 
