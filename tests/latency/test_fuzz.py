@@ -7,10 +7,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import onnx
 import pytest
 from hypothesis import given, settings
-from onnx import TensorProto, helper
 
 from latency.cli import text_view
 from latency.device import strict_json

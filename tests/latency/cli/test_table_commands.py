@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -85,9 +84,7 @@ def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(
     targets: list[SshTarget] = []
     words: list[str] = []
 
-    def run(
-        folder: Path, target: SshTarget, *, progress: object, flags: list[str]
-    ) -> Path:
+    def run(folder: Path, target: SshTarget, *, progress: object, flags: list[str]) -> Path:
         targets.append(target)
         words.extend(flags)
         warn("sending 6 of 6 files")
