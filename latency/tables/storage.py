@@ -168,6 +168,8 @@ def doubts(
         threads: Of the table's sessions, and of those to come; None where that is unknown.
     """
     warnings = [f"the table is of another host: {t}" for t in here.differences(measured)]
+    limits = here.other_limits(measured)
+    warnings += [f"the table was measured under another limit: {text}" for text in limits]
     if measured.onnxruntime_minor != here.onnxruntime_minor:
         warnings.append(
             f"the table was measured with onnxruntime {measured.onnxruntime}, "
