@@ -22,6 +22,7 @@ from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
+from .inputs import MOST_FILE_BYTES
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -41,11 +42,13 @@ class Model:
         key: Its name in every result; unique.
         data: The serialised model.
         group: Models of one group are timed next to each other in the same visit.
+        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
     """
 
     key: str
     data: bytes
     group: str
+    inputs: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,7 @@ class Workload:
             )
         if not self.job_id:
             parts = [strict_json.encode(p) for p in (self.settings, self.plan, self.quantities)]
+            parts += self.inputs_part
             object.__setattr__(self, "job_id", identity_of(self.data, *parts))
 
     @property
@@ -88,10 +92,21 @@ class Workload:
         """Key -> serialised model."""
         return {model.key: model.data for model in self.models}
 
+    @property
+    def inputs_part(self) -> list[Any]:
+        """What a user's own arrays add to the job's identity; nothing where all are drawn."""
+        found = {m.key: hashlib.sha256(m.inputs).hexdigest() for m in self.models if m.inputs}
+        return [found] if found else []
+
     def job_file(self) -> JobFile:
         """Returns the content of job.json, with models as `models/0000.onnx` and so on."""
         entries = tuple(
-            ModelEntry(model.key, f"models/{number:04d}.onnx", model.group)
+            ModelEntry(
+                model.key,
+                f"models/{number:04d}.onnx",
+                model.group,
+                f"models/{number:04d}.npz" if model.inputs else "",
+            )
             for number, model in enumerate(self.models)
         )
         return JobFile(
@@ -131,14 +146,20 @@ def read_job(folder: str, asked: Mapping[str, Any] | None = None) -> tuple[Workl
     """
     plain, job, unknown = _read(os.path.join(folder, JOB_FILE))
     models = tuple(
-        Model(entry.key, read_inside(folder, entry.file, MOST_MODEL_BYTES), entry.group)
+        Model(
+            entry.key,
+            read_inside(folder, entry.file, MOST_MODEL_BYTES),
+            entry.group,
+            read_inside(folder, entry.inputs, MOST_FILE_BYTES) if entry.inputs else b"",
+        )
         for entry in job.models
     )
     settings = job.settings.asked(**(asked or {}))
     settings.check_loading()
     work = Workload(models, job.quantities, settings, job.plan, job.describe, job.job_id)
     # Of the values as they were written: a newer program's keys count, too.
-    found = identity_of(work.data, plain["settings"], plain["plan"], plain["quantities"])
+    written = (plain["settings"], plain["plan"], plain["quantities"])
+    found = identity_of(work.data, *written, *work.inputs_part)
     if found != job.job_id:
         raise WorkerError(
             f"the models and settings that make job {job.job_id}",
@@ -243,7 +264,7 @@ def measure_models(
 
 def _runner(model: Model, work: Workload) -> ModelRunner:
     try:
-        return ModelRunner(model.data, work.settings, work.plan.seed)
+        return ModelRunner(model.data, work.settings, work.plan.seed, model.inputs, model.key)
     except WorkerError as error:
         expected = f"{error.expected} for model {model.key!r}"
         raise WorkerError(expected, error.received, error.fix) from error
