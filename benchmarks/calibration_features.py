@@ -110,9 +110,7 @@ class Tables:
     features: np.ndarray
 
 
-def draw(
-    space: Space, noise: str, count: int, seed: Seed, feature: int, share: float
-) -> Tables:
+def draw(space: Space, noise: str, count: int, seed: Seed, feature: int, share: float) -> Tables:
     """Tables of one case.
 
     Args:
@@ -227,12 +225,11 @@ def _nested(narrow: np.ndarray, design: np.ndarray, varies: np.ndarray) -> np.nd
         plain, _, _ = _solved(narrow[:, keep], np.ones((len(design), count - 1)))
         alone = np.sum(narrow[:, place] * plain, axis=-1)
         errors.append(np.where(np.isfinite(error.min(axis=1)), fitted, alone) - 1)
-    return np.sqrt(np.mean(np.square(errors), axis=0))
+    error: np.ndarray = np.sqrt(np.mean(np.square(errors), axis=0))
+    return error
 
 
-def _permuted(
-    narrow: np.ndarray, columns: np.ndarray, seen: np.ndarray, seed: Seed
-) -> np.ndarray:
+def _permuted(narrow: np.ndarray, columns: np.ndarray, seen: np.ndarray, seed: Seed) -> np.ndarray:
     """How often permuted residuals of the plain line give as great a t at any feature.
 
     Source: Freedman and Lane, "A nonstochastic interpretation of reported significance levels",
@@ -252,7 +249,8 @@ def _permuted(
     along = np.einsum("tpn,tfn->tpf", drawn, unit)
     rest = np.sum(drawn**2, axis=-1, keepdims=True) - along**2
     t = along / np.sqrt(np.maximum(rest, 1e-30) / (count - 3))
-    return (1 + np.sum(t.max(axis=2) >= seen[:, None], axis=1)) / (1 + PERMUTATIONS)
+    greater: np.ndarray = np.sum(t.max(axis=2) >= seen[:, None], axis=1)
+    return (1 + greater) / (1 + PERMUTATIONS)
 
 
 Rule = Callable[[Fits], np.ndarray]
@@ -303,7 +301,8 @@ def judged(tables: Tables, fits: Fits, joins: np.ndarray, pick: str, shrink: boo
     wide = beta[:, :1] * x + beta[:, 1:2] + beta[:, 2:] * values
     keep = (np.maximum(0.0, 1 - 1 / np.maximum(t, 1e-9) ** 2) if shrink else 1.0) * joins
     predicted = plain + np.asarray(keep)[:, None] * (wide - plain)
-    return np.mean(np.abs(predicted / true - 1), axis=1)
+    error: np.ndarray = np.mean(np.abs(predicted / true - 1), axis=1)
+    return error
 
 
 def simulate(
