@@ -12,7 +12,7 @@ from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
 from latency.measurement import measure as measuring
-from latency.measurement.measure import Measurement
+from latency.measurement.measure import Measurement, Readings
 from latency.onnx_files.model_file import check_model, read_model
 from latency.onnx_files.precision import convert, require_fp16_compute
 from latency.tables.table import LatencyTable as Table
@@ -39,7 +39,7 @@ def measure(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     precision: str = "fp32",
     fresh_process: bool = True,
-) -> dict[str, Measurement]:
+) -> Readings:
     """Times ONNX models on this machine, interleaved at random, until each is certain.
 
     Example:

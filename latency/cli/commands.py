@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ def measure_files(options: argparse.Namespace) -> int:
 
 
 def _instability(
-    measured: dict[str, Measurement], options: argparse.Namespace, plan: MeasurePlan
+    measured: Mapping[str, Measurement], options: argparse.Namespace, plan: MeasurePlan
 ) -> list[str]:
     """Says what is not stable and the command that measures it longer."""
     loose = [value for value in measured.values() if not value.stable]

@@ -118,7 +118,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 "result": str(path),
                 "job_id": result.job_id,
                 "host": result.host,
-                "graphs": len(result.samples_ms),
+                "graphs": len(result.visits),
                 "rounds": result.rounds,
                 "seconds": result.seconds,
                 "unknown_keys": result.unknown_keys,
@@ -126,7 +126,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
         )
     else:
         print(
-            f"{len(result.samples_ms)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
+            f"{len(result.visits)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
             f"{result.host.hostname}: {path}"
         )
         print(f"then: python -m latency import-result {options.folder} --output table.json")

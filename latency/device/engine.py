@@ -1,4 +1,4 @@
-"""The timing engine: interleaved rounds until everything is certain."""
+"""The timing engine: interleaved rounds until everything is certain at full speed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
@@ -18,9 +18,15 @@ from .host import DeviceState
 from .journal import Round, append_journal, read_journal
 from .plan import DevicePlan
 from .sessions import ModelRunner
-from .statistics import Quantity, Visits, certain_quantities
+from .statistics import Quantity, Visit, certain_quantities
+from .watch import Watch
 
 ROUNDS_BETWEEN_CHECKS = 3
+# Every so many rounds nobody waits for full speed: what these show is the machine as it is today.
+ROUNDS_TO_PLAIN = 3
+# A visit that waits makes at most so many runs for each one that it wants; a machine that changes
+# its speed within a run would keep it for ever.
+MOST_TRIES = 4
 
 Progress = Callable[[int, int, float], None]  # visits done, visits at most, seconds left at most
 Runners = Mapping[str, Callable[[], Any]]  # key -> function that runs the model once
@@ -49,18 +55,33 @@ class Outcome:
     """What all rounds gave.
 
     Args:
-        samples_ms: Model -> visit -> run, in ms.
+        visits: Model -> its visits in order.
         certain: Whether each quantity became certain.
         rounds: Interleaved rounds.
         seconds: Time spent in them, over all resumed parts.
         log: Device state after each round.
     """
 
-    samples_ms: dict[str, Visits]
+    visits: dict[str, list[Visit]]
     certain: tuple[bool, ...]
     rounds: int
     seconds: float
     log: tuple[DeviceState, ...]
+
+
+@dataclass(frozen=True)
+class Instruments:
+    """What the engine looks at while it times.
+
+    Args:
+        clock: Seconds.
+        observe: Returns the device's state; called after each round, kept in the log.
+        watch: Tells full speed; None to count every run.
+    """
+
+    clock: Clock = time.perf_counter
+    observe: Optional[Callable[[], DeviceState]] = None
+    watch: Optional[Watch] = None
 
 
 def run_rounds(
@@ -68,50 +89,54 @@ def run_rounds(
     groups: Mapping[str, str],
     quantities: Sequence[Quantity],
     plan: DevicePlan,
-    clock: Clock = time.perf_counter,
+    instruments: Instruments,
     journal: tuple[str, str] | None = None,
     progress: Progress | None = None,
-    observe: Callable[[], DeviceState] | None = None,
 ) -> Outcome:
     """Times everything in interleaved rounds until each quantity is certain.
 
     In every round all groups are visited in random order; in a visit each of the group's models
-    drops `drop_per_visit` runs and keeps `runs_per_visit`.
+    drops `drop_per_visit` runs and keeps `runs_per_visit`. With a watch every run is timed between
+    two probes, and in two of three rounds a visit waits for full speed.
 
     Args:
         runners: Key -> function that runs the model once.
         groups: Key -> group; a group's models are timed next to each other.
         quantities: What has to become certain; a group stops when all it takes part in is.
         plan: Rounds, runs and when to stop.
-        clock: Seconds.
+        instruments: What is looked at meanwhile.
         journal: Path and identity of the record of finished rounds, or None.
         progress: Called after each visit with visits done, visits at most, seconds left.
-        observe: Returns the device's state; called after each round, kept in the log.
 
     Raises:
         WorkerError: The journal is another session's, or the clock stood still.
     """
-    samples: dict[str, Visits] = {key: [] for key in runners}
+    visits: dict[str, list[Visit]] = {key: [] for key in runners}
     past = read_journal(*journal) if journal else []
     for record in past:
-        _append(samples, record.samples_ms)
-    timing = _Timing(runners, groups, plan, clock, _Meter(progress, plan))
-    active = timing.groups_of(past[-1].samples_ms if past else runners)
-    active -= timing.finished(samples, quantities, len(past))
+        _append(visits, record.visits)
+    clock, observe = instruments.clock, instruments.observe
+    timing = _Timing(runners, groups, plan, instruments, _Meter(progress, plan))
+    timing.begin(past)
+    active = timing.groups_of(past[-1].visits if past else runners)
+    active -= timing.finished(visits, quantities, len(past))
     spent, started = past[-1].seconds if past else 0.0, clock()
-    while active and len(past) < plan.max_rounds and not _late(plan, len(past), spent):
+    while len(past) < plan.max_rounds and not _late(plan, len(past), spent):
+        active = active or timing.doubted(visits, quantities, len(past))
+        if not active:
+            break
         fresh = timing.round(len(past), active, started)
-        _append(samples, fresh)
+        _append(visits, fresh)
         state = observe() if observe else None
         now = clock()
         spent, started = spent + now - started, now
-        past.append(Round(len(past), fresh, spent, state))
+        past.append(Round(len(past), fresh, spent, state, timing.full_speed_us()))
         if journal:
             append_journal(*journal, past[-1])
-        active -= timing.finished(samples, quantities, len(past))
-    certain = certain_quantities(samples, quantities, plan)
+        active -= timing.finished(visits, quantities, len(past))
+    certain = certain_quantities(visits, quantities, plan, timing.limit_us())
     log = tuple(record.state for record in past if record.state is not None)
-    return Outcome(samples, tuple(certain), len(past), spent, log)
+    return Outcome(visits, tuple(certain), len(past), spent, log)
 
 
 class _Timing:
@@ -122,52 +147,104 @@ class _Timing:
         runners: Runners,
         groups: Mapping[str, str],
         plan: DevicePlan,
-        clock: Clock,
+        instruments: Instruments,
         meter: _Meter,
     ) -> None:
-        self._runners, self._plan, self._clock, self._meter = runners, plan, clock, meter
+        self._runners, self._plan, self._meter = runners, plan, meter
+        self._clock, self._watch = instruments.clock, instruments.watch
+        self._looked_again = False
         self._members: dict[str, list[str]] = {}
         for key in runners:
             self._members.setdefault(groups[key], []).append(key)
+
+    def begin(self, past: Sequence[Round]) -> None:
+        """Looks at the clock, and remembers how fast it was before an interruption."""
+        if self._watch:
+            self._watch.look()
+            known = [record.full_speed_us for record in past if record.full_speed_us is not None]
+            self._watch.learn(*known)
+
+    def full_speed_us(self) -> float | None:
+        """The probe at full speed, as far as it is known; None where nothing is gated."""
+        return self._watch.full_speed_us if self._watch else None
+
+    def limit_us(self) -> float | None:
+        """The longest probe beside a run that counts; None where nothing is gated."""
+        return self._watch.limit_us if self._watch else None
 
     def groups_of(self, keys: Iterable[str]) -> set[str]:
         """Names the groups that have one of the models."""
         wanted = set(keys)
         return {name for name, members in self._members.items() if wanted.intersection(members)}
 
-    def round(self, number: int, active: set[str], started: float) -> dict[str, list[float]]:
-        """Visits each active group once; returns the runs of each model, in ms."""
+    def round(self, number: int, active: set[str], started: float) -> dict[str, Visit]:
+        """Visits each active group once."""
         order = np.random.default_rng([self._plan.seed, number])
         names = [name for name in _shuffled(list(self._members), order) if name in active]
         fresh = {}
         for index, name in enumerate(names):
             for key in _shuffled(self._members[name], order):
-                fresh[key] = _visit(self._runners[key], key, self._plan, self._clock)
+                fresh[key] = self._visit(key, number % ROUNDS_TO_PLAIN == 0)
             seconds = self._clock() - started
             self._meter.visited(seconds, len(names) - index - 1, number, len(names))
         self._meter.round_ended()
+        if self._watch:
+            self._watch.learn()
         return fresh
 
+    def _visit(self, key: str, plain: bool) -> Visit:
+        run, plan = self._runners[key], self._plan
+        with _no_garbage_collection():
+            try:
+                for _ in range(plan.drop_per_visit):
+                    run()
+                visiting = _Visiting(run, key, plan.runs_per_visit, self._clock, self._watch)
+                return visiting.runs(plain)
+            finally:
+                if isinstance(run, ModelRunner):
+                    run.end_visit()
+
     def finished(
-        self, samples: Mapping[str, Visits], quantities: Sequence[Quantity], rounds: int
+        self, visits: Mapping[str, Sequence[Visit]], quantities: Sequence[Quantity], rounds: int
     ) -> set[str]:
         """Names the groups that need no further visit; looks only every few rounds, for speed."""
         beyond = rounds - self._plan.min_rounds
         if beyond < 0 or beyond % ROUNDS_BETWEEN_CHECKS:
             return set()
-        verdicts = certain_quantities(samples, quantities, self._plan)
+        return set(self._members) - self._open(visits, quantities)
+
+    def _open(
+        self, visits: Mapping[str, Sequence[Visit]], quantities: Sequence[Quantity]
+    ) -> set[str]:
+        verdicts = certain_quantities(visits, quantities, self._plan, self.limit_us())
         open_keys = {
             key
             for certain, quantity in zip(verdicts, quantities)
             if not certain
             for key in quantity.keys
         }
-        return set(self._members) - self.groups_of(open_keys)
+        return self.groups_of(open_keys)
+
+    def doubted(
+        self, visits: Mapping[str, Sequence[Visit]], quantities: Sequence[Quantity], rounds: int
+    ) -> set[str]:
+        """Names the groups that are not certain after all, when the clock is looked at again.
+
+        A session that lay in a slow spell as a whole took that for full speed. Where the device's
+        best is known, the gate has noticed; otherwise a second look, later, may.
+        """
+        is_known = self._watch is None or self._watch.best is not None
+        if is_known or self._looked_again or rounds < self._plan.min_rounds:
+            return set()
+        self._looked_again = True
+        if self._watch:
+            self._watch.look()
+        return self._open(visits, quantities)
 
 
-def _append(samples: dict[str, Visits], fresh: Mapping[str, list[float]]) -> None:
-    for key, runs in fresh.items():
-        samples[key].append(runs)
+def _append(visits: Mapping[str, list[Visit]], fresh: Mapping[str, Visit]) -> None:
+    for key, visit in fresh.items():
+        visits[key].append(visit)
 
 
 def _shuffled(names: Sequence[str], rng: Any) -> list[str]:
@@ -178,15 +255,61 @@ def _late(plan: DevicePlan, number: int, spent: float) -> bool:
     return number > 0 and plan.max_seconds is not None and spent >= plan.max_seconds
 
 
-def _visit(run: Callable[[], Any], key: str, plan: DevicePlan, clock: Clock) -> list[float]:
-    with _no_garbage_collection():
-        try:
-            for _ in range(plan.drop_per_visit):
-                run()
-            return [time_once(run, key, clock) for _ in range(plan.runs_per_visit)]
-        finally:
-            if isinstance(run, ModelRunner):
-                run.end_visit()
+class _Visiting:
+    """One visit of a model: its runs, each between two probes."""
+
+    def __init__(
+        self, run: Callable[[], Any], key: str, wanted: int, clock: Clock, watch: Watch | None
+    ) -> None:
+        self._run, self._key, self._wanted, self._clock = run, key, wanted, clock
+        self._watch = watch
+        self._runs_ms: list[float] = []
+        self._before_us: list[float] = []
+        self._after_us: list[float] = []
+
+    def runs(self, plain: bool) -> Visit:
+        """Makes the runs of a visit.
+
+        Args:
+            plain: Takes the machine as it is; otherwise waits for full speed.
+        """
+        watch = self._watch
+        if watch is None:
+            for _ in range(self._wanted):
+                self._runs_ms.append(time_once(self._run, self._key, self._clock))
+            return Visit(tuple(self._runs_ms))
+        before_us: float | None = watch.read_us(plain)
+        if not plain:
+            before_us = self._wait_and_run(watch, before_us)
+        if before_us is None:
+            before_us = watch.read_us()
+        while len(self._runs_ms) < self._wanted:
+            before_us = self._time(watch, before_us, plain)
+        return Visit(tuple(self._runs_ms), tuple(self._before_us), tuple(self._after_us), plain)
+
+    def _wait_and_run(self, watch: Watch, before_us: float | None) -> float | None:
+        """Runs until enough runs count, or full speed does not come; returns the last probe."""
+        limit_us, kept = watch.limit_us, 0
+        while kept < self._wanted and len(self._runs_ms) < MOST_TRIES * self._wanted:
+            if before_us is None or before_us > limit_us:
+                if watch.wait(limit_us) is None:
+                    return None
+                # What the processor had learned of the model is gone after a pause.
+                self._run()
+                before_us = watch.read_us()
+            after_us = self._time(watch, before_us, plain=False)
+            kept += before_us <= limit_us and after_us <= limit_us
+            before_us = after_us
+        return before_us
+
+    def _time(self, watch: Watch, before_us: float, plain: bool) -> float:
+        """Times one run and returns the probe after it."""
+        elapsed_ms = time_once(self._run, self._key, self._clock)
+        after_us = watch.read_us(plain)
+        self._runs_ms.append(elapsed_ms)
+        self._before_us.append(before_us)
+        self._after_us.append(after_us)
+        return after_us
 
 
 @contextlib.contextmanager

@@ -16,10 +16,12 @@ from typing import Any
 
 from . import strict_json
 from .clock import Clock, now_text
-from .engine import Progress, run_rounds
+from .engine import Instruments, Progress, run_rounds
 from .errors import FileFormatError, WorkerError
+from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
+from .load import OtherLoad
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -215,16 +217,17 @@ def measure_models(
     """
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
+    meter = OtherLoad()
     with pinned(work.settings.affinity):
+        gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
         outcome = run_rounds(
             {model.key: _runner(model, work) for model in work.models},
             {model.key: model.group for model in work.models},
             work.quantities,
             work.plan,
-            clock,
+            Instruments(clock, device_state, gate.watch),
             (journal_path, identity) if journal_path else None,
             progress,
-            device_state,
         )
         data = work.data
         described = {key: describe_model(data[key], work.settings) for key in work.describe}
@@ -236,6 +239,7 @@ def measure_models(
         finished_at=now_text(),
         described=described,
         state_after=device_state(),
+        speed=gate.close(outcome.log, meter.cores()),
         **vars(outcome),
     )
 

@@ -11,6 +11,7 @@ from typing import Optional
 from . import strict_json
 from .errors import LatencyError, WorkerError
 from .host import DeviceState
+from .statistics import Visit
 
 
 @dataclass(frozen=True)
@@ -19,15 +20,18 @@ class Round:
 
     Args:
         round: Its number, from 0.
-        samples_ms: Model -> runs of its visit, in ms; models that had stopped are absent.
+        visits: Model -> its visit; models that had stopped are absent.
         seconds: Time spent in all rounds up to the end of this one.
         state: Of the device after it; None where nobody looked.
+        full_speed_us: The probe at full speed as it was known by then; None where nothing is
+            gated. A session that goes on later judges by it.
     """
 
     round: int
-    samples_ms: Mapping[str, list[float]]
+    visits: Mapping[str, Visit]
     seconds: float
     state: Optional[DeviceState] = None
+    full_speed_us: Optional[float] = None
 
 
 @dataclass(frozen=True)

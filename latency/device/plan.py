@@ -26,6 +26,8 @@ class MeasurePlan:
         absolute_floor_ms: Width in ms that ends a model as well.
         seed: Of inputs, visiting order and resampling.
         max_seconds: Ends after the round in which it is reached; None for no limit.
+        max_wait_seconds: Time in all that may be spent in waiting for the device's full speed; 0
+            to take the machine as it is.
 
     Raises:
         PlanError: A value is out of range.
@@ -40,6 +42,7 @@ class MeasurePlan:
     absolute_floor_ms: float = 0.0
     seed: int = 0
     max_seconds: Optional[float] = None
+    max_wait_seconds: float = 30.0
 
     def __post_init__(self) -> None:
         rules = {
@@ -52,6 +55,7 @@ class MeasurePlan:
             "absolute_floor_ms": (self.absolute_floor_ms >= 0, "0 or more"),
             "seed": (self.seed >= 0, "0 or more"),
             "max_seconds": (self.max_seconds is None or self.max_seconds > 0, "above 0 or None"),
+            "max_wait_seconds": (0 <= self.max_wait_seconds < float("inf"), "0 or more"),
         }
         for name, (holds, text) in rules.items():
             if not holds:

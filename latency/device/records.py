@@ -10,9 +10,10 @@ from .graph_info import GraphInfo
 from .host import DeviceState, Host
 from .plan import DevicePlan
 from .settings import SessionSettings
-from .statistics import Quantity, Visits
+from .speed import HostSpeed
+from .statistics import Quantity, Visit
 
-JOB_SCHEMA_VERSION = 2
+JOB_SCHEMA_VERSION = 3
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,12 @@ class Result:
         finished_at: ISO 8601 in UTC.
         described: Model key -> what really ran.
         state_after: Device state at the end.
-        samples_ms: Model key -> visit -> run, in ms.
+        visits: Model key -> its visits: runs and the probes around them.
         certain: Whether each quantity of the job became certain.
         rounds: Interleaved rounds.
         seconds: Time spent in them, over all resumed parts.
         log: Device state after each round.
+        speed: How fast the device was.
         unknown_keys: Settings that the device or its onnxruntime did not know.
     """
 
@@ -82,9 +84,10 @@ class Result:
     finished_at: str
     described: Mapping[str, GraphInfo]
     state_after: DeviceState
-    samples_ms: Mapping[str, Visits]
+    visits: Mapping[str, tuple[Visit, ...]]
     certain: tuple[bool, ...]
     rounds: int
     seconds: float
     log: tuple[DeviceState, ...]
+    speed: HostSpeed
     unknown_keys: tuple[str, ...] = ()

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -22,12 +22,13 @@ from latency.device.job import Model, Workload, measure_models
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
 from latency.device.settings import SessionSettings
-from latency.device.statistics import Quantity, bootstrap_interval
+from latency.device.speed import HostSpeed
+from latency.device.statistics import Quantity, Runs, Visit, bootstrap_interval, kept_runs
 from latency.errors import LatencyError
 from latency.measurement.result import read_result
 from latency.measurement.statistics import quantile_ms, split_half_noise
 
-__all__ = ["MeasurePlan", "Measurement", "Model", "measure", "measure_fresh_process"]
+__all__ = ["MeasurePlan", "Measurement", "Model", "Readings", "measure", "measure_fresh_process"]
 
 # Statistics of stored samples must not change from one reading to the next.
 STATISTICS_SEED = 0
@@ -39,39 +40,55 @@ class MeasureError(LatencyError):
 
 @dataclass(frozen=True)
 class Measurement:
-    """Raw samples of one model; everything else is derived from them.
+    """Every run of one model with the probes around it; everything else is derived from them.
 
     Args:
         key: The model's key.
-        samples_ms: Visit -> run, in ms.
+        visits: Runs, and the probes around them.
         quantile: The statistic, from 0 to 1.
         stable: Whether the interval became as narrow as the plan asked.
+        limit_us: The longest probe beside a run that counts; None to count every run.
 
     Raises:
-        MeasureError: There are no samples, or one is not a positive finite number.
+        MeasureError: There are no visits.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (
-        *("key", "latency_ms", "low_ms", "high_ms", "p50_ms", "p90_ms"),
-        *("noise", "count", "quantile", "stable", "samples_ms"),
+        *("key", "latency_ms", "low_ms", "high_ms", "p50_ms", "p90_ms", "p99_ms"),
+        *("noise", "count", "kept_count", "share_kept", "quantile", "stable", "limit_us"),
+        "visits",
     )
 
     key: str
-    samples_ms: tuple[tuple[float, ...], ...]
+    visits: tuple[Visit, ...]
     quantile: float
     stable: bool
+    limit_us: float | None = None
 
     def __post_init__(self) -> None:
-        check_samples(self.key, self.samples_ms)
+        if not self.visits:
+            raise MeasureError(f"one or more visits of {self.key!r}", "none", "measure again")
+
+    @cached_property
+    def runs_ms(self) -> Runs:
+        """Visit -> the runs that count, in ms; every plain run where none was at full speed."""
+        kept = kept_runs(self.visits, self.limit_us)
+        return kept if any(kept) else self.plain_runs_ms
+
+    @cached_property
+    def plain_runs_ms(self) -> Runs:
+        """Visit -> every run of the visits that took the machine as it was, in ms."""
+        plain = [list(visit.runs_ms) for visit in self.visits if visit.plain]
+        return plain or [list(visit.runs_ms) for visit in self.visits]
 
     @cached_property
     def latency_ms(self) -> float:
-        """The plan's quantile over all samples."""
-        return quantile_ms(self.samples_ms, self.quantile)
+        """The plan's quantile over the runs at full speed."""
+        return quantile_ms(self.runs_ms, self.quantile)
 
     @cached_property
     def _interval_ms(self) -> tuple[float, float]:
-        return bootstrap_interval([self.samples_ms], [1.0], self.quantile, STATISTICS_SEED)
+        return bootstrap_interval([self.runs_ms], [1.0], self.quantile, STATISTICS_SEED)
 
     @property
     def low_ms(self) -> float:
@@ -85,46 +102,65 @@ class Measurement:
 
     @cached_property
     def p50_ms(self) -> float:
-        """The median over all samples."""
-        return quantile_ms(self.samples_ms, 0.5)
+        """As seen today: the median of the runs that nobody had waited for."""
+        return quantile_ms(self.plain_runs_ms, 0.5)
 
     @cached_property
     def p90_ms(self) -> float:
-        """The 90th percentile over all samples."""
-        return quantile_ms(self.samples_ms, 0.9)
+        """As seen today: the 90th percentile of the same runs."""
+        return quantile_ms(self.plain_runs_ms, 0.9)
+
+    @cached_property
+    def p99_ms(self) -> float:
+        """As seen today: the 99th percentile of the same runs."""
+        return quantile_ms(self.plain_runs_ms, 0.99)
 
     @cached_property
     def noise(self) -> float:
         """Mean |h1-h2|/(h1+h2) over random halves of the visits."""
-        return split_half_noise([self.samples_ms], [1.0], self.quantile, STATISTICS_SEED)
+        return split_half_noise([self.runs_ms], [1.0], self.quantile, STATISTICS_SEED)
 
     @property
     def count(self) -> int:
         """Number of timed runs."""
-        return sum(len(visit) for visit in self.samples_ms)
+        return sum(len(visit.runs_ms) for visit in self.visits)
+
+    @property
+    def kept_count(self) -> int:
+        """Number of runs at full speed; all of them where nothing was gated."""
+        return sum(len(visit.kept_ms(self.limit_us)) for visit in self.visits)
+
+    @property
+    def share_kept(self) -> float:
+        """Share (0 to 1) of the runs that nobody had waited for that were at full speed."""
+        plain = [visit for visit in self.visits if visit.plain] or self.visits
+        kept = sum(len(visit.kept_ms(self.limit_us)) for visit in plain)
+        return kept / sum(len(visit.runs_ms) for visit in plain)
 
 
-def check_samples(key: str, samples_ms: Sequence[Sequence[float]]) -> None:
-    """Refuses samples that no clock can have given.
+@dataclass(frozen=True)
+class Readings(Mapping[str, Measurement]):
+    """What one session gave: a measurement a model, and how fast the device was.
 
     Args:
-        key: Of the model or row, for the message.
-        samples_ms: Visit -> run, in ms.
-
-    Raises:
-        MeasureError: There are none, or one is not a positive finite number.
+        measurements: Model -> measurement.
+        speed: Of the device.
     """
-    values = [run for visit in samples_ms for run in visit]
-    if not values or any(len(visit) != len(samples_ms[0]) for visit in samples_ms):
-        raise MeasureError(
-            f"equally many samples in every visit of {key!r}",
-            f"visits of {sorted({len(visit) for visit in samples_ms})} runs",
-            "measure again",
-        )
-    for value in values:
-        is_number = isinstance(value, int | float) and not isinstance(value, bool)
-        if not is_number or not 0 < value < float("inf"):
-            raise MeasureError(f"samples of {key!r} above 0 ms", repr(value), "measure again")
+
+    measurements: Mapping[str, Measurement]
+    speed: HostSpeed
+
+    def __getitem__(self, key: str) -> Measurement:
+        """Returns a model's measurement."""
+        return self.measurements[key]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterates over the models' keys."""
+        return iter(self.measurements)
+
+    def __len__(self) -> int:
+        """Returns the number of models."""
+        return len(self.measurements)
 
 
 def workload(models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan) -> Workload:
@@ -145,7 +181,7 @@ def measure(
     progress: Progress | None = None,
     resume_path: Path | None = None,
     clock: Clock = time.perf_counter,
-) -> dict[str, Measurement]:
+) -> Readings:
     """Times models in interleaved rounds until each one's interval is narrow.
 
     Args:
@@ -162,12 +198,12 @@ def measure(
     work = workload(models, settings, plan)
     journal_path = str(resume_path) if resume_path else None
     result = measure_models(work, journal_path=journal_path, clock=clock, progress=progress)
-    return _measurements(work, result)
+    return _readings(work, result)
 
 
 def measure_fresh_process(
     models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan
-) -> dict[str, Measurement]:
+) -> Readings:
     """Times models in a new process, which shares no memory, cache or thread with this one.
 
     Raises:
@@ -189,7 +225,7 @@ def measure_fresh_process(
                 "measure the same models in this process",
             )
         result = read_result(Path(folder, "result.json"), work.job_id)
-    return _measurements(work, result)
+    return _readings(work, result)
 
 
 def _environment() -> dict[str, str]:
@@ -214,14 +250,13 @@ def write_job(folder: Path, work: Workload) -> None:
     atomic.write_text(folder / "job.json", strict_json.dumps(job))
 
 
-def _measurements(work: Workload, result: Result) -> dict[str, Measurement]:
+def _readings(work: Workload, result: Result) -> Readings:
     """The result of `workload`, whose quantities are its models in order."""
-    return {
+    limit_us = result.speed.limit_us
+    measurements = {
         model.key: Measurement(
-            model.key,
-            tuple(tuple(visit) for visit in result.samples_ms[model.key]),
-            work.plan.quantile,
-            certain,
+            model.key, result.visits[model.key], work.plan.quantile, certain, limit_us
         )
         for model, certain in zip(work.models, result.certain, strict=True)
     }
+    return Readings(measurements, result.speed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,6 +10,7 @@ from dataclasses import replace
 from latency.device import strict_json
 from latency.device.plan import DevicePlan
 from latency.device.records import Result
+from latency.device.speed import HostSpeed
 from latency.device.statistics import Quantity, certain_quantities
 from latency.errors import FileFormatError, LatencyError
 
@@ -62,14 +64,16 @@ def merge_results(
         _refuse_strangers(first, other)
     if len(results) == 1:
         return first
-    samples = {
-        key: [visit for result in results for visit in result.samples_ms[key]]
-        for key in first.samples_ms
+    visits = {
+        key: tuple(visit for result in results for visit in result.visits[key])
+        for key in first.visits
     }
+    speed = _joined_speed([result.speed for result in results])
     return replace(
         first,
-        samples_ms=samples,
-        certain=tuple(certain_quantities(samples, quantities, plan)),
+        visits=visits,
+        speed=speed,
+        certain=tuple(certain_quantities(visits, quantities, plan, speed.limit_us)),
         rounds=sum(result.rounds for result in results),
         seconds=sum(result.seconds for result in results),
         log=tuple(entry for result in results for entry in result.log),
@@ -91,3 +95,14 @@ def _refuse_strangers(first: Result, other: Result) -> None:
             f"{first.host.hostname!r} and {other.host.hostname!r}, which differ ({text})",
             "make one table for each device",
         )
+
+
+def _joined_speed(speeds: Sequence[HostSpeed]) -> HostSpeed:
+    """The speed of sessions on one device: all are judged by the fastest of them."""
+    fastest = min(speeds, key=lambda speed: speed.full_speed_us or math.inf)
+    shares = [speed.share_full_speed for speed in speeds if speed.share_full_speed is not None]
+    return replace(
+        fastest,
+        share_full_speed=sum(shares) / len(shares) if shares else None,
+        waited_seconds=sum(speed.waited_seconds for speed in speeds),
+    )

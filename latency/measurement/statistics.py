@@ -8,15 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from latency.device.statistics import weighted_quantile
+from latency.device.statistics import Runs, weighted_quantile
 
 # One random cut in two is itself noisy; the mean over a few is not.
 SPLITS = 20
 
-Visits = Sequence[Sequence[float]]
 
-
-def quantile_ms(samples_ms: Visits, quantile: float) -> float:
+def quantile_ms(samples_ms: Runs, quantile: float) -> float:
     """Returns a quantile over all runs of all visits, in ms (linear interpolation).
 
     Args:
@@ -27,14 +25,22 @@ def quantile_ms(samples_ms: Visits, quantile: float) -> float:
 
 
 def half_values(
-    samples_ms: Sequence[Visits], weights: Sequence[float], quantile: float, seed: int
+    samples_ms: Sequence[Runs], weights: Sequence[float], quantile: float, seed: int
 ) -> tuple[float, float]:
     """Returns a weighted sum of quantiles from each of two random halves of the visits, in ms.
 
     With one visit both halves are that visit. The models of a sum are cut alike, since they were
-    timed next to each other.
+    timed next to each other. Visits without any run of one of the models are left out.
     """
     count = min(len(visits) for visits in samples_ms)
+    whole = [i for i in range(count) if all(len(visits[i]) for visits in samples_ms)]
+    if whole:
+        samples_ms = [[visits[index] for index in whole] for visits in samples_ms]
+        count = len(whole)
+    else:
+        # Each model for itself, then: no visit has runs of all of them.
+        samples_ms = [[visit for visit in visits if len(visit)] for visits in samples_ms]
+        count = min(len(visits) for visits in samples_ms)
     order = np.random.default_rng(seed).permutation(count)
     cut = max(1, count // 2)
     halves = []
@@ -45,7 +51,7 @@ def half_values(
 
 
 def split_half_noise(
-    samples_ms: Sequence[Visits], weights: Sequence[float], quantile: float, seed: int
+    samples_ms: Sequence[Runs], weights: Sequence[float], quantile: float, seed: int
 ) -> float:
     """Returns the mean |h1-h2|/(h1+h2), the relative noise of the full measurement, at most 1.
 

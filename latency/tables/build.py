@@ -59,14 +59,22 @@ def table_of(job: Job, result: Result) -> LatencyTable:
         networks=networks,
         anchors=_anchors(job, networks),
         state_log=result.log,
+        speed=result.speed,
         load_average_after=result.state_after.load_average,
-        warnings=tuple([*warnings, *_unstable(rows, networks, job), *_doubts(job, result, rows)]),
+        warnings=tuple(
+            [
+                *warnings,
+                *_unstable(rows, networks, job),
+                *_held_up(measured),
+                *_doubts(job, result, rows),
+            ]
+        ),
     )
 
 
 def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
     first = len(job.rows)
-    missing = {model.key for model in job.everything} - set(result.samples_ms)
+    missing = {model.key for model in job.everything} - set(result.visits)
     if missing:
         raise ResultError(
             f"samples of every model of job {result.job_id}",
@@ -82,9 +90,9 @@ def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
     certain = {w.key: result.certain[first + index] for index, w in enumerate(job.wholes)}
     return {
         key: Measurement(
-            key, tuple(tuple(visit) for visit in visits), job.plan.quantile, certain.get(key, True)
+            key, visits, job.plan.quantile, certain.get(key, True), result.speed.limit_us
         )
-        for key, visits in result.samples_ms.items()
+        for key, visits in result.visits.items()
     }
 
 
@@ -178,7 +186,7 @@ def audit_networks(
     for index, (key, network) in enumerate(chosen.items()):
         reading = network.measurement
         seed = STATISTICS_SEED + index
-        halves[key] = half_values([reading.samples_ms], [1.0], reading.quantile, seed)
+        halves[key] = half_values([reading.runs_ms], [1.0], reading.quantile, seed)
     return audit(
         {key: predictor.predict_ms(*row_terms(rows, network)) for key, network in chosen.items()},
         {key: network.measurement.latency_ms for key, network in chosen.items()},
@@ -199,9 +207,22 @@ def _unstable(rows: Mapping[str, Row], networks: Mapping[str, Network], job: Job
     ]
 
 
+def _held_up(measured: Mapping[str, Measurement]) -> list[str]:
+    """Says how many models no run of was made at full speed."""
+    count = sum(not reading.kept_count for reading in measured.values())
+    if not count:
+        return []
+    return [
+        f"{count} of {len(measured)} graphs were never timed at full speed, and their milliseconds "
+        "are those of a busy machine; stop other programs, or give more time with --max_seconds"
+    ]
+
+
 def _doubts(job: Job, result: Result, rows: Mapping[str, Row]) -> list[str]:
     """What the device itself reported and a reader should know."""
     warnings = [f"{key} was unknown on the device and had no effect" for key in result.unknown_keys]
+    if result.speed.reason:
+        warnings.append(f"speed gate: {result.speed.state}: {result.speed.reason}")
     if job.settings.intra_op_num_threads > 1:
         warnings.append("more than one thread: repeatable only on a machine that does nothing else")
     for row in rows.values():

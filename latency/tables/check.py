@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -11,6 +9,7 @@ import numpy as np
 
 from latency.device.engine import Progress
 from latency.device.host import current_host
+from latency.device.load import OtherLoad
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
@@ -117,7 +116,7 @@ def check_table(
         Model(key, restore_weights(text, table.plan.seed), key)
         for key, text in table.anchors.items()
     ]
-    meter = _OtherLoad()
+    meter = OtherLoad()
     measured = measure(models, settings or table.settings, plan, progress=progress)
     return judge(table, measured, meter.cores(), meter.seconds())
 
@@ -164,8 +163,8 @@ def judge(
 
 def _fast_ratio(table: LatencyTable, key: str, now: Measurement) -> float:
     then = table.networks[key].measurement
-    return statistics.quantile_ms(now.samples_ms, FAST_QUANTILE) / statistics.quantile_ms(
-        then.samples_ms, FAST_QUANTILE
+    return statistics.quantile_ms(now.runs_ms, FAST_QUANTILE) / statistics.quantile_ms(
+        then.runs_ms, FAST_QUANTILE
     )
 
 
@@ -192,33 +191,3 @@ def _verdict(
     if changed > 1 and not busy and noise < RESIDUAL / 4:
         return STALE, f"{changed} of {len(points)} networks left the common drift"
     return UNSURE, f"{text}, the fastest runs say {fast_drift:.3f}: repeat on a quiet machine"
-
-
-class _OtherLoad:
-    """Processor time of everything but this process, from /proc/stat (Linux)."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-        self._start = self._seconds()
-
-    def _seconds(self) -> float | None:
-        try:
-            with open("/proc/stat", encoding="ascii") as stream:
-                ticks = [int(text) for text in stream.readline().split()[1:9]]
-        except (OSError, ValueError):
-            return None
-        user, nice, system, _idle, _iowait, irq, softirq, steal = ticks
-        busy = (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-        own = os.times()
-        return busy - own.user - own.system
-
-    def seconds(self) -> float:
-        """Time since the start."""
-        return time.monotonic() - self._begun
-
-    def cores(self) -> float | None:
-        """Cores' worth of time that others used since the start."""
-        now = self._seconds()
-        if now is None or self._start is None:
-            return None
-        return round(max(0.0, now - self._start) / max(self.seconds(), 1e-6), 2)

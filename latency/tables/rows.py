@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from latency.device.graph_info import GraphInfo
-from latency.device.statistics import bootstrap_interval, weighted_quantile
+from latency.device.statistics import Visit, bootstrap_interval, weighted_quantile
 from latency.jobs.plans import RowError, RowPlan
-from latency.measurement.measure import STATISTICS_SEED, Measurement, check_samples
+from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.statistics import split_half_noise
 
 
@@ -37,10 +37,11 @@ class Row:
         latency_ms: 0 or more.
         low_ms: Lower end of the 95 % bootstrap interval; may lie below 0.
         high_ms: Upper end.
-        count: Timed runs of the long model.
+        count: Runs of the long model at full speed.
         stable: Whether the interval became as narrow as asked.
         noise: Mean |h1-h2|/(h1+h2) between halves of the visits.
-        samples_ms: 'long' and 'short' -> visit -> run.
+        visits: 'long' and 'short' -> visits: runs, and the probes around them.
+        divisor: The row is the difference of both over this.
         op_counts: Operators of the long model as onnxruntime runs it.
         node_share: Provider -> share of the long model's nodes; None where unknown.
         features: What the row computes and moves, see `latency.onnx_files.features`.
@@ -53,7 +54,8 @@ class Row:
     count: int
     stable: bool
     noise: float
-    samples_ms: Mapping[str, tuple[tuple[float, ...], ...]]
+    visits: Mapping[str, tuple[Visit, ...]]
+    divisor: float
     op_counts: Mapping[str, int]
     node_share: Mapping[str, float] | None = None
     features: Mapping[str, float] = field(default_factory=dict)
@@ -74,8 +76,12 @@ class Row:
                 f"{self.latency_ms} ms in [{self.low_ms}, {self.high_ms}]",
                 "measure the table again",
             )
-        for samples in self.samples_ms.values():
-            check_samples(self.key, samples)
+        if not 0 < self.divisor < math.inf:
+            raise RowError(
+                f"a divisor above 0 of row {self.key!r}",
+                repr(self.divisor),
+                "measure the table again",
+            )
 
 
 def row_by_difference(
@@ -96,7 +102,10 @@ def row_by_difference(
         described: What of the long model really ran.
         features: Of the row.
     """
-    samples = [long.samples_ms, short.samples_ms]
+    samples = [long.runs_ms, short.runs_ms]
+    if not (long.kept_count and short.kept_count):
+        # One at full speed less one that was held up would be neither.
+        samples = [long.plain_runs_ms, short.plain_runs_ms]
     weights = (1 / plan.divisor, -1 / plan.divisor)
     quantile = long.quantile
     value_ms = weighted_quantile(samples, weights, quantile)
@@ -109,10 +118,11 @@ def row_by_difference(
         latency_ms=max(0.0, value_ms),
         low_ms=low_ms,
         high_ms=high_ms,
-        count=long.count,
+        count=long.kept_count,
         stable=stable,
         noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
-        samples_ms={"long": long.samples_ms, "short": short.samples_ms},
+        visits={"long": long.visits, "short": short.visits},
+        divisor=plan.divisor,
         op_counts=dict(described.op_counts),
         node_share=described.node_share,
         features=dict(features),

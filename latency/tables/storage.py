@@ -16,7 +16,7 @@ from latency.device.host import Host
 from latency.errors import FileFormatError, LatencyError
 from latency.tables.rows import Row
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 # One line for each of their entries keeps a table of samples readable and its changes visible.
 LINE_PER_ENTRY = ("rows", "networks", "anchors", "state_log")
 CSV_COLUMNS = ("key", "latency_ms", "low_ms", "high_ms", "count", "stable", "noise")

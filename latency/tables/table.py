@@ -14,6 +14,7 @@ from latency.device import strict_json
 from latency.device.host import DeviceState, Host, current_host
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
+from latency.device.speed import HostSpeed
 from latency.errors import LatencyError
 from latency.tables import storage
 from latency.tables.predictor import Audit, Calibration
@@ -61,6 +62,7 @@ class LatencyTable:
         rows: Key -> row.
         networks: Key -> whole network with its samples.
         anchors: Network key -> its graph without weights, for `check`.
+        speed: How fast the host was, and what counts as its full speed.
         state_log: Load, frequency and temperature after each round.
         load_warnings: Said when it was read; not stored.
 
@@ -73,7 +75,7 @@ class LatencyTable:
         *("space", "space_hash", "image_size", "precision", "scheme", "batch", "host", "settings"),
         *("statistic", "plan", "job_id", "date", "duration_seconds", "rounds", "run_overhead_ms"),
         *("load_average_after", "warnings", "calibration", "audit", "row_model", "rows"),
-        *("networks", "anchors", "state_log"),
+        *("networks", "anchors", "speed", "state_log"),
     )
 
     space: str
@@ -98,6 +100,7 @@ class LatencyTable:
     row_model: RowModel | None
     rows: dict[str, Row]
     networks: dict[str, Network]
+    speed: HostSpeed
     anchors: dict[str, str] = field(default_factory=dict)
     state_log: tuple[DeviceState, ...] = ()
     load_warnings: tuple[str, ...] = ()

@@ -1,0 +1,72 @@
+"""The speed gate of one session: its watch, and what it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Optional
+
+from .clock import Clock, now_text
+from .host import DeviceState, Host, device_state
+from .probe import Gauge, make_probe
+from .settings import CPU_PROVIDER, SessionSettings
+from .speed import (
+    NOT_GATED,
+    HostSpeed,
+    best_speed_path,
+    keep_best_speed,
+    read_best_speed,
+)
+from .watch import Watch
+
+
+@dataclass(frozen=True)
+class Gate:
+    """What tells full speed in one session.
+
+    Args:
+        watch: Reads the probe; None where nothing is gated.
+        path: Of the device's best speed; None where nothing is gated.
+        reason: Why nothing is gated; empty otherwise.
+    """
+
+    watch: Optional[Watch]
+    path: Optional[Path]
+    reason: str
+
+    @classmethod
+    def of(cls, settings: SessionSettings, budget_seconds: float, host: Host, clock: Clock) -> Gate:
+        """Makes the gate that fits the settings.
+
+        Args:
+            settings: Of the sessions.
+            budget_seconds: Longest time in all that may be spent in waiting.
+            host: The device.
+            clock: Seconds.
+        """
+        if settings.intra_op_num_threads > 1:
+            reason = "several threads run on cores of which a probe on one core says nothing"
+            return cls(None, None, reason)
+        if settings.provider != CPU_PROVIDER:
+            return cls(None, None, f"a probe on the CPU says nothing of {settings.provider}")
+        probe = make_probe()
+        path = best_speed_path(host, probe.name)
+        best = read_best_speed(path, probe.name)
+        return cls(Watch(Gauge(probe, clock), best, budget_seconds), path, "")
+
+    def close(self, states: Iterable[DeviceState], other_cores: float | None) -> HostSpeed:
+        """Says how fast the device was, and keeps its best if this was better.
+
+        Args:
+            states: Of the device during the session.
+            other_cores: Cores' worth of time that other programs used; None where unknown.
+        """
+        if self.watch is None or self.path is None:
+            return HostSpeed(NOT_GATED, self.reason)
+        speed = self.watch.report(states, other_cores)
+        best = self.watch.best_now(now_text(), device_state())
+        if best:
+            keep_best_speed(self.path, best)
+            return replace(speed, best=best)
+        return speed
