@@ -11,6 +11,7 @@ from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.result import ResultError
 from latency.measurement.statistics import half_values
 from latency.onnx_files.features import row_features, vector_channels
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.skeleton import strip_weights
 from latency.tables.predictor import Audit, Calibration, audit, calibrate
 from latency.tables.row_model import MIN_ROWS, RowModel, fit_row_model
@@ -54,7 +55,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
         rows=rows,
         calibration=calibration,
         audit=audit_networks(rows, networks, calibration, overhead_ms),
-        row_model=_row_model(rows, features),
+        row_model=_row_model(job, rows),
         run_overhead_ms=overhead_ms,
         networks=networks,
         anchors=_anchors(job, networks),
@@ -127,15 +128,22 @@ def _rows(
     return rows, warnings
 
 
-def _row_model(
-    rows: Mapping[str, Row], features: Mapping[str, Mapping[str, float]]
-) -> RowModel | None:
+def _row_model(job: Job, rows: Mapping[str, Row]) -> RowModel | None:
     """A predictor for rows that are not in the table; None where there are too few to learn."""
     known = {key: row.latency_ms for key, row in rows.items() if row.latency_ms > 0}
     if len(known) < MIN_ROWS:
         return None
+    data = {model.key: model.data for model in job.models}
+    operators = {
+        plan.key: row_operators(
+            data[plan.long_key], data[plan.short_key] if plan.short_key else None
+        )
+        for plan in job.rows
+        if plan.key in known
+    }
     groups = {key: key.rpartition("@")[2] for key in known}
-    return fit_row_model({key: features[key] for key in known}, known, groups=groups)
+    features = {key: rows[key].features for key in known}
+    return fit_row_model(features, known, operators, groups=groups)
 
 
 def _anchors(job: Job, networks: Mapping[str, Network]) -> dict[str, str]:
