@@ -68,8 +68,12 @@ class Space:
     features: np.ndarray
 
 
-def tiny() -> Space:
-    """The rows, features and networks of `tiny` at 64 px."""
+def tiny(draws: int = DRAWS) -> Space:
+    """The rows, features and networks of `tiny` at 64 px.
+
+    Args:
+        draws: How often networks are drawn.
+    """
     space = get_space("tiny", 64)
     job = space_job(
         space, settings=SessionSettings(), plan=MeasurePlan(), calibration=0, held_out=0
@@ -82,8 +86,8 @@ def tiny() -> Space:
     ]
     features = np.array([[row[name] for name in FEATURES] for row in rows])
     cost = np.array([COSTS_MS.get(name, 0.0) for name in FEATURES])
-    counts = np.zeros((DRAWS, CALIBRATION + HELD_OUT, len(keys)))
-    for seed in range(DRAWS):
+    counts = np.zeros((draws, CALIBRATION + HELD_OUT, len(keys)))
+    for seed in range(draws):
         networks = stratified_networks(space, CALIBRATION + HELD_OUT, seed)
         order = np.random.default_rng((seed, 5)).permutation(np.arange(1, len(networks) - 1))
         # Both ends calibrate, as in a table.
@@ -225,8 +229,8 @@ def _nested(narrow: np.ndarray, design: np.ndarray, varies: np.ndarray) -> np.nd
         plain, _, _ = _solved(narrow[:, keep], np.ones((len(design), count - 1)))
         alone = np.sum(narrow[:, place] * plain, axis=-1)
         errors.append(np.where(np.isfinite(error.min(axis=1)), fitted, alone) - 1)
-    error: np.ndarray = np.sqrt(np.mean(np.square(errors), axis=0))
-    return error
+    left_out: np.ndarray = np.sqrt(np.mean(np.square(errors), axis=0))
+    return left_out
 
 
 def _permuted(narrow: np.ndarray, columns: np.ndarray, seen: np.ndarray, seed: Seed) -> np.ndarray:
