@@ -13,7 +13,8 @@ from latency.measurement.statistics import half_values
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.operators import row_operators
 from latency.onnx_files.skeleton import strip_weights
-from latency.tables.predictor import Audit, Calibration, audit, calibrate
+from latency.tables.networks import fit_networks, row_terms
+from latency.tables.predictor import Audit, Calibration, audit
 from latency.tables.row_model import MIN_ROWS, RowModel, fit_row_model
 from latency.tables.rows import Network, Row, row_by_difference
 from latency.tables.table import LatencyTable
@@ -155,28 +156,6 @@ def _anchors(job: Job, networks: Mapping[str, Network]) -> dict[str, str]:
     places = [round(i * (len(keys) - 1) / max(1, count - 1)) for i in range(count)]
     data = {model.key: model.data for model in job.models}
     return {keys[place]: strip_weights(data[keys[place]]) for place in places}
-
-
-def row_terms(rows: Mapping[str, Row], network: Network) -> tuple[float, dict[str, float]]:
-    """Sum of a network's rows in ms, and of each of their features."""
-    total_ms, features = 0.0, dict[str, float]()
-    for key in network.row_keys:
-        total_ms += rows[key].latency_ms
-        for name, value in rows[key].features.items():
-            features[name] = features.get(name, 0.0) + value
-    return total_ms, features
-
-
-def fit_networks(rows: Mapping[str, Row], networks: Mapping[str, Network]) -> Calibration | None:
-    """Calibrates on the networks of that role; None where there is none."""
-    chosen = [network for network in networks.values() if network.role == "calibration"]
-    if not chosen:
-        return None
-    terms = [row_terms(rows, network) for network in chosen]
-    measured_ms = [network.measurement.latency_ms for network in chosen]
-    names = set.intersection(*(set(features) for _, features in terms))
-    extras = {name: [features[name] for _, features in terms] for name in sorted(names)}
-    return calibrate([total for total, _ in terms], measured_ms, extras)
 
 
 def audit_networks(

@@ -255,7 +255,7 @@ def audit(
     middle = [(one + two) / 2 for one, two in zip(first, second, strict=True)]
     # A half differs from the halves' middle by (h1-h2)/2: relative to it, (h1-h2)/(h1+h2).
     noise = {
-        **_error_figures(statistics.relative_errors(first, middle)),
+        **error_figures(first, middle),
         "n": len(keys),
         "kendall_tau": statistics.kendall_tau(first, second),
         "spearman": statistics.spearman(first, second),
@@ -263,7 +263,7 @@ def audit(
     }
     return Audit(
         n=len(keys),
-        **_error_figures(statistics.relative_errors(predicted, measured)),
+        **error_figures(predicted, measured),
         kendall_tau=statistics.kendall_tau(predicted, measured),
         spearman=statistics.spearman(predicted, measured),
         spread=max(measured) / min(measured),
@@ -272,7 +272,14 @@ def audit(
     )
 
 
-def _error_figures(errors: np.ndarray) -> dict[str, float]:
+def error_figures(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, float]:
+    """Returns the figures of an audit that are of relative errors.
+
+    Args:
+        predicted: One value a network.
+        measured: Likewise, above 0.
+    """
+    errors = statistics.relative_errors(predicted, measured)
     return {
         "within_5_percent": statistics.within(errors, 0.05),
         "within_10_percent": statistics.within(errors, 0.10),
