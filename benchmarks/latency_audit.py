@@ -14,6 +14,7 @@ import datetime
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from latency import atomic, shell
 from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
+from latency.device.statistics import Visit
 from latency.measurement import statistics
 from latency.measurement.measure import Model, measure_fresh_process
 from latency.tables.predictor import AUDIT_LINES, audit
@@ -74,8 +76,10 @@ def _short(flags: list[str]) -> list[str]:
 def scaled(table: LatencyTable, factor: float) -> LatencyTable:
     """The table as it would be if this machine had been slower by a factor."""
 
-    def times(visits: Any) -> tuple[tuple[float, ...], ...]:
-        return tuple(tuple(run * factor for run in visit) for visit in visits)
+    def times(visits: Sequence[Visit]) -> tuple[Visit, ...]:
+        return tuple(
+            replace(visit, runs_ms=tuple(run * factor for run in visit.runs_ms)) for visit in visits
+        )
 
     rows = {
         key: replace(
@@ -83,14 +87,14 @@ def scaled(table: LatencyTable, factor: float) -> LatencyTable:
             latency_ms=row.latency_ms * factor,
             low_ms=row.low_ms * factor,
             high_ms=row.high_ms * factor,
-            samples_ms={name: times(visits) for name, visits in row.samples_ms.items()},
+            visits={name: times(visits) for name, visits in row.visits.items()},
         )
         for key, row in table.rows.items()
     }
     networks = {}
     for key, network in table.networks.items():
         reading = network.measurement
-        measurement = replace(reading, samples_ms=times(reading.samples_ms))
+        measurement = replace(reading, visits=times(reading.visits))
         networks[key] = replace(network, measurement=measurement)
     c = table.calibration
     calibration = replace(c, b_ms=c.b_ms * factor, c_ms=c.c_ms * factor) if c else None
@@ -150,7 +154,7 @@ def uniform_audit(table_path: Path, space: Space, count: int, smoke: bool) -> di
         {name: latency.predict_ms(indices) for name, indices in names.items()},
         {name: reading.latency_ms for name, reading in measured.items()},
         {
-            name: statistics.half_values([reading.samples_ms], [1.0], reading.quantile, 0)
+            name: statistics.half_values([reading.runs_ms], [1.0], reading.quantile, 0)
             for name, reading in measured.items()
         },
     )

@@ -62,7 +62,7 @@ class Outcome:
         log: Device state after each round.
     """
 
-    visits: dict[str, list[Visit]]
+    visits: dict[str, tuple[Visit, ...]]
     certain: tuple[bool, ...]
     rounds: int
     seconds: float
@@ -136,7 +136,13 @@ def run_rounds(
         active -= timing.finished(visits, quantities, len(past))
     certain = certain_quantities(visits, quantities, plan, timing.limit_us())
     log = tuple(record.state for record in past if record.state is not None)
-    return Outcome(visits, tuple(certain), len(past), spent, log)
+    return Outcome(
+        {key: tuple(of_key) for key, of_key in visits.items()},
+        tuple(certain),
+        len(past),
+        spent,
+        log,
+    )
 
 
 class _Timing:
@@ -180,11 +186,12 @@ class _Timing:
     def round(self, number: int, active: set[str], started: float) -> dict[str, Visit]:
         """Visits each active group once."""
         order = np.random.default_rng([self._plan.seed, number])
+        plain = number % ROUNDS_TO_PLAIN == 0 or not (self._watch and self._watch.may_wait)
         names = [name for name in _shuffled(list(self._members), order) if name in active]
         fresh = {}
         for index, name in enumerate(names):
             for key in _shuffled(self._members[name], order):
-                fresh[key] = self._visit(key, number % ROUNDS_TO_PLAIN == 0)
+                fresh[key] = self._visit(key, plain)
             seconds = self._clock() - started
             self._meter.visited(seconds, len(names) - index - 1, number, len(names))
         self._meter.round_ended()

@@ -47,7 +47,7 @@ class Visit:
             raise VisitError(
                 "a visit of one or more runs above 0 ms, each between two probes or all without",
                 f"{len(self.runs_ms)} runs, {len(self.before_us)} probes before and "
-                f"{len(self.after_us)} after, the least figure {_least(values)}",
+                f"{len(self.after_us)} after; the worst figure is {_worst(values)!r}",
                 "measure again",
             )
 
@@ -68,8 +68,8 @@ def _is_duration(value: object) -> bool:
     return is_number and 0 < value < float("inf")  # type: ignore[operator]
 
 
-def _least(values: Sequence[object]) -> object:
-    return next((value for value in values if not _is_duration(value)), min(values, default=None))  # type: ignore[type-var]
+def _worst(values: Sequence[object]) -> object:
+    return next((value for value in values if not _is_duration(value)), "fine")
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,11 @@ class Watch:
         """The longest probe beside a run that counts."""
         return GATE * self.full_speed_us
 
+    @property
+    def may_wait(self) -> bool:
+        """Whether some of the time for waiting is left."""
+        return self.waited_seconds < self.budget_seconds
+
     def wait(self, limit_us: float) -> float | None:
         """Waits until the probe is within the gate; returns it, or None where it never was.
 

@@ -134,7 +134,7 @@ def row_by_difference(
         stable=stable,
         noise=split_half_noise(samples, weights, quantile, STATISTICS_SEED),
         visits={"long": long.visits, "short": short.visits},
-        divisor=plan.divisor,
+        divisor=float(plan.divisor),
         op_counts=dict(described.op_counts),
         node_share=described.node_share,
         features=dict(features),

@@ -178,7 +178,7 @@ def measure_networks(
     """
     files = {**networks, **(known.files if known else {})}
     models = [Model(key, data, key) for key, data in files.items()]
-    runs: list[tuple[float, dict[str, Measurement]]] = []
+    runs: list[tuple[float, Mapping[str, Measurement]]] = []
     extra = 0
     while True:
         while len(runs) < processes + extra:
@@ -209,7 +209,7 @@ def _process(
     settings: SessionSettings,
     plan: MeasurePlan,
     known: KnownNetworks | None,
-) -> dict[str, Measurement]:
+) -> Mapping[str, Measurement]:
     """One new process; a second one with many more runs where the first was not quiet."""
     run = measure_fresh_process(models, settings, plan)
     if known is None or known.drift(run) <= 1 + QUIET_DRIFT:

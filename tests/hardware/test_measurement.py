@@ -13,6 +13,7 @@ import pytest
 
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
+from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement, Model
 from nas.hardware import measurement
 from nas.hardware.measurement import (
@@ -46,7 +47,7 @@ def timed(name: str, ms: float, factor: Slowness, plan: MeasurePlan) -> Measurem
     runs[: round(quiet_share * len(runs))] = ms
     # Every run a little different, so that quantiles differ.
     runs *= np.linspace(1.0, 1.002, len(runs))
-    visits = tuple((float(run),) for run in runs)
+    visits = tuple(Visit((float(run),)) for run in runs)
     return Measurement(name, visits, plan.quantile, True)
 
 
@@ -188,7 +189,7 @@ def test_what_the_known_networks_take_never_exceeds_the_table(machine: Machine) 
     read = known.at_table_speed(run)
     assert known.drift(read) == approximately(1.0)
     assert {m.quantile for m in read.values()} == {read["known largest"].quantile}
-    assert read["known largest"].samples_ms == run["known largest"].samples_ms
+    assert read["known largest"].visits == run["known largest"].visits
 
 
 def test_a_quantile_lower_than_the_least_is_kept() -> None:

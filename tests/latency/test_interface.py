@@ -16,7 +16,7 @@ from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2)
+QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0)
 
 
 def test_importing_it_starts_neither_numpy_nor_onnxruntime() -> None:

@@ -15,6 +15,8 @@ from latency.device.host import current_host, device_state
 from latency.device.plan import MeasurePlan
 from latency.device.records import Result
 from latency.device.settings import SessionSettings
+from latency.device.speed import HostSpeed
+from latency.device.statistics import Visit
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import Measurement
 from latency.onnx_files.features import row_features
@@ -67,6 +69,14 @@ ENVIRONMENT = Environment(
     onnx=None,
     numpy="2.4.1",
 )
+SPEED = HostSpeed(
+    "full speed",
+    probe="example probe",
+    full_speed_us=8.7,
+    session_us=8.7,
+    share_full_speed=0.93,
+    probe_quantiles_us={"p1": 8.7, "p50": 8.8, "p99": 11.9},
+)
 RECIPE = SeededRecipe(epochs=30.0, seed=1)
 
 
@@ -75,15 +85,13 @@ def report_table() -> LatencyTable:
     """The table that `latency` makes of a space's job and of samples from a made-up machine."""
     plan = MeasurePlan(min_rounds=6, max_rounds=6, runs_per_visit=2)
     job = space_job(SPACE, settings=SessionSettings(), plan=plan, calibration=10, held_out=20)
-    samples = {
-        key: [list(visit) for visit in _visits(ms, number)]
-        for number, (key, ms) in enumerate(_model_ms(job).items())
-    }
+    samples = {key: _visits(ms, number) for number, (key, ms) in enumerate(_model_ms(job).items())}
     result = Result(
         job_id="0123456789ab",
         host=replace(current_host(), cpu_model=CPU),
         settings=job.settings,
-        samples_ms=samples,
+        visits=samples,
+        speed=SPEED,
         certain=(True,) * (len(job.rows) + len(job.wholes)),
         rounds=6,
         seconds=12.5,
@@ -115,9 +123,10 @@ def _model_ms(job: Job) -> dict[str, float]:
     return found
 
 
-def _visits(ms: float, seed: int) -> tuple[tuple[float, ...], ...]:
+def _visits(ms: float, seed: int) -> tuple[Visit, ...]:
     noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
-    return tuple(tuple(visit) for visit in (ms * noise).tolist())
+    probes_us = (8.8, 8.8)
+    return tuple(Visit(tuple(v), probes_us, probes_us) for v in (ms * noise).tolist())
 
 
 def predicted_ms(architecture: Architecture) -> float | None:
@@ -138,8 +147,8 @@ def network(
         asked_ms: Target.
         **others: Further figures.
     """
-    visits = [tuple(map(tuple, _visits(ms, seed))) for seed in range(3)]
-    readings = [Measurement(name, samples, 0.25, True) for samples in visits]
+    visits = [_visits(ms, seed) for seed in range(3)]
+    readings = [Measurement(name, of_process, 0.25, True) for of_process in visits]
     return CertifiedNetwork.of(
         architecture,
         NetworkTiming.of(readings),

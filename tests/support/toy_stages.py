@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement
 from nas.architecture.spec import MBConv
 from nas.data import Dataset, Split
@@ -52,7 +53,9 @@ def timing(ms: float) -> NetworkTiming:
     Args:
         ms: Milliseconds of each run.
     """
-    return NetworkTiming.of([Measurement("network", ((ms, ms), (ms, ms)), 0.25, True)])
+    return NetworkTiming.of(
+        [Measurement("network", (Visit((ms, ms)), Visit((ms, ms))), 0.25, True)]
+    )
 
 
 class FakeClock:

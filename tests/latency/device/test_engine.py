@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from latency.device.clock import Clock
-from latency.device.engine import Outcome, Progress, run_rounds
+from latency.device.engine import Instruments, Outcome, Progress, run_rounds
 from latency.device.plan import DevicePlan
-from latency.device.statistics import Quantity
+from latency.device.statistics import Quantity, Visit
 from tests.support.fake_clock import FakeClock, plan
 
 
@@ -25,13 +25,13 @@ def timed(
     """Each function is a group, and what has to become certain, unless others are named."""
     groups = groups or {key: key for key in runners}
     quantities = quantities or [Quantity((key,), (1.0,)) for key in runners]
-    return run_rounds(runners, groups, quantities, plan, clock, progress=progress)
+    return run_rounds(runners, groups, quantities, plan, Instruments(clock), progress=progress)
 
 
 def test_samples_are_exact_and_the_first_run_of_a_visit_is_dropped() -> None:
     clock = FakeClock()
     outcome = timed({"a": clock.runner([9.0, 1.0, 2.0, 3.0])}, plan(), clock=clock)
-    assert outcome.samples_ms["a"] == [[1.0, 2.0, 3.0]] * 2
+    assert outcome.visits["a"] == (Visit((1.0, 2.0, 3.0)),) * 2
     assert outcome.rounds == 2
     assert outcome.certain == (True,)
     assert outcome.seconds == pytest.approx(2 * 15e-3)
@@ -41,8 +41,8 @@ def test_an_unstable_function_goes_on_to_the_last_round_and_a_stable_one_stops()
     clock = FakeClock()
     runners = {"calm": clock.runner([1.0]), "wild": clock.runner([1, 1, 1, 1, 2, 2, 2, 2])}
     outcome = timed(runners, plan(max_rounds=9), clock=clock)
-    assert len(outcome.samples_ms["calm"]) == 2
-    assert len(outcome.samples_ms["wild"]) == 9
+    assert len(outcome.visits["calm"]) == 2
+    assert len(outcome.visits["wild"]) == 9
     assert outcome.certain == (True, False)
 
 
@@ -58,7 +58,9 @@ def test_the_floor_follows_the_median_network() -> None:
     runners = {"wild": clock.runner([1, 1, 1, 1, 2, 2, 2, 2]), "net": clock.runner([1000.0])}
     floored = plan(max_rounds=9, floor_keys=("net",), floor_share=0.001)
     quantities = [Quantity((key,), (1.0,)) for key in runners]
-    outcome = run_rounds(runners, {"wild": "w", "net": "n"}, quantities, floored, clock=clock)
+    outcome = run_rounds(
+        runners, {"wild": "w", "net": "n"}, quantities, floored, Instruments(clock)
+    )
     assert (outcome.rounds, outcome.certain) == (2, (True, True))
 
 
@@ -67,7 +69,7 @@ def test_a_difference_keeps_both_of_its_models_running() -> None:
     runners = {"long": clock.runner([5, 5, 5, 5, 9, 9, 9, 9]), "short": clock.runner([2.0])}
     quantities = [Quantity(("long", "short"), (1.0, -1.0))]
     outcome = timed(runners, plan(), quantities=quantities, clock=clock)
-    assert {key: len(visits) for key, visits in outcome.samples_ms.items()} == {
+    assert {key: len(visits) for key, visits in outcome.visits.items()} == {
         "long": 5,
         "short": 5,
     }

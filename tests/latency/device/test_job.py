@@ -61,7 +61,7 @@ def test_a_lost_result_is_made_of_the_journal_alone(folder: Path) -> None:
     (folder / "result.json").unlink()
     assert run_worker(folder).returncode == 0
     after = read_result(folder / "result.json")
-    assert (after.samples_ms, after.rounds) == (before.samples_ms, before.rounds)
+    assert (after.visits, after.rounds) == (before.visits, before.rounds)
 
 
 def test_a_changed_model_is_refused_by_the_worker(folder: Path) -> None:
@@ -77,7 +77,7 @@ def test_a_changed_model_is_refused_by_the_worker(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=1), "Expected schema version 2 in "),
+        (lambda d: d.update(schema_version=1), "Expected schema version 3 in "),
         (lambda d: d.pop("quantities"), "Expected the key 'quantities' in "),
         (lambda d: d["plan"].update(seed="x"), "Expected a whole number at `plan.seed` in "),
         (lambda d: d["settings"].update(graph_level="basic"), "Received: those of job"),

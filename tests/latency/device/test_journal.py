@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from latency.device.engine import Outcome, run_rounds
+from latency.device.engine import Instruments, Outcome, run_rounds
 from latency.device.journal import read_journal
 from latency.device.plan import DevicePlan
 from latency.device.statistics import Quantity
@@ -45,7 +45,7 @@ class Recorder:
             {key: key for key in runners},
             [Quantity((key,), (1.0,)) for key in runners],
             DevicePlan(min_rounds=6, max_rounds=6),
-            clock=self.clock,
+            Instruments(self.clock),
             journal=(str(journal), "session"),
             progress=progress,
         )
@@ -60,12 +60,12 @@ def test_a_torn_journal_continues_as_if_nothing_had_happened(tmp_path: Path) -> 
         Recorder().measure(journal, stop_in_round=3)
     assert len(journal.read_text().splitlines()) == 1 + 3
     with journal.open("a") as stream:
-        stream.write('{"round": 3, "samples_ms": {"a": [1.0, ')
+        stream.write('{"round": 3, "visits": {"a": {"runs_ms": [1.0, ')
 
     # Three rounds of three models with four runs each lie behind it.
     resumed = Recorder(skip_calls=36)
     outcome = resumed.measure(journal)
-    assert outcome.samples_ms == expected.samples_ms
+    assert outcome.visits == expected.visits
     assert outcome.seconds == pytest.approx(expected.seconds)
     assert resumed.order == undisturbed.order[36:]
     assert len(journal.read_text().splitlines()) == 1 + 6
@@ -87,11 +87,11 @@ def test_a_group_that_had_stopped_stays_stopped_after_a_resume(tmp_path: Path) -
         runners = {"calm": clock.runner([1.0]), "wild": wild}
         groups = {key: key for key in runners}
         small = plan(max_rounds=max_rounds)
-        return run_rounds(runners, groups, quantities, small, clock=clock, journal=journal)
+        return run_rounds(runners, groups, quantities, small, Instruments(clock), journal)
 
     go(3)
     outcome = go(6)
-    assert [len(outcome.samples_ms[key]) for key in ("calm", "wild")] == [2, 6]
+    assert [len(outcome.visits[key]) for key in ("calm", "wild")] == [2, 6]
 
 
 def test_another_sessions_journal_is_refused_and_kept(tmp_path: Path) -> None:

@@ -245,7 +245,7 @@ def test_the_real_worker_measures_two_graphs(
     real = with_python(target, sys.executable)
     path = run(folder, real, progress=lambda *call: calls.append(call))
     result = read_result(path, work.job_id)
-    assert set(result.samples_ms) == {"one", "two"} and result.rounds == 2
+    assert set(result.visits) == {"one", "two"} and result.rounds == 2
     assert path.read_bytes() == (device / "result.json").read_bytes() and calls
 
 

@@ -19,7 +19,7 @@ from latency.device import strict_json
 from latency.device.job import Workload, measure_models
 from latency.device.plan import DevicePlan
 from latency.device.settings import SessionSettings
-from latency.device.statistics import Quantity
+from latency.device.statistics import Quantity, Visit
 from latency.measurement.measure import (
     Measurement,
     MeasurePlan,
@@ -30,7 +30,7 @@ from latency.measurement.measure import (
 from tests.support.latency_graphs import chain, finish
 
 ROOT = Path(__file__).resolve().parents[3]
-QUICK = MeasurePlan(min_rounds=2, max_rounds=2)
+QUICK = MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0)
 
 
 def ticking(step_ms: float = 1.0) -> Callable[[], float]:
@@ -51,7 +51,7 @@ def test_every_model_is_measured_with_the_given_clock() -> None:
     )
     assert list(found) == ["one", "two"]
     for reading in found.values():
-        assert reading.samples_ms == ((1.0, 1.0, 1.0),) * 2
+        assert [visit.runs_ms for visit in reading.visits] == [(1.0, 1.0, 1.0)] * 2
         assert (reading.latency_ms, reading.low_ms, reading.high_ms) == (1.0, 1.0, 1.0)
         assert reading.stable and reading.noise == 0 and reading.count == 6
     assert [call[:2] for call in calls] == [(1, 2), (2, 2)]
@@ -123,9 +123,9 @@ def test_a_killed_measurement_resumes_from_its_journal(tmp_path: Path) -> None:
     plan = MeasurePlan(min_rounds=6, max_rounds=6)
     models = [Model("m", model.read_bytes(), "g")]
     found = measure(models, SessionSettings(), plan, resume_path=journal)
-    assert len(found["m"].samples_ms) == 6
-    kept = [tuple(record["samples_ms"]["m"]) for record in before]
-    assert list(found["m"].samples_ms[:4]) == kept
+    assert len(found["m"].visits) == 6
+    kept = [tuple(record["visits"]["m"]["runs_ms"]) for record in before]
+    assert [visit.runs_ms for visit in found["m"].visits[:4]] == kept
 
     other = [Model("m", chain(2), "g")]
     with pytest.raises(ValueError, match="Expected a journal of the session"):
@@ -186,7 +186,7 @@ def test_stopping_goes_by_the_quantities_that_are_asked_for() -> None:
 
 
 def test_a_measurement_survives_its_json() -> None:
-    reading = Measurement("m", ((1.0, 2.0), (1.5, 1.25)), 0.25, True)
+    reading = Measurement("m", (Visit((1.0, 2.0)), Visit((1.5, 1.25))), 0.25, True)
     plain = json.loads(json.dumps(strict_json.encode(reading)))
     assert plain["latency_ms"] == reading.latency_ms and plain["count"] == 4
     again = strict_json.decode(Measurement, plain, "a measurement")
@@ -195,11 +195,14 @@ def test_a_measurement_survives_its_json() -> None:
 
 @pytest.mark.parametrize("sample", [0.0, -1.0, float("nan"), float("inf"), "1", True])
 def test_impossible_samples_are_refused(sample: object) -> None:
-    with pytest.raises(ValueError, match="Expected samples of 'm' above 0 ms.\nReceived: .*\nFix:"):
-        Measurement("m", ((1.0, sample),), 0.25, True)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="Expected a visit of one or more runs above 0 ms"):
+        Visit((1.0, sample))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("samples", [(), ((),), ((1.0,), (1.0, 2.0))])
-def test_missing_samples_are_refused(samples: tuple[tuple[float, ...], ...]) -> None:
-    with pytest.raises(ValueError, match="Expected equally many samples in every visit of 'm'"):
-        Measurement("m", samples, 0.25, True)
+def test_missing_samples_are_refused() -> None:
+    with pytest.raises(ValueError, match="Expected one or more visits of 'm'"):
+        Measurement("m", (), 0.25, True)
+    with pytest.raises(ValueError, match="Received: 0 runs, 0 probes before and 0 after"):
+        Visit(())
+    with pytest.raises(ValueError, match="Received: 2 runs, 1 probes before and 2 after"):
+        Visit((1.0, 1.0), (9.0,), (9.0, 9.0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,17 +16,31 @@ from latency.tables.build import table_of
 from tests.support.device_jobs import Change, edit
 
 
+def first_visit(document: dict[str, Any]) -> list[float]:
+    found: list[float] = document["visits"]["net1"][0]["runs_ms"]
+    return found
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 2 in"),
+        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 3 in"),
         (lambda d: d.update(job_id="0" * 16), "Received: one of job 0000000000000000.\nFix:"),
-        (lambda d: d.pop("samples_ms"), "Expected a device's result: the key 'samples_ms' in"),
+        (lambda d: d.pop("visits"), "Expected a device's result: the key 'visits' in"),
         (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
-        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, float("nan")), "which is no number"),
-        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, -1.0), "Expected samples of 'net1'"),
-        (lambda d: d["samples_ms"]["net1"][0].__setitem__(0, 0), "Expected samples of 'net1'"),
-        (lambda d: d["samples_ms"].pop("net1"), "Expected samples of every model"),
+        (
+            lambda d: d["visits"]["net1"][0]["runs_ms"].__setitem__(0, float("nan")),
+            "which is no number",
+        ),
+        (
+            lambda d: d["visits"]["net1"][0]["runs_ms"].__setitem__(0, -1.0),
+            "a visit of one or more runs above",
+        ),
+        (
+            lambda d: d["visits"]["net1"][0]["runs_ms"].__setitem__(0, 0),
+            "a visit of one or more runs above",
+        ),
+        (lambda d: d["visits"].pop("net1"), "Expected samples of every model"),
         (lambda d: d["certain"].pop(), "Expected a verdict on each of"),
     ],
 )
@@ -65,7 +80,7 @@ def test_two_sessions_of_one_device_join(folder: Path) -> None:
     job, one = read_job(folder), read_result(folder / "result.json")
     both = merged(job, one, one)
     assert both.rounds == 2 * one.rounds
-    assert both.samples_ms["net1"] == [*one.samples_ms["net1"], *one.samples_ms["net1"]]
+    assert both.visits["net1"] == (*one.visits["net1"], *one.visits["net1"])
     assert table_of(job, both).rows["block"].count == 2 * table_of(job, one).rows["block"].count
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
@@ -58,10 +59,10 @@ def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Pa
 
     with pytest.raises(KeyboardInterrupt):
         toy_table(resume_path=journal, progress=stop)
-    before = [json.loads(line)["samples_ms"] for line in journal.read_text().splitlines()[1:]]
+    before = [json.loads(line)["visits"] for line in journal.read_text().splitlines()[1:]]
     assert len(before) == 2
     resumed = toy_table(resume_path=journal)
-    assert [list(v) for v in resumed.rows["block"].samples_ms["long"][:2]] == [
+    assert strict_json.encode(resumed.rows["block"].visits["long"][:2]) == [
         record["chain4"] for record in before
     ]
     # All rounds are in the journal now, so the same build times nothing and gives the same.

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from latency.device.plan import MeasurePlan
+from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement
 from latency.tables.check import GOOD, STALE, UNSURE, Check, check_table, judge
 from latency.tables.table import LatencyTable
@@ -27,7 +28,7 @@ def now(table: LatencyTable, factors: list[float], spike: float = 1.0) -> dict[s
         predicted_ms = table.predict_ms(table.networks[key].row_keys)
         visits = [[predicted_ms * factor, predicted_ms * factor * spike]] * 12
         # A quarter of the runs is fast, the rest is what a disturbance made of them.
-        found[key] = Measurement(key, tuple(tuple(v) for v in visits), 0.25, True)
+        found[key] = Measurement(key, tuple(Visit(tuple(v)) for v in visits), 0.25, True)
     return found
 
 
@@ -36,7 +37,7 @@ def exact(table: LatencyTable) -> LatencyTable:
     networks = {}
     for key, network in table.networks.items():
         predicted_ms = table.predict_ms(network.row_keys)
-        reading = Measurement(key, ((predicted_ms,) * 3,) * 4, 0.25, True)
+        reading = Measurement(key, (Visit((predicted_ms,) * 3),) * 4, 0.25, True)
         networks[key] = replace(network, measurement=reading)
     return replace(table, networks=networks)
 
@@ -73,7 +74,7 @@ def test_a_drift_that_the_fastest_runs_do_not_share_is_doubted(table: LatencyTab
     for key in table.anchors:
         predicted_ms = table.predict_ms(table.networks[key].row_keys)
         # One run in ten is undisturbed, so p05 is as stored and p25 is 30 % above.
-        visits = ((predicted_ms, *[1.3 * predicted_ms] * 9),) * 12
+        visits = (Visit((predicted_ms, *[1.3 * predicted_ms] * 9)),) * 12
         readings[key] = Measurement(key, visits, 0.25, True)
     found = verdict(table, readings)
     assert found.verdict == UNSURE

@@ -9,6 +9,7 @@ import pytest
 
 from latency.device import strict_json
 from latency.device.graph_info import GraphInfo
+from latency.device.statistics import Visit
 from latency.jobs.plans import RowPlan
 from latency.measurement.measure import Measurement
 from latency.tables.rows import Row, row_by_difference
@@ -22,7 +23,7 @@ def table() -> LatencyTable:
 
 
 def reading(key: str, *visits: list[float]) -> Measurement:
-    return Measurement(key, tuple(tuple(visit) for visit in visits), 0.25, True)
+    return Measurement(key, tuple(Visit(tuple(visit)) for visit in visits), 0.25, True)
 
 
 def test_a_row_is_the_difference_over_the_divisor() -> None:
@@ -34,7 +35,7 @@ def test_a_row_is_the_difference_over_the_divisor() -> None:
     assert (row.latency_ms, row.low_ms, row.high_ms) == pytest.approx((2.0, 2.0, 2.0))
     assert (row.count, row.noise, warning) == (6, 0.0, None)
     assert (row.op_counts, row.node_share, row.features) == ({"Conv": 4}, {"X": 1.0}, {"macs": 5.0})
-    assert row.samples_ms == {"long": long.samples_ms, "short": short.samples_ms}
+    assert row.visits == {"long": long.visits, "short": short.visits}
 
 
 def test_a_row_that_noise_made_negative_counts_as_zero_with_a_warning() -> None:

@@ -118,7 +118,7 @@ Change = Callable[[dict[str, Any]], object]
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=99), "Expected schema version 2 in"),
+        (lambda d: d.update(schema_version=99), "Expected schema version 3 in"),
         (lambda d: d.pop("schema_version"), "Received: no schema_version"),
         (lambda d: d.pop("rows"), "Expected the key 'rows' in"),
         (lambda d: d.pop("state_log"), "Expected the key 'state_log' in"),
@@ -131,7 +131,10 @@ Change = Callable[[dict[str, Any]], object]
         ),
         (lambda d: d["rows"]["block"].update(key="roof"), "row 'roof' stored under 'block'"),
         (lambda d: d["rows"]["block"].update(surprise=1), "Received: 'surprise'"),
-        (lambda d: d["rows"]["block"]["samples_ms"]["long"][0].__setitem__(0, 0), "above 0 ms"),
+        (
+            lambda d: d["rows"]["block"]["visits"]["long"][0]["runs_ms"].__setitem__(0, 0),
+            "above 0 ms",
+        ),
         (lambda d: d["rows"].update(roof=None), "Expected an object at `rows.roof` in"),
         (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
         (lambda d: d["settings"].update(graph_level="x"), "Expected a graph_level among"),
