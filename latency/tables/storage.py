@@ -68,7 +68,7 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
         path: Of the file.
 
     Raises:
-        TableFileError: The file is missing, broken, or of another schema version.
+        TableFileError: The file is missing, broken, edited, or of another schema version.
     """
     source = str(path)
     try:
@@ -81,10 +81,13 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
         raise TableFileError(error.expected, error.received, error.fix) from None
     try:
         table = strict_json.decode(cls, seal.unsealed(plain), source, every_key=True)
-        # After the form: what is of a wrong type, and where, says more than that it was edited.
-        seal.check(plain, source)
     except FileFormatError as error:
         raise TableFileError(error.expected, error.received, FIX) from None
+    try:
+        # After the form: what is of a wrong type, and where, says more than that it was edited.
+        seal.check(document, source)
+    except FileFormatError as error:
+        raise TableFileError(error.expected, error.received, error.fix) from None
     return table
 
 
