@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from .clock import Clock, now_text
-from .host import DeviceState, Host, device_state
+from .host import Host, current_frequency_mhz, device_state
+from .load import OtherLoad
 from .probe import Gauge, make_probe
 from .settings import CPU_PROVIDER, SessionSettings
 from .speed import (
@@ -53,18 +53,16 @@ class Gate:
         probe = make_probe()
         path = best_speed_path(host, probe.name)
         best = read_best_speed(path, probe.name)
-        return cls(Watch(Gauge(probe, clock), best, budget_seconds), path, "")
+        watch = Watch(
+            Gauge(probe, clock), best, budget_seconds, OtherLoad().cores, current_frequency_mhz
+        )
+        return cls(watch, path, "")
 
-    def close(self, states: Iterable[DeviceState], other_cores: float | None) -> HostSpeed:
-        """Says how fast the device was, and keeps its best if this was better.
-
-        Args:
-            states: Of the device during the session.
-            other_cores: Cores' worth of time that other programs used; None where unknown.
-        """
+    def close(self) -> HostSpeed:
+        """Says how fast the device was, and keeps its best if this was better."""
         if self.watch is None or self.path is None:
             return HostSpeed(NOT_GATED, self.reason)
-        speed = self.watch.report(states, other_cores)
+        speed = self.watch.report()
         best = self.watch.best_now(now_text(), device_state())
         if best:
             keep_best_speed(self.path, best)

@@ -21,7 +21,6 @@ from .errors import FileFormatError, WorkerError
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
-from .load import OtherLoad
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -217,7 +216,6 @@ def measure_models(
     """
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
-    meter = OtherLoad()
     with pinned(work.settings.affinity):
         gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
         outcome = run_rounds(
@@ -239,7 +237,7 @@ def measure_models(
         finished_at=now_text(),
         described=described,
         state_after=device_state(),
-        speed=gate.close(outcome.log, meter.cores()),
+        speed=gate.close(),
         **vars(outcome),
     )
 
