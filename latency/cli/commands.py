@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from latency.errors import LatencyError
 from latency.measurement.measure import Measurement, Model, measure
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.model_file import parse_input_shape, read_model
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.precision import convert, default_scheme, require_fp16_compute
 from latency.tables.check import GOOD, STALE, check_table
 from latency.tables.table import LatencyTable
+from latency.terminal import say, warn
 
 EXIT_DONE, EXIT_STALE, EXIT_CANNOT_TELL = 0, 3, 4
 
@@ -95,13 +97,13 @@ def measure_files(options: argparse.Namespace) -> int:
         "measurements": measured,
     }
     if options.output:
-        atomic.write_json(options.output, strict_json.encode(document))
+        atomic.keep_json(options.output, strict_json.encode(document))
     if options.json:
         print_json(document)
     else:
         text_view.print_measurements(measured, current_host(), settings)
     for warning in _instability(measured, options, plan):
-        print(f"warning: {warning}", file=sys.stderr)
+        warn(f"warning: {warning}")
     return EXIT_DONE
 
 
@@ -114,7 +116,7 @@ def _instability(
         return []
     widest = max(loose, key=lambda value: (value.high_ms - value.low_ms) / value.latency_ms)
     width = (widest.high_ms - widest.low_ms) / widest.latency_ms
-    files = " ".join(map(str, options.files))
+    files = shlex.join(map(str, options.files))
     return [
         f"not stable: {len(loose)} of {len(measured)} intervals are wider than "
         f"{plan.relative_tolerance:.0%} (widest {width:.1%}: {widest.key}); stop other programs or "
@@ -182,13 +184,22 @@ def predict(options: argparse.Namespace) -> int:
         )
     short = read_model(options.short) if options.short else None
     vector = vector_channels(table.host.isa_flags)
-    features = row_features(read_model(options.long), short, options.divisor, vector)
-    predicted_ms = table.row_model.predict_ms(features)
+    long = read_model(options.long)
+    features = row_features(long, short, options.divisor, vector)
+    operators = row_operators(long, short)
+    predicted_ms = table.row_model.predict_ms(features, operators)
     held_out = table.row_model.held_out
     if options.json:
-        print_json({"predicted_ms": predicted_ms, "features": features, "held_out": held_out})
+        print_json(
+            {
+                "predicted_ms": predicted_ms,
+                "features": features,
+                "operators": operators,
+                "held_out": held_out,
+            }
+        )
     else:
-        print(
+        say(
             f"{predicted_ms:.4f} ms before calibration; {held_out['n']:.0f} rows left out in turn "
             f"were met within {held_out.get('mape_percent', float('nan')):.1f} % on average"
         )

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import shlex
+from collections.abc import Mapping
 from typing import Any
 
+from latency.device.flags import add_loading_flags, asked_loading, option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 from latency.errors import LatencyError
@@ -22,10 +23,7 @@ def add_settings_flags(parser: Any) -> None:
     group.add_argument("--threads", type=int, help="threads of one operator (1)")
     group.add_argument("--graph_level", choices=sorted(GRAPH_LEVELS), help="(all)")
     group.add_argument("--provider", help=f"execution provider ({CPU_PROVIDER})")
-    group.add_argument(
-        "--provider_option", action="append", metavar="NAME=VALUE", help="may be repeated"
-    )
-    group.add_argument("--provider_library", help="library file of a plugin provider")
+    add_loading_flags(group)
     group.add_argument(
         "--spinning",
         action=argparse.BooleanOptionalAction,
@@ -59,17 +57,14 @@ def settings_of(
         "intra_op_num_threads": options.threads,
         "graph_level": options.graph_level,
         "provider": options.provider,
-        "provider_library": options.provider_library,
         "allow_spinning": options.spinning,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    if options.provider_option:
-        changes["provider_options"] = pairs("--provider_option", options.provider_option)
     if options.config:
-        changes["config_entries"] = pairs("--config", options.config)
+        changes["config_entries"] = option_pairs("--config", options.config)
     if options.affinity is not None:
         changes["affinity"] = tuple(_cores(options.affinity))
-    return replace(base or SessionSettings(), **changes)
+    return (base or SessionSettings()).asked(**changes, **asked_loading(options))
 
 
 def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
@@ -94,36 +89,21 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
 
 
 def flags_text(options: argparse.Namespace) -> str:
-    """Returns the given settings flags as text, for the next command to run."""
+    """Returns the given settings flags as text, quoted, for the next command to run."""
     values: Mapping[str, Any] = vars(options)
     names = ("threads", "graph_level", "provider", "provider_library", "affinity")
-    parts = [f"--{name} {values[name]}" for name in names if values.get(name) is not None]
+    words = []
+    for name in names:
+        if values.get(name) is not None:
+            words += [f"--{name}", str(values[name])]
     for name in ("provider_option", "config", "input_shape"):
-        parts += [f"--{name} {text}" for text in values.get(name) or []]
+        for text in values.get(name) or []:
+            words += [f"--{name}", text]
     if values.get("precision", "fp32") != "fp32":
-        parts.append(f"--precision {values['precision']}")
+        words += ["--precision", values["precision"]]
     if values.get("spinning") is not None:
-        parts.append("--spinning" if values["spinning"] else "--no-spinning")
-    return "".join(f" {part}" for part in parts)
-
-
-def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
-    """Reads NAME=VALUE texts.
-
-    Raises:
-        OptionError: A text has no name or no equals sign, or a name is given twice.
-    """
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or name in found:
-            raise OptionError(
-                f"{flag} NAME=VALUE, every name once",
-                f"{flag} {text!r}",
-                f"write {flag} {name or 'NAME'}=VALUE, or give {name!r} once",
-            )
-        found[name] = value
-    return found
+        words.append("--spinning" if values["spinning"] else "--no-spinning")
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def _cores(text: str) -> list[int]:

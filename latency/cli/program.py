@@ -13,6 +13,7 @@ from typing import Any
 from latency import shell
 from latency.cli import commands, table_commands
 from latency.cli.options import add_plan_flags, add_settings_flags
+from latency.device.flags import add_loading_flags
 from latency.onnx_files.precision import PRECISIONS, SCHEMES
 
 
@@ -91,6 +92,7 @@ def _add_jobs(verbs: Any) -> None:
     verb.add_argument(
         "--ssh_option", action="append", metavar="TEXT", help="argument for ssh; may be repeated"
     )
+    add_loading_flags(verb)
     verb.add_argument("--remote_python", default="python3", help="(python3)")
     verb.add_argument("--remote_folder", default="", help="(.cache/stopwatch-latency/JOB)")
     verb = _verb(

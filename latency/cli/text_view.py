@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
@@ -18,6 +17,7 @@ from latency.measurement.measure import Measurement
 from latency.tables.check import Check
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
+from latency.terminal import Terminal
 
 
 class Progress:
@@ -25,11 +25,11 @@ class Progress:
 
     def __init__(self, text: str) -> None:
         self._bar = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=Terminal(stderr=True),
             transient=True,
             # Drawing takes time from the cores that are being measured.
             refresh_per_second=2,
@@ -56,14 +56,19 @@ class Progress:
 
 
 def settings_text(settings: SessionSettings) -> str:
-    """Returns one line for people: provider, threads, graph level."""
-    threads = settings.intra_op_num_threads
-    text = f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    """Returns one line for people: provider, threads, graph level, and what is not as usual."""
+    threads, usual = settings.intra_op_num_threads, SessionSettings()
+    parts = [settings.provider, f"{threads} thread{'s' if threads > 1 else ''}"]
+    parts.append(f"graph level {settings.graph_level}")
     if threads > 1 and not settings.allow_spinning:
-        text += ", no spinning"
+        parts.append("no spinning")
     if settings.affinity:
-        text += f", cores {','.join(map(str, settings.affinity))}"
-    return text
+        parts.append(f"cores {','.join(map(str, settings.affinity))}")
+    if settings.set_denormal_as_zero != usual.set_denormal_as_zero:
+        parts.append("denormal numbers kept")
+    entries = {**settings.provider_options, **settings.config_entries}
+    parts += [f"{key}={value}" for key, value in entries.items()]
+    return ", ".join(parts)
 
 
 def host_text(host: Host) -> str:
@@ -90,8 +95,8 @@ def print_measurements(
 ) -> None:
     """Prints one line a model."""
     quantile = next(iter(measured.values())).quantile
-    console = Console()
-    console.print(f"{host_text(host)}\n{settings_text(settings)}", highlight=False)
+    console = Terminal()
+    console.print(f"{host_text(host)}\n{settings_text(settings)}")
     table = _plain_table("model")
     for name in (
         f"p{100 * quantile:g} ms",
@@ -119,9 +124,9 @@ def print_measurements(
 
 def print_table(table: LatencyTable) -> None:
     """Prints what a table is of, then one line a row."""
-    console = Console()
+    console = Terminal()
     for line in _header(table):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     view = _plain_table("row")
     for name in (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable"):
         view.add_column(name, justify="right", no_wrap=True)
@@ -158,9 +163,9 @@ def _header(table: LatencyTable) -> list[str]:
 
 def print_audit(table: LatencyTable) -> None:
     """Prints a table's audit beside the noise floor of the same measurement."""
-    console = Console()
+    console = Terminal()
     for line in _header(table):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     if table.audit is None:
         console.print("no audit: the table has no held-out networks")
         return
@@ -176,10 +181,10 @@ def print_audit(table: LatencyTable) -> None:
 
 def print_check(table: LatencyTable, here: Host, settings: SessionSettings, found: Check) -> None:
     """Prints a verdict with the common drift and every network's residual."""
-    console = Console()
-    console.print(f"table: {host_text(table.host)}", highlight=False)
-    console.print(f"here:  {host_text(here)}", highlight=False)
-    console.print(f"settings: {settings_text(settings)}", highlight=False)
+    console = Terminal()
+    console.print(f"table: {host_text(table.host)}")
+    console.print(f"here:  {host_text(here)}")
+    console.print(f"settings: {settings_text(settings)}")
     view = _plain_table("network")
     for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
         view.add_column(name, justify="right", no_wrap=True)
@@ -199,12 +204,11 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
         f"drift {found.drift:.3f} against the prediction, {found.stored_drift:.3f} against the "
         f"measurement then, {found.fast_drift:.3f} by the fastest runs; other programs used "
         f"{busy}; {found.seconds:.0f} s",
-        highlight=False,
     )
-    console.print(f"{found.verdict}: {found.reason}", style="bold", highlight=False)
+    console.print(f"{found.verdict}: {found.reason}", style="bold")
     _print_warnings(console, table.load_warnings)
 
 
-def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
+def _print_warnings(console: Terminal, warnings: Sequence[str]) -> None:
     for warning in warnings:
-        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+        console.print(f"warning: {warning}", style="yellow")

@@ -15,7 +15,7 @@ from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
 from latency.measurement import statistics
 from latency.measurement.measure import Measurement, Model, measure
-from latency.onnx_files.skeleton import restore_weights
+from latency.onnx_files.skeleton import restore_all
 from latency.tables.table import LatencyTable
 
 GOOD, STALE, UNSURE = "good", "stale", "cannot tell"
@@ -113,8 +113,7 @@ def check_table(
             "build the table with calibration or held-out networks",
         )
     models = [
-        Model(key, restore_weights(text, table.plan.seed), key)
-        for key, text in table.anchors.items()
+        Model(key, data, key) for key, data in restore_all(table.anchors, table.plan.seed).items()
     ]
     meter = OtherLoad()
     measured = measure(models, settings or table.settings, plan, progress=progress)

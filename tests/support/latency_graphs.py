@@ -53,6 +53,17 @@ def finish(
     return bytes(model.SerializeToString())
 
 
+def gather(rows: int) -> bytes:
+    """Returns a model that looks four ids up in a table of so many rows, and fails beyond them."""
+    table = numpy_helper.from_array(np.ones((rows, 2), np.float32), "table")
+    nodes = [
+        helper.make_node("Gather", ["table", "image"], ["rows"]),
+        helper.make_node("ReduceSum", ["rows"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["pooled"], to=TensorProto.INT64),
+    ]
+    return finish(nodes, [1, 4], [], [table], input_type=TensorProto.INT64)
+
+
 def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:
     """A job of chains, as small as a table's can be."""
     # Blocks of 2.4 M MACs: far above the noise of a busy machine, still quick.
