@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
@@ -13,7 +13,6 @@ from rich.table import Table
 
 from latency.device.host import Host
 from latency.device.settings import SessionSettings
-from latency.measurement.measure import Measurement
 from latency.tables.check import Check
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
@@ -79,7 +78,8 @@ def host_text(host: Host) -> str:
     )
 
 
-def _plain_table(first: str) -> Table:
+def plain_table(first: str) -> Table:
+    """Returns a table with one column for names; the caller adds those for figures."""
     # Few lines and little padding: long keys have to fit into 80 columns beside the figures.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
@@ -90,44 +90,12 @@ def _interval(low_ms: float, high_ms: float) -> str:
     return f"{low_ms:.4f} to {high_ms:.4f}"
 
 
-def print_measurements(
-    measured: Mapping[str, Measurement], host: Host, settings: SessionSettings
-) -> None:
-    """Prints one line a model."""
-    quantile = next(iter(measured.values())).quantile
-    console = Terminal()
-    console.print(f"{host_text(host)}\n{settings_text(settings)}")
-    table = _plain_table("model")
-    for name in (
-        f"p{100 * quantile:g} ms",
-        "95 % interval",
-        "p50 ms",
-        "p90 ms",
-        "noise",
-        "runs",
-        "stable",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for key, value in measured.items():
-        table.add_row(
-            key,
-            f"{value.latency_ms:.4f}",
-            _interval(value.low_ms, value.high_ms),
-            f"{value.p50_ms:.4f}",
-            f"{value.p90_ms:.4f}",
-            f"{value.noise:.1%}",
-            str(value.count),
-            "yes" if value.stable else "no",
-        )
-    console.print(table)
-
-
 def print_table(table: LatencyTable) -> None:
     """Prints what a table is of, then one line a row."""
     console = Terminal()
     for line in _header(table):
         console.print(line)
-    view = _plain_table("row")
+    view = plain_table("row")
     for name in (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable"):
         view.add_column(name, justify="right", no_wrap=True)
     for key, row in table.rows.items():
@@ -169,7 +137,7 @@ def print_audit(table: LatencyTable) -> None:
     if table.audit is None:
         console.print("no audit: the table has no held-out networks")
         return
-    view = _plain_table(f"{table.audit.n} held-out networks")
+    view = plain_table(f"{table.audit.n} held-out networks")
     view.add_column("prediction", justify="right")
     view.add_column("noise floor", justify="right")
     for text, name, form in AUDIT_LINES:
@@ -185,7 +153,7 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
     console.print(f"table: {host_text(table.host)}")
     console.print(f"here:  {host_text(here)}")
     console.print(f"settings: {settings_text(settings)}")
-    view = _plain_table("network")
+    view = plain_table("network")
     for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
         view.add_column(name, justify="right", no_wrap=True)
     for point in found.points:
