@@ -13,10 +13,13 @@ from rich.table import Table
 
 from latency.device.host import Host
 from latency.device.settings import SessionSettings
+from latency.device.speed import HostSpeed
 from latency.tables.check import Check
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
 from latency.terminal import Terminal
+
+UNKNOWN = "unknown"
 
 
 class Progress:
@@ -76,6 +79,24 @@ def host_text(host: Host) -> str:
         f"{host.cpu_model}, {host.cores_visible} cores, onnxruntime {host.onnxruntime}, "
         f"host {host.fingerprint}"
     )
+
+
+def share(value: float | None, digits: int = 0) -> str:
+    """Returns a share in percent, or that it is unknown."""
+    return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
+
+
+def speed_text(speed: HostSpeed, full: float | None) -> str:
+    """Returns one line for people: how fast the host was.
+
+    Args:
+        speed: Of the host.
+        full: Share of the time at full speed, from 0 to 1; None where nothing was gated.
+    """
+    if speed.full_speed_us is None:
+        return f"clock: {speed.state}, {speed.reason}"
+    text = f"clock: {speed.state}, at full speed in {share(full)} of the time"
+    return f"{text}; {speed.reason}" if speed.reason else text
 
 
 def plain_table(first: str) -> Table:
@@ -153,6 +174,7 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
     console.print(f"table: {host_text(table.host)}")
     console.print(f"here:  {host_text(here)}")
     console.print(f"settings: {settings_text(settings)}")
+    console.print(speed_text(found.speed, found.speed.share_full_speed))
     view = plain_table("network")
     for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
         view.add_column(name, justify="right", no_wrap=True)

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 
-from latency.cli.text_view import host_text, plain_table, settings_text
+from latency.cli.text_view import UNKNOWN, host_text, plain_table, settings_text, share, speed_text
 from latency.device.host import DeviceState, current_host
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.speed import BestSpeed, HostSpeed
+from latency.device.speed import BestSpeed
 from latency.device.startup import Startup
 from latency.measurement.certificate import Certificate
 from latency.measurement.compare import Ratio
@@ -18,7 +18,6 @@ from latency.measurement.host_clock import ClockWatch
 from latency.measurement.processes import Timing
 from latency.terminal import Terminal
 
-UNKNOWN = "unknown"
 MEBIBYTE = 2**20
 VERDICTS = {True: "met", False: "not met", None: "cannot tell"}
 
@@ -39,14 +38,13 @@ def print_timings(
     """
     console = Terminal()
     console.print(f"{host_text(current_host())}\n{settings_text(settings)}")
-    console.print(speed_text(next(iter(timings.values())).speeds[-1]))
+    console.print(_speed_text(next(iter(timings.values()))))
     console.print(_timing_table(timings, plan))
-    view = _table("model", "full speed", "noise", "runs", "stable", "session ms", "first ms", "MiB")
+    view = _table("model", "noise", "runs", "stable", "session ms", "first ms", "MiB")
     for key, timing in timings.items():
         start = started[key]
         view.add_row(
             key,
-            share(timing.share_full_speed),
             share(timing.noise, 1),
             f"{timing.kept_count}/{timing.count}",
             "yes" if timing.stable else "no",
@@ -55,6 +53,10 @@ def print_timings(
             UNKNOWN if start.peak_bytes is None else f"{start.peak_bytes / MEBIBYTE:.1f}",
         )
     console.print(view)
+
+
+def _speed_text(timing: Timing) -> str:
+    return speed_text(timing.speeds[-1], timing.share_full_speed)
 
 
 def _timing_table(timings: Mapping[str, Timing], plan: MeasurePlan) -> Table:
@@ -85,19 +87,6 @@ def interval(low: float | None, high: float | None) -> str:
     return UNKNOWN if low is None or high is None else f"{low:.4f} to {high:.4f}"
 
 
-def share(value: float | None, digits: int = 0) -> str:
-    """A share in percent, or that it is unknown."""
-    return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
-
-
-def speed_text(speed: HostSpeed) -> str:
-    """One line about the host's speed."""
-    if speed.full_speed_us is None:
-        return f"clock: {speed.state}, {speed.reason}"
-    text = f"clock: {speed.state}, at full speed in {share(speed.share_full_speed)} of the time"
-    return f"{text}; {speed.reason}" if speed.reason else text
-
-
 def print_certificates(certificates: Sequence[Certificate]) -> None:
     """Prints a verdict for each model with its reason and the next step.
 
@@ -107,7 +96,7 @@ def print_certificates(certificates: Sequence[Certificate]) -> None:
     console = Terminal()
     first = certificates[0]
     console.print(f"{host_text(first.host)}\n{settings_text(first.settings)}")
-    console.print(speed_text(first.speeds[-1]))
+    console.print(speed_text(first.speeds[-1], first.share_full_speed))
     for found in certificates:
         console.print(
             f"{found.file}: {VERDICTS[found.met]}: {found.latency_ms:.4f} ms at full speed, asked "
@@ -133,7 +122,7 @@ def print_ratios(timings: Mapping[str, Timing], ratios: Mapping[str, Ratio]) -> 
     console = Terminal()
     reference = next(iter(timings))
     console.print(f"{host_text(current_host())}")
-    console.print(speed_text(timings[reference].speeds[-1]))
+    console.print(_speed_text(timings[reference]))
     view = _table(f"over {reference}", "ms", "ratio", "95 % interval", "could be seen", "processes")
     for key, ratio in ratios.items():
         view.add_row(
