@@ -74,7 +74,7 @@ def use_table(folder: Path) -> None:
     for network in table.networks.values():
         table.predict_ms(network.row_keys)
     if table.row_model is not None:
-        table.row_model.predict_ms(dict(table.row_model.high))
+        table.row_model.predict_ms(dict(table.row_model.high), {})
     restore_all(table.anchors, table.plan.seed)
     table.save(folder / "again.json")
     table.to_csv(folder / "again.csv")
