@@ -18,14 +18,17 @@ from . import strict_json
 from .clock import Clock, now_text
 from .engine import Instruments, Progress, run_rounds
 from .errors import FileFormatError, WorkerError
+from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
+from .inputs import MOST_FILE_BYTES
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
 from .settings import SessionSettings
 from .statistics import Quantity
+from .text import visible
 
 JOB_FILE, RESULT_FILE, JOURNAL_FILE = "job.json", "result.json", "journal.jsonl"
 LOCK_FILE = "worker.lock"
@@ -124,30 +127,36 @@ def identity_of(models: Mapping[str, bytes], *parts: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_job(folder: str) -> tuple[Workload, list[str]]:
+def read_job(folder: str, asked: Mapping[str, Any] | None = None) -> tuple[Workload, list[str]]:
     """Reads a job's folder and checks that its models are the exported ones.
 
     Args:
         folder: With `job.json` and the models that it names.
+        asked: Fields of `settings.LOADING_FLAGS` as the command line says them; what code a
+            job.json names is never loaded.
 
     Returns:
         The work, and what this program or this onnxruntime would ignore without a word.
 
     Raises:
-        FileFormatError: Another schema version, a missing key, or a value of another type.
+        FileFormatError: Another schema version, a missing key, a value of another type, or a model
+            that is no plain file of the folder.
+        SettingsError: The job names code to load, and the command line does not.
         WorkerError: A file was changed.
     """
     plain, job, unknown = _read(os.path.join(folder, JOB_FILE))
     models = tuple(
         Model(
             entry.key,
-            _model_data(folder, entry.file),
+            read_inside(folder, entry.file, MOST_MODEL_BYTES),
             entry.group,
-            _model_data(folder, entry.inputs) if entry.inputs else b"",
+            read_inside(folder, entry.inputs, MOST_FILE_BYTES) if entry.inputs else b"",
         )
         for entry in job.models
     )
-    work = Workload(models, job.quantities, job.settings, job.plan, job.describe, job.job_id)
+    settings = job.settings.asked(**(asked or {}))
+    settings.check_loading()
+    work = Workload(models, job.quantities, settings, job.plan, job.describe, job.job_id)
     # Of the values as they were written: a newer program's keys count, too.
     written = (plain["settings"], plain["plan"], plain["quantities"])
     found = identity_of(work.data, *written, *work.inputs_part)
@@ -186,17 +195,6 @@ def _known(
     keys = strict_json.keys_of(cls)
     known = {key: value for key, value in plain.items() if key in keys}
     return known, [prefix + key for key in plain if key not in keys]
-
-
-def _model_data(folder: str, name: str) -> bytes:
-    path = os.path.join(folder, name)
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise WorkerError(
-            "the models of the job", str(error), "copy the whole folder again"
-        ) from None
 
 
 def unknown_config_keys(keys: Sequence[str]) -> list[str]:
@@ -272,7 +270,9 @@ def _runner(model: Model, work: Workload) -> ModelRunner:
         raise WorkerError(expected, error.received, error.fix) from error
 
 
-def run_job(folder: str, progress: Progress | None = None) -> str:
+def run_job(
+    folder: str, progress: Progress | None = None, asked: Mapping[str, Any] | None = None
+) -> str:
     """Runs `job.json` of a folder, resuming its journal, and returns the result's path.
 
     One process at a time; a second one waits and finds the first one's result.
@@ -280,25 +280,23 @@ def run_job(folder: str, progress: Progress | None = None) -> str:
     Args:
         folder: Of the job.
         progress: See `measure_models`.
+        asked: See `read_job`.
 
     Raises:
         LatencyError: The job is damaged, or a model cannot be measured.
+        UnwrittenError: The result cannot be written; it stands on stdout.
     """
     path = os.path.join(folder, RESULT_FILE)
     with _locked(os.path.join(folder, LOCK_FILE)):
-        work, unknown = read_job(folder)
+        work, unknown = read_job(folder, asked)
         if _has_result(path, work.job_id):
             return path
         for key in unknown:
-            print(f"warning: {key} is unknown here and has no effect", file=sys.stderr)
+            print(f"warning: {visible(key, '')} is unknown here and has no effect", file=sys.stderr)
         journal_path = os.path.join(folder, JOURNAL_FILE)
         result = measure_models(work, journal_path=journal_path, progress=progress)
         result = dataclasses.replace(result, unknown_keys=tuple(unknown))
-        with open(path + ".part", "w", encoding="utf-8") as stream:
-            stream.write(strict_json.dumps(result, indent=None))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(path + ".part", path)
+        keep_text(path, strict_json.dumps(result, indent=None))
     return path
 
 
@@ -317,6 +315,6 @@ def _locked(path: str) -> Iterator[None]:
     except ImportError:  # Windows: nothing starts a second worker there
         yield
         return
-    with open(path, "w", encoding="utf-8") as stream:
+    with open_own(path) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

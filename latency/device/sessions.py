@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +16,9 @@ from .inputs import Arrays, check_array, draw, is_integer, read_arrays, refuse_u
 from .settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
+# Of all inputs of a model: 89 images of 1000 x 1000 pixels and three channels.
+MOST_INPUT_ELEMENTS = 1 << 28
 
 _registered_libraries: set[str] = set()  # onnxruntime refuses to register one twice
 
@@ -34,9 +38,12 @@ def create_session(
         record_assignment: Keeps which provider took which node, for `node_share`.
 
     Raises:
+        SettingsError: A file, and not the user, names code to be loaded.
         WorkerError: The provider is missing or fell back to the CPU, or the model does not load.
     """
     import onnxruntime
+
+    settings.check_loading()
 
     provider = settings.provider
     options = _session_options(onnxruntime, settings)
@@ -115,6 +122,7 @@ def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
             f"onnxruntime {onnxruntime.__version__}",
             "install a newer onnxruntime, or leave out the provider's library",
         )
+    library = os.path.abspath(library)  # a relative one is looked for beside onnxruntime itself
     if not os.path.isfile(library):
         raise WorkerError(
             "the library file of a plugin provider", f"{library}, no such file", "check its path"
@@ -153,10 +161,11 @@ def random_inputs(
         integer: Every value of the integer inputs; None to draw them.
 
     Raises:
-        WorkerError: An input has a dynamic shape or cannot be drawn, or an array does not fit.
+        WorkerError: An input has a dynamic shape, is too large or cannot be drawn, or an array does
+            not fit.
     """
     rng = np.random.default_rng(seed)
-    given, feeds = given or {}, {}
+    given, feeds, elements = given or {}, {}, 0
     refuse_unknown(given, [tensor.name for tensor in session.get_inputs()])
     for tensor in session.get_inputs():
         if tensor.name in given:
@@ -168,6 +177,13 @@ def random_inputs(
                 "inputs of fixed shape",
                 f"input {tensor.name!r} of shape {shape}",
                 "export the model with a fixed batch and image size",
+            )
+        elements += math.prod(shape)
+        if elements > MOST_INPUT_ELEMENTS:
+            raise WorkerError(
+                f"inputs of at most {MOST_INPUT_ELEMENTS} elements in all",
+                f"{elements} up to input {tensor.name!r} of shape {shape}",
+                "export the model with a smaller batch or image size",
             )
         feeds[tensor.name] = draw(rng, tensor.name, tensor.type, shape, integer)
     return feeds

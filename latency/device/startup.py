@@ -6,6 +6,7 @@ that ends its process ends no measurement of others.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import os
 import sys
@@ -20,10 +21,13 @@ import numpy as np
 
 from . import strict_json
 from .errors import LatencyError, WorkerError
+from .files import keep_text
+from .flags import add_loading_flags, asked_loading
 from .inputs import INTEGER_HIGH, INTEGER_LOW, is_integer, read_arrays
 from .job import Model, read_job
 from .sessions import create_session, pinned, random_inputs, run_checked
 from .settings import SessionSettings
+from .text import visible
 
 STARTUP_FILE = "startup.json"
 # Outputs are compared in thousandths of the largest one: other kernels round the last digits.
@@ -130,22 +134,23 @@ def _forget_peak() -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Starts the one model of a job's folder and writes startup.json beside it."""
-    if len(arguments) != 1 or arguments[0].startswith("-"):
-        print("usage: python3 -m device.startup FOLDER", file=sys.stderr)
-        return 2
-    folder = arguments[0]
+    parser = argparse.ArgumentParser(
+        prog="python3 -m device.startup", description="Starts one model.", allow_abbrev=False
+    )
+    parser.add_argument("folder", metavar="FOLDER")
+    add_loading_flags(parser)
+    options = parser.parse_args(arguments)
     # Said by numpy wherever denormals count as zero, as they do here on purpose.
     warnings.filterwarnings("ignore", message="The value of the smallest subnormal")
     try:
-        work, _ = read_job(folder)
+        work, _ = read_job(options.folder, asked_loading(options))
         if len(work.models) != 1:
             raise WorkerError("a job of one model", f"{len(work.models)}", "give each its own")
         with pinned(work.settings.affinity):
             found = start(work.models[0], work.settings, work.plan.seed)
-        with open(os.path.join(folder, STARTUP_FILE), "w", encoding="utf-8") as stream:
-            stream.write(strict_json.dumps(found))
-    except LatencyError as error:
-        print(f"error: {error}", file=sys.stderr)
+        keep_text(os.path.join(options.folder, STARTUP_FILE), strict_json.dumps(found))
+    except (OSError, LatencyError) as error:
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return 2
     return 0
 

@@ -31,9 +31,44 @@ def block_error(visits_ms: Sequence[Sequence[float]], quantile: float, seed: int
     Source: Kuensch, The jackknife and the bootstrap for general stationary observations (1989).
     """
     full = [np.asarray(visit, float) for visit in visits_ms if len(visit)]
-    count = len(full)
-    if count < 2:
+    if len(full) < 2:
         return None
+    values = _weighted_quantiles(full, _drawn_blocks(len(full), seed), quantile)
+    return float(np.std(values, ddof=1) / np.mean(values))
+
+
+def paired_error(
+    first_ms: Sequence[Sequence[float]],
+    second_ms: Sequence[Sequence[float]],
+    quantile: float,
+    seed: int,
+) -> float | None:
+    """Returns the relative standard error of second over first, timed next to each other.
+
+    Both draw the same blocks of visits, so that what slowed both down cancels.
+
+    Args:
+        first_ms: Visit -> run, in ms and in the order of time; every visit has one or more.
+        second_ms: The same visits of the other model.
+        quantile: From 0 to 1.
+        seed: Of the resampling.
+
+    Returns:
+        None for fewer than two visits.
+    """
+    if len(first_ms) < 2:
+        return None
+    drawn = _drawn_blocks(len(first_ms), seed)
+    first, second = (
+        _weighted_quantiles([np.asarray(visit, float) for visit in visits], drawn, quantile)
+        for visits in (first_ms, second_ms)
+    )
+    ratios = second / first
+    return float(np.std(ratios, ddof=1) / np.mean(ratios))
+
+
+def _drawn_blocks(count: int, seed: int) -> np.ndarray:
+    """Resample, visit -> how often blocks of neighbouring visits draw it."""
     length = math.isqrt(count)
     rng = np.random.default_rng(seed)
     starts = rng.integers(0, count, (RESAMPLES, -(-count // length)))
@@ -42,8 +77,7 @@ def block_error(visits_ms: Sequence[Sequence[float]], quantile: float, seed: int
     picks = picks.reshape(RESAMPLES, -1)[:, :count]
     drawn = np.zeros((RESAMPLES, count))
     np.add.at(drawn, (np.arange(RESAMPLES)[:, None], picks), 1)
-    values = _weighted_quantiles(full, drawn, quantile)
-    return float(np.std(values, ddof=1) / np.mean(values))
+    return drawn
 
 
 def _weighted_quantiles(

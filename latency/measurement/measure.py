@@ -19,6 +19,7 @@ from latency import atomic
 from latency.device import strict_json
 from latency.device.clock import Clock
 from latency.device.engine import Progress
+from latency.device.files import own_folder
 from latency.device.job import Model, Workload, measure_models
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
@@ -51,7 +52,7 @@ class Measurement:
         limit_us: The longest probe beside a run that counts; None to count every run.
 
     Raises:
-        MeasureError: There are no visits.
+        MeasureError: There are no visits, or the quantile is out of range.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (
@@ -69,6 +70,9 @@ class Measurement:
     def __post_init__(self) -> None:
         if not self.visits:
             raise MeasureError(f"one or more visits of {self.key!r}", "none", "measure again")
+        if not 0 <= self.quantile <= 1:
+            expected = f"a quantile from 0 to 1 of {self.key!r}"
+            raise MeasureError(expected, repr(self.quantile), "measure again")
 
     @cached_property
     def runs_ms(self) -> Runs:
@@ -213,7 +217,7 @@ def measure_fresh_process(
     work = workload(models, settings, plan)
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         write_job(Path(folder), work)
-        done = run_device("latency.device", folder)
+        done = run_device("latency.device", folder, settings)
         if done.returncode:
             raise MeasureError(
                 f"a new process to measure {len(models)} models",
@@ -224,15 +228,20 @@ def measure_fresh_process(
     return _readings(work, result)
 
 
-def run_device(module: str, folder: str) -> subprocess.CompletedProcess[str]:
+def run_device(
+    module: str, folder: str, settings: SessionSettings
+) -> subprocess.CompletedProcess[str]:
     """Runs a program of the device in a new process and waits for it.
 
     Args:
         module: Its dotted name.
         folder: Of a job.
+        settings: Of the sessions.
     """
     # -P: the working folder of this process may hold modules of any name.
     command = [sys.executable, "-P", "-m", module, folder]
+    # What job.json names is not loaded there; what is named here is.
+    command += settings.loading_flags()
     return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
 
 
@@ -260,7 +269,7 @@ def write_job(folder: Path, work: Workload) -> None:
         folder: That exists.
         work: What is measured.
     """
-    (folder / "models").mkdir(exist_ok=True)
+    own_folder(folder / "models")
     job = work.job_file()
     for entry, model in zip(job.models, work.models, strict=True):
         atomic.write_bytes(folder / entry.file, model.data)

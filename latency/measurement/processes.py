@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import compress
 from statistics import fmean, median
+from typing import ClassVar
 
 import numpy as np
 
+from latency.device.engine import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import SLOWER, HostSpeed
@@ -94,6 +98,12 @@ class Timing:
         measurements: Raw samples of each process.
     """
 
+    KEYS: ClassVar[tuple[str, ...]] = (
+        *("latency_ms", "low_ms", "high_ms", "error", "p50_ms", "p90_ms", "p99_ms"),
+        *("share_full_speed", "kept_count", "count", "noise", "stable", "process_ms"),
+        *("speeds", "reason", "measurements"),
+    )
+
     latency_ms: float
     low_ms: float | None
     high_ms: float | None
@@ -135,12 +145,13 @@ class Timing:
         full_us = common_full_speed_us(speeds)
         limit_us = full_us * speeds[0].gate if full_us else None
         judged = [replace(m, limit_us=limit_us) for m in measurements]
-        full = [m for m in judged if m.kept_count >= LEAST_KEPT]
+        enough = [m.kept_count >= LEAST_KEPT for m in judged]
+        full = list(compress(judged, enough))
         # Where no process saw full speed there is nothing better to show, and a reason beside it.
         process_ms = tuple(m.latency_ms for m in full or judged)
         errors = [own_error(m) for m in full]
-        below = median([below_full_speed(m, full_us) for m in full]) if full and full_us else 0.0
-        interval = spread_interval([m.latency_ms for m in full], errors, below)
+        below = [below_full_speed(speed, full_us) for speed in compress(speeds, enough)]
+        interval = spread_interval([m.latency_ms for m in full], errors, median(below or [0.0]))
         known = [error for error in errors if error is not None]
         shares = [s.share_full_speed for s in speeds if s.share_full_speed is not None]
         return cls(
@@ -181,26 +192,20 @@ def common_full_speed_us(speeds: Sequence[HostSpeed]) -> float | None:
     return min(known, default=None)
 
 
-def below_full_speed(measurement: Measurement, full_speed_us: float) -> float:
-    """How far below full speed a reading may have been made, a share; 0 for not at all.
+def below_full_speed(speed: HostSpeed, full_speed_us: float | None) -> float:
+    """How far below full speed a process may have been as a whole, a share; 0 for not at all.
 
     A run counts with probes of up to 3 % above full speed. A device that drifts within the gate
-    makes all of its runs a little slower, and the probes beside them tell by how much at most.
+    makes all of its runs a little slower. The shortest probes of the process tell by how much,
+    since full speed is told by the shortest ones, too.
 
     Args:
-        measurement: Of one process.
-        full_speed_us: The probe at full speed.
+        speed: Of the process.
+        full_speed_us: The probe at full speed; None where nothing was gated.
     """
-    probes_us = [
-        probe_us
-        for visit in measurement.visits
-        for pair in zip(visit.before_us, visit.after_us, strict=True)
-        if max(pair) <= (measurement.limit_us or 0.0)
-        for probe_us in pair
-    ]
-    if not probes_us:
+    if speed.session_us is None or full_speed_us is None:
         return 0.0
-    return max(0.0, float(np.quantile(probes_us, measurement.quantile)) / full_speed_us - 1)
+    return max(0.0, speed.session_us / full_speed_us - 1)
 
 
 def own_error(measurement: Measurement) -> float | None:
@@ -232,14 +237,11 @@ def measure_processes(
     rule: ProcessRule | None = None,
     *,
     named: Sequence[str] = (),
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
     clock: Callable[[], float] = time.monotonic,
     wait: Callable[[float], None] = time.sleep,
 ) -> dict[str, Timing]:
     """Times models in fresh processes one after another, visits interleaved at random in each.
-
-    Every process has another seed, and so other integer inputs and another order of visits, and
-    loads the models in another order.
 
     Args:
         models: With unique keys.
@@ -247,7 +249,8 @@ def measure_processes(
         plan: Rounds and runs in each process.
         rule: How many processes; `ProcessRule()` by default.
         named: Keys of the networks that have to become precise; all of them by default.
-        progress: Called before each process with processes done and processes at most.
+        progress: Called after each process with processes done, processes at most, seconds left
+            at most.
         clock: Seconds.
         wait: Pauses for seconds.
 
@@ -255,38 +258,81 @@ def measure_processes(
         MeasureError: A process failed.
     """
     rule = rule or ProcessRule()
-    begun, runs = clock(), list[Readings]()
-    timings: dict[str, Timing] = {}
-    while not _is_enough(timings, len(runs), clock() - begun, rule, named):
-        if runs:
-            left = max(1, rule.processes - len(runs))
-            wait(max(0.0, (rule.min_seconds - (clock() - begun)) / left))
-        if progress:
-            progress(len(runs), rule.most)
-        number = len(runs)
-        order = np.random.default_rng([plan.seed, number]).permutation(len(models))
-        shuffled = [models[place] for place in order]
-        own_plan = replace(plan, seed=plan.seed + number)
-        runs.append(measure_fresh_process(shuffled, settings, own_plan))
-        timings = _timings([model.key for model in models], runs)
-    return timings
+    keys = [model.key for model in models]
+
+    def worst_error(runs: Sequence[Readings]) -> float:
+        timings = timings_of(keys, runs)
+        errors = [timings[key].error for key in named or keys]
+        return max(math.inf if error is None else error for error in errors)
+
+    again = Repeating(rule, progress, clock, wait)
+    return timings_of(keys, again.runs(models, settings, plan, worst_error))
 
 
-def _timings(keys: Sequence[str], runs: Sequence[Readings]) -> dict[str, Timing]:
+@dataclass(frozen=True)
+class Repeating:
+    """Fresh processes until they are precise.
+
+    Args:
+        rule: How many.
+        progress: Called after each process with processes done, processes at most, seconds left
+            at most.
+        clock: Seconds.
+        wait: Pauses for seconds.
+    """
+
+    rule: ProcessRule
+    progress: Progress | None = None
+    clock: Callable[[], float] = time.monotonic
+    wait: Callable[[float], None] = time.sleep
+
+    def runs(
+        self,
+        models: Sequence[Model],
+        settings: SessionSettings,
+        plan: MeasurePlan,
+        error: Callable[[Sequence[Readings]], float],
+    ) -> list[Readings]:
+        """Makes one process after another.
+
+        Every process has another seed, and so other integer inputs and another order of visits,
+        and loads the models in another order.
+
+        Args:
+            models: With unique keys.
+            settings: Of the sessions.
+            plan: Rounds and runs in each process.
+            error: Relative error of what has to become precise, after so many processes.
+
+        Raises:
+            MeasureError: A process failed.
+        """
+        rule, begun, runs = self.rule, self.clock(), list[Readings]()
+        while len(runs) < rule.most:
+            if runs:
+                missing = rule.min_seconds - (self.clock() - begun)
+                self.wait(max(0.0, missing / max(1, rule.processes - len(runs))))
+            number = len(runs)
+            order = np.random.default_rng([plan.seed, number]).permutation(len(models))
+            own_plan = replace(plan, seed=plan.seed + number)
+            runs.append(measure_fresh_process([models[i] for i in order], settings, own_plan))
+            spent = self.clock() - begun
+            if self.progress:
+                left = rule.most - len(runs)
+                self.progress(len(runs), rule.most, left * spent / len(runs))
+            if len(runs) >= rule.processes:
+                late = rule.max_seconds is not None and spent >= rule.max_seconds
+                if late or error(runs) <= rule.precision:
+                    break
+        return runs
+
+
+def timings_of(keys: Sequence[str], runs: Sequence[Readings]) -> dict[str, Timing]:
+    """Joins processes to one timing a model.
+
+    Args:
+        keys: Of the models, in the order of the result.
+        runs: One a process.
+    """
     speeds = [run.speed for run in runs]
     return {key: Timing.of([run[key] for run in runs], speeds) for key in keys}
-
-
-def _is_enough(
-    timings: Mapping[str, Timing],
-    done: int,
-    seconds: float,
-    rule: ProcessRule,
-    named: Sequence[str],
-) -> bool:
-    if done < rule.processes:
-        return False
-    if done >= rule.most or (rule.max_seconds is not None and seconds >= rule.max_seconds):
-        return True
-    errors = [timings[key].error for key in (named or timings)]
-    return all(error is not None and error <= rule.precision for error in errors)

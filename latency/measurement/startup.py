@@ -33,7 +33,7 @@ def start_fresh_process(model: Model, settings: SessionSettings, seed: int = 0) 
     work = workload([model], settings, MeasurePlan(seed=seed))
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         write_job(Path(folder), work)
-        done = run_device("latency.device.startup", folder)
+        done = run_device("latency.device.startup", folder, settings)
         if done.returncode:
             raise StartError(
                 f"a model that loads and runs as {model.key!r}",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -34,7 +33,7 @@ from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 
 @dataclass(frozen=True)
@@ -90,8 +89,8 @@ def run_retraining(
         return folder.path, _retrained(asked, folder, interrupter, on_folder)
     except LatencyError:
         # Images that cannot be used: the run that they were meant for never began.
-        if asked.architecture is not None and not any((folder.path / "checkpoints").iterdir()):
-            shutil.rmtree(folder.path)
+        if asked.architecture is not None:
+            folder.discard("architecture.json")
         raise
 
 
@@ -125,7 +124,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
         raise InputError(
             f"a finished search in {folder.path}",
             "no architecture.json",
-            f"finish it: {command_line('search')} --run_dir {folder.path} --resume",
+            f"finish it: {go_on_command('search', folder.path)}",
         )
     return arch_text.from_json(folder.read_json("architecture.json"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,16 @@ from nas.layers.draw import check_threshold
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
+from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
-from nas.system.console import out
+from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
+from nas.system.program import go_on_command
 
 
 def run_search(
@@ -58,9 +59,11 @@ def run_search(
     try:
         return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
     except LatencyError:
-        # A table or target that cannot be used: the run that it was meant for never began.
-        if not any((folder.path / "checkpoints").iterdir()):
-            shutil.rmtree(folder.path)
+        # A table or target that cannot be used: the run that it was meant for never began. A table
+        # that was given or lies in the cache is not lost with the run's copy of it.
+        has_table = config.table is not None or config.sizes.measuring.uses_table_cache
+        if not folder.discard(*((TABLE_FILE,) if has_table else ())):
+            err.print(f"Kept: {folder.path}. Go on with: {go_on_command('search', folder.path)}")
         raise
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from latency.cli.text_view import settings_text
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
@@ -79,7 +80,7 @@ class SearchRun:
             self._known = KnownNetworks.of(table, build_command(self.config, size, classes))
         latency = SpaceLatency.from_table(self.space, table)
         bounded = BoundedSpace(self.space, latency, self.config.bounds)
-        target = self._resolved_target(bounded)
+        target = self._resolved_target(bounded, table)
         supernet = SupernetStage(
             self.folder,
             self.space,
@@ -114,13 +115,14 @@ class SearchRun:
 
     # Stages.
 
-    def _resolved_target(self, bounded: BoundedSpace) -> ResolvedTarget:
+    def _resolved_target(self, bounded: BoundedSpace, table: LatencyTable) -> ResolvedTarget:
         """The goal in milliseconds; refuses one that no network of the bounds can keep."""
         low, high = bounded.range_ms()
         within = " within the other bounds" if bounded.bounds else ""
         out.print(
             f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
-            f"predicted{within}, 1 thread."
+            f"predicted{within}, {settings_text(table.settings)}.",
+            markup=False,
         )
         if not self.folder.has(ResolvedTarget):
             found = ResolvedTarget.of(self.config.goal, low, high)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from latency import atomic
+from latency.cli.text_view import settings_text
+from latency.tables.table import LatencyTable
 from nas.data import Dataset
 from nas.hardware.predictor import SpaceLatency
 from nas.methods.history import SearchEnd
@@ -52,7 +54,7 @@ class SweepRun:
             check_lender(self.folder, self.config, self.dataset)
         table = run_table(self.folder, self.space, self.config)
         latency = SpaceLatency.from_table(self.space, table)
-        self._check_goals(latency)
+        self._check_goals(latency, table)
         if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
@@ -62,11 +64,15 @@ class SweepRun:
         out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
         return Outcome.of_all(certificate.outcome for certificate in certificates)
 
-    def _check_goals(self, latency: SpaceLatency) -> None:
+    def _check_goals(self, latency: SpaceLatency, table: LatencyTable) -> None:
         """Refuses, before any training, a goal that cannot be reached."""
         bounded = BoundedSpace(self.space, latency, self.config.bounds)
         low, high = bounded.range_ms()
-        out.print(f"Space {self.space.name}: {low:.3f} to {high:.3f} ms predicted, 1 thread.")
+        out.print(
+            f"Space {self.space.name}: {low:.3f} to {high:.3f} ms predicted, "
+            f"{settings_text(table.settings)}.",
+            markup=False,
+        )
         for goal in self.config.goals:
             target_ms = goal.resolved_ms(low, high)
             if target_ms is not None:

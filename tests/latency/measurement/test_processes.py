@@ -182,11 +182,9 @@ def test_one_visit_has_no_noise_and_is_never_stable() -> None:
 
 
 def gated(ms: float, probe_us: float, full_speed_us: float, state: str = "full speed") -> Readings:
-    """A process in which every probe takes the same."""
+    """A process in which every probe takes the same, by the full speed that it knows."""
     visits = (Visit((ms,) * 10, (probe_us,) * 10, (probe_us,) * 10),) * 2
-    speed = HostSpeed(
-        state, f"{state} today", "p", full_speed_us, full_speed_us, share_full_speed=0.5
-    )
+    speed = HostSpeed(state, f"{state} today", "p", full_speed_us, probe_us, share_full_speed=0.5)
     return Readings({"net": Measurement("net", visits, 0.25, True, speed.limit_us)}, speed)
 
 
