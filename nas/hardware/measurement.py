@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from latency.device.engine import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import Model
@@ -174,6 +175,7 @@ def measure_networks(
     rule: ProcessRule,
     known: KnownNetworks | None = None,
     named: tuple[str, ...] = (),
+    progress: Progress | None = None,
 ) -> TimedNetworks:
     """Times whole networks, visits interleaved at random, in new processes one after another.
 
@@ -184,12 +186,15 @@ def measure_networks(
         rule: How many processes.
         known: Timed beside them and compared with the table; None to compare nothing.
         named: Networks that have to become precise; all of them by default.
+        progress: Called after each process.
     """
     files = {**networks, **(known.files if known else {})}
     models = [Model(name, data, name) for name, data in files.items()]
     if plan.max_seconds is not None:
         more = max(1.0, len(files) / NETWORKS_A_PLAN)
         plan = replace(plan, max_seconds=more * plan.max_seconds)
-    timings = measure_processes(models, settings, plan, rule, named=named or tuple(networks))
+    timings = measure_processes(
+        models, settings, plan, rule, named=named or tuple(networks), progress=progress
+    )
     doubt = known.doubt(timings) if known else None
     return TimedNetworks({name: timings[name] for name in networks}, doubt)

@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
+from latency.measurement.certificate import statistic_text
 from latency.measurement.processes import Timing
 from latency.measurement.verdict import Verdict
 from nas.runs.outcome import Outcome
@@ -23,7 +25,8 @@ class Conditions:
         set_denormal_as_zero: Whether tiny numbers are taken as 0, which are slow otherwise.
         statistic: What the milliseconds are, in words.
         processes: New processes that were made.
-        gate: A run counts when the probes around it took at most so many times full speed.
+        gate: A run counts when the probes around it took at most so many times full speed; None
+            where nothing was gated.
         probe: What was computed before and after each run; empty where nothing was gated.
         full_speed_us: The probe at full speed in microseconds, the least of all processes; None
             where nothing was gated.
@@ -38,33 +41,34 @@ class Conditions:
     set_denormal_as_zero: bool
     statistic: str
     processes: int
-    gate: float
+    gate: float | None
     probe: str
     full_speed_us: float | None
     host_state: str
     host_reason: str
 
     @classmethod
-    def of(cls, timing: Timing, settings: SessionSettings) -> Conditions:
+    def of(cls, timing: Timing, settings: SessionSettings, plan: MeasurePlan) -> Conditions:
         """Those of a measurement.
 
         Args:
             timing: Of any of its networks.
             settings: Of the sessions.
+            plan: Rounds and runs in each process.
         """
         states = Counter(speed.state for speed in timing.speeds)
         state = states.most_common(1)[0][0]
         speed = next(speed for speed in timing.speeds if speed.state == state)
         known_us = [s.full_speed_us for s in timing.speeds if s.full_speed_us is not None]
-        percent = f"{100 * timing.measurements[0].quantile:g}"
+        is_gated = speed.full_speed_us is not None
         return cls(
             threads=settings.intra_op_num_threads,
             provider=settings.provider,
             graph_level=settings.graph_level,
             set_denormal_as_zero=settings.set_denormal_as_zero,
-            statistic=f"p{percent} of the undisturbed runs, the median over processes",
+            statistic=statistic_text(plan, is_gated),
             processes=len(timing.speeds),
-            gate=speed.gate,
+            gate=speed.gate if is_gated else None,
             probe=speed.probe,
             full_speed_us=min(known_us, default=None),
             host_state=state,
@@ -78,7 +82,8 @@ class FileHashes:
 
     Args:
         file_sha256: Of model.onnx, 64 hex digits.
-        outputs_sha256: Of its outputs for a fixed input, 64 hex digits.
+        outputs_sha256: Of its outputs for a fixed input, 64 hex digits; each output divided by its
+            own largest magnitude and rounded to thousandths.
     """
 
     file_sha256: str

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from latency.device.engine import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import SLOWER, HostSpeed
@@ -65,6 +66,7 @@ class Machine:
         rule: ProcessRule,
         *,
         named: Sequence[str],
+        progress: Progress | None,
     ) -> dict[str, Timing]:
         self.plans.append(plan)
         self.rules.append(rule)

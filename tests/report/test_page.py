@@ -163,7 +163,12 @@ def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
 def test_how_it_was_measured_is_told(run: Path) -> None:
     text = text_of(write_report(run))
     assert re.search(r"at full speed, 95 % interval [\d.]+ to [\d.]+", text)
-    for part in ("p10 of the undisturbed runs", "graph level all", "threads 1", "file sha256 0000"):
+    for part in (
+        "10th percentile of undisturbed runs",
+        "graph level all",
+        "threads 1",
+        "file sha256 0000",
+    ):
         assert part in text
 
 
