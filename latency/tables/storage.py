@@ -156,7 +156,9 @@ def _properties(expected: Expected) -> dict[str, Any]:
     """Property -> value, each setting of the sessions by itself."""
     found: dict[str, Any] = dict(expected)
     settings = found.pop("settings", None)
-    return {**found, **(vars(settings) if settings is not None else {})}
+    if settings is not None:
+        found |= {name: getattr(settings, name) for name in strict_json.keys_of(SessionSettings)}
+    return found
 
 
 def refuse_other_host(path: str | os.PathLike[str], differences: Sequence[str]) -> None:
