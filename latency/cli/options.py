@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Mapping
 from typing import Any
 
 from latency.device.flags import add_loading_flags, asked_loading, option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 from latency.errors import LatencyError
+from latency.measurement.processes import ProcessRule
 
 
 class OptionError(LatencyError):
@@ -42,7 +42,26 @@ def add_plan_flags(parser: Any) -> None:
     group.add_argument("--min_rounds", type=int, help=f"({MeasurePlan.min_rounds})")
     group.add_argument("--max_rounds", type=int, help=f"({MeasurePlan.max_rounds})")
     group.add_argument("--max_seconds", type=float, help="stop after the round that reaches it")
+    group.add_argument(
+        "--max_wait_seconds",
+        type=float,
+        help="time in a process that may be spent in waiting for full speed",
+    )
     group.add_argument("--seed", type=int, default=0)
+
+
+def add_process_flags(parser: Any, processes: int) -> None:
+    """Adds how many fresh processes measure.
+
+    Args:
+        parser: Of the command.
+        processes: The default of the command.
+    """
+    group = parser.add_argument_group("how many fresh processes")
+    group.add_argument("--processes", type=int, metavar="N", help=f"at least ({processes})")
+    group.add_argument(
+        "--budget_seconds", type=float, help="no further process begins after so long"
+    )
 
 
 def settings_of(
@@ -75,7 +94,7 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     """
     given = {
         name: getattr(options, name)
-        for name in ("min_rounds", "max_rounds", "max_seconds")
+        for name in ("min_rounds", "max_rounds", "max_seconds", "max_wait_seconds")
         if getattr(options, name) is not None
     }
     values = {**defaults, **given, "seed": options.seed}
@@ -88,22 +107,37 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     return MeasurePlan(**values)
 
 
-def flags_text(options: argparse.Namespace) -> str:
-    """Returns the given settings flags as text, quoted, for the next command to run."""
-    values: Mapping[str, Any] = vars(options)
-    names = ("threads", "graph_level", "provider", "provider_library", "affinity")
-    words = []
-    for name in names:
-        if values.get(name) is not None:
-            words += [f"--{name}", str(values[name])]
-    for name in ("provider_option", "config", "input_shape"):
-        for text in values.get(name) or []:
-            words += [f"--{name}", text]
-    if values.get("precision", "fp32") != "fp32":
-        words += ["--precision", values["precision"]]
-    if values.get("spinning") is not None:
-        words.append("--spinning" if values["spinning"] else "--no-spinning")
-    return "".join(f" {shlex.quote(word)}" for word in words)
+def rule_of(options: argparse.Namespace, **defaults: Any) -> ProcessRule:
+    """Reads the flags of `add_process_flags`; what was not given comes from `defaults`.
+
+    Raises:
+        LatencyError: A value is out of range.
+    """
+    values = {**defaults, "max_seconds": options.budget_seconds}
+    if options.processes is not None:
+        values["processes"] = options.processes
+    least = values.get("processes", ProcessRule.processes)
+    values["most"] = max(least, values.get("most", ProcessRule.most))
+    return ProcessRule(**values)
+
+
+def next_command(options: argparse.Namespace, **flags: object) -> str:
+    """Returns the command that was called, quoted, with some flags changed.
+
+    Args:
+        options: Of the command line, with its `arguments`.
+        **flags: Flag without dashes -> new value.
+    """
+    words, is_value = [], False
+    for word in options.arguments:
+        name = word.removeprefix("--").partition("=")[0]
+        if is_value or (word.startswith("--") and name in flags):
+            is_value = not is_value and "=" not in word
+        else:
+            words.append(word)
+    for name, value in flags.items():
+        words += [f"--{name}", str(value)]
+    return f"python -m latency {shlex.join(words)}"
 
 
 def _cores(text: str) -> list[int]:

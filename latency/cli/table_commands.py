@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from latency.cli import text_view
-from latency.cli.commands import (
-    EXIT_DONE,
+from latency.cli.exit_codes import EXIT_DONE
+from latency.cli.model_files import (
     InputError,
     print_json,
     read_models,
