@@ -217,7 +217,8 @@ def measure_models(
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
     with pinned(work.settings.affinity):
-        gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
+        budget_s, is_real = work.plan.max_wait_seconds, clock is time.perf_counter
+        gate = Gate.of(work.settings, budget_s, host, clock, has_past=is_real)
         outcome = run_rounds(
             {model.key: _runner(model, work) for model in work.models},
             {model.key: model.group for model in work.models},

@@ -35,7 +35,7 @@ def test_measure_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert printed == json.loads(output.read_text())
     assert printed["measurements"][str(model)]["count"] == 6
     assert program.main(["measure", str(model), *rounds]) == 0
-    assert "p25 ms" in capsys.readouterr().out
+    assert "p10 ms" in capsys.readouterr().out
 
 
 def test_table_commands(
