@@ -31,6 +31,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
     Raises:
         ValueError: A sample is impossible, or the networks give no calibration.
     """
+    _refuse_other_settings(job, result)
     measured = _measurements(job, result)
     features = _features(job, result)
     rows, warnings = _rows(job, result, measured, features)
@@ -72,6 +73,19 @@ def table_of(job: Job, result: Result) -> LatencyTable:
             ]
         ),
     )
+
+
+def _refuse_other_settings(job: Job, result: Result) -> None:
+    """A table says of its settings what the device ran with, not what a job asks by now."""
+    asked, used = vars(job.settings), vars(result.settings)
+    others = [name for name, value in asked.items() if used[name] != value]
+    if others:
+        raise ResultError(
+            f"a result measured with {', '.join(f'{n} {asked[n]!r}' for n in others)}, as the job "
+            "asks",
+            ", ".join(f"{name} {used[name]!r}" for name in others),
+            "import it into the folder that it was measured in, or run the job again",
+        )
 
 
 def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
