@@ -198,6 +198,9 @@ class Audit:
         spread: Slowest over fastest measured network.
         noise: The same figures between halves of the measurement: what no predictor can beat.
         points: Key, predicted ms, measured ms of each network.
+
+    Raises:
+        PredictorError: A figure has no noise floor.
     """
 
     n: int
@@ -211,6 +214,15 @@ class Audit:
     spread: float
     noise: Mapping[str, int | float]
     points: tuple[tuple[str, float, float], ...]
+
+    def __post_init__(self) -> None:
+        missing = {field for _, field, _ in AUDIT_LINES} - set(self.noise)
+        if missing:
+            raise PredictorError(
+                "an audit with the noise floor of each of its figures",
+                f"none of {', '.join(sorted(missing))}",
+                "build the table again",
+            )
 
 
 # What is printed of an audit, in this order: title, field, form.

@@ -186,6 +186,8 @@ def doubts(measured: Host, here: Host, date: str) -> tuple[str, ...]:
         date: Of the measurement, ISO 8601 with a time zone.
     """
     warnings = [f"the table is of another host: {t}" for t in here.differences(measured)]
+    limits = here.other_limits(measured)
+    warnings += [f"the table was measured under another limit: {text}" for text in limits]
     if measured.onnxruntime_minor != here.onnxruntime_minor:
         warnings.append(
             f"the table was measured with onnxruntime {measured.onnxruntime}, "

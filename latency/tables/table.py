@@ -209,8 +209,12 @@ class LatencyTable:
         return {strict_json.VERSION_KEY: self.SCHEMA_VERSION, **strict_json.encode(self)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table as JSON, whole or not at all."""
-        atomic.write_text(path, storage.text(self.to_json()))
+        """Writes the table as JSON, whole or not at all.
+
+        Raises:
+            UnwrittenError: The disk is full, or the folder is gone; the table stands on stdout.
+        """
+        atomic.keep_text(path, storage.text(self.to_json()))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes one line a row for spreadsheets, without the samples."""
