@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from latency.device.graph_info import GraphInfo
 from latency.device.records import Result
+from latency.device.settings import SessionSettings
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.result import ResultError
@@ -78,7 +80,8 @@ def table_of(job: Job, result: Result) -> LatencyTable:
 def _refuse_other_settings(job: Job, result: Result) -> None:
     """A table says of its settings what the device ran with, not what a job asks by now."""
     asked, used = vars(job.settings), vars(result.settings)
-    others = [name for name, value in asked.items() if used[name] != value]
+    names = [field.name for field in fields(SessionSettings) if field.compare]
+    others = [name for name in names if asked[name] != used[name]]
     if others:
         raise ResultError(
             f"a result measured with {', '.join(f'{n} {asked[n]!r}' for n in others)}, as the job "
