@@ -188,6 +188,8 @@ class _Timing:
         order = np.random.default_rng([self._plan.seed, number])
         plain = number % ROUNDS_TO_PLAIN == 0 or not (self._watch and self._watch.may_wait)
         names = [name for name in _shuffled(list(self._members), order) if name in active]
+        if plain and self._watch:
+            self._watch.pause(float(order.random()))
         fresh = {}
         for index, name in enumerate(names):
             for key in _shuffled(self._members[name], order):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Optional
 
 from .clock import Clock, now_text
-from .host import DeviceState, Host, device_state
+from .host import Host, current_frequency_mhz, device_state
+from .load import OtherLoad
 from .probe import Gauge, make_probe
 from .settings import CPU_PROVIDER, SessionSettings
 from .speed import (
@@ -27,7 +27,7 @@ class Gate:
 
     Args:
         watch: Reads the probe; None where nothing is gated.
-        path: Of the device's best speed; None where nothing is gated.
+        path: Of the device's best speed; None where nothing is gated, or has no past.
         reason: Why nothing is gated; empty otherwise.
     """
 
@@ -36,7 +36,14 @@ class Gate:
     reason: str
 
     @classmethod
-    def of(cls, settings: SessionSettings, budget_seconds: float, host: Host, clock: Clock) -> Gate:
+    def of(
+        cls,
+        settings: SessionSettings,
+        budget_seconds: float,
+        host: Host,
+        clock: Clock,
+        has_past: bool = True,
+    ) -> Gate:
         """Makes the gate that fits the settings.
 
         Args:
@@ -44,6 +51,8 @@ class Gate:
             budget_seconds: Longest time in all that may be spent in waiting.
             host: The device.
             clock: Seconds.
+            has_past: Whether the device's best speed is read and kept; a clock that is not the
+                machine's own says nothing to other sessions.
         """
         if settings.intra_op_num_threads > 1:
             reason = "several threads run on cores of which a probe on one core says nothing"
@@ -51,22 +60,20 @@ class Gate:
         if settings.provider != CPU_PROVIDER:
             return cls(None, None, f"a probe on the CPU says nothing of {settings.provider}")
         probe = make_probe()
-        path = best_speed_path(host, probe.name)
-        best = read_best_speed(path, probe.name)
-        return cls(Watch(Gauge(probe, clock), best, budget_seconds), path, "")
+        path = best_speed_path(host, probe.name) if has_past else None
+        best = read_best_speed(path, probe.name) if path else None
+        watch = Watch(
+            Gauge(probe, clock), best, budget_seconds, OtherLoad().cores, current_frequency_mhz
+        )
+        return cls(watch, path, "")
 
-    def close(self, states: Iterable[DeviceState], other_cores: float | None) -> HostSpeed:
-        """Says how fast the device was, and keeps its best if this was better.
-
-        Args:
-            states: Of the device during the session.
-            other_cores: Cores' worth of time that other programs used; None where unknown.
-        """
-        if self.watch is None or self.path is None:
+    def close(self) -> HostSpeed:
+        """Says how fast the device was, and keeps its best if this was better."""
+        if self.watch is None:
             return HostSpeed(NOT_GATED, self.reason)
-        speed = self.watch.report(states, other_cores)
+        speed = self.watch.report()
         best = self.watch.best_now(now_text(), device_state())
-        if best:
+        if best and self.path:
             keep_best_speed(self.path, best)
             return replace(speed, best=best)
         return speed

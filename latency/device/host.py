@@ -170,7 +170,7 @@ def device_state() -> DeviceState:
     return DeviceState(
         at=now_text(),
         load_average=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
-        frequency_mhz=_frequency_mhz(),
+        frequency_mhz=current_frequency_mhz(),
         temperature_celsius=_temperature_celsius(),
         throttled=_throttled(),
     )
@@ -189,7 +189,8 @@ def _numbers(pattern: str) -> list[float]:
     return [float(text) for text in texts if text and text.lstrip("-").isdigit()]
 
 
-def _frequency_mhz() -> float | None:
+def current_frequency_mhz() -> float | None:
+    """Returns the mean frequency of the cores at this moment; None where unknown."""
     khz = _numbers("/sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
     if khz:
         return round(sum(khz) / len(khz) / 1e3, 1)

@@ -23,7 +23,6 @@ from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
 from .inputs import MOST_FILE_BYTES
-from .load import OtherLoad
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
@@ -236,9 +235,9 @@ def measure_models(
     """
     host, started_at = current_host(), now_text()
     identity = f"{work.job_id} on {host.fingerprint}"
-    meter = OtherLoad()
     with pinned(work.settings.affinity):
-        gate = Gate.of(work.settings, work.plan.max_wait_seconds, host, clock)
+        budget_s, is_real = work.plan.max_wait_seconds, clock is time.perf_counter
+        gate = Gate.of(work.settings, budget_s, host, clock, has_past=is_real)
         outcome = run_rounds(
             {model.key: _runner(model, work) for model in work.models},
             {model.key: model.group for model in work.models},
@@ -258,7 +257,7 @@ def measure_models(
         finished_at=now_text(),
         described=described,
         state_after=device_state(),
-        speed=gate.close(outcome.log, meter.cores()),
+        speed=gate.close(),
         **vars(outcome),
     )
 

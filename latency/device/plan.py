@@ -21,7 +21,8 @@ class MeasurePlan:
         max_rounds: Rounds at most; what is not certain by then is marked.
         runs_per_visit: Timed runs of a model in a visit.
         drop_per_visit: Runs before them that are not timed (cold caches).
-        quantile: The statistic; low ones ignore what other processes add.
+        quantile: The statistic over the runs at full speed; a low one also ignores what others do
+            within a run, such as to the shared cache.
         relative_tolerance: Width of the 95 % interval, relative to the value, that ends a model.
         absolute_floor_ms: Width in ms that ends a model as well.
         seed: Of inputs, visiting order and resampling.
@@ -37,7 +38,7 @@ class MeasurePlan:
     max_rounds: int = 30
     runs_per_visit: int = 3
     drop_per_visit: int = 1
-    quantile: float = 0.25
+    quantile: float = 0.10
     relative_tolerance: float = 0.01
     absolute_floor_ms: float = 0.0
     seed: int = 0

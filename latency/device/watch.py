@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Optional
 
@@ -23,6 +23,8 @@ LOOK_S, SHORT_LOOK_S = 2.0, 0.25
 # While waiting, the core is left to others between two probes.
 WAIT_PAUSE_S = 0.0005
 LONGEST_WAIT_S = 1.0
+# A machine that is at full speed for less of the time changes its speed, in spells of up to 0.5 s.
+STEADY_SHARE, LONGEST_PAUSE_S = 0.9, 0.5
 # Probes that gather at their own lowest are those of a device that has become slower. Those of a
 # busy one scatter.
 GATHERED_SHARE = 0.5
@@ -30,6 +32,10 @@ GATHERED_SHARE = 0.5
 FREQUENCY_SHARE = 0.03
 QUIET_CORES = 0.25
 QUANTILES = (1, 10, 25, 50, 75, 90, 99)
+
+
+def _unknown() -> float | None:
+    return None
 
 
 @dataclass
@@ -40,12 +46,19 @@ class Watch:
         gauge: Times the probe.
         best: The best ever seen of this device; None where nothing is known.
         budget_seconds: Longest time in all that may be spent in waiting, 0 or more.
+        other_cores: Returns the cores' worth of time that other programs have used so far; None
+            where unknown.
+        frequency_mhz: Returns the mean frequency of the cores; None where unknown.
     """
 
     gauge: Gauge
     best: Optional[BestSpeed] = None
     budget_seconds: float = 30.0
+    other_cores: Callable[[], Optional[float]] = _unknown
+    frequency_mhz: Callable[[], Optional[float]] = _unknown
     waited_seconds: float = 0.0
+    _is_slower: bool = False
+    _highest_mhz: float = 0.0
     _readings_us: list[float] = field(default_factory=list)
     _plain_us: list[float] = field(default_factory=list)
     _session_us: float = float("inf")
@@ -92,9 +105,21 @@ class Watch:
             self._session_us = min(self._session_us, found)
             self._learned = len(self._readings_us)
         self._session_us = min([self._session_us, *others_us])
+        self._highest_mhz = max(self._highest_mhz, self.frequency_mhz() or 0.0)
+        self._is_slower = not self._is_near_best() and (
+            self._has_lower_frequency() or (self._is_gathered() and self._is_alone())
+        )
 
     def _is_near_best(self) -> bool:
         return self.best is None or self._session_us <= GATE * self.best.probe_us
+
+    def _has_lower_frequency(self) -> bool:
+        then = self.best.frequency_mhz if self.best else None
+        limit = (1 - FREQUENCY_SHARE) * (then or 0.0)
+        return 0 < self._highest_mhz < limit
+
+    def _is_alone(self) -> bool:
+        return (self.other_cores() or 0.0) <= QUIET_CORES
 
     def _is_gathered(self) -> bool:
         values = np.asarray(self._plain_us or self._readings_us)
@@ -103,7 +128,7 @@ class Watch:
     @property
     def full_speed_us(self) -> float:
         """The probe at full speed: the best that is known, unless the device became slower."""
-        if self.best is None or (not self._is_near_best() and self._is_gathered()):
+        if self.best is None or self._is_slower:
             return self._session_us
         return min(self._session_us, self.best.probe_us)
 
@@ -111,6 +136,22 @@ class Watch:
     def limit_us(self) -> float:
         """The longest probe beside a run that counts."""
         return GATE * self.full_speed_us
+
+    def pause(self, share: float) -> None:
+        """Leaves the moment that a wait has ended at, on a machine that changes its speed.
+
+        Full speed lasts for 0.1 s and more. What is timed right after a wait would say that the
+        machine is always so.
+
+        Args:
+            share: Of the longest pause, from 0 to 1, drawn at random.
+        """
+        plain = np.asarray(self._plain_us or self._readings_us)
+        is_steady = float(np.mean(plain <= self.limit_us)) >= STEADY_SHARE
+        if not is_steady and self.may_wait:
+            seconds = min(share * LONGEST_PAUSE_S, self.budget_seconds - self.waited_seconds)
+            self.gauge.sleep(seconds)
+            self.waited_seconds += seconds
 
     @property
     def may_wait(self) -> bool:
@@ -135,17 +176,12 @@ class Watch:
         self.waited_seconds += waited
         return found
 
-    def report(self, states: Iterable[DeviceState], other_cores: float | None) -> HostSpeed:
-        """Says how fast the device was.
-
-        Args:
-            states: Of the device during the session.
-            other_cores: Cores' worth of time that other programs used; None where unknown.
-        """
+    def report(self) -> HostSpeed:
+        """Says how fast the device was."""
         self.learn()
         plain = np.asarray(self._plain_us or self._readings_us)
         share = float(np.mean(plain <= self.limit_us))
-        state, reason = self._state(share, list(states), other_cores)
+        state, reason = self._state(share)
         return HostSpeed(
             state=state,
             reason=reason,
@@ -161,28 +197,19 @@ class Watch:
             waited_seconds=round(self.waited_seconds, 3),
         )
 
-    def _state(
-        self, share: float, states: list[DeviceState], other_cores: float | None
-    ) -> tuple[str, str]:
-        used = "" if other_cores is None else f"; other programs used {other_cores:.1f} cores"
+    def _state(self, share: float) -> tuple[str, str]:
+        cores = self.other_cores()
+        used = "" if cores is None else f"; other programs used {cores:.1f} cores"
         if self.best is not None and not self._is_near_best():
             times = self._session_us / self.best.probe_us
             text = f"never faster than {times:.2f} times its best of {self.best.at}"
-            frequency = self._frequency_text(states)
-            is_quiet = other_cores is None or other_cores <= QUIET_CORES
-            if frequency or (self._is_gathered() and is_quiet):
-                return SLOWER, text + frequency + used
-            return BUSY, text + used
+            if self._has_lower_frequency():
+                then_mhz = self.best.frequency_mhz
+                text += f"; at most {self._highest_mhz:.0f} MHz, {then_mhz:.0f} MHz then"
+            return (SLOWER if self._is_slower else BUSY), text + used
         if share < GATHERED_SHARE:
             return BUSY, f"at full speed in {share:.0%} of the time{used}"
         return FULL_SPEED, ""
-
-    def _frequency_text(self, states: list[DeviceState]) -> str:
-        then = self.best.frequency_mhz if self.best else None
-        now = [state.frequency_mhz for state in states if state.frequency_mhz]
-        if not then or not now or max(now) >= (1 - FREQUENCY_SHARE) * then:
-            return ""
-        return f"; at most {max(now):.0f} MHz, {then:.0f} MHz then"
 
     def best_now(self, at: str, state: DeviceState) -> BestSpeed | None:
         """The best speed to keep; None where it is not better, or too few probes tell.

@@ -70,7 +70,7 @@ def watch_clock(seconds: float) -> ClockWatch:
         # The core is left to others for most of the time, as in a measurement of many models.
         time.sleep(PAUSE_S)
     state = device_state()
-    speed = gate.close([state], meter.cores())
+    speed = gate.close()
     return ClockWatch(speed, round(meter.seconds(), 3), meter.cores(), state, before)
 
 

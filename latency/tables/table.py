@@ -47,7 +47,7 @@ class LatencyTable:
         batch: Images in one run.
         host: Where it was measured.
         settings: Of the sessions.
-        statistic: Such as 'p25'.
+        statistic: Such as 'p10'.
         plan: Rounds, runs and seed.
         job_id: Of the models, settings and plan.
         date: When the measurement began, ISO 8601 in UTC.

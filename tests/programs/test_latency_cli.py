@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from latency.cli import program
-from latency.device import engine
 from latency.jobs.folder import export_job
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_job, toy_table
@@ -35,7 +34,7 @@ def test_measure_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert printed == json.loads(output.read_text())
     assert printed["measurements"][str(model)]["count"] == 6
     assert program.main(["measure", str(model), *rounds]) == 0
-    assert "p25 ms" in capsys.readouterr().out
+    assert "p10 ms" in capsys.readouterr().out
 
 
 def test_table_commands(
@@ -128,7 +127,9 @@ def test_a_dynamic_model_is_measured_with_a_shape(
     rounds = ["--min_rounds", "2", "--max_rounds", "2", "--json"]
     assert program.main(["measure", str(model), *rounds]) == 2
     assert "--input_shape image=1,3,N,N" in capsys.readouterr().err
-    assert program.main(["measure", str(model), "--input_shape", "image=1,3,8,8", *rounds]) == 0
+    # It runs; 18 runs are too few to be stable.
+    assert program.main(["measure", str(model), "--input_shape", "image=1,3,8,8", *rounds]) == 4
+    assert json.loads(capsys.readouterr().out)["measurements"][str(model)]["count"] >= 18
 
 
 def test_settings_flags_reach_the_measurement(
@@ -140,25 +141,12 @@ def test_settings_flags_reach_the_measurement(
     flags = ["--threads", "2", "--no-spinning", "--affinity", core, "--graph_level", "basic"]
     flags += ["--config", "session.dynamic_block_base=4", "--min_rounds", "2", "--max_rounds", "2"]
     before = os.sched_getaffinity(0)
-    assert program.main(["measure", str(model), "--json", *flags]) == 0
+    assert program.main(["measure", str(model), "--json", *flags]) == 4
     settings = json.loads(capsys.readouterr().out)["settings"]
     assert settings["intra_op_num_threads"] == 2 and settings["allow_spinning"] is False
     assert settings["affinity"] == [int(core)] and settings["graph_level"] == "basic"
     assert settings["config_entries"] == {"session.dynamic_block_base": "4"}
     assert os.sched_getaffinity(0) == before
-
-
-def test_instability_names_the_next_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "net.onnx"
-    model.write_bytes(chain(1))
-    flags = ["--max_rounds", "2", "--graph_level", "basic"]
-    monkeypatch.setattr(engine, "certain_quantities", lambda *_: [False])
-    assert program.main(["measure", str(model), *flags]) == 0
-    error = capsys.readouterr().err
-    assert error.startswith("warning: not stable: 1 of 1 intervals")
-    assert f"run: python -m latency measure {model} --graph_level basic --max_rounds 8" in error
 
 
 @pytest.mark.parametrize(
@@ -210,10 +198,10 @@ def test_a_signal_ends_a_command_with_its_exit_code(
     # The signal comes from inside the measurement, so no waiting and no timing is involved.
     script = (
         "import os, runpy, signal\n"
-        "from latency.device import job\n"
+        "from latency.measurement import processes\n"
         # A background job of a shell inherits that SIGINT is ignored; a user's command does not.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"job.ModelRunner = lambda *_: lambda: os.kill(os.getpid(), {int(number)})\n"
+        f"processes.measure_fresh_process = lambda *_: os.kill(os.getpid(), {int(number)})\n"
         "runpy.run_module('latency', run_name='__main__')\n"
     )
     model = tmp_path / "net.onnx"

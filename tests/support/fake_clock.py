@@ -28,5 +28,5 @@ class FakeClock:
 
 
 def plan(**changes: object) -> DevicePlan:
-    defaults: dict[str, object] = {"min_rounds": 2, "max_rounds": 5}
+    defaults: dict[str, object] = {"min_rounds": 2, "max_rounds": 5, "quantile": 0.25}
     return DevicePlan(**{**defaults, **changes})  # type: ignore[arg-type]

@@ -28,7 +28,7 @@ def test_a_built_table_holds_rows_networks_calibration_and_audit(table: LatencyT
     assert table.calibration is not None and table.calibration.n == 3
     assert table.audit is not None and table.audit.n == 3
     assert [point[0] for point in table.audit.points] == ["net2", "net4", "net6"]
-    assert (table.statistic, table.plan.seed, table.rounds) == ("p25", 3, 4)
+    assert (table.statistic, table.plan.seed, table.rounds) == ("p10", 3, 4)
     now = current_host()
     assert table.host.fingerprint == now.fingerprint and table.host.hostname == now.hostname
     assert table.rows["block"].node_share == {"CPUExecutionProvider": 1.0}

@@ -1,0 +1,48 @@
+"""The probe: always there, and its time is the second of two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latency.device import probe
+from latency.device.probe import Gauge, Probe, make_probe, vector_probe
+
+
+def test_the_probe_names_what_it_computes_and_with_what() -> None:
+    found = make_probe()
+    library = probe.matrix_library()
+    assert library and library in found.name and np.__version__ in found.name
+    found.run()
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        None,  # of a numpy that prints its configuration only
+        {},
+        {"Build Dependencies": {"blas": {"name": "none", "found": False}}},
+        {"Build Dependencies": {"blas": {"name": "openblas", "found": False}}},
+    ],
+)
+def test_without_a_matrix_library_the_probe_divides(
+    config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(np, "show_config", lambda mode: config)
+    found = make_probe()
+    assert found.name == vector_probe().name
+    assert found.name.startswith("8 x 4096 float32 divisions")
+    found.run()
+
+
+def test_a_gauge_times_the_second_run() -> None:
+    durations_s = iter([50e-6, 9e-6])
+    seconds = [0.0]
+
+    def run() -> None:
+        seconds[0] += next(durations_s)
+
+    gauge = Gauge(Probe("fake", run), lambda: seconds[0])
+    assert gauge.read_us() == pytest.approx(9.0)
