@@ -11,6 +11,7 @@ from latency.cli.options import settings_of
 from latency.device.host import current_host
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.model_file import read_model
+from latency.onnx_files.operators import row_operators
 from latency.tables.check import GOOD, STALE, check_table
 from latency.tables.table import LatencyTable
 from latency.terminal import say
@@ -75,11 +76,20 @@ def predict(options: argparse.Namespace) -> int:
         )
     short = read_model(options.short) if options.short else None
     vector = vector_channels(table.host.isa_flags)
-    features = row_features(read_model(options.long), short, options.divisor, vector)
-    predicted_ms = table.row_model.predict_ms(features)
+    long = read_model(options.long)
+    features = row_features(long, short, options.divisor, vector)
+    operators = row_operators(long, short)
+    predicted_ms = table.row_model.predict_ms(features, operators)
     held_out = table.row_model.held_out
     if options.json:
-        print_json({"predicted_ms": predicted_ms, "features": features, "held_out": held_out})
+        print_json(
+            {
+                "predicted_ms": predicted_ms,
+                "features": features,
+                "operators": operators,
+                "held_out": held_out,
+            }
+        )
     else:
         say(
             f"{predicted_ms:.4f} ms before calibration; {held_out['n']:.0f} rows left out in turn "

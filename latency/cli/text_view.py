@@ -58,14 +58,19 @@ class Progress:
 
 
 def settings_text(settings: SessionSettings) -> str:
-    """Returns one line for people: provider, threads, graph level."""
-    threads = settings.intra_op_num_threads
-    text = f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    """Returns one line for people: provider, threads, graph level, and what is not as usual."""
+    threads, usual = settings.intra_op_num_threads, SessionSettings()
+    parts = [settings.provider, f"{threads} thread{'s' if threads > 1 else ''}"]
+    parts.append(f"graph level {settings.graph_level}")
     if threads > 1 and not settings.allow_spinning:
-        text += ", no spinning"
+        parts.append("no spinning")
     if settings.affinity:
-        text += f", cores {','.join(map(str, settings.affinity))}"
-    return text
+        parts.append(f"cores {','.join(map(str, settings.affinity))}")
+    if settings.set_denormal_as_zero != usual.set_denormal_as_zero:
+        parts.append("denormal numbers kept")
+    entries = {**settings.provider_options, **settings.config_entries}
+    parts += [f"{key}={value}" for key, value in entries.items()]
+    return ", ".join(parts)
 
 
 def host_text(host: Host) -> str:

@@ -56,8 +56,8 @@ def read_journal(path: str, identity: str) -> list[Round]:
     if not os.path.lexists(path):
         return []
     fix = f"delete {path} to start over"
+    lines = _whole_lines(path)
     try:
-        lines = _whole_lines(path)
         values = [strict_json.loads(line.decode("utf-8"), path) for line in lines]
         found = strict_json.decode(_Head, values[0], path).identity if values else identity
         rounds = [strict_json.decode(Round, value, path) for value in values[1:]]

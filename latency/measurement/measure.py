@@ -52,7 +52,7 @@ class Measurement:
         limit_us: The longest probe beside a run that counts; None to count every run.
 
     Raises:
-        MeasureError: There are no visits.
+        MeasureError: There are no visits, or the quantile is out of range.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (
@@ -70,6 +70,9 @@ class Measurement:
     def __post_init__(self) -> None:
         if not self.visits:
             raise MeasureError(f"one or more visits of {self.key!r}", "none", "measure again")
+        if not 0 <= self.quantile <= 1:
+            expected = f"a quantile from 0 to 1 of {self.key!r}"
+            raise MeasureError(expected, repr(self.quantile), "measure again")
 
     @cached_property
     def runs_ms(self) -> Runs:

@@ -40,16 +40,19 @@ def strip_weights(model: bytes) -> str:
 
     Args:
         model: A serialised ONNX model.
+
+    Raises:
+        SkeletonError: A weight's bytes do not fit its shape or type.
     """
     import onnx
-    from onnx import numpy_helper
 
     proto = onnx.load_model_from_string(model)
     for tensor in proto.graph.initializer:
-        values = numpy_helper.to_array(tensor)
+        values = _values(tensor)
         if values.size <= KEEP_ELEMENTS or values.dtype in KEEP_DTYPES:
             continue
-        numbers = values.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            numbers = values.astype(np.float64)
         # Masks hold infinities, which have no spread.
         finite = numbers[np.isfinite(numbers)]
         finite = finite if finite.size else np.zeros(1)
@@ -61,6 +64,19 @@ def strip_weights(model: bytes) -> str:
         tensor.doc_string = json.dumps([float(value) for value in spread])
     packed = zlib.compress(proto.SerializeToString(), 9)
     return base64.b64encode(packed).decode("ascii")
+
+
+def _values(tensor: Any) -> np.ndarray:
+    from onnx import numpy_helper
+
+    try:
+        return np.asarray(numpy_helper.to_array(tensor))
+    except (ValueError, TypeError, KeyError, OverflowError) as error:
+        raise SkeletonError(
+            f"a weight {tensor.name!r} whose bytes fit its shape and type",
+            f"{type(error).__name__}: {error}",
+            "export the model again",
+        ) from None
 
 
 def restore_weights(text: str, seed: int, most_bytes: int = MOST_RESTORED_BYTES) -> bytes:

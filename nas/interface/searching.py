@@ -23,6 +23,7 @@ from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
 from nas.system.console import err, out
@@ -35,7 +36,7 @@ def run_search(
     run_dir: Path | None,
     interrupter: Interrupter,
     on_folder: OnFolder = tell_nobody,
-) -> tuple[Path, bool | None]:
+) -> tuple[Path, Outcome]:
     """Searches, or goes on with a search.
 
     Args:
@@ -45,7 +46,7 @@ def run_search(
         on_folder: Told the run's folder as soon as there is one.
 
     Returns:
-        The run's folder, and whether its targets are met; None if none was asked for.
+        The run's folder, and what it came to.
 
     Raises:
         LatencyError: Bad input; a run that never began leaves no folder.
@@ -107,8 +108,8 @@ def _stages(
     dataset: Dataset,
     interrupter: Interrupter,
     on_folder: OnFolder,
-) -> bool | None:
-    """Everything of a search or a sweep; whether the targets are met."""
+) -> Outcome:
+    """Everything of a search or a sweep, and what it came to."""
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset)
@@ -118,7 +119,7 @@ def _stages(
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
-        return SearchRun(folder, space, dataset, config, interrupter).run().met
+        return SearchRun(folder, space, dataset, config, interrupter).run().outcome
 
 
 def _check_unchanged(space: Space, config: RunConfig) -> None:

@@ -158,7 +158,7 @@ def test_settings_flags_reach_the_measurement(
         (["measure", "bad.onnx", "--config", "x"], "Expected --config NAME=VALUE"),
         (["measure", "bad.onnx", "--config", "x.y=1"], "a configuration key that onnxruntime"),
         (["table", "bad.onnx"], "Expected either --output or --export_job.\nReceived: neither."),
-        (["run-job", "."], "Expected a readable text file manifest.json"),
+        (["run-job", "."], "Expected a readable file manifest.json"),
         (["import-result", ".", "--output", "no/t.json"], "Expected a file in an existing folder"),
         (["predict", "bare.json", "bad.onnx"], "Expected a table with enough rows to learn from"),
         (["measure", "bad.onnx", "--threads", "0"], "Expected intra_op_num_threads of 1 or more"),

@@ -10,6 +10,7 @@ import pytest
 
 from latency.cli import program
 from latency.onnx_files.features import FEATURES, row_features, vector_channels
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.precision import default_scheme
 from latency.tables.row_model import RowModel
 from latency.tables.table import LatencyTable
@@ -34,6 +35,7 @@ def table(measured: LatencyTable, tmp_path: Path) -> Path:
         low=features,
         high=features,
         intensity=(0.0, 1e9),
+        operators=row_operators(LONG, SHORT),
         held_out={"n": 20, "mape_percent": 7.5},
     )
     path = tmp_path / "table.json"
@@ -58,6 +60,7 @@ def test_a_predicted_row_comes_with_what_it_rests_on(
     # A block is a convolution with its activation inside: one node.
     assert printed["predicted_ms"] == 0.25 and printed["features"]["nodes"] == 1.0
     assert set(printed["features"]) == set(FEATURES)
+    assert printed["operators"] == ["Conv full", "Relu fused"]
     assert printed["held_out"] == {"n": 20, "mape_percent": 7.5}
 
 
