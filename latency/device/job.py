@@ -16,13 +16,14 @@ from typing import Any
 
 from . import strict_json
 from .clock import Clock, now_text
-from .engine import Instruments, Progress, run_rounds
+from .engine import Instruments, run_rounds
 from .errors import FileFormatError, WorkerError
 from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
 from .inputs import MOST_FILE_BYTES
+from .meter import Progress
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned

@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from latency import atomic
 from latency.device import strict_json
-from latency.device.engine import Progress
 from latency.device.files import path_inside
+from latency.device.meter import Progress
 from latency.errors import FileFormatError
 from latency.jobs import ssh_remote
 from latency.jobs.folder import device_program

@@ -10,7 +10,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.statistics import kept_runs

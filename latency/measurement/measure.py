@@ -18,9 +18,9 @@ import latency
 from latency import atomic
 from latency.device import strict_json
 from latency.device.clock import Clock
-from latency.device.engine import Progress
 from latency.device.files import own_folder
 from latency.device.job import Model, Workload, measure_models
+from latency.device.meter import Progress
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
 from latency.device.settings import SessionSettings

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latency.device.engine import Progress
 from latency.device.host import current_host
 from latency.device.load import OtherLoad
+from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import NOT_GATED, SLOWER, HostSpeed

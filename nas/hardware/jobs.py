@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan

@@ -252,9 +252,10 @@ class RetrainRun:
         if own.top1 is None or own.running_accuracy is None or own.train_top1 is None:
             return ()
         random_top1 = [network.top1 for network in random if network.top1 is not None]
+        images = len(self.dataset.evaluation.labels)
         findings = [
             *label_warning(own.running_accuracy, own.train_top1),
-            *comparison_warning(own.top1, random_top1),
+            *comparison_warning(own.top1, random_top1, images),
         ]
         return tuple(finding.text for finding in findings)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from latency import shell
-from latency.cli import commands
+from latency.cli import exit_codes as commands
 from nas.cli import exit_codes
 from nas.cli.exit_codes import EXIT_CODES, EXIT_TEXT
 from nas.cli.program import run_retrain, run_search

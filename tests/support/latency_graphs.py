@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan

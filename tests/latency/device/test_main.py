@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from latency.device import __main__ as program
-from latency.device.engine import Progress
 from latency.device.errors import WorkerError
+from latency.device.meter import Progress
 from tests.support.fake_clock import FakeClock
 
 
