@@ -28,13 +28,15 @@ def table() -> LatencyTable:
 def test_measure_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, output = tmp_path / "net.onnx", tmp_path / "out.json"
     model.write_bytes(chain(1))
-    rounds = ["--min_rounds", "2", "--max_rounds", "2"]
-    assert program.main(["measure", str(model), "--json", "--output", str(output), *rounds]) == 0
+    # What is not stable on this machine of the moment ends with exit code 4 and prints the same.
+    code = program.main(["measure", str(model), "--json", "--output", str(output)])
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(output.read_text())
-    assert printed["measurements"][str(model)]["count"] == 6
-    assert program.main(["measure", str(model), *rounds]) == 0
-    assert "p10 ms" in capsys.readouterr().out
+    found = printed["measurements"][str(model)]
+    assert code == (0 if found["stable"] else 4)
+    # Twelve rounds of three runs in each of three processes, or more.
+    assert found["count"] >= 108 and len(found["measurements"]) == 3
+    assert found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"]
 
 
 def test_table_commands(
