@@ -16,12 +16,14 @@ from onnx import TensorProto, helper
 
 from latency.cli import program, timing_commands
 from latency.device import strict_json
+from latency.device.host import DeviceState
 from latency.device.job import Model
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.speed import FULL_SPEED, SLOWER, HostSpeed
+from latency.device.speed import FULL_SPEED, SLOWER, BestSpeed, HostSpeed
 from latency.measurement import processes
 from latency.measurement.certificate import CertificateFile
+from latency.measurement.host_clock import ClockWatch
 from latency.measurement.measure import Readings
 from latency.measurement.processes import ProcessRule, Timing
 from tests.support.changing_clock import processes_of, two_speeds
@@ -375,3 +377,36 @@ def test_integer_models_are_compared_with_themselves(
     printed = capsys.readouterr()
     assert list(json.loads(printed.out)["ratios"]) == ["ids.onnx #2"]
     assert "warning: cannot tell: " in printed.err
+
+
+# --- clock --------------------------------------------------------------------------------------
+
+
+def test_the_clock_is_told_for_people_and_for_programs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path))
+    assert program.main(["clock", "--seconds", "0.3"]) == 0
+    printed = capsys.readouterr().out
+    for words in ("probe: ", "full speed: ", "at full speed in ", "other programs used "):
+        assert words in printed
+    assert program.main(["clock", "--seconds", "0.3", "--json", "--forget"]) == 0
+    printed_json = capsys.readouterr()
+    found = json.loads(printed_json.out)
+    assert found["speed"]["full_speed_us"] > 0 and "best speed" in printed_json.err
+    assert set(found) == {"speed", "seconds", "other_cores", "state", "before", "times_slower"}
+
+
+def test_a_slower_clock_is_shown_with_then_and_now(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    best = BestSpeed("p", 8.0, "2026-11-01T00:00:00+00:00", 2600.0, 45.0)
+    speed = replace(FULL, state=SLOWER, reason="never faster", session_us=12.0, best=best)
+    state = DeviceState("2026-11-26T00:00:00+00:00", 0.1, 1700.0, 95.0, None)
+    found = ClockWatch(speed, 5.0, None, state, best)
+    monkeypatch.setattr("latency.cli.clock_command.watch_clock", lambda _: found)
+    assert program.main(["clock"]) == 0
+    printed = capsys.readouterr().out
+    assert "8.00 us since 2026-11-01T00:00:00+00:00; today 1.500 times as long" in printed
+    assert "then: 2600 MHz, 45 degrees; now: 1700 MHz, 95 degrees" in printed
+    assert "other programs used unknown" in printed and "slower: never faster" in printed
