@@ -34,7 +34,8 @@ from latency.measurement.measure import Model, measure_fresh_process
 from latency.tables.predictor import AUDIT_LINES, audit
 from latency.tables.table import LatencyTable
 from nas.architecture.text import to_text
-from nas.hardware.measurement import CHOICE_PLAN, SMOKE_PLAN, network_bytes
+from nas.hardware.measurement import network_bytes
+from nas.hardware.plans import CHOICE_PLAN, SMOKE_PLAN
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.named import get_space
 from nas.search_space.space import Space

@@ -24,9 +24,10 @@ from rich.table import Table
 
 from latency import atomic, shell
 from latency.device.settings import SessionSettings
+from latency.measurement.processes import Timing
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.hardware.measurement import NetworkTiming, measure_networks, network_bytes
+from nas.hardware.measurement import measure_networks, network_bytes
 from nas.recipes.scales import Scale
 from nas.search_space.named import get_space
 from nas.system.console import out
@@ -66,7 +67,7 @@ def train(text: str, seed: int, smoke: bool) -> float:
     return result.evaluation.top1
 
 
-def record(name: str, network: Architecture, timing: NetworkTiming, top1: list[float]) -> Any:
+def record(name: str, network: Architecture, timing: Timing, top1: list[float]) -> Any:
     """A network's row of the JSON.
 
     Args:
@@ -102,8 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
     found = networks(args.random)
     files = {name: network_bytes(network) for name, network in found.items()}
     measuring = Scale.fitting(is_sample=True, smoke=args.smoke).measuring
-    processes = measuring.certificate_processes
-    timings = measure_networks(files, SessionSettings(), measuring.choice, processes=processes)
+    rule = measuring.certificate_rule
+    timings = measure_networks(files, SessionSettings(), measuring.choice, rule)
     # TensorFlow reads these when a job's process imports it.
     share = str(max(1, (os.cpu_count() or 1) // args.jobs))
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):

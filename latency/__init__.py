@@ -3,6 +3,7 @@
     import latency
 
     latency.measure(["a.onnx", "b.onnx"], threads=1)["a.onnx"].latency_ms
+    latency.certify("a.onnx", target_ms=0.5)[0].met
     latency.Table.load("table.json").predict_ms(["stem", "block", "head"])
 
 Importing the package starts neither numpy nor onnxruntime; the first use of a name below does.
@@ -21,10 +22,23 @@ if TYPE_CHECKING:
         MeasurePlan,
         SessionSettings,
         Table,
+        Timing,
+        Verdict,
+        certify,
         measure,
     )
 
-__all__ = ["LatencyError", "MeasurePlan", "Measurement", "SessionSettings", "Table", "measure"]
+__all__ = [
+    "LatencyError",
+    "MeasurePlan",
+    "Measurement",
+    "SessionSettings",
+    "Table",
+    "Timing",
+    "Verdict",
+    "certify",
+    "measure",
+]
 
 # onnxruntime sends telemetry unless told not to before its first import.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")

@@ -2,40 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-import tempfile
-from pathlib import Path
 from typing import Any
 
+from latency.device.files import keep_text
+from latency.device.files import write_whole as write_bytes
 
-def write_bytes(path: str | os.PathLike[str], data: bytes) -> None:
-    """Writes a file so that a reader sees the old content or the new one, never a part.
-
-    Args:
-        path: Destination; its folder must exist.
-        data: Whole content.
-
-    Raises:
-        OSError: The disk is full or the folder cannot be written; the old file is untouched.
-    """
-    target = Path(path)
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        # mkstemp makes private files; results are meant to be shared like any other file.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
+__all__ = ["keep_json", "keep_text", "write_bytes", "write_json", "write_text"]
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -50,3 +24,13 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
         ValueError: `value` holds a NaN or an infinity.
     """
     write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def keep_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Writes a result like `write_json`, or prints it where it cannot be written.
+
+    Raises:
+        ValueError: `value` holds a NaN or an infinity.
+        UnwrittenError: As `keep_text`.
+    """
+    keep_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")

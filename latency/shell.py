@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from latency.errors import LatencyError
+from latency.terminal import warn
 
 EXIT_BAD_INPUT = 2
 EXIT_NO_READER = 128 + 13  # what a shell reports of a program that SIGPIPE ended
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
 REPORT = (
     "This is a defect of the program and not of your input. Please report it: the command, and "
     "the lines above."
@@ -93,7 +95,7 @@ def _interrupt(signum: int, frame: FrameType | None) -> None:
 
 
 def _refuse(error: LatencyError) -> int:
-    print(f"error: {error}", file=sys.stderr)
+    warn(f"error: {error}")
     return EXIT_BAD_INPUT
 
 
@@ -113,13 +115,15 @@ def _of_the_system(error: OSError) -> LatencyError:
             str(error),
             "change the permissions, or name another path",
         )
+    if error.errno in NO_PLACE:
+        return LatencyError("a path where a file can lie", str(error), "name another path")
     error.add_note(REPORT)
     raise error
 
 
 def _stopped(stop: Interrupted, how_to_resume: str | Callable[[], str]) -> int:
     how = how_to_resume if isinstance(how_to_resume, str) else how_to_resume()
-    print(f"\n{stop}. {how}", file=sys.stderr)
+    warn(f"\n{stop}. {how}")
     return stop.exit_code
 
 

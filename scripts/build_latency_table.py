@@ -186,7 +186,13 @@ def run(flags: argparse.Namespace) -> None:
         require_fp16_compute(job.models[0].data, job.settings)
     host = current_host()
     output = flags.output or default_table_path(
-        space, flags.precision, host, job.settings, flags.batch
+        space,
+        flags.precision,
+        host,
+        job.settings,
+        flags.batch,
+        job.subject.scheme,
+        is_toy=flags.smoke,
     )
     table = measure(job, space, output)
     total = time.monotonic() - begun

@@ -90,7 +90,8 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         FileDoc(
             "table.json",
             "The latency table of the run. Rows, networks and the device's own records are told "
-            "of in [measuring](measuring.md).",
+            "of in [measuring](measuring.md). The table, each of its rows and each of its networks "
+            "have a `seal`, a hash of what stands in it; a file that was edited is refused.",
             (LatencyTable,),
             is_whole=False,
         ),

@@ -18,6 +18,7 @@ ORDER = (
     "latency.device",
     "latency.errors",
     "latency.atomic",
+    "latency.terminal",
     "latency.shell",
     "latency.measurement",
     "latency.onnx_files",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import shlex
 from typing import Any
 
+from latency.device.flags import add_loading_flags, asked_loading, option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 from latency.errors import LatencyError
+from latency.measurement.processes import ProcessRule
 
 
 class OptionError(LatencyError):
@@ -22,10 +23,7 @@ def add_settings_flags(parser: Any) -> None:
     group.add_argument("--threads", type=int, help="threads of one operator (1)")
     group.add_argument("--graph_level", choices=sorted(GRAPH_LEVELS), help="(all)")
     group.add_argument("--provider", help=f"execution provider ({CPU_PROVIDER})")
-    group.add_argument(
-        "--provider_option", action="append", metavar="NAME=VALUE", help="may be repeated"
-    )
-    group.add_argument("--provider_library", help="library file of a plugin provider")
+    add_loading_flags(group)
     group.add_argument(
         "--spinning",
         action=argparse.BooleanOptionalAction,
@@ -44,7 +42,26 @@ def add_plan_flags(parser: Any) -> None:
     group.add_argument("--min_rounds", type=int, help=f"({MeasurePlan.min_rounds})")
     group.add_argument("--max_rounds", type=int, help=f"({MeasurePlan.max_rounds})")
     group.add_argument("--max_seconds", type=float, help="stop after the round that reaches it")
+    group.add_argument(
+        "--max_wait_seconds",
+        type=float,
+        help="time in a process that may be spent in waiting for full speed",
+    )
     group.add_argument("--seed", type=int, default=0)
+
+
+def add_process_flags(parser: Any, processes: int) -> None:
+    """Adds how many fresh processes measure.
+
+    Args:
+        parser: Of the command.
+        processes: The default of the command.
+    """
+    group = parser.add_argument_group("how many fresh processes")
+    group.add_argument("--processes", type=int, metavar="N", help=f"at least ({processes})")
+    group.add_argument(
+        "--budget_seconds", type=float, help="no further process begins after so long"
+    )
 
 
 def settings_of(
@@ -59,17 +76,14 @@ def settings_of(
         "intra_op_num_threads": options.threads,
         "graph_level": options.graph_level,
         "provider": options.provider,
-        "provider_library": options.provider_library,
         "allow_spinning": options.spinning,
     }
     changes = {name: value for name, value in changes.items() if value is not None}
-    if options.provider_option:
-        changes["provider_options"] = pairs("--provider_option", options.provider_option)
     if options.config:
-        changes["config_entries"] = pairs("--config", options.config)
+        changes["config_entries"] = option_pairs("--config", options.config)
     if options.affinity is not None:
         changes["affinity"] = tuple(_cores(options.affinity))
-    return replace(base or SessionSettings(), **changes)
+    return (base or SessionSettings()).asked(**changes, **asked_loading(options))
 
 
 def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
@@ -80,7 +94,7 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     """
     given = {
         name: getattr(options, name)
-        for name in ("min_rounds", "max_rounds", "max_seconds")
+        for name in ("min_rounds", "max_rounds", "max_seconds", "max_wait_seconds")
         if getattr(options, name) is not None
     }
     values = {**defaults, **given, "seed": options.seed}
@@ -93,37 +107,37 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     return MeasurePlan(**values)
 
 
-def flags_text(options: argparse.Namespace) -> str:
-    """Returns the given settings flags as text, for the next command to run."""
-    values: Mapping[str, Any] = vars(options)
-    names = ("threads", "graph_level", "provider", "provider_library", "affinity")
-    parts = [f"--{name} {values[name]}" for name in names if values.get(name) is not None]
-    for name in ("provider_option", "config", "input_shape"):
-        parts += [f"--{name} {text}" for text in values.get(name) or []]
-    if values.get("precision", "fp32") != "fp32":
-        parts.append(f"--precision {values['precision']}")
-    if values.get("spinning") is not None:
-        parts.append("--spinning" if values["spinning"] else "--no-spinning")
-    return "".join(f" {part}" for part in parts)
-
-
-def pairs(flag: str, texts: Sequence[str]) -> dict[str, str]:
-    """Reads NAME=VALUE texts.
+def rule_of(options: argparse.Namespace, **defaults: Any) -> ProcessRule:
+    """Reads the flags of `add_process_flags`; what was not given comes from `defaults`.
 
     Raises:
-        OptionError: A text has no name or no equals sign, or a name is given twice.
+        LatencyError: A value is out of range.
     """
-    found: dict[str, str] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        if not name or not equals or name in found:
-            raise OptionError(
-                f"{flag} NAME=VALUE, every name once",
-                f"{flag} {text!r}",
-                f"write {flag} {name or 'NAME'}=VALUE, or give {name!r} once",
-            )
-        found[name] = value
-    return found
+    values = {**defaults, "max_seconds": options.budget_seconds}
+    if options.processes is not None:
+        values["processes"] = options.processes
+    least = values.get("processes", ProcessRule.processes)
+    values["most"] = max(least, values.get("most", ProcessRule.most))
+    return ProcessRule(**values)
+
+
+def next_command(options: argparse.Namespace, **flags: object) -> str:
+    """Returns the command that was called, quoted, with some flags changed.
+
+    Args:
+        options: Of the command line, with its `arguments`.
+        **flags: Flag without dashes -> new value.
+    """
+    words, is_value = [], False
+    for word in options.arguments:
+        name = word.removeprefix("--").partition("=")[0]
+        if is_value or (word.startswith("--") and name in flags):
+            is_value = not is_value and "=" not in word
+        else:
+            words.append(word)
+    for name, value in flags.items():
+        words += [f"--{name}", str(value)]
+    return f"python -m latency {shlex.join(words)}"
 
 
 def _cores(text: str) -> list[int]:

@@ -1,24 +1,31 @@
 """Command line.
 
-Exit codes: 0 done, 2 bad input, 3 stale table, 4 cannot tell, 130 or 143 stopped by a signal.
+Exit codes: 0 done (or met), 2 bad input or a model that fails, 3 stale table, 4 cannot tell or not
+stable, 5 not met, 130 or 143 stopped by a signal.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from latency import shell
-from latency.cli import commands, table_commands
-from latency.cli.options import add_plan_flags, add_settings_flags
+from latency.cli import clock_command, commands, table_commands, timing_commands
+from latency.cli.options import add_plan_flags, add_process_flags, add_settings_flags
+from latency.device.flags import add_loading_flags
+from latency.measurement import compare
+from latency.measurement.processes import ProcessRule
 from latency.onnx_files.precision import PRECISIONS, SCHEMES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and returns its exit code."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    options = _parser().parse_args(words)
+    options.arguments = words  # for the next command, which is this one with a flag changed
     return shell.run(lambda: int(options.command(options)), how_to_resume=options.how_to_resume)
 
 
@@ -30,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
     )
     verbs = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_timing(verbs)
     _add_measuring(verbs)
     _add_jobs(verbs)
     _add_reading(verbs)
@@ -54,13 +62,64 @@ def _add_model_flags(verb: Any) -> None:
     verb.add_argument("--scheme", choices=SCHEMES, help="how int8 is made (by processor)")
 
 
-def _add_measuring(verbs: Any) -> None:
-    verb = _verb(verbs, "measure", commands.measure_files, "time ONNX files, interleaved at random")
+def _add_timing(verbs: Any) -> None:
+    verb = _timing_verb(
+        verbs,
+        "measure",
+        timing_commands.measure_files,
+        timing_commands.MEASURE_PROCESSES,
+        "time ONNX files in fresh processes, interleaved at random",
+    )
+    verb.add_argument(
+        "--strict", action="store_true", help="end with exit code 4 if anything is not stable"
+    )
+    verb = _timing_verb(
+        verbs,
+        "certify",
+        timing_commands.certify,
+        ProcessRule.processes,
+        "does a model keep a budget? (0 met, 5 not met, 4 cannot tell)",
+    )
+    verb.add_argument("--target_ms", type=float, required=True, help="the budget")
+    verb.add_argument("--margin", default="2%", help="on both sides of the budget (2%%)")
+    _timing_verb(
+        verbs,
+        "compare",
+        timing_commands.compare_files,
+        compare.RULE.processes,
+        "which model is faster than the first one, and by how much?",
+    )
+    verb = _verb(
+        verbs,
+        "clock",
+        clock_command.clock,
+        "is this host at full speed, busy, or slower than ever?",
+    )
+    verb.add_argument("--seconds", type=float, default=5.0, help="how long to watch (5)")
+    verb.add_argument(
+        "--forget", action="store_true", help="drop the best speed that is known of this host"
+    )
+
+
+def _timing_verb(verbs: Any, name: str, command: Any, processes: int, text: str) -> Any:
+    """A command that times files in fresh processes."""
+    verb = _verb(verbs, name, command, text)
     verb.add_argument("files", nargs="+", type=Path, metavar="MODEL.onnx")
-    verb.add_argument("--output", type=Path, help="also write the measurements to this JSON file")
+    verb.add_argument("--output", type=Path, help="also write what was found to this JSON file")
+    verb.add_argument(
+        "--input",
+        action="append",
+        metavar="[MODEL.onnx=]FILE.npz",
+        help="arrays by input name, for all models or for one; others are drawn",
+    )
     _add_model_flags(verb)
     add_settings_flags(verb)
     add_plan_flags(verb)
+    add_process_flags(verb, processes)
+    return verb
+
+
+def _add_measuring(verbs: Any) -> None:
     verb = _verb(
         verbs,
         "table",
@@ -91,6 +150,7 @@ def _add_jobs(verbs: Any) -> None:
     verb.add_argument(
         "--ssh_option", action="append", metavar="TEXT", help="argument for ssh; may be repeated"
     )
+    add_loading_flags(verb)
     verb.add_argument("--remote_python", default="python3", help="(python3)")
     verb.add_argument("--remote_folder", default="", help="(.cache/stopwatch-latency/JOB)")
     verb = _verb(

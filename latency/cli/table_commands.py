@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import sys
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
 from latency.cli import text_view
-from latency.cli.commands import (
-    EXIT_DONE,
+from latency.cli.exit_codes import EXIT_DONE
+from latency.cli.model_files import (
     InputError,
     print_json,
     read_models,
@@ -18,6 +18,7 @@ from latency.cli.commands import (
     scheme_of,
 )
 from latency.cli.options import plan_of, settings_of
+from latency.device.flags import asked_loading, loading_words
 from latency.device.job import run_job
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, Subject, run_here
@@ -26,6 +27,7 @@ from latency.jobs.ssh import SshTarget, run_over_ssh
 from latency.onnx_files.precision import convert
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
+from latency.terminal import say
 
 
 def make_table(options: argparse.Namespace) -> int:
@@ -81,15 +83,16 @@ def _job(options: argparse.Namespace) -> Job:
 
 
 def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
-    folder = options.export_job
+    folder, word = options.export_job, shlex.quote(str(options.export_job))
+    name = shlex.quote(folder.name)
     if options.json:
         print_json({"job_id": job_id, "folder": str(folder), "graphs": len(job.everything)})
         return
-    print(f"job {job_id}: {len(job.everything)} graphs in {folder}")
-    print(f"copy it:       scp -r {folder} HOST:")
-    print(f"on the device: cd {folder.name} && python3 -m device .   (Python 3.9+, onnxruntime)")
-    print(f"or from here:  python -m latency run-job {folder} --ssh HOST")
-    print(f"then:          python -m latency import-result {folder} --output table.json")
+    say(f"job {job_id}: {len(job.everything)} graphs in {folder}")
+    say(f"copy it:       scp -r {word} HOST:")
+    say(f"on the device: cd {name} && python3 -m device .   (Python 3.9+, onnxruntime)")
+    say(f"or from here:  python -m latency run-job {word} --ssh HOST")
+    say(f"then:          python -m latency import-result {word} --output table.json")
 
 
 def run_job_folder(options: argparse.Namespace) -> int:
@@ -107,10 +110,10 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 options.folder,
                 target,
                 progress=progress,
-                say=lambda text: print(text, file=sys.stderr),
+                flags=loading_words(options),
             )
         else:
-            path = Path(run_job(str(options.folder), progress))
+            path = Path(run_job(str(options.folder), progress, asked_loading(options)))
     result = read_results(job, options.folder)
     if options.json:
         print_json(
@@ -125,11 +128,12 @@ def run_job_folder(options: argparse.Namespace) -> int:
             }
         )
     else:
-        print(
+        say(
             f"{len(result.visits)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
             f"{result.host.hostname}: {path}"
         )
-        print(f"then: python -m latency import-result {options.folder} --output table.json")
+        word = shlex.quote(str(options.folder))
+        say(f"then: python -m latency import-result {word} --output table.json")
     return EXIT_DONE
 
 
@@ -162,4 +166,4 @@ def report(table: LatencyTable, output: Path, as_json: bool) -> None:
     else:
         text_view.print_table(table)
     if not as_json:
-        print(f"written to {output}")
+        say(f"written to {output}")

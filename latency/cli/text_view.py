@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
-from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
 
 from latency.device.host import Host
 from latency.device.settings import SessionSettings
-from latency.measurement.measure import Measurement
+from latency.device.speed import HostSpeed
 from latency.tables.check import Check
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
+from latency.terminal import Terminal
+
+UNKNOWN = "unknown"
 
 
 class Progress:
@@ -25,11 +27,11 @@ class Progress:
 
     def __init__(self, text: str) -> None:
         self._bar = RichProgress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TaskProgressColumn(),
-            TextColumn("{task.fields[left]}"),
-            console=Console(stderr=True),
+            TextColumn("{task.fields[left]}", markup=False),
+            console=Terminal(stderr=True),
             transient=True,
             # Drawing takes time from the cores that are being measured.
             refresh_per_second=2,
@@ -56,14 +58,19 @@ class Progress:
 
 
 def settings_text(settings: SessionSettings) -> str:
-    """Returns one line for people: provider, threads, graph level."""
-    threads = settings.intra_op_num_threads
-    text = f"{settings.provider}, {threads} thread(s), graph level {settings.graph_level}"
+    """Returns one line for people: provider, threads, graph level, and what is not as usual."""
+    threads, usual = settings.intra_op_num_threads, SessionSettings()
+    parts = [settings.provider, f"{threads} thread{'s' if threads > 1 else ''}"]
+    parts.append(f"graph level {settings.graph_level}")
     if threads > 1 and not settings.allow_spinning:
-        text += ", no spinning"
+        parts.append("no spinning")
     if settings.affinity:
-        text += f", cores {','.join(map(str, settings.affinity))}"
-    return text
+        parts.append(f"cores {','.join(map(str, settings.affinity))}")
+    if settings.set_denormal_as_zero != usual.set_denormal_as_zero:
+        parts.append("denormal numbers kept")
+    entries = {**settings.provider_options, **settings.config_entries}
+    parts += [f"{key}={value}" for key, value in entries.items()]
+    return ", ".join(parts)
 
 
 def host_text(host: Host) -> str:
@@ -74,7 +81,26 @@ def host_text(host: Host) -> str:
     )
 
 
-def _plain_table(first: str) -> Table:
+def share(value: float | None, digits: int = 0) -> str:
+    """Returns a share in percent, or that it is unknown."""
+    return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
+
+
+def speed_text(speed: HostSpeed, full: float | None) -> str:
+    """Returns one line for people: how fast the host was.
+
+    Args:
+        speed: Of the host.
+        full: Share of the time at full speed, from 0 to 1; None where nothing was gated.
+    """
+    if speed.full_speed_us is None:
+        return f"clock: {speed.state}, {speed.reason}"
+    text = f"clock: {speed.state}, at full speed in {share(full)} of the time"
+    return f"{text}; {speed.reason}" if speed.reason else text
+
+
+def plain_table(first: str) -> Table:
+    """Returns a table with one column for names; the caller adds those for figures."""
     # Few lines and little padding: long keys have to fit into 80 columns beside the figures.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
@@ -85,44 +111,12 @@ def _interval(low_ms: float, high_ms: float) -> str:
     return f"{low_ms:.4f} to {high_ms:.4f}"
 
 
-def print_measurements(
-    measured: Mapping[str, Measurement], host: Host, settings: SessionSettings
-) -> None:
-    """Prints one line a model."""
-    quantile = next(iter(measured.values())).quantile
-    console = Console()
-    console.print(f"{host_text(host)}\n{settings_text(settings)}", highlight=False)
-    table = _plain_table("model")
-    for name in (
-        f"p{100 * quantile:g} ms",
-        "95 % interval",
-        "p50 ms",
-        "p90 ms",
-        "noise",
-        "runs",
-        "stable",
-    ):
-        table.add_column(name, justify="right", no_wrap=True)
-    for key, value in measured.items():
-        table.add_row(
-            key,
-            f"{value.latency_ms:.4f}",
-            _interval(value.low_ms, value.high_ms),
-            f"{value.p50_ms:.4f}",
-            f"{value.p90_ms:.4f}",
-            f"{value.noise:.1%}",
-            str(value.count),
-            "yes" if value.stable else "no",
-        )
-    console.print(table)
-
-
 def print_table(table: LatencyTable) -> None:
     """Prints what a table is of, then one line a row."""
-    console = Console()
+    console = Terminal()
     for line in _header(table):
-        console.print(line, highlight=False, markup=False)
-    view = _plain_table("row")
+        console.print(line)
+    view = plain_table("row")
     for name in (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable"):
         view.add_column(name, justify="right", no_wrap=True)
     for key, row in table.rows.items():
@@ -158,13 +152,13 @@ def _header(table: LatencyTable) -> list[str]:
 
 def print_audit(table: LatencyTable) -> None:
     """Prints a table's audit beside the noise floor of the same measurement."""
-    console = Console()
+    console = Terminal()
     for line in _header(table):
-        console.print(line, highlight=False, markup=False)
+        console.print(line)
     if table.audit is None:
         console.print("no audit: the table has no held-out networks")
         return
-    view = _plain_table(f"{table.audit.n} held-out networks")
+    view = plain_table(f"{table.audit.n} held-out networks")
     view.add_column("prediction", justify="right")
     view.add_column("noise floor", justify="right")
     for text, name, form in AUDIT_LINES:
@@ -176,11 +170,12 @@ def print_audit(table: LatencyTable) -> None:
 
 def print_check(table: LatencyTable, here: Host, settings: SessionSettings, found: Check) -> None:
     """Prints a verdict with the common drift and every network's residual."""
-    console = Console()
-    console.print(f"table: {host_text(table.host)}", highlight=False)
-    console.print(f"here:  {host_text(here)}", highlight=False)
-    console.print(f"settings: {settings_text(settings)}", highlight=False)
-    view = _plain_table("network")
+    console = Terminal()
+    console.print(f"table: {host_text(table.host)}")
+    console.print(f"here:  {host_text(here)}")
+    console.print(f"settings: {settings_text(settings)}")
+    console.print(speed_text(found.speed, found.speed.share_full_speed))
+    view = plain_table("network")
     for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
         view.add_column(name, justify="right", no_wrap=True)
     for point in found.points:
@@ -199,12 +194,11 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
         f"drift {found.drift:.3f} against the prediction, {found.stored_drift:.3f} against the "
         f"measurement then, {found.fast_drift:.3f} by the fastest runs; other programs used "
         f"{busy}; {found.seconds:.0f} s",
-        highlight=False,
     )
-    console.print(f"{found.verdict}: {found.reason}", style="bold", highlight=False)
+    console.print(f"{found.verdict}: {found.reason}", style="bold")
     _print_warnings(console, table.load_warnings)
 
 
-def _print_warnings(console: Console, warnings: Sequence[str]) -> None:
+def _print_warnings(console: Terminal, warnings: Sequence[str]) -> None:
     for warning in warnings:
-        console.print(f"warning: {warning}", style="yellow", highlight=False, markup=False)
+        console.print(f"warning: {warning}", style="yellow")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -10,7 +11,9 @@ import warnings
 from collections.abc import Sequence
 
 from .errors import LatencyError
+from .flags import add_loading_flags, asked_loading
 from .job import run_job
+from .text import visible
 
 
 class _Printer:
@@ -43,21 +46,25 @@ class _Printer:
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the job folder named on the command line."""
-    folders = [text for text in arguments if text != "--progress"]
-    if len(folders) != 1 or folders[0].startswith("-"):
-        print("usage: python3 -m device FOLDER [--progress]", file=sys.stderr)
-        return 2
+    parser = argparse.ArgumentParser(
+        prog="python3 -m device", description="Runs a job's folder.", allow_abbrev=False
+    )
+    parser.add_argument("folder", metavar="FOLDER")
+    parser.add_argument("--progress", action="store_true", help="say how far it is, line by line")
+    add_loading_flags(parser)
+    options = parser.parse_args(arguments)
     # Said by numpy wherever denormals count as zero, as they do here on purpose.
     warnings.filterwarnings("ignore", message="The value of the smallest subnormal")
     printer = _Printer()
     if hasattr(signal, "SIGHUP"):
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
-        path = run_job(folders[0], printer if "--progress" in arguments else None)
+        asked = asked_loading(options)
+        path = run_job(options.folder, printer if options.progress else None, asked)
     except (OSError, LatencyError) as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {visible(str(error))}", file=sys.stderr)
         return 2
-    printer.line(f"result {path}" if "--progress" in arguments else path)
+    printer.line(f"result {path}" if options.progress else path)
     return 0
 
 

@@ -66,10 +66,13 @@ class Decoder:
             if name in value
         }
         try:
-            return cls(**values)
+            record = cls(**values)
         except LatencyError as error:
             expected = f"{error.expected}{_at(place)} in {self._source}"
             raise FileFormatError(expected, error.received, error.fix) from None
+        # Some records have to know later on that a file said so, and not the user.
+        as_read = getattr(record, "as_read", None)
+        return as_read() if as_read else record
 
     def _check_keys(self, cls: Any, value: Mapping[str, Any], place: str) -> None:
         fields, keys = _fields(cls), keys_of(cls)

@@ -2,52 +2,27 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
-import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Optional
 
 import numpy as np
 
 from .clock import Clock
-from .errors import WorkerError
 from .host import DeviceState
 from .journal import Round, append_journal, read_journal
+from .meter import Meter, Progress
 from .plan import DevicePlan
-from .sessions import ModelRunner
 from .statistics import Quantity, Visit, certain_quantities
+from .visiting import visit_model
 from .watch import Watch
 
 ROUNDS_BETWEEN_CHECKS = 3
 # Every so many rounds nobody waits for full speed: what these show is the machine as it is today.
 ROUNDS_TO_PLAIN = 3
-# A visit that waits makes at most so many runs for each one that it wants; a machine that changes
-# its speed within a run would keep it for ever.
-MOST_TRIES = 4
 
-Progress = Callable[[int, int, float], None]  # visits done, visits at most, seconds left at most
 Runners = Mapping[str, Callable[[], Any]]  # key -> function that runs the model once
-
-
-def time_once(run: Callable[[], Any], key: str, clock: Clock) -> float:
-    """Runs once and returns milliseconds, at the clock's resolution of a nanosecond.
-
-    Raises:
-        WorkerError: The clock stood still, went backwards or is not a number.
-    """
-    start = clock()
-    run()
-    elapsed_ms = round((clock() - start) * 1e3, 6)
-    if not (elapsed_ms > 0 and math.isfinite(elapsed_ms)):
-        raise WorkerError(
-            "every timed run to take more than 0 ms",
-            f"{elapsed_ms} ms for {key!r}",
-            "use a monotonic clock that is fine enough, such as time.perf_counter",
-        )
-    return elapsed_ms
 
 
 @dataclass(frozen=True)
@@ -116,7 +91,7 @@ def run_rounds(
     for record in past:
         _append(visits, record.visits)
     clock, observe = instruments.clock, instruments.observe
-    timing = _Timing(runners, groups, plan, instruments, _Meter(progress, plan))
+    timing = _Timing(runners, groups, plan, instruments, Meter(progress, plan))
     timing.begin(past)
     active = timing.groups_of(past[-1].visits if past else runners)
     active -= timing.finished(visits, quantities, len(past))
@@ -154,7 +129,7 @@ class _Timing:
         groups: Mapping[str, str],
         plan: DevicePlan,
         instruments: Instruments,
-        meter: _Meter,
+        meter: Meter,
     ) -> None:
         self._runners, self._plan, self._meter = runners, plan, meter
         self._clock, self._watch = instruments.clock, instruments.watch
@@ -193,25 +168,15 @@ class _Timing:
         fresh = {}
         for index, name in enumerate(names):
             for key in _shuffled(self._members[name], order):
-                fresh[key] = self._visit(key, plain)
+                fresh[key] = visit_model(
+                    self._runners[key], key, self._plan, self._clock, self._watch, plain
+                )
             seconds = self._clock() - started
             self._meter.visited(seconds, len(names) - index - 1, number, len(names))
         self._meter.round_ended()
         if self._watch:
             self._watch.learn()
         return fresh
-
-    def _visit(self, key: str, plain: bool) -> Visit:
-        run, plan = self._runners[key], self._plan
-        with _no_garbage_collection():
-            try:
-                for _ in range(plan.drop_per_visit):
-                    run()
-                visiting = _Visiting(run, key, plan.runs_per_visit, self._clock, self._watch)
-                return visiting.runs(plain)
-            finally:
-                if isinstance(run, ModelRunner):
-                    run.end_visit()
 
     def finished(
         self, visits: Mapping[str, Sequence[Visit]], quantities: Sequence[Quantity], rounds: int
@@ -262,96 +227,3 @@ def _shuffled(names: Sequence[str], rng: Any) -> list[str]:
 
 def _late(plan: DevicePlan, number: int, spent: float) -> bool:
     return number > 0 and plan.max_seconds is not None and spent >= plan.max_seconds
-
-
-class _Visiting:
-    """One visit of a model: its runs, each between two probes."""
-
-    def __init__(
-        self, run: Callable[[], Any], key: str, wanted: int, clock: Clock, watch: Watch | None
-    ) -> None:
-        self._run, self._key, self._wanted, self._clock = run, key, wanted, clock
-        self._watch = watch
-        self._runs_ms: list[float] = []
-        self._before_us: list[float] = []
-        self._after_us: list[float] = []
-
-    def runs(self, plain: bool) -> Visit:
-        """Makes the runs of a visit.
-
-        Args:
-            plain: Takes the machine as it is; otherwise waits for full speed.
-        """
-        watch = self._watch
-        if watch is None:
-            for _ in range(self._wanted):
-                self._runs_ms.append(time_once(self._run, self._key, self._clock))
-            return Visit(tuple(self._runs_ms))
-        before_us: float | None = watch.read_us(plain)
-        if not plain:
-            before_us = self._wait_and_run(watch, before_us)
-        if before_us is None:
-            before_us = watch.read_us()
-        while len(self._runs_ms) < self._wanted:
-            before_us = self._time(watch, before_us, plain)
-        return Visit(tuple(self._runs_ms), tuple(self._before_us), tuple(self._after_us), plain)
-
-    def _wait_and_run(self, watch: Watch, before_us: float | None) -> float | None:
-        """Runs until enough runs count, or full speed does not come; returns the last probe."""
-        limit_us, kept = watch.limit_us, 0
-        while kept < self._wanted and len(self._runs_ms) < MOST_TRIES * self._wanted:
-            if before_us is None or before_us > limit_us:
-                if watch.wait(limit_us) is None:
-                    return None
-                # What the processor had learned of the model is gone after a pause.
-                self._run()
-                before_us = watch.read_us()
-            after_us = self._time(watch, before_us, plain=False)
-            kept += before_us <= limit_us and after_us <= limit_us
-            before_us = after_us
-        return before_us
-
-    def _time(self, watch: Watch, before_us: float, plain: bool) -> float:
-        """Times one run and returns the probe after it."""
-        elapsed_ms = time_once(self._run, self._key, self._clock)
-        after_us = watch.read_us(plain)
-        self._runs_ms.append(elapsed_ms)
-        self._before_us.append(before_us)
-        self._after_us.append(after_us)
-        return after_us
-
-
-@contextlib.contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
-
-
-class _Meter:
-    """Counts visits and estimates the time that the remaining rounds take at most."""
-
-    def __init__(self, progress: Progress | None, plan: DevicePlan) -> None:
-        self._progress = progress
-        self._plan = plan
-        self._done = 0
-        self._seconds_before = 0.0
-        self._seconds = 0.0
-
-    def visited(self, round_seconds: float, left_in_round: int, number: int, active: int) -> None:
-        self._done += 1
-        self._seconds = self._seconds_before + round_seconds
-        if self._progress is None:
-            return
-        left = left_in_round + active * (self._plan.max_rounds - number - 1)
-        seconds_left = self._seconds / self._done * left
-        if self._plan.max_seconds is not None:
-            seconds_left = min(seconds_left, max(0.0, self._plan.max_seconds - self._seconds))
-        self._progress(self._done, self._done + left, seconds_left)
-
-    def round_ended(self) -> None:
-        self._seconds_before = self._seconds

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .text import visible
+
 
 class LatencyError(ValueError):
     """Something that a user can act on; programs print it and end with exit code 2.
@@ -25,6 +27,8 @@ class LatencyError(ValueError):
 
 
 def _sentence(text: str) -> str:
+    # Lines that a file or another program brings along cannot pass for one of the three parts.
+    text = visible(text).replace("\n", "\n  ")
     # What a library or a file says often brings its own full stop.
     return text if text.endswith((".", "?", "!")) else f"{text}."
 

@@ -95,10 +95,29 @@ class Host:
             if mine[name] != theirs[name]
         ]
 
+    def limits(self) -> dict[str, Any]:
+        """Returns what somebody sets on a machine and may set otherwise tomorrow."""
+        return {"quota_cores": self.quota_cores, "governor": self.governor}
+
+    def other_limits(self, other: Host) -> list[str]:
+        """Says which limits of `other` differ; a frequency policy unknown to one does not count."""
+        mine, theirs = self.limits(), other.limits()
+        if None in (self.governor, other.governor):
+            mine["governor"] = theirs["governor"] = None
+        return [
+            f"{name}: {_or_none(mine[name])} here, {_or_none(theirs[name])} there"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+
     def to_json(self) -> dict[str, Any]:
         """Returns plain values and the fingerprint, for people who compare files."""
         plain: dict[str, Any] = strict_json.encode(self)
         return plain
+
+
+def _or_none(value: Any) -> Any:
+    return "none" if value is None else value
 
 
 @dataclass(frozen=True)

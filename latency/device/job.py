@@ -16,16 +16,20 @@ from typing import Any
 
 from . import strict_json
 from .clock import Clock, now_text
-from .engine import Instruments, Progress, run_rounds
+from .engine import Instruments, run_rounds
 from .errors import FileFormatError, WorkerError
+from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
+from .inputs import MOST_FILE_BYTES
+from .meter import Progress
 from .plan import DevicePlan
 from .records import JobFile, ModelEntry, Result
 from .sessions import ModelRunner, config_entries, pinned
 from .settings import SessionSettings
 from .statistics import Quantity
+from .text import visible
 
 JOB_FILE, RESULT_FILE, JOURNAL_FILE = "job.json", "result.json", "journal.jsonl"
 LOCK_FILE = "worker.lock"
@@ -39,11 +43,13 @@ class Model:
         key: Its name in every result; unique.
         data: The serialised model.
         group: Models of one group are timed next to each other in the same visit.
+        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
     """
 
     key: str
     data: bytes
     group: str
+    inputs: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -79,6 +85,7 @@ class Workload:
             )
         if not self.job_id:
             parts = [strict_json.encode(p) for p in (self.settings, self.plan, self.quantities)]
+            parts += self.inputs_part
             object.__setattr__(self, "job_id", identity_of(self.data, *parts))
 
     @property
@@ -86,10 +93,21 @@ class Workload:
         """Key -> serialised model."""
         return {model.key: model.data for model in self.models}
 
+    @property
+    def inputs_part(self) -> list[Any]:
+        """What a user's own arrays add to the job's identity; nothing where all are drawn."""
+        found = {m.key: hashlib.sha256(m.inputs).hexdigest() for m in self.models if m.inputs}
+        return [found] if found else []
+
     def job_file(self) -> JobFile:
         """Returns the content of job.json, with models as `models/0000.onnx` and so on."""
         entries = tuple(
-            ModelEntry(model.key, f"models/{number:04d}.onnx", model.group)
+            ModelEntry(
+                model.key,
+                f"models/{number:04d}.onnx",
+                model.group,
+                f"models/{number:04d}.npz" if model.inputs else "",
+            )
             for number, model in enumerate(self.models)
         )
         return JobFile(
@@ -110,26 +128,39 @@ def identity_of(models: Mapping[str, bytes], *parts: Any) -> str:
     return digest.hexdigest()[:16]
 
 
-def read_job(folder: str) -> tuple[Workload, list[str]]:
+def read_job(folder: str, asked: Mapping[str, Any] | None = None) -> tuple[Workload, list[str]]:
     """Reads a job's folder and checks that its models are the exported ones.
 
     Args:
         folder: With `job.json` and the models that it names.
+        asked: Fields of `settings.LOADING_FLAGS` as the command line says them; what code a
+            job.json names is never loaded.
 
     Returns:
         The work, and what this program or this onnxruntime would ignore without a word.
 
     Raises:
-        FileFormatError: Another schema version, a missing key, or a value of another type.
+        FileFormatError: Another schema version, a missing key, a value of another type, or a model
+            that is no plain file of the folder.
+        SettingsError: The job names code to load, and the command line does not.
         WorkerError: A file was changed.
     """
     plain, job, unknown = _read(os.path.join(folder, JOB_FILE))
     models = tuple(
-        Model(entry.key, _model_data(folder, entry.file), entry.group) for entry in job.models
+        Model(
+            entry.key,
+            read_inside(folder, entry.file, MOST_MODEL_BYTES),
+            entry.group,
+            read_inside(folder, entry.inputs, MOST_FILE_BYTES) if entry.inputs else b"",
+        )
+        for entry in job.models
     )
-    work = Workload(models, job.quantities, job.settings, job.plan, job.describe, job.job_id)
+    settings = job.settings.asked(**(asked or {}))
+    settings.check_loading()
+    work = Workload(models, job.quantities, settings, job.plan, job.describe, job.job_id)
     # Of the values as they were written: a newer program's keys count, too.
-    found = identity_of(work.data, plain["settings"], plain["plan"], plain["quantities"])
+    written = (plain["settings"], plain["plan"], plain["quantities"])
+    found = identity_of(work.data, *written, *work.inputs_part)
     if found != job.job_id:
         raise WorkerError(
             f"the models and settings that make job {job.job_id}",
@@ -165,17 +196,6 @@ def _known(
     keys = strict_json.keys_of(cls)
     known = {key: value for key, value in plain.items() if key in keys}
     return known, [prefix + key for key in plain if key not in keys]
-
-
-def _model_data(folder: str, name: str) -> bytes:
-    path = os.path.join(folder, name)
-    try:
-        with open(path, "rb") as stream:
-            return stream.read()
-    except OSError as error:
-        raise WorkerError(
-            "the models of the job", str(error), "copy the whole folder again"
-        ) from None
 
 
 def unknown_config_keys(keys: Sequence[str]) -> list[str]:
@@ -245,13 +265,15 @@ def measure_models(
 
 def _runner(model: Model, work: Workload) -> ModelRunner:
     try:
-        return ModelRunner(model.data, work.settings, work.plan.seed)
+        return ModelRunner(model.data, work.settings, work.plan.seed, model.inputs, model.key)
     except WorkerError as error:
         expected = f"{error.expected} for model {model.key!r}"
         raise WorkerError(expected, error.received, error.fix) from error
 
 
-def run_job(folder: str, progress: Progress | None = None) -> str:
+def run_job(
+    folder: str, progress: Progress | None = None, asked: Mapping[str, Any] | None = None
+) -> str:
     """Runs `job.json` of a folder, resuming its journal, and returns the result's path.
 
     One process at a time; a second one waits and finds the first one's result.
@@ -259,25 +281,23 @@ def run_job(folder: str, progress: Progress | None = None) -> str:
     Args:
         folder: Of the job.
         progress: See `measure_models`.
+        asked: See `read_job`.
 
     Raises:
         LatencyError: The job is damaged, or a model cannot be measured.
+        UnwrittenError: The result cannot be written; it stands on stdout.
     """
     path = os.path.join(folder, RESULT_FILE)
     with _locked(os.path.join(folder, LOCK_FILE)):
-        work, unknown = read_job(folder)
+        work, unknown = read_job(folder, asked)
         if _has_result(path, work.job_id):
             return path
         for key in unknown:
-            print(f"warning: {key} is unknown here and has no effect", file=sys.stderr)
+            print(f"warning: {visible(key, '')} is unknown here and has no effect", file=sys.stderr)
         journal_path = os.path.join(folder, JOURNAL_FILE)
         result = measure_models(work, journal_path=journal_path, progress=progress)
         result = dataclasses.replace(result, unknown_keys=tuple(unknown))
-        with open(path + ".part", "w", encoding="utf-8") as stream:
-            stream.write(strict_json.dumps(result, indent=None))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(path + ".part", path)
+        keep_text(path, strict_json.dumps(result, indent=None))
     return path
 
 
@@ -296,6 +316,6 @@ def _locked(path: str) -> Iterator[None]:
     except ImportError:  # Windows: nothing starts a second worker there
         yield
         return
-    with open(path, "w", encoding="utf-8") as stream:
+    with open_own(path) as stream:
         fcntl.flock(stream, fcntl.LOCK_EX)
         yield

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Optional
 
-from . import strict_json
+from . import files, strict_json
 from .errors import LatencyError, WorkerError
 from .host import DeviceState
 from .statistics import Visit
@@ -50,12 +51,13 @@ def read_journal(path: str, identity: str) -> list[Round]:
 
     Raises:
         WorkerError: The journal is broken, or belongs to another session.
+        FileFormatError: A link lies there, which is never written to.
     """
-    if not os.path.exists(path):
+    if not os.path.lexists(path):
         return []
     fix = f"delete {path} to start over"
+    lines = _whole_lines(path)
     try:
-        lines = _whole_lines(path)
         values = [strict_json.loads(line.decode("utf-8"), path) for line in lines]
         found = strict_json.decode(_Head, values[0], path).identity if values else identity
         rounds = [strict_json.decode(Round, value, path) for value in values[1:]]
@@ -74,23 +76,44 @@ def read_journal(path: str, identity: str) -> list[Round]:
 
 
 def _whole_lines(path: str) -> list[bytes]:
-    with open(path, "rb") as stream:
-        content = stream.read()
-    whole = content[: content.rfind(b"\n") + 1]
-    if len(whole) < len(content):
-        with open(path, "rb+") as stream:
+    with files.open_own(path) as stream:
+        content = stream.read(files.MOST_TEXT_BYTES + 1)
+        if len(content) > files.MOST_TEXT_BYTES:
+            raise WorkerError(
+                f"at most {files.MOST_TEXT_BYTES} bytes in {path}", "more", f"delete {path}"
+            )
+        whole = content[: content.rfind(b"\n") + 1]
+        if len(whole) < len(content):
             stream.truncate(len(whole))
     return whole.splitlines()
 
 
-def append_journal(path: str, identity: str, record: Round) -> None:
-    """Appends one finished round and flushes it to disk."""
-    with open(path, "ab") as stream:
-        if stream.tell() == 0:
-            stream.write(_line(_Head(identity)))
-        stream.write(_line(record))
-        stream.flush()
-        os.fsync(stream.fileno())
+def append_journal(path: str, identity: str, record: Round) -> bool:
+    """Appends one finished round and flushes it to disk.
+
+    Args:
+        path: Of the journal.
+        identity: Of the session.
+        record: The round.
+
+    Returns:
+        Whether rounds can be kept. Where the disk is full or the folder gone, that is said once,
+        and a measurement of minutes need not end for it.
+
+    Raises:
+        FileFormatError: A link lies there, which is never written to.
+    """
+    try:
+        with files.open_own(path) as stream:
+            if stream.seek(0, os.SEEK_END) == 0:
+                stream.write(_line(_Head(identity)))
+            stream.write(_line(record))
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        print(f"warning: finished rounds are no longer kept: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _line(record: object) -> bytes:

@@ -24,11 +24,14 @@ class ModelEntry:
         key: Its name in every result.
         file: Path below the job's folder.
         group: Models of one group are timed next to each other in the same visit.
+        inputs: Path below the job's folder of an .npz file with a user's own arrays; empty where
+            all inputs are drawn.
     """
 
     key: str
     file: str
     group: str
+    inputs: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import platform
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Optional
 
 import numpy as np
 
 from .errors import WorkerError
+from .inputs import Arrays, check_array, draw, is_integer, read_arrays, refuse_unknown
 from .settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
-# Inputs stay away from zero, where sparsity and denormal numbers make kernels faster or slower.
-INPUT_LOW, INPUT_HIGH = 0.1, 1.0
+# Of all inputs of a model: 89 images of 1000 x 1000 pixels and three channels.
+MOST_INPUT_ELEMENTS = 1 << 28
 
 _registered_libraries: set[str] = set()  # onnxruntime refuses to register one twice
 
@@ -36,9 +38,12 @@ def create_session(
         record_assignment: Keeps which provider took which node, for `node_share`.
 
     Raises:
+        SettingsError: A file, and not the user, names code to be loaded.
         WorkerError: The provider is missing or fell back to the CPU, or the model does not load.
     """
     import onnxruntime
+
+    settings.check_loading()
 
     provider = settings.provider
     options = _session_options(onnxruntime, settings)
@@ -117,6 +122,7 @@ def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
             f"onnxruntime {onnxruntime.__version__}",
             "install a newer onnxruntime, or leave out the provider's library",
         )
+    library = os.path.abspath(library)  # a relative one is looked for beside onnxruntime itself
     if not os.path.isfile(library):
         raise WorkerError(
             "the library file of a plugin provider", f"{library}, no such file", "check its path"
@@ -143,15 +149,28 @@ def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
     return devices[:1]
 
 
-def random_inputs(session: Any, seed: int) -> dict[str, np.ndarray]:
-    """Makes one fixed, non-zero input for every input of a session.
+def random_inputs(
+    session: Any, seed: int, given: Optional[Arrays] = None, integer: Optional[int] = None
+) -> dict[str, np.ndarray]:
+    """Makes one non-zero input for every input of a session.
+
+    Args:
+        session: Of onnxruntime.
+        seed: Of the drawn values.
+        given: Input name -> a user's own array; the others are drawn.
+        integer: Every value of the integer inputs; None to draw them.
 
     Raises:
-        WorkerError: An input has a dynamic shape or a type that cannot be drawn.
+        WorkerError: An input has a dynamic shape, is too large or cannot be drawn, or an array does
+            not fit.
     """
     rng = np.random.default_rng(seed)
-    feeds = {}
+    given, feeds, elements = given or {}, {}, 0
+    refuse_unknown(given, [tensor.name for tensor in session.get_inputs()])
     for tensor in session.get_inputs():
+        if tensor.name in given:
+            feeds[tensor.name] = check_array(given[tensor.name], tensor)
+            continue
         shape = tensor.shape
         if not all(isinstance(size, int) and size > 0 for size in shape):
             raise WorkerError(
@@ -159,59 +178,96 @@ def random_inputs(session: Any, seed: int) -> dict[str, np.ndarray]:
                 f"input {tensor.name!r} of shape {shape}",
                 "export the model with a fixed batch and image size",
             )
-        feeds[tensor.name] = _draw(rng, tensor.name, tensor.type, shape)
+        elements += math.prod(shape)
+        if elements > MOST_INPUT_ELEMENTS:
+            raise WorkerError(
+                f"inputs of at most {MOST_INPUT_ELEMENTS} elements in all",
+                f"{elements} up to input {tensor.name!r} of shape {shape}",
+                "export the model with a smaller batch or image size",
+            )
+        feeds[tensor.name] = draw(rng, tensor.name, tensor.type, shape, integer)
     return feeds
 
 
-def _draw(rng: Any, name: str, type_text: str, shape: Sequence[int]) -> np.ndarray:
-    kind = type_text.replace("tensor(", "").replace(")", "")
-    if kind in ("float", "float16", "double"):
-        values = rng.uniform(INPUT_LOW, INPUT_HIGH, shape) * rng.choice([-1.0, 1.0], shape)
-        return np.asarray(values, {"float": np.float32, "float16": np.float16}.get(kind, float))
-    if kind in ("int8", "uint8"):
-        return np.asarray(rng.integers(1, 128, shape), kind)
-    if kind in ("int32", "int64"):
-        return np.ones(shape, kind)
-    raise WorkerError(
-        "inputs of type float, float16, double, int8, uint8, int32 or int64",
-        f"input {name!r} of type {type_text}",
-        "export the model with one of these input types",
-    )
+def run_checked(run: Callable[[], Any], of_model: str = "") -> Any:
+    """Runs a model and returns its outputs.
+
+    Args:
+        run: Runs it.
+        of_model: Words that name it in the message.
+
+    Raises:
+        WorkerError: It cannot run, such as for an index out of range.
+    """
+    try:
+        return run()
+    except Exception as error:  # onnxruntime's exceptions share no base class
+        raise WorkerError(
+            f"a model that runs{of_model}",
+            (str(error).splitlines() or [repr(error)])[0],
+            "check the model, or give arrays that it takes with --input FILE.npz",
+        ) from error
 
 
 class ModelRunner:
-    """Runs one model on fixed random inputs; a call is a run.
+    """Runs one model; a call is a run.
+
+    Floats are drawn once. Integers may be ids, of which each has a place of its own in memory:
+    they are drawn anew for each visit, so that no reading rests on one choice of places.
 
     Several threads: idle sessions' threads would spin against the one that is timed, so the
     session lives from the first run of a visit to its end. With one thread it stays loaded.
+
+    Args:
+        model: A serialised model.
+        settings: Of the session.
+        seed: Of drawn inputs.
+        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
+        key: The model's, for messages.
     """
 
-    def __init__(self, model: bytes, settings: SessionSettings, seed: int) -> None:
-        self._model, self._settings, self._seed = model, settings, seed
+    def __init__(
+        self, model: bytes, settings: SessionSettings, seed: int, inputs: bytes = b"", key: str = ""
+    ) -> None:
+        self._model, self._settings, self._seed, self._key = model, settings, seed, key
         self._one_at_a_time = settings.intra_op_num_threads > 1
+        self._given = read_arrays(inputs)
+        self._rng = np.random.default_rng([seed, 1])
+        self._feeds: dict[str, np.ndarray] = {}
+        self._types: dict[str, str] = {}
         self._run: Callable[[], Any] | None = self._load()
         self.end_visit()
 
     def _load(self) -> Callable[[], Any]:
         session = create_session(self._model, self._settings)
-        feeds = random_inputs(session, self._seed)
+        if not self._feeds:
+            self._feeds = random_inputs(session, self._seed, self._given)
+            self._types = {tensor.name: tensor.type for tensor in session.get_inputs()}
+        feeds = self._feeds
         names = [output.name for output in session.get_outputs()]
 
         def run() -> Any:
             return session.run(names, feeds)
 
         if self._one_at_a_time:
-            run()  # allocates, which no timed run may
+            run_checked(run)  # allocates, which no timed run may
         return run
 
     def __call__(self) -> Any:
-        """Runs the model once and returns its outputs."""
+        """Runs the model once and returns its outputs.
+
+        Raises:
+            WorkerError: It cannot run, such as for an index out of range.
+        """
         if self._run is None:
             self._run = self._load()
-        return self._run()
+        return run_checked(self._run, f" for model {self._key!r}" if self._key else "")
 
     def end_visit(self) -> None:
-        """Lets the session go where several would disturb each other."""
+        """Draws integers anew, and lets the session go where several would disturb each other."""
+        for name, array in self._feeds.items():
+            if is_integer(array) and name not in self._given:
+                self._feeds[name] = draw(self._rng, name, self._types[name], array.shape)
         if self._one_at_a_time:
             self._run = None
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar
 
 from . import strict_json
 from .errors import LatencyError
@@ -56,6 +58,10 @@ KNOWN_CONFIG_KEYS = frozenset(
     "optimization.enable_cast_chain_elimination",
     "optimization.enable_gelu_approximation",
 }
+# Fields that decide which code is loaded, and the flag of each.
+LOADING_FLAGS = {"provider_library": "--provider_library", "provider_options": "--provider_option"}
+# What a provider's option is called that names a library, such as QNN's `backend_path`.
+LOADING_OPTION = re.compile(r"lib|path|file|dir|plugin|backend|config", re.IGNORECASE)
 # These have a field of their own; twice is once too often.
 FIELD_OF_KEY = {
     "session.intra_op.allow_spinning": "allow_spinning",
@@ -82,10 +88,18 @@ class SessionSettings:
         set_denormal_as_zero: Keeps tiny weights from slowing the run many times over.
         affinity: Cores that the process is pinned to; empty for all that it may use.
         config_entries: Further session configuration, keys checked.
+        from_file: Fields of `LOADING_FLAGS` that a file set and not the user: nothing that they
+            name is loaded.
 
     Raises:
         SettingsError: A value is out of range or a configuration key is unknown.
     """
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        *("intra_op_num_threads", "graph_level", "provider", "provider_options"),
+        *("provider_library", "allow_spinning", "set_denormal_as_zero", "affinity"),
+        "config_entries",
+    )
 
     intra_op_num_threads: int = 1
     graph_level: str = "all"
@@ -96,6 +110,7 @@ class SessionSettings:
     set_denormal_as_zero: bool = True
     affinity: tuple[int, ...] = ()
     config_entries: Mapping[str, str] = field(default_factory=dict)
+    from_file: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         threads = self.intra_op_num_threads
@@ -126,6 +141,54 @@ class SessionSettings:
         _check_texts({**self.provider_options, **self.config_entries})
         for key in self.config_entries:
             _check_config_key(key)
+
+    def as_read(self) -> SessionSettings:
+        """Returns the same settings, marked as those of a file."""
+        return replace(self, from_file=tuple(LOADING_FLAGS))
+
+    def asked(self, **changes: Any) -> SessionSettings:
+        """Returns these settings with what a command line says, which is the user's own word.
+
+        Args:
+            **changes: Field -> value. The path of a library becomes absolute.
+        """
+        if changes.get("provider_library"):
+            # onnxruntime looks for a relative one beside its own libraries.
+            changes["provider_library"] = os.path.abspath(changes["provider_library"])
+        left = tuple(name for name in self.from_file if name not in changes)
+        return replace(self, **changes, from_file=left)
+
+    def check_loading(self) -> None:
+        """Refuses to load code because a file says so.
+
+        Raises:
+            SettingsError: A file names a plugin library, or a provider's option that may be one.
+        """
+        if self.provider_library and "provider_library" in self.from_file:
+            raise SettingsError(
+                "a plugin library that the command line names",
+                f"{self.provider_library!r}, which a file names",
+                "see that it may be trusted, then pass --provider_library with its path",
+            )
+        if "provider_options" in self.from_file:
+            for name, value in self.provider_options.items():
+                if LOADING_OPTION.search(name) or "/" in value or "\\" in value:
+                    raise SettingsError(
+                        "provider options that may name libraries on the command line",
+                        f"{name}={value!r}, which a file names",
+                        "see that it may be trusted, then pass all of the provider's options "
+                        "with --provider_option NAME=VALUE",
+                    )
+
+    def loading_flags(self) -> list[str]:
+        """Returns the flags that let another program load what these settings name."""
+        self.check_loading()
+        flags = []
+        if self.provider_library:
+            flags += [LOADING_FLAGS["provider_library"], self.provider_library]
+        for name, value in self.provider_options.items():
+            flags += [LOADING_FLAGS["provider_options"], f"{name}={value}"]
+        return flags
 
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, as they stand in tables and jobs."""

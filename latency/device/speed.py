@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Optional
 
-from . import strict_json
+from . import files, strict_json
 from .errors import FileFormatError
 from .host import Host
 
@@ -111,11 +111,6 @@ def keep_best_speed(path: Path, best: BestSpeed) -> None:
         path: Of the file.
         best: What is kept.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
+    with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(strict_json.dumps(best), encoding="utf-8")
-        os.replace(part, path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            part.unlink()
+        files.write_whole(path, strict_json.dumps(best).encode("utf-8"))

@@ -17,11 +17,12 @@ import dataclasses
 import json
 import math
 import os
+import re
 import typing
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
+from . import files
 from .decoder import Decoder, keys_of
 from .errors import FileFormatError
 
@@ -30,7 +31,11 @@ __all__ = ["decode", "dumps", "encode", "keys_of", "loads", "read", "read_object
 T = TypeVar("T")
 VERSION_KEY = "schema_version"
 MOST_LEVELS = 60  # of nesting; the deepest file of ours has fewer than ten
+# Lists and objects take fifty times their two characters in memory; ours have some 100,000.
+MOST_CONTAINERS = 5_000_000
+MOST_DIGITS = 19  # of a whole number; 64 bits hold all but the largest of these
 _AGAIN = "make the file again"
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def loads(text: str, source: str) -> Any:
@@ -41,15 +46,24 @@ def loads(text: str, source: str) -> Any:
         source: Where it comes from, for the message.
 
     Raises:
-        FileFormatError: Broken JSON, NaN or infinity, a key twice, or too many levels.
+        FileFormatError: Broken JSON, NaN or infinity, a whole number beyond 64 bits, half a
+            character, a key twice, too many levels, or too many lists and objects.
     """
+    if text.count("[") + text.count("{") > MOST_CONTAINERS:
+        raise FileFormatError(
+            f"JSON of at most {MOST_CONTAINERS} lists and objects in {source}", "more", _AGAIN
+        )
     try:
         value = json.loads(
             text,
             parse_constant=_refused_constant,
             parse_float=_finite,
+            parse_int=_of_64_bits,
             object_pairs_hook=_object_of_different_keys,
         )
+        # Half of a pair of surrogates can be written as an escape, but never be encoded again.
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode("utf-8")
     except (ValueError, RecursionError) as error:
         reason = "too many levels" if isinstance(error, RecursionError) else str(error)
         raise FileFormatError(
@@ -155,8 +169,8 @@ def dumps(record: Any, *, indent: int | None = 1) -> str:
 
 def _text(path: str | os.PathLike[str]) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return files.read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise FileFormatError(
             f"a readable text file {path}", str(error), "check the path, or make the file again"
         ) from None
@@ -171,6 +185,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:20]}, which is no number that a computer holds")
     return value
+
+
+def _of_64_bits(text: str) -> int:
+    if len(text.lstrip("-")) > MOST_DIGITS or abs(int(text)) >= 2**63:
+        raise ValueError(f"{text[:20]}, a whole number that 64 bits do not hold")
+    return int(text)
 
 
 def _object_of_different_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:

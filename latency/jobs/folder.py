@@ -10,6 +10,7 @@ from typing import ClassVar
 import latency.device
 from latency import atomic
 from latency.device import strict_json
+from latency.device.files import MOST_MODEL_BYTES, own_folder, read_inside
 from latency.device.job import Model, read_job_file
 from latency.device.plan import MeasurePlan
 from latency.device.records import Result
@@ -123,6 +124,8 @@ def export_job(job: Job, folder: Path) -> str:
         JobError: The folder holds something else.
     """
     work = job.workload
+    if folder.exists() and not folder.is_dir():
+        raise JobError(f"a folder at {folder}", "a file", "name another folder")
     folder.mkdir(parents=True, exist_ok=True)
     names = sorted(path.name for path in folder.iterdir())
     # job.json is written last: without it, our own files are those of a killed export.
@@ -133,13 +136,19 @@ def export_job(job: Job, folder: Path) -> str:
             f"one with {', '.join(names[:3])}",
             "name another folder",
         )
-    (folder / DEVICE_FOLDER).mkdir(exist_ok=True)
-    for path in sorted(Path(latency.device.__file__).parent.glob("*.py")):
-        atomic.write_bytes(folder / DEVICE_FOLDER / path.name, path.read_bytes())
+    own_folder(folder / DEVICE_FOLDER)
+    for name, path in device_program().items():
+        atomic.write_bytes(folder / name, path.read_bytes())
     files = {entry.key: entry.file for entry in work.job_file().models}
     atomic.write_text(folder / "manifest.json", strict_json.dumps(_manifest(job, files)))
     write_job(folder, work)
     return work.job_id
+
+
+def device_program() -> dict[str, Path]:
+    """Returns name in a job's folder -> file of this package, of what a device runs."""
+    sources = sorted(Path(latency.device.__file__).parent.glob("*.py"))
+    return {f"{DEVICE_FOLDER}/{path.name}": path for path in sources}
 
 
 def _job_id(folder: Path) -> str | None:
@@ -182,7 +191,11 @@ def read_job(
             settings = settings or exported.settings
             plan = plan or exported.plan.plain()
         models = tuple(
-            Model(entry.key, _model_bytes(folder, entry.file), entry.group or entry.key)
+            Model(
+                entry.key,
+                read_inside(folder, entry.file, MOST_MODEL_BYTES),
+                entry.group or entry.key,
+            )
             for entry in manifest.models
         )
         wholes, rows = manifest.whole_plans(), manifest.row_plans()
@@ -190,17 +203,6 @@ def read_job(
     except LatencyError as error:
         fix = f"{error.fix}; docs/measuring.md tells the form of a manifest"
         raise JobError(error.expected, error.received, fix) from error
-
-
-def _model_bytes(folder: Path, name: str) -> bytes:
-    path = (folder / name).resolve()
-    if not path.is_relative_to(folder.resolve()) or not path.is_file():
-        raise JobError(
-            "models that are files in the folder",
-            f"{name!r}, which is no file in the folder",
-            "copy the models into it, and name them relative to it",
-        )
-    return path.read_bytes()
 
 
 def read_results(job: Job, folder: Path, paths: Sequence[Path] = ()) -> Result:

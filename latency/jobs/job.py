@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from latency.device.engine import Progress
 from latency.device.job import Model, Workload, measure_models
+from latency.device.meter import Progress
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
 from latency.device.settings import SessionSettings

@@ -86,6 +86,20 @@ def check_plans(
             f"{len(rows)} rows, repeated: {', '.join(sorted(twice)) or 'none'}",
             "give every row and network a key of its own",
         )
+    _refuse_same_graphs(rows)
+
+
+def _refuse_same_graphs(rows: Sequence[RowPlan]) -> None:
+    """A table refuses samples that stand under two keys, as a copied row has them."""
+    first: dict[tuple[str, str | None], str] = {}
+    for row in rows:
+        other = first.setdefault((row.long_key, row.short_key), row.key)
+        if other != row.key:
+            raise RowError(
+                "a row of its own for each pair of graphs",
+                f"{other!r} and {row.key!r}, both of {row.long_key!r} and {row.short_key!r}",
+                "keep one of them; a network may name a row several times",
+            )
 
 
 def _refuse_missing(expected: str, missing: set[str]) -> None:

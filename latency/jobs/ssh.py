@@ -6,18 +6,26 @@ import hashlib
 import json
 import re
 import shlex
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from latency import atomic
-from latency.device.engine import Progress
+from latency.device import strict_json
+from latency.device.files import path_inside
+from latency.device.meter import Progress
+from latency.errors import FileFormatError
 from latency.jobs import ssh_remote
+from latency.jobs.folder import device_program
 from latency.jobs.ssh_link import Answer, Link, LinkBrokenError, SshError, SshTarget, printable
 from latency.shell import Interrupted
+from latency.terminal import warn
 
-__all__ = ["PROGRAM", "SshError", "SshTarget", "run_over_ssh"]
+__all__ = ["SshError", "SshTarget", "run_over_ssh"]
+
+T = TypeVar("T")
 
 MODULES = ("numpy", "onnxruntime")
 PIP_INSTALL = ("-m", "pip", "install", "onnxruntime", "numpy")
@@ -34,12 +42,25 @@ RUN = (
     "import runpy, sys; sys.path[0] = sys.argv[1]; "
     "runpy.run_module('device', run_name='__main__', alter_sys=True)"
 )
-PROGRAM = "device/__main__.py"
 PROGRESS_LINE = re.compile(r"progress (\d{1,12}) (\d{1,12}) (\d{1,12}(?:\.\d+)?)")
 
 
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+@dataclass(frozen=True)
+class _Compared:
+    """What `ssh_remote.compare` answers."""
+
+    missing: tuple[str, ...]
+    other_job: bool
+    journal_bytes: int
+    broken_modules: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _HandedOut:
+    """What `ssh_remote.hand_out` answers before the bytes of the result."""
+
+    size_bytes: int
+    sha256: str
 
 
 def run_over_ssh(
@@ -47,28 +68,32 @@ def run_over_ssh(
     target: SshTarget,
     *,
     progress: Progress | None = None,
-    say: Callable[[str], None] = _say,
+    say: Callable[[str], None] = warn,
     attempts: int = 10,
     wait_seconds: float = 5.0,
+    flags: Sequence[str] = (),
 ) -> Path:
     """Runs a job folder on another machine and returns the path of its `result.json`, here.
+
+    The program that runs there is this package's own, whatever lies in the folder as `device/`.
 
     The worker there survives a broken link and continues its journal after a reboot, so that
     running the same job again, here or after an interrupt, never measures a round twice.
 
     Args:
-        job_folder: With `job.json`, `device/` and `models/`.
+        job_folder: With `job.json` and `models/`.
         target: The machine.
         progress: Gets visits done, visits in total, seconds left.
         say: Gets a line about each step and each broken link.
         attempts: Broken links in a row, without any progress between them, that end the run.
         wait_seconds: Between two attempts.
+        flags: Of the device's program: which code it may load there.
 
     Raises:
         SshError: The machine refuses, cannot run the job, or stays out of reach; a result that
             was here before is untouched.
     """
-    run = _RemoteRun(job_folder, target, progress, say)
+    run = _RemoteRun(job_folder, target, progress, say, flags)
     failures = 0
     while True:
         try:
@@ -102,11 +127,14 @@ class _RemoteRun:
         target: SshTarget,
         progress: Progress | None,
         say: Callable[[str], None],
+        flags: Sequence[str],
     ) -> None:
         self.advanced = False
         self._job_folder, self._target = job_folder, target
         self._progress, self._say = progress, say
-        self._digests = _digests(job_folder)
+        self._flags = flags
+        self._files = _files_of(job_folder)
+        self._digests = {name: ssh_remote.sha256(path) for name, path in self._files.items()}
         self._python = _from_login(target.python)
         default = f"{DEFAULT_FOLDER}/{_job_id(self._digests)}"
         self._folder = _from_login(target.folder) or default
@@ -129,30 +157,31 @@ class _RemoteRun:
         """Looks at the device and returns the names of the files that it lacks."""
         modules = () if self._has_modules else MODULES
         request = {"files": self._digests, "modules": modules}
-        reply = self._ask("compare", [json.dumps(request).encode()]).reply
-        if reply["broken_modules"]:
+        answer = self._ask("compare", [json.dumps(request).encode()])
+        reply = self._decoded(_Compared, answer.reply)
+        if reply.broken_modules:
             raise SshError(
                 f"numpy and onnxruntime for {self._target.python} on {self._target.host}",
-                "; ".join(map(printable, reply["broken_modules"])),
+                "; ".join(map(printable, reply.broken_modules)),
                 f"`{self._target.by_hand(self._target.python, *PIP_INSTALL)}`, or name the "
                 "Python of a virtual environment that has them",
             )
         self._has_modules = True
-        if reply["other_job"] and self._target.folder:
+        if reply.other_job and self._target.folder:
             raise SshError(
                 f"an empty folder or this job's in {self._folder} on {self._target.host}",
                 "one with another job.json",
                 "name another folder, or none to get one for each job",
             )
-        state = (-len(reply["missing"]), reply["journal_bytes"])
+        state = (-len(reply.missing), reply.journal_bytes)
         # A worker that was cut off from here goes on: its journal grows while links break.
         self.advanced |= self._state is not None and state > self._state
         self._state = state
-        return [name for name in self._digests if name in reply["missing"]]
+        return [name for name in self._digests if name in reply.missing]
 
     def _stream(self, names: Iterable[str]) -> Iterator[bytes]:
         for name in names:
-            path = self._job_folder / name
+            path = self._files[name]
             size_bytes = path.stat().st_size
             entry = {"name": name, "size_bytes": size_bytes, "sha256": self._digests[name]}
             yield json.dumps(entry).encode() + b"\n"
@@ -161,7 +190,7 @@ class _RemoteRun:
                     yield chunk
 
     def _work(self) -> None:
-        words = [self._python, "-c", RUN, self._folder, "--progress"]
+        words = [self._python, "-c", RUN, self._folder, "--progress", *self._flags]
         script = f"ORT_DISABLE_TELEMETRY=1 {shlex.join(words)}"
         answer = self._link.call(script, on_line=self._on_line)
         if answer.exit_code:
@@ -183,14 +212,21 @@ class _RemoteRun:
 
     def _fetch(self) -> Path:
         answer = self._ask("result")
-        data, size_bytes = answer.data, answer.reply["size_bytes"]
-        if len(data) != size_bytes or hashlib.sha256(data).hexdigest() != answer.reply["sha256"]:
+        data, reply = answer.data, self._decoded(_HandedOut, answer.reply)
+        if len(data) != reply.size_bytes or hashlib.sha256(data).hexdigest() != reply.sha256:
             raise LinkBrokenError(
-                f"{len(data)} of {size_bytes} bytes of the result came, or not as sent"
+                f"{len(data)} of {reply.size_bytes} bytes of the result came, or not as sent"
             )
         path = self._job_folder / "result.json"
         atomic.write_bytes(path, data)
         return path
+
+    def _decoded(self, cls: type[T], reply: Mapping[str, Any]) -> T:
+        try:
+            return strict_json.decode(cls, reply, f"the answer of {self._target.host}")
+        except FileFormatError as error:
+            fix = "see what else answers there in the place of its Python"
+            raise SshError(error.expected, error.received, fix) from None
 
     def _ask(self, verb: str, feed: Iterable[bytes] = ()) -> Answer:
         """Runs a verb of ssh_remote.py on the device."""
@@ -217,21 +253,23 @@ class _RemoteRun:
         return answer
 
 
-def _digests(job_folder: Path) -> dict[str, str]:
-    """Returns name -> sha256 of what is sent; job.json last, so that it stands for the whole."""
-    required = (PROGRAM, "job.json")
-    absent = [name for name in required if not (job_folder / name).is_file()]
-    if absent:
+def _files_of(job_folder: Path) -> dict[str, Path]:
+    """Returns name -> file of what is sent; job.json last, so that it stands for the whole.
+
+    Raises:
+        FileFormatError: A link leads out of the folder: what lies there is nobody's to send.
+    """
+    if not (job_folder / "job.json").is_file():
         raise SshError(
-            f"a job folder with {' and '.join(required)} at {job_folder}",
-            f"no {' and no '.join(absent)}",
+            f"a job folder with job.json at {job_folder}",
+            "no job.json",
             "name a folder made by --export_job; exporting the same job again keeps its rounds",
         )
-    names = ["manifest.json"]
-    for folder, pattern in (("device", "*.py"), ("models", "*.onnx")):
-        names += sorted(f"{folder}/{path.name}" for path in (job_folder / folder).glob(pattern))
-    present = [name for name in [*names, "job.json"] if (job_folder / name).is_file()]
-    return {name: ssh_remote.sha256(job_folder / name) for name in present}
+    models = sorted(f"models/{path.name}" for path in (job_folder / "models").glob("*.onnx"))
+    names = ["manifest.json"] if (job_folder / "manifest.json").is_file() else []
+    names += [*models, "job.json"]
+    found = {name: Path(path_inside(job_folder, name)) for name in names}
+    return {**device_program(), **found}
 
 
 def _job_id(digests: dict[str, str]) -> str:

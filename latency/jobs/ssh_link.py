@@ -13,11 +13,14 @@ from dataclasses import dataclass
 from typing import IO, Any
 
 from latency.device import strict_json
+from latency.device.files import MOST_TEXT_BYTES
+from latency.device.text import visible
 from latency.errors import FileFormatError, LatencyError
 from latency.jobs.ssh_remote import MARK
 
 LAST_LINES = 20
 LINE_CHARACTERS = 2000
+LINE_BYTES = 1 << 22  # of a reply, which names the files that a device lacks
 # The first of two contradicting -o wins: nobody can be asked for a password, the rest is a default.
 FIXED_OPTIONS = ("-Tax", "-o", "BatchMode=yes")
 DEFAULT_OPTIONS = (
@@ -47,6 +50,11 @@ REFUSALS = (
         "set up a key with ssh-copy-id, or load it with ssh-add, and try `{ssh}` by hand",
     ),
     (
+        r"(hostname|username) contains invalid characters",
+        "a host as ssh writes it, such as user@host",
+        "correct {host!r}",
+    ),
+    (
         r"usage: ssh|unknown option|Can't open user config|Unable to negotiate"
         r"|Bad (configuration option|owner or permissions|port)",
         "options and a configuration that ssh and {host} accept",
@@ -54,6 +62,12 @@ REFUSALS = (
     ),
 )
 UNKNOWN_NAME = r"Could not resolve hostname (?!.*Temporary failure)"
+# What a network says that is not there for the moment. Before a machine has answered for the first
+# time, anything else is a mistake that a second attempt would repeat.
+PASSING = (
+    r"(?i)timed? ?out|refused|unreachable|no route|reset|closed|temporary failure|broken pipe"
+    r"|kex_exchange_identification|lost|aborted|network is down"
+)
 
 
 class SshError(LatencyError):
@@ -163,8 +177,13 @@ class Link:
             if re.search(pattern, ssh_said):
                 raise SshError(expected.format(**names), said, fix.format(**names))
         # Later on, a name that cannot be resolved is a network that went away.
-        if not self._reached and re.search(UNKNOWN_NAME, ssh_said):
+        if self._reached:
+            return
+        if re.search(UNKNOWN_NAME, ssh_said):
             raise SshError("the name of a machine", said, "check the spelling of the host's name")
+        if said and not re.search(PASSING, ssh_said):
+            fix = "try `{ssh}` by hand until it works".format(**names)
+            raise SshError("ssh to reach {host}".format(**names), said, fix)
 
 
 @contextlib.contextmanager
@@ -210,10 +229,14 @@ def _converse(
     with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
     words: deque[str] = deque(maxlen=LAST_LINES)
-    for line in process.stdout:
+    while line := process.stdout.readline(LINE_BYTES):
         _, marked, text = line.partition(MARK)
         if marked:
-            return "\n".join(words), _parsed(text), process.stdout.read()
+            data = process.stdout.read(MOST_TEXT_BYTES + 1)
+            if len(data) > MOST_TEXT_BYTES:
+                expected = f"a result of at most {MOST_TEXT_BYTES} bytes"
+                raise SshError(expected, "more", "run the job again as it was exported")
+            return "\n".join(words), _parsed(text), data
         shown = printable(line.decode("utf-8", "replace").rstrip())
         if shown and not (on_line and on_line(shown)):
             words.append(shown)
@@ -230,5 +253,5 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 
 def printable(text: str) -> str:
-    """Returns at most 2000 characters, without those that would steer a terminal."""
-    return "".join(c if c.isprintable() else " " for c in text)[:LINE_CHARACTERS].strip()
+    """Returns one line of at most 2000 characters that steers no terminal."""
+    return visible(text[:LINE_CHARACTERS].expandtabs().strip(), keep="")

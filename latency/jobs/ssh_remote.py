@@ -80,8 +80,10 @@ def _receive_one(folder: str, entry: dict[str, Any], stream: BinaryIO) -> None:
     # The process number keeps a transfer that a broken link left hanging out of this one's way.
     temporary = os.path.join(os.path.dirname(path), f".{os.path.basename(path)}.{os.getpid()}.part")
     digest, left = hashlib.sha256(), entry["size_bytes"]
+    # O_EXCL: a link that somebody put there is never written through.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
     try:
-        with open(temporary, "wb") as target:
+        with open(descriptor, "wb") as target:
             while left:
                 chunk = stream.read(min(left, CHUNK_BYTES))
                 if not chunk:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,8 +18,9 @@ import latency
 from latency import atomic
 from latency.device import strict_json
 from latency.device.clock import Clock
-from latency.device.engine import Progress
+from latency.device.files import own_folder
 from latency.device.job import Model, Workload, measure_models
+from latency.device.meter import Progress
 from latency.device.plan import DevicePlan, MeasurePlan
 from latency.device.records import Result
 from latency.device.settings import SessionSettings
@@ -50,7 +52,7 @@ class Measurement:
         limit_us: The longest probe beside a run that counts; None to count every run.
 
     Raises:
-        MeasureError: There are no visits.
+        MeasureError: There are no visits, or the quantile is out of range.
     """
 
     KEYS: ClassVar[tuple[str, ...]] = (
@@ -68,6 +70,9 @@ class Measurement:
     def __post_init__(self) -> None:
         if not self.visits:
             raise MeasureError(f"one or more visits of {self.key!r}", "none", "measure again")
+        if not 0 <= self.quantile <= 1:
+            expected = f"a quantile from 0 to 1 of {self.key!r}"
+            raise MeasureError(expected, repr(self.quantile), "measure again")
 
     @cached_property
     def runs_ms(self) -> Runs:
@@ -212,20 +217,42 @@ def measure_fresh_process(
     work = workload(models, settings, plan)
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         write_job(Path(folder), work)
-        # -P: the working folder of this process may hold modules of any name.
-        command = [sys.executable, "-P", "-m", "latency.device", folder]
-        done = subprocess.run(
-            command, capture_output=True, text=True, env=_environment(), check=False
-        )
+        done = run_device("latency.device", folder, settings)
         if done.returncode:
             raise MeasureError(
                 f"a new process to measure {len(models)} models",
-                # On one line, since these words may have three parts of their own.
-                " ".join(done.stderr.split())[-500:] or f"exit code {done.returncode}",
+                last_words(done),
                 "measure the same models in this process",
             )
         result = read_result(Path(folder, "result.json"), work.job_id)
     return _readings(work, result)
+
+
+def run_device(
+    module: str, folder: str, settings: SessionSettings
+) -> subprocess.CompletedProcess[str]:
+    """Runs a program of the device in a new process and waits for it.
+
+    Args:
+        module: Its dotted name.
+        folder: Of a job.
+        settings: Of the sessions.
+    """
+    # -P: the working folder of this process may hold modules of any name.
+    command = [sys.executable, "-P", "-m", module, folder]
+    # What job.json names is not loaded there; what is named here is.
+    command += settings.loading_flags()
+    return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+
+
+def last_words(done: subprocess.CompletedProcess[str]) -> str:
+    """What a process that failed said at its end, on one line."""
+    # Libraries print before our own message. It has three parts: on one line, they stay together.
+    said = done.stderr.rpartition("error: Expected ")
+    words = " ".join("".join(said[1:]).split())[-500:]
+    if done.returncode < 0:
+        return f"{words} ended by {signal.Signals(-done.returncode).name}".strip()
+    return words or f"exit code {done.returncode}"
 
 
 def _environment() -> dict[str, str]:
@@ -242,10 +269,12 @@ def write_job(folder: Path, work: Workload) -> None:
         folder: That exists.
         work: What is measured.
     """
-    (folder / "models").mkdir(exist_ok=True)
+    own_folder(folder / "models")
     job = work.job_file()
     for entry, model in zip(job.models, work.models, strict=True):
         atomic.write_bytes(folder / entry.file, model.data)
+        if entry.inputs:
+            atomic.write_bytes(folder / entry.inputs, model.inputs)
     # Last, so that a folder with a job.json is a whole one.
     atomic.write_text(folder / "job.json", strict_json.dumps(job))
 

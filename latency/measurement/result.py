@@ -13,6 +13,7 @@ from latency.device.records import Result
 from latency.device.speed import HostSpeed
 from latency.device.statistics import Quantity, certain_quantities
 from latency.errors import FileFormatError, LatencyError
+from latency.measurement.repeats import refuse_repeats
 
 
 class ResultError(LatencyError):
@@ -58,10 +59,12 @@ def merge_results(
 
     Raises:
         ResultError: They are of different jobs or devices.
+        RepeatError: Two are of the same session.
     """
     first = results[0]
     for other in results[1:]:
         _refuse_strangers(first, other)
+    refuse_repeats(results)
     if len(results) == 1:
         return first
     visits = {
@@ -86,6 +89,13 @@ def _refuse_strangers(first: Result, other: Result) -> None:
     if other.job_id != first.job_id:
         raise ResultError(
             "results of one job", f"{first.job_id} and {other.job_id}", "import each job by itself"
+        )
+    lacking = sorted(set(first.visits) ^ set(other.visits))
+    if lacking:
+        raise ResultError(
+            "results with visits of the same models",
+            f"{lacking[0]!r} in one of them only ({len(lacking)} differ)",
+            "copy both results again, or run the job again",
         )
     differences = first.host.differences(other.host)
     if differences or first.host.onnxruntime_minor != other.host.onnxruntime_minor:

@@ -48,6 +48,7 @@ def read_model(path: Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     data = _read_file(path)
     model = _parse(path, data)
     bodies = _bodies(model)
+    _check_names(path, bodies)
     _check_domains(path, model, bodies)
     reshaped = fix_shapes(path, model, input_shapes or {})
     outside = [locate(path, tensor) for tensor in external_tensors(bodies)]
@@ -80,6 +81,7 @@ def check_model(name: str, data: bytes, input_shapes: Mapping[str, Sequence[int]
     path = Path(name)
     model = _parse(path, data)
     bodies = _bodies(model)
+    _check_names(path, bodies)
     _check_domains(path, model, bodies)
     if external_tensors(bodies):
         raise ModelFileError(
@@ -158,6 +160,20 @@ def _bodies(model: Any) -> list[Any]:
                 bodies.append(attribute.g)
             bodies.extend(attribute.graphs)
     return bodies
+
+
+def _check_names(path: Path, bodies: Sequence[Any]) -> None:
+    """Refuses names that are no text: protobuf hands out bytes for them, which fit nowhere."""
+    for body in bodies:
+        names = [name for node in body.node for name in (*node.input, *node.output)]
+        for node in body.node:
+            names += [node.op_type, node.name, *(entry.name for entry in node.attribute)]
+        # Inputs and outputs of a function are names themselves.
+        for field in ("input", "output", "value_info", "initializer"):
+            names += [getattr(entry, "name", entry) for entry in getattr(body, field, ())]
+        wrong = next((name for name in names if not isinstance(name, str)), None)
+        if wrong is not None:
+            raise _no_onnx(path, f"the name {wrong!r}, which is no UTF-8")
 
 
 def _check_domains(path: Path, model: Any, bodies: Sequence[Any]) -> None:

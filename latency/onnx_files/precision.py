@@ -141,7 +141,8 @@ def _converted(precision: str, convert_it: Callable[[], bytes]) -> bytes:
 def _to_int8(model: bytes, proto: Any, scheme: str, seed: int) -> bytes:
     if not any(node.op_type in WEIGHTED_OPERATORS for node in proto.graph.node):
         return model
-    opset = max(entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx"))
+    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
+    opset = max(versions, default=0)
     if opset < LEAST_INT8_OPSET:
         raise PrecisionError(
             f"opset {LEAST_INT8_OPSET} or newer for int8",

@@ -11,8 +11,10 @@ from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.result import ResultError
 from latency.measurement.statistics import half_values
 from latency.onnx_files.features import row_features, vector_channels
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.skeleton import strip_weights
-from latency.tables.predictor import Audit, Calibration, audit, calibrate
+from latency.tables.networks import fit_networks, row_terms
+from latency.tables.predictor import Audit, Calibration, audit
 from latency.tables.row_model import MIN_ROWS, RowModel, fit_row_model
 from latency.tables.rows import Network, Row, row_by_difference
 from latency.tables.table import LatencyTable
@@ -54,7 +56,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
         rows=rows,
         calibration=calibration,
         audit=audit_networks(rows, networks, calibration, overhead_ms),
-        row_model=_row_model(rows, features),
+        row_model=_row_model(job, rows),
         run_overhead_ms=overhead_ms,
         networks=networks,
         anchors=_anchors(job, networks),
@@ -127,15 +129,22 @@ def _rows(
     return rows, warnings
 
 
-def _row_model(
-    rows: Mapping[str, Row], features: Mapping[str, Mapping[str, float]]
-) -> RowModel | None:
+def _row_model(job: Job, rows: Mapping[str, Row]) -> RowModel | None:
     """A predictor for rows that are not in the table; None where there are too few to learn."""
     known = {key: row.latency_ms for key, row in rows.items() if row.latency_ms > 0}
     if len(known) < MIN_ROWS:
         return None
+    data = {model.key: model.data for model in job.models}
+    operators = {
+        plan.key: row_operators(
+            data[plan.long_key], data[plan.short_key] if plan.short_key else None
+        )
+        for plan in job.rows
+        if plan.key in known
+    }
     groups = {key: key.rpartition("@")[2] for key in known}
-    return fit_row_model({key: features[key] for key in known}, known, groups=groups)
+    features = {key: rows[key].features for key in known}
+    return fit_row_model(features, known, operators, groups=groups)
 
 
 def _anchors(job: Job, networks: Mapping[str, Network]) -> dict[str, str]:
@@ -147,28 +156,6 @@ def _anchors(job: Job, networks: Mapping[str, Network]) -> dict[str, str]:
     places = [round(i * (len(keys) - 1) / max(1, count - 1)) for i in range(count)]
     data = {model.key: model.data for model in job.models}
     return {keys[place]: strip_weights(data[keys[place]]) for place in places}
-
-
-def row_terms(rows: Mapping[str, Row], network: Network) -> tuple[float, dict[str, float]]:
-    """Sum of a network's rows in ms, and of each of their features."""
-    total_ms, features = 0.0, dict[str, float]()
-    for key in network.row_keys:
-        total_ms += rows[key].latency_ms
-        for name, value in rows[key].features.items():
-            features[name] = features.get(name, 0.0) + value
-    return total_ms, features
-
-
-def fit_networks(rows: Mapping[str, Row], networks: Mapping[str, Network]) -> Calibration | None:
-    """Calibrates on the networks of that role; None where there is none."""
-    chosen = [network for network in networks.values() if network.role == "calibration"]
-    if not chosen:
-        return None
-    terms = [row_terms(rows, network) for network in chosen]
-    measured_ms = [network.measurement.latency_ms for network in chosen]
-    names = set.intersection(*(set(features) for _, features in terms))
-    extras = {name: [features[name] for _, features in terms] for name in sorted(names)}
-    return calibrate([total for total, _ in terms], measured_ms, extras)
 
 
 def audit_networks(

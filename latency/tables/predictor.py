@@ -16,10 +16,13 @@ class PredictorError(LatencyError):
     """Figures that no calibration or audit can be made of."""
 
 
-# A further coefficient must pay for itself: fewer leave-one-out errors, by this share.
-EXTRA_GAIN = 0.3
+# How often a feature may join where none costs time. Compared with other rules in docs/log.md
+# (2026-11-26): of those below 0.5 % in every case, this one found true features most often.
+JOIN_LEVEL = 0.002
 # With fewer networks, three coefficients would fit noise.
 LEAST_FOR_EXTRA = 8
+# Of relative residuals: below what any clock tells, a fit is exact and no error is left to judge.
+EXACT = 1e-6
 
 
 @dataclass(frozen=True)
@@ -67,11 +70,7 @@ def calibrate(
     measured_ms: Sequence[float],
     extras: Mapping[str, Sequence[float]] | None = None,
 ) -> Calibration:
-    """Fits slope and intercept by relative least squares: min sum ((a*x + b - y) / y)^2.
-
-    A small network's percent weighs as much as a large one's. Where the networks are too alike
-    to tell slope from intercept, or noise turns the slope around, the line goes through 0. One
-    extra feature joins if leaving each network out in turn shows that it predicts better.
+    """Fits slope and intercept, and one extra feature if it is certain that it costs time.
 
     Args:
         sums_ms: Sum of the rows of each network, in ms.
@@ -81,6 +80,49 @@ def calibrate(
     Raises:
         PredictorError: There is no network, or a figure is not positive.
     """
+    x, y = _networks(sums_ms, measured_ms)
+    feature = _costly_extra(x, y, extras or {})
+    return fit_line(sums_ms, measured_ms, feature, (extras or {}).get(feature, ()))
+
+
+def fit_line(
+    sums_ms: Sequence[float],
+    measured_ms: Sequence[float],
+    feature: str = "",
+    values: Sequence[float] = (),
+) -> Calibration:
+    """Fits the line by relative least squares: min sum ((a*x + b + c*f - y) / y)^2.
+
+    A small network's percent weighs as much as a large one's. Where the networks are too alike
+    to tell slope from intercept, or noise turns the slope around, the line goes through 0.
+
+    Args:
+        sums_ms: Sum of the rows of each network, in ms.
+        measured_ms: The networks measured whole, in ms.
+        feature: Name of an extra feature; empty for none.
+        values: Its sum over each network's rows.
+
+    Raises:
+        PredictorError: There is no network, or a figure is not positive.
+    """
+    x, y = _networks(sums_ms, measured_ms)
+    columns = [x, np.ones(len(x))]
+    if feature:
+        columns.append(np.asarray(values, float))
+    solution, rank = _relative_fit(columns, y)
+    if rank < len(columns) or len(x) < 3 or solution[0] <= 0:
+        scaled = x / y
+        solution, feature = [float(np.sum(scaled) / np.sum(scaled * scaled)), 0.0], ""
+    c_ms = solution[2] if feature else 0.0
+    fitted = sum(s * column for s, column in zip(solution, columns, strict=False))
+    residuals = 100 * statistics.relative_errors(fitted, y)
+    percents = tuple(float(residual) for residual in residuals)
+    return Calibration(solution[0], solution[1], len(x), percents, feature, c_ms)
+
+
+def _networks(
+    sums_ms: Sequence[float], measured_ms: Sequence[float]
+) -> tuple[np.ndarray, np.ndarray]:
     x, y = np.asarray(sums_ms, float), np.asarray(measured_ms, float)
     if len(x) == 0 or x.shape != y.shape or not (np.all(x > 0) and np.all(y > 0)):
         raise PredictorError(
@@ -89,69 +131,55 @@ def calibrate(
             f"(smallest {y.min(initial=math.inf):g})",
             "measure the table with more rounds",
         )
-    ones = np.ones(len(x))
-    (a, b_ms), rank = _relative_fit([x, ones], y)
-    if rank < 2 or len(x) < 3 or a <= 0:
-        scaled = x / y
-        a, b_ms = float(np.sum(scaled) / np.sum(scaled * scaled)), 0.0
-        return _calibration(a, b_ms, x, y)
-    feature = _best_extra(x, y, extras or {})
-    if feature:
-        values = np.asarray((extras or {})[feature], float)
-        (a_extra, b_extra_ms, c_ms), _ = _relative_fit([x, ones, values], y)
-        return _calibration(a_extra, b_extra_ms, x, y, feature, c_ms, values)
-    return _calibration(a, b_ms, x, y)
+    return x, y
 
 
 def _relative_fit(columns: list[np.ndarray], y: np.ndarray) -> tuple[list[float], int]:
+    design, scale = _scaled_design(columns, y)
+    solution, _, rank, _ = np.linalg.lstsq(design, np.ones(len(y)), rcond=1e-9)
+    return [float(value) for value in solution / scale], int(rank)
+
+
+def _scaled_design(columns: list[np.ndarray], y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     design = np.stack(columns, axis=1) / y[:, None]
     # Columns of bytes and of ms differ by many orders of magnitude.
     scale = np.abs(design).max(axis=0)
     scale[scale == 0] = 1.0
-    solution, _, rank, _ = np.linalg.lstsq(design / scale, np.ones(len(y)), rcond=1e-9)
-    return [float(value) for value in solution / scale], int(rank)
+    return design / scale, scale
 
 
-def _left_out_error(columns: list[np.ndarray], y: np.ndarray) -> float:
-    """Root mean squared relative error of each network by a fit on all the others."""
-    errors = []
-    for place in range(len(y)):
-        keep = np.arange(len(y)) != place
-        solution, _ = _relative_fit([column[keep] for column in columns], y[keep])
-        fitted = sum(s * column[place] for s, column in zip(solution, columns, strict=True))
-        errors.append(fitted / y[place] - 1)
-    return float(np.sqrt(np.mean(np.square(errors))))
+def _costly_extra(x: np.ndarray, y: np.ndarray, extras: Mapping[str, Sequence[float]]) -> str:
+    """The feature whose cost is most certain, if it is certain enough; empty for none.
 
-
-def _best_extra(x: np.ndarray, y: np.ndarray, extras: Mapping[str, Sequence[float]]) -> str:
-    """The feature that lowers the left-out error most, if by enough; empty for none."""
-    if len(x) < LEAST_FOR_EXTRA:
+    Each coefficient has a one-sided t-test, whose level is divided by the number of features
+    (Bonferroni): rows may miss a cost, such as weights that are cold in a network, but no
+    operation saves time.
+    """
+    if len(x) < LEAST_FOR_EXTRA or not extras:
         return ""
-    ones = np.ones(len(x))
-    limit, best = (1 - EXTRA_GAIN) * _left_out_error([x, ones], y), ""
+    from scipy.stats import t as student
+
+    limit, best = float(student.isf(JOIN_LEVEL / len(extras), len(x) - 3)), ""
     for name, values in extras.items():
-        columns = [x, ones, np.asarray(values, float)]
-        solution, rank = _relative_fit(columns, y)
-        # Rows may miss a cost, such as weights that are cold in a network; none can save time.
-        if rank < 3 or solution[0] <= 0 or solution[2] <= 0:
-            continue
-        error = _left_out_error(columns, y)
-        if error < limit:
-            limit, best = error, name
+        certainty = _certainty([x, np.ones(len(x)), np.asarray(values, float)], y)
+        if certainty > limit:
+            limit, best = certainty, name
     return best
 
 
-def _calibration(
-    a: float,
-    b_ms: float,
-    x: np.ndarray,
-    y: np.ndarray,
-    feature: str = "",
-    c_ms: float = 0.0,
-    values: np.ndarray | float = 0.0,
-) -> Calibration:
-    residuals = 100 * statistics.relative_errors(a * x + b_ms + c_ms * values, y)
-    return Calibration(a, b_ms, len(x), tuple(float(r) for r in residuals), feature, c_ms)
+def _certainty(columns: list[np.ndarray], y: np.ndarray) -> float:
+    """The last coefficient over its standard error; 0 where the fit makes no sense.
+
+    Source: Draper and Smith, Applied Regression Analysis, 3rd ed., section 6.1.
+    """
+    design, _ = _scaled_design(columns, y)
+    solution, _, rank, _ = np.linalg.lstsq(design, np.ones(len(y)), rcond=1e-9)
+    if rank < len(columns) or solution[0] <= 0 or solution[-1] <= 0:
+        return 0.0
+    residual = 1 - design @ solution
+    sigma = math.sqrt(float(np.sum(residual**2)) / (len(y) - len(columns)))
+    spread = math.sqrt(float(np.linalg.inv(design.T @ design)[-1, -1]))
+    return float(solution[-1]) / (max(sigma, EXACT) * spread)
 
 
 @dataclass(frozen=True)
@@ -170,6 +198,9 @@ class Audit:
         spread: Slowest over fastest measured network.
         noise: The same figures between halves of the measurement: what no predictor can beat.
         points: Key, predicted ms, measured ms of each network.
+
+    Raises:
+        PredictorError: A figure has no noise floor.
     """
 
     n: int
@@ -183,6 +214,15 @@ class Audit:
     spread: float
     noise: Mapping[str, int | float]
     points: tuple[tuple[str, float, float], ...]
+
+    def __post_init__(self) -> None:
+        missing = {field for _, field, _ in AUDIT_LINES} - set(self.noise)
+        if missing:
+            raise PredictorError(
+                "an audit with the noise floor of each of its figures",
+                f"none of {', '.join(sorted(missing))}",
+                "build the table again",
+            )
 
 
 # What is printed of an audit, in this order: title, field, form.
@@ -227,7 +267,7 @@ def audit(
     middle = [(one + two) / 2 for one, two in zip(first, second, strict=True)]
     # A half differs from the halves' middle by (h1-h2)/2: relative to it, (h1-h2)/(h1+h2).
     noise = {
-        **_error_figures(statistics.relative_errors(first, middle)),
+        **error_figures(first, middle),
         "n": len(keys),
         "kendall_tau": statistics.kendall_tau(first, second),
         "spearman": statistics.spearman(first, second),
@@ -235,7 +275,7 @@ def audit(
     }
     return Audit(
         n=len(keys),
-        **_error_figures(statistics.relative_errors(predicted, measured)),
+        **error_figures(predicted, measured),
         kendall_tau=statistics.kendall_tau(predicted, measured),
         spearman=statistics.spearman(predicted, measured),
         spread=max(measured) / min(measured),
@@ -244,7 +284,14 @@ def audit(
     )
 
 
-def _error_figures(errors: np.ndarray) -> dict[str, float]:
+def error_figures(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, float]:
+    """Returns the figures of an audit that are of relative errors.
+
+    Args:
+        predicted: One value a network.
+        measured: Likewise, above 0.
+    """
+    errors = statistics.relative_errors(predicted, measured)
     return {
         "within_5_percent": statistics.within(errors, 0.05),
         "within_10_percent": statistics.within(errors, 0.10),

@@ -1,9 +1,9 @@
-"""Rows that were not measured: predicted from physical features, refused outside their range."""
+"""Rows that were not measured: predicted from physical features, refused outside what was."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,6 +27,10 @@ class OutOfRangeError(LatencyError):
     """A row unlike any that was measured."""
 
 
+class UnknownOperatorError(OutOfRangeError):
+    """A row with an operator, or a form of one, that no measured row has."""
+
+
 @dataclass(frozen=True)
 class RowModel:
     """ms = sum of cost * feature, with costs of at least 0: time per MAC, byte and node.
@@ -36,6 +40,7 @@ class RowModel:
         low: Feature -> least value among the measured rows.
         high: Feature -> greatest value.
         intensity: Least and greatest MACs per byte moved.
+        operators: Kinds that the measured rows have, of `latency.onnx_files.operators`.
         held_out: `n`, `refused`, `mape_percent`, `bias_percent`, `within_10_percent`,
             `within_20_percent`: what the model did on groups of rows that it had not seen.
     """
@@ -44,6 +49,7 @@ class RowModel:
     low: Mapping[str, float]
     high: Mapping[str, float]
     intensity: tuple[float, float]
+    operators: tuple[str, ...]
     held_out: Mapping[str, int | float]
 
     def __post_init__(self) -> None:
@@ -61,15 +67,24 @@ class RowModel:
                 "build the table again",
             )
 
-    def predict_ms(self, features: Mapping[str, float]) -> float:
+    def predict_ms(self, features: Mapping[str, float], operators: Collection[str]) -> float:
         """Returns a row's latency in ms, before calibration.
 
         Args:
             features: Of `latency.onnx_files.features.row_features`.
+            operators: Of `latency.onnx_files.operators.row_operators`.
 
         Raises:
-            OutOfRangeError: The row does more, less or something else than any measured one.
+            UnknownOperatorError: The row has an operator that no measured row has.
+            OutOfRangeError: The row does more, or less, than any measured one.
         """
+        unknown = sorted(set(operators) - set(self.operators))
+        if unknown:
+            raise UnknownOperatorError(
+                "operators of the kinds that the measured rows have",
+                ", ".join(f"`{kind}`" for kind in unknown),
+                "measure this row, or a table of rows that have these operators",
+            )
         for name in FEATURES:
             self._check(name, features[name], self.low[name], self.high[name])
         self._check("MACs per byte", _intensity(features), *self.intensity)
@@ -89,6 +104,7 @@ class RowModel:
 def fit_row_model(
     features: Mapping[str, Mapping[str, float]],
     latency_ms: Mapping[str, float],
+    operators: Mapping[str, Collection[str]],
     *,
     groups: Mapping[str, str] | None = None,
 ) -> RowModel:
@@ -100,6 +116,7 @@ def fit_row_model(
     Args:
         features: Row key -> features.
         latency_ms: Row key -> measured ms, above 0.
+        operators: Row key -> kinds of its operators.
         groups: Row key -> group, such as its input shape; whole groups are left out together.
             Each row by itself when None.
 
@@ -116,12 +133,16 @@ def fit_row_model(
     rows = [{name: float(features[key][name]) for name in FEATURES} for key in keys]
     measured = np.array([latency_ms[key] for key in keys])
     names = [(groups or {}).get(key, key) for key in keys]
-    held_out = _held_out(rows, measured, names)
-    return _fit(rows, measured, held_out)
+    kinds = [frozenset(operators[key]) for key in keys]
+    held_out = _held_out(rows, kinds, measured, names)
+    return _fit(rows, kinds, measured, held_out)
 
 
 def _fit(
-    rows: list[dict[str, float]], measured: np.ndarray, held_out: Mapping[str, float]
+    rows: list[dict[str, float]],
+    kinds: list[frozenset[str]],
+    measured: np.ndarray,
+    held_out: Mapping[str, float],
 ) -> RowModel:
     from scipy.optimize import nnls
 
@@ -136,6 +157,7 @@ def _fit(
         low=dict(zip(FEATURES, (float(v) for v in matrix.min(axis=0)), strict=True)),
         high=dict(zip(FEATURES, (float(v) for v in matrix.max(axis=0)), strict=True)),
         intensity=(min(intensities), max(intensities)),
+        operators=tuple(sorted(frozenset().union(*kinds))),
         held_out=held_out,
     )
 
@@ -147,7 +169,10 @@ def _intensity(features: Mapping[str, float]) -> float:
 
 
 def _held_out(
-    rows: list[dict[str, float]], measured: np.ndarray, names: list[str]
+    rows: list[dict[str, float]],
+    kinds: list[frozenset[str]],
+    measured: np.ndarray,
+    names: list[str],
 ) -> dict[str, float]:
     """Predicts each fold of groups by a model of the others; refused rows are counted apart."""
     groups = sorted(set(names))
@@ -158,10 +183,12 @@ def _held_out(
         kept = [index for index, name in enumerate(names) if name not in fold]
         if not kept:
             continue
-        model = _fit([rows[index] for index in kept], measured[kept], {})
+        known = [kinds[index] for index in kept]
+        model = _fit([rows[index] for index in kept], known, measured[kept], {})
         for index in out:
             try:
-                errors.append(model.predict_ms(rows[index]) / measured[index] - 1)
+                predicted_ms = model.predict_ms(rows[index], kinds[index])
+                errors.append(predicted_ms / measured[index] - 1)
             except OutOfRangeError:
                 refused += 1
     found = np.array(errors)

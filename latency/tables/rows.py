@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from latency.device.graph_info import GraphInfo
-from latency.device.statistics import Visit, bootstrap_interval, weighted_quantile
+from latency.device.statistics import Runs, Visit, bootstrap_interval, weighted_quantile
 from latency.jobs.plans import RowError, RowPlan
 from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.statistics import split_half_noise
@@ -84,6 +84,22 @@ class Row:
             )
 
 
+def difference_ms(long: Measurement, short: Measurement, divisor: float) -> float:
+    """Returns what the long model takes more than the short one, over the divisor, in ms."""
+    return weighted_quantile(_samples(long, short), _weights(divisor), long.quantile)
+
+
+def _samples(long: Measurement, short: Measurement) -> list[Runs]:
+    if not (long.kept_count and short.kept_count):
+        # One at full speed less one that was held up would be neither.
+        return [long.plain_runs_ms, short.plain_runs_ms]
+    return [long.runs_ms, short.runs_ms]
+
+
+def _weights(divisor: float) -> tuple[float, float]:
+    return 1 / divisor, -1 / divisor
+
+
 def row_by_difference(
     plan: RowPlan,
     long: Measurement,
@@ -102,13 +118,9 @@ def row_by_difference(
         described: What of the long model really ran.
         features: Of the row.
     """
-    samples = [long.runs_ms, short.runs_ms]
-    if not (long.kept_count and short.kept_count):
-        # One at full speed less one that was held up would be neither.
-        samples = [long.plain_runs_ms, short.plain_runs_ms]
-    weights = (1 / plan.divisor, -1 / plan.divisor)
+    samples, weights = _samples(long, short), _weights(plan.divisor)
     quantile = long.quantile
-    value_ms = weighted_quantile(samples, weights, quantile)
+    value_ms = difference_ms(long, short, plan.divisor)
     low_ms, high_ms = bootstrap_interval(samples, weights, quantile, STATISTICS_SEED)
     warning = None
     if value_ms < 0:

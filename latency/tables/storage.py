@@ -13,7 +13,9 @@ from typing import Any, TypedDict, TypeVar
 from latency import atomic
 from latency.device import strict_json
 from latency.device.host import Host
+from latency.device.settings import SessionSettings
 from latency.errors import FileFormatError, LatencyError
+from latency.tables import seal
 from latency.tables.rows import Row
 
 SCHEMA_VERSION = 3
@@ -31,7 +33,7 @@ class TableFileError(LatencyError):
 
 
 class TableMismatchError(LatencyError):
-    """A table of another space, image size, precision, provider or host."""
+    """A table of another space, image size, precision, of other settings, or of another host."""
 
 
 class Expected(TypedDict, total=False):
@@ -42,16 +44,20 @@ class Expected(TypedDict, total=False):
         space_hash: Of its definition.
         image_size: Side of the input in pixels.
         precision: Such as 'fp32'.
+        scheme: How int8 was made; empty for other precisions.
         batch: Images in one run.
         provider: Execution provider, by onnxruntime's name.
+        settings: Of the sessions, all of them; `provider` is one.
     """
 
     space: str | None
     space_hash: str | None
     image_size: int | None
     precision: str | None
+    scheme: str | None
     batch: int | None
     provider: str | None
+    settings: SessionSettings | None
 
 
 def read(cls: type[T], path: str | os.PathLike[str]) -> T:
@@ -62,7 +68,7 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
         path: Of the file.
 
     Raises:
-        TableFileError: The file is missing, broken, or of another schema version.
+        TableFileError: The file is missing, broken, edited, or of another schema version.
     """
     source = str(path)
     try:
@@ -74,19 +80,28 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
     except FileFormatError as error:
         raise TableFileError(error.expected, error.received, error.fix) from None
     try:
-        return strict_json.decode(cls, plain, source, every_key=True)
+        table = strict_json.decode(cls, seal.unsealed(plain), source, every_key=True)
     except FileFormatError as error:
         raise TableFileError(error.expected, error.received, FIX) from None
+    try:
+        # After the form: what is of a wrong type, and where, says more than that it was edited.
+        seal.check(document, source)
+    except FileFormatError as error:
+        raise TableFileError(error.expected, error.received, error.fix) from None
+    return table
 
 
 def text(document: Mapping[str, Any]) -> str:
-    """Returns a table's JSON, one line for each row and network.
+    """Returns a table's JSON with its seals, one line for each row and network.
+
+    Args:
+        document: Plain values, without seals.
 
     Raises:
         ValueError: A value is NaN or infinite.
     """
     parts = []
-    for key, value in document.items():
+    for key, value in seal.sealed(document).items():
         body = _line_per_entry(value) if key in LINE_PER_ENTRY else _compact(value)
         parts.append(f" {json.dumps(key)}: {body}")
     return "{\n" + ",\n".join(parts) + "\n}\n"
@@ -116,26 +131,32 @@ def write_csv(rows: Mapping[str, Row], path: str | os.PathLike[str]) -> None:
     atomic.write_text(path, stream.getvalue())
 
 
-def refuse_other(
-    path: str | os.PathLike[str], expected: Mapping[str, Any], found: Mapping[str, Any]
-) -> None:
-    """Refuses a table of which a property differs from the expected one; None is unchecked.
+def refuse_other(path: str | os.PathLike[str], expected: Expected, found: Expected) -> None:
+    """Refuses a table of which a property or a setting differs from what is expected.
 
     Args:
         path: Of the table's file.
-        expected: Property -> value.
-        found: Property -> the table's value.
+        expected: What it has to be of; None is unchecked.
+        found: What it is of, all of it.
 
     Raises:
-        TableMismatchError: A property differs.
+        TableMismatchError: Something differs; each such property is named.
     """
-    for name, value in expected.items():
-        if value is not None and value != found[name]:
-            raise TableMismatchError(
-                f"a table of {name} {value!r} in {path}",
-                repr(found[name]),
-                f"build a table for this {name}, or name another file",
-            )
+    wanted, own = _properties(expected), _properties(found)
+    others = [name for name, value in wanted.items() if value is not None and value != own[name]]
+    if others:
+        raise TableMismatchError(
+            f"a table of {', '.join(f'{name} {wanted[name]!r}' for name in others)} in {path}",
+            ", ".join(f"{name} {own[name]!r}" for name in others),
+            f"build a table for this {' and '.join(others)}, or name another file",
+        )
+
+
+def _properties(expected: Expected) -> dict[str, Any]:
+    """Property -> value, each setting of the sessions by itself."""
+    found: dict[str, Any] = dict(expected)
+    settings = found.pop("settings", None)
+    return {**found, **(vars(settings) if settings is not None else {})}
 
 
 def refuse_other_host(path: str | os.PathLike[str], differences: Sequence[str]) -> None:
@@ -156,25 +177,22 @@ def refuse_other_host(path: str | os.PathLike[str], differences: Sequence[str]) 
         )
 
 
-def doubts(
-    measured: Host, here: Host, date: str, threads: tuple[int, int | None]
-) -> tuple[str, ...]:
+def doubts(measured: Host, here: Host, date: str) -> tuple[str, ...]:
     """Says what makes a table doubtful here without making it wrong.
 
     Args:
         measured: The host that the table is of.
         here: This host.
         date: Of the measurement, ISO 8601 with a time zone.
-        threads: Of the table's sessions, and of those to come; None where that is unknown.
     """
     warnings = [f"the table is of another host: {t}" for t in here.differences(measured)]
+    limits = here.other_limits(measured)
+    warnings += [f"the table was measured under another limit: {text}" for text in limits]
     if measured.onnxruntime_minor != here.onnxruntime_minor:
         warnings.append(
             f"the table was measured with onnxruntime {measured.onnxruntime}, "
             f"here is {here.onnxruntime}: versions move latencies; build it again"
         )
-    if threads[1] not in (None, threads[0]):
-        warnings.append(f"the table is for {threads[0]} threads, not for {threads[1]}")
     age_days = (datetime.now(UTC) - datetime.fromisoformat(date)).days
     if age_days > MAX_AGE_DAYS:
         warnings.append(f"the table is {age_days} days old; build it again if anything changed")

@@ -17,6 +17,7 @@ from latency.device.settings import SessionSettings
 from latency.device.speed import HostSpeed
 from latency.errors import LatencyError
 from latency.tables import storage
+from latency.tables.consistency import check_consistency
 from latency.tables.predictor import Audit, Calibration
 from latency.tables.row_model import RowModel
 from latency.tables.rows import Network, Row
@@ -171,13 +172,49 @@ class LatencyTable:
         slope, intercept_ms = self.affine
         return slope * sum(self.effective_row_ms(key) for key in row_keys) + intercept_ms
 
+    @property
+    def identity(self) -> Expected:
+        """What it is a table of: what has to agree with the networks that it predicts."""
+        return {
+            "space": self.space,
+            "space_hash": self.space_hash,
+            "image_size": self.image_size,
+            "precision": self.precision,
+            "scheme": self.scheme,
+            "batch": self.batch,
+            "provider": self.settings.provider,
+            "settings": self.settings,
+        }
+
+    def check_consistency(self, source: str | os.PathLike[str]) -> None:
+        """Refuses a table whose figures are not those of its samples.
+
+        Args:
+            source: Where it comes from, for the message.
+
+        Raises:
+            TableFileError: As said.
+        """
+        quantile, limit_us = self.plan.quantile, self.speed.limit_us
+        try:
+            check_consistency(
+                self.rows, self.networks, self.calibration, self.audit, quantile, limit_us
+            )
+        except LatencyError as error:
+            expected = f"{error.expected} in {source}"
+            raise TableFileError(expected, error.received, error.fix) from None
+
     def to_json(self) -> dict[str, Any]:
         """Returns plain values, units in the names."""
         return {strict_json.VERSION_KEY: self.SCHEMA_VERSION, **strict_json.encode(self)}
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Writes the table as JSON, whole or not at all."""
-        atomic.write_text(path, storage.text(self.to_json()))
+        """Writes the table as JSON, whole or not at all.
+
+        Raises:
+            UnwrittenError: The disk is full, or the folder is gone; the table stands on stdout.
+        """
+        atomic.keep_text(path, storage.text(self.to_json()))
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Writes one line a row for spreadsheets, without the samples."""
@@ -189,7 +226,6 @@ class LatencyTable:
         path: str | os.PathLike[str],
         *,
         allow_other_host: bool = False,
-        threads: int | None = None,
         host: Host | None = None,
         **expected: Unpack[Expected],
     ) -> LatencyTable:
@@ -198,23 +234,24 @@ class LatencyTable:
         Args:
             path: Of the JSON file.
             allow_other_host: Accepts a table of another machine, with a warning.
-            threads: Threads that networks will run with; another number is a warning.
             host: The machine to compare with; this one by default.
             **expected: What the table has to be of: space, space_hash, image_size (pixels),
-                precision, batch and provider; None leaves a property unchecked.
+                precision, scheme, batch, provider and settings (all of the sessions that networks
+                will run with); None leaves a property unchecked.
 
         Raises:
-            TableFileError: The file is broken or of another schema version.
-            TableMismatchError: The table is of another space, size, precision, provider or host.
+            TableFileError: The file is broken, edited, of another schema version, or its figures
+                are not those of its samples.
+            TableMismatchError: The table is of another space, size, precision or host, or of other
+                settings.
         """
         table = storage.read(cls, path)
-        found = {**vars(table), "provider": table.settings.provider}
-        storage.refuse_other(path, expected, found)
+        table.check_consistency(path)
+        storage.refuse_other(path, expected, table.identity)
         here = host or current_host()
         if not allow_other_host:
             storage.refuse_other_host(path, here.differences(table.host))
-        threads_of_both = (table.settings.intra_op_num_threads, threads)
-        doubts = storage.doubts(table.host, here, table.date, threads_of_both)
+        doubts = storage.doubts(table.host, here, table.date)
         return replace(table, load_warnings=doubts)
 
 

@@ -26,8 +26,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None for those of this process.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 3 target missed, 130 or 143 stopped; `latency` has
-        more.
+        The exit code: 0 done, 2 bad input, 4 cannot tell, 5 target missed, 130 or 143 stopped;
+        `latency` has more.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
     if not words or words[0] in ("-h", "--help", "help"):

@@ -1,4 +1,4 @@
-"""Flags of `nas.py` and `main.py`, and their exit codes: 0, 2, 3, 130, 143."""
+"""Flags of `nas.py` and `main.py`, and their exit codes: 0, 2, 4, 5, 130, 143."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from absl import flags
 
 from latency import shell
 from nas.cli import flags as strict_flags
-from nas.cli.exit_codes import EXIT_MET
+from nas.cli.exit_codes import EXIT_DONE, EXIT_TEXT
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import command_line, go_on_command
 from nas.training.optimizers import OPTIMIZERS
 
-SEARCH_INTRO = """
-{} --lambda 0.1: search a network that is accurate and fast on this device.
-Exit codes: 0 done (and the target met), 3 target missed, 2 bad input, 130/143 stopped.
+SEARCH_INTRO = f"""
+{{}} --lambda 0.1: search a network that is accurate and fast on this device.
+{EXIT_TEXT}
 """
-RETRAIN_INTRO = """
-{}: train a found network, export it to ONNX, measure and certify it.
-Exit codes: 0 done (and the target met), 3 target missed, 2 bad input, 130/143 stopped.
+RETRAIN_INTRO = f"""
+{{}}: train a found network, export it to ONNX, measure and certify it.
+{EXIT_TEXT}
 """
 
 
@@ -121,7 +121,7 @@ def run_search(argv: Sequence[str]) -> int:
     """
     from nas.cli.search import search
 
-    return _run(search_flags(), argv, SEARCH_INTRO, search, "search", "--run_dir {} --resume")
+    return _run(search_flags(), argv, SEARCH_INTRO, search, "search")
 
 
 def run_retrain(argv: Sequence[str]) -> int:
@@ -135,7 +135,7 @@ def run_retrain(argv: Sequence[str]) -> int:
     """
     from nas.cli.retrain import retrain
 
-    return _run(retrain_flags(), argv, RETRAIN_INTRO, retrain, "retrain", "--run {}")
+    return _run(retrain_flags(), argv, RETRAIN_INTRO, retrain, "retrain")
 
 
 def _run(
@@ -144,7 +144,6 @@ def _run(
     intro: str,
     work: Callable[[flags.FlagValues, str, Interrupter, Callable[[Path], None]], int],
     verb: str,
-    go_on: str,
 ) -> int:
     """Reads the flags and runs a verb in the one shell of all programs.
 
@@ -154,7 +153,6 @@ def _run(
         intro: Before the flags in --help; `{}` is the command.
         work: From flags, command, interrupter, and who is told the run's folder, to the exit code.
         verb: `search` or `retrain`.
-        go_on: Flags that go on with a run; `{}` is its folder.
     """
     backend.set_environment()
     folders: list[Path] = []
@@ -165,7 +163,7 @@ def _run(
             out.print(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
             )
-            return EXIT_MET
+            return EXIT_DONE
         command = shlex.join([*command_line(verb).split()[:1], *argv])
         with Interrupter().installed() as interrupter:
             return work(values, command, interrupter, folders.append)
@@ -173,6 +171,6 @@ def _run(
     def how_to_resume() -> str:
         if not folders:
             return "Nothing had begun yet."
-        return f"The state is saved. Go on with: {command_line(verb)} {go_on.format(folders[-1])}"
+        return f"The state is saved. Go on with: {go_on_command(verb, folders[-1])}"
 
     return shell.run(main, how_to_resume=how_to_resume)

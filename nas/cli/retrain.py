@@ -10,7 +10,7 @@ from absl import flags
 
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
-from nas.cli.exit_codes import EXIT_MET, EXIT_NOT_MET
+from nas.cli.exit_codes import EXIT_CODES, EXIT_DONE
 from nas.interface import rules
 from nas.interface.asked import source_of
 from nas.interface.networks import read_architecture
@@ -46,8 +46,8 @@ def retrain(
     asked = asked_retraining(values, command)
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
-    _, met = run_retraining(asked, path, interrupter, on_folder)
-    return EXIT_NOT_MET if met is False else EXIT_MET
+    _, outcome = run_retraining(asked, path, interrupter, on_folder)
+    return EXIT_CODES[outcome]
 
 
 def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetraining:
@@ -90,4 +90,4 @@ def _summary(values: flags.FlagValues) -> int:
         folder = RunFolder.open(Path(run)) if run else RunFolder.newest()
         architecture = architecture_of(folder)
     print_summary(architecture)
-    return EXIT_MET
+    return EXIT_DONE

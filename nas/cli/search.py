@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from nas.cli import flags as strict_flags
-from nas.cli.exit_codes import EXIT_MET, EXIT_NOT_MET
+from nas.cli.exit_codes import EXIT_CODES
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.searching import run_search
 from nas.selection.goals import parse_goals
@@ -38,8 +38,8 @@ def search(
     """
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
-    _, met = run_search(asked_search(values, command), path, interrupter, on_folder)
-    return EXIT_NOT_MET if met is False else EXIT_MET
+    _, outcome = run_search(asked_search(values, command), path, interrupter, on_folder)
+    return EXIT_CODES[outcome]
 
 
 def asked_search(values: flags.FlagValues, command: str = "") -> AskedSearch:

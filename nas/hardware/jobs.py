@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan
@@ -18,7 +18,7 @@ from latency.tables.table import LatencyTable
 from nas.architecture.lowering import lower_chain
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture, GlobalAveragePool, Layer, Skip
-from nas.architecture.text import to_text
+from nas.architecture.text import parse, to_text
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import chain_to_onnx, to_onnx_bytes
 from nas.cost.counts import layer_cost
@@ -86,7 +86,7 @@ def space_job(
     wholes = []
     for number, network in enumerate(networks):
         role = "calibration" if number in calibrating else "held_out"
-        key = f"{role}_{number}: {to_text(network)}"
+        key = _network_key(role, number, network)
         data = to_onnx_bytes(network, random_weights(network, seed), batch=batch)
         graphs.models[key] = Model(key, data, key)
         wholes.append(WholePlan(key, architecture_row_keys(network), role))
@@ -97,6 +97,22 @@ def space_job(
     subject = Subject(space.name, space.fingerprint(), space.image_size, precision, scheme, batch)
     plan = replace(plan, seed=seed)
     return Job(subject, tuple(models), tuple(graphs.plans.values()), tuple(wholes), settings, plan)
+
+
+def _network_key(role: str, number: int, network: Architecture) -> str:
+    return f"{role}_{number}: {to_text(network)}"
+
+
+def network_of(key: str) -> Architecture:
+    """The network that a table's key of a whole network names.
+
+    Args:
+        key: Of `LatencyTable.networks`.
+
+    Raises:
+        ArchitectureError: The key names no network.
+    """
+    return parse(key.partition(": ")[2])
 
 
 def _calibrating(count: int, calibration: int, seed: int) -> set[int]:
@@ -154,7 +170,8 @@ class _Graphs:
 def stratified_networks(space: Space, count: int, seed: int) -> list[Architecture]:
     """Different networks spread evenly over the space's range of MACs, ascending.
 
-    Even draws would crowd around the middle, where any predictor looks good.
+    Even draws would crowd around the middle, where any predictor looks good. Two or more begin
+    with the network of the least MACs and end with that of the most.
 
     Args:
         space: Where to draw.
@@ -163,15 +180,18 @@ def stratified_networks(space: Space, count: int, seed: int) -> list[Architectur
     """
     rng = np.random.default_rng((seed, 4))
     options = _option_macs(space)
-    low, high = sum(min(row) for row in options), sum(max(row) for row in options)
-    found: dict[tuple[int, ...], None] = {}
-    for target in np.linspace(low, high, count):
+    least, most = (tuple(row.index(end(row)) for row in options) for end in (min, max))
+    low, high = (sum(end(row) for row in options) for end in (min, max))
+    between: dict[tuple[int, ...], None] = {}
+    for target in np.linspace(low, high, count)[1:-1]:
         for _ in range(20):
             indices = _near(options, float(target), rng)
-            if indices not in found:
-                found[indices] = None
+            if indices not in (least, most, *between):
+                between[indices] = None
                 break
-    return [space.decode(indices) for indices in found]
+    # A space of one network has equal ends.
+    found = dict.fromkeys([least, *between, most])
+    return [space.decode(indices) for indices in [*found][:count]]
 
 
 def _option_macs(space: Space) -> list[list[int]]:

@@ -1,50 +1,35 @@
-"""Whole networks measured together in fresh processes, and certificates from that."""
+"""Whole networks timed together in fresh processes, beside networks that the table knows."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from statistics import median
 
-import numpy as np
-
+from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.measurement.measure import Measurement, MeasurePlan, Model, measure_fresh_process
-from latency.measurement.statistics import median_error
+from latency.measurement.measure import Model
+from latency.measurement.processes import (
+    LEAST_KEPT,
+    ProcessRule,
+    Timing,
+    is_slower,
+    measure_processes,
+)
+from latency.measurement.verdict import Verdict, judge
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx_bytes
-from nas.hardware.rows import architecture_row_keys
-from nas.search_space.space import Space
-from nas.system.console import out
+from nas.hardware.jobs import network_of
 
-# Enough rounds for the known networks to tell how busy the machine is.
-CERTIFICATE_PLAN = MeasurePlan(min_rounds=60, max_rounds=90, runs_per_visit=4)
-# A certificate's number is the median of so many new processes, or of more until it is known so
-# well: a rule that looks at the spread alone, never at the budget.
-CERTIFICATE_PROCESSES = 3
-CERTIFICATE_PRECISION = 0.006
-MOST_PROCESSES = 7
-CHOICE_PLAN = MeasurePlan(min_rounds=60, max_rounds=90)
-# Known networks that are slower by more than this say that the machine is busy. Processes alone
-# differ by 1 to 3 %, and the table's calibration is a little off at both ends of the range.
-BUSY_DRIFT = 0.06
-# Processes that may be measured again because the machine was busy, and the pause before the first
-# of them; each later pause is twice as long, since what lasts seconds may last a minute. A machine
-# that never becomes quiet must not be waited for at each reading: there is a limit for the program.
-EXTRA_PROCESSES = 4
-EXTRA_PROCESSES_IN_ALL = 12
-PAUSE_S = 5.0
-# A busy machine is quiet between times: it changes several times a second between two speeds
-# (docs/decisions/0013). Above this drift a process is timed this often, and read at the quantile
-# at which the known networks take what the table says, but at none below the least one.
-QUIET_DRIFT = 0.02
-BUSY_RUNS = 600
-LEAST_QUANTILE = 0.02
-QUANTILE_STEPS = 40
-SMOKE_PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=2)
+# How far the median of the known networks may be from the table's session. Processes alone differ
+# by 1 to 3 %, and the table has seen one.
+KNOWN_TOLERANCE = 0.03
+# The largest, the smallest, and three between them.
+KNOWN_NETWORKS = 5
+# A plan's seconds are for so many networks; more of them get more.
+NETWORKS_A_PLAN = 8
 
 
 def network_bytes(architecture: Architecture) -> bytes:
@@ -52,168 +37,157 @@ def network_bytes(architecture: Architecture) -> bytes:
     return to_onnx_bytes(architecture, random_weights(architecture))
 
 
-@dataclass(frozen=True)
-class NetworkTiming:
-    """A network's milliseconds over one or more processes; see docs/decisions/0009.
+def is_undisturbed(timing: Timing) -> bool:
+    """Whether a reading is that of the machine's full speed, however wide its interval is.
 
     Args:
-        latency_ms: Median over processes of the plan's quantile.
-        low_ms: Least lower end of the processes' 95 % intervals.
-        high_ms: Greatest upper end.
-        p50_ms: Median over processes of the median.
-        p90_ms: Likewise of the 90 % quantile.
-        noise: Median over processes of the split-half noise, a share.
-        process_ms: The quantile in each process.
-        quantiles: Which one that is in each process: lower where the machine was busy.
+        timing: Of one process or more.
+    """
+    return timing.kept_count >= LEAST_KEPT and not is_slower(timing.speeds)
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a measurement does not fit its table, and what to do about it.
+
+    Args:
+        reason: A sentence's worth, with figures.
+        fix: The next step, with its command.
     """
 
-    latency_ms: float
-    low_ms: float
-    high_ms: float
-    p50_ms: float
-    p90_ms: float
-    noise: float
-    process_ms: tuple[float, ...]
-    quantiles: tuple[float, ...]
-
-    @property
-    def error(self) -> float:
-        """Relative standard error of `latency_ms` over processes."""
-        return median_error(self.process_ms)
-
-    @classmethod
-    def of(cls, measurements: Sequence[Measurement]) -> NetworkTiming:
-        """From one measurement a process."""
-        process_ms = tuple(m.latency_ms for m in measurements)
-        return cls(
-            median(process_ms),
-            min(m.low_ms for m in measurements),
-            max(m.high_ms for m in measurements),
-            median(m.p50_ms for m in measurements),
-            median(m.p90_ms for m in measurements),
-            median(m.noise for m in measurements),
-            process_ms,
-            tuple(m.quantile for m in measurements),
-        )
+    reason: str
+    fix: str
 
 
-@dataclass
+@dataclass(frozen=True)
 class KnownNetworks:
-    """Networks whose milliseconds the table knows; they tell when the machine is busy.
+    """Networks that were timed whole in the table's session.
+
+    They tell whether the table is of the machine as it is now. They can warn and refuse, and
+    never change a reading; see docs/decisions/0028.
 
     Args:
         files: Name -> ONNX file.
-        known_ms: Their milliseconds by the table.
-        extra_left: Processes that may still be repeated because of them.
+        known_ms: Their milliseconds in the table's session.
+        build_command: What builds the table again, quoted.
     """
 
     files: Mapping[str, bytes]
     known_ms: Mapping[str, float]
-    extra_left: int = EXTRA_PROCESSES_IN_ALL
+    build_command: str = ""
 
     @classmethod
-    def of(cls, space: Space, table: LatencyTable) -> KnownNetworks:
-        """The largest and the smallest network of a space."""
-        ends = {"known largest": space.largest(), "known smallest": space.smallest()}
-        return cls(
-            {name: network_bytes(network) for name, network in ends.items()},
-            {name: table.predict_ms(architecture_row_keys(end)) for name, end in ends.items()},
-        )
-
-    def patient(self) -> KnownNetworks:
-        """The same networks for a measurement that is worth waiting for anew."""
-        return replace(self, extra_left=EXTRA_PROCESSES)
-
-    def drift(self, run: Mapping[str, Measurement]) -> float:
-        """How many times their milliseconds they took in one process; the median."""
-        return float(median(run[name].latency_ms / ms for name, ms in self.known_ms.items()))
-
-    def at_table_speed(self, run: Mapping[str, Measurement]) -> dict[str, Measurement]:
-        """The same samples at the quantile at which these networks take what the table says.
-
-        The quantile of the runs that no other program disturbed is a lower one of all runs; how
-        much lower, the known networks tell, whatever the measured ones took.
+    def of(cls, table: LatencyTable, build_command: str) -> KnownNetworks:
+        """Networks of a table, spread evenly over the milliseconds that it measured.
 
         Args:
-            run: Of one process, known networks included.
+            table: With whole networks.
+            build_command: What builds it again, quoted.
         """
-        known = {name: run[name] for name in self.known_ms}
-        highest = max(m.quantile for m in run.values())
-        # A quantile that is asked for may be lower than the least of ours: it stays.
-        grid = np.geomspace(min(LEAST_QUANTILE, highest), highest, QUANTILE_STEPS).tolist()
-        # From above: the quantile that was asked for, if the machine is quiet by now.
-        fitting = (q for q in reversed(grid) if self.drift(_at_quantile(known, q)) <= 1.0)
-        return _at_quantile(run, next(fitting, grid[0]))
+        measured = {
+            key: network.measurement.latency_ms
+            for key, network in table.networks.items()
+            if network.measurement.kept_count >= LEAST_KEPT
+        }
+        keys = sorted(measured, key=lambda key: measured[key])
+        count = min(KNOWN_NETWORKS, len(keys))
+        places = [round(i * (len(keys) - 1) / max(1, count - 1)) for i in range(count)]
+        named = {f"known {number}": keys[place] for number, place in enumerate(places, start=1)}
+        return cls(
+            {name: network_bytes(network_of(key)) for name, key in named.items()},
+            {name: measured[key] for name, key in named.items()},
+            build_command,
+        )
+
+    def doubt(self, timings: Mapping[str, Timing]) -> Doubt | None:
+        """Whether these networks take other milliseconds now than in the table's session.
+
+        Args:
+            timings: Of all networks of a measurement, these among them.
+        """
+        ratios = [
+            timings[name].latency_ms / ms
+            for name, ms in self.known_ms.items()
+            if is_undisturbed(timings[name])
+        ]
+        anew = f"build it again and search again: {self.build_command}"
+        if not self.known_ms:
+            return Doubt("no network of the table was timed undisturbed", anew)
+        if not ratios or abs(median(ratios) - 1) <= KNOWN_TOLERANCE:
+            return None  # Where no reading is undisturbed, the readings themselves say so.
+        reason = (
+            f"{len(ratios)} networks of the table's session take {median(ratios):.3f} times what "
+            f"they took then ({min(ratios):.3f} to {max(ratios):.3f})"
+        )
+        if median(ratios) < 1:
+            return Doubt(reason, f"the table is of a slower machine: {anew}")
+        return Doubt(reason, f"wait until other programs have ended, or {anew}")
 
 
-def _at_quantile(run: Mapping[str, Measurement], quantile: float) -> dict[str, Measurement]:
-    return {name: replace(m, quantile=quantile) for name, m in run.items()}
+@dataclass(frozen=True)
+class TimedNetworks(Mapping[str, Timing]):
+    """What networks took together, and whether that fits the table.
+
+    Args:
+        timings: Name -> its milliseconds, as they were measured.
+        doubt: Why they do not fit the table; None where they do, or nothing was compared.
+    """
+
+    timings: Mapping[str, Timing] = field(default_factory=dict)
+    doubt: Doubt | None = None
+
+    def __getitem__(self, name: str) -> Timing:
+        """Returns a network's timing."""
+        return self.timings[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterates over the networks' names."""
+        return iter(self.timings)
+
+    def __len__(self) -> int:
+        """Returns the number of networks."""
+        return len(self.timings)
+
+    def verdict(self, name: str, asked_ms: float | None, again: str) -> Verdict | None:
+        """Whether a network meets its budget; None where nothing was asked or measured.
+
+        Args:
+            name: Of the network.
+            asked_ms: Target in milliseconds; None where none was asked.
+            again: The command that measures again, quoted.
+        """
+        if asked_ms is None or name not in self.timings:
+            return None
+        found = judge(self.timings[name], asked_ms, again=again)
+        # A reading that tells nothing says so first: only then the table can be at fault.
+        if self.doubt is None or self.timings[name].reason:
+            return found
+        return Verdict(None, self.doubt.reason, self.doubt.fix)
 
 
 def measure_networks(
     networks: Mapping[str, bytes],
     settings: SessionSettings,
     plan: MeasurePlan,
-    processes: int = 1,
-    precision: float | None = None,
+    rule: ProcessRule,
     known: KnownNetworks | None = None,
-    wait: Callable[[float], None] = time.sleep,
-) -> dict[str, NetworkTiming]:
-    """Measures whole networks, visits interleaved at random, in new processes one after another.
-
-    With known networks beside them, a process in which these are slower than the table knows them
-    is timed for longer and read at a lower quantile, and repeated after a pause if they are slow
-    even there: another program is slowing everything down. How a process is read and whether it
-    counts never depends on what the measured networks took in it.
+    named: tuple[str, ...] = (),
+) -> TimedNetworks:
+    """Times whole networks, visits interleaved at random, in new processes one after another.
 
     Args:
         networks: Name -> ONNX file.
         settings: Of the session.
-        plan: Rounds in each process.
-        processes: How many; memory lies elsewhere in each, which alone changes a few percent.
-        precision: One process more at a time, up to `MOST_PROCESSES`, until the relative error of
-            half of the networks is below this.
-        known: Measured beside them; None to take every process as it is.
-        wait: Pauses for seconds.
+        plan: Rounds and seconds in each process.
+        rule: How many processes.
+        known: Timed beside them and compared with the table; None to compare nothing.
+        named: Networks that have to become precise; all of them by default.
     """
     files = {**networks, **(known.files if known else {})}
-    models = [Model(key, data, key) for key, data in files.items()]
-    runs: list[tuple[float, Mapping[str, Measurement]]] = []
-    extra = 0
-    while True:
-        while len(runs) < processes + extra:
-            run = _process(models, settings, plan, known)
-            runs.append((known.drift(run) if known else 1.0, run))
-            is_busy = runs[-1][0] > 1 + BUSY_DRIFT
-            if known and is_busy and extra < EXTRA_PROCESSES and known.extra_left > 0:
-                wait(PAUSE_S * 2**extra)
-                extra += 1
-                known.extra_left -= 1
-        kept = sorted(runs, key=lambda pair: pair[0])[:processes]
-        timings = {key: NetworkTiming.of([run[key] for _, run in kept]) for key in networks}
-        is_known = precision is None or median(t.error for t in timings.values()) <= precision
-        if is_known or processes >= MOST_PROCESSES:
-            break
-        processes += 1
-    if kept[-1][0] > 1 + BUSY_DRIFT:
-        out.print(
-            f"Warning: other programs slow this machine down: known networks take "
-            f"{kept[-1][0]:.2f} times their milliseconds. Stop them, or measure the table again: "
-            "scripts/build_latency_table.py."
-        )
-    return timings
-
-
-def _process(
-    models: Sequence[Model],
-    settings: SessionSettings,
-    plan: MeasurePlan,
-    known: KnownNetworks | None,
-) -> Mapping[str, Measurement]:
-    """One new process; a second one with many more runs where the first was not quiet."""
-    run = measure_fresh_process(models, settings, plan)
-    if known is None or known.drift(run) <= 1 + QUIET_DRIFT:
-        return run
-    rounds = -(-BUSY_RUNS // plan.runs_per_visit)
-    long = replace(plan, min_rounds=rounds, max_rounds=rounds)
-    return known.at_table_speed(measure_fresh_process(models, settings, long))
+    models = [Model(name, data, name) for name, data in files.items()]
+    if plan.max_seconds is not None:
+        more = max(1.0, len(files) / NETWORKS_A_PLAN)
+        plan = replace(plan, max_seconds=more * plan.max_seconds)
+    timings = measure_processes(models, settings, plan, rule, named=named or tuple(networks))
+    doubt = known.doubt(timings) if known else None
+    return TimedNetworks({name: timings[name] for name in networks}, doubt)

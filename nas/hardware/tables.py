@@ -18,12 +18,24 @@ from nas.hardware.plans import MeasuringPlans
 from nas.search_space.space import Space
 from nas.system.console import bar, out
 
+# What a run measures and certifies its networks with, and therefore what its table has to be of.
+DEPLOYED = SessionSettings()
+
 
 def load_table(path: Path, space: Space, precision: str, other_host: bool) -> LatencyTable:
-    """Reads a table and refuses one that is not this space's.
+    """Reads a table and refuses one of another space, or of settings that the run does not have.
+
+    Another device runs networks as its table was measured, whatever that is: nothing is certified
+    for it here.
+
+    Args:
+        path: Of the table's file.
+        space: Whose rows it must hold.
+        precision: That networks are deployed in.
+        other_host: Whether a table of another device is wanted.
 
     Raises:
-        LatencyError: Another space, image size, precision, provider or host, or a broken file.
+        LatencyError: A table of something else, or a broken file.
     """
     if not path.is_file():
         raise InputError("a latency table", f"{path}, which does not exist", "check --table")
@@ -33,8 +45,10 @@ def load_table(path: Path, space: Space, precision: str, other_host: bool) -> La
         space_hash=space.fingerprint(),
         image_size=space.image_size,
         precision=precision,
+        scheme="",
         batch=1,
-        provider="CPUExecutionProvider",
+        provider=DEPLOYED.provider,
+        settings=None if other_host else DEPLOYED,
         allow_other_host=other_host,
     )
     for warning in table.load_warnings:
@@ -72,7 +86,7 @@ def table_for(
     with bar("Measuring the latency table") as progress:
         table = build_space_table(
             space,
-            settings=SessionSettings(),
+            settings=DEPLOYED,
             plan=replace(plans.table, seed=seed),
             calibration=plans.calibration_networks,
             held_out=plans.held_out_networks,
@@ -93,16 +107,30 @@ def default_table_path(
     space: Space,
     precision: str,
     host: Host,
-    settings: SessionSettings | None = None,
+    settings: SessionSettings = DEPLOYED,
     batch: int = 1,
+    scheme: str = "",
+    is_toy: bool = False,
 ) -> Path:
-    """Where this host's table of a space is kept: $STOPWATCH_CACHE or ~/.cache/stopwatch-nas."""
+    """Where this host's table of a space is kept: $STOPWATCH_CACHE or ~/.cache/stopwatch-nas.
+
+    Args:
+        space: Whose rows the table holds.
+        precision: Of the networks.
+        host: That measured.
+        settings: Of the sessions.
+        batch: Images in one run.
+        scheme: How int8 is made; empty for other precisions.
+        is_toy: Whether the table is of toy size, so that no search may find it.
+    """
     root = os.environ.get("STOPWATCH_CACHE")
     folder = Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
     parts = [space.name, f"{space.image_size}px", precision, space.fingerprint()]
     parts += [host.fingerprint, f"v{SCHEMA_VERSION}"]
     # Only the plainest settings go without a mark of their own: they are what searches use.
-    if batch != 1 or (settings and settings != SessionSettings()):
-        plain = json.dumps([batch, (settings or SessionSettings()).to_json()], sort_keys=True)
+    if (batch, scheme, settings) != (1, "", DEPLOYED):
+        plain = json.dumps([batch, scheme, settings.to_json()], sort_keys=True)
         parts.append(hashlib.sha256(plain.encode()).hexdigest()[:8])
+    if is_toy:
+        parts.append("toy")
     return folder / "tables" / f"{'-'.join(parts)}.json"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,20 +20,20 @@ from nas.interface.asked import OnFolder, compute_of, given_network_config, tell
 from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
-from nas.pipeline.table import TABLE_FILE
+from nas.pipeline.table import TABLE_FILE, build_command
 from nas.recipes.scales import Scale
-from nas.report.pareto import pareto_table, write_pareto
+from nas.report.pareto import print_pareto, write_pareto
 from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
-from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,7 @@ def run_retraining(
     run_dir: Path | None,
     interrupter: Interrupter,
     on_folder: OnFolder = tell_nobody,
-) -> tuple[Path, bool | None]:
+) -> tuple[Path, Outcome]:
     """Trains, exports, measures and certifies one network, or every network of a sweep.
 
     Args:
@@ -74,7 +73,7 @@ def run_retraining(
         on_folder: Told the run's folder as soon as there is one.
 
     Returns:
-        The run's folder, and whether all targets are met; None if none was asked for.
+        The run's folder, and what it came to.
 
     Raises:
         LatencyError: Bad input.
@@ -90,14 +89,14 @@ def run_retraining(
         return folder.path, _retrained(asked, folder, interrupter, on_folder)
     except LatencyError:
         # Images that cannot be used: the run that they were meant for never began.
-        if asked.architecture is not None and not any((folder.path / "checkpoints").iterdir()):
-            shutil.rmtree(folder.path)
+        if asked.architecture is not None:
+            folder.discard("architecture.json")
         raise
 
 
 def _retrained(
     asked: AskedRetraining, folder: RunFolder, interrupter: Interrupter, on_folder: OnFolder
-) -> bool | None:
+) -> Outcome:
     config = read_config(folder.path)
     with folder.alone():
         if isinstance(config, RunConfig) and config.is_sweep:
@@ -125,7 +124,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
         raise InputError(
             f"a finished search in {folder.path}",
             "no architecture.json",
-            f"finish it: {command_line('search')} --run_dir {folder.path} --resume",
+            f"finish it: {go_on_command('search', folder.path)}",
         )
     return arch_text.from_json(folder.read_json("architecture.json"))
 
@@ -156,21 +155,20 @@ def _sweep(
     config: RunConfig,
     interrupter: Interrupter,
     on_folder: OnFolder,
-) -> bool | None:
+) -> Outcome:
     """Every network of a sweep, then its front anew."""
     labels = [goal.label for goal in config.goals]
-    met = []
+    outcomes = []
     for label in labels:
         folder = RunFolder.open(sweep.path / label)
         own = read_config(folder.path)
         with folder.alone():
-            met.append(_one(asked, folder, own, interrupter, on_folder))
+            outcomes.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    out.print(pareto_table(sweep.read(Pareto)))
+    print_pareto(sweep.read(Pareto))
     out.print(f"Pareto front: {picture}", markup=False)
-    asked_for = [one for one in met if one is not None]
-    return all(asked_for) if asked_for else None
+    return Outcome.of_all(outcomes)
 
 
 def _one(
@@ -179,8 +177,8 @@ def _one(
     config: AnyConfig,
     interrupter: Interrupter,
     on_folder: OnFolder,
-) -> bool | None:
-    """Retrains the network of a run; whether its target is met."""
+) -> Outcome:
+    """Retrains the network of a run; what it came to."""
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
@@ -219,7 +217,7 @@ def _one(
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
         weights,
     )
-    return run.run().met
+    return run.run().outcome
 
 
 def _with_classes(architecture: Architecture, num_classes: int) -> Architecture:
@@ -246,7 +244,7 @@ def _sizes(asked: AskedRetraining, config: AnyConfig) -> Scale:
 def _known_networks(
     folder: RunFolder, config: AnyConfig, sizes: Scale, image_size: int, num_classes: int
 ) -> KnownNetworks | None:
-    """What tells that this machine is busy; None where its milliseconds are not known."""
+    """What is compared with the run's table; None where that is not of this machine."""
     if not isinstance(config, RunConfig) or config.device or not folder.has(TABLE_FILE):
         return None
     if not sizes.measuring.watches_known_networks:
@@ -255,7 +253,7 @@ def _known_networks(
         table = LatencyTable.load(folder.path / TABLE_FILE)
     except TableMismatchError:
         return None  # the search ran on another machine
-    return KnownNetworks.of(get_space(config.space, image_size, num_classes), table)
+    return KnownNetworks.of(table, build_command(config, image_size, num_classes))
 
 
 def _baselines(

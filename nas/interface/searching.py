@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,13 +19,16 @@ from nas.layers.draw import check_threshold
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
+from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
-from nas.system.console import out
+from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
+from nas.system.program import go_on_command
 
 
 def run_search(
@@ -34,7 +36,7 @@ def run_search(
     run_dir: Path | None,
     interrupter: Interrupter,
     on_folder: OnFolder = tell_nobody,
-) -> tuple[Path, bool | None]:
+) -> tuple[Path, Outcome]:
     """Searches, or goes on with a search.
 
     Args:
@@ -44,7 +46,7 @@ def run_search(
         on_folder: Told the run's folder as soon as there is one.
 
     Returns:
-        The run's folder, and whether its targets are met; None if none was asked for.
+        The run's folder, and what it came to.
 
     Raises:
         LatencyError: Bad input; a run that never began leaves no folder.
@@ -57,9 +59,11 @@ def run_search(
     try:
         return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
     except LatencyError:
-        # A table or target that cannot be used: the run that it was meant for never began.
-        if not any((folder.path / "checkpoints").iterdir()):
-            shutil.rmtree(folder.path)
+        # A table or target that cannot be used: the run that it was meant for never began. A table
+        # that was given or lies in the cache is not lost with the run's copy of it.
+        has_table = config.table is not None or config.sizes.measuring.uses_table_cache
+        if not folder.discard(*((TABLE_FILE,) if has_table else ())):
+            err.print(f"Kept: {folder.path}. Go on with: {go_on_command('search', folder.path)}")
         raise
 
 
@@ -104,8 +108,8 @@ def _stages(
     dataset: Dataset,
     interrupter: Interrupter,
     on_folder: OnFolder,
-) -> bool | None:
-    """Everything of a search or a sweep; whether the targets are met."""
+) -> Outcome:
+    """Everything of a search or a sweep, and what it came to."""
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset)
@@ -115,7 +119,7 @@ def _stages(
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
-        return SearchRun(folder, space, dataset, config, interrupter).run().met
+        return SearchRun(folder, space, dataset, config, interrupter).run().outcome
 
 
 def _check_unchanged(space: Space, config: RunConfig) -> None:

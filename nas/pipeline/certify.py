@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
+
+import numpy as np
+import onnxruntime
 
 from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
-from latency.measurement.measure import MeasurePlan
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import (
     KnownNetworks,
-    NetworkTiming,
+    TimedNetworks,
     measure_networks,
     network_bytes,
 )
-from nas.hardware.plans import MeasuringPlans
-from nas.hardware.predictor import SpaceLatency
+from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig
+from nas.runs.measured import Conditions
 from nas.runs.records import (
     Certificate,
     CertifiedNetwork,
@@ -26,30 +29,10 @@ from nas.runs.records import (
     SupernetScore,
     values_of,
 )
-from nas.search_space.space import Space
 from nas.selection.baselines import equal_random_networks, equal_uniform_network
 from nas.selection.feasible import BoundedSpace
 from nas.system.console import out
 from nas.system.environment import environment
-
-
-def measured_ms(
-    networks: Mapping[str, Architecture], plan: MeasurePlan, known: KnownNetworks | None
-) -> dict[str, float]:
-    """Milliseconds of whole networks, measured together in a fresh process.
-
-    Args:
-        networks: By name.
-        plan: Rounds.
-        known: Measured beside them, so that a busy machine is noticed.
-    """
-    found = measure_networks(
-        {name: network_bytes(network) for name, network in networks.items()},
-        SessionSettings(),
-        plan,
-        known=known,
-    )
-    return {name: measurement.latency_ms for name, measurement in found.items()}
 
 
 def compared_networks(
@@ -92,39 +75,44 @@ def compared_networks(
 
 
 def search_certificate(
-    space: Space,
-    latency: SpaceLatency,
+    bounded: BoundedSpace,
     architecture: Architecture,
     asked_ms: float | None,
     comparison: Comparison,
     inherited: SupernetScore | None,
     config: RunConfig,
     known: KnownNetworks | None,
+    again: str,
 ) -> Certificate:
     """Measures the found network and its company once more and writes down what was asked.
 
     Args:
-        space: Of the run.
-        latency: Its predictor.
+        bounded: Of the run.
         architecture: The found network.
         asked_ms: Target; None with a penalty.
         comparison: Its company.
         inherited: What it reaches with the supernet's weights; None without a supernet.
         config: What the run was asked for.
         known: Measured beside them.
+        again: The command that certifies again, quoted.
     """
     found = ComparedNetwork("searched", "searched", arch_text.to_text(architecture))
     networks = {found.name: architecture}
     networks |= {entry.name: arch_text.parse(entry.text) for entry in comparison.networks}
-    measured = {} if config.device else _fresh_timings(networks, config.sizes.measuring, known)
+    files = {name: network_bytes(network) for name, network in networks.items()}
+    timed = TimedNetworks() if config.device else fresh_timings(files, config.sizes, known)
+
+    space, latency = bounded.space, bounded.latency
 
     def certified(entry: ComparedNetwork) -> CertifiedNetwork:
         network = networks[entry.name]
+        own_ms = asked_ms if entry is found else None
         return CertifiedNetwork.of(
             network,
-            measured.get(entry.name),
+            timed.get(entry.name),
             latency.predict_ms(space.encode(network)) if space.contains(network) else None,
-            asked_ms if entry is found else None,
+            own_ms,
+            timed.verdict(entry.name, own_ms, again),
             **values_of(entry),
         )
 
@@ -140,19 +128,52 @@ def search_certificate(
         device=config.device,
         date=now_text(),
         environment=environment(),
+        conditions=conditions_of(timed),
     )
 
 
-def _fresh_timings(
-    networks: Mapping[str, Architecture], plans: MeasuringPlans, known: KnownNetworks | None
-) -> Mapping[str, NetworkTiming]:
-    """Name -> timing of the network's file, measured in new processes."""
+def fresh_timings(
+    files: Mapping[str, bytes], sizes: Scale, known: KnownNetworks | None
+) -> TimedNetworks:
+    """The measurement that is certified: in new processes, until the found network is precise.
+
+    Args:
+        files: Name -> ONNX file; `searched` is the found network's.
+        sizes: The size of the job.
+        known: Measured beside them.
+    """
     out.print("Certificate: fresh measurements in new processes ...")
+    plans = sizes.measuring
     return measure_networks(
-        {name: network_bytes(network) for name, network in networks.items()},
+        files,
         SessionSettings(),
         plans.certificate,
-        plans.certificate_processes,
-        plans.certificate_precision,
-        known=known,
+        plans.certificate_rule,
+        known,
+        named=("searched",),
     )
+
+
+def conditions_of(timed: TimedNetworks) -> Conditions | None:
+    """How a certificate was measured; None where nothing was.
+
+    Args:
+        timed: What `fresh_timings` gave.
+    """
+    found = timed.get("searched")
+    return None if found is None else Conditions.of(found, SessionSettings())
+
+
+def outputs_sha256(data: bytes) -> str:
+    """Hash of a model's outputs on fixed pixels, 64 hex digits.
+
+    Args:
+        data: Of the ONNX file.
+    """
+    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
+    wanted = session.get_inputs()[0]
+    pixels = (np.arange(np.prod(wanted.shape)) % 256).astype(np.float32).reshape(wanted.shape)
+    digest = hashlib.sha256()
+    for output in session.run(None, {wanted.name: pixels}):
+        digest.update(np.ascontiguousarray(output).tobytes())
+    return digest.hexdigest()

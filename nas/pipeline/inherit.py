@@ -21,7 +21,7 @@ from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 Weights = Mapping[str, np.ndarray]  # named as in `nas.architecture.weights`
 
@@ -48,8 +48,7 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
         raise InputError(
             f"the supernet's weights, {folder.checkpoint('search')}",
             "no such file, or a search that is not finished",
-            "leave --inherit out, or finish the search: "
-            f"{command_line('search')} --run_dir {folder.path} --resume",
+            f"leave --inherit out, or finish the search: {go_on_command('search', folder.path)}",
         )
     return config
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+
+import numpy as np
 
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
@@ -15,6 +17,7 @@ from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
 from nas.selection.choice import Choice
+from nas.selection.race_field import READINGS, admitted
 from nas.selection.successive_halving import (
     Candidate,
     CandidateScore,
@@ -66,14 +69,14 @@ class RaceRun:
         """The winner; writes race.json.
 
         Args:
-            choice: The first candidate, whose milliseconds all others have.
+            choice: The first candidate; all others keep the same budget.
             methods: Where the others come from: `search`, `random`, perhaps `evolution`; asked
                 only where the field is not drawn yet.
         """
         if not self.folder.has(RaceResult):
             field = self._field(choice, methods)
             if len(field) < 2:
-                out.print("No other network has the chosen one's milliseconds: no race is run.")
+                out.print("No other network is sure to keep these milliseconds: no race is run.")
                 found = RaceResult(field, field[0].name)
             else:
                 backend.start(self.config.compute)
@@ -91,10 +94,11 @@ class RaceRun:
         self, choice: Choice, methods: Callable[[], Mapping[str, Method]]
     ) -> tuple[Candidate, ...]:
         if not self.folder.has(Field):
-            self.folder.write(Field(tuple(self._drawn_field(choice.indices, methods()))))
+            self.folder.write(Field(tuple(self._drawn_field(choice, methods()))))
         return self.folder.read(Field).candidates
 
-    def _drawn_field(self, chosen: Network, methods: Mapping[str, Method]) -> list[Candidate]:
+    def _drawn_field(self, choice: Choice, methods: Mapping[str, Method]) -> list[Candidate]:
+        chosen = choice.indices
         aim_ms = self.latency.predict_ms(chosen)
         wanted = shares(self._race.candidates, "evolution" in methods)
         wanted["search"] -= 1  # the choice itself
@@ -102,37 +106,49 @@ class RaceRun:
         known = [chosen]
         for origin, method in methods.items():
             low, high = (1 - WINDOW) * aim_ms, (1 + WINDOW) * aim_ms
-            # Twice as many, since some will miss when they are measured whole.
-            proposed[origin] = several(method, low, high, 2 * wanted[origin], known)
+            # Three times as many, since some will miss when they are measured whole.
+            proposed[origin] = several(method, low, high, 3 * wanted[origin], known)
             known += proposed[origin]
-        measured = self._measured(known)
-        # The choice beside them, not the target: a whole session may be slower than the last one.
-        reference = measured[chosen]
+        readings = self._readings(known)
+        fitting = self._fitting(choice, readings)
+        measured = {n: float(np.median(ms)) if ms else None for n, ms in readings.items()}
         field = [self._candidate(chosen, "search", 1, measured)]
         for origin, count in wanted.items():
-            fitting = [
-                network
-                for network in proposed.get(origin, [])
-                if self._is_equal(measured[network], reference)
-            ]
+            found = [network for network in proposed.get(origin, []) if network in fitting]
             first = 2 if origin == "search" else 1
             field += [
                 self._candidate(network, origin, first + i, measured)
-                for i, network in enumerate(fitting[:count])
+                for i, network in enumerate(found[:count])
             ]
-        return field
+        # A choice that misses the target is there for want of a better one only.
+        has_better = choice.accepted is False and chosen not in fitting and len(field) > 1
+        return field[1:] if has_better else field
 
-    def _is_equal(self, measured_ms: float | None, reference_ms: float | None) -> bool:
-        if measured_ms is None or reference_ms is None:
-            return True  # another device: the window of predictions is all there is
-        return abs(measured_ms / reference_ms - 1) <= self.config.sizes.equal_margin
+    def _fitting(
+        self, choice: Choice, readings: Mapping[Network, Sequence[float]]
+    ) -> Collection[Network]:
+        """Who may take part: whom a certificate would call met, or who is equal to the choice."""
+        if not readings[choice.indices]:
+            return readings  # another device: the window of predictions is all there is
+        margin = self.config.sizes.equal_margin
+        if choice.accepted is not None:
+            return admitted(readings, choice.target_ms, margin)
+        # Nothing was asked, so nothing can be missed: they are compared with the choice.
+        reference_ms = float(np.median(readings[choice.indices]))
+        return [
+            network
+            for network, ms in readings.items()
+            if abs(float(np.median(ms)) / reference_ms - 1) <= margin
+        ]
 
-    def _measured(self, networks: Sequence[Network]) -> dict[Network, float | None]:
+    def _readings(self, networks: Sequence[Network]) -> dict[Network, list[float]]:
+        """Milliseconds in each of a few fresh processes; none on another device."""
         if self.measure is None:
-            return dict.fromkeys(networks)
+            return {network: [] for network in networks}
         out.print(f"Measuring {len(networks)} candidates of the race ...")
-        found = self.measure({f"{i}": self.space.decode(n) for i, n in enumerate(networks)})
-        return {network: found[f"{i}"] for i, network in enumerate(networks)}
+        named = {f"{i}": self.space.decode(network) for i, network in enumerate(networks)}
+        found = [self.measure(named) for _ in range(READINGS)]
+        return {network: [ms[f"{i}"] for ms in found] for i, network in enumerate(networks)}
 
     def _candidate(
         self, network: Network, origin: str, number: int, measured: Mapping[Network, float | None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from latency.device.clock import now_text
-from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -17,16 +17,17 @@ from nas.builders.export import export
 from nas.data import Dataset
 from nas.hardware.measurement import (
     KnownNetworks,
-    NetworkTiming,
-    measure_networks,
+    TimedNetworks,
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
+from nas.pipeline.certify import conditions_of, fresh_timings, outputs_sha256
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
-from nas.report.terminal import terminal_table
+from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
+from nas.runs.measured import FileHashes
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -42,6 +43,7 @@ from nas.selection.diagnostics import comparison_warning, label_warning
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
+from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
 from nas.training.loop import Control
 from nas.training.recipe import Recipe
@@ -90,14 +92,17 @@ class RetrainRun:
             self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
             for number, entry in enumerate(entries, start=1)
         ]
-        records = self._certified(trained)
+        timed = self._measure({record.name: self._network(record) for record in trained})
+        records = self._certified(trained, timed)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
-        certificate = self._certificate(records)
+        certificate = self._certificate(records, timed)
         self.folder.write(certificate)
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, baselines))
+        for line in verdict_lines(certificate):
+            out.print(line, markup=False)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
@@ -172,44 +177,44 @@ class RetrainRun:
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
         return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
 
-    def _certified(self, trained: Sequence[TrainedRecord]) -> tuple[CertifiedNetwork, ...]:
+    def _certified(
+        self, trained: Sequence[TrainedRecord], timed: TimedNetworks
+    ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
-        networks = {record.name: self._network(record) for record in trained}
-        measured = self._measure(networks)
         table = self._table()
-        return tuple(
-            CertifiedNetwork.of(
-                networks[record.name],
-                measured.get(record.name),
-                None if table is None else _predicted_ms(table, networks[record.name]),
-                self.asked_ms if record.role == "searched" else None,
+
+        def certified(record: TrainedRecord) -> CertifiedNetwork:
+            network = self._network(record)
+            asked_ms = self.asked_ms if record.role == "searched" else None
+            return CertifiedNetwork.of(
+                network,
+                timed.get(record.name),
+                None if table is None else _predicted_ms(table, network),
+                asked_ms,
+                timed.verdict(record.name, asked_ms, go_on_command("retrain", self.folder.path)),
                 **values_of(record),
             )
-            for record in trained
-        )
 
-    def _measure(self, networks: Mapping[str, Architecture]) -> Mapping[str, NetworkTiming]:
-        """All networks in one fresh process; the searched one as the file that ships."""
+        return tuple(certified(record) for record in trained)
+
+    def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
+        """All networks in the same fresh processes; the searched one as the file that ships."""
         if self.device is not None:
-            return {}
+            return TimedNetworks()
         files = {name: network_bytes(network) for name, network in networks.items()}
-        files["searched"] = (self.folder.path / "model.onnx").read_bytes()
-        plans = self.scale.measuring
-        out.print("Certificate: fresh measurements in new processes ...")
-        return measure_networks(
-            files,
-            SessionSettings(),
-            plans.certificate,
-            plans.certificate_processes,
-            plans.certificate_precision,
-            known=self.known,
-        )
+        files["searched"] = self._model_file()
+        return fresh_timings(files, self.scale, self.known)
+
+    def _model_file(self) -> bytes:
+        return (self.folder.path / "model.onnx").read_bytes()
 
     def _table(self) -> LatencyTable | None:
         path = self.folder.path / "table.json"
         return LatencyTable.load(path, allow_other_host=True) if path.is_file() else None
 
-    def _certificate(self, records: Sequence[CertifiedNetwork]) -> Certificate:
+    def _certificate(
+        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks
+    ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
         before = self.folder.read(Certificate) if self.folder.has(Certificate) else None
@@ -229,11 +234,17 @@ class RetrainRun:
             device=self.device,
             date=now_text(),
             environment=environment(),
+            conditions=conditions_of(timed),
+            hashes=self._hashes(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
             warnings=self._warnings(own, by_role["random"]),
         )
+
+    def _hashes(self) -> FileHashes:
+        data = self._model_file()
+        return FileHashes(hashlib.sha256(data).hexdigest(), outputs_sha256(data))
 
     def _warnings(
         self, own: CertifiedNetwork, random: Sequence[CertifiedNetwork]
@@ -241,9 +252,10 @@ class RetrainRun:
         if own.top1 is None or own.running_accuracy is None or own.train_top1 is None:
             return ()
         random_top1 = [network.top1 for network in random if network.top1 is not None]
+        images = len(self.dataset.evaluation.labels)
         findings = [
             *label_warning(own.running_accuracy, own.train_top1),
-            *comparison_warning(own.top1, random_top1),
+            *comparison_warning(own.top1, random_top1, images),
         ]
         return tuple(finding.text for finding in findings)
 

@@ -7,25 +7,35 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from latency.cli.text_view import settings_text
+from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
-from nas.hardware.measurement import KnownNetworks
+from nas.hardware.measurement import (
+    KnownNetworks,
+    TimedNetworks,
+    is_undisturbed,
+    measure_networks,
+    network_bytes,
+)
+from nas.hardware.plans import ONE_PROCESS
 from nas.hardware.predictor import SpaceLatency
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import GateHistory, SearchRow
 from nas.methods.method import Method, MethodInputs, Scored
 from nas.methods.registry import METHODS
-from nas.pipeline.certify import compared_networks, measured_ms, search_certificate
+from nas.pipeline.certify import compared_networks, search_certificate
 from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage, check_lender
-from nas.pipeline.table import run_table
+from nas.pipeline.table import build_command, run_table
 from nas.report.page import write_report
-from nas.report.terminal import terminal_table
+from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
+from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate, Comparison, RunWarnings, SupernetScore
 from nas.search_space.space import Space
 from nas.selection.choice import Choice, choose_network
@@ -33,7 +43,7 @@ from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 if TYPE_CHECKING:
     from nas.supernet.scoring import SharedScorer
@@ -57,6 +67,8 @@ class SearchRun:
     config: RunConfig
     interrupter: Interrupter
     _known: KnownNetworks | None = field(default=None, init=False, repr=False)
+    _processes: int = field(default=0, init=False, repr=False)
+    _told: set[str] = field(default_factory=set, init=False, repr=False)
 
     def run(self) -> Certificate:
         """All stages; returns the certificate."""
@@ -64,10 +76,11 @@ class SearchRun:
         check_lender(self.folder, self.config, self.dataset)
         table = run_table(self.folder, self.space, self.config)
         if self.config.sizes.measuring.watches_known_networks and self.config.device is None:
-            self._known = KnownNetworks.of(self.space, table)
+            size, classes = self.space.image_size, self.space.num_classes
+            self._known = KnownNetworks.of(table, build_command(self.config, size, classes))
         latency = SpaceLatency.from_table(self.space, table)
         bounded = BoundedSpace(self.space, latency, self.config.bounds)
-        target = self._resolved_target(bounded)
+        target = self._resolved_target(bounded, table)
         supernet = SupernetStage(
             self.folder,
             self.space,
@@ -92,21 +105,24 @@ class SearchRun:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
+        for line in verdict_lines(certificate):
+            out.print(line, markup=False)
         for warning in warnings:
             out.print(f"Warning: {warning}")
         out.print(f"Architecture: {certificate.text}", markup=False)
         out.print(f"Run folder: {self.folder.path}    Report: {report}", markup=False)
-        out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
+        out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
 
     # Stages.
 
-    def _resolved_target(self, bounded: BoundedSpace) -> ResolvedTarget:
+    def _resolved_target(self, bounded: BoundedSpace, table: LatencyTable) -> ResolvedTarget:
         """The goal in milliseconds; refuses one that no network of the bounds can keep."""
         low, high = bounded.range_ms()
         within = " within the other bounds" if bounded.bounds else ""
         out.print(
             f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
-            f"predicted{within}, 1 thread."
+            f"predicted{within}, {settings_text(table.settings)}.",
+            markup=False,
         )
         if not self.folder.has(ResolvedTarget):
             found = ResolvedTarget.of(self.config.goal, low, high)
@@ -152,13 +168,34 @@ class SearchRun:
                 bounded,
                 self._methods(bounded, supernet)["search"],
                 aim_ms,
-                (lambda network: self._measure({"network": network})["network"]) if asked else None,
+                self._reading if asked else None,
             )
             self.folder.write(choice)
         return self.folder.read(Choice)
 
+    def _timed(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
+        """Whole networks in one new process; a user is told once what the table is wrong about."""
+        self._processes += 1  # each has inputs and an order of its own
+        timed = measure_networks(
+            {name: network_bytes(network) for name, network in networks.items()},
+            SessionSettings(),
+            replace(self.config.sizes.measuring.choice, seed=self._processes),
+            ONE_PROCESS,
+            self._known,
+        )
+        if timed.doubt is not None and timed.doubt.fix not in self._told:
+            self._told.add(timed.doubt.fix)
+            out.print(f"Warning: {timed.doubt.reason}. Fix: {timed.doubt.fix}.", markup=False)
+        return timed
+
     def _measure(self, networks: Mapping[str, Architecture]) -> dict[str, float]:
-        return measured_ms(networks, self.config.sizes.measuring.choice, self._known)
+        return {name: timing.latency_ms for name, timing in self._timed(networks).items()}
+
+    def _reading(self, network: Architecture) -> float | None:
+        """Milliseconds of one network; None where the machine showed too little full speed."""
+        timing = self._timed({"network": network})["network"]
+        # A run of toy size takes every reading as it is.
+        return timing.latency_ms if self._known is None or is_undisturbed(timing) else None
 
     def _race(self, bounded: BoundedSpace, supernet: SupernetStage, choice: Choice) -> Architecture:
         if not self.folder.has("architecture.json"):
@@ -215,16 +252,19 @@ class SearchRun:
         if not self.folder.has(Comparison):
             found = compared_networks(bounded, architecture, self.config, self._measure)
             self.folder.write(found)
-        if not self.folder.has(Certificate):
+        # A miss stays a miss; what could not be told may be told by now.
+        if not self.folder.has(Certificate) or (
+            self.folder.read(Certificate).outcome is Outcome.CANNOT_TELL
+        ):
             certificate = search_certificate(
-                self.space,
-                bounded.latency,
+                bounded,
                 architecture,
                 target_ms,
                 self.folder.read(Comparison),
                 inherited,
                 self.config,
-                self._known.patient() if self._known else None,
+                self._known,
+                go_on_command("search", self.folder.path),
             )
             self.folder.write(certificate)
         return self.folder.read(Certificate)

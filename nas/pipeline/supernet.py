@@ -25,7 +25,7 @@ from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
@@ -94,7 +94,7 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
         raise InputError(
             f"a finished search with its checkpoint in {folder.path}",
             "none",
-            f"finish it: {command_line('search')} --run_dir {folder.path} --resume",
+            f"finish it: {go_on_command('search', folder.path)}",
         )
     target_ms = folder.read(ResolvedTarget).target_ms
     return Lent(theirs, theirs.goal.penalty, target_ms, checkpoint)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from latency import atomic
+from latency.cli.text_view import settings_text
+from latency.tables.table import LatencyTable
 from nas.data import Dataset
 from nas.hardware.predictor import SpaceLatency
 from nas.methods.history import SearchEnd
@@ -13,18 +15,19 @@ from nas.pipeline.inputs import keep_data
 from nas.pipeline.search import SearchRun
 from nas.pipeline.supernet import SupernetStage, check_lender, search_note
 from nas.pipeline.table import TABLE_FILE, run_table
-from nas.report.pareto import write_pareto
+from nas.report.pareto import print_pareto, write_pareto
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate
-from nas.runs.sweep import SharedWarmUp
+from nas.runs.sweep import Pareto, SharedWarmUp
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 
 @dataclass
@@ -45,27 +48,31 @@ class SweepRun:
     config: RunConfig
     interrupter: Interrupter
 
-    def run(self) -> bool | None:
-        """Everything; whether all targets are met, None if none was asked for."""
+    def run(self) -> Outcome:
+        """Everything; what all goals together came to."""
         if not self.folder.has(TABLE_FILE):
             check_lender(self.folder, self.config, self.dataset)
         table = run_table(self.folder, self.space, self.config)
         latency = SpaceLatency.from_table(self.space, table)
-        self._check_goals(latency)
+        self._check_goals(latency, table)
         if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
+        print_pareto(self.folder.read(Pareto))
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
-        out.print(f"Next: {command_line('retrain')} --run {self.folder.path}", markup=False)
-        met = [c.met for c in certificates if c.met is not None]
-        return all(met) if met else None
+        out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
+        return Outcome.of_all(certificate.outcome for certificate in certificates)
 
-    def _check_goals(self, latency: SpaceLatency) -> None:
+    def _check_goals(self, latency: SpaceLatency, table: LatencyTable) -> None:
         """Refuses, before any training, a goal that cannot be reached."""
         bounded = BoundedSpace(self.space, latency, self.config.bounds)
         low, high = bounded.range_ms()
-        out.print(f"Space {self.space.name}: {low:.3f} to {high:.3f} ms predicted, 1 thread.")
+        out.print(
+            f"Space {self.space.name}: {low:.3f} to {high:.3f} ms predicted, "
+            f"{settings_text(table.settings)}.",
+            markup=False,
+        )
         for goal in self.config.goals:
             target_ms = goal.resolved_ms(low, high)
             if target_ms is not None:

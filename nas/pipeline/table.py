@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from latency.tables.table import LatencyTable
@@ -45,3 +46,17 @@ def run_table(folder: RunFolder, space: Space, config: RunConfig) -> LatencyTabl
                 f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %)."
             )
     return table
+
+
+def build_command(config: RunConfig, image_size: int, num_classes: int) -> str:
+    """The command that measures a run's table again, into this host's cache; quoted for a shell.
+
+    Args:
+        config: Of the run.
+        image_size: Height and width in pixels.
+        num_classes: Of the images.
+    """
+    words = ["python", "scripts/build_latency_table.py", "--space", config.space]
+    words += [f"--image_size={image_size}", f"--num_classes={num_classes}"]
+    words += [f"--blocks={path}" for path in config.blocks]
+    return shlex.join(words)

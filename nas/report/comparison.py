@@ -27,6 +27,8 @@ class ShownNetwork:
         measured_ms: Milliseconds measured whole.
         measured_low_ms: Lower end of its 95 % interval.
         measured_high_ms: Upper end.
+        seen_p50_ms: Median of all runs as they came on that day.
+        seen_p90_ms: 90 % quantile of these.
         params: Trainable numbers.
         macs: Multiply-adds of one image.
         top1: Share of the evaluation set, from 0 to 1, after training.
@@ -41,6 +43,8 @@ class ShownNetwork:
     measured_ms: float | None = None
     measured_low_ms: float | None = None
     measured_high_ms: float | None = None
+    seen_p50_ms: float | None = None
+    seen_p90_ms: float | None = None
     params: int | None = None
     macs: int | None = None
     top1: float | None = None
@@ -63,6 +67,8 @@ class ShownNetwork:
             network.measured_ms,
             network.measured_low_ms,
             network.measured_high_ms,
+            network.seen_p50_ms,
+            network.seen_p90_ms,
             network.params,
             network.macs,
             network.top1,
@@ -76,15 +82,17 @@ class ShownNetwork:
         Args:
             other: The same network, read elsewhere.
         """
-        # An interval belongs to its own measurement.
-        interval = other if self.measured_ms is None else self
+        # An interval and what was seen beside it belong to their own measurement.
+        measured = other if self.measured_ms is None else self
         return replace(
             self,
             asked_ms=_first(self.asked_ms, other.asked_ms),
             predicted_ms=_first(self.predicted_ms, other.predicted_ms),
             measured_ms=_first(self.measured_ms, other.measured_ms),
-            measured_low_ms=interval.measured_low_ms,
-            measured_high_ms=interval.measured_high_ms,
+            measured_low_ms=measured.measured_low_ms,
+            measured_high_ms=measured.measured_high_ms,
+            seen_p50_ms=measured.seen_p50_ms,
+            seen_p90_ms=measured.seen_p90_ms,
             top1=_first(self.top1, other.top1),
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),

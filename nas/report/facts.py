@@ -8,7 +8,7 @@ from nas.report.comparison import ShownNetwork, compare
 from nas.runs.config import RunConfig
 from nas.runs.reader import RunRecords
 from nas.selection.goals import Goal
-from nas.system.program import command_line
+from nas.system.program import go_on_command
 
 
 @dataclass(frozen=True)
@@ -52,4 +52,4 @@ class RunFacts:
     @property
     def retrain_command(self) -> str:
         """What trains the found network."""
-        return f"{command_line('retrain')} --run {self.records.path}"
+        return go_on_command("retrain", self.records.path)

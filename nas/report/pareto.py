@@ -19,10 +19,12 @@ from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
 from nas.report.plots import BLUE, GREEN, MUTED, STYLE
+from nas.report.verdict import WORDS
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
 from nas.selection.pareto import pareto_front
+from nas.system.console import out
 
 PICTURE_NAME = "pareto.png"
 
@@ -74,7 +76,12 @@ def _point(folder: RunFolder) -> ParetoPoint:
         asked_ms=certificate.asked_ms,
         ms=certificate.predicted_ms if measured_ms is None else measured_ms,
         is_measured=measured_ms is not None,
+        low_ms=certificate.measured_low_ms,
+        high_ms=certificate.measured_high_ms,
+        seen_p50_ms=certificate.seen_p50_ms,
         met=certificate.met,
+        met_reason=certificate.met_reason,
+        met_fix=certificate.met_fix,
         top1=certificate.top1,
         supernet_top1=certificate.supernet_top1,
         params=certificate.params,
@@ -92,7 +99,10 @@ def pareto_table(pareto: Pareto) -> Table:
     retrained = pareto.accuracy == "top1"
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("run", no_wrap=True)
-    for name in ("asked ms", "measured ms", "params", "MACs"):
+    for name in ("asked ms", "measured ms", "as seen p50"):
+        table.add_column(name, justify="right", no_wrap=True)
+    table.add_column("budget", no_wrap=True)
+    for name in ("params", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("top-1" if retrained else "top-1, supernet, not retrained", justify="right")
     table.add_column("on the front")
@@ -102,6 +112,8 @@ def pareto_table(pareto: Pareto) -> Table:
             network.name,
             numbers.milliseconds(network.asked_ms),
             ms if network.is_measured else f"{ms} (predicted)",
+            numbers.milliseconds(network.seen_p50_ms),
+            WORDS[network.outcome],
             numbers.count(network.params),
             numbers.count(network.macs),
             numbers.share(network.accuracy(pareto.accuracy)),
@@ -110,22 +122,42 @@ def pareto_table(pareto: Pareto) -> Table:
     return table
 
 
+def print_pareto(pareto: Pareto) -> None:
+    """Prints the table, and below it why a budget is not met or cannot be told.
+
+    Args:
+        pareto: Of the sweep.
+    """
+    out.print(pareto_table(pareto))
+    for network in pareto.networks:
+        if network.met_fix:
+            text = f"{network.name}: {network.met_reason}. Next: {network.met_fix}."
+            out.print(text, markup=False)
+
+
 @dataclass(frozen=True)
 class _Dot:
     """A network that is drawn, with both of its figures."""
 
     name: str
     ms: float
+    seen_ms: float | None
     percent: float
     on_front: bool
 
 
 def _dots(pareto: Pareto) -> list[_Dot]:
     return [
-        _Dot(network.name, network.ms, 100 * top1, network.on_front)
+        _Dot(_label(network), network.ms, network.seen_p50_ms, 100 * top1, network.on_front)
         for network in pareto.networks
         if network.ms is not None and (top1 := network.accuracy(pareto.accuracy)) is not None
     ]
+
+
+def _label(network: ParetoPoint) -> str:
+    """The name, with the verdict where milliseconds were asked for."""
+    verdict = WORDS[network.outcome]
+    return f"{network.name}: {verdict}" if verdict else network.name
 
 
 def _picture(pareto: Pareto) -> bytes:
@@ -169,6 +201,10 @@ def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
             zorder=3,
             label="dominated",
         )
+    seen = [(dot.seen_ms, dot.percent) for dot in dots if dot.seen_ms is not None]
+    if seen:
+        seen_ms, percents = zip(*seen, strict=True)
+        axes.scatter(seen_ms, percents, color=MUTED, s=36, marker="|", label="as seen, p50")
     for dot in dots:
         axes.annotate(
             dot.name,

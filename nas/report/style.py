@@ -28,6 +28,9 @@ color:var(--accent)}
 flex:none}
 .verdict.met{background:#e5f4ec;color:var(--good)}
 .verdict.missed{background:#fbeae8;color:var(--bad)}
+.verdict.unsure{background:#fdf3dc;color:var(--amber)}
+.why{margin:-8px 0 20px;color:var(--ink);max-width:80ch;overflow-wrap:anywhere}
+.seen{margin:16px 0 0;color:var(--muted);font-size:14.5px}
 .figures{display:grid;grid-template-columns:repeat(3,1fr);gap:12px 28px}
 .figures>div+div{border-left:1px solid var(--line);padding-left:28px}
 .figures dt,.facts dt{color:var(--muted);font-size:14px}
@@ -38,6 +41,7 @@ margin-left:.25em}
 .figures .main dd{color:var(--accent)}
 .figures .main.met dd{color:var(--good)}
 .figures .main.missed dd{color:var(--bad)}
+.figures .main.unsure dd{color:var(--amber)}
 .figures p{margin:2px 0 0;color:var(--muted);font-size:14px}
 .bars{margin:28px 0 4px;display:grid;gap:9px;position:relative}
 .bar{display:grid;grid-template-columns:150px 1fr 84px;align-items:center;gap:14px;font-size:14px}
@@ -46,6 +50,7 @@ margin-left:.25em}
 .bar.own .fill{background:var(--accent)}
 .bar.own.met .fill{background:var(--good)}
 .bar.own.missed .fill{background:var(--bad)}
+.bar.own.unsure .fill{background:#c99a3c}
 .bar.own{font-weight:600}
 .bar .mark{position:absolute;top:-5px;bottom:-5px;width:2px;background:var(--ink)}
 .bar>b{text-align:right;font-weight:inherit;white-space:nowrap}

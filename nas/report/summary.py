@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
+from latency.terminal import Terminal
 from nas.architecture.spec import Architecture
 from nas.cost.counts import ArchitectureCost, architecture_cost
 
@@ -17,16 +16,14 @@ UNBOUNDED_WIDTH = 10_000
 
 def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
     """Layer, type, params, MACs and output size, with totals."""
-    table = Table(title=Text(title) if title else None, title_justify="left")
+    table = Table(title=title or None, title_justify="left")
     for name in ("#", "layer", "type"):
         table.add_column(name, overflow="fold")
     for name in ("params", "MACs", "output size"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in cost.layers:
         size = "x".join(str(n) for n in row.output_shape)
-        # As `Text`, since rich would read the brackets of `res[...]` as markup.
-        text = Text(row.name)
-        table.add_row(f"{row.index}", text, row.type, f"{row.params:,}", f"{row.macs:,}", size)
+        table.add_row(f"{row.index}", row.name, row.type, f"{row.params:,}", f"{row.macs:,}", size)
     table.add_section()
     table.add_row("", "total", "", f"{cost.params:,}", f"{cost.macs:,}", "")
     return table
@@ -39,7 +36,7 @@ def print_summary(architecture: Architecture, file: TextIO | None = None) -> Non
         architecture: The network.
         file: Where to; standard output by default.
     """
-    console = Console(file=file, highlight=False, soft_wrap=True)
+    console = Terminal(file=file, soft_wrap=True)
     cost = architecture_cost(architecture)
     table = summary_table(cost, architecture.name)
     if not console.is_terminal:

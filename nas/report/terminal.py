@@ -7,6 +7,7 @@ from rich.table import Table
 
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork, compare
+from nas.report.verdict import seen_text, title_text, why_text
 from nas.runs.records import Baselines, Certificate
 
 
@@ -20,7 +21,7 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     rows = compare(certificate, baselines)
     retrained = any(row.top1 is not None for row in rows)
     top1 = "top-1" if retrained else "top-1, supernet,\nnot retrained"
-    table = Table(title=_title(certificate), title_justify="left", box=box.SIMPLE_HEAD)
+    table = Table(title=title_text(certificate), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("network", no_wrap=True)
     for name in ("asked\nms", "predicted\nms", "measured\nms", "95 %\ninterval"):
         table.add_column(name, justify="right", no_wrap=True)
@@ -61,9 +62,10 @@ def top1_text(row: ShownNetwork) -> str:
     return numbers.share(row.top1)
 
 
-def _title(certificate: Certificate) -> str:
-    if certificate.met is not None:
-        return "budget met: within 2 % of the time asked" if certificate.met else "budget NOT met"
-    if certificate.asked_ms is None:
-        return "no time was asked for"
-    return "not yet measured on the device"
+def verdict_lines(certificate: Certificate) -> list[str]:
+    """What stands below the table: as seen today, and why where the budget is not met.
+
+    Args:
+        certificate: Of the run.
+    """
+    return [text for text in (seen_text(certificate), why_text(certificate)) if text]

@@ -6,6 +6,7 @@ Facts that are found out later stand in records of their own: `DataRecord` (data
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -285,7 +286,7 @@ def read_config(folder: Path) -> AnyConfig:
             f"{found} in {path}",
             "search again with this version of the program, or go on with the version that wrote "
             "the run; its network can be trained here by main.py --arch "
-            f"{folder / 'architecture.json'}",
+            f"{shlex.quote(str(folder / 'architecture.json'))}",
         )
     if head.get("kind") == "retrain":
         return strict_json.read(GivenNetworkConfig, path)

@@ -8,6 +8,8 @@ import errno
 import io
 import json
 import os
+import shlex
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -19,9 +21,11 @@ except ImportError:  # Windows has none: two programs on one run are then the us
     fcntl = None  # type: ignore[assignment]
 
 from latency import atomic
-from latency.device import strict_json
+from latency.device import files, strict_json
+from latency.errors import FileFormatError
 from nas.errors import InputError
-from nas.runs.config import AnyConfig, read_config
+from nas.runs.config import CONFIG_FILE, AnyConfig, read_config
+from nas.system.console import out
 from nas.system.program import command_line
 
 SCHEMA_VERSION = 1
@@ -109,7 +113,8 @@ class RunFolder:
             raise InputError(
                 "a new run folder",
                 f"{path}, which is there already",
-                f"go on with it by `--run_dir {path} --resume`, or choose another --run_dir",
+                f"go on with it by `--run_dir {shlex.quote(str(path))} --resume`, or choose "
+                "another --run_dir",
             )
 
     @classmethod
@@ -123,6 +128,22 @@ class RunFolder:
         read_config(path)
         (path / "checkpoints").mkdir(exist_ok=True)
         return cls(path)
+
+    def discard(self, *asked: str) -> bool:
+        """Removes a run that never began; one in which a stage has left anything is kept.
+
+        Args:
+            *asked: Files beside config.json and data.json that hold nothing but what was asked.
+
+        Returns:
+            Whether it was removed.
+        """
+        unbegun = {CONFIG_FILE, "data.json", ".lock", *asked}
+        there = (path for path in self.path.rglob("*") if not path.is_dir() or path.is_symlink())
+        if any(path.relative_to(self.path).as_posix() not in unbegun for path in there):
+            return False
+        shutil.rmtree(self.path)
+        return True
 
     @classmethod
     def newest(cls) -> RunFolder:
@@ -167,6 +188,7 @@ class RunFolder:
                 # Some network file systems have no locks; a run there must still be possible.
                 if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                     raise disk_error(self.path / ".lock", error) from error
+            stream.seek(0)
             stream.truncate(0)
             stream.write(f"{os.getpid()}\n")
             stream.flush()
@@ -176,10 +198,11 @@ class RunFolder:
     def _lock_file(self) -> Iterator[TextIO]:
         with ExitStack() as stack:
             try:
-                stream = stack.enter_context(open(self.path / ".lock", "a+", encoding="utf-8"))
+                # Run folders are passed on, too: what a link leads to is never written.
+                binary = stack.enter_context(files.open_own(self.path / ".lock"))
             except OSError as error:
                 raise disk_error(self.path / ".lock", error) from error
-            yield stream
+            yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", errors="replace"))
 
     def checkpoint(self, name: str) -> Path:
         """Path of a checkpoint."""
@@ -214,14 +237,10 @@ class RunFolder:
             **places: What stands in the places of its `FILE`.
 
         Raises:
-            InputError: The disk is full or read-only.
+            InputError: The disk is full or read-only; the content is printed instead.
         """
         path = self.path_of(type(record), **places)
-        try:
-            path.parent.mkdir(exist_ok=True)
-            atomic.write_text(path, strict_json.dumps(record))
-        except OSError as error:
-            raise disk_error(path, error) from error
+        _keep(path, strict_json.dumps(record))
 
     def has(self, what: str | type[FileRecord], **places: str) -> bool:
         """Whether a file is there.
@@ -241,31 +260,40 @@ class RunFolder:
         """
         path = self.path / name
         try:
-            data = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise InputError(
-                f"a JSON object in {path}", f"{error}", "remove the file and use --resume"
-            ) from None
-        if not isinstance(data, dict):
-            raise InputError(f"a JSON object in {path}", type(data).__name__, "remove the file")
-        return data
+            return strict_json.read_object(path)
+        except FileFormatError as error:
+            fix = "remove the file and use --resume"
+            raise InputError(f"a JSON object in {path}", error.received, fix) from None
 
     def write_json(self, name: str, value: Mapping[str, Any]) -> None:
-        """Writes a JSON object atomically."""
-        try:
-            atomic.write_json(self.path / name, {"schema_version": SCHEMA_VERSION, **value})
-        except OSError as error:
-            raise disk_error(self.path / name, error) from error
+        """Writes a JSON object atomically.
+
+        Raises:
+            InputError: The disk is full or read-only; the content is printed instead.
+        """
+        plain = {"schema_version": SCHEMA_VERSION, **value}
+        _keep(self.path / name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
     def write_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Writes rows with the first row's keys as columns; None is an empty cell."""
+        """Writes rows with the first row's keys as columns; None is an empty cell.
+
+        Raises:
+            InputError: The disk is full or read-only; the content is printed instead.
+        """
         if not rows:
             return
         buffer = io.StringIO()
         writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
-        try:
-            atomic.write_text(self.path / name, buffer.getvalue())
-        except OSError as error:
-            raise disk_error(self.path / name, error) from error
+        _keep(self.path / name, buffer.getvalue())
+
+
+def _keep(path: Path, text: str) -> None:
+    """Writes a file atomically; what cannot be written is printed, since minutes stand in it."""
+    try:
+        path.parent.mkdir(exist_ok=True)
+        atomic.write_text(path, text)
+    except OSError as error:
+        out.print(f"{path.name}, which cannot be written:\n{text}")
+        raise disk_error(path, error) from error

@@ -10,22 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
+from latency.measurement.processes import Timing
+from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
-from nas.hardware.measurement import NetworkTiming
+from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.system.environment import Environment
 from nas.training.recipe import Recipe
-
-# A certificate's relative margin around the asked milliseconds.
-MET_MARGIN = 0.02
-
-
-def is_met(measured_ms: float | None, target_ms: float | None) -> bool | None:
-    """Whether a measurement keeps the budget within 2 %; None if nothing was asked."""
-    if measured_ms is None or target_ms is None:
-        return None
-    return (1 - MET_MARGIN) * target_ms <= measured_ms <= (1 + MET_MARGIN) * target_ms
 
 
 def values_of(record: Any) -> dict[str, Any]:
@@ -38,23 +30,10 @@ def values_of(record: Any) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NetworkRecord:
+class NetworkRecord(MeasuredRecord):
     """A network in figures; None where one is not known.
 
     Args:
-        asked_ms: Target in milliseconds; None with `--lambda`, and for networks to compare with.
-        predicted_ms: Milliseconds by the latency table; None where it lacks a row.
-        measured_ms: Milliseconds of the whole network: the median over new processes of a low
-            quantile of its runs. None with `--device`.
-        measured_low_ms: Least lower end of the processes' 95 % intervals.
-        measured_high_ms: Greatest upper end.
-        measured_p50_ms: Median of the runs, the median over processes.
-        measured_p90_ms: 90 % quantile of the runs, the median over processes.
-        measured_noise: Mean |h1 - h2| / (h1 + h2) between halves of the visits, a share.
-        measured_process_ms: Milliseconds in each process.
-        measured_quantiles: Which quantile that is in each process, from 0 to 1: 0.25, or lower
-            where other programs slowed it down.
-        met: Whether measured within 2 % of asked; None where one of them is not known.
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
@@ -62,17 +41,6 @@ class NetworkRecord:
         top5: Likewise with five guesses.
     """
 
-    asked_ms: float | None
-    predicted_ms: float | None
-    measured_ms: float | None
-    measured_low_ms: float | None
-    measured_high_ms: float | None
-    measured_p50_ms: float | None
-    measured_p90_ms: float | None
-    measured_noise: float | None
-    measured_process_ms: tuple[float, ...] | None
-    measured_quantiles: tuple[float, ...] | None
-    met: bool | None
     params: int
     macs: int
     size_bytes: int
@@ -83,9 +51,10 @@ class NetworkRecord:
     def of(
         cls,
         architecture: Architecture,
-        timing: NetworkTiming | None,
+        timing: Timing | None,
         predicted_ms: float | None,
         asked_ms: float | None,
+        verdict: Verdict | None = None,
         **others: Any,
     ) -> Self:
         """From a network and its measurement.
@@ -95,21 +64,14 @@ class NetworkRecord:
             timing: Its measurement; None with `--device`.
             predicted_ms: Milliseconds by the table; None where it lacks a row.
             asked_ms: Target in milliseconds; None where none was asked.
+            verdict: Whether it meets the target; None where nothing was asked or measured.
             **others: Fields that this class adds.
         """
         cost = architecture_cost(architecture)
         return cls(
             asked_ms=asked_ms,
             predicted_ms=predicted_ms,
-            measured_ms=timing.latency_ms if timing else None,
-            measured_low_ms=timing.low_ms if timing else None,
-            measured_high_ms=timing.high_ms if timing else None,
-            measured_p50_ms=timing.p50_ms if timing else None,
-            measured_p90_ms=timing.p90_ms if timing else None,
-            measured_noise=timing.noise if timing else None,
-            measured_process_ms=timing.process_ms if timing else None,
-            measured_quantiles=timing.quantiles if timing else None,
-            met=is_met(timing.latency_ms if timing else None, asked_ms),
+            **measured_values(timing, verdict),
             params=cost.params,
             macs=cost.macs,
             size_bytes=cost.size_bytes,
@@ -256,6 +218,8 @@ class Certificate(CertifiedNetwork):
         device: `--device`; None where this machine measured.
         date: When it was certified, ISO 8601 in UTC.
         environment: What it was certified with.
+        conditions: How all of it was measured; None with `--device`.
+        hashes: Of model.onnx and its outputs; None before main.py wrote that file.
         file_bytes: Size of model.onnx.
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
@@ -263,7 +227,7 @@ class Certificate(CertifiedNetwork):
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
 
     method: str | None
     supernet_top1: float | None
@@ -274,6 +238,8 @@ class Certificate(CertifiedNetwork):
     device: str | None
     date: str
     environment: Environment
+    conditions: Conditions | None = None
+    hashes: FileHashes | None = None
     file_bytes: int | None = None
     onnx_max_abs_difference: float | None = None
     recipe: SeededRecipe | None = None
@@ -290,7 +256,7 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]

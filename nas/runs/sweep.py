@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nas.runs.outcome import Outcome
+
 
 @dataclass(frozen=True)
 class SharedWarmUp:
@@ -29,7 +31,12 @@ class ParetoPoint:
         asked_ms: Target in milliseconds; None with `--lambda`.
         ms: Measured milliseconds, or predicted ones where nothing was measured.
         is_measured: Which of the two.
-        met: Whether measured within 2 % of asked; None where one of them is not known.
+        low_ms: Lower end of the 95 % interval of measured ones; None where there is none.
+        high_ms: Upper end.
+        seen_p50_ms: Median of all runs as they came on that day; None where nothing was measured.
+        met: Whether the whole interval is within 2 % of asked; None where that is not known.
+        met_reason: Why, in words; None where nothing was asked or measured.
+        met_fix: What to do next where it is not met or cannot be told.
         top1: Share of the evaluation images, 0 to 1, after training.
         supernet_top1: Likewise with the supernet's weights.
         params: Trainable numbers.
@@ -42,13 +49,23 @@ class ParetoPoint:
     asked_ms: float | None
     ms: float | None
     is_measured: bool
+    low_ms: float | None = None
+    high_ms: float | None = None
+    seen_p50_ms: float | None = None
     met: bool | None
+    met_reason: str | None = None
+    met_fix: str | None = None
     top1: float | None
     supernet_top1: float | None
     params: int
     macs: int
     text: str
     on_front: bool = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What these figures say of the budget."""
+        return Outcome.of(self.met, self.met_reason)
 
     def accuracy(self, column: Literal["top1", "supernet_top1"]) -> float | None:
         """The share that networks are compared by."""
@@ -66,7 +83,7 @@ class Pareto:
     """
 
     FILE: ClassVar[str] = "pareto.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     accuracy: Literal["top1", "supernet_top1"]
     front: tuple[str, ...]

@@ -36,7 +36,8 @@ class Attempt:
     Args:
         indices: One option a choice.
         predicted_ms: By the table.
-        readings_ms: In one new process each; none if the table is trusted.
+        readings_ms: In one new process each; none if the table is trusted, or no process saw the
+            machine's full speed.
         measured_ms: Their median; None if the table is trusted.
         below_ms: Where no network lies within 2 % of the target, the corrected prediction of the
             nearest one below, proven under the table; else None.
@@ -110,7 +111,7 @@ def choose_network(
     bounded: BoundedSpace,
     method: Method,
     target_ms: float,
-    measure_ms: Callable[[Architecture], float] | None,
+    measure_ms: Callable[[Architecture], float | None] | None,
 ) -> Choice:
     """A method's best network whose milliseconds are the target's.
 
@@ -119,7 +120,9 @@ def choose_network(
         method: Proposes networks within a window of predicted milliseconds.
         target_ms: Budget.
         measure_ms: Whole-network measurement in a fresh process; each miss corrects the
-            prediction and leaves the network out. None to trust the table.
+            prediction and leaves the network out. A reading may be None, where the machine was
+            never at full speed: without any, the table is trusted for that network. None to
+            trust it for all.
 
     Raises:
         InputError: No network of the space keeps the bounds anywhere near the target.
@@ -184,14 +187,17 @@ def _propose(
 
 
 def _readings(
-    measure_ms: Callable[[Architecture], float], network: Architecture, target_ms: float
+    measure_ms: Callable[[Architecture], float | None], network: Architecture, target_ms: float
 ) -> list[float]:
     """Fresh readings, as many as it takes; see the constants above."""
-    readings = [measure_ms(network)]
-    if abs(readings[0] / target_ms - 1) > HOPELESS:
-        return readings
-    while len(readings) < 2 or (
-        len(readings) < MOST_READINGS and median_error(readings) > PRECISION
-    ):
-        readings.append(measure_ms(network))
+    readings: list[float] = []
+    for _ in range(MOST_READINGS):
+        reading_ms = measure_ms(network)
+        if reading_ms is not None:
+            readings.append(reading_ms)
+        if not readings:
+            break  # A machine without full speed is not waited for at every network.
+        is_hopeless = abs(readings[0] / target_ms - 1) > HOPELESS
+        if is_hopeless or (len(readings) > 1 and median_error(readings) <= PRECISION):
+            break
     return readings

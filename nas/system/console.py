@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.console import Console
 from rich.progress import (
     BarColumn,
     Progress,
@@ -17,13 +16,13 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from latency.terminal import Terminal
+
 # Where there is no terminal to fit, a table must not be cut to the 80 columns rich assumes.
 FILE_WIDTH = 160
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
-err = Console(
-    stderr=True, highlight=False, soft_wrap=True, width=None if sys.stderr.isatty() else FILE_WIDTH
-)
+out = Terminal(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
+err = Terminal(stderr=True, soft_wrap=True, width=None if sys.stderr.isatty() else FILE_WIDTH)
 
 
 class Bar:
@@ -47,12 +46,12 @@ class Bar:
 def bar(label: str) -> Iterator[Bar]:
     """A progress bar for the length of the block."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         yield Bar(progress, progress.add_task(label, total=1, note=""), label)

@@ -15,8 +15,7 @@ from latency.tables.table import LatencyTable, MissingRowError
 from nas.architecture.spec import Conv, Dense, GlobalAveragePool, MBConv, Skip
 from nas.architecture.text import parse
 from nas.cost.counts import architecture_cost
-from nas.hardware.jobs import build_space_table, space_job, stratified_networks
-from nas.hardware.measurement import KnownNetworks
+from nas.hardware.jobs import build_space_table, network_of, space_job, stratified_networks
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.rows import architecture_row_keys, row_key
 from nas.search_space.named import get_space
@@ -198,12 +197,24 @@ def test_largest_is_slower_than_smallest_as_measured(table: LatencyTable) -> Non
     assert latency.predict_ms(large) > 1.5 * latency.predict_ms(small)
 
 
-def test_known_networks_are_the_ends_of_the_space(table: LatencyTable) -> None:
-    known = KnownNetworks.of(SPACE, table)
-    latency = SpaceLatency.from_table(SPACE, table)
-    ends = (SPACE.encode(SPACE.largest()), SPACE.encode(SPACE.smallest()))
-    assert list(known.known_ms.values()) == pytest.approx([latency.predict_ms(e) for e in ends])
-    assert len(known.files["known smallest"]) < len(known.files["known largest"])
+@pytest.mark.parametrize("name", ["sample", "tiny_se"])
+def test_networks_of_a_table_reach_from_one_end_of_the_space_to_the_other(name: str) -> None:
+    space = get_space(name)
+    networks = stratified_networks(space, 8, 0)
+    assert (networks[0], networks[-1]) == (space.smallest(), space.largest())
+    macs = [architecture_cost(network).macs for network in networks]
+    assert macs == sorted(macs) and len(set(macs)) == 8
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_few_networks_are_the_ends_first(count: int) -> None:
+    ends = [SPACE.smallest(), SPACE.largest()]
+    assert stratified_networks(SPACE, count, 0) == ends[:count]
+
+
+def test_the_key_of_a_whole_network_names_it() -> None:
+    job = space_job(SPACE, settings=SessionSettings(), plan=PLAN, calibration=2, held_out=2)
+    assert [network_of(whole.key) for whole in job.wholes] == stratified_networks(SPACE, 4, 0)
 
 
 def test_missing_row_is_an_error(table: LatencyTable) -> None:

@@ -1,199 +1,223 @@
-"""Processes that another program slows down are read elsewhere or repeated.
-
-Known networks alone decide how and which.
-"""
+"""Networks of the table's session warn and refuse, on both sides, and never change a reading."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.statistics import Visit
-from latency.measurement.measure import Measurement, Model
+from latency.device.speed import SLOWER, HostSpeed
+from latency.measurement.measure import Model
+from latency.measurement.processes import LEAST_KEPT, ProcessRule, Timing
+from latency.tables.rows import Network
 from nas.hardware import measurement
+from nas.hardware.jobs import network_of
 from nas.hardware.measurement import (
-    BUSY_DRIFT,
-    BUSY_RUNS,
-    EXTRA_PROCESSES,
-    EXTRA_PROCESSES_IN_ALL,
-    LEAST_QUANTILE,
-    MOST_PROCESSES,
-    QUIET_DRIFT,
+    KNOWN_NETWORKS,
+    KNOWN_TOLERANCE,
+    NETWORKS_A_PLAN,
+    Doubt,
     KnownNetworks,
+    TimedNetworks,
+    is_undisturbed,
     measure_networks,
 )
+from tests.support.report_run import SPACE, report_table
+from tests.support.timings import BUSY_HOST, FULL_HOST, timing
 
-# How many times as slow a process is; with a share of its runs, these are at full speed.
-Slowness = float | tuple[float, float]
-Machine = Callable[..., tuple[Any, int, list[Slowness]]]
+BUILD = "python scripts/build_latency_table.py --space tiny"
+KNOWN_MS = {f"known {i}": 0.1 * i for i in range(1, 6)}
+KNOWN = KnownNetworks({name: name.encode() for name in KNOWN_MS}, KNOWN_MS, BUILD)
+ASKED_MS = 0.2
 
 
-def known_networks() -> KnownNetworks:
-    return KnownNetworks(
-        {"known largest": b"large", "known smallest": b"small"},
-        {"known largest": 0.4, "known smallest": 0.1},
+def times(*factors: float) -> dict[str, Timing]:
+    """What the known networks take, each so many times what they took in the table's session."""
+    several = factors if len(factors) > 1 else factors * len(KNOWN_MS)
+    return {
+        name: timing(factor * ms)
+        for (name, ms), factor in zip(KNOWN_MS.items(), several, strict=True)
+    }
+
+
+class Machine:
+    """Stands in for `measure_processes`.
+
+    Args:
+        factor: How many times the table's milliseconds known networks take.
+        own_ms: Milliseconds of the network.
+    """
+
+    def __init__(self, factor: float = 1.0, own_ms: float = ASKED_MS) -> None:
+        self.factor, self.own_ms = factor, own_ms
+        self.plans: list[MeasurePlan] = []
+        self.named: list[tuple[str, ...]] = []
+        self.rules: list[ProcessRule] = []
+
+    def __call__(
+        self,
+        models: Sequence[Model],
+        settings: SessionSettings,
+        plan: MeasurePlan,
+        rule: ProcessRule,
+        *,
+        named: Sequence[str],
+    ) -> dict[str, Timing]:
+        self.plans.append(plan)
+        self.rules.append(rule)
+        self.named.append(tuple(named))
+        keys = {model.key for model in models}
+        assert {model.group for model in models} == keys, "every network is a visit of its own"
+        known = times(self.factor)
+        return {key: known.get(key) or timing(self.own_ms) for key in keys}
+
+
+def measured(
+    machine: Machine,
+    monkeypatch: pytest.MonkeyPatch,
+    known: KnownNetworks | None = KNOWN,
+    networks: Mapping[str, bytes] | None = None,
+    max_seconds: float | None = None,
+) -> TimedNetworks:
+    monkeypatch.setattr(measurement, "measure_processes", machine)
+    return measure_networks(
+        networks or {"network": b""},
+        SessionSettings(),
+        replace(MeasurePlan(), max_seconds=max_seconds),
+        ProcessRule(),
+        known,
     )
 
 
-def timed(name: str, ms: float, factor: Slowness, plan: MeasurePlan) -> Measurement:
-    """All runs `factor` times as slow; or, with a pair, a share of them at full speed."""
-    slow, quiet_share = factor if isinstance(factor, tuple) else (factor, 0.0)
-    runs = np.full(max(plan.max_rounds, 100), slow * ms)
-    runs[: round(quiet_share * len(runs))] = ms
-    # Every run a little different, so that quantiles differ.
-    runs *= np.linspace(1.0, 1.002, len(runs))
-    visits = tuple(Visit((float(run),)) for run in runs)
-    return Measurement(name, visits, plan.quantile, True)
-
-
-def approximately(value: float | list[float]) -> Any:
-    """Within what quantiles of one speed differ by."""
-    return pytest.approx(value, rel=0.003)
-
-
-KNOWN = known_networks()
-
-
-@pytest.fixture
-def machine(monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """Measures a network of 0.2 ms on a machine that is slowed down as listed."""
-
-    def read(
-        slowness: Iterable[Slowness],
-        processes: int = 1,
-        known: KnownNetworks | None = KNOWN,
-        own: float = 1.0,
-        precision: float | None = None,
-    ) -> tuple[Any, int, list[Slowness]]:
-        calls, waits = iter(slowness), list[float]()
-        factor: Slowness = 1.0
-
-        def fake(
-            models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan
-        ) -> dict[str, Measurement]:
-            nonlocal factor
-            if plan.max_rounds < BUSY_RUNS:
-                factor = next(calls)  # else the same process, timed for longer
-            true = {"network": 0.2 * own, **(known.known_ms if known else {})}
-            assert {model.key for model in models} == set(true)
-            return {name: timed(name, ms, factor, plan) for name, ms in true.items()}
-
-        monkeypatch.setattr(measurement, "measure_fresh_process", fake)
-        found = measure_networks(
-            {"network": b""},
-            SessionSettings(),
-            MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1),
-            processes,
-            precision,
-            known,
-            waits.append,
-        )
-        return found["network"], len(waits), list(calls)
-
-    return read
-
-
-def test_a_quiet_machine_is_read_once(machine: Machine) -> None:
-    timing, waits, left = machine([1.0, 9.0])
-    assert timing.latency_ms == approximately(0.2)
-    assert (waits, left) == (0, [9.0])
-    assert machine([1 + BUSY_DRIFT / 2, 9.0])[1] == 0
-
-
-def test_a_busy_machine_is_read_again_when_it_is_quiet(machine: Machine) -> None:
-    timing, waits, left = machine([1.5, 1.4, 1.01, 9.0])
-    assert timing.latency_ms == approximately(0.2 * 1.01)
-    assert waits == 2 and left == [9.0]
-
-
-def test_the_quietest_reading_counts_and_the_user_is_told(
-    machine: Machine, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("factor", [1 - 2 * KNOWN_TOLERANCE, 1 + 2 * KNOWN_TOLERANCE])
+def test_a_table_that_does_not_fit_makes_a_doubt_and_no_other_number(
+    factor: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    timing, waits, _ = machine([1.5, 1.2, 1.4, 1.3, 1.6])
-    assert timing.latency_ms == approximately(0.2 * 1.2)
-    assert waits == EXTRA_PROCESSES
-    text = capsys.readouterr().out
-    assert "1.20 times" in text and "scripts/build_latency_table.py" in text
+    found = measured(Machine(factor), monkeypatch)
+    assert dict(found) == {"network": timing(ASKED_MS)}, "the reading is what was measured"
+    verdict = found.verdict("network", ASKED_MS, "python nas.py --resume")
+    assert verdict is not None and verdict.met is None
+    assert f"{factor:.3f} times" in verdict.reason and BUILD in verdict.fix
 
 
-def test_busy_processes_are_left_out_of_a_certificate(machine: Machine) -> None:
-    timing, waits, left = machine([1.0, 1.5, 1.02, 1.4, 1.01, 9.0], processes=3)
-    assert sorted(timing.process_ms) == approximately([0.2, 0.2 * 1.01, 0.2 * 1.02])
-    assert waits == 2 and left == [9.0]
+@pytest.mark.parametrize("factor", [1 - KNOWN_TOLERANCE / 2, 1.0, 1 + KNOWN_TOLERANCE / 2])
+def test_a_table_that_fits_changes_nothing(factor: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = measured(Machine(factor), monkeypatch)
+    assert found.doubt is None and found["network"].latency_ms == ASKED_MS
+    verdict = found.verdict("network", ASKED_MS, "")
+    assert verdict is not None and verdict.met is True
 
 
-def test_a_slow_network_on_a_quiet_machine_is_not_read_again(machine: Machine) -> None:
-    timing, waits, _ = machine([1.0, 9.0], own=1.5)
-    assert timing.latency_ms == approximately(0.3) and waits == 0
+@pytest.mark.parametrize("scale", [0.93, 1.07])
+def test_milliseconds_do_not_move_with_the_table(
+    scale: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table in which everything is scaled was what certificates followed once."""
+    scaled = {name: scale * ms for name, ms in KNOWN_MS.items()}
+    found = measured(Machine(), monkeypatch, replace(KNOWN, known_ms=scaled))
+    assert found["network"] == measured(Machine(), monkeypatch)["network"]
+    assert found.doubt is not None
 
 
-def test_a_machine_that_stays_busy_is_not_waited_for_for_ever(machine: Machine) -> None:
-    known = known_networks()
-    waits = [machine([1.5] * 5, known=known)[1] for _ in range(5)]
-    assert sum(waits) == EXTRA_PROCESSES_IN_ALL and waits[-1] == 0
-    assert machine([1.5] * 5, known=known.patient())[1] == EXTRA_PROCESSES
+def test_which_side_a_table_is_wrong_on_decides_what_to_do() -> None:
+    faster, slower = KNOWN.doubt(times(0.8)), KNOWN.doubt(times(1.3))
+    assert faster is not None and slower is not None
+    assert "slower machine" in faster.fix and "wait" not in faster.fix
+    assert slower.fix.startswith("wait until other programs have ended")
 
 
-def test_processes_that_differ_are_followed_by_more(machine: Machine) -> None:
-    timing, _, left = machine([1.0, 1.001, 1.002, 9.0], processes=3, known=None, precision=0.006)
-    assert len(timing.process_ms) == 3 and left == [9.0]
-    spread = [1.0, 1.04, 1.0, 1.02, 1.01, 1.01, 1.01, 9.0]
-    timing, _, left = machine(spread, processes=3, known=None, precision=0.006)
-    assert 3 < len(timing.process_ms) <= MOST_PROCESSES
-    assert timing.error <= 0.006 or len(timing.process_ms) == MOST_PROCESSES
-    wild = [1.0, 1.3] * 5
-    assert len(machine(wild, 3, None, precision=0.006)[0].process_ms) == MOST_PROCESSES
+def test_the_middle_of_the_range_counts_as_much_as_its_ends() -> None:
+    assert KNOWN.doubt(times(1.0, 1.1, 1.1, 1.1, 1.0)) is not None
+    assert KNOWN.doubt(times(1.1, 1.0, 1.0, 1.0, 1.1)) is None, "two of five may be off"
 
 
-def test_without_known_networks_every_process_counts(machine: Machine) -> None:
-    timing, waits, _ = machine([1.5, 1.0, 2.0], processes=3, known=None)
-    assert timing.latency_ms == approximately(0.2 * 1.5) and waits == 0
+def test_readings_that_tell_nothing_make_no_doubt_about_the_table() -> None:
+    disturbed = {name: timing(2 * ms, kept=0) for name, ms in KNOWN_MS.items()}
+    assert KNOWN.doubt(disturbed) is None
+    one = {**disturbed, "known 3": timing(1.2 * KNOWN_MS["known 3"])}
+    assert KNOWN.doubt(one) is not None, "what is undisturbed is compared"
 
 
-def test_a_machine_that_is_quiet_between_times_is_read_at_its_quiet_runs(machine: Machine) -> None:
-    # A third of the runs at full speed: the plan's 25 % quantile would be right even so.
-    for quiet_share in (0.2, 0.1, 0.05):
-        timing, waits, left = machine([(1.5, quiet_share), 9.0])
-        assert timing.latency_ms == approximately(0.2)
-        assert LEAST_QUANTILE <= timing.quantiles[0] < quiet_share
-        assert waits == 0 and left == [9.0]
+def test_a_table_without_undisturbed_networks_is_a_doubt() -> None:
+    doubt = KnownNetworks({}, {}, BUILD).doubt({"network": timing(0.2)})
+    assert doubt is not None and BUILD in doubt.fix
 
 
-def test_a_slow_network_stays_slow_beside_networks_that_are_disturbed(machine: Machine) -> None:
-    timing, _, _ = machine([(1.5, 0.1)], own=1.3)
-    assert timing.latency_ms == approximately(1.3 * 0.2)
+def test_what_the_machine_could_not_show_is_told_before_the_table(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    found = TimedNetworks({"network": timing(0.2, kept=0, host=BUSY_HOST)}, Doubt("table", "build"))
+    verdict = found.verdict("network", ASKED_MS, "python main.py --run 'a b'")
+    assert verdict is not None and verdict.met is None
+    assert "undisturbed" in verdict.reason and "python main.py --run 'a b'" in verdict.fix
 
 
-def test_no_quantile_below_the_least_is_read(machine: Machine) -> None:
-    timing, waits, _ = machine([(1.5, LEAST_QUANTILE / 2)] * (EXTRA_PROCESSES + 1))
-    assert timing.quantiles == (LEAST_QUANTILE,)
-    assert timing.latency_ms == approximately(0.2 * 1.5)
-    assert waits == EXTRA_PROCESSES
+def test_nothing_is_judged_where_nothing_was_asked_or_measured() -> None:
+    assert TimedNetworks({"network": timing(0.2)}).verdict("network", None, "") is None
+    assert TimedNetworks().verdict("network", 0.2, "") is None
 
 
-def test_a_quiet_machine_is_read_at_the_quantile_that_was_asked_for(machine: Machine) -> None:
-    timing, _, _ = machine([1.0 + QUIET_DRIFT / 2])
-    assert timing.quantiles == (0.25,)
+def test_without_known_networks_nothing_is_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert measured(Machine(1.5), monkeypatch, None).doubt is None
 
 
-def test_what_the_known_networks_take_never_exceeds_the_table(machine: Machine) -> None:
-    known = known_networks()
-    plan = MeasurePlan(min_rounds=600, max_rounds=600, runs_per_visit=1)
-    run = {name: timed(name, ms, (1.4, 0.15), plan) for name, ms in known.known_ms.items()}
-    assert known.drift(run) == pytest.approx(1.4, rel=0.01)
-    read = known.at_table_speed(run)
-    assert known.drift(read) == approximately(1.0)
-    assert {m.quantile for m in read.values()} == {read["known largest"].quantile}
-    assert read["known largest"].visits == run["known largest"].visits
+def test_many_networks_get_more_seconds_and_few_the_plan_s(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    machine = Machine()
+    many = {f"network {i}": b"" for i in range(3 * NETWORKS_A_PLAN)}
+    measured(machine, monkeypatch, None, max_seconds=30.0)
+    measured(machine, monkeypatch, None, many, max_seconds=30.0)
+    measured(machine, monkeypatch, None, many)
+    assert [plan.max_seconds for plan in machine.plans] == [30.0, 90.0, None]
 
 
-def test_a_quantile_lower_than_the_least_is_kept() -> None:
-    known = known_networks()
-    plan = MeasurePlan(min_rounds=600, max_rounds=600, quantile=LEAST_QUANTILE / 2)
-    run = {name: timed(name, ms, 1.5, plan) for name, ms in known.known_ms.items()}
-    assert {m.quantile for m in known.at_table_speed(run).values()} == {LEAST_QUANTILE / 2}
+def test_the_networks_themselves_have_to_be_precise(monkeypatch: pytest.MonkeyPatch) -> None:
+    machine = Machine()
+    measured(machine, monkeypatch)
+    assert machine.named == [("network",)], "and not those of the table"
+
+
+def test_a_reading_is_undisturbed_if_enough_runs_were_at_the_machine_s_own_best() -> None:
+    slower = HostSpeed(SLOWER, full_speed_us=10.0, session_us=10.0, share_full_speed=0.9)
+    assert is_undisturbed(timing(0.2, host=FULL_HOST))
+    assert is_undisturbed(timing(0.2, host=BUSY_HOST)), "busy, and still seen at full speed"
+    assert not is_undisturbed(timing(0.2, host=slower))
+    assert not is_undisturbed(timing(0.2, kept=LEAST_KEPT // 4))
+
+
+def test_known_networks_are_spread_over_what_the_table_measured() -> None:
+    table = report_table()
+    known = KnownNetworks.of(table, BUILD)
+    measured_ms = sorted(n.measurement.latency_ms for n in table.networks.values())
+    found_ms = list(known.known_ms.values())
+    assert len(found_ms) == KNOWN_NETWORKS and found_ms == sorted(found_ms)
+    assert (found_ms[0], found_ms[-1]) == (measured_ms[0], measured_ms[-1])
+    assert all(ms in measured_ms for ms in found_ms), "measured whole, and not predicted"
+    # Networks of a table lie evenly over the range, so that a third of it holds one.
+    third = (found_ms[-1] - found_ms[0]) / 3
+    assert any(found_ms[0] + third < ms < found_ms[-1] - third for ms in found_ms)
+    assert list(known.files) == list(known.known_ms)
+
+
+def test_known_networks_hold_the_ends_of_the_space() -> None:
+    keys = sorted(
+        report_table().networks,
+        key=lambda key: report_table().predict_ms(report_table().networks[key].row_keys),
+    )
+    assert network_of(keys[0]).layers == SPACE.smallest().layers
+    assert network_of(keys[-1]).layers == SPACE.largest().layers
+
+
+def test_networks_that_were_disturbed_in_the_table_s_session_are_not_known() -> None:
+    table = report_table()
+    key = min(table.networks, key=lambda key: table.networks[key].measurement.latency_ms)
+    network = table.networks[key]
+    # No probe is as short as this limit.
+    disturbed = replace(network, measurement=replace(network.measurement, limit_us=1e-3))
+    networks: dict[str, Network] = {**table.networks, key: disturbed}
+    known = KnownNetworks.of(replace(table, networks=networks), BUILD)
+    assert network.measurement.latency_ms not in known.known_ms.values()

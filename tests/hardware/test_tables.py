@@ -10,7 +10,7 @@ import pytest
 
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
-from latency.tables.table import LatencyTable
+from latency.tables.table import LatencyTable, TableMismatchError
 from nas.errors import InputError
 from nas.hardware import tables
 from nas.hardware.plans import FULL, TOY, MeasuringPlans
@@ -88,19 +88,61 @@ def test_a_given_table_that_is_not_there_is_refused(measured: list[Any], tmp_pat
     assert measured == []
 
 
-def test_other_settings_and_batches_have_tables_of_their_own(
+OTHERS = {
+    "intra_op_num_threads": SessionSettings(intra_op_num_threads=2),
+    "graph_level": SessionSettings(graph_level="extended"),
+    "set_denormal_as_zero": SessionSettings(set_denormal_as_zero=False),
+    "affinity": SessionSettings(affinity=(0,)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_a_table_of_settings_that_the_run_does_not_have_is_refused(
+    measured: list[Any], tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "given.json"
+    replace(report_table(), host=current_host(), settings=OTHERS[name]).save(path)
+    with pytest.raises(TableMismatchError, match=f"Expected a table of {name} ") as caught:
+        table_of_run(tmp_path, given=path)
+    assert f"build a table for this {name}" in caught.value.fix
+    # Nor does such a file pass for this host's own table.
+    cached = tables.default_table_path(SPACE, "fp32", current_host())
+    cached.parent.mkdir(parents=True)
+    path.rename(cached)
+    with pytest.raises(TableMismatchError):
+        table_of_run(tmp_path)
+    assert measured == []
+
+
+def test_another_device_runs_networks_as_its_table_was_measured(
+    measured: list[Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "phone.json"
+    settings = SessionSettings(intra_op_num_threads=4, affinity=(4, 5, 6, 7))
+    replace(report_table(), settings=settings).save(path)
+    found = tables.load_table(path, SPACE, "fp32", other_host=True)
+    assert found.settings == settings
+    for other in ({"batch": 8}, {"precision": "int8", "scheme": "u8u8"}):
+        replace(report_table(), **other).save(path)
+        with pytest.raises(TableMismatchError, match=f"Expected a table of {next(iter(other))}"):
+            tables.load_table(path, SPACE, "fp32", other_host=True)
+
+
+def test_other_settings_batches_and_schemes_have_tables_of_their_own(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path))
     host = current_host()
 
-    def path(settings: SessionSettings | None = None, batch: int = 1) -> Path:
-        return tables.default_table_path(SPACE, "fp32", host, settings, batch)
+    def path(precision: str = "fp32", **options: Any) -> Path:
+        return tables.default_table_path(SPACE, precision, host, **options)
 
-    plain = SessionSettings()
-    other = replace(plain, intra_op_num_threads=2)
-    assert path() == path(plain)
-    assert len({path(), path(batch=8), path(other), path(other, batch=8)}) == 4
+    assert path() == path(settings=SessionSettings(), batch=1, scheme="", is_toy=False)
+    others = [path(), path(batch=8), path(is_toy=True), path("int8", scheme="u8s8")]
+    others += [path("int8", scheme="u8u8"), path("fp16")]
+    others += [path(settings=settings) for settings in OTHERS.values()]
+    others += [path(settings=OTHERS["affinity"], batch=8)]
+    assert len(set(others)) == len(others)
     assert path().parent == tmp_path / "tables"
 
 

@@ -21,6 +21,7 @@ from nas.interface import retraining
 from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
 from nas.selection.goals import Goal
 from nas.system.interrupt import Interrupter
@@ -37,18 +38,18 @@ class Trainings:
     """What trainings were begun with, and what they answer.
 
     Args:
-        met: Name of a run folder -> whether its target is met; None for the others.
+        outcomes: Name of a run folder -> what it came to; others were asked for nothing.
         begun: Arguments of each training.
     """
 
-    met: dict[str, bool | None] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
     begun: list[tuple[Any, ...]] = field(default_factory=list)
 
     def begin(self, *arguments: Any) -> SimpleNamespace:
         """Stands in for `RetrainRun`."""
         self.begun.append(arguments)
-        met = self.met.get(arguments[0].path.name)
-        return SimpleNamespace(run=lambda: SimpleNamespace(met=met))
+        outcome = self.outcomes.get(arguments[0].path.name, Outcome.NOT_ASKED)
+        return SimpleNamespace(run=lambda: SimpleNamespace(outcome=outcome))
 
     @property
     def folders(self) -> list[Path]:
@@ -87,11 +88,11 @@ def sweep(tmp_path: Path) -> RunFolder:
     return folder
 
 
-def retrain(asked: AskedRetraining, run_dir: Path | None = None) -> tuple[bool | None, list[Path]]:
-    """Whether the targets are met, and the folders that were told."""
+def retrain(asked: AskedRetraining, run_dir: Path | None = None) -> tuple[Outcome, list[Path]]:
+    """What it came to, and the folders that were told."""
     told: list[Path] = []
-    _, met = run_retraining(asked, run_dir, Interrupter(), told.append)
-    return met, told
+    _, outcome = run_retraining(asked, run_dir, Interrupter(), told.append)
+    return outcome, told
 
 
 def of_run(folder: RunFolder, **options: Any) -> AskedRetraining:
@@ -117,26 +118,28 @@ def test_a_sweep_retrains_each_network_and_draws_its_front_anew(
 @pytest.mark.parametrize(
     ("each", "together"),
     [
-        ((True, True), True),
-        ((True, False), False),
-        ((None, True), True),
-        ((None, False), False),
-        ((None, None), None),
+        ((Outcome.MET, Outcome.MET), Outcome.MET),
+        ((Outcome.MET, Outcome.NOT_MET), Outcome.NOT_MET),
+        ((Outcome.NOT_ASKED, Outcome.MET), Outcome.MET),
+        ((Outcome.NOT_ASKED, Outcome.NOT_MET), Outcome.NOT_MET),
+        ((Outcome.NOT_ASKED, Outcome.NOT_ASKED), Outcome.NOT_ASKED),
+        ((Outcome.MET, Outcome.CANNOT_TELL), Outcome.CANNOT_TELL),
+        ((Outcome.NOT_MET, Outcome.CANNOT_TELL), Outcome.NOT_MET),
     ],
 )
 def test_a_sweep_meets_its_targets_if_each_that_was_asked_for_is_met(
-    each: tuple[bool | None, ...],
-    together: bool | None,
+    each: tuple[Outcome, ...],
+    together: Outcome,
     sweep: RunFolder,
     trainings: Trainings,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retraining, "write_pareto", lambda folder, labels: folder / "pareto.png")
-    monkeypatch.setattr(retraining, "pareto_table", lambda pareto: "")
+    monkeypatch.setattr(retraining, "print_pareto", lambda pareto: None)
     sweep.write(Pareto("top1", (), ()))
-    trainings.met = dict(zip(LABELS, each, strict=True))
-    met, _ = retrain(of_run(sweep))
-    assert met is together
+    trainings.outcomes = dict(zip(LABELS, each, strict=True))
+    outcome, _ = retrain(of_run(sweep))
+    assert outcome is together
 
 
 def test_the_newest_run_is_retrained_where_none_is_named(
@@ -234,16 +237,17 @@ def _known(trainings: Trainings) -> KnownNetworks | None:
     return known
 
 
-def test_a_table_of_this_machine_tells_whether_it_is_busy(
-    run: RunFolder, trainings: Trainings
-) -> None:
+def test_networks_of_this_machine_s_table_are_known(run: RunFolder, trainings: Trainings) -> None:
     table = replace(report_run.report_table(), host=current_host())
     table.save(run.path / TABLE_FILE)
     retrain(of_run(run))
     known = _known(trainings)
     assert known is not None
-    ends = (report_run.SPACE.largest(), report_run.SPACE.smallest())
-    assert list(known.known_ms.values()) == [report_run.predicted_ms(end) for end in ends]
+    measured_ms = {network.measurement.latency_ms for network in table.networks.values()}
+    assert known.known_ms and set(known.known_ms.values()) <= measured_ms
+    # What builds the table again is the run's own space, size and classes.
+    assert "--space tiny" in known.build_command
+    assert "--image_size=64 --num_classes=200" in known.build_command
 
 
 def test_a_table_of_another_machine_or_none_tells_nothing(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -12,22 +13,27 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
+from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.pipeline import certify
 from nas.pipeline.certify import compared_networks, search_certificate
 from nas.runs.config import RunConfig
+from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate, ComparedNetwork, Comparison, SupernetScore
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
 from tests.support.run_config import run_config
+from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
 from tests.support.toy_stages import FakeClock, toy_latency
 
+AGAIN = "python nas.py --run_dir 'a run' --resume"
 # Other programs read these; see docs/files.md.
 STABLE_KEYS = (
     *("asked_ms", "predicted_ms", "measured_ms", "measured_low_ms", "measured_high_ms"),
-    *("measured_p50_ms", "measured_p90_ms", "measured_noise", "measured_process_ms"),
-    *("measured_quantiles", "met", "params", "macs", "size_bytes", "top1", "top5"),
+    *("measured_noise", "measured_process_ms", "measured_kept_runs"),
+    *("seen_p50_ms", "seen_p90_ms", "seen_p99_ms", "seen_full_speed_share"),
+    *("met", "met_reason", "met_fix", "params", "macs", "size_bytes", "top1", "top5"),
 )
 
 
@@ -87,11 +93,17 @@ def comparison(space: Space) -> Comparison:
 
 
 def certified(
-    space: Space, comparison: Comparison, config: RunConfig, inherited: SupernetScore | None
+    space: Space,
+    comparison: Comparison,
+    config: RunConfig,
+    inherited: SupernetScore | None = None,
+    asked_ms: float | None = 0.7,
 ) -> Certificate:
     network = space.decode((0,) * len(space.choices))
-    latency = toy_latency(space)
-    return search_certificate(space, latency, network, 0.7, comparison, inherited, config, None)
+    bounded = BoundedSpace(space, toy_latency(space), Bounds())
+    return search_certificate(
+        bounded, network, asked_ms, comparison, inherited, config, None, AGAIN
+    )
 
 
 def test_all_networks_are_measured_together_and_one_was_asked_to_meet_a_time(
@@ -115,12 +127,99 @@ def test_all_networks_are_measured_together_and_one_was_asked_to_meet_a_time(
     )
 
 
-@pytest.mark.parametrize(("ms", "met"), [(0.686, True), (0.714, True), (0.685, False)])
+@pytest.mark.parametrize(
+    ("ms", "outcome"),
+    [
+        (0.6861, Outcome.MET),
+        (0.7139, Outcome.MET),
+        (0.6859, Outcome.NOT_MET),
+        (0.7141, Outcome.NOT_MET),
+    ],
+)
 def test_a_budget_is_met_within_two_percent(
-    space: Space, config: RunConfig, ms: float, met: bool, monkeypatch: pytest.MonkeyPatch
+    space: Space, config: RunConfig, ms: float, outcome: Outcome, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certify, "measure_networks", FakeClock({"searched": ms}))
-    assert certified(space, Comparison(), config, None).met is met
+    found = certified(space, Comparison(), config)
+    assert found.outcome is outcome
+    assert found.met_reason is not None and (found.met_fix is None) == bool(found.met)
+
+
+@pytest.mark.parametrize(
+    ("process_ms", "kept", "reason"),
+    [
+        # Three processes whose spread is wider than the margin, or reaches over its edge.
+        ((0.66, 0.70, 0.74), 20, "wider than the margin"),
+        ((0.712, 0.713, 0.714), 20, "straddles"),
+        ((0.7, 0.7, 0.7), 1, "too few undisturbed runs"),
+    ],
+)
+def test_a_point_inside_the_margin_is_not_enough(
+    process_ms: tuple[float, ...],
+    kept: int,
+    reason: str,
+    space: Space,
+    config: RunConfig,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    timed = TimedNetworks({"searched": timing(*process_ms, kept=kept)})
+    monkeypatch.setattr(certify, "measure_networks", lambda *_, **__: timed)
+    found = certified(space, Comparison(), config)
+    assert (found.met, found.outcome) == (None, Outcome.CANNOT_TELL)
+    assert found.met_reason is not None and reason in found.met_reason
+    assert found.met_fix is not None and AGAIN in found.met_fix
+
+
+def test_a_doubt_about_the_table_is_in_the_certificate_and_moves_no_figure(
+    space: Space, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = FakeClock({"searched": 0.7}, Doubt("networks of the table differ", "build it again"))
+    monkeypatch.setattr(certify, "measure_networks", clock)
+    found = certified(space, Comparison(), config)
+    assert (found.measured_ms, found.met, found.outcome) == (0.7, None, Outcome.CANNOT_TELL)
+    assert (found.met_reason, found.met_fix) == ("networks of the table differ", "build it again")
+
+
+def test_without_a_budget_there_is_no_verdict(
+    space: Space, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(certify, "measure_networks", FakeClock({}))
+    found = certified(space, Comparison(), config, asked_ms=None)
+    assert (found.met, found.met_reason, found.met_fix) == (None, None, None)
+    assert found.outcome is Outcome.NOT_ASKED
+
+
+def test_a_certificate_says_what_was_seen_and_how_it_was_measured(
+    space: Space, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed = TimedNetworks({"searched": timing(0.7, kept=20, disturbed_ms=1.4, host=BUSY_HOST)})
+    monkeypatch.setattr(certify, "measure_networks", lambda *_, **__: timed)
+    found = certified(space, Comparison(), config)
+    assert (found.measured_ms, found.seen_p50_ms) == (0.7, 0.7)
+    # Four of 24 runs of a process were disturbed.
+    assert (found.seen_p90_ms, found.seen_p99_ms) == (1.4, 1.4)
+    assert found.measured_kept_runs == 3 * 20
+    assert found.seen_full_speed_share == pytest.approx(BUSY_HOST.share_full_speed)
+    how = found.conditions
+    assert how is not None and how.statistic.startswith("p25")
+    assert (how.threads, how.provider, how.graph_level) == (1, "CPUExecutionProvider", "all")
+    assert (how.denormals_are_zero, how.processes, how.gate) == (True, 3, BUSY_HOST.gate)
+    assert (how.host_state, how.host_reason) == ("busy", BUSY_HOST.reason)
+    assert (how.probe, how.full_speed_us) == (BUSY_HOST.probe, BUSY_HOST.full_speed_us)
+
+
+def test_the_network_that_is_certified_has_to_be_precise(
+    space: Space, comparison: Comparison, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    named = []
+
+    def measure(*arguments: Any, **others: Any) -> TimedNetworks:
+        named.append(others["named"])
+        return FakeClock({})(*arguments)
+
+    monkeypatch.setattr(certify, "measure_networks", measure)
+    certified(space, comparison, config)
+    assert named == [("searched",)]
 
 
 def test_for_another_device_nothing_is_certified(
@@ -129,7 +228,7 @@ def test_for_another_device_nothing_is_certified(
     clock = FakeClock({})
     monkeypatch.setattr(certify, "measure_networks", clock)
     elsewhere = replace(config, device="board", table="/a/table.json")
-    found = certified(space, Comparison(), elsewhere, None)
+    found = certified(space, Comparison(), elsewhere)
     assert clock.asked == []
     assert (found.measured_ms, found.met, found.device) == (None, None, "board")
     assert found.predicted_ms == pytest.approx(0.5 + 0.1 * 2)
@@ -140,7 +239,7 @@ def test_a_certificate_keeps_its_keys_and_reads_back(
     space: Space, comparison: Comparison, config: RunConfig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(certify, "measure_networks", FakeClock({}))
-    found = certified(space, comparison, config, None)
+    found = certified(space, comparison, config)
     plain = strict_json.encode(found)
     assert tuple(plain)[: len(STABLE_KEYS)] == STABLE_KEYS
     assert tuple(plain["largest"])[: len(STABLE_KEYS)] == STABLE_KEYS

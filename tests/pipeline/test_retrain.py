@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +13,17 @@ import onnxruntime
 import pytest
 
 from nas.architecture import text as arch_text
+from nas.architecture.weights import random_weights
 from nas.builders.export import PARITY_TOLERANCE
+from nas.builders.onnx_model import to_onnx_bytes
 from nas.cost.counts import architecture_cost
+from nas.hardware.measurement import Doubt, TimedNetworks, network_bytes
 from nas.interface.training_config import training_config
-from nas.pipeline import retrain
+from nas.pipeline import certify, retrain
 from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -30,8 +35,9 @@ from nas.selection.goals import Goal
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from tests.support.run_config import run_config
+from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
-from tests.support.toy_stages import FakeClock, timing, toy_dataset
+from tests.support.toy_stages import FakeClock, toy_dataset
 
 SPACE = toy_space()
 FOUND = SPACE.smallest()
@@ -43,7 +49,7 @@ RANDOM = ComparedNetwork("random", "random 1", arch_text.to_text(OTHER))
 def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     """Milliseconds by name."""
     fake = FakeClock({"searched": 0.7, "random 1": 0.71})
-    monkeypatch.setattr(retrain, "measure_networks", fake)
+    monkeypatch.setattr(certify, "measure_networks", fake)
     return fake
 
 
@@ -76,7 +82,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> RetrainRun:
     """A run with one baseline, retrained; tests only read it."""
     run = begun(tmp_path_factory.mktemp("retrain") / "run", (RANDOM,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(retrain, "measure_networks", FakeClock({"searched": 0.7, "random 1": 0.71}))
+        patch.setattr(certify, "measure_networks", FakeClock({"searched": 0.7, "random 1": 0.71}))
         run.run()
     return run
 
@@ -145,7 +151,7 @@ def trained(tmp_path: Path) -> RetrainRun:
     """A run whose trainings are recorded already, so that none is needed."""
     run = begun(tmp_path / "run")
     record(run, "searched", "searched", 0.6)
-    (run.folder.path / "model.onnx").write_bytes(b"onnx")
+    (run.folder.path / "model.onnx").write_bytes(network_bytes(FOUND))
     return run
 
 
@@ -207,6 +213,46 @@ def test_a_better_random_network_and_odd_labels_are_told(trained: RetrainRun) ->
     assert "labels or pixels" in warnings[0] and "1 of 1 random" in warnings[1]
 
 
+def test_the_file_that_was_measured_and_what_it_computes_can_be_told_again(
+    trained: RetrainRun,
+) -> None:
+    path = trained.folder.path / "model.onnx"
+    first = trained.run().hashes
+    assert first is not None and first == trained.run().hashes
+    assert first.file_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    path.write_bytes(to_onnx_bytes(FOUND, random_weights(FOUND, seed=1)))
+    other = trained.run().hashes
+    assert other is not None and other.outputs_sha256 != first.outputs_sha256
+
+
+def test_a_budget_that_cannot_be_told_says_how_to_certify_again(
+    trained: RetrainRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubt = Doubt("networks of the table take 1.100 times", "build it again")
+    monkeypatch.setattr(certify, "measure_networks", FakeClock({"searched": 0.7}, doubt))
+    assert trained.run().outcome is Outcome.CANNOT_TELL
+    text = capsys.readouterr().out
+    assert "cannot tell whether the budget is met" in text
+    assert f"Cannot tell: {doubt.reason}. Next: {doubt.fix}." in text
+    disturbed = TimedNetworks({"searched": timing(0.7, kept=0)})
+    monkeypatch.setattr(certify, "measure_networks", lambda *_, **__: disturbed)
+    found = trained.run()
+    assert found.met_fix is not None
+    assert found.met_fix.endswith(f"python main.py --run {trained.folder.path}")
+
+
+def test_what_was_seen_stands_beside_what_was_measured(
+    trained: RetrainRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seen = timing(0.7, kept=20, disturbed_ms=1.4, host=BUSY_HOST)
+    monkeypatch.setattr(
+        certify, "measure_networks", lambda *_, **__: TimedNetworks({"searched": seen})
+    )
+    trained.run()
+    line = next(x for x in capsys.readouterr().out.splitlines() if x.startswith("As seen"))
+    assert "p50 0.700, p90 1.400, p99 1.400 ms" in line and "in 5 % of the time" in line
+
+
 def test_for_another_device_nothing_is_measured(trained: RetrainRun, clock: FakeClock) -> None:
     found = replace(trained, device="board").run()
     assert clock.asked == []
@@ -218,14 +264,16 @@ def test_the_searched_network_is_measured_as_the_file_that_ships(
 ) -> None:
     seen: dict[str, bytes] = {}
 
-    def measure(networks: dict[str, bytes], *_: Any, **__: Any) -> dict[str, Any]:
+    def measure(networks: dict[str, bytes], *_: Any, **__: Any) -> TimedNetworks:
         seen.update(networks)
-        return {name: timing(1.0) for name in networks}
+        return FakeClock({})(networks)
 
-    monkeypatch.setattr(retrain, "measure_networks", measure)
+    monkeypatch.setattr(certify, "measure_networks", measure)
+    shipped = to_onnx_bytes(FOUND, random_weights(FOUND, seed=1))
+    (trained.folder.path / "model.onnx").write_bytes(shipped)
     record(trained, "random 1", "random", 0.5)
     replace(trained, others=(RANDOM,)).run()
-    assert seen["searched"] == b"onnx" and len(seen["random 1"]) > 1000
+    assert seen == {"searched": shipped, "random 1": network_bytes(FOUND)}
 
 
 def test_restarting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,6 +17,8 @@ from nas.pipeline import sweep as stage
 from nas.pipeline.sweep import SweepRun
 from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
+from nas.runs.sweep import Pareto
 from nas.selection.goals import Goal
 from nas.system.interrupt import Interrupter
 from tests.support.run_config import run_config
@@ -37,15 +40,20 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
     """Configurations of the searches that a sweep begins; none of them searches."""
     found: list[RunConfig] = []
 
+    def written(path: Path, labels: Sequence[str]) -> Path:
+        RunFolder(path).write(Pareto("supernet_top1", (), ()))
+        return path / "pareto.png"
+
     class Search:
         def __init__(self, folder: RunFolder, *rest: Any) -> None:
             found.append(read_search_config(folder.path))
 
         def run(self) -> SimpleNamespace:
-            return SimpleNamespace(met=len(found) == 1)
+            return SimpleNamespace(outcome=Outcome.MET if len(found) == 1 else Outcome.NOT_MET)
 
     monkeypatch.setattr(stage, "SearchRun", Search)
-    monkeypatch.setattr(stage, "write_pareto", lambda path, labels: path / "pareto.png")
+    monkeypatch.setattr(stage, "write_pareto", written)
+    monkeypatch.setattr(stage, "print_pareto", lambda pareto: None)
     return found
 
 
@@ -59,7 +67,7 @@ def test_each_goal_has_the_configuration_of_a_run_alone(
 ) -> None:
     config = run_config(*GOALS, method="random", table=str(toy_table))
     sweep = sweep_of(config, dataset, tmp_path)
-    assert sweep.run() is False, "one of two is not met"
+    assert sweep.run() is Outcome.NOT_MET, "one of two is not met"
     table = str(tmp_path / "sweep" / "table.json")
     assert searched == [replace(config, goals=(goal,), table=table) for goal in GOALS]
     for goal in GOALS:

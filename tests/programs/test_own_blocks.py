@@ -12,7 +12,7 @@ import pytest
 from nas.architecture.spec import LAYER_TYPES
 from tests.support.programs import ROOT, is_refusal, run_program
 
-DONE = (0, 3)
+DONE = (0, 4)  # done, or that a budget cannot be told at toy size
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 from rich.console import Console
 
 from latency.errors import LatencyError
-from nas.report.pareto import front_of, pareto_table, write_pareto
+from nas.report import numbers
+from nas.report.pareto import front_of, pareto_table, print_pareto, write_pareto
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
@@ -68,8 +70,27 @@ def test_a_sweep_is_written_with_its_picture(sweep: Path) -> None:
     assert found.networks[1].ms == RunFolder(sweep / "slow").read(Certificate).measured_ms
     stream = io.StringIO()
     Console(file=stream, width=120).print(pareto_table(found))
-    line = next(line for line in stream.getvalue().splitlines() if "fast" in line)
-    assert "40.0 %" in line and "yes" in line
+    lines = stream.getvalue().splitlines()
+    fast, slow = (next(line for line in lines if name in line) for name in ("fast", "slow"))
+    assert "40.0 %" in fast and "yes" in fast
+    assert " met " in fast and "NOT met" in slow
+    seen_ms = found.networks[0].seen_p50_ms
+    assert seen_ms is not None and numbers.milliseconds(seen_ms) in fast.split()
+
+
+def test_every_verdict_of_a_sweep_that_is_not_met_says_why(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = RunFolder(sweep / "fast")
+    found = folder.read(Certificate)
+    doubt = replace(found, met=None, met_reason="the table differs", met_fix="build it again")
+    folder.write(doubt)
+    write_pareto(sweep, ["fast", "slow"])
+    print_pareto(RunFolder(sweep).read(Pareto))
+    text = capsys.readouterr().out
+    assert "cannot tell" in text and "NOT met" in text
+    assert "fast: the table differs. Next: build it again." in text
+    assert re.search(r"slow: the whole interval .* is slower than .* Next: choose another", text)
 
 
 def test_a_run_that_is_not_finished_is_named(sweep: Path) -> None:

@@ -19,7 +19,7 @@ from nas.report.blocks import row_parts
 from nas.report.comparison import compare
 from nas.report.gates import SMALL_HEIGHT, gates_html, option_colour
 from nas.report.plots import interval_half_width, moving_average
-from nas.report.terminal import terminal_table
+from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 from tests.support.report_run import (
@@ -126,6 +126,8 @@ def test_terminal_table(tmp_path: Path) -> None:
             "measured_high_ms",
         )
     )
+    assert verdict_lines(certificate)[0].startswith("As seen here today: p50")
+    assert len(verdict_lines(certificate)) == 1, "a budget that is met needs no next step"
     for cell in (asked, predicted, measured, f"{low}–{high}", "38.1 %", "16.7 M"):
         assert cell in line.split() or cell in line
     assert "budget met" in text and "Uniform scaling" in text and "Random 2" in text

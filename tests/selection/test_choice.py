@@ -49,7 +49,7 @@ def choose(
     latency: SpaceLatency,
     probabilities: GateProbabilities,
     target: float,
-    measure: Callable[[Architecture], float] | None,
+    measure: Callable[[Architecture], float | None] | None,
 ) -> Choice:
     bounded = BoundedSpace(SPACE, latency, Bounds())
     method = ScoreMethod(bounded, probabilities.scores(SPACE))
@@ -103,6 +103,30 @@ def test_a_lucky_reading_is_not_accepted(
     assert choice.accepted
     assert choice.indices != first
     assert len(choice.attempts[0].readings_ms) == MOST_READINGS
+
+
+def test_the_table_is_trusted_where_the_machine_shows_no_full_speed(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
+    seen: list[Architecture] = []
+    choice = choose(latency, probabilities, middle(latency), seen.append)
+    assert len(seen) == len(choice.attempts) == 1, "nobody waits for it at every network"
+    assert (choice.accepted, choice.attempts[0].readings_ms) == (None, ())
+    trusted = choose(latency, probabilities, middle(latency), None)
+    assert choice.indices == trusted.indices
+
+
+def test_readings_without_full_speed_are_left_out(
+    latency: SpaceLatency, probabilities: GateProbabilities
+) -> None:
+    target = middle(latency)
+    readings = iter([target, None, target, None])
+    choice = choose(latency, probabilities, target, lambda network: next(readings))
+    assert choice.accepted and choice.attempts[0].readings_ms == (target, target)
+    # One reading that agrees may be luck.
+    readings = iter([target, *[None] * (MOST_READINGS - 1)])
+    choice = choose(latency, probabilities, target, lambda network: next(readings, None))
+    assert choice.attempts[0].is_accepted(target) is False
 
 
 def test_most_choices_are_truly_within_two_percent(

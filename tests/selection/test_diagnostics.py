@@ -131,9 +131,19 @@ def test_kernel_larger_than_its_map() -> None:
 
 
 def test_random_networks_that_did_better_are_told() -> None:
-    assert comparison_warning(0.9, []) == comparison_warning(0.9, [0.8, 0.9]) == []
-    text = comparison_warning(0.77, [0.91, 0.5])[0].text
+    assert comparison_warning(0.9, [], 100) == comparison_warning(0.9, [0.8, 0.9], 100) == []
+    text = comparison_warning(0.77, [0.91, 0.5], 1000)[0].text
     assert "1 of 2 random" in text and "91.0%" in text and "77.0%" in text
+
+
+def test_a_difference_that_the_images_cannot_tell_is_no_warning() -> None:
+    # One image of 2,000: the standard error of the difference is 0.24 points.
+    assert comparison_warning(0.9940, [0.9945], 2000) == []
+    # 1.96 standard errors of 0.90 against 0.92 are 2.5 points at 1,000 images, 1.7 at 2,200.
+    assert comparison_warning(0.90, [0.92], 1000) == []
+    assert len(comparison_warning(0.90, [0.92], 2200)) == 1
+    # Every image right or wrong leaves no error.
+    assert len(comparison_warning(0.0, [1.0], 1)) == 1
 
 
 def test_labels_mapped_differently_are_suspected() -> None:

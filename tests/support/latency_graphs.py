@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.settings import SessionSettings
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan, WholePlan
@@ -51,6 +51,17 @@ def finish(
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     return bytes(model.SerializeToString())
+
+
+def gather(rows: int) -> bytes:
+    """Returns a model that looks four ids up in a table of so many rows, and fails beyond them."""
+    table = numpy_helper.from_array(np.ones((rows, 2), np.float32), "table")
+    nodes = [
+        helper.make_node("Gather", ["table", "image"], ["rows"]),
+        helper.make_node("ReduceSum", ["rows"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["pooled"], to=TensorProto.INT64),
+    ]
+    return finish(nodes, [1, 4], [], [table], input_type=TensorProto.INT64)
 
 
 def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:

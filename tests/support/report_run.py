@@ -19,19 +19,21 @@ from latency.device.speed import HostSpeed
 from latency.device.statistics import Visit
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import Measurement
+from latency.measurement.processes import Timing
+from latency.measurement.verdict import judge
 from latency.onnx_files.features import row_features
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.jobs import space_job
-from nas.hardware.measurement import NetworkTiming
 from nas.hardware.rows import architecture_row_keys
 from nas.methods.config import SearchConfig, supernet_recipe
 from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.runs.config import DataRecord, DataSource, RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import columns
+from nas.runs.measured import Conditions, FileHashes
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -76,6 +78,19 @@ SPEED = HostSpeed(
     session_us=8.7,
     share_full_speed=0.93,
     probe_quantiles_us={"p1": 8.7, "p50": 8.8, "p99": 11.9},
+)
+CONDITIONS = Conditions(
+    threads=1,
+    provider="CPUExecutionProvider",
+    graph_level="all",
+    denormals_are_zero=True,
+    statistic="p25 of the undisturbed runs, the median over processes",
+    processes=3,
+    gate=SPEED.gate,
+    probe=SPEED.probe,
+    full_speed_us=SPEED.full_speed_us,
+    host_state=SPEED.state,
+    host_reason="",
 )
 RECIPE = SeededRecipe(epochs=30.0, seed=1)
 
@@ -149,11 +164,13 @@ def network(
     """
     visits = [_visits(ms, seed) for seed in range(3)]
     readings = [Measurement(name, of_process, 0.25, True) for of_process in visits]
+    timing = Timing.of(readings, [SPEED] * len(readings))
     return CertifiedNetwork.of(
         architecture,
-        NetworkTiming.of(readings),
+        timing,
         predicted_ms(architecture),
         asked_ms,
+        None if asked_ms is None else judge(timing, asked_ms, again="python main.py"),
         name=name,
         role=name.split()[0],
         text=arch_text.to_text(architecture),
@@ -299,6 +316,8 @@ def certificate_of(networks: Sequence[CertifiedNetwork], is_retrained: bool) -> 
         device=None,
         date="2026-05-04T12:20:30+00:00",
         environment=ENVIRONMENT,
+        conditions=CONDITIONS,
+        hashes=FileHashes("0" * 64, "f" * 64) if is_retrained else None,
         file_bytes=int(parity.file_bytes) if parity else None,
         onnx_max_abs_difference=parity.max_abs_difference if parity else None,
         recipe=RECIPE if is_retrained else None,

@@ -6,8 +6,9 @@ import dataclasses
 import json
 from pathlib import Path
 
-from latency.jobs.ssh import PROGRAM, SshTarget, run_over_ssh
+from latency.jobs.ssh import SshTarget, run_over_ssh
 
+PROGRAM = "device/__main__.py"
 ROUNDS = 4
 # Behaves as the device's program does towards ssh: lock, journal, progress, a result in one piece,
 # and it survives a reader that has gone. With a file 'hold' it waits in round 2 for its removal.

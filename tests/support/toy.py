@@ -12,6 +12,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from latency.device.statistics import Visit
+from latency.tables import seal
+from latency.tables.build import audit_networks
+from latency.tables.networks import fit_networks
+from latency.tables.rows import Row
 from latency.tables.table import LatencyTable
 from nas.hardware.rows import architecture_row_keys
 from nas.search_space.named import get_space
@@ -67,14 +72,39 @@ def make_table(path: Path) -> None:
     # A network's milliseconds stay about what this host takes for it.
     unit_ms = table.predict_ms(architecture_row_keys(space.largest())) / 9
     rows = {}
-    for key, row in table.rows.items():
+    for number, (key, row) in enumerate(table.rows.items()):
         units = 5 / len(fixed) if key in fixed else 1 if "_e3_" in key else 2
-        ms = units * unit_ms
-        rows[key] = replace(row, latency_ms=ms, low_ms=0.99 * ms, high_ms=1.01 * ms)
-    if table.calibration is None:
+        rows[key] = _row_of(row, units * unit_ms, number)
+    networks = {}
+    for number, (key, network) in enumerate(table.networks.items(), start=len(rows)):
+        ms = sum(rows[name].latency_ms for name in network.row_keys)
+        measurement = replace(network.measurement, visits=_visits(ms, number))
+        networks[key] = replace(network, measurement=measurement)
+    calibration = fit_networks(rows, networks)
+    if calibration is None:
         raise RuntimeError(f"{path} has no calibration")
-    calibration = replace(table.calibration, a=1.0, b_ms=0.0)
-    replace(table, rows=rows, calibration=calibration).save(path)
+    # They are that but for the last digits.
+    calibration = replace(calibration, a=1.0, b_ms=0.0)
+    audit = audit_networks(rows, networks, calibration, table.run_overhead_ms)
+    replace(table, rows=rows, networks=networks, calibration=calibration, audit=audit).save(path)
+
+
+def _row_of(row: Row, ms: float, number: int) -> Row:
+    """A row with samples that give these milliseconds; `number` is another one for each."""
+    short_ms = 0.01
+    visits = {
+        "long": _visits(short_ms + row.divisor * ms, number),
+        "short": _visits(short_ms, number),
+    }
+    count = sum(len(visit.runs_ms) for visit in visits["long"])
+    return replace(
+        row, latency_ms=ms, low_ms=0.99 * ms, high_ms=1.01 * ms, visits=visits, count=count
+    )
+
+
+def _visits(ms: float, number: int) -> tuple[Visit, ...]:
+    """Visits whose lower quantiles are these milliseconds; no two numbers give the same."""
+    return (Visit((ms, ms, ms, ms * (1.5 + 0.001 * number))),) * 10
 
 
 def make_run(path: Path, table: Path) -> None:
@@ -111,8 +141,8 @@ def changed_table(table: Path, path: Path, **changes: object) -> Path:
     Args:
         table: Taken as it is but for the changes.
         path: Where the other one is written.
-        changes: Top-level keys.
+        changes: Top-level keys, sealed as if the program had written them.
     """
-    data = json.loads(table.read_text("utf-8"))
-    path.write_text(json.dumps({**data, **changes}), "utf-8")
+    data = seal.unsealed(json.loads(table.read_text("utf-8")))
+    path.write_text(json.dumps(seal.sealed({**data, **changes})), "utf-8")
     return path

@@ -7,13 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from latency.device.statistics import Visit
-from latency.measurement.measure import Measurement
 from nas.architecture.spec import MBConv
 from nas.data import Dataset, Split
-from nas.hardware.measurement import NetworkTiming
+from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.space import Space
+from tests.support.timings import timing
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES
 
 
@@ -47,29 +46,18 @@ def toy_latency(space: Space) -> SpaceLatency:
     return SpaceLatency(0.5, tuple(0.1 * row for row in units), 1.0, 0.0)
 
 
-def timing(ms: float) -> NetworkTiming:
-    """A network's timing in one process whose runs all took as long.
-
-    Args:
-        ms: Milliseconds of each run.
-    """
-    return NetworkTiming.of(
-        [Measurement("network", (Visit((ms, ms)), Visit((ms, ms))), 0.25, True)]
-    )
-
-
 class FakeClock:
     """Stands in for `measure_networks`: every network takes what its name says.
 
     Args:
         ms: Name -> milliseconds; others take 1 ms.
+        doubt: Of the table; None for none.
     """
 
-    def __init__(self, ms: Mapping[str, float]) -> None:
-        self.ms, self.asked = ms, list[tuple[str, ...]]()
+    def __init__(self, ms: Mapping[str, float], doubt: Doubt | None = None) -> None:
+        self.ms, self.doubt, self.asked = ms, doubt, list[tuple[str, ...]]()
 
-    def __call__(
-        self, networks: Mapping[str, bytes], *_: Any, **__: Any
-    ) -> dict[str, NetworkTiming]:
+    def __call__(self, networks: Mapping[str, bytes], *_: Any, **__: Any) -> TimedNetworks:
         self.asked.append(tuple(networks))
-        return {name: timing(self.ms.get(name, 1.0)) for name in networks}
+        found = {name: timing(self.ms.get(name, 1.0)) for name in networks}
+        return TimedNetworks(found, self.doubt)

@@ -11,7 +11,10 @@ from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
 from nas.report.terminal import interval_text
 
-COLUMNS = ("asked ms", "predicted ms", "measured ms", "params", "MACs", "top-1", "top-5")
+COLUMNS = (
+    *("asked ms", "predicted ms", "measured ms", "as seen ms"),
+    *("params", "MACs", "top-1", "top-5"),
+)
 LEAD = "What the same milliseconds buy elsewhere, and what more of them would buy."
 
 
@@ -59,6 +62,9 @@ def _cells(network: ShownNetwork) -> tuple[str, ...]:
     measured = numbers.milliseconds(network.measured_ms)
     if interval != numbers.UNKNOWN:
         measured += f"<small>{interval}</small>"
+    seen = numbers.milliseconds(network.seen_p50_ms)
+    if network.seen_p90_ms is not None:
+        seen += f"<small>p90 {numbers.milliseconds(network.seen_p90_ms)}</small>"
     top1 = numbers.share(network.top1)
     if network.top1 is None and network.supernet_top1 is not None:
         top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
@@ -66,6 +72,7 @@ def _cells(network: ShownNetwork) -> tuple[str, ...]:
         numbers.milliseconds(network.asked_ms),
         numbers.milliseconds(network.predicted_ms),
         measured,
+        seen,
         numbers.count(network.params),
         numbers.count(network.macs),
         top1,

@@ -7,10 +7,16 @@ from html import escape
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
+from nas.report.verdict import seen_text
 from nas.runs.config import RunConfig
-from nas.runs.records import Certificate
+from nas.runs.outcome import Outcome
 
-PLAN_QUANTILE = 0.25
+# Class of the style sheet, and words.
+VERDICTS = {
+    Outcome.MET: ("met", "Budget met"),
+    Outcome.NOT_MET: ("missed", "Budget not met"),
+    Outcome.CANNOT_TELL: ("unsure", "Cannot tell whether the budget is met"),
+}
 
 
 def header(run: RunFacts) -> str:
@@ -37,11 +43,11 @@ def hero(run: RunFacts) -> str:
     state, verdict = _verdict(run)
     own = run.own or ShownNetwork("searched", "This network", asked_ms=run.asked_ms)
     figures = _asked(run) + _figure("Predicted", own.predicted_ms, "by the latency table")
-    figures += _figure("Measured", own.measured_ms, _reading(run, own), f"main {state}")
+    figures += _figure("Measured", own.measured_ms, _reading(own), f"main {state}")
     shown = escape(verdict).replace(" %", "&nbsp;%")
     return (
-        f'<div class="hero"><div class="verdict {state}">{shown}</div>'
-        f'<dl class="figures">{figures}</dl>{_bars(run, state)}{_facts(run, own)}</div>'
+        f'<div class="hero"><div class="verdict {state}">{shown}</div>{_why(run)}'
+        f'<dl class="figures">{figures}</dl>{_seen(run)}{_bars(run, state)}{_facts(run, own)}</div>'
     )
 
 
@@ -52,13 +58,29 @@ def _verdict(run: RunFacts) -> tuple[str, str]:
     asked = run.asked_ms
     if not asked:
         return "", "No time was asked for: accuracy was traded against latency"
-    met = certificate.met if certificate else None
-    if met is None or own.measured_ms is None:
+    outcome = certificate.outcome if certificate else Outcome.NOT_ASKED
+    if outcome is Outcome.NOT_ASKED or own.measured_ms is None:
         return "", "Not yet measured on the device"
     error = own.measured_ms / asked - 1
     side = "above" if error > 0 else "below"
     text = f"measured {numbers.share(abs(error))} {side} what was asked"
-    return ("met", f"Budget met: {text}") if met else ("missed", f"Budget not met: {text}")
+    state, words = VERDICTS[outcome]
+    return state, f"{words}: {text}"
+
+
+def _why(run: RunFacts) -> str:
+    """Why a budget is not met or cannot be told, and what to do next."""
+    certificate = run.records.certificate
+    if certificate is None or not certificate.met_fix:
+        return ""
+    reason, fix = escape(certificate.met_reason or ""), escape(certificate.met_fix)
+    return f'<p class="why">{reason}.<br>Next: {fix}.</p>'
+
+
+def _seen(run: RunFacts) -> str:
+    """What the runs took as they came, beside what they take at full speed."""
+    text = seen_text(run.records.certificate)
+    return f'<p class="seen">{escape(text)}</p>' if text else ""
 
 
 def _asked(run: RunFacts) -> str:
@@ -76,21 +98,13 @@ def _figure(name: str, value_ms: float | None, note: str, state: str = "") -> st
     )
 
 
-def _reading(run: RunFacts, own: ShownNetwork) -> str:
+def _reading(own: ShownNetwork) -> str:
     if own.measured_ms is None:
         return "not measured yet"
-    quantile = _quantile(run.records.certificate)
     if own.measured_low_ms is None or own.measured_high_ms is None:
-        return f"{quantile}, whole network"
+        return "whole network, at full speed"
     low, high = map(numbers.milliseconds, (own.measured_low_ms, own.measured_high_ms))
-    return f"{quantile}, 95 % interval {low} to {high}"
-
-
-def _quantile(certificate: Certificate | None) -> str:
-    """Where the runs were read: lower than p25 in processes that other programs slowed down."""
-    read = (certificate.measured_quantiles if certificate else None) or (PLAN_QUANTILE,)
-    low, high = (f"{100 * q:.0f}" for q in (min(read), max(read)))
-    return f"p{low}" if low == high else f"p{low} to p{high}"
+    return f"at full speed, 95 % interval {low} to {high}"
 
 
 def _bars(run: RunFacts, state: str) -> str:

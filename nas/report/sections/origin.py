@@ -30,6 +30,10 @@ def origin(run: RunFacts) -> str:
         blocks.append(_block("Settings", _settings(config)))
         blocks.append(_block("Images", {**_asked_images(config), **strict_json.encode(data or {})}))
     blocks.append(_block("Machine and versions", strict_json.encode(environment)))
+    if certificate:
+        parts = (certificate.conditions, certificate.hashes)
+        measured = [strict_json.encode(part) for part in parts if part is not None]
+        blocks.append(_block("How it was measured", {k: v for p in measured for k, v in p.items()}))
     shown = "".join(blocks)
     return cards.card("To repeat it", "", commands, f'<div class="columns">{shown}</div>')
 

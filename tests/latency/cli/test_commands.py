@@ -11,6 +11,7 @@ import pytest
 from latency.cli import program
 from latency.device import engine
 from latency.onnx_files.features import FEATURES, row_features, vector_channels
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.precision import default_scheme
 from latency.tables.row_model import RowModel
 from latency.tables.table import LatencyTable
@@ -35,6 +36,7 @@ def table(measured: LatencyTable, tmp_path: Path) -> Path:
         low=features,
         high=features,
         intensity=(0.0, 1e9),
+        operators=row_operators(LONG, SHORT),
         held_out={"n": 20, "mape_percent": 7.5},
     )
     path = tmp_path / "table.json"
@@ -59,6 +61,7 @@ def test_a_predicted_row_comes_with_what_it_rests_on(
     # A block is a convolution with its activation inside: one node.
     assert printed["predicted_ms"] == 0.25 and printed["features"]["nodes"] == 1.0
     assert set(printed["features"]) == set(FEATURES)
+    assert printed["operators"] == ["Conv full", "Relu fused"]
     assert printed["held_out"] == {"n": 20, "mape_percent": 7.5}
 
 

@@ -10,10 +10,10 @@ from latency.cli.options import (
     add_plan_flags,
     add_settings_flags,
     flags_text,
-    pairs,
     plan_of,
     settings_of,
 )
+from latency.device.flags import option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
@@ -54,7 +54,7 @@ def test_given_flags_are_written_again_for_the_next_command() -> None:
 @pytest.mark.parametrize("texts", [["x"], ["=1"], [""], ["a=1", "a=2"]])
 def test_pairs_need_a_name_each_and_each_once(texts: list[str]) -> None:
     with pytest.raises(LatencyError) as info:
-        pairs("--config", texts)
+        option_pairs("--config", texts)
     assert info.value.expected == "--config NAME=VALUE, every name once"
     assert info.value.received == f"--config {texts[-1]!r}" and "--config" in info.value.fix
 

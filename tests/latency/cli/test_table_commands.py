@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from latency.cli import program, table_commands
 from latency.device.job import run_job
 from latency.jobs.folder import read_job
 from latency.jobs.ssh import SshTarget
+from latency.terminal import warn
 from tests.support.latency_graphs import chain
 
 ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
@@ -82,18 +82,20 @@ def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(
     job: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     targets: list[SshTarget] = []
+    words: list[str] = []
 
-    def run(
-        folder: Path, target: SshTarget, *, progress: object, say: Callable[[str], None]
-    ) -> Path:
+    def run(folder: Path, target: SshTarget, *, progress: object, flags: list[str]) -> Path:
         targets.append(target)
-        say("sending 6 of 6 files")
+        words.extend(flags)
+        warn("sending 6 of 6 files")
         return Path(run_job(str(folder)))
 
     monkeypatch.setattr(table_commands, "run_over_ssh", run)
     flags = ["--ssh", "pi@board", "--ssh_option=-p", "--ssh_option=2222"]
     flags += ["--remote_python", "/opt/python3", "--remote_folder", "there"]
-    assert program.main(["run-job", str(job), "--json", *flags]) == 0
+    loading = ["--provider_library", "plugin.so", "--provider_option", "a=b"]
+    assert program.main(["run-job", str(job), "--json", *flags, *loading]) == 0
+    assert words == loading  # a path on the device stays as it is
     assert targets == [SshTarget("pi@board", ("-p", "2222"), "/opt/python3", "there")]
     printed = capsys.readouterr()
     assert json.loads(printed.out)["result"] == str(job / "result.json")

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from latency.device.clock import Clock
-from latency.device.engine import Instruments, Outcome, Progress, run_rounds
+from latency.device.engine import Instruments, Outcome, run_rounds
+from latency.device.meter import Progress
 from latency.device.plan import DevicePlan
 from latency.device.statistics import Quantity, Visit
 from tests.support.fake_clock import FakeClock, plan

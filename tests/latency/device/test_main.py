@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 
 from latency.device import __main__ as program
-from latency.device.engine import Progress
 from latency.device.errors import WorkerError
+from latency.device.meter import Progress
 from tests.support.fake_clock import FakeClock
 
 
@@ -43,10 +43,10 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> FakeClock:
     return clock
 
 
-def job_of(seconds: list[float], clock: FakeClock) -> Callable[[str, Progress | None], str]:
+def job_of(seconds: list[float], clock: FakeClock) -> Callable[..., str]:
     """Returns a job whose visits end at these times and whose result lies in its folder."""
 
-    def run(folder: str, progress: Progress | None) -> str:
+    def run(folder: str, progress: Progress | None, asked: object) -> str:
         for number, at in enumerate(seconds, start=1):
             clock.seconds = at
             if progress is not None:
@@ -56,15 +56,28 @@ def job_of(seconds: list[float], clock: FakeClock) -> Callable[[str, Progress | 
     return run
 
 
-@pytest.mark.parametrize("arguments", [[], ["--progress"], ["a", "b"], ["--help"]])
+@pytest.mark.parametrize("arguments", [[], ["--progress"], ["a", "b"], ["a", "--prog"]])
 def test_anything_but_one_folder_is_wrong_usage(
     arguments: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     calls: list[str] = []
-    monkeypatch.setattr(program, "run_job", lambda folder, _: calls.append(folder))
-    assert program.main(arguments) == 2
-    assert capsys.readouterr().err == "usage: python3 -m device FOLDER [--progress]\n"
-    assert calls == []
+    monkeypatch.setattr(program, "run_job", lambda folder, *_: calls.append(folder))
+    with pytest.raises(SystemExit) as ended:
+        program.main(arguments)
+    assert ended.value.code == 2 and calls == []
+    assert capsys.readouterr().err.startswith("usage: python3 -m device [-h] [--progress]")
+
+
+def test_the_command_line_alone_says_which_code_is_loaded(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked: list[dict[str, object]] = []
+    monkeypatch.setattr(program, "run_job", lambda *given: asked.append(given[2]) or "done")
+    assert program.main(["job", "--provider_library", "p.so", "--provider_option", "a=b"]) == 0
+    assert program.main(["job"]) == 0
+    assert asked == [{"provider_library": "p.so", "provider_options": {"a": "b"}}, {}]
+    assert program.main(["job", "--provider_option", "a"]) == 2
+    assert "Expected --provider_option NAME=VALUE" in capsys.readouterr().err
 
 
 def test_progress_is_printed_at_most_once_a_second(
@@ -101,7 +114,7 @@ def test_a_job_that_cannot_run_is_one_message_and_exit_code_2(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    def refuse(folder: str, progress: Progress | None) -> str:
+    def refuse(folder: str, progress: Progress | None, asked: object) -> str:
         raise error
 
     monkeypatch.setattr(program, "run_job", refuse)
@@ -128,9 +141,9 @@ def test_a_link_that_hangs_up_does_not_end_the_program(
 ) -> None:
     finish = job_of([1.0], clock)
 
-    def hung_up(folder: str, progress: Progress | None) -> str:
+    def hung_up(folder: str, progress: Progress | None, asked: object) -> str:
         signal.raise_signal(signal.SIGHUP)
-        return finish(folder, progress)
+        return finish(folder, progress, asked)
 
     # Without the program's own handler, this one would fail the test, not end pytest.
     signal.signal(signal.SIGHUP, lambda *_: pytest.fail("the signal reached the program"))

@@ -285,9 +285,9 @@ def test_a_record_without_a_version_takes_a_file_with_any(tmp_path: Path) -> Non
 
 
 def test_files_that_cannot_be_read_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(FileFormatError, match="Expected a readable text file .*none.json"):
+    with pytest.raises(FileFormatError, match="Expected a readable file .*none.json"):
         strict_json.read(Inner, tmp_path / "none.json")
-    with pytest.raises(FileFormatError, match="Expected a readable text file"):
+    with pytest.raises(FileFormatError, match="Expected a readable file"):
         strict_json.read_object(tmp_path)
     path = tmp_path / "record.json"
     path.write_bytes(b"\xff\xfe")

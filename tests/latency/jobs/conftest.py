@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from latency.jobs.ssh import PROGRAM, SshTarget
+from latency.jobs import ssh
+from latency.jobs.ssh import SshTarget
 from tests.support.loopback_sshd import HOST, LoopbackSshd, loopback_sshd
-from tests.support.ssh_jobs import FAKE_WORKER, ROUNDS, script
+from tests.support.ssh_jobs import FAKE_WORKER, PROGRAM, ROUNDS, script
 
 
 @pytest.fixture(scope="module")
@@ -43,12 +44,13 @@ def target(sshd: LoopbackSshd, device: Path, quick_python: str) -> SshTarget:
 
 
 @pytest.fixture
-def job(tmp_path: Path) -> Path:
-    """A folder with three models and a worker that only counts."""
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with three models, and a program that only counts in the place of our own."""
     folder = tmp_path / "job"
     (folder / "models").mkdir(parents=True)
     (folder / "device").mkdir()
     (folder / PROGRAM).write_text(FAKE_WORKER)
+    monkeypatch.setattr(ssh, "device_program", lambda: {PROGRAM: folder / PROGRAM})
     (folder / "manifest.json").write_text("{}")
     for number in range(3):
         (folder / f"models/{number:04d}.onnx").write_bytes(bytes([number + 1]) * 3_000_000)

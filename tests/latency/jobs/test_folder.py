@@ -78,7 +78,7 @@ def test_a_killed_export_is_finished_by_the_next(tmp_path: Path) -> None:
         (lambda d: d.update(schema_version=9), "Expected schema version 1 in"),
         (lambda d: d.pop("models"), "Expected the key 'models' in"),
         (lambda d: d["models"][-1].pop("row_keys"), "Expected row_keys of the held_out network"),
-        (lambda d: d["models"][0].update(file="../job.json"), "'../job.json', which is no file in"),
+        (lambda d: d["models"][0].update(file="../job.json"), "'../job.json', which leads out of"),
         (
             lambda d: d["models"][0].update(file="models/none.onnx"),
             "which is no file in the folder",
@@ -95,7 +95,7 @@ def test_a_hand_edited_manifest_is_refused(folder: Path, change: Change, text: s
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(JobError, match="Expected a readable text file .*manifest.json"):
+    with pytest.raises(JobError, match="Expected a readable file .*manifest.json"):
         read_job(tmp_path)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from latency.jobs.plans import RowPlan, WholePlan
+from latency.jobs.plans import RowError, RowPlan, WholePlan, check_plans
 from tests.support.latency_graphs import toy_table
 
 
@@ -33,3 +33,11 @@ def test_plans_that_name_nothing_are_refused_before_anything_is_timed(
     with pytest.raises(ValueError) as info:
         toy_table(wholes=wholes)
     assert text in str(info.value)
+
+
+def test_two_rows_of_the_same_graphs_are_refused() -> None:
+    rows = (RowPlan("one", "chain4", "chain1", 3), RowPlan("two", "chain4", "chain1", 6))
+    with pytest.raises(RowError) as info:
+        check_plans(("chain1", "chain4"), rows, ())
+    assert "Received: 'one' and 'two', both of 'chain4' and 'chain1'." in str(info.value)
+    check_plans(("chain1", "chain4"), (rows[0], RowPlan("two", "chain4", None, 1)), ())

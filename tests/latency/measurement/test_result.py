@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 from latency.device.records import Result
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job
+from latency.measurement.repeats import RepeatError
 from latency.measurement.result import ResultError, merge_results, read_result
 from latency.tables.build import table_of
 from tests.support.device_jobs import Change, edit
@@ -76,12 +79,62 @@ def merged(job: Job, *results: Result) -> Result:
     return merge_results(results, job.quantities, job.device_plan)
 
 
+def another_session(result: Result) -> Result:
+    """The same job at another hour: no run took exactly as long."""
+    slower = {
+        key: tuple(
+            replace(visit, runs_ms=tuple(1.001 * run for run in visit.runs_ms)) for visit in visits
+        )
+        for key, visits in result.visits.items()
+    }
+    return replace(result, started_at="2026-01-01T05:00:00+00:00", visits=slower)
+
+
 def test_two_sessions_of_one_device_join(folder: Path) -> None:
     job, one = read_job(folder), read_result(folder / "result.json")
-    both = merged(job, one, one)
+    two = another_session(one)
+    both = merged(job, one, two)
     assert both.rounds == 2 * one.rounds
-    assert both.visits["net1"] == (*one.visits["net1"], *one.visits["net1"])
+    assert both.visits["net1"] == (*one.visits["net1"], *two.visits["net1"])
     assert table_of(job, both).rows["block"].count == 2 * table_of(job, one).rows["block"].count
+
+
+def shortened(result: Result, visits: int) -> Result:
+    """What the session had after its first visits."""
+    return replace(result, visits={key: found[:visits] for key, found in result.visits.items()})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        lambda one: one,
+        # A copy that somebody has given another date.
+        lambda one: replace(one, started_at="2026-01-01T01:00:00+00:00", rounds=99),
+        lambda one: replace(one, host=replace(one.host, load_average=9.0), started_at="2026"),
+        # A session that was copied, and gone on with.
+        lambda one: replace(shortened(one, 2), started_at="2026-01-01T01:00:00+00:00"),
+        # Two at the same moment would have disturbed each other.
+        lambda one: replace(another_session(one), started_at=one.started_at),
+    ],
+)
+def test_one_session_counts_once(folder: Path, changed: Callable[[Result], Result]) -> None:
+    job, one = read_job(folder), read_result(folder / "result.json")
+    for results in ((one, changed(one)), (changed(one), one)):
+        with pytest.raises(RepeatError) as info:
+            merged(job, another_session(another_session(one)), *results)
+        assert "Expected each session once.\nReceived: result 2 and result 3, which" in str(
+            info.value
+        )
+        assert "Fix: name one of the two" in str(info.value)
+
+
+def test_results_of_other_models_do_not_join(folder: Path) -> None:
+    job, one = read_job(folder), read_result(folder / "result.json")
+    less = another_session(one)
+    less = replace(less, visits={k: v for k, v in less.visits.items() if k != "net1"})
+    for results in ((one, less), (less, one)):
+        with pytest.raises(ResultError, match="Received: 'net1' in one of them only"):
+            merged(job, *results)
 
 
 def test_results_of_two_devices_are_refused(folder: Path, tmp_path: Path) -> None:

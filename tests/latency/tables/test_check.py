@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from latency.device.plan import MeasurePlan
+from latency.device.speed import BUSY, FULL_SPEED, NOT_GATED, SLOWER, BestSpeed, HostSpeed
 from latency.device.statistics import Visit
-from latency.measurement.measure import Measurement
+from latency.measurement.measure import Measurement, Readings
 from latency.tables.check import GOOD, STALE, UNSURE, Check, check_table, judge
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import toy_table
@@ -21,15 +21,21 @@ def table() -> LatencyTable:
     return toy_table()
 
 
-def now(table: LatencyTable, factors: list[float], spike: float = 1.0) -> dict[str, Measurement]:
-    """New readings: the table's own, times a factor; slow runs times `spike` as well."""
+NOBODY = HostSpeed(NOT_GATED, "several threads")
+BEST = BestSpeed("p", 12.0, "2026-11-26T00:00:00+00:00", 2600.0, 50.0)
+FULL = HostSpeed(FULL_SPEED, "", "p", 12.0, 12.0, best=BEST, share_full_speed=0.9)
+
+
+def now(
+    table: LatencyTable, factors: list[float], speed: HostSpeed = NOBODY, probe_us: float = 12.0
+) -> Readings:
+    """New readings: the table's own, times a factor."""
     found = {}
     for (key, _), factor in zip(table.anchors.items(), factors, strict=True):
         predicted_ms = table.predict_ms(table.networks[key].row_keys)
-        visits = [[predicted_ms * factor, predicted_ms * factor * spike]] * 12
-        # A quarter of the runs is fast, the rest is what a disturbance made of them.
-        found[key] = Measurement(key, tuple(Visit(tuple(v)) for v in visits), 0.25, True)
-    return found
+        visits = (Visit((predicted_ms * factor,) * 2, (probe_us,) * 2, (probe_us,) * 2),) * 12
+        found[key] = Measurement(key, visits, 0.25, True, speed.limit_us)
+    return Readings(found, speed)
 
 
 def exact(table: LatencyTable) -> LatencyTable:
@@ -39,10 +45,10 @@ def exact(table: LatencyTable) -> LatencyTable:
         predicted_ms = table.predict_ms(network.row_keys)
         reading = Measurement(key, (Visit((predicted_ms,) * 3),) * 4, 0.25, True)
         networks[key] = replace(network, measurement=reading)
-    return replace(table, networks=networks)
+    return replace(table, networks=networks, speed=FULL)
 
 
-def verdict(table: LatencyTable, readings: Mapping[str, Measurement], busy: float = 0.0) -> Check:
+def verdict(table: LatencyTable, readings: Readings, busy: float = 0.0) -> Check:
     return judge(exact(table), readings, busy, 1.0)
 
 
@@ -63,7 +69,9 @@ def verdict(table: LatencyTable, readings: Mapping[str, Measurement], busy: floa
         ([0.8, 1.0, 1.3], 1.5, UNSURE),
     ],
 )
-def test_verdicts(table: LatencyTable, factors: list[float], busy: float, expected: str) -> None:
+def test_verdicts_without_a_gate(
+    table: LatencyTable, factors: list[float], busy: float, expected: str
+) -> None:
     found = verdict(table, now(table, factors), busy)
     assert found.verdict == expected, found.reason
     assert found.drift == pytest.approx(float(np.median(factors)))
@@ -76,9 +84,60 @@ def test_a_drift_that_the_fastest_runs_do_not_share_is_doubted(table: LatencyTab
         # One run in ten is undisturbed, so p05 is as stored and p25 is 30 % above.
         visits = (Visit((predicted_ms, *[1.3 * predicted_ms] * 9)),) * 12
         readings[key] = Measurement(key, visits, 0.25, True)
-    found = verdict(table, readings)
+    found = verdict(table, Readings(readings, NOBODY))
     assert found.verdict == UNSURE
     assert found.drift == pytest.approx(1.3) and found.fast_drift == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("busy", [0.0, 0.3, 1.9])
+@pytest.mark.parametrize(
+    ("factors", "expected", "words"),
+    [
+        ([1.0, 1.0, 1.0], GOOD, "the networks agree"),
+        ([1.04, 1.03, 1.05], GOOD, "the networks agree"),
+        # Whatever the load says: these runs were made at full speed.
+        ([1.6, 1.6, 1.6], STALE, "1.600 of predicted at the host's full speed"),
+        ([1.09, 1.09, 1.09], STALE, "at the host's full speed"),
+        # A table taken in a slow moment is as stale as one that promises too much.
+        ([1 / 1.6] * 3, STALE, "0.625 of predicted at the host's full speed"),
+        ([0.91] * 3, STALE, "at the host's full speed"),
+        ([1.07] * 3, UNSURE, "more than 6%"),
+        ([0.93] * 3, UNSURE, "less than 8%"),
+        ([0.8, 1.0, 1.3], STALE, "2 of 3 networks left the common drift"),
+    ],
+)
+def test_verdicts_at_full_speed_go_by_the_probe_and_not_by_the_load(
+    table: LatencyTable, factors: list[float], expected: str, words: str, busy: float
+) -> None:
+    found = verdict(table, now(table, factors, FULL), busy)
+    assert found.verdict == expected and words in found.reason, found.reason
+    assert found.other_cores == busy and found.speed == FULL
+
+
+def test_without_undisturbed_runs_it_cannot_tell_and_says_so(table: LatencyTable) -> None:
+    speed = replace(FULL, state=BUSY, share_full_speed=0.02)
+    found = verdict(table, now(table, [1.6] * 3, speed, probe_us=19.0), 1.9)
+    assert found.verdict == UNSURE
+    assert "3 of 3 networks have fewer than 10 undisturbed runs" in found.reason
+    assert "at full speed in 2% of the time" in found.reason
+
+
+@pytest.mark.parametrize("state", [SLOWER, BUSY])
+def test_a_host_below_its_best_cannot_tell_and_says_so(table: LatencyTable, state: str) -> None:
+    # Judged by its speed of today: its own best is 12 us.
+    speed = replace(FULL, state=state, reason="never faster", full_speed_us=19.2, session_us=19.2)
+    found = verdict(table, now(table, [1.6] * 3, speed, probe_us=19.2), 0.0)
+    assert found.verdict == UNSURE and "not at its best (never faster)" in found.reason
+    assert "python -m latency clock" in found.reason
+    # Where the table was measured in the same state, it is as good as it was.
+    assert verdict(table, now(table, [1.0] * 3, speed, probe_us=19.2)).verdict == GOOD
+
+
+def test_a_table_of_a_slower_moment_is_said_to_be_one(table: LatencyTable) -> None:
+    slow = replace(exact(table), speed=replace(FULL, full_speed_us=18.0))
+    found = judge(slow, now(table, [1 / 1.5] * 3, FULL), 0.0, 1.0)
+    assert found.verdict == STALE
+    assert "probe took 1.50 times as long when the table was measured" in found.reason
 
 
 def test_drift_and_residuals_are_told_apart(table: LatencyTable) -> None:

@@ -15,13 +15,19 @@ from latency.tables.row_model import (
     OutOfRangeError,
     RowModel,
     RowModelError,
+    UnknownOperatorError,
     fit_row_model,
 )
 
+KINDS = ("Conv depthwise", "Conv pointwise")
 COSTS = {"pointwise_macs": 3e-8, "depthwise_macs": 6e-8, "weight_bytes": 3e-9, "nodes": 5e-4}
 
 
-def made(count: int, noise: float) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+Rows = tuple[dict[str, dict[str, float]], dict[str, float], dict[str, tuple[str, ...]]]
+
+
+def made(count: int, noise: float) -> Rows:
+    """Features, milliseconds and operators of rows."""
     rng = np.random.default_rng(0)
     features, latency_ms = {}, {}
     for index in range(count):
@@ -34,7 +40,7 @@ def made(count: int, noise: float) -> tuple[dict[str, dict[str, float]], dict[st
         exact = sum(cost * row[name] for name, cost in COSTS.items())
         features[f"r{index}"] = row
         latency_ms[f"r{index}"] = exact * float(1 + noise * rng.standard_normal())
-    return features, latency_ms
+    return features, latency_ms, dict.fromkeys(features, KINDS)
 
 
 def test_costs_are_recovered_from_noisy_rows() -> None:
@@ -43,8 +49,8 @@ def test_costs_are_recovered_from_noisy_rows() -> None:
         assert model.costs_ms[name] == pytest.approx(COSTS[name], rel=0.05)
     assert model.held_out["mape_percent"] < 2 and model.held_out["n"] >= 50
     exact = fit_row_model(*made(60, 0.0))
-    features, latency_ms = made(60, 0.0)
-    assert exact.predict_ms(features["r7"]) == pytest.approx(latency_ms["r7"], rel=1e-6)
+    features, latency_ms, _ = made(60, 0.0)
+    assert exact.predict_ms(features["r7"], KINDS) == pytest.approx(latency_ms["r7"], rel=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -57,31 +63,52 @@ def test_costs_are_recovered_from_noisy_rows() -> None:
     ],
 )
 def test_a_row_outside_the_range_is_refused(name: str, value: float, text: str) -> None:
-    features, latency_ms = made(40, 0.0)
-    model = fit_row_model(features, latency_ms)
+    features, latency_ms, operators = made(40, 0.0)
+    model = fit_row_model(features, latency_ms, operators)
     with pytest.raises(OutOfRangeError) as info:
-        model.predict_ms({**features["r3"], name: value})
+        model.predict_ms({**features["r3"], name: value}, KINDS)
     assert text in str(info.value) and "Fix: measure this row" in str(info.value)
 
 
 def test_an_intensity_that_was_never_measured_is_refused() -> None:
-    features, latency_ms = made(40, 0.0)
-    model = fit_row_model(features, latency_ms)
+    features, latency_ms, operators = made(40, 0.0)
+    model = fit_row_model(features, latency_ms, operators)
     low, high = model.low, model.high
     extreme = {**dict.fromkeys(FEATURES, 0.0), "nodes": 3.0}
     extreme |= {n: high[n] for n in ("pointwise_macs", "depthwise_macs")}
     extreme |= {n: low[n] for n in ("weight_bytes", "activation_bytes")}
     with pytest.raises(OutOfRangeError, match="Expected MACs per byte from"):
-        model.predict_ms(extreme)
+        model.predict_ms(extreme, KINDS)
+
+
+@pytest.mark.parametrize("operators", [("Softmax axis=[1] of 4",), (*KINDS, "Conv group=4")])
+def test_an_operator_that_no_row_has_is_refused_by_name(operators: tuple[str, ...]) -> None:
+    features, latency_ms, known = made(40, 0.0)
+    model = fit_row_model(features, latency_ms, known)
+    assert model.operators == KINDS
+    with pytest.raises(UnknownOperatorError) as info:
+        model.predict_ms(features["r3"], operators)
+    assert f"Received: `{operators[-1]}`." in str(info.value)
+    assert "Fix: measure this row" in str(info.value)
+
+
+def test_an_operator_of_one_group_alone_counts_as_refused_when_that_is_held_out() -> None:
+    features, latency_ms, operators = made(40, 0.0)
+    operators["r5"] = (*KINDS, "Add")
+    model = fit_row_model(features, latency_ms, operators)
+    plain = fit_row_model(*made(40, 0.0))
+    assert model.held_out["refused"] == plain.held_out["refused"] + 1
+    assert model.operators == ("Add", *KINDS)
 
 
 def test_whole_groups_are_held_out() -> None:
-    features, latency_ms = made(40, 0.0)
+    features, latency_ms, operators = made(40, 0.0)
     # One group is twice as slow for a reason that no feature shows: its rows must look wrong.
     odd = [f"r{i}" for i in range(10)]
     latency_ms |= {key: 2 * latency_ms[key] for key in odd}
-    together = fit_row_model(features, latency_ms, groups={k: str(k in odd) for k in features})
-    alone = fit_row_model(features, latency_ms)
+    groups = {key: str(key in odd) for key in features}
+    together = fit_row_model(features, latency_ms, operators, groups=groups)
+    alone = fit_row_model(features, latency_ms, operators)
     assert together.held_out["mape_percent"] > alone.held_out["mape_percent"]
 
 

@@ -11,8 +11,12 @@ from typing import Any
 
 import pytest
 
+from latency.device.settings import SessionSettings
+from latency.tables import seal
 from latency.tables.table import LatencyTable, TableFileError, TableMismatchError
 from tests.support.latency_graphs import toy_table
+
+Change = Callable[[dict[str, Any]], object]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +33,10 @@ def test_a_table_survives_its_file(table: LatencyTable, tmp_path: Path) -> None:
         space_hash="abc",
         image_size=8,
         precision="fp32",
+        scheme="",
+        batch=1,
         provider="CPUExecutionProvider",
-        threads=1,
+        settings=SessionSettings(),
     )
     assert loaded == table and loaded.load_warnings == ()
     assert [entry.name for entry in tmp_path.iterdir()] == ["table.json"]
@@ -49,13 +55,24 @@ def test_a_table_read_and_written_again_has_the_same_bytes(
     assert sum(line.startswith("  ") for line in lines) == count
 
 
+def edited(path: Path, change: Change, seals_again: bool = False) -> None:
+    """Changes a table's file as somebody with an editor would, or with this program."""
+    document = json.loads(path.read_text())
+    change(document)
+    if seals_again:
+        document = seal.sealed(seal.unsealed(document))
+    path.write_text(json.dumps(document))
+
+
 def test_derived_values_of_a_file_are_not_believed(table: LatencyTable, tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     table.save(path)
-    document = json.loads(path.read_text())
-    document["networks"]["net1"]["measurement"]["latency_ms"] = 1e9
-    document["host"]["fingerprint"] = "0" * 12
-    path.write_text(json.dumps(document))
+
+    def change(document: dict[str, Any]) -> None:
+        document["networks"]["net1"]["measurement"]["latency_ms"] = 1e9
+        document["host"]["fingerprint"] = "0" * 12
+
+    edited(path, change, seals_again=True)
     assert LatencyTable.load(path) == table
 
 
@@ -70,14 +87,21 @@ def test_csv_has_a_line_a_row(table: LatencyTable, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("expected", "text"),
     [
-        ({"space": "tiny"}, "Expected a table of space 'tiny' in {path}.\nReceived: 'toy'.\nFix:"),
-        ({"space_hash": "x"}, "Expected a table of space_hash 'x' in {path}.\nReceived: 'abc'."),
-        ({"image_size": 64}, "Expected a table of image_size 64 in {path}.\nReceived: 8."),
         (
-            {"precision": "int8"},
-            "Expected a table of precision 'int8' in {path}.\nReceived: 'fp32'",
+            {"space": "tiny"},
+            "Expected a table of space 'tiny' in {path}.\nReceived: space 'toy'.\nFix: build",
         ),
-        ({"provider": "XExecutionProvider"}, "Received: 'CPUExecutionProvider'.\nFix: build"),
+        ({"space_hash": "x"}, "of space_hash 'x' in {path}.\nReceived: space_hash 'abc'."),
+        ({"image_size": 64}, "of image_size 64 in {path}.\nReceived: image_size 8."),
+        ({"precision": "int8"}, "of precision 'int8' in {path}.\nReceived: precision 'fp32'."),
+        ({"scheme": "u8u8"}, "of scheme 'u8u8' in {path}.\nReceived: scheme ''."),
+        ({"batch": 8}, "of batch 8 in {path}.\nReceived: batch 1."),
+        ({"provider": "XProvider"}, "Received: provider 'CPUExecutionProvider'.\nFix: build"),
+        (
+            {"space": "tiny", "batch": 8},
+            "of space 'tiny', batch 8 in {path}.\nReceived: space 'toy', batch 1.\nFix: build a "
+            "table for this space and batch, or name another file",
+        ),
     ],
 )
 def test_a_table_of_something_else_is_refused(
@@ -92,6 +116,37 @@ def test_a_table_of_something_else_is_refused(
         LatencyTable.load(path, allow_other_host=True, **expected)
 
 
+OTHER_SETTINGS: dict[str, Any] = {
+    "intra_op_num_threads": 2,
+    "graph_level": "extended",
+    "provider": "XnnpackExecutionProvider",
+    "provider_options": {"intra_op_num_threads": "2"},
+    "provider_library": "plugin.so",
+    "allow_spinning": False,
+    "set_denormal_as_zero": False,
+    "affinity": (1,),
+    "config_entries": {"session.disable_prepacking": "1"},
+}
+
+
+def test_every_setting_is_part_of_a_tables_identity() -> None:
+    assert OTHER_SETTINGS.keys() == vars(SessionSettings()).keys()
+
+
+@pytest.mark.parametrize("name", OTHER_SETTINGS)
+def test_a_table_of_other_settings_is_refused_by_their_names(
+    table: LatencyTable, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "table.json"
+    replace(table, settings=replace(table.settings, **{name: OTHER_SETTINGS[name]})).save(path)
+    with pytest.raises(TableMismatchError) as info:
+        LatencyTable.load(path, settings=SessionSettings(), allow_other_host=True)
+    plain = getattr(SessionSettings(), name)
+    assert f"Expected a table of {name} {plain!r} in {path}" in str(info.value)
+    assert f"Received: {name} {OTHER_SETTINGS[name]!r}." in str(info.value)
+    assert f"Fix: build a table for this {name}" in str(info.value)
+
+
 def test_another_hosts_table_is_refused_unless_allowed(table: LatencyTable, tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     replace(table, host=replace(table.host, cpu_model="Abacus")).save(path)
@@ -101,18 +156,14 @@ def test_another_hosts_table_is_refused_unless_allowed(table: LatencyTable, tmp_
     assert any("another host: cpu_model" in text for text in loaded.load_warnings)
 
 
-def test_another_runtime_threads_and_age_are_warnings(table: LatencyTable, tmp_path: Path) -> None:
+def test_another_runtime_and_age_are_warnings(table: LatencyTable, tmp_path: Path) -> None:
     path = tmp_path / "table.json"
     old = (datetime.now(UTC) - timedelta(days=31, hours=1)).isoformat()
     replace(table, host=replace(table.host, onnxruntime="1.2.3"), date=old).save(path)
-    warnings = LatencyTable.load(path, threads=4).load_warnings
-    assert len(warnings) == 3
+    warnings = LatencyTable.load(path).load_warnings
+    assert len(warnings) == 2
     assert "measured with onnxruntime 1.2.3" in warnings[0]
-    assert warnings[1] == "the table is for 1 threads, not for 4"
-    assert "31 days old" in warnings[2]
-
-
-Change = Callable[[dict[str, Any]], object]
+    assert "31 days old" in warnings[1]
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,250 @@
+"""The commands that time ONNX files in fresh processes: measure, certify, compare."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from latency import atomic
+from latency.cli import timing_view
+from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
+from latency.cli.model_files import (
+    InputError,
+    percent,
+    print_json,
+    read_models,
+    require_file,
+    require_precision,
+    scheme_of,
+    with_inputs,
+)
+from latency.cli.options import next_command, plan_of, rule_of, settings_of
+from latency.cli.text_view import Progress
+from latency.device import strict_json
+from latency.device.files import read_bytes
+from latency.device.host import current_host
+from latency.device.inputs import MOST_FILE_BYTES
+from latency.device.job import Model
+from latency.device.plan import MeasurePlan
+from latency.device.settings import SessionSettings
+from latency.device.startup import Startup
+from latency.measurement import compare
+from latency.measurement.certificate import Asked, Certificate, CertificateFile
+from latency.measurement.compare import compare_models
+from latency.measurement.processes import STABLE_ERROR, ProcessRule, Timing, measure_processes
+from latency.measurement.startup import start_all
+from latency.measurement.verdict import Verdict, judge
+from latency.terminal import warn
+
+MEASURE_PROCESSES = 3
+# So many processes narrow an interval of three by a factor of three.
+MORE_PROCESSES = 7
+WAIT_SECONDS, MORE_WAIT_SECONDS = 10.0, 60.0
+# Intervals of processes rest on the spread between them; in each, noise has to be small beside it.
+CAREFUL = {"min_rounds": 24, "max_rounds": 60, "max_wait_seconds": WAIT_SECONDS}
+CAREFUL_PRECISION = 0.01
+
+
+@dataclass(frozen=True)
+class Work:
+    """What a command times.
+
+    Args:
+        models: Those that run.
+        started: Key -> first moments of those.
+        failed: How many do not run; each was named on stderr.
+        settings: Of the sessions.
+        plan: Rounds and runs in each process.
+        rule: How many processes.
+    """
+
+    models: tuple[Model, ...]
+    started: Mapping[str, Startup]
+    failed: int
+    settings: SessionSettings
+    plan: MeasurePlan
+    rule: ProcessRule
+
+
+def _work(
+    options: argparse.Namespace, plan: MeasurePlan, rule: ProcessRule, *, repeated: bool = False
+) -> Work:
+    """Reads and starts the models; one that fails is named, and the others go on."""
+    settings = settings_of(options)
+    models = read_models(options, options.files, repeated=repeated)
+    models = with_inputs(models, options.input)
+    require_precision(models, options.precision, settings)
+    started, failed = start_all(models, settings, plan.seed)
+    for error in failed.values():
+        warn(f"error: {error}")
+    running = tuple(model for model in models if model.key in started)
+    return Work(running, started, len(failed), settings, plan, rule)
+
+
+def measure_files(options: argparse.Namespace) -> int:
+    """`measure`."""
+    if options.output:
+        require_file(options.output)
+    processes = options.processes or MEASURE_PROCESSES
+    rule = rule_of(options, processes=processes, most=processes)
+    work = _work(options, plan_of(options, max_wait_seconds=WAIT_SECONDS), rule)
+    if not work.models:
+        return EXIT_BAD_INPUT
+    with Progress("measuring") as progress:
+        timings = measure_processes(
+            work.models, work.settings, work.plan, work.rule, progress=progress
+        )
+    document = {
+        "schema_version": 2,
+        "host": current_host(),
+        "settings": work.settings,
+        "precision": options.precision,
+        "scheme": scheme_of(options),
+        "plan": work.plan,
+        "rule": work.rule,
+        "measurements": {
+            key: {**strict_json.encode(timing), "startup": work.started[key]}
+            for key, timing in timings.items()
+        },
+    }
+    if options.output:
+        atomic.keep_json(options.output, strict_json.encode(document))
+    if options.json:
+        print_json(document)
+    else:
+        timing_view.print_timings(timings, work.started, work.plan, work.settings)
+    return _measured_code(options, work, timings)
+
+
+def _measured_code(options: argparse.Namespace, work: Work, timings: Mapping[str, Timing]) -> int:
+    """Says what is not stable, and how the command ends."""
+    loose = {key: timing for key, timing in timings.items() if not timing.stable}
+    if loose:
+        warn(f"warning: {_instability(options, loose, len(timings))}")
+    if work.failed:
+        return EXIT_BAD_INPUT
+    is_refused = bool(loose) and (options.strict or len(loose) == len(timings))
+    return EXIT_CANNOT_TELL if is_refused else EXIT_DONE
+
+
+def _instability(options: argparse.Namespace, loose: Mapping[str, Timing], count: int) -> str:
+    """Names what is not stable, why, and the command that measures it longer."""
+    untold = [f"{key}: {timing.reason}" for key, timing in loose.items() if timing.reason]
+    wide = {key: timing.error for key, timing in loose.items() if timing.error is not None}
+    if untold:
+        why = untold[0]
+    else:
+        widest = max(wide, key=lambda key: wide[key] or 0.0)
+        why = f"the widest interval is +-{wide[widest]:.1%}, more than {STABLE_ERROR:.0%}: {widest}"
+    return (
+        f"not stable: {len(loose)} of {count} ({why}); stop other programs, or run: "
+        f"{_again(options)}"
+    )
+
+
+def _again(options: argparse.Namespace) -> str:
+    """The command that measures longer than the one that was called."""
+    if (options.processes or 0) < MORE_PROCESSES:
+        return next_command(options, processes=MORE_PROCESSES)
+    if (options.max_wait_seconds or 0) < MORE_WAIT_SECONDS:
+        return next_command(options, max_wait_seconds=f"{MORE_WAIT_SECONDS:g}")
+    return next_command(options, processes=2 * options.processes)
+
+
+def certify(options: argparse.Namespace) -> int:
+    """`certify`."""
+    if options.output:
+        require_file(options.output)
+    margin = percent(options.margin)
+    if not 0 < options.target_ms < float("inf"):
+        raise InputError(
+            "--target_ms above 0", f"--target_ms {options.target_ms}", "ask for milliseconds"
+        )
+    rule = rule_of(options, precision=min(CAREFUL_PRECISION, margin / 2))
+    work = _work(options, plan_of(options, **CAREFUL), rule)
+    if not work.models:
+        return EXIT_BAD_INPUT
+    with Progress("certifying") as progress:
+        timings = measure_processes(
+            work.models, work.settings, work.plan, work.rule, progress=progress
+        )
+    found = CertificateFile(
+        tuple(
+            _certificate(options, work, model, timings[model.key], margin) for model in work.models
+        )
+    )
+    if options.output:
+        atomic.keep_text(options.output, strict_json.dumps(found))
+    if options.json:
+        print(strict_json.dumps(found), end="")
+    else:
+        timing_view.print_certificates(found.certificates)
+        if options.output:
+            print(f"written to {options.output}")
+    return _certified_code(work, [certificate.met for certificate in found.certificates])
+
+
+def _certificate(
+    options: argparse.Namespace, work: Work, model: Model, timing: Timing, margin: float
+) -> Certificate:
+    verdict: Verdict = judge(timing, options.target_ms, margin, _again(options))
+    asked = Asked(
+        target_ms=options.target_ms,
+        margin=margin,
+        settings=work.settings,
+        plan=work.plan,
+        precision=options.precision,
+        scheme=scheme_of(options),
+        command=next_command(options),
+    )
+    file_data = read_bytes(model.key, MOST_FILE_BYTES)
+    return Certificate.of(model, file_data, asked, work.started[model.key], timing, verdict)
+
+
+def _certified_code(work: Work, mets: Sequence[bool | None]) -> int:
+    if work.failed:
+        return EXIT_BAD_INPUT
+    if any(met is False for met in mets):
+        return EXIT_NOT_MET
+    return EXIT_DONE if all(mets) else EXIT_CANNOT_TELL
+
+
+def compare_files(options: argparse.Namespace) -> int:
+    """`compare`."""
+    if options.output:
+        require_file(options.output)
+    if len(options.files) < 2:
+        raise InputError(
+            "two or more models to compare",
+            f"{len(options.files)}",
+            "name the one that the others are compared with first",
+        )
+    default = compare.RULE
+    rule = rule_of(
+        options, processes=default.processes, most=default.most, precision=default.precision
+    )
+    work = _work(options, plan_of(options, **CAREFUL), rule, repeated=True)
+    if work.failed:
+        return EXIT_BAD_INPUT
+    with Progress("comparing") as progress:
+        timings, ratios = compare_models(work.models, work.settings, work.plan, work.rule, progress)
+    document = {
+        "schema_version": 1,
+        "host": current_host(),
+        "settings": work.settings,
+        "plan": work.plan,
+        "rule": work.rule,
+        "ratios": ratios,
+        "measurements": timings,
+    }
+    if options.output:
+        atomic.keep_json(options.output, strict_json.encode(document))
+    if options.json:
+        print_json(document)
+    else:
+        timing_view.print_ratios(timings, ratios)
+    unknown = [ratio for ratio in ratios.values() if ratio.verdict == compare.UNKNOWN]
+    if unknown:
+        warn(f"warning: cannot tell: {unknown[0].reason}; run: {_again(options)}")
+    return EXIT_CANNOT_TELL if unknown else EXIT_DONE

@@ -1,0 +1,21 @@
+"""Text of files, hosts and libraries, made safe to show on a terminal."""
+
+from __future__ import annotations
+
+
+def visible(text: str, keep: str = "\n") -> str:
+    r"""Returns text in which characters that steer a terminal are written out, such as `\x1b`.
+
+    Characters that turn the direction of writing or that cannot be seen are written out, too.
+
+    Args:
+        text: Of anybody.
+        keep: Characters that stay; line ends by default. Pass '' for what has to be one line.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _written_out(c) for c in text)
+
+
+def _written_out(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

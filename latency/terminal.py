@@ -1,0 +1,47 @@
+"""The terminal: text of files, devices and libraries is shown as it is and steers nothing.
+
+Whatever a program prints goes through here, or is JSON, which escapes such characters itself.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from latency.device.text import visible
+
+
+class Terminal(Console):
+    r"""A console without markup: `[red]` in a key is printed, and `\x1b` written out.
+
+    Args:
+        **options: Of `rich.console.Console`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(markup=False, emoji=False, highlight=False, **options)
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """Makes what is printed, and what stands in a table, of a text."""
+        return super().render_str(visible(text), **options)
+
+
+def say(text: str) -> None:
+    """Prints a line for people on stdout.
+
+    Args:
+        text: May hold what a file says.
+    """
+    print(visible(text))
+
+
+def warn(text: str) -> None:
+    """Prints a line for people on stderr.
+
+    Args:
+        text: May hold what a file says.
+    """
+    print(visible(text), file=sys.stderr)

@@ -1,0 +1,62 @@
+"""The verdict on a budget and what was seen on the day, in words for terminal and page."""
+
+from __future__ import annotations
+
+from nas.report import numbers
+from nas.runs.measured import MeasuredRecord
+from nas.runs.outcome import Outcome
+
+WORDS = {
+    Outcome.NOT_ASKED: "",
+    Outcome.MET: "met",
+    Outcome.NOT_MET: "NOT met",
+    Outcome.CANNOT_TELL: "cannot tell",
+}
+
+
+def title_text(found: MeasuredRecord) -> str:
+    """The verdict as the title of a table.
+
+    Args:
+        found: The network in figures.
+    """
+    match found.outcome:
+        case Outcome.MET:
+            return "budget met: the whole interval is within 2 % of the time asked"
+        case Outcome.NOT_MET:
+            return "budget NOT met"
+        case Outcome.CANNOT_TELL:
+            return "cannot tell whether the budget is met"
+    if found.asked_ms is None:
+        return "no time was asked for"
+    return "not yet measured on the device"
+
+
+def why_text(found: MeasuredRecord) -> str:
+    """Why a budget is not met or cannot be told, and what to do next; empty otherwise.
+
+    Args:
+        found: The network in figures.
+    """
+    if not found.met_fix:
+        return ""
+    return f"{WORDS[found.outcome].capitalize()}: {found.met_reason}. Next: {found.met_fix}."
+
+
+def seen_text(found: MeasuredRecord | None) -> str:
+    """What the runs took as they came; empty where nothing was measured.
+
+    Args:
+        found: The network in figures; None for none.
+    """
+    if found is None or found.seen_p50_ms is None:
+        return ""
+    quantiles = (("p50", found.seen_p50_ms), ("p90", found.seen_p90_ms), ("p99", found.seen_p99_ms))
+    listed = ", ".join(f"{name} {numbers.milliseconds(ms)}" for name, ms in quantiles)
+    share = numbers.share(found.seen_full_speed_share, digits=0)
+    speed = (
+        "full speed was not told apart"
+        if share == numbers.UNKNOWN
+        else (f"the machine was at full speed in {share} of the time")
+    )
+    return f"As seen here today: {listed} ms; {speed}."
