@@ -34,7 +34,7 @@ from latency.device.speed import GATE
 # A walk varies more than a computation that stays in the first cache.
 WALK_GATE, WALK_BYTES = 1.10, 4 * 2**20
 QUANTILE = 10
-ALONE, BESIDE = "alone", "beside a walk"
+ALONE, ALONE_ONE_PROBE, BESIDE = "alone", "alone, one probe", "beside a walk"
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def recorded(
     gate, walk = Gauge(make_probe()), Gauge(walk_probe())
     settings = SessionSettings()
     runners = {name: ModelRunner(chain_bytes(c), settings, 0) for name, c in chains.items()}
-    conditions = (ALONE, f"{ALONE}, one probe", BESIDE)
+    conditions = (ALONE, ALONE_ONE_PROBE, BESIDE)
     parts = {name: {c: list[Recording]() for c in conditions} for name in runners}
     for _ in range(blocks):
         for condition in (ALONE, BESIDE):
@@ -130,7 +130,7 @@ def recorded(
                     parts[name][condition].append(record(run, both, seconds))
                     if condition == ALONE:
                         one = record(run, {"gate": gate}, seconds)
-                        parts[name][f"{ALONE}, one probe"].append(one)
+                        parts[name][ALONE_ONE_PROBE].append(one)
     return {name: {c: joined(p) for c, p in found.items()} for name, found in parts.items()}
 
 

@@ -86,7 +86,7 @@ def record(
         run()
         runs_ms.append(1e3 * (clock() - start))
         at_s.append(start - begun)
-        for name, gauge in reversed(gauges.items()):
+        for name, gauge in reversed(list(gauges.items())):
             after[name].append(gauge.read_us())
     return Recording(
         np.array(at_s),
