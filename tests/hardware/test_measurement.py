@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from latency.device.engine import Progress
+from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import SLOWER, HostSpeed
