@@ -35,7 +35,7 @@ from latency.measurement.compare import compare_models
 from latency.measurement.processes import STABLE_ERROR, ProcessRule, Timing, measure_processes
 from latency.measurement.startup import start_all
 from latency.measurement.verdict import Verdict, judge
-from latency.terminal import warn
+from latency.terminal import say, warn
 
 MEASURE_PROCESSES = 3
 # So many processes narrow an interval of three by a factor of three.
@@ -177,11 +177,11 @@ def certify(options: argparse.Namespace) -> int:
     if options.output:
         atomic.keep_text(options.output, strict_json.dumps(found))
     if options.json:
-        print(strict_json.dumps(found), end="")
+        print_json(found)
     else:
         timing_view.print_certificates(found.certificates)
         if options.output:
-            print(f"written to {options.output}")
+            say(f"written to {options.output}")
     return _certified_code(work, [certificate.met for certificate in found.certificates])
 
 
