@@ -20,6 +20,7 @@ from latency.jobs.job import run_here
 from latency.measurement.measure import MeasurePlan
 from latency.onnx_files.features import row_features
 from latency.onnx_files.model_file import read_model
+from latency.onnx_files.operators import row_operators
 from latency.onnx_files.precision import convert
 from latency.onnx_files.skeleton import restore_all, strip_weights
 from latency.tables import seal
@@ -160,6 +161,7 @@ def test_a_round_of_a_journal_that_nobody_would_write_is_read_or_refused(
 def use_model(path: Path) -> None:
     data = read_model(path)
     row_features(data, None, 1.0)
+    row_operators(data, None)
     restore_all({"net": strip_weights(data)}, 0)
     convert(data, "fp16", scheme="", seed=0)
 
