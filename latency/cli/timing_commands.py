@@ -32,8 +32,9 @@ from latency.device.startup import Startup
 from latency.measurement import compare
 from latency.measurement.certificate import Asked, Certificate, CertificateFile
 from latency.measurement.compare import compare_models
-from latency.measurement.processes import STABLE_ERROR, ProcessRule, Timing, measure_processes
+from latency.measurement.processes import ProcessRule, measure_processes
 from latency.measurement.startup import start_all
+from latency.measurement.timing import STABLE_ERROR, Timing
 from latency.measurement.verdict import Verdict, judge
 from latency.terminal import say, warn
 

@@ -15,7 +15,7 @@ from latency.device.startup import Startup
 from latency.measurement.certificate import Certificate
 from latency.measurement.compare import Ratio
 from latency.measurement.host_clock import ClockWatch
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.terminal import Terminal
 
 MEBIBYTE = 2**20

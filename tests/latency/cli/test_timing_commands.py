@@ -25,7 +25,8 @@ from latency.measurement import processes
 from latency.measurement.certificate import CertificateFile
 from latency.measurement.host_clock import ClockWatch
 from latency.measurement.measure import Readings
-from latency.measurement.processes import ProcessRule, Timing
+from latency.measurement.processes import ProcessRule
+from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
 from tests.support.latency_graphs import chain, finish, gather
 

@@ -15,7 +15,8 @@ from latency.device.statistics import Visit
 from latency.errors import LatencyError
 from latency.measurement import processes
 from latency.measurement.measure import Measurement, Model, Readings
-from latency.measurement.processes import LEAST_KEPT, ProcessRule, Timing, measure_processes
+from latency.measurement.processes import ProcessRule, measure_processes
+from latency.measurement.timing import LEAST_KEPT, Timing
 from tests.support import changing_clock
 from tests.support.changing_clock import FULL_MS, Machine, processes_of
 
