@@ -127,7 +127,7 @@ def test_measure_prints_full_speed_first_and_what_was_seen_beside_it(
     heads = ("p10 ms", "95 % interval", "seen p50", "seen p90", "seen p99", "noise", "runs")
     places = [printed.out.index(head) for head in (*heads, "stable", "session ms", "MiB")]
     assert places == sorted(places)
-    assert "0.9950 to 1.0050" in printed.out and "at full speed in 90 % of the time" in printed.out
+    assert "0.9950 to 1.0050" in printed.out and "90 % over 3 processes" in printed.out
     assert "unknown" in printed.out and "77/99" in printed.out
     assert (made.rule.processes, made.rule.most, made.rule.min_seconds) == (3, 3, 3.0)
 
