@@ -42,7 +42,7 @@ def start_fresh_process(model: Model, settings: SessionSettings, seed: int = 0) 
             raise StartError(
                 f"a model that loads and runs as {model.key!r}",
                 f"{parts.group(2)} (expected {parts.group(1)})" if parts else words,
-                "mend or leave out this model; --input FILE.npz gives it arrays of your own",
+                "mend or leave out this model, or give arrays that it takes: --input FILE.npz",
             )
         return strict_json.read(Startup, Path(folder, STARTUP_FILE))
 

@@ -168,6 +168,24 @@ def test_processes_are_spread_over_the_least_time(fresh: Use) -> None:
     assert now == pytest.approx(3.0)
 
 
+def test_progress_counts_processes_and_estimates_the_rest(fresh: Use) -> None:
+    seconds = iter(range(100))
+    calls: list[tuple[int, int, float]] = []
+    fresh(readings_of(1.0, 1.0, 1.0))
+    measure_processes(
+        [NET],
+        SessionSettings(),
+        MeasurePlan(),
+        ProcessRule(min_seconds=0),
+        progress=lambda *call: calls.append(call),
+        clock=lambda: float(next(seconds)),
+        wait=lambda _: None,
+    )
+    assert [call[:2] for call in calls] == [(1, 7), (2, 7), (3, 7)]
+    # The clock stands one second further at each look: after the start, before and after each.
+    assert calls[0][2] == pytest.approx(6 * 1.0)
+
+
 def test_one_process_alone_tells_no_interval_and_is_not_stable(fresh: Use) -> None:
     fresh(readings_of(1.0))
     found = timings(processes=1, most=1)["net"]
