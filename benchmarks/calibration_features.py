@@ -219,8 +219,8 @@ def _nested(narrow: np.ndarray, design: np.ndarray, varies: np.ndarray) -> np.nd
     for place in range(count):
         keep = np.arange(count) != place
         inner = design[:, :, keep]
-        beta, left_out, _ = _solved(inner, np.ones(inner.shape[:-1]))
-        error = np.mean(left_out**2, axis=-1)
+        beta, beyond, _ = _solved(inner, np.ones(inner.shape[:-1]))
+        error = np.mean(beyond**2, axis=-1)
         allowed = varies & (beta[..., 0] > 0) & (beta[..., 2] > 0)
         error = np.where(allowed, error, np.inf)
         best = error.argmin(axis=1)

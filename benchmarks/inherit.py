@@ -130,7 +130,7 @@ def main(arguments: list[str] | None = None) -> int:
     figures = measure(flags.run, flags.seeds, flags.epochs)
     out.print_json(data=figures)
     if flags.json:
-        atomic.write_json(flags.json, figures)
+        atomic.keep_json(flags.json, figures)
     return 0
 
 

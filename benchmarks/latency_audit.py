@@ -99,7 +99,10 @@ def scaled(table: LatencyTable, factor: float) -> LatencyTable:
         networks[key] = replace(network, measurement=measurement)
     c = table.calibration
     calibration = replace(c, b_ms=c.b_ms * factor, c_ms=c.c_ms * factor) if c else None
-    return replace(table, rows=rows, networks=networks, calibration=calibration)
+    a = table.audit
+    points = tuple((key, p * factor, m * factor) for key, p, m in a.points) if a else ()
+    audit = replace(a, points=points) if a else None
+    return replace(table, rows=rows, networks=networks, calibration=calibration, audit=audit)
 
 
 def check(table: Path) -> dict[str, Any]:

@@ -121,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
             # Written each time: trainings take minutes, and what is done must not be lost.
             out.print(f"{name}: {rows[-1]['mean']:.2%}")
             if args.json:
-                atomic.write_json(args.json, {"seeds": seeds, "networks": rows})
+                atomic.keep_json(args.json, {"seeds": seeds, "networks": rows})
     table = Table("network", "ms", "top-1 mean", "sd", "each seed")
     for row in sorted(rows, key=lambda r: r["latency_ms"]):
         each = ", ".join(f"{value:.1%}" for value in row["top1"])

@@ -219,7 +219,7 @@ def supernet_scores(run: Path, networks: Sequence[str]) -> dict[str, dict[str, f
     for text in networks:
         found = scorer.accuracy(stage.space.encode(arch_text.parse(text)))
         scores[text] = {"top1": found.top1, "cross_entropy": found.cross_entropy}
-    atomic.write_json(path, scores)
+    atomic.keep_json(path, scores)
     return scores
 
 
@@ -424,7 +424,7 @@ def main(argv: list[str] | None = None) -> int:
         "host": current_host().to_json(),
         **collect(args.folder, searches, case),
     }
-    atomic.write_json(args.folder / "search_quality.json", result)
+    atomic.keep_json(args.folder / "search_quality.json", result)
     out.print_json(json.dumps(result)) if args.json else print_table(result)
     return 0
 

@@ -106,8 +106,8 @@ def make_job(flags: argparse.Namespace, space: Space) -> Job:
     plans = TOY if flags.smoke else FULL
     held_out = plans.held_out_networks if flags.smoke else flags.held_out
     plan = replace(plans.table, seed=flags.seed)
-    defaults = {name: getattr(plan, name) for name in ("min_rounds", "max_rounds")}
-    defaults["runs_per_visit"] = plan.runs_per_visit
+    names = ("min_rounds", "max_rounds", "runs_per_visit", "max_seconds", "max_wait_seconds")
+    defaults = {name: getattr(plan, name) for name in names}
     return space_job(
         space,
         settings=settings_of(flags),

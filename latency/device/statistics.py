@@ -12,6 +12,7 @@ from .errors import LatencyError
 from .plan import DevicePlan
 
 RESAMPLES = 200
+LEAST_VISITS = 2  # one visit has no spread, and so no interval
 
 Runs = Sequence[Sequence[float]]  # visit -> the runs of it that count, in ms; a visit may have none
 
@@ -166,7 +167,7 @@ def certain_quantities(
     """Tells which quantities have an interval narrower than the plan's tolerances.
 
     Each of their models also needs runs that count in as many visits as the plan has rounds at
-    least: a few runs of one moment agree with each other whatever they took.
+    least, and in two of them: a few runs of one moment agree with each other whatever they took.
 
     Args:
         visits: Model -> its visits.
@@ -175,9 +176,8 @@ def certain_quantities(
         limit_us: The longest probe beside a run that counts; None to count every run.
     """
     kept = {key: kept_runs(of_key, limit_us) for key, of_key in visits.items()}
-    enough = {
-        key: sum(bool(runs) for runs in of_key) >= plan.min_rounds for key, of_key in kept.items()
-    }
+    least = max(LEAST_VISITS, plan.min_rounds)
+    enough = {key: sum(bool(runs) for runs in of_key) >= least for key, of_key in kept.items()}
     floor_ms = plan.absolute_floor_ms
     floors = [key for key in plan.floor_keys if any(kept[key])]
     if floors:

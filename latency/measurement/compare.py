@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import median
+from typing import ClassVar
 
 import numpy as np
 
@@ -49,6 +50,11 @@ class Ratio:
         process_ratios: In each process that had enough undisturbed runs of both.
         reason: Why it cannot be told; empty where it can.
     """
+
+    KEYS: ClassVar[tuple[str, ...]] = (
+        *("key", "reference", "ratio", "low", "high", "smallest", "verdict", "process_ratios"),
+        "reason",
+    )
 
     key: str
     reference: str

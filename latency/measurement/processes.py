@@ -21,8 +21,8 @@ from latency.errors import LatencyError
 from latency.measurement.intervals import block_error, spread_interval
 from latency.measurement.measure import Measurement, Model, Readings, measure_fresh_process
 
-# Fewer undisturbed runs than this have no 25th percentile worth the name.
-LEAST_KEPT = 10
+# Fewer undisturbed runs than this have no low percentile worth the name.
+LEAST_KEPT = 20
 # Half an interval, relative to its middle: above this a reading is called not stable.
 STABLE_ERROR = 0.02
 STATISTICS_SEED = 0
@@ -195,7 +195,7 @@ def common_full_speed_us(speeds: Sequence[HostSpeed]) -> float | None:
 def below_full_speed(speed: HostSpeed, full_speed_us: float | None) -> float:
     """How far below full speed a process may have been as a whole, a share; 0 for not at all.
 
-    A run counts with probes of up to 3 % above full speed. A device that drifts within the gate
+    A run counts with probes a few percent above full speed. A device that drifts within the gate
     makes all of its runs a little slower. The shortest probes of the process tell by how much,
     since full speed is told by the shortest ones, too.
 

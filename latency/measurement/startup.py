@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -35,9 +36,12 @@ def start_fresh_process(model: Model, settings: SessionSettings, seed: int = 0) 
         write_job(Path(folder), work)
         done = run_device("latency.device.startup", folder, settings)
         if done.returncode:
+            words = last_words(done)
+            # Of a message of ours, its second part is the reason.
+            parts = re.search(r"Received: (.*)\. Fix: ", words)
             raise StartError(
                 f"a model that loads and runs as {model.key!r}",
-                last_words(done),
+                parts.group(1) if parts else words,
                 "mend or leave out this model; --input FILE.npz gives it arrays of your own",
             )
         return strict_json.read(Startup, Path(folder, STARTUP_FILE))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from latency.onnx_files.shaped_graph import ShapedGraph
+from latency.onnx_files.shaped_graph import ShapedGraph, malformed_refused
 
 # Operators that ONNX Runtime fuses into the convolution before them: they move nothing.
 FUSED = frozenset(("Relu", "Clip", "HardSwish", "HardSigmoid", "Sigmoid", "LeakyRelu", "Tanh"))
@@ -50,13 +50,14 @@ def graph_features(model: bytes, vector: int = 8) -> dict[str, float]:
         vector: Channels of one vector register.
 
     Raises:
-        FeatureError: A shape is not fixed.
+        FeatureError: A shape is not fixed, or a node lacks what its operator needs.
     """
-    graph = ShapedGraph(model)
     total = dict.fromkeys(FEATURES, 0.0)
-    for node in graph.nodes:
-        for name, value in _node_features(graph, node, vector).items():
-            total[name] += value
+    with malformed_refused():
+        graph = ShapedGraph(model)
+        for node in graph.nodes:
+            for name, value in _node_features(graph, node, vector).items():
+                total[name] += value
     return total
 
 
@@ -110,7 +111,9 @@ def is_fused(graph: ShapedGraph, node: Any) -> bool:
     if node.op_type not in FUSED:
         return False
     source = graph.source.get(graph.origin(node.input[0]))
-    while source is not None and source.op_type in FREE:
+    for _ in graph.nodes:  # a graph that runs in a circle is no reason to do so, too
+        if source is None or source.op_type not in FREE:
+            break
         source = graph.source.get(source.input[0])
     return source is not None and source.op_type in ("Conv", "Gemm", "Add")
 

@@ -9,7 +9,7 @@ from math import prod
 from typing import Any
 
 from latency.onnx_files.features import FREE, is_fused
-from latency.onnx_files.shaped_graph import ShapedGraph
+from latency.onnx_files.shaped_graph import ShapedGraph, malformed_refused
 
 # What these say is counted by the features, or takes no time.
 UNTIMED = frozenset(
@@ -47,9 +47,10 @@ def row_operators(long: bytes, short: bytes | None) -> tuple[str, ...]:
 
 
 def _kinds(model: bytes) -> Counter[str]:
-    graph = ShapedGraph(model)
-    kinds = (_kind(graph, node) for node in graph.nodes)
-    return Counter(kind for kind in kinds if kind)
+    with malformed_refused():
+        graph = ShapedGraph(model)
+        kinds = (_kind(graph, node) for node in graph.nodes)
+        return Counter(kind for kind in kinds if kind)
 
 
 def _kind(graph: ShapedGraph, node: Any) -> str:

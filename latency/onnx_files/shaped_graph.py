@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from math import prod
 from typing import Any
 
@@ -14,6 +16,26 @@ class FeatureError(LatencyError):
 
 # Longer arrays of whole numbers are indices; shorter ones say what an operator does.
 MOST_CONSTANTS = 8
+
+
+@contextlib.contextmanager
+def malformed_refused() -> Iterator[None]:
+    """Makes one error of what a graph raises whose nodes lack inputs, sizes or known types.
+
+    Raises:
+        FeatureError: As said.
+    """
+    try:
+        yield
+    except LatencyError:
+        raise
+    except Exception as error:  # the exceptions of onnx and of missing inputs share no base class
+        line = (str(error).splitlines() or [""])[0]
+        raise FeatureError(
+            "a graph in which every node has what its operator needs",
+            f"{type(error).__name__}: {line}",
+            "check the file with onnx.checker, and export the model again",
+        ) from error
 
 
 class ShapedGraph:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 
 from latency.device.graph_info import GraphInfo
 from latency.device.records import Result
+from latency.device.settings import SessionSettings
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.result import ResultError
@@ -31,6 +33,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
     Raises:
         ValueError: A sample is impossible, or the networks give no calibration.
     """
+    _refuse_other_settings(job, result)
     measured = _measurements(job, result)
     features = _features(job, result)
     rows, warnings = _rows(job, result, measured, features)
@@ -72,6 +75,20 @@ def table_of(job: Job, result: Result) -> LatencyTable:
             ]
         ),
     )
+
+
+def _refuse_other_settings(job: Job, result: Result) -> None:
+    """A table says of its settings what the device ran with, not what a job asks by now."""
+    asked, used = vars(job.settings), vars(result.settings)
+    names = [field.name for field in fields(SessionSettings) if field.compare]
+    others = [name for name in names if asked[name] != used[name]]
+    if others:
+        raise ResultError(
+            f"a result measured with {', '.join(f'{n} {asked[n]!r}' for n in others)}, as the job "
+            "asks",
+            ", ".join(f"{name} {used[name]!r}" for name in others),
+            "import it into the folder that it was measured in, or run the job again",
+        )
 
 
 def _measurements(job: Job, result: Result) -> dict[str, Measurement]:

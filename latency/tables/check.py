@@ -234,10 +234,10 @@ def _gated_verdict(drifts: _Drifts, table: LatencyTable, measured: Readings) -> 
         )
     if drifts.is_good:
         return GOOD, f"{drifts.text}, and the networks agree"
-    if not is_near_best(speed):
+    if speed.state == SLOWER:
         return UNSURE, (
-            f"{drifts.text}, but the host itself is not at its best ({speed.reason}): let it cool, "
-            "end its power saving or stop other programs; see python -m latency clock"
+            f"{drifts.text}, but the host itself is slower than its own best ({speed.reason}): "
+            "let it cool or end its power saving; see python -m latency clock"
         )
     if abs(drifts.drift - 1) > STALE_DRIFT:
         return STALE, f"{drifts.text} at the host's full speed{_speed_then(table, speed)}"
@@ -247,15 +247,6 @@ def _gated_verdict(drifts: _Drifts, table: LatencyTable, measured: Readings) -> 
         f"{drifts.text}: more than {GOOD_DRIFT:.0%}, which is still good, and less than "
         f"{STALE_DRIFT:.0%}, which is stale: check again, or measure the table again"
     )
-
-
-def is_near_best(speed: HostSpeed) -> bool:
-    """Whether runs were judged by the host's best speed and not by a lower one of today."""
-    if speed.state == SLOWER:
-        return False
-    if speed.best is None or speed.full_speed_us is None:
-        return True
-    return speed.full_speed_us <= speed.gate * speed.best.probe_us
 
 
 def _speed_then(table: LatencyTable, now: HostSpeed) -> str:

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 
+import numpy as np
+
 from latency.errors import FileFormatError
 from latency.measurement.measure import Measurement
 from latency.tables.networks import fit_again, row_terms
@@ -40,14 +42,19 @@ def check_consistency(
     Raises:
         FileFormatError: A figure is another than the samples give.
     """
-    for row in rows.values():
-        _check_row(row, quantile, limit_us)
-    for key, network in networks.items():
-        _check_network(key, network, rows, quantile, limit_us)
-    if calibration is not None:
-        _check_calibration(calibration, rows, networks)
-    if audit is not None:
-        _check_audit(audit, rows, networks, calibration)
+    try:
+        with np.errstate(over="raise", invalid="raise", divide="raise"):
+            for row in rows.values():
+                _check_row(row, quantile, limit_us)
+            for key, network in networks.items():
+                _check_network(key, network, rows, quantile, limit_us)
+            if calibration is not None:
+                _check_calibration(calibration, rows, networks)
+            if audit is not None:
+                _check_audit(audit, rows, networks, calibration)
+    except (ArithmeticError, np.linalg.LinAlgError) as error:
+        expected = "milliseconds of a size that can be computed with"
+        raise FileFormatError(expected, str(error), FIX) from None
 
 
 def _check_row(row: Row, quantile: float, limit_us: float | None) -> None:

@@ -178,7 +178,7 @@ def _certainty(columns: list[np.ndarray], y: np.ndarray) -> float:
         return 0.0
     residual = 1 - design @ solution
     sigma = math.sqrt(float(np.sum(residual**2)) / (len(y) - len(columns)))
-    spread = math.sqrt(float(np.linalg.inv(design.T @ design)[-1, -1]))
+    spread = float(np.linalg.norm(np.linalg.pinv(design, rcond=1e-9)[-1]))
     return float(solution[-1]) / (max(sigma, EXACT) * spread)
 
 

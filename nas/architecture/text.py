@@ -8,12 +8,13 @@ layers. The notation follows timm's block strings; unlike there, an unknown part
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
 from typing import Any
 
 import numpy as np
 
+from latency.device import strict_json
+from latency.errors import FileFormatError
 from nas.architecture.activations import ACTIVATIONS, activation
 from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual
 from nas.errors import ArchitectureError
@@ -249,9 +250,11 @@ def loads(text: str) -> Architecture:
     if not stripped.startswith("{"):
         return parse(stripped)
     try:
-        data = json.loads(stripped)
-    except json.JSONDecodeError as error:
+        data = strict_json.loads(stripped, "the text of an architecture")
+    except FileFormatError as error:
         raise ArchitectureError(
-            "a JSON file", f"text that breaks off or is malformed: {error}", "write it again"
+            "a JSON file",
+            f"text that breaks off or is malformed: {error.received}",
+            "write it again",
         ) from None
     return from_json(data)

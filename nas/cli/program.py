@@ -11,8 +11,9 @@ from typing import Any
 from absl import flags
 
 from latency import shell
+from latency.cli.exit_codes import EXIT_DONE
 from nas.cli import flags as strict_flags
-from nas.cli.exit_codes import EXIT_DONE, EXIT_TEXT
+from nas.cli.exit_codes import EXIT_TEXT
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES

@@ -8,9 +8,10 @@ from typing import Any
 
 from absl import flags
 
+from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
-from nas.cli.exit_codes import EXIT_CODES, EXIT_DONE
+from nas.cli.exit_codes import EXIT_CODES
 from nas.interface import rules
 from nas.interface.asked import source_of
 from nas.interface.networks import read_architecture

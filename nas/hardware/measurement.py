@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from statistics import median
 
+from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import Model
@@ -110,9 +111,9 @@ class KnownNetworks:
             for name, ms in self.known_ms.items()
             if is_undisturbed(timings[name])
         ]
-        anew = f"build it again and search again: {self.build_command}"
+        anew = f"and search again: {self.build_command}"
         if not self.known_ms:
-            return Doubt("no network of the table was timed undisturbed", anew)
+            return Doubt("no network of the table was timed undisturbed", f"build it again {anew}")
         if not ratios or abs(median(ratios) - 1) <= KNOWN_TOLERANCE:
             return None  # Where no reading is undisturbed, the readings themselves say so.
         reason = (
@@ -120,8 +121,10 @@ class KnownNetworks:
             f"they took then ({min(ratios):.3f} to {max(ratios):.3f})"
         )
         if median(ratios) < 1:
-            return Doubt(reason, f"the table is of a slower machine: {anew}")
-        return Doubt(reason, f"wait until other programs have ended, or {anew}")
+            return Doubt(reason, f"build the table of a slower moment again {anew}")
+        return Doubt(
+            reason, f"wait until other programs have ended, or build the table again {anew}"
+        )
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,7 @@ def measure_networks(
     rule: ProcessRule,
     known: KnownNetworks | None = None,
     named: tuple[str, ...] = (),
+    progress: Progress | None = None,
 ) -> TimedNetworks:
     """Times whole networks, visits interleaved at random, in new processes one after another.
 
@@ -182,12 +186,15 @@ def measure_networks(
         rule: How many processes.
         known: Timed beside them and compared with the table; None to compare nothing.
         named: Networks that have to become precise; all of them by default.
+        progress: Called after each process.
     """
     files = {**networks, **(known.files if known else {})}
     models = [Model(name, data, name) for name, data in files.items()]
     if plan.max_seconds is not None:
         more = max(1.0, len(files) / NETWORKS_A_PLAN)
         plan = replace(plan, max_seconds=more * plan.max_seconds)
-    timings = measure_processes(models, settings, plan, rule, named=named or tuple(networks))
+    timings = measure_processes(
+        models, settings, plan, rule, named=named or tuple(networks), progress=progress
+    )
     doubt = known.doubt(timings) if known else None
     return TimedNetworks({name: timings[name] for name in networks}, doubt)

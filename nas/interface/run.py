@@ -59,6 +59,9 @@ class Run:
     def certificate(self) -> Certificate:
         """What was measured and counted; accuracies are there after a retraining.
 
+        Its `met` is true, false, or None where nothing was asked or it cannot be told; `outcome`
+        tells these apart, and `met_reason` and `met_fix` say why and what to do.
+
         Raises:
             LatencyError: Nothing is certified yet, or the run is a sweep.
         """

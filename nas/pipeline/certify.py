@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
-
-import numpy as np
-import onnxruntime
 
 from latency.device.clock import now_text
 from latency.device.settings import SessionSettings
@@ -31,7 +27,7 @@ from nas.runs.records import (
 )
 from nas.selection.baselines import equal_random_networks, equal_uniform_network
 from nas.selection.feasible import BoundedSpace
-from nas.system.console import out
+from nas.system.console import bar, out
 from nas.system.environment import environment
 
 
@@ -128,7 +124,7 @@ def search_certificate(
         device=config.device,
         date=now_text(),
         environment=environment(),
-        conditions=conditions_of(timed),
+        conditions=conditions_of(timed, config.sizes),
     )
 
 
@@ -142,38 +138,27 @@ def fresh_timings(
         sizes: The size of the job.
         known: Measured beside them.
     """
-    out.print("Certificate: fresh measurements in new processes ...")
     plans = sizes.measuring
-    return measure_networks(
-        files,
-        SessionSettings(),
-        plans.certificate,
-        plans.certificate_rule,
-        known,
-        named=("searched",),
-    )
+    with bar("Certificate: fresh measurements in new processes") as shown:
+        return measure_networks(
+            files,
+            SessionSettings(),
+            plans.certificate,
+            plans.certificate_rule,
+            known,
+            named=("searched",),
+            progress=lambda done, most, left: shown.update(
+                done, most, note=f"{left:.0f} s left at most"
+            ),
+        )
 
 
-def conditions_of(timed: TimedNetworks) -> Conditions | None:
+def conditions_of(timed: TimedNetworks, sizes: Scale) -> Conditions | None:
     """How a certificate was measured; None where nothing was.
 
     Args:
         timed: What `fresh_timings` gave.
+        sizes: The size of the job.
     """
-    found = timed.get("searched")
-    return None if found is None else Conditions.of(found, SessionSettings())
-
-
-def outputs_sha256(data: bytes) -> str:
-    """Hash of a model's outputs on fixed pixels, 64 hex digits.
-
-    Args:
-        data: Of the ONNX file.
-    """
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    wanted = session.get_inputs()[0]
-    pixels = (np.arange(np.prod(wanted.shape)) % 256).astype(np.float32).reshape(wanted.shape)
-    digest = hashlib.sha256()
-    for output in session.run(None, {wanted.name: pixels}):
-        digest.update(np.ascontiguousarray(output).tobytes())
-    return digest.hexdigest()
+    found, plan = timed.get("searched"), sizes.measuring.certificate
+    return None if found is None else Conditions.of(found, SessionSettings(), plan)

@@ -10,6 +10,9 @@ from typing import Any
 import numpy as np
 
 from latency.device.clock import now_text
+from latency.device.settings import SessionSettings
+from latency.measurement.measure import Model
+from latency.measurement.startup import start_fresh_process
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -21,7 +24,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
-from nas.pipeline.certify import conditions_of, fresh_timings, outputs_sha256
+from nas.pipeline.certify import conditions_of, fresh_timings
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
@@ -234,7 +237,7 @@ class RetrainRun:
             device=self.device,
             date=now_text(),
             environment=environment(),
-            conditions=conditions_of(timed),
+            conditions=conditions_of(timed, self.scale),
             hashes=self._hashes(),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
@@ -244,7 +247,8 @@ class RetrainRun:
 
     def _hashes(self) -> FileHashes:
         data = self._model_file()
-        return FileHashes(hashlib.sha256(data).hexdigest(), outputs_sha256(data))
+        started = start_fresh_process(Model("model.onnx", data, "model.onnx"), SessionSettings())
+        return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
 
     def _warnings(
         self, own: CertifiedNetwork, random: Sequence[CertifiedNetwork]

@@ -58,5 +58,6 @@ def build_command(config: RunConfig, image_size: int, num_classes: int) -> str:
     """
     words = ["python", "scripts/build_latency_table.py", "--space", config.space]
     words += [f"--image_size={image_size}", f"--num_classes={num_classes}"]
-    words += [f"--blocks={path}" for path in config.blocks]
+    for path in config.blocks:
+        words += ["--blocks", path]
     return shlex.join(words)

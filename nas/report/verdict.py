@@ -43,20 +43,21 @@ def why_text(found: MeasuredRecord) -> str:
     return f"{WORDS[found.outcome].capitalize()}: {found.met_reason}. Next: {found.met_fix}."
 
 
-def seen_text(found: MeasuredRecord | None) -> str:
+def seen_text(found: MeasuredRecord | None, day: str = "today") -> str:
     """What the runs took as they came; empty where nothing was measured.
 
     Args:
         found: The network in figures; None for none.
+        day: When that was, in words.
     """
     if found is None or found.seen_p50_ms is None:
         return ""
     quantiles = (("p50", found.seen_p50_ms), ("p90", found.seen_p90_ms), ("p99", found.seen_p99_ms))
     listed = ", ".join(f"{name} {numbers.milliseconds(ms)}" for name, ms in quantiles)
-    share = numbers.share(found.seen_full_speed_share, digits=0)
+    share = numbers.share(found.share_full_speed, digits=0)
     speed = (
         "full speed was not told apart"
         if share == numbers.UNKNOWN
         else (f"the machine was at full speed in {share} of the time")
     )
-    return f"As seen here today: {listed} ms; {speed}."
+    return f"As seen here {day}: {listed} ms; {speed}."

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from latency.device.files import read_bytes
 from latency.errors import FileFormatError
 
 T = TypeVar("T")
@@ -31,13 +32,19 @@ def read_history(kind: type[T], path: Path) -> tuple[T, ...]:
     if not path.exists():
         return ()
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = read_bytes(path).decode("utf-8")
+    except UnicodeDecodeError as error:
         raise FileFormatError(f"a readable text file {path}", str(error), REPAIR) from None
     if not text:
         return ()
+    try:
+        return _rows(kind, csv.DictReader(io.StringIO(text)), path)
+    except csv.Error as error:  # a cell of more than 128 kB, for example
+        raise FileFormatError(f"a table of cells in {path}", str(error), REPAIR) from None
+
+
+def _rows(kind: type[T], reader: csv.DictReader[str], path: Path) -> tuple[T, ...]:
     fields = columns(kind)
-    reader = csv.DictReader(io.StringIO(text))
     names = reader.fieldnames or ()
     if "step" not in names:
         raise FileFormatError(f"a column `step` in {path}", ", ".join(names), REPAIR)
@@ -82,7 +89,10 @@ def _value(kind: Any, name: str, cell: str | None, place: str) -> float | str | 
     if str in kinds:
         return cell
     try:
-        return int(cell) if int in kinds else float(cell)
+        value = int(cell) if int in kinds else float(cell)
+        if int in kinds and abs(value) >= 2**63:
+            raise ValueError
+        return value
     except ValueError:
         number = "a whole number" if int in kinds else "a number"
         raise FileFormatError(

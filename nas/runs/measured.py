@@ -6,7 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
+from latency.measurement.certificate import statistic_text
 from latency.measurement.processes import Timing
 from latency.measurement.verdict import Verdict
 from nas.runs.outcome import Outcome
@@ -20,10 +22,11 @@ class Conditions:
         threads: Threads of one operator.
         provider: Execution provider, by onnxruntime's name.
         graph_level: How far onnxruntime changes the graph.
-        denormals_are_zero: Whether tiny numbers are taken as 0, which are slow otherwise.
+        set_denormal_as_zero: Whether tiny numbers are taken as 0, which are slow otherwise.
         statistic: What the milliseconds are, in words.
         processes: New processes that were made.
-        gate: A run counts when the probes around it took at most so many times full speed.
+        gate: A run counts when the probes around it took at most so many times full speed; None
+            where nothing was gated.
         probe: What was computed before and after each run; empty where nothing was gated.
         full_speed_us: The probe at full speed in microseconds, the least of all processes; None
             where nothing was gated.
@@ -35,36 +38,37 @@ class Conditions:
     threads: int
     provider: str
     graph_level: str
-    denormals_are_zero: bool
+    set_denormal_as_zero: bool
     statistic: str
     processes: int
-    gate: float
+    gate: float | None
     probe: str
     full_speed_us: float | None
     host_state: str
     host_reason: str
 
     @classmethod
-    def of(cls, timing: Timing, settings: SessionSettings) -> Conditions:
+    def of(cls, timing: Timing, settings: SessionSettings, plan: MeasurePlan) -> Conditions:
         """Those of a measurement.
 
         Args:
             timing: Of any of its networks.
             settings: Of the sessions.
+            plan: Rounds and runs in each process.
         """
         states = Counter(speed.state for speed in timing.speeds)
         state = states.most_common(1)[0][0]
         speed = next(speed for speed in timing.speeds if speed.state == state)
         known_us = [s.full_speed_us for s in timing.speeds if s.full_speed_us is not None]
-        percent = f"{100 * timing.measurements[0].quantile:g}"
+        is_gated = speed.full_speed_us is not None
         return cls(
             threads=settings.intra_op_num_threads,
             provider=settings.provider,
             graph_level=settings.graph_level,
-            denormals_are_zero=settings.set_denormal_as_zero,
-            statistic=f"p{percent} of the undisturbed runs, the median over processes",
+            set_denormal_as_zero=settings.set_denormal_as_zero,
+            statistic=statistic_text(plan, is_gated),
             processes=len(timing.speeds),
-            gate=speed.gate,
+            gate=speed.gate if is_gated else None,
             probe=speed.probe,
             full_speed_us=min(known_us, default=None),
             host_state=state,
@@ -78,7 +82,8 @@ class FileHashes:
 
     Args:
         file_sha256: Of model.onnx, 64 hex digits.
-        outputs_sha256: Of its outputs for a fixed input, 64 hex digits.
+        outputs_sha256: Of its outputs for a fixed input, 64 hex digits; each output divided by its
+            own largest magnitude and rounded to thousandths.
     """
 
     file_sha256: str
@@ -99,11 +104,11 @@ class MeasuredRecord:
         measured_noise: Relative standard error of one process's reading by itself, the median over
             processes.
         measured_process_ms: Milliseconds in each process.
-        measured_kept_runs: Undisturbed runs that the milliseconds are read from.
+        measured_kept_count: Undisturbed runs that the milliseconds are read from.
         seen_p50_ms: Median of all runs as they came on that day, disturbed or not.
         seen_p90_ms: 90 % quantile of these.
         seen_p99_ms: 99 % quantile of these.
-        seen_full_speed_share: Share of the time at which the machine was at full speed, 0 to 1.
+        share_full_speed: Share of the time at which the machine was at full speed, 0 to 1.
         met: Whether the whole interval is within 2 % of asked; None where nothing was asked or
             measured, and where it cannot be told.
         met_reason: Why, in words; None where nothing was asked or measured.
@@ -117,11 +122,11 @@ class MeasuredRecord:
     measured_high_ms: float | None = None
     measured_noise: float | None = None
     measured_process_ms: tuple[float, ...] | None = None
-    measured_kept_runs: int | None = None
+    measured_kept_count: int | None = None
     seen_p50_ms: float | None = None
     seen_p90_ms: float | None = None
     seen_p99_ms: float | None = None
-    seen_full_speed_share: float | None = None
+    share_full_speed: float | None = None
     met: bool | None = None
     met_reason: str | None = None
     met_fix: str | None = None
@@ -150,10 +155,10 @@ def measured_values(timing: Timing | None, verdict: Verdict | None) -> dict[str,
         "measured_high_ms": timing.high_ms,
         "measured_noise": timing.noise,
         "measured_process_ms": timing.process_ms,
-        "measured_kept_runs": timing.kept_count,
+        "measured_kept_count": timing.kept_count,
         "seen_p50_ms": timing.p50_ms,
         "seen_p90_ms": timing.p90_ms,
         "seen_p99_ms": timing.p99_ms,
-        "seen_full_speed_share": timing.share_full_speed,
+        "share_full_speed": timing.share_full_speed,
         **judged,
     }

@@ -22,7 +22,7 @@ from nas.search_space.named import get_space
 from nas.search_space.space import OneOf, Space
 
 SPACE = get_space("sample")
-PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1)
+PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=1, max_wait_seconds=0.0)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -11,12 +12,16 @@ import pytest
 
 import latency
 from latency import interface
-from latency.measurement import measure as measuring
+from latency.device.job import Model
+from latency.device.speed import NOT_GATED, HostSpeed
+from latency.device.statistics import Visit
+from latency.measurement import processes
+from latency.measurement.measure import Measurement, Readings
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain
 
 ROOT = Path(__file__).resolve().parents[2]
-QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0)
+QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.5)
 
 
 def test_importing_it_starts_neither_numpy_nor_onnxruntime() -> None:
@@ -40,41 +45,81 @@ def test_public_names_are_those_of_the_parts() -> None:
         latency.mesure  # noqa: B018
 
 
+class Fresh:
+    """Stands for a fresh process; every run takes a millisecond."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, ms: float = 1.0) -> None:
+        self.models: list[Model] = []
+        self.settings: list[latency.SessionSettings] = []
+        self.plans: list[latency.MeasurePlan] = []
+        self._ms = ms
+        monkeypatch.setattr(processes, "measure_fresh_process", self)
+
+    def __call__(
+        self,
+        models: Sequence[Model],
+        settings: latency.SessionSettings,
+        plan: latency.MeasurePlan,
+    ) -> Readings:
+        self.models = list(models)
+        self.settings.append(settings)
+        self.plans.append(plan)
+        visits = (Visit((self._ms,) * 20),) * 2
+        found = {m.key: Measurement(m.key, visits, 0.1, True) for m in models}
+        return Readings(found, HostSpeed(NOT_GATED, "made up"))
+
+
 def test_files_bytes_and_models_in_memory_are_measured_together(tmp_path: Path) -> None:
     path = tmp_path / "one.onnx"
     path.write_bytes(chain(1))
     models = [path, chain(2), onnx.load_from_string(chain(3))]
-    found = latency.measure(models, plan=QUICK, fresh_process=False)
+    found = latency.measure(models, plan=QUICK, processes=1)
     assert list(found) == [str(path), "model_1", "model_2"]
-    assert all(reading.latency_ms > 0 and reading.count == 6 for reading in found.values())
+    # Two rounds of three runs at least; one that waits for full speed may make more of them.
+    assert all(timing.latency_ms > 0 and timing.count >= 6 for timing in found.values())
+    assert not any(timing.stable for timing in found.values())
 
 
-def test_a_fresh_process_measures_by_default() -> None:
-    found = latency.measure({"net": chain(1, size="side")}, plan=QUICK, input_shapes=SHAPES)
-    assert list(found) == ["net"] and found["net"].count == 6
+def test_three_fresh_processes_measure_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Fresh(monkeypatch)
+    found = latency.measure({"net": chain(1, size="side")}, input_shapes=SHAPES)
+    assert list(found) == ["net"] and found["net"].process_ms == (1.0, 1.0, 1.0)
+    assert len({plan.seed for plan in fresh.plans}) == 3 and found["net"].stable
 
 
 SHAPES = {"image": (1, 3, 8, 8)}
 
 
+@pytest.mark.parametrize(("target_ms", "met"), [(1.0, True), (1.01, True), (1.1, False)])
+def test_a_certificate_is_a_verdict_and_what_it_rests_on(
+    monkeypatch: pytest.MonkeyPatch, target_ms: float, met: bool
+) -> None:
+    Fresh(monkeypatch)
+    verdict, timing = latency.certify(chain(1), target_ms)
+    assert verdict.met is met and verdict.reason and timing.latency_ms == 1.0
+
+
+@pytest.mark.parametrize("arguments", [(0.0, 0.02), (float("nan"), 0.02), (1.0, 0.0), (1.0, 1.0)])
+def test_a_budget_that_nothing_can_keep_is_refused(arguments: tuple[float, float]) -> None:
+    target_ms, margin = arguments
+    with pytest.raises(latency.LatencyError, match="Expected target_ms above 0 and a margin"):
+        latency.certify(chain(1), target_ms, margin=margin)
+
+
 def test_threads_and_settings_reach_the_sessions(monkeypatch: pytest.MonkeyPatch) -> None:
-    used: list[latency.SessionSettings] = []
-    monkeypatch.setattr(
-        measuring, "measure_fresh_process", lambda _m, settings, _p: used.append(settings)
-    )
-    latency.measure([chain(1)], threads=2)
+    fresh = Fresh(monkeypatch)
+    latency.measure([chain(1)], threads=2, processes=1)
     settings = latency.SessionSettings(graph_level="basic")
-    latency.measure([chain(1)], settings=settings)
-    assert used == [latency.SessionSettings(intra_op_num_threads=2), settings]
+    latency.measure([chain(1)], settings=settings, processes=1)
+    assert fresh.settings == [latency.SessionSettings(intra_op_num_threads=2), settings]
     with pytest.raises(latency.LatencyError, match="Expected either threads or settings"):
         latency.measure([chain(1)], threads=2, settings=settings)
 
 
 def test_a_precision_is_converted_to(monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[bytes] = []
-    monkeypatch.setattr(measuring, "measure", lambda models, _s, _p: seen.append(models[0].data))
-    latency.measure([chain(1)], precision="int8", fresh_process=False)
-    operators = {node.op_type for node in onnx.load_from_string(seen[0]).graph.node}
+    fresh = Fresh(monkeypatch)
+    latency.measure([chain(1)], precision="int8", processes=1)
+    operators = {node.op_type for node in onnx.load_from_string(fresh.models[0].data).graph.node}
     assert "QuantizeLinear" in operators
 
 

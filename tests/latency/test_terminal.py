@@ -33,6 +33,7 @@ PRINTERS = {
     "latency/device/files.py",
     "latency/device/job.py",
     "latency/device/journal.py",
+    "latency/device/startup.py",
 }
 
 
@@ -164,8 +165,8 @@ def test_proposed_commands_quote_what_they_are_given() -> None:
         for text in (node for node in ast.walk(tree) if isinstance(node, ast.JoinedStr)):
             for before, value in zip(text.values, text.values[1:], strict=False):
                 is_word = isinstance(before, ast.Constant) and COMMAND.search(str(before.value))
-                is_open = isinstance(value, ast.FormattedValue) and is_word
-                if is_open and not _is_quoted(value.value, quoted):
+                word = value.value if isinstance(value, ast.FormattedValue) else None
+                if is_word and word is not None and not _is_quoted(word, quoted):
                     wrong.append(f"{path.relative_to(ROOT)}: {ast.unparse(text)}")
     assert wrong == []
 

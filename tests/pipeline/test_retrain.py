@@ -206,7 +206,8 @@ def test_what_the_search_certified_stays_where_nothing_new_is_known(trained: Ret
 
 
 def test_a_better_random_network_and_odd_labels_are_told(trained: RetrainRun) -> None:
-    record(trained, "random 1", "random", 0.8)
+    # On 24 images: 0.6 and 0.8 could be the same network.
+    record(trained, "random 1", "random", 1.0)
     record(trained, "searched", "searched", 0.6, train_top1=0.1, running_accuracy=0.7)
     warnings = replace(trained, others=(RANDOM,)).run().warnings
     assert len(warnings) == 2

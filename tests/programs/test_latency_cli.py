@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from latency.cli import program
-from latency.device import engine
 from latency.jobs.folder import export_job
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_job, toy_table
@@ -29,13 +28,15 @@ def table() -> LatencyTable:
 def test_measure_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, output = tmp_path / "net.onnx", tmp_path / "out.json"
     model.write_bytes(chain(1))
-    rounds = ["--min_rounds", "2", "--max_rounds", "2"]
-    assert program.main(["measure", str(model), "--json", "--output", str(output), *rounds]) == 0
+    # What is not stable on this machine of the moment ends with exit code 4 and prints the same.
+    code = program.main(["measure", str(model), "--json", "--output", str(output)])
     printed = json.loads(capsys.readouterr().out)
     assert printed == json.loads(output.read_text())
-    assert printed["measurements"][str(model)]["count"] == 6
-    assert program.main(["measure", str(model), *rounds]) == 0
-    assert "p10 ms" in capsys.readouterr().out
+    found = printed["measurements"][str(model)]
+    assert code == (0 if found["stable"] else 4)
+    # Twelve rounds of three runs in each of three processes, or more.
+    assert found["count"] >= 108 and len(found["measurements"]) == 3
+    assert found["p50_ms"] <= found["p90_ms"] <= found["p99_ms"]
 
 
 def test_table_commands(
@@ -128,7 +129,9 @@ def test_a_dynamic_model_is_measured_with_a_shape(
     rounds = ["--min_rounds", "2", "--max_rounds", "2", "--json"]
     assert program.main(["measure", str(model), *rounds]) == 2
     assert "--input_shape image=1,3,N,N" in capsys.readouterr().err
-    assert program.main(["measure", str(model), "--input_shape", "image=1,3,8,8", *rounds]) == 0
+    # It runs; 18 runs are too few to be stable.
+    assert program.main(["measure", str(model), "--input_shape", "image=1,3,8,8", *rounds]) == 4
+    assert json.loads(capsys.readouterr().out)["measurements"][str(model)]["count"] >= 18
 
 
 def test_settings_flags_reach_the_measurement(
@@ -140,25 +143,12 @@ def test_settings_flags_reach_the_measurement(
     flags = ["--threads", "2", "--no-spinning", "--affinity", core, "--graph_level", "basic"]
     flags += ["--config", "session.dynamic_block_base=4", "--min_rounds", "2", "--max_rounds", "2"]
     before = os.sched_getaffinity(0)
-    assert program.main(["measure", str(model), "--json", *flags]) == 0
+    assert program.main(["measure", str(model), "--json", *flags]) == 4
     settings = json.loads(capsys.readouterr().out)["settings"]
     assert settings["intra_op_num_threads"] == 2 and settings["allow_spinning"] is False
     assert settings["affinity"] == [int(core)] and settings["graph_level"] == "basic"
     assert settings["config_entries"] == {"session.dynamic_block_base": "4"}
     assert os.sched_getaffinity(0) == before
-
-
-def test_instability_names_the_next_command(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    model = tmp_path / "net.onnx"
-    model.write_bytes(chain(1))
-    flags = ["--max_rounds", "2", "--graph_level", "basic"]
-    monkeypatch.setattr(engine, "certain_quantities", lambda *_: [False])
-    assert program.main(["measure", str(model), *flags]) == 0
-    error = capsys.readouterr().err
-    assert error.startswith("warning: not stable: 1 of 1 intervals")
-    assert f"run: python -m latency measure {model} --graph_level basic --max_rounds 8" in error
 
 
 @pytest.mark.parametrize(
@@ -170,7 +160,7 @@ def test_instability_names_the_next_command(
         (["measure", "bad.onnx", "--config", "x"], "Expected --config NAME=VALUE"),
         (["measure", "bad.onnx", "--config", "x.y=1"], "a configuration key that onnxruntime"),
         (["table", "bad.onnx"], "Expected either --output or --export_job.\nReceived: neither."),
-        (["run-job", "."], "Expected a readable text file manifest.json"),
+        (["run-job", "."], "Expected a readable file manifest.json"),
         (["import-result", ".", "--output", "no/t.json"], "Expected a file in an existing folder"),
         (["predict", "bare.json", "bad.onnx"], "Expected a table with enough rows to learn from"),
         (["measure", "bad.onnx", "--threads", "0"], "Expected intra_op_num_threads of 1 or more"),
@@ -210,10 +200,10 @@ def test_a_signal_ends_a_command_with_its_exit_code(
     # The signal comes from inside the measurement, so no waiting and no timing is involved.
     script = (
         "import os, runpy, signal\n"
-        "from latency.device import job\n"
+        "from latency.measurement import processes\n"
         # A background job of a shell inherits that SIGINT is ignored; a user's command does not.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        f"job.ModelRunner = lambda *_: lambda: os.kill(os.getpid(), {int(number)})\n"
+        f"processes.measure_fresh_process = lambda *_: os.kill(os.getpid(), {int(number)})\n"
         "runpy.run_module('latency', run_name='__main__')\n"
     )
     model = tmp_path / "net.onnx"

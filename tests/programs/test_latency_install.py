@@ -49,5 +49,6 @@ def test_it_installs_and_measures_without_tensorflow(tmp_path: Path) -> None:
     (tmp_path / "net.onnx").write_bytes(chain(2))
     command = [python, "-m", "latency", "measure", "net.onnx", "--json", "--max_rounds", "3"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout)["measurements"]["net.onnx"]["count"] == 9
+    # Three rounds in each of three processes are measured, and are too few to be stable.
+    assert done.returncode == 4, done.stderr
+    assert json.loads(done.stdout)["measurements"]["net.onnx"]["count"] >= 27

@@ -134,7 +134,8 @@ def test_the_first_commands_search_and_retrain(searched: Path) -> None:
 def test_latency_measures_what_was_exported(searched: Path, root: Path) -> None:
     rounds = ("--min_rounds", "2", "--max_rounds", "2")
     done = call("latency", "measure", str(searched / "model.onnx"), *rounds, cwd=root)
-    assert done.exit_code == 0, done.err
+    # So few rounds tell no interval, whatever the machine does.
+    assert done.exit_code == 4, done.err
     assert "p10 ms" in done.out
 
 

@@ -30,7 +30,7 @@ from tests.support.report_run import CHOSEN, make_run
 MEASURED_KEYS = [
     key
     for key in MeasuredRecord.__dataclass_fields__
-    if key.startswith(("measured_", "seen_", "met"))
+    if key.startswith(("measured_", "seen_", "share_full_speed", "met"))
 ]
 VOID_TAGS = {"meta", "link", "img", "br"}
 
@@ -101,7 +101,7 @@ def test_finished_run_shows_its_figures(finished: Path) -> None:
     text = text_of(finished / "report.html")
     certificate = RunFolder(finished).read(Certificate)
     assert "Budget met: measured 1.2 % above what was asked" in text
-    assert f"As seen here today: p50 {certificate.seen_p50_ms:.3f}" in text
+    assert f"As seen here on 2026-05-04: p50 {certificate.seen_p50_ms:.3f}" in text
     assert "the machine was at full speed in 93 % of the time" in text
     for part in (
         f"Asked {certificate.asked_ms:.3f} ms",
@@ -163,7 +163,12 @@ def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
 def test_how_it_was_measured_is_told(run: Path) -> None:
     text = text_of(write_report(run))
     assert re.search(r"at full speed, 95 % interval [\d.]+ to [\d.]+", text)
-    for part in ("p25 of the undisturbed runs", "graph level all", "threads 1", "file sha256 0000"):
+    for part in (
+        "10th percentile of undisturbed runs",
+        "graph level all",
+        "threads 1",
+        "file sha256 0000",
+    ):
         assert part in text
 
 
@@ -172,8 +177,8 @@ def test_a_budget_that_cannot_be_told_says_why_and_what_to_do(run: Path) -> None
     edit_json(run / "certificate.json", lambda c: c.update(changes))
     page = write_report(run)
     text = text_of(page)
-    assert "Cannot tell whether the budget is met: measured 1.2 % above what was asked" in text
-    assert "too few <runs>. Next: again: python main.py." in text
+    assert "Cannot tell: measured 1.2 % above what was asked" in text
+    assert "Too few <runs>. Next: again: python main.py" in text
     assert 'class="verdict unsure"' in page.read_text(encoding="utf-8")
     assert "Budget met" not in text and "Budget not met" not in text
 
@@ -183,7 +188,7 @@ def test_a_budget_of_another_device_is_not_yet_measured(run: Path) -> None:
     edit_json(run / "certificate.json", lambda c: c.update(unknown, conditions=None))
     (run / "baselines.json").unlink()
     text = text_of(write_report(run))
-    assert "Not yet measured on the device" in text and "As seen here today:" not in text
+    assert "Not yet measured on the device" in text and "As seen here" not in text
 
 
 def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import datetime
 import errno
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,6 +73,49 @@ def test_a_folder_that_cannot_be_written_says_so(folder: RunFolder) -> None:
     (folder.path / ".lock").mkdir()
     with pytest.raises(InputError, match="--run_dir"), folder.alone():
         pass
+
+
+@pytest.mark.parametrize("link", [Path.symlink_to, Path.hardlink_to])
+def test_a_lock_never_cuts_what_a_link_leads_to(
+    folder: RunFolder, tmp_path: Path, link: Callable[[Path, Path], None]
+) -> None:
+    precious = tmp_path / "thesis.txt"
+    precious.write_text("precious")
+    link(folder.path / ".lock", precious)
+    with pytest.raises(FileFormatError, match="Fix: remove it"), folder.alone():
+        pass
+    assert precious.read_text() == "precious"
+
+
+def test_a_run_that_never_began_is_removed(folder: RunFolder) -> None:
+    (folder.path / "data.json").write_text("{}")
+    with folder.alone():
+        pass
+    assert folder.discard() and not folder.path.exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "table.json",
+        "table.journal",
+        "target.json",
+        "checkpoints/search.npz",
+        "deep/er",
+        "data.json.1",
+    ],
+)
+def test_a_run_in_which_anything_was_left_is_kept(folder: RunFolder, name: str) -> None:
+    path = folder.path / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("hours of work")
+    assert not folder.discard("architecture.json") and path.read_text() == "hours of work"
+    assert folder.has("config.json")
+
+
+def test_a_copy_of_what_is_kept_elsewhere_is_no_loss(folder: RunFolder) -> None:
+    (folder.path / "table.json").write_text("{}")
+    assert folder.discard("table.json") and not folder.path.exists()
 
 
 @dataclass(frozen=True)
@@ -152,23 +196,47 @@ WRITES: dict[str, Callable[[RunFolder], None]] = {
 }
 
 
+PRINTED = {
+    "results/largest.json": '"top1": 0.5',
+    "search.json": '"step": 1',
+    "history.csv": "step\n1\n",
+}
+
+
 @pytest.mark.parametrize("name", WRITES)
 @pytest.mark.parametrize(
     ("code", "fix"), [(errno.ENOSPC, "free some space"), (errno.EROFS, "--run_dir")]
 )
 def test_a_disk_that_takes_nothing_names_the_file_and_the_fix(
-    name: str, code: int, fix: str, folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+    name: str,
+    code: int,
+    fix: str,
+    folder: RunFolder,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def refuse(path: Path, content: object) -> None:
         raise OSError(code, os.strerror(code))
 
-    refusing = SimpleNamespace(write_text=refuse, write_json=refuse)
+    refusing = SimpleNamespace(write_text=refuse)
     monkeypatch.setattr(folder_module, "atomic", refusing)
     with pytest.raises(InputError) as caught:
         WRITES[name](folder)
     assert str(folder.path / name) in caught.value.expected
     assert caught.value.received == os.strerror(code)
     assert fix in caught.value.fix
+    # Nothing that was found out is lost.
+    printed = capsys.readouterr().out
+    assert Path(name).name in printed and PRINTED[name] in printed
+
+
+def test_a_folder_that_is_gone_loses_no_result(
+    folder: RunFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(folder.path)
+    with pytest.raises(InputError, match="to write"):
+        folder.write(Result(0.5), name="largest")
+    assert '"top1": 0.5' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(("text", "received"), [("{", "Expecting"), ("[1]", "list"), (None, "No")])

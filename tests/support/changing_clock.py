@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from statistics import NormalDist
 
 import numpy as np
 
-from latency.device.speed import BUSY, FULL_SPEED, BestSpeed, HostSpeed
+from latency.device.plan import MeasurePlan
+from latency.device.speed import BUSY, FULL_SPEED, GATE, BestSpeed, HostSpeed
 from latency.device.statistics import Visit
 from latency.device.watch import FULL_SPEED_QUANTILE
 from latency.measurement.measure import Measurement, Readings
@@ -16,10 +18,9 @@ PROBE_US = 12.0
 # The probe at full speed differs by less than 1 % (docs/measuring.md): half of it is one sigma.
 PROBE_NOISE = 0.005
 JITTER = 0.003
-# The 25th percentile of |N(0, 1)|.
-P25_HALF_NORMAL = 0.3186
-FULL_MS = 1.0 + JITTER * P25_HALF_NORMAL  # what a 1 ms model truly reads at full speed
-QUANTILE = 0.25
+QUANTILE = MeasurePlan.quantile
+# What a 1 ms model truly reads at full speed: the jitter is |N(0, 1)| times its size.
+FULL_MS = 1.0 + JITTER * NormalDist().inv_cdf((1 + QUANTILE) / 2)
 SECONDS = 30.0  # of a made-up machine's life; measurements begin within it
 
 
@@ -79,12 +80,12 @@ class Machine:
         session_us = float(np.quantile(look_us, FULL_SPEED_QUANTILE))
         self.best_us = min(session_us, self.best_us or session_us)
         speed = HostSpeed(
-            state=FULL_SPEED if np.mean(look_us <= 1.03 * self.best_us) > 0.5 else BUSY,
+            state=FULL_SPEED if np.mean(look_us <= GATE * self.best_us) > 0.5 else BUSY,
             probe="made up",
             full_speed_us=self.best_us,
             session_us=session_us,
             best=BestSpeed("made up", self.best_us, "2026-11-26T00:00:00+00:00", None, None),
-            share_full_speed=float(np.mean(look_us <= 1.03 * self.best_us)),
+            share_full_speed=float(np.mean(look_us <= GATE * self.best_us)),
         )
         found = {}
         for key, ms in models_ms.items():

@@ -10,9 +10,9 @@ from nas.report.facts import RunFacts
 DEFINITIONS = (
     (
         "measured ms",
-        "milliseconds at the device's own full speed: the 25th percentile of the runs of the whole "
-        "ONNX file that a short probe right before and after found undisturbed, the median over "
-        "new processes; its 95 % interval includes how much the processes differ",
+        "milliseconds at the device's own full speed: a low quantile of the runs of the whole ONNX "
+        "file that a short probe right before and after found undisturbed, the median over new "
+        "processes; its 95 % interval includes how much the processes differ",
     ),
     (
         "as seen here today",

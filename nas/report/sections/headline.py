@@ -15,7 +15,7 @@ from nas.runs.outcome import Outcome
 VERDICTS = {
     Outcome.MET: ("met", "Budget met"),
     Outcome.NOT_MET: ("missed", "Budget not met"),
-    Outcome.CANNOT_TELL: ("unsure", "Cannot tell whether the budget is met"),
+    Outcome.CANNOT_TELL: ("unsure", "Cannot tell"),
 }
 
 
@@ -73,13 +73,15 @@ def _why(run: RunFacts) -> str:
     certificate = run.records.certificate
     if certificate is None or not certificate.met_fix:
         return ""
-    reason, fix = escape(certificate.met_reason or ""), escape(certificate.met_fix)
-    return f'<p class="why">{reason}.<br>Next: {fix}.</p>'
+    reason = certificate.met_reason or ""
+    said = escape(f"{reason[:1].upper()}{reason[1:]}.")
+    return f'<p class="why">{said}<br>Next: {escape(certificate.met_fix)}</p>'
 
 
 def _seen(run: RunFacts) -> str:
     """What the runs took as they came, beside what they take at full speed."""
-    text = seen_text(run.records.certificate)
+    certificate = run.records.certificate
+    text = seen_text(certificate, f"on {certificate.date[:10]}" if certificate else "")
     return f'<p class="seen">{escape(text)}</p>' if text else ""
 
 

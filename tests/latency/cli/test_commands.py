@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from latency.cli import program
-from latency.device import engine
 from latency.onnx_files.features import FEATURES, row_features, vector_channels
 from latency.onnx_files.operators import row_operators
 from latency.onnx_files.precision import default_scheme
@@ -99,13 +98,3 @@ def test_fp16_that_would_be_fp32_is_refused_before_it_is_measured(
     assert program.main(arguments) == 2
     assert "that CPUExecutionProvider computes in fp16" in capsys.readouterr().err
     assert not output.exists()
-
-
-def test_stable_measurements_come_without_a_warning(
-    graphs: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    # Whether two rounds agree is up to the machine; what is said of it is not.
-    monkeypatch.setattr(engine, "certain_quantities", lambda *_: [True])
-    assert program.main(["measure", graphs[0], *ROUNDS]) == 0
-    printed = capsys.readouterr()
-    assert "p25 ms" in printed.out and "warning" not in printed.err

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 
 import pytest
 
 from latency.cli.options import (
     add_plan_flags,
+    add_process_flags,
     add_settings_flags,
-    flags_text,
+    next_command,
     plan_of,
+    rule_of,
     settings_of,
 )
 from latency.device.flags import option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
+from latency.measurement.processes import ProcessRule
 
 
 def options(*arguments: str) -> argparse.Namespace:
@@ -44,11 +48,27 @@ def test_asking_for_more_rounds_at_least_means_more_at_most() -> None:
     assert plan_of(options("--max_rounds", "50"), min_rounds=4).min_rounds == 4
 
 
-def test_given_flags_are_written_again_for_the_next_command() -> None:
-    flags = ("--threads", "2", "--affinity", "0,1", "--no-spinning", "--config", "a=b")
-    text = flags_text(options(*flags))
-    assert text == " --threads 2 --affinity 0,1 --config a=b --no-spinning"
-    assert flags_text(options(*text.split())) == text
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["measure", "my net.onnx", "--processes", "3", "--strict"],
+        ["measure", "my net.onnx", "--processes=3", "--strict"],
+        ["measure", "my net.onnx", "--strict"],
+    ],
+)
+def test_the_next_command_is_the_one_that_was_called_with_a_flag_changed(words: list[str]) -> None:
+    text = next_command(argparse.Namespace(arguments=words), processes=7)
+    assert text == "python -m latency measure 'my net.onnx' --strict --processes 7"
+    assert shlex.split(text)[3:] == ["measure", "my net.onnx", "--strict", "--processes", "7"]
+
+
+def test_the_rule_of_processes_comes_from_its_flags() -> None:
+    parser = argparse.ArgumentParser()
+    add_process_flags(parser, 3)
+    assert rule_of(parser.parse_args([])) == ProcessRule()
+    many = rule_of(parser.parse_args(["--processes", "9", "--budget_seconds", "60"]))
+    assert (many.processes, many.most, many.max_seconds) == (9, 9, 60.0)
+    assert rule_of(parser.parse_args(["--processes", "2"]), most=2).most == 2
 
 
 @pytest.mark.parametrize("texts", [["x"], ["=1"], [""], ["a=1", "a=2"]])

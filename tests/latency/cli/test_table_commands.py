@@ -12,7 +12,7 @@ from latency.device.job import run_job
 from latency.jobs.folder import read_job
 from latency.jobs.ssh import SshTarget
 from latency.terminal import warn
-from tests.support.latency_graphs import chain
+from tests.support.latency_graphs import chain, gather
 
 ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
 
@@ -100,3 +100,14 @@ def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(
     printed = capsys.readouterr()
     assert json.loads(printed.out)["result"] == str(job / "result.json")
     assert "sending 6 of 6 files\n" in printed.err
+
+
+def test_a_model_that_fails_when_it_runs_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    short, output = tmp_path / "short.onnx", tmp_path / "table.json"
+    short.write_bytes(gather(rows=50))
+    assert program.main(["table", str(short), "--output", str(output), "--max_rounds", "9"]) == 2
+    error = capsys.readouterr().err
+    assert f"Expected a model that runs for model '{short}'" in error
+    assert "out of data bounds" in error and not output.exists()

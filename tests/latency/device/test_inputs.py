@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,12 @@ from onnx import TensorProto, helper
 
 from latency.device.errors import WorkerError
 from latency.device.inputs import INTEGER_HIGH, INTEGER_LOW, read_arrays
+from latency.device.job import Model
+from latency.device.plan import MeasurePlan
 from latency.device.sessions import ModelRunner, create_session, random_inputs
 from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
+from latency.measurement.measure import measure_fresh_process, workload
 from tests.support.latency_graphs import chain, finish, gather
 
 SETTINGS = SessionSettings()
@@ -118,3 +123,22 @@ def test_drawn_inputs_still_repeat_by_their_seed() -> None:
     session = create_session(chain(1), SETTINGS)
     first, again = random_inputs(session, 3), random_inputs(session, 3)
     np.testing.assert_array_equal(first["image"], again["image"])
+
+
+def test_a_users_own_arrays_reach_a_fresh_process() -> None:
+    ids = np.full((1, 4), 49, np.int64)
+    plan = MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.2)
+    # Drawn ids would be beyond this table of fifty rows.
+    drawn = Model("drawn", gather(rows=50), "g")
+    found = measure_fresh_process([replace(drawn, inputs=npz(image=ids))], SETTINGS, plan)
+    assert found["drawn"].count >= 6
+    with pytest.raises(LatencyError, match="out of data bounds"):
+        measure_fresh_process([drawn], SETTINGS, plan)
+
+
+def test_own_arrays_are_part_of_a_jobs_identity() -> None:
+    plan = MeasurePlan()
+    drawn = Model("net", chain(1), "net")
+    given = [replace(drawn, inputs=npz(image=np.full(1, number))) for number in (1, 2)]
+    ids = {workload([model], SETTINGS, plan).job_id for model in (drawn, *given)}
+    assert len(ids) == 3

@@ -72,7 +72,12 @@ def test_the_command_line_alone_says_which_code_is_loaded(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     asked: list[dict[str, object]] = []
-    monkeypatch.setattr(program, "run_job", lambda *given: asked.append(given[2]) or "done")
+
+    def run(folder: str, progress: Progress | None, loading: dict[str, object]) -> str:
+        asked.append(loading)
+        return "done"
+
+    monkeypatch.setattr(program, "run_job", run)
     assert program.main(["job", "--provider_library", "p.so", "--provider_option", "a=b"]) == 0
     assert program.main(["job"]) == 0
     assert asked == [{"provider_library": "p.so", "provider_options": {"a": "b"}}, {}]

@@ -62,6 +62,15 @@ def test_a_type_that_cannot_be_drawn_is_refused_by_name() -> None:
         random_inputs(create_session(model, SessionSettings()), 0)
 
 
+@pytest.mark.parametrize("shape", [[1, 3, 2**20, 2**20], [2**31 - 1], [2**20, 2**20, 2**20]])
+def test_inputs_of_absurd_sizes_are_refused_before_they_are_drawn(shape: list[int]) -> None:
+    nodes = [onnx.helper.make_node("Relu", ["image"], ["pooled"])]
+    session = create_session(finish(nodes, shape, shape), SessionSettings())
+    with pytest.raises(WorkerError, match="inputs of at most .* elements in all") as caught:
+        random_inputs(session, 0)
+    assert "smaller batch or image size" in caught.value.fix
+
+
 def test_a_model_that_does_not_load_is_refused_in_one_line() -> None:
     with pytest.raises(WorkerError) as info:
         create_session(b"no model", SessionSettings())

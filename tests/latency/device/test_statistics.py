@@ -65,3 +65,12 @@ def test_certainty_needs_runs_at_full_speed_in_as_many_visits_as_rounds_at_least
     assert certain_quantities({"m": [fast] * 3 + [slow] * 6}, quantity, plan, 9.3) == [True]
     assert certain_quantities({"m": [fast] * 2 + [slow] * 7}, quantity, plan, 9.3) == [False]
     assert certain_quantities({"m": [slow] * 9}, quantity, plan, 9.3) == [False]
+
+
+def test_one_visit_is_never_certain() -> None:
+    # Its runs agree; what another visit would have said is unknown.
+    quantity = [Quantity(("m",), (1.0,))]
+    plan = DevicePlan(min_rounds=1, max_rounds=9)
+    alike = Visit((1.0, 1.0, 1.0))
+    assert certain_quantities({"m": [alike]}, quantity, plan) == [False]
+    assert certain_quantities({"m": [alike] * 2}, quantity, plan) == [True]

@@ -314,3 +314,30 @@ def test_sentences_get_one_full_stop() -> None:
     assert str(LatencyError("a", "b.", "did you mean c?")) == (
         "Expected a.\nReceived: b.\nFix: did you mean c?"
     )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 5000 + "1" + "}" * 5000,
+        "1" * 400,
+        "-" + "9" * 5000,
+        "9223372036854775808",
+        "1e999",
+        "-1e999",
+        '"\\ud800"',
+        '{"\\udc00": 1}',
+        "[" + "[]," * strict_json.MOST_CONTAINERS + "[]]",
+    ],
+    ids=lambda text: text[:12],
+)
+def test_values_that_no_program_of_ours_writes_are_refused(text: str) -> None:
+    with pytest.raises(FileFormatError) as caught:
+        strict_json.loads(text, "the file")
+    assert "the file" in caught.value.expected and len(str(caught.value)) < 1000
+
+
+def test_the_largest_values_are_read() -> None:
+    text = '[9223372036854775807, -9223372036854775807, 1e308, "\\ud83d\\ude00"]'
+    assert strict_json.loads(text, "x") == [2**63 - 1, 1 - 2**63, 1e308, "\U0001f600"]

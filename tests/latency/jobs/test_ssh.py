@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import os
 import shlex
@@ -15,6 +16,8 @@ import pytest
 
 import latency.device
 from latency.device.settings import SessionSettings
+from latency.errors import LatencyError
+from latency.jobs import ssh_link, ssh_remote
 from latency.jobs.ssh import SshError, SshTarget
 from latency.measurement.measure import MeasurePlan, Model, workload, write_job
 from latency.measurement.result import read_result
@@ -252,3 +255,70 @@ def test_the_real_worker_measures_two_graphs(
 def test_a_folder_without_a_job_is_refused_before_any_connection(tmp_path: Path) -> None:
     with pytest.raises(SshError, match="Received: no job.json.\nFix: "):
         run(tmp_path, SshTarget("host.invalid"))
+
+
+def test_the_program_that_runs_is_our_own_whatever_lies_in_the_folder(
+    tmp_path: Path, target: SshTarget, device: Path
+) -> None:
+    folder = tmp_path / "real"
+    folder.mkdir()
+    plan = MeasurePlan(min_rounds=1, max_rounds=1, max_wait_seconds=0.0)
+    work = workload([Model("one", chain(1), "g")], SessionSettings(), plan)
+    write_job(folder, work)
+    (folder / "device").mkdir()
+    for name in ("__main__.py", "numpy.py", "more.py"):
+        (folder / "device" / name).write_text(f"open({str(tmp_path / 'owned')!r}, 'w')")
+    run(folder, with_python(target, sys.executable))
+    assert read_result(folder / "result.json", work.job_id).rounds == 1
+    assert not (tmp_path / "owned").exists()
+    for path in (device / "device").glob("*.py"):
+        assert path.read_bytes() == (Path(latency.device.__file__).parent / path.name).read_bytes()
+
+
+def test_nothing_outside_of_the_folder_is_sent(
+    job: Path, target: SshTarget, device: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("precious")
+    (job / "models" / "0003.onnx").symlink_to(tmp_path / "secret")
+    with pytest.raises(LatencyError, match="a link that leads out of it"):
+        run(job, target)
+    assert not device.exists()
+
+
+@pytest.mark.parametrize(
+    "reply", ["{}", '{"missing": 1}', "[1]", '{"missing": [[]], "other_job": 0}', "[" * 9999]
+)
+def test_an_answer_that_is_none_of_ours_is_refused(
+    job: Path, target: SshTarget, tmp_path: Path, reply: str
+) -> None:
+    python = script(tmp_path / "python", f"echo 'stopwatch-reply {reply}'")
+    with pytest.raises(SshError, match="Expected "):
+        run(job, with_python(target, python))
+
+
+def test_endless_answers_have_an_end(
+    job: Path, target: SshTarget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ssh_link, "MOST_TEXT_BYTES", 1 << 20)
+    python = script(tmp_path / "python", "echo 'stopwatch-reply {}'; exec cat /dev/zero")
+    with pytest.raises(SshError, match="a result of at most 1048576 bytes"):
+        run(job, with_python(target, python))
+
+
+def test_a_temporary_file_on_the_device_is_never_written_through_a_link(tmp_path: Path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("precious")
+    (tmp_path / f".job.json.{os.getpid()}.part").symlink_to(secret)
+    entry = json.dumps({"name": "job.json", "size_bytes": 3, "sha256": "x"}).encode() + b"\nabc"
+    with pytest.raises(FileExistsError):
+        ssh_remote.receive(str(tmp_path), io.BytesIO(entry))
+    assert secret.read_text() == "precious"
+
+
+def test_flags_reach_the_program_on_the_device(job: Path, target: SshTarget, device: Path) -> None:
+    (job / PROGRAM).write_text(
+        "import json, sys\njson.dump(sys.argv[1:], open(sys.argv[1] + '/result.json', 'w'))\n"
+    )
+    flags = ["--provider_library", "it's $HOME/p.so"]
+    run(job, target, flags=flags)
+    assert json.loads((job / "result.json").read_text())[1:] == ["--progress", *flags]

@@ -59,6 +59,11 @@ def test_a_machine_out_of_reach_is_tried_a_few_times(job: Path, target: SshTarge
     [
         ("Could not resolve hostname b: Name or service not known", "the name of a machine", 1),
         ("Could not resolve hostname b: Temporary failure in name resolution", "a link to b", 3),
+        ("hostname contains invalid characters", "a host as ssh writes it", 1),
+        ("remote username contains invalid characters", "a host as ssh writes it", 1),
+        ("something that nobody has thought of", "ssh to reach b", 1),
+        ("connect to host b port 22: No route to host", "a link to b", 3),
+        ("connect to host b port 22: Connection timed out", "a link to b", 3),
         ("command-line: line 0: Bad configuration option: x", "options and a configuration", 1),
         ("kex_exchange_identification: Connection closed by remote host", "a link to b", 3),
     ],
@@ -129,3 +134,11 @@ def test_a_python_that_cannot_run_the_worker_is_refused(
 def test_a_target_that_ssh_would_misread_is_refused(make: Callable[[], SshTarget]) -> None:
     with pytest.raises(SshError, match="Expected a .*\nReceived: .*\nFix: name "):
         make()
+
+
+@pytest.mark.parametrize("host", ["bad host", "a,b"])
+def test_a_host_that_cannot_be_is_tried_once(job: Path, host: str) -> None:
+    said: list[str] = []
+    with pytest.raises(SshError, match="Fix: correct"):
+        run(job, SshTarget(host), said)
+    assert said == []

@@ -72,9 +72,9 @@ def readings(*runs: tuple[tuple[float, ...], tuple[float, ...]]) -> dict[str, Ti
 
 
 def test_the_ratio_is_the_median_of_the_processes_own() -> None:
-    steady = (1.0,) * 12
+    steady = (1.0,) * 24
     found = ratios_of(
-        readings((steady, (1.1,) * 12), (steady, (1.2,) * 12), (steady, (1.3,) * 12))
+        readings((steady, (1.1,) * 24), (steady, (1.2,) * 24), (steady, (1.3,) * 24))
     )["other"]
     assert found.process_ratios == pytest.approx((1.1, 1.2, 1.3))
     assert found.ratio == pytest.approx(1.2) and found.reference == "first"
@@ -90,13 +90,13 @@ def test_what_slows_both_models_down_cancels() -> None:
 
 
 def test_visits_that_one_model_missed_do_not_count() -> None:
-    # Twelve visits of both at full speed; in twelve more, only the first model's probes were slow.
+    # Visits of both at full speed; in as many more, only the first model's probes were slow.
     quick, slow = (12.0,), (18.0,)
     speed = HostSpeed("busy", "", "p", 12.0, 12.0)
-    first = tuple(Visit((1.0,), quick, quick) for _ in range(12))
-    first += tuple(Visit((1.5,), slow, slow) for _ in range(12))
-    other = tuple(Visit((1.0,), quick, quick) for _ in range(12))
-    other += tuple(Visit((0.5,), quick, quick) for _ in range(12))
+    first = tuple(Visit((1.0,), quick, quick) for _ in range(24))
+    first += tuple(Visit((1.5,), slow, slow) for _ in range(24))
+    other = tuple(Visit((1.0,), quick, quick) for _ in range(24))
+    other += tuple(Visit((0.5,), quick, quick) for _ in range(24))
     found = {
         key: Measurement(key, visits, 0.25, True, speed.limit_us)
         for key, visits in (("first", first), ("other", other))
@@ -109,7 +109,7 @@ def test_too_few_runs_or_processes_cannot_tell() -> None:
     few = ratios_of(readings(*[((1.0,) * 3, (1.1,) * 3)] * 3))["other"]
     assert (few.verdict, few.ratio, few.smallest) == ("cannot tell", None, None)
     assert "too few undisturbed runs" in few.reason
-    one = ratios_of(readings(((1.0,) * 12, (1.1,) * 12)))["other"]
+    one = ratios_of(readings(((1.0,) * 24, (1.1,) * 24)))["other"]
     assert one.verdict == "cannot tell" and one.ratio == pytest.approx(1.1)
     assert "one process alone" in one.reason
 

@@ -45,6 +45,11 @@ def first_visit(document: dict[str, Any]) -> list[float]:
         ),
         (lambda d: d["visits"].pop("net1"), "Expected samples of every model"),
         (lambda d: d["certain"].pop(), "Expected a verdict on each of"),
+        (
+            lambda d: d["settings"].update(graph_level="basic", affinity=[3]),
+            "measured with graph_level 'all', affinity (), as the job asks.\nReceived: graph_level "
+            "'basic', affinity (3,)",
+        ),
     ],
 )
 def test_a_broken_result_is_refused(folder: Path, change: Change, text: str) -> None:

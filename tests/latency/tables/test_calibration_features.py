@@ -24,7 +24,7 @@ def study() -> ModuleType:
 
 @pytest.fixture(scope="module")
 def space(study: ModuleType) -> Any:
-    return study.tiny(draws=4)
+    return study.tiny(draws=10)
 
 
 def joined(study: ModuleType, tables: Any) -> list[str]:
@@ -40,14 +40,14 @@ def joined(study: ModuleType, tables: Any) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("noise", ["quiet", "usual", "busy", "one slow network"])
-def test_a_feature_that_costs_nothing_hardly_ever_joins(
-    study: ModuleType, space: Any, noise: str
-) -> None:
-    tables = study.draw(space, noise, 600, (11,), 0, 0.0)
-    # 0.1 to 0.3 % of 20,000 tables; the rule before this one let 1 to 8 % join, 8 to 47 of these.
-    # Five or more of 600 at 0.3 % happen once in 30 fixed draws; this is one draw.
-    assert sum(map(bool, joined(study, tables))) <= 4
+def test_a_feature_that_costs_nothing_hardly_ever_joins(study: ModuleType, space: Any) -> None:
+    found = {
+        noise: sum(map(bool, joined(study, study.draw(space, noise, 1000, (11,), 0, 0.0))))
+        for noise in study.NOISES
+    }
+    # 0.5 % is what was asked for. Of 80,000 tables it is 0.2 %, so that 20 of these 4,000 are five
+    # standard errors away; the rule before this one let some 220 join.
+    assert sum(found.values()) <= 20, found
 
 
 def test_a_feature_that_costs_a_tenth_is_found_on_a_quiet_machine(

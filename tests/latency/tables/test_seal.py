@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import json
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from latency.errors import LatencyError
 from latency.tables import seal
 from latency.tables.table import LatencyTable, TableFileError
 from tests.support.latency_graphs import toy_table
@@ -134,7 +136,7 @@ def scaled(name: str, factor: float) -> Callable[[Document], None]:
         ),
         (
             lambda d: d["networks"]["net2"]["measurement"].update(quantile=0.01),
-            "network 'net2' read at quantile 0.25",
+            "network 'net2' read at quantile 0.1 below",
         ),
         (scaled("audit.mape_percent", 0.5), "the audit's figures as the samples give it"),
         (lambda d: d["audit"]["points"].pop(), "an audit of the table's own held-out networks"),
@@ -155,3 +157,33 @@ def test_a_calibration_without_networks_is_refused(path: Path) -> None:
     document["networks"], document["audit"] = {}, None
     text = refusal(path, seal.sealed(document))
     assert "networks that a calibration is fitted on" in text
+
+
+@pytest.mark.parametrize("value", [1e300, 5e-324, -1.0])
+def test_a_table_of_absurd_figures_is_read_or_refused_whatever_stands_where(
+    path: Path, value: float
+) -> None:
+    document = seal.unsealed(json.loads(path.read_text()))
+    # Of thousands of samples and probes every sixtieth; of everything else all.
+    found = list(places(document))
+    found = [place for place in found if isinstance(place[0], dict)] + [
+        place for place in found if isinstance(place[0], list)
+    ][::60]
+    for parent, name in found:
+        before = parent[name]
+        if isinstance(before, bool):
+            continue
+        parent[name] = value
+        path.write_text(json.dumps(seal.sealed(document)))
+        with contextlib.suppress(LatencyError):
+            LatencyTable.load(path)
+        parent[name] = before
+
+
+def test_a_table_whose_samples_are_all_absurd_is_refused(path: Path) -> None:
+    for value in (1e300, 1e307):
+        document = seal.unsealed(json.loads(path.read_text()))
+        for parent, name in places(document["networks"]):
+            if isinstance(parent, list):
+                parent[name] = value * (1 + name / 10)
+        refusal(path, seal.sealed(document))
