@@ -67,7 +67,7 @@ def read(path: Path, start_s: float, seconds: float) -> Shown:
         seconds: Its length.
 
     Raises:
-        LatencyError: The part holds no run.
+        LatencyError: The part holds no run, or none that counts.
     """
     value = json.loads(path.read_text(encoding="utf-8"))
     at_s, runs_ms = np.array(value["at_s"]), np.array(value["runs_ms"])
@@ -79,7 +79,14 @@ def read(path: Path, start_s: float, seconds: float) -> Shown:
             f"a recording of {at_s.max():.1f} s in {path}",
             "pass a smaller --start",
         )
-    return Shown(at_s[part] - start_s, runs_ms[part], probes_us[part], value["limit_us"])
+    shown = Shown(at_s[part] - start_s, runs_ms[part], probes_us[part], value["limit_us"])
+    if not shown.is_kept.any():
+        raise LatencyError(
+            f"a run between two probes of at most {shown.limit_us} us",
+            f"none, the fastest two took {shown.probes_us.min()} us",
+            "record again, for longer or with fewer other programs",
+        )
+    return shown
 
 
 def draw(shown: Shown, output: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -138,3 +139,37 @@ def test_numbers_of_a_recording_are_arrays_of_one_length() -> None:
     found = record(lambda: None, {"gate": gauge}, 0.001)
     lengths = {len(found.at_s), len(found.runs_ms), len(found.before_us["gate"])}
     assert lengths == {len(found.after_us["gate"])} and np.all(np.diff(found.at_s) > 0)
+
+
+def recording(probes_us: list[float]) -> str:
+    value = {"at_s": [0.0, 0.5, 1.0], "runs_ms": [1.0, 1.5, 1.1], "limit_us": 9.0}
+    return json.dumps({**value, "before_us": [8.9, 8.9, 8.9], "after_us": probes_us})
+
+
+def test_a_recording_becomes_the_same_picture_every_time(tmp_path: Path) -> None:
+    (tmp_path / "r.json").write_text(recording([8.9, 14.0, 8.8]))
+    pictures = []
+    for name in ("a.png", "b.png"):
+        output = str(tmp_path / name)
+        words = (str(tmp_path / "r.json"), "--output", output)
+        assert run_program("scripts/draw_speed_gate.py", *words).exit_code == 0
+        pictures.append(Path(output).read_bytes())
+    assert pictures[0] == pictures[1] and pictures[0].startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize(
+    ("probes_us", "flags", "received"),
+    [
+        ([14.0, 14.0, 14.0], (), "none, the fastest two took 14.0 us"),
+        ([8.9, 14.0, 8.8], ("--start", "7"), "a recording of 1.0 s"),
+    ],
+)
+def test_a_recording_with_nothing_to_show_is_refused(
+    tmp_path: Path, probes_us: list[float], flags: tuple[str, ...], received: str
+) -> None:
+    path = tmp_path / "r.json"
+    path.write_text(recording(probes_us))
+    words = (str(path), *flags, "--output", str(tmp_path / "a.png"))
+    done = run_program("scripts/draw_speed_gate.py", *words)
+    assert done.exit_code == 2 and received in done.err
+    assert not (tmp_path / "a.png").exists()
