@@ -28,7 +28,7 @@ SHOWN = r"\x1b[2J\x1b]0;owned\x07\u202e\x9b31m\r[red]k[/red][/]:smile:"
 # What prints: the device's program, results as JSON on their way out, and the one place for text.
 PRINTERS = {
     "latency/terminal.py",
-    "latency/cli/commands.py",
+    "latency/cli/model_files.py",
     "latency/device/__main__.py",
     "latency/device/files.py",
     "latency/device/job.py",
