@@ -24,7 +24,7 @@ from rich.table import Table
 
 from latency import atomic, shell
 from latency.device.settings import SessionSettings
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import measure_networks, network_bytes

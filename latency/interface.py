@@ -13,7 +13,8 @@ from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
 from latency.measurement import processes as measuring
 from latency.measurement.measure import Measurement
-from latency.measurement.processes import ProcessRule, Timing
+from latency.measurement.processes import ProcessRule
+from latency.measurement.timing import Timing
 from latency.measurement.verdict import MARGIN, Verdict, judge
 from latency.onnx_files.model_file import check_model, read_model
 from latency.onnx_files.precision import convert, require_fp16_compute

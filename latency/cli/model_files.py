@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -109,7 +108,7 @@ def require_file(path: Path, flag: str = "--output") -> None:
 
 def print_json(value: Any) -> None:
     """Prints one JSON object, of a record or of values with records inside."""
-    print(json.dumps(strict_json.encode(value), indent=1, allow_nan=False))
+    print(strict_json.dumps(value), end="")
 
 
 def percent(text: str) -> float:

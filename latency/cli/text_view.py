@@ -86,17 +86,11 @@ def share(value: float | None, digits: int = 0) -> str:
     return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
 
 
-def speed_text(speed: HostSpeed, full: float | None) -> str:
-    """Returns one line for people: how fast the host was.
-
-    Args:
-        speed: Of the host.
-        full: Share of the time at full speed, from 0 to 1; None where nothing was gated.
-    """
-    if speed.full_speed_us is None:
-        return f"clock: {speed.state}, {speed.reason}"
-    text = f"clock: {speed.state}, at full speed in {share(full)} of the time"
-    return f"{text}; {speed.reason}" if speed.reason else text
+def speed_text(speed: HostSpeed) -> str:
+    """Returns one line for people: how fast the host was in one session."""
+    if speed.reason:
+        return f"clock: {speed.state}: {speed.reason}"
+    return f"clock: {speed.state}, {share(speed.share_full_speed)} of the time"
 
 
 def plain_table(first: str) -> Table:
@@ -174,7 +168,7 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
     console.print(f"table: {host_text(table.host)}")
     console.print(f"here:  {host_text(here)}")
     console.print(f"settings: {settings_text(settings)}")
-    console.print(speed_text(found.speed, found.speed.share_full_speed))
+    console.print(speed_text(found.speed))
     view = plain_table("network")
     for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
         view.add_column(name, justify="right", no_wrap=True)

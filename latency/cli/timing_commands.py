@@ -32,13 +32,14 @@ from latency.device.startup import Startup
 from latency.measurement import compare
 from latency.measurement.certificate import Asked, Certificate, CertificateFile
 from latency.measurement.compare import compare_models
-from latency.measurement.processes import STABLE_ERROR, ProcessRule, Timing, measure_processes
+from latency.measurement.processes import ProcessRule, measure_processes
 from latency.measurement.startup import start_all
+from latency.measurement.timing import STABLE_ERROR, Timing
 from latency.measurement.verdict import Verdict, judge
 from latency.terminal import say, warn
 
 MEASURE_PROCESSES = 3
-# So many processes narrow an interval of three by a factor of three.
+# Seven processes have an interval that is a third of that of three.
 MORE_PROCESSES = 7
 WAIT_SECONDS, MORE_WAIT_SECONDS = 10.0, 60.0
 # Intervals of processes rest on the spread between them; in each, noise has to be small beside it.
@@ -130,26 +131,30 @@ def _measured_code(options: argparse.Namespace, work: Work, timings: Mapping[str
 
 def _instability(options: argparse.Namespace, loose: Mapping[str, Timing], count: int) -> str:
     """Names what is not stable, why, and the command that measures it longer."""
-    untold = [f"{key}: {timing.reason}" for key, timing in loose.items() if timing.reason]
-    wide = {key: timing.error for key, timing in loose.items() if timing.error is not None}
-    if untold:
-        why = untold[0]
-    else:
-        widest = max(wide, key=lambda key: wide[key] or 0.0)
-        why = f"the widest interval is +-{wide[widest]:.1%}, more than {STABLE_ERROR:.0%}: {widest}"
+    # What cannot be told comes before what is told with a wide interval.
+    worst = max(loose, key=lambda key: (bool(loose[key].reason), loose[key].error or 0.0))
+    timing = loose[worst]
+    why = f"{worst}: {timing.reason}"
+    if not timing.reason:
+        why = f"the widest interval is +-{timing.error:.1%}, more than {STABLE_ERROR:.0%}: {worst}"
     return (
         f"not stable: {len(loose)} of {count} ({why}); stop other programs, or run: "
-        f"{_again(options)}"
+        f"{_again(options, timing)}"
     )
 
 
-def _again(options: argparse.Namespace) -> str:
-    """The command that measures longer than the one that was called."""
-    if (options.processes or 0) < MORE_PROCESSES:
-        return next_command(options, processes=MORE_PROCESSES)
-    if (options.max_wait_seconds or 0) < MORE_WAIT_SECONDS:
-        return next_command(options, max_wait_seconds=f"{MORE_WAIT_SECONDS:g}")
-    return next_command(options, processes=2 * options.processes)
+def _again(options: argparse.Namespace, timing: Timing) -> str:
+    """The command that tells more of a model than the one that was called.
+
+    Args:
+        options: Of the command line.
+        timing: That does not tell enough.
+    """
+    made = len(timing.speeds)
+    if timing.reason and made > 1:
+        seconds = max(MORE_WAIT_SECONDS, 2 * (options.max_wait_seconds or WAIT_SECONDS))
+        return next_command(options, max_wait_seconds=f"{seconds:g}")
+    return next_command(options, processes=max(MORE_PROCESSES, 2 * made))
 
 
 def certify(options: argparse.Namespace) -> int:
@@ -177,7 +182,7 @@ def certify(options: argparse.Namespace) -> int:
     if options.output:
         atomic.keep_text(options.output, strict_json.dumps(found))
     if options.json:
-        say(strict_json.dumps(found).rstrip())
+        print_json(found)
     else:
         timing_view.print_certificates(found.certificates)
         if options.output:
@@ -188,7 +193,7 @@ def certify(options: argparse.Namespace) -> int:
 def _certificate(
     options: argparse.Namespace, work: Work, model: Model, timing: Timing, margin: float
 ) -> Certificate:
-    verdict: Verdict = judge(timing, options.target_ms, margin, _again(options))
+    verdict: Verdict = judge(timing, options.target_ms, margin, _again(options, timing))
     asked = Asked(
         target_ms=options.target_ms,
         margin=margin,
@@ -246,5 +251,6 @@ def compare_files(options: argparse.Namespace) -> int:
         timing_view.print_ratios(timings, ratios)
     unknown = [ratio for ratio in ratios.values() if ratio.verdict == compare.UNKNOWN]
     if unknown:
-        warn(f"warning: cannot tell: {unknown[0].reason}; run: {_again(options)}")
+        again = _again(options, timings[unknown[0].key])
+        warn(f"warning: cannot tell: {unknown[0].reason}; run: {again}")
     return EXIT_CANNOT_TELL if unknown else EXIT_DONE

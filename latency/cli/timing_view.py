@@ -10,12 +10,12 @@ from latency.cli.text_view import UNKNOWN, host_text, plain_table, settings_text
 from latency.device.host import DeviceState, current_host
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.speed import BestSpeed
+from latency.device.speed import BestSpeed, HostSpeed
 from latency.device.startup import Startup
 from latency.measurement.certificate import Certificate
 from latency.measurement.compare import Ratio
 from latency.measurement.host_clock import ClockWatch
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.terminal import Terminal
 
 MEBIBYTE = 2**20
@@ -38,7 +38,8 @@ def print_timings(
     """
     console = Terminal()
     console.print(f"{host_text(current_host())}\n{settings_text(settings)}")
-    console.print(_speed_text(next(iter(timings.values()))))
+    first = next(iter(timings.values()))
+    console.print(_speeds_text(first.speeds, first.share_full_speed))
     console.print(_timing_table(timings, plan))
     view = _table("model", "noise", "runs", "stable", "session ms", "first ms", "MiB")
     for key, timing in timings.items():
@@ -55,8 +56,12 @@ def print_timings(
     console.print(view)
 
 
-def _speed_text(timing: Timing) -> str:
-    return speed_text(timing.speeds[-1], timing.share_full_speed)
+def _speeds_text(speeds: Sequence[HostSpeed], full: float | None) -> str:
+    """The last process in words, and the share of the time in all of them."""
+    text = speed_text(speeds[-1])
+    if full is None:
+        return text
+    return f"{text}; {share(full)} over {len(speeds)} processes"
 
 
 def _timing_table(timings: Mapping[str, Timing], plan: MeasurePlan) -> Table:
@@ -96,7 +101,7 @@ def print_certificates(certificates: Sequence[Certificate]) -> None:
     console = Terminal()
     first = certificates[0]
     console.print(f"{host_text(first.host)}\n{settings_text(first.settings)}")
-    console.print(speed_text(first.speeds[-1], first.share_full_speed))
+    console.print(_speeds_text(first.speeds, first.share_full_speed))
     for found in certificates:
         console.print(
             f"{found.file}: {VERDICTS[found.met]}: {found.latency_ms:.4f} ms at full speed, asked "
@@ -122,7 +127,8 @@ def print_ratios(timings: Mapping[str, Timing], ratios: Mapping[str, Ratio]) -> 
     console = Terminal()
     reference = next(iter(timings))
     console.print(f"{host_text(current_host())}")
-    console.print(_speed_text(timings[reference]))
+    first = timings[reference]
+    console.print(_speeds_text(first.speeds, first.share_full_speed))
     view = _table(f"over {reference}", "ms", "ratio", "95 % interval", "could be seen", "processes")
     for key, ratio in ratios.items():
         view.add_row(

@@ -59,7 +59,7 @@ def draw(
     raise WorkerError(
         "inputs of type float, float16, double, int8, uint8, int32 or int64",
         f"input {name!r} of type {type_text}",
-        "export the model with one of these input types, or give its array with --input",
+        "export the model with one of these types, or measure it with --input FILE.npz",
     )
 
 

@@ -207,7 +207,7 @@ def run_checked(run: Callable[[], Any], of_model: str = "") -> Any:
         raise WorkerError(
             f"a model that runs{of_model}",
             (str(error).splitlines() or [repr(error)])[0],
-            "check the model, or give arrays that it takes with --input FILE.npz",
+            "check the model, or measure it with arrays that it takes: --input FILE.npz",
         ) from error
 
 

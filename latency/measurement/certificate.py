@@ -17,7 +17,7 @@ from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import HostSpeed
 from latency.device.startup import OUTPUT_STEPS, Startup
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 
 OUTPUTS_ROUNDING = (

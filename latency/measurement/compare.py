@@ -17,14 +17,8 @@ from latency.device.statistics import kept_runs
 from latency.errors import LatencyError
 from latency.measurement.intervals import paired_error, spread_interval
 from latency.measurement.measure import Measurement, Model, Readings
-from latency.measurement.processes import (
-    LEAST_KEPT,
-    STATISTICS_SEED,
-    ProcessRule,
-    Repeating,
-    Timing,
-    timings_of,
-)
+from latency.measurement.processes import ProcessRule, Repeating, timings_of
+from latency.measurement.timing import LEAST_KEPT, STATISTICS_SEED, Timing
 
 FASTER, SLOWER, SAME, UNKNOWN = "faster", "slower", "no difference seen", "cannot tell"
 # Differences of a few percent need more processes than milliseconds do: two models lie in memory

@@ -37,12 +37,12 @@ def start_fresh_process(model: Model, settings: SessionSettings, seed: int = 0) 
         done = run_device("latency.device.startup", folder, settings)
         if done.returncode:
             words = last_words(done)
-            # Of a message of ours, its second part is the reason.
-            parts = re.search(r"Received: (.*)\. Fix: ", words)
+            # Of a message of ours, these two parts are the reason.
+            parts = re.search(r"Expected (.*)\. Received: (.*)\. Fix: ", words)
             raise StartError(
                 f"a model that loads and runs as {model.key!r}",
-                parts.group(1) if parts else words,
-                "mend or leave out this model; --input FILE.npz gives it arrays of your own",
+                f"{parts.group(2)} (expected {parts.group(1)})" if parts else words,
+                "mend or leave out this model, or give arrays that it takes: --input FILE.npz",
             )
         return strict_json.read(Startup, Path(folder, STARTUP_FILE))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from latency.measurement.processes import Timing, is_slower
+from latency.measurement.timing import Timing, is_slower
 
 MARGIN = 0.02
 QUIET = "stop other programs"

@@ -15,7 +15,7 @@ from latency.device.speed import NOT_GATED, SLOWER, HostSpeed
 from latency.errors import LatencyError
 from latency.measurement import statistics
 from latency.measurement.measure import Measurement, Model, Readings, measure
-from latency.measurement.processes import LEAST_KEPT
+from latency.measurement.timing import LEAST_KEPT
 from latency.onnx_files.skeleton import restore_all
 from latency.tables.table import LatencyTable
 

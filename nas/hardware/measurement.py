@@ -10,13 +10,8 @@ from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import Model
-from latency.measurement.processes import (
-    LEAST_KEPT,
-    ProcessRule,
-    Timing,
-    is_slower,
-    measure_processes,
-)
+from latency.measurement.processes import ProcessRule, measure_processes
+from latency.measurement.timing import LEAST_KEPT, Timing, is_slower
 from latency.measurement.verdict import Verdict, judge
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture

@@ -9,7 +9,7 @@ from typing import Any
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.measurement.certificate import statistic_text
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.runs.outcome import Outcome
 

@@ -12,7 +12,8 @@ from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.speed import SLOWER, HostSpeed
 from latency.measurement.measure import Model
-from latency.measurement.processes import LEAST_KEPT, ProcessRule, Timing
+from latency.measurement.processes import ProcessRule
+from latency.measurement.timing import LEAST_KEPT, Timing
 from latency.tables.rows import Network
 from nas.hardware import measurement
 from nas.hardware.jobs import network_of

@@ -19,7 +19,7 @@ from latency.device.speed import HostSpeed
 from latency.device.statistics import Visit
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import Measurement
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.measurement.verdict import judge
 from latency.onnx_files.features import row_features
 from latency.tables.build import table_of

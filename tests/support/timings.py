@@ -8,7 +8,7 @@ from typing import Any
 from latency.device.speed import BUSY, HostSpeed
 from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement
-from latency.measurement.processes import LEAST_KEPT, Timing
+from latency.measurement.timing import LEAST_KEPT, Timing
 
 FULL_US = 10.0
 DISTURBED_US = 14.0

@@ -25,7 +25,8 @@ from latency.measurement import processes
 from latency.measurement.certificate import CertificateFile
 from latency.measurement.host_clock import ClockWatch
 from latency.measurement.measure import Readings
-from latency.measurement.processes import ProcessRule, Timing
+from latency.measurement.processes import ProcessRule
+from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
 from tests.support.latency_graphs import chain, finish, gather
 
@@ -126,7 +127,7 @@ def test_measure_prints_full_speed_first_and_what_was_seen_beside_it(
     heads = ("p10 ms", "95 % interval", "seen p50", "seen p90", "seen p99", "noise", "runs")
     places = [printed.out.index(head) for head in (*heads, "stable", "session ms", "MiB")]
     assert places == sorted(places)
-    assert "0.9950 to 1.0050" in printed.out and "at full speed in 90 % of the time" in printed.out
+    assert "0.9950 to 1.0050" in printed.out and "90 % over 3 processes" in printed.out
     assert "unknown" in printed.out and "77/99" in printed.out
     assert (made.rule.processes, made.rule.most, made.rule.min_seconds) == (3, 3, 3.0)
 
@@ -149,23 +150,28 @@ def test_what_is_not_stable_decides_the_exit_code(
 
 
 @pytest.mark.parametrize(
-    ("flags", "words"),
+    ("loose", "flags", "why", "words"),
     [
-        ([], "--processes 7"),
-        (["--processes", "7"], "--processes 7 --max_wait_seconds 60"),
-        (["--processes", "7", "--max_wait_seconds", "60"], "--max_wait_seconds 60 --processes 14"),
+        (WIDE, [], "the widest interval is +-10.0%, more than 2%: my other.onnx", "--processes 7"),
+        (replace(WIDE, speeds=(FULL,) * 7), ["--processes", "7"], "+-10.0%", "--processes 14"),
+        # More processes do not make more undisturbed runs.
+        (UNTOLD, [], "my other.onnx: too few undisturbed runs", "--max_wait_seconds 60"),
+        (UNTOLD, ["--max_wait_seconds", "60"], "too few", "--max_wait_seconds 120"),
+        (replace(UNTOLD, speeds=(FULL,)), ["--processes", "1"], "too few", "--processes 7"),
     ],
 )
 def test_instability_names_why_and_the_next_command(
     stub: Callable[..., Stub],
     capsys: pytest.CaptureFixture[str],
+    loose: Timing,
     flags: list[str],
+    why: str,
     words: str,
 ) -> None:
-    stub(net=GOOD, other=WIDE)
+    stub(net=GOOD, other=loose)
     program.main(["measure", "net.onnx", "my other.onnx", *flags])
     error = capsys.readouterr().err
-    assert "not stable: 1 of 2 (the widest interval is +-10.0%, more than 2%: my other" in error
+    assert "not stable: 1 of 2 (" in error and why in error
     command = error.rpartition("run: ")[2].strip()
     assert command == f"python -m latency measure net.onnx 'my other.onnx' {words}"
 

@@ -68,7 +68,7 @@ def test_a_users_own_arrays_are_fed_and_stay_in_all_visits() -> None:
 
 def test_an_array_serves_a_type_that_cannot_be_drawn() -> None:
     session = create_session(same(TensorProto.BOOL), SETTINGS)
-    with pytest.raises(WorkerError, match="give its array with --input"):
+    with pytest.raises(WorkerError, match="or measure it with --input FILE.npz"):
         random_inputs(session, 0)
     given = {"image": np.ones((1, 4), bool)}
     np.testing.assert_array_equal(random_inputs(session, 0, given)["image"], given["image"])

@@ -15,7 +15,8 @@ from latency.errors import LatencyError
 from latency.measurement import processes
 from latency.measurement.compare import Ratio, compare_models, ratios_of
 from latency.measurement.measure import Measurement, Model, Readings
-from latency.measurement.processes import ProcessRule, Timing, timings_of
+from latency.measurement.processes import ProcessRule, timings_of
+from latency.measurement.timing import Timing
 from tests.support import changing_clock
 from tests.support.changing_clock import Machine, processes_of
 

@@ -15,7 +15,8 @@ from latency.device.statistics import Visit
 from latency.errors import LatencyError
 from latency.measurement import processes
 from latency.measurement.measure import Measurement, Model, Readings
-from latency.measurement.processes import LEAST_KEPT, ProcessRule, Timing, measure_processes
+from latency.measurement.processes import ProcessRule, measure_processes
+from latency.measurement.timing import LEAST_KEPT, Timing
 from tests.support import changing_clock
 from tests.support.changing_clock import FULL_MS, Machine, processes_of
 
@@ -165,6 +166,24 @@ def test_processes_are_spread_over_the_least_time(fresh: Use) -> None:
     measure_processes([NET], SessionSettings(), MeasurePlan(), rule, clock=lambda: now, wait=wait)
     # The processes themselves took no time here: the pauses are all of it.
     assert now == pytest.approx(3.0)
+
+
+def test_progress_counts_processes_and_estimates_the_rest(fresh: Use) -> None:
+    seconds = iter(range(100))
+    calls: list[tuple[int, int, float]] = []
+    fresh(readings_of(1.0, 1.0, 1.0))
+    measure_processes(
+        [NET],
+        SessionSettings(),
+        MeasurePlan(),
+        ProcessRule(min_seconds=0),
+        progress=lambda *call: calls.append(call),
+        clock=lambda: float(next(seconds)),
+        wait=lambda _: None,
+    )
+    assert [call[:2] for call in calls] == [(1, 7), (2, 7), (3, 7)]
+    # The clock stands one second further at each look: after the start, before and after each.
+    assert calls[0][2] == pytest.approx(6 * 1.0)
 
 
 def test_one_process_alone_tells_no_interval_and_is_not_stable(fresh: Use) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from latency.device.speed import SLOWER, HostSpeed
-from latency.measurement.processes import Timing
+from latency.measurement.timing import Timing
 from latency.measurement.verdict import judge
 
 AGAIN = "python -m latency certify 'my net.onnx' --target_ms 1.0"

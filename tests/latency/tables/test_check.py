@@ -11,7 +11,7 @@ from latency.device.plan import MeasurePlan
 from latency.device.speed import BUSY, FULL_SPEED, NOT_GATED, SLOWER, BestSpeed, HostSpeed
 from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement, Readings
-from latency.measurement.processes import LEAST_KEPT
+from latency.measurement.timing import LEAST_KEPT
 from latency.tables.check import GOOD, STALE, UNSURE, Check, check_table, judge
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import toy_table
