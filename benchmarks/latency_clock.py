@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -241,6 +242,9 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"expected --parts of {','.join(PARTS)}, received {','.join(unknown)}")
     folder = Folder(options.folder)
     if options.state:
+        if not options.smoke:
+            # The first step knows no best speed of this host, whoever measured here before.
+            os.environ["STOPWATCH_CACHE"] = str(folder.root.resolve() / "cache")
         bench = Bench(folder, options.state, options.smoke)
         folder.begin(options.state)
         write_models(folder, bench.sizes)

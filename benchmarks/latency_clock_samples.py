@@ -11,7 +11,7 @@ from benchmarks.latency_memory import ALONE, ALONE_ONE_PROBE, BESIDE
 from benchmarks.latency_page import Aim, Section
 from benchmarks.latency_steps import LEVEL_NAMES, Case, Folder, predict_ms
 from latency.device.speed import GATE
-from latency.device.statistics import kept_runs, weighted_quantile
+from latency.device.statistics import Visit, kept_runs, weighted_quantile
 from latency.tables.build import audit_networks
 from latency.tables.networks import fit_networks
 from latency.tables.rows import Row
@@ -21,6 +21,11 @@ from latency.tables.table import LatencyTable
 DISTURBED, KEPT_AS_IT_IS = 0.02, 0.01
 
 Built = tuple[str, Case, int, LatencyTable]  # state, case, seed, table
+
+
+def plain(visits: tuple[Visit, ...]) -> tuple[Visit, ...]:
+    """Visits that waited for nothing; all of them where there is none."""
+    return tuple(visit for visit in visits if visit.plain) or visits
 
 
 def read_again(table: LatencyTable, gate: float | None, quantile: float) -> LatencyTable:
@@ -36,12 +41,11 @@ def read_again(table: LatencyTable, gate: float | None, quantile: float) -> Late
     limit_us = gate * full_us if gate and full_us else None
 
     def read(row: Row) -> Row:
-        sides = []
-        for side in ("long", "short"):
-            visits = row.visits[side]
-            plain = [visit for visit in visits if visit.plain] or list(visits)
-            kept = kept_runs(visits, limit_us) if limit_us else []
-            sides.append(kept if any(kept) else kept_runs(plain, None))
+        visits = [row.visits[side] for side in ("long", "short")]
+        sides = [kept_runs(of_side, limit_us) for of_side in visits]
+        if limit_us is None or not all(any(runs) for runs in sides):
+            # As rows do: one at full speed less one that was held up would be neither.
+            sides = [kept_runs(plain(of_side), None) for of_side in visits]
         weights = (1 / row.divisor, -1 / row.divisor)
         value_ms = max(0.0, weighted_quantile(sides, weights, quantile))
         return replace(row, latency_ms=value_ms, low_ms=value_ms, high_ms=value_ms)
@@ -50,9 +54,7 @@ def read_again(table: LatencyTable, gate: float | None, quantile: float) -> Late
     networks = {}
     for key, network in table.networks.items():
         reading = network.measurement
-        visits = reading.visits
-        if limit_us is None:
-            visits = tuple(visit for visit in visits if visit.plain) or visits
+        visits = reading.visits if limit_us else plain(reading.visits)
         reading = replace(reading, visits=visits, quantile=quantile, limit_us=limit_us)
         networks[key] = replace(network, measurement=reading)
     calibration = fit_networks(rows, networks)

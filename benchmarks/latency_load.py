@@ -58,7 +58,7 @@ def other_cores() -> int:
 
 
 @contextmanager
-def loaded(kind: str, processes: int) -> Iterator[None]:
+def loaded(kind: str, processes: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Runs the program beside what happens in the context, and stops it.
 
     Args:
@@ -69,7 +69,7 @@ def loaded(kind: str, processes: int) -> Iterator[None]:
     command = [sys.executable, str(Path(__file__).resolve()), "--kind", kind, "--seed"]
     running = [subprocess.Popen([*command, str(s)], env=environment) for s in range(processes)]
     try:
-        yield
+        yield running
     finally:
         for process in running:
             process.terminate()

@@ -11,7 +11,7 @@ from typing import Any, Optional
 
 import numpy as np
 
-from .errors import WorkerError
+from .errors import LatencyError, WorkerError
 from .inputs import Arrays, check_array, draw, is_integer, read_arrays, refuse_unknown
 from .settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 
@@ -44,21 +44,23 @@ def create_session(
     import onnxruntime
 
     settings.check_loading()
-
     provider = settings.provider
-    options = _session_options(onnxruntime, settings)
-    if optimized_path:
-        options.optimized_model_filepath = optimized_path
-    if record_assignment:
-        options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
-    arguments = _provider_arguments(onnxruntime, options, settings)
     try:
+        options = _session_options(onnxruntime, settings)
+        if optimized_path:
+            options.optimized_model_filepath = optimized_path
+        if record_assignment:
+            options.add_session_config_entry("session.record_ep_graph_assignment_info", "1")
+        arguments = _provider_arguments(onnxruntime, options, settings)
         session = onnxruntime.InferenceSession(model, options, **arguments)
+    except LatencyError:
+        raise
     except Exception as error:  # onnxruntime's exceptions share no base class
         raise WorkerError(
             f"an ONNX model that {provider} runs",
             (str(error).splitlines() or [repr(error)])[0],
-            "check the file with onnx.checker, and its opset against this onnxruntime",
+            "check the file with onnx.checker, its opset against this onnxruntime, and the values "
+            "of --config and --provider_option",
         ) from error
     if session.get_providers()[0] != provider:
         raise WorkerError(

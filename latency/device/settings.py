@@ -19,6 +19,8 @@ GRAPH_LEVELS = {
     "all": "ORT_ENABLE_ALL",
 }
 CPU_PROVIDER = "CPUExecutionProvider"
+# More than any machine has cores: a file must not start threads until the system has no more.
+MOST_THREADS = 4096
 
 # onnxruntime accepts any key without a word, so a typo would measure something else. These are
 # the keys of onnxruntime 1.31 that change how a session runs, but not what it writes to disk.
@@ -114,9 +116,9 @@ class SessionSettings:
 
     def __post_init__(self) -> None:
         threads = self.intra_op_num_threads
-        if not _is_whole(threads) or threads < 1:
+        if not _is_whole(threads) or not 1 <= threads <= MOST_THREADS:
             raise SettingsError(
-                "intra_op_num_threads of 1 or more",
+                f"intra_op_num_threads from 1 to {MOST_THREADS}",
                 repr(threads),
                 "pass --threads 1 or more; with 0 onnxruntime ignores which cores it may use",
             )

@@ -7,7 +7,7 @@ from dataclasses import fields
 
 from latency.device.graph_info import GraphInfo
 from latency.device.records import Result
-from latency.device.settings import SessionSettings
+from latency.device.settings import LOADING_FLAGS, SessionSettings
 from latency.jobs.job import OVERHEAD_KEY, Job
 from latency.measurement.measure import STATISTICS_SEED, Measurement
 from latency.measurement.result import ResultError
@@ -49,7 +49,7 @@ def table_of(job: Job, result: Result) -> LatencyTable:
         scheme=subject.scheme,
         batch=subject.batch,
         host=result.host,
-        settings=job.settings,
+        settings=result.settings,
         statistic=f"p{100 * job.plan.quantile:g}",
         plan=job.plan,
         job_id=result.job_id,
@@ -78,10 +78,10 @@ def table_of(job: Job, result: Result) -> LatencyTable:
 
 
 def _refuse_other_settings(job: Job, result: Result) -> None:
-    """A table says of its settings what the device ran with, not what a job asks by now."""
+    """A result is of the job's settings, but for what the device's command line has to say."""
     asked, used = vars(job.settings), vars(result.settings)
     names = [field.name for field in fields(SessionSettings) if field.compare]
-    others = [name for name in names if asked[name] != used[name]]
+    others = [name for name in names if name not in LOADING_FLAGS and asked[name] != used[name]]
     if others:
         raise ResultError(
             f"a result measured with {', '.join(f'{n} {asked[n]!r}' for n in others)}, as the job "

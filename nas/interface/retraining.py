@@ -15,6 +15,7 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
+from nas.hardware.tables import DEPLOYED
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
@@ -250,7 +251,7 @@ def _known_networks(
     if not sizes.measuring.watches_known_networks:
         return None
     try:
-        table = LatencyTable.load(folder.path / TABLE_FILE)
+        table = LatencyTable.load(folder.path / TABLE_FILE, settings=DEPLOYED)
     except TableMismatchError:
         return None  # the search ran on another machine
     return KnownNetworks.of(table, build_command(config, image_size, num_classes))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from latency.device.clock import now_text
-from latency.device.settings import SessionSettings
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import (
@@ -14,6 +13,7 @@ from nas.hardware.measurement import (
     measure_networks,
     network_bytes,
 )
+from nas.hardware.tables import DEPLOYED
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig
 from nas.runs.measured import Conditions
@@ -142,7 +142,7 @@ def fresh_timings(
     with bar("Certificate: fresh measurements in new processes") as shown:
         return measure_networks(
             files,
-            SessionSettings(),
+            DEPLOYED,
             plans.certificate,
             plans.certificate_rule,
             known,
@@ -161,4 +161,4 @@ def conditions_of(timed: TimedNetworks, sizes: Scale) -> Conditions | None:
         sizes: The size of the job.
     """
     found, plan = timed.get("searched"), sizes.measuring.certificate
-    return None if found is None else Conditions.of(found, SessionSettings(), plan)
+    return None if found is None else Conditions.of(found, DEPLOYED, plan)

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from latency.device.clock import now_text
-from latency.device.settings import SessionSettings
 from latency.measurement.measure import Model
 from latency.measurement.startup import start_fresh_process
 from latency.tables.table import LatencyTable
@@ -24,6 +23,7 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.rows import architecture_row_keys
+from nas.hardware.tables import DEPLOYED
 from nas.pipeline.certify import conditions_of, fresh_timings
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
@@ -247,7 +247,7 @@ class RetrainRun:
 
     def _hashes(self) -> FileHashes:
         data = self._model_file()
-        started = start_fresh_process(Model("model.onnx", data, "model.onnx"), SessionSettings())
+        started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
         return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
 
     def _warnings(

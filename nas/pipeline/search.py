@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from latency.cli.text_view import settings_text
-from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -22,6 +21,7 @@ from nas.hardware.measurement import (
 )
 from nas.hardware.plans import ONE_PROCESS
 from nas.hardware.predictor import SpaceLatency
+from nas.hardware.tables import DEPLOYED
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import GateHistory, SearchRow
 from nas.methods.method import Method, MethodInputs, Scored
@@ -178,7 +178,7 @@ class SearchRun:
         self._processes += 1  # each has inputs and an order of its own
         timed = measure_networks(
             {name: network_bytes(network) for name, network in networks.items()},
-            SessionSettings(),
+            DEPLOYED,
             replace(self.config.sizes.measuring.choice, seed=self._processes),
             ONE_PROCESS,
             self._known,

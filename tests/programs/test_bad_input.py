@@ -132,6 +132,18 @@ def test_table_of_something_else(
     assert all(str(value) in received for value in changes.values())
 
 
+def test_table_of_other_settings_than_networks_run_with(
+    refused: Refused, toy_table: Path, tmp_path: Path
+) -> None:
+    settings = json.loads(toy_table.read_text())["settings"]
+    others = {"intra_op_num_threads": 2, "graph_level": "extended"}
+    table = changed_table(toy_table, tmp_path / "table.json", settings={**settings, **others})
+    text = refused("nas.py", "--lambda", "0.1", *TOY, "--table", str(table))
+    assert "Expected a table of intra_op_num_threads 1, graph_level 'all' in" in text
+    assert "Received: intra_op_num_threads 2, graph_level 'extended'." in text
+    assert "Fix: build a table for this intra_op_num_threads and graph_level" in text
+
+
 def test_table_of_another_host(refused: Refused, toy_table: Path, tmp_path: Path) -> None:
     host = {**json.loads(toy_table.read_text())["host"], "cpu_model": "another"}
     table = changed_table(toy_table, tmp_path / "table.json", host=host)

