@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from latency.device import strict_json
+from latency.device.speed import NOT_GATED, HostSpeed
 from latency.measurement.certificate import statistic_text
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -17,6 +18,7 @@ from nas.cost.counts import architecture_cost
 from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.pipeline import certify
 from nas.pipeline.certify import compared_networks, search_certificate
+from nas.report.verdict import seen_text
 from nas.runs.config import RunConfig
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate, ComparedNetwork, Comparison, SupernetScore
@@ -209,6 +211,20 @@ def test_a_certificate_says_what_was_seen_and_how_it_was_measured(
     assert (how.set_denormal_as_zero, how.processes, how.gate) == (True, 3, BUSY_HOST.gate)
     assert (how.host_state, how.host_reason) == ("busy", BUSY_HOST.reason)
     assert (how.probe, how.full_speed_us) == (BUSY_HOST.probe, BUSY_HOST.full_speed_us)
+
+
+def test_a_machine_without_a_gate_is_said_to_have_none(
+    space: Space, config: RunConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = HostSpeed(NOT_GATED, "a probe on one core says nothing")
+    timed = TimedNetworks({"searched": timing(0.7, host=host)})
+    monkeypatch.setattr(certify, "measure_networks", lambda *_, **__: timed)
+    found = certified(space, Comparison(), config)
+    how = found.conditions
+    assert how is not None and how.statistic.endswith("of all runs")
+    assert (how.gate, how.full_speed_us, how.host_state) == (None, None, NOT_GATED)
+    assert how.host_reason == host.reason and found.share_full_speed is None
+    assert seen_text(found).endswith("full speed was not told apart.")
 
 
 def test_the_network_that_is_certified_has_to_be_precise(
