@@ -18,7 +18,7 @@ from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
 from nas.recipes.scales import Scale
-from nas.search_space.files import is_file
+from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment
@@ -295,24 +295,9 @@ def read_config(folder: Path) -> AnyConfig:
         if head.get("kind") == "retrain"
         else strict_json.read(RunConfig, path)
     )
-    _check_programs(config, path)
-    return config
-
-
-def _check_programs(config: AnyConfig, path: Path) -> None:
-    """Refuses Python files by relative paths, which no run writes down.
-
-    They are run when the run goes on. A relative path could lead into the run's own folder, and
-    with it to a program that came along with a folder of somebody else.
-    """
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
-    for program in (*config.blocks, *space):
-        if not Path(program).is_absolute():
-            raise InputError(
-                f"absolute paths of Python files in {path}",
-                repr(program),
-                "see that the file may be trusted, and write its absolute path",
-            )
+    refuse_relative((*config.blocks, *space), path)
+    return config
 
 
 def read_search_config(folder: Path) -> RunConfig:
