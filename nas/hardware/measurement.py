@@ -22,6 +22,8 @@ from nas.hardware.jobs import network_of
 # How far the median of the known networks may be from the table's session. Processes alone differ
 # by 1 to 3 %, and the table has seen one.
 KNOWN_TOLERANCE = 0.03
+# So many undisturbed runs in the table's session make a network known.
+KNOWN_RUNS = 10
 # The largest, the smallest, and three between them.
 KNOWN_NETWORKS = 5
 # A plan's seconds are for so many networks; more of them get more.
@@ -83,7 +85,7 @@ class KnownNetworks:
         measured = {
             key: network.measurement.latency_ms
             for key, network in table.networks.items()
-            if network.measurement.kept_count >= LEAST_KEPT
+            if network.measurement.kept_count >= KNOWN_RUNS
         }
         keys = sorted(measured, key=lambda key: measured[key])
         count = min(KNOWN_NETWORKS, len(keys))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latency.tables.table import LatencyTable
 from nas.hardware.tables import table_for
+from nas.report.verdict import speed_text
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
@@ -43,7 +44,8 @@ def run_table(folder: RunFolder, space: Space, config: RunConfig) -> LatencyTabl
             out.print(
                 f"Table: {len(table.rows)} rows; on {audit.n} held-out networks "
                 f"{audit.within_5_percent:.0%} within 5 %, mean error "
-                f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %)."
+                f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %); "
+                f"{speed_text(table.speed.share_full_speed)}."
             )
     return table
 

@@ -168,7 +168,7 @@ def _picture(pareto: Pareto) -> bytes:
         axes = figure.subplots()
         _draw(axes, dots)
         is_measured = all(n.is_measured for n in pareto.networks if n.ms is not None)
-        axes.set_xlabel("measured ms" if is_measured else "ms (predicted where not measured)")
+        axes.set_xlabel("measured ms, at full speed" if is_measured else "ms (predicted where not measured)")
         retrained = pareto.accuracy == "top1"
         axes.set_ylabel("top-1, %" if retrained else "top-1 with shared weights, %")
         axes.margins(0.12)

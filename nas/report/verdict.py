@@ -54,10 +54,15 @@ def seen_text(found: MeasuredRecord | None, day: str = "today") -> str:
         return ""
     quantiles = (("p50", found.seen_p50_ms), ("p90", found.seen_p90_ms), ("p99", found.seen_p99_ms))
     listed = ", ".join(f"{name} {numbers.milliseconds(ms)}" for name, ms in quantiles)
-    share = numbers.share(found.share_full_speed, digits=0)
-    speed = (
-        "full speed was not told apart"
-        if share == numbers.UNKNOWN
-        else (f"the machine was at full speed in {share} of the time")
-    )
-    return f"As seen here {day}: {listed} ms; {speed}."
+    return f"As seen here {day}: {listed} ms; {speed_text(found.share_full_speed)}."
+
+
+def speed_text(share: float | None) -> str:
+    """How much of the time a machine was at full speed.
+
+    Args:
+        share: Of the time, from 0 to 1; None where nothing was gated.
+    """
+    if share is None:
+        return "full speed was not told apart"
+    return f"the machine was at full speed in {numbers.share(share, digits=0)} of the time"

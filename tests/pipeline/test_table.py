@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -16,11 +17,14 @@ from tests.support.run_config import run_config
 from tests.support.toy import changed_table, toy_space
 
 
-def test_a_given_table_becomes_the_runs_own(toy_table: Path, tmp_path: Path) -> None:
+def test_a_given_table_becomes_the_runs_own(
+    toy_table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     given = Path(shutil.copy(toy_table, tmp_path / "given.json"))
     config = run_config(table=str(given))
     folder = RunFolder.create(tmp_path / "run", config, "test")
     rows = run_table(folder, toy_space(), config).rows
+    assert re.search(r"at full speed in \d+ % of the time\.$", capsys.readouterr().out)
     given.unlink()
     assert run_table(folder, toy_space(), config).rows == rows
 

@@ -98,7 +98,7 @@ RECIPE = SeededRecipe(epochs=30.0, seed=1)
 @functools.cache
 def report_table() -> LatencyTable:
     """The table that `latency` makes of a space's job and of samples from a made-up machine."""
-    plan = MeasurePlan(min_rounds=6, max_rounds=6, runs_per_visit=2)
+    plan = MeasurePlan(min_rounds=6, max_rounds=6, runs_per_visit=4)
     job = space_job(SPACE, settings=SessionSettings(), plan=plan, calibration=10, held_out=20)
     samples = {key: _visits(ms, number) for number, (key, ms) in enumerate(_model_ms(job).items())}
     result = Result(
@@ -139,8 +139,8 @@ def _model_ms(job: Job) -> dict[str, float]:
 
 
 def _visits(ms: float, seed: int) -> tuple[Visit, ...]:
-    noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 2)))
-    probes_us = (8.8, 8.8)
+    noise = 1 + 0.003 * np.abs(np.random.default_rng(seed).standard_normal((6, 4)))
+    probes_us = (8.8,) * 4
     return tuple(Visit(tuple(v), probes_us, probes_us) for v in (ms * noise).tolist())
 
 

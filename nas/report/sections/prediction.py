@@ -7,6 +7,7 @@ import re
 from latency.tables.predictor import AUDIT_LINES, Audit
 from nas.report import cards, numbers, plots
 from nas.report.facts import RunFacts
+from nas.report.verdict import speed_text
 
 
 def prediction(run: RunFacts) -> str:
@@ -20,6 +21,8 @@ def prediction(run: RunFacts) -> str:
         f"slowest takes {audit.spread:.2f} times the fastest. The noise floor is the same "
         "measurement against itself."
     )
+    if run.records.table:
+        lead += f" While it was measured, {speed_text(run.records.table.speed.share_full_speed)}."
     chart = cards.chart(
         plots.prediction_plot(points, run.networks),
         "Predicted against measured",
