@@ -36,18 +36,24 @@ def add_settings_flags(parser: Any) -> None:
     )
 
 
-def add_plan_flags(parser: Any) -> None:
-    """Adds rounds and seed."""
+def add_plan_flags(parser: Any, plan: MeasurePlan | None = None) -> None:
+    """Adds rounds, times and seed.
+
+    Args:
+        parser: Of the command.
+        plan: The command's own defaults, for its help.
+    """
+    plan = plan or MeasurePlan()
     group = parser.add_argument_group("how long")
-    group.add_argument("--min_rounds", type=int, help=f"({MeasurePlan.min_rounds})")
-    group.add_argument("--max_rounds", type=int, help=f"({MeasurePlan.max_rounds})")
+    group.add_argument("--min_rounds", type=int, help=f"({plan.min_rounds})")
+    group.add_argument("--max_rounds", type=int, help=f"({plan.max_rounds})")
     group.add_argument("--max_seconds", type=float, help="stop after the round that reaches it")
     group.add_argument(
         "--max_wait_seconds",
         type=float,
-        help="time in a process that may be spent in waiting for full speed",
+        help=f"time that may be spent in waiting for full speed ({plan.max_wait_seconds:g})",
     )
-    group.add_argument("--seed", type=int, default=0)
+    group.add_argument("--seed", type=int, default=0, help="(0)")
 
 
 def add_process_flags(parser: Any, processes: int) -> None:

@@ -16,6 +16,7 @@ from latency import shell
 from latency.cli import clock_command, commands, table_commands, timing_commands
 from latency.cli.options import add_plan_flags, add_process_flags, add_settings_flags
 from latency.device.flags import add_loading_flags
+from latency.device.plan import MeasurePlan
 from latency.measurement import compare
 from latency.measurement.processes import ProcessRule
 from latency.onnx_files.precision import PRECISIONS, SCHEMES
@@ -67,7 +68,7 @@ def _add_timing(verbs: Any) -> None:
         verbs,
         "measure",
         timing_commands.measure_files,
-        timing_commands.MEASURE_PROCESSES,
+        (timing_commands.MEASURE_PROCESSES, timing_commands.MEASURE_PLAN),
         "time ONNX files in fresh processes, interleaved at random",
     )
     verb.add_argument(
@@ -77,7 +78,7 @@ def _add_timing(verbs: Any) -> None:
         verbs,
         "certify",
         timing_commands.certify,
-        ProcessRule.processes,
+        (ProcessRule.processes, timing_commands.CAREFUL_PLAN),
         "does a model keep a budget? (0 met, 5 not met, 4 cannot tell)",
     )
     verb.add_argument("--target_ms", type=float, required=True, help="the budget")
@@ -86,7 +87,7 @@ def _add_timing(verbs: Any) -> None:
         verbs,
         "compare",
         timing_commands.compare_files,
-        compare.RULE.processes,
+        (compare.RULE.processes, timing_commands.CAREFUL_PLAN),
         "which model is faster than the first one, and by how much?",
     )
     verb = _verb(
@@ -101,8 +102,11 @@ def _add_timing(verbs: Any) -> None:
     )
 
 
-def _timing_verb(verbs: Any, name: str, command: Any, processes: int, text: str) -> Any:
-    """A command that times files in fresh processes."""
+def _timing_verb(
+    verbs: Any, name: str, command: Any, defaults: tuple[int, MeasurePlan], text: str
+) -> Any:
+    """A command that times files in so many fresh processes by such a plan."""
+    processes, plan = defaults
     verb = _verb(verbs, name, command, text)
     verb.add_argument("files", nargs="+", type=Path, metavar="MODEL.onnx")
     verb.add_argument("--output", type=Path, help="also write what was found to this JSON file")
@@ -114,7 +118,7 @@ def _timing_verb(verbs: Any, name: str, command: Any, processes: int, text: str)
     )
     _add_model_flags(verb)
     add_settings_flags(verb)
-    add_plan_flags(verb)
+    add_plan_flags(verb, plan)
     add_process_flags(verb, processes)
     return verb
 

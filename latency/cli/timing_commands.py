@@ -39,12 +39,13 @@ from latency.measurement.verdict import Verdict, judge
 from latency.terminal import say, warn
 
 MEASURE_PROCESSES = 3
-# Seven processes have an interval that is a third of that of three.
+# The interval of seven processes is 2.7 times as narrow as that of three.
 MORE_PROCESSES = 7
 WAIT_SECONDS, MORE_WAIT_SECONDS = 10.0, 60.0
-# Intervals of processes rest on the spread between them; in each, noise has to be small beside it.
-CAREFUL = {"min_rounds": 24, "max_rounds": 60, "max_wait_seconds": WAIT_SECONDS}
+MEASURE_PLAN = MeasurePlan(max_wait_seconds=WAIT_SECONDS)
 CAREFUL_PRECISION = 0.01
+# Intervals of processes rest on the spread between them; in each, noise has to be small beside it.
+CAREFUL_PLAN = MeasurePlan(min_rounds=24, max_rounds=60, max_wait_seconds=WAIT_SECONDS)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def measure_files(options: argparse.Namespace) -> int:
         require_file(options.output)
     processes = options.processes or MEASURE_PROCESSES
     rule = rule_of(options, processes=processes, most=processes)
-    work = _work(options, plan_of(options, max_wait_seconds=WAIT_SECONDS), rule)
+    work = _work(options, plan_of(options, **vars(MEASURE_PLAN)), rule)
     if not work.models:
         return EXIT_BAD_INPUT
     with Progress("measuring") as progress:
@@ -167,7 +168,7 @@ def certify(options: argparse.Namespace) -> int:
             "--target_ms above 0", f"--target_ms {options.target_ms}", "ask for milliseconds"
         )
     rule = rule_of(options, precision=min(CAREFUL_PRECISION, margin / 2))
-    work = _work(options, plan_of(options, **CAREFUL), rule)
+    work = _work(options, plan_of(options, **vars(CAREFUL_PLAN)), rule)
     if not work.models:
         return EXIT_BAD_INPUT
     with Progress("certifying") as progress:
@@ -229,7 +230,7 @@ def compare_files(options: argparse.Namespace) -> int:
     rule = rule_of(
         options, processes=default.processes, most=default.most, precision=default.precision
     )
-    work = _work(options, plan_of(options, **CAREFUL), rule, repeated=True)
+    work = _work(options, plan_of(options, **vars(CAREFUL_PLAN)), rule, repeated=True)
     if work.failed:
         return EXIT_BAD_INPUT
     with Progress("comparing") as progress:

@@ -106,8 +106,8 @@ def run_rounds(
         now = clock()
         spent, started = spent + now - started, now
         past.append(Round(len(past), fresh, spent, state, timing.full_speed_us()))
-        if journal:
-            append_journal(*journal, past[-1])
+        if journal and not append_journal(*journal, past[-1]):
+            journal = None  # said once; what is measured goes on without it
         active -= timing.finished(visits, quantities, len(past))
     certain = certain_quantities(visits, quantities, plan, timing.limit_us())
     log = tuple(record.state for record in past if record.state is not None)

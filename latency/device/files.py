@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 import tempfile
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from .errors import FileFormatError, LatencyError
@@ -145,6 +146,27 @@ def _no_own_file(path: str | os.PathLike[str]) -> FileFormatError:
         "a link, a pipe or a device, which is not written to",
         "remove it, then run the same again",
     )
+
+
+@contextlib.contextmanager
+def locked(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Waits until no other process holds the lock; the system frees a dead one's.
+
+    Args:
+        path: Of the lock's file, made where it is absent.
+
+    Raises:
+        FileFormatError: A link, or no plain file, lies there.
+        OSError: The file cannot be made or opened.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows: nothing starts a second worker there
+        yield
+        return
+    with open_own(path) as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
 
 
 def own_folder(path: str | os.PathLike[str]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import glob
 import hashlib
@@ -10,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +17,7 @@ from . import strict_json
 from .clock import Clock, now_text
 from .engine import Instruments, run_rounds
 from .errors import FileFormatError, WorkerError
-from .files import MOST_MODEL_BYTES, keep_text, open_own, read_inside
+from .files import MOST_MODEL_BYTES, keep_text, locked, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
@@ -288,7 +287,7 @@ def run_job(
         UnwrittenError: The result cannot be written; it stands on stdout.
     """
     path = os.path.join(folder, RESULT_FILE)
-    with _locked(os.path.join(folder, LOCK_FILE)):
+    with locked(os.path.join(folder, LOCK_FILE)):
         work, unknown = read_job(folder, asked)
         if _has_result(path, work.job_id):
             return path
@@ -306,16 +305,3 @@ def _has_result(path: str, job_id: str) -> bool:
         return bool(strict_json.read_object(path).get("job_id") == job_id)
     except FileFormatError:
         return False
-
-
-@contextlib.contextmanager
-def _locked(path: str) -> Iterator[None]:
-    """Waits until no other process is in the folder; the system frees a dead one's lock."""
-    try:
-        import fcntl
-    except ImportError:  # Windows: nothing starts a second worker there
-        yield
-        return
-    with open_own(path) as stream:
-        fcntl.flock(stream, fcntl.LOCK_EX)
-        yield

@@ -18,6 +18,7 @@ from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
 from nas.recipes.scales import Scale
+from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment
@@ -267,7 +268,8 @@ def read_config(folder: Path) -> AnyConfig:
         folder: Of the run.
 
     Raises:
-        InputError: No run folder, or one that an earlier or later version wrote.
+        InputError: No run folder, one that an earlier or later version wrote, or one that names
+            Python files by relative paths.
         FileFormatError: The file is broken.
     """
     path = folder / CONFIG_FILE
@@ -288,9 +290,14 @@ def read_config(folder: Path) -> AnyConfig:
             "the run; its network can be trained here by main.py --arch "
             f"{shlex.quote(str(folder / 'architecture.json'))}",
         )
-    if head.get("kind") == "retrain":
-        return strict_json.read(GivenNetworkConfig, path)
-    return strict_json.read(RunConfig, path)
+    config: AnyConfig = (
+        strict_json.read(GivenNetworkConfig, path)
+        if head.get("kind") == "retrain"
+        else strict_json.read(RunConfig, path)
+    )
+    space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
+    refuse_relative((*config.blocks, *space), path)
+    return config
 
 
 def read_search_config(folder: Path) -> RunConfig:

@@ -41,6 +41,28 @@ def reference(name: str) -> str:
     return str(Path(name).absolute()) if is_file(name) else name
 
 
+def refuse_relative(paths: Iterable[str], record: Path) -> None:
+    """Refuses Python files by relative paths, which no record of a run has.
+
+    They are run when the run goes on. A relative path could lead into the run's own folder, and
+    with it to a program that came along with a folder of somebody else.
+
+    Args:
+        paths: As the record names them.
+        record: Its path, for the message.
+
+    Raises:
+        InputError: One is relative.
+    """
+    for path in paths:
+        if not Path(path).is_absolute():
+            raise InputError(
+                f"absolute paths of Python files in {record}",
+                repr(path),
+                "see that the file may be trusted, and write its absolute path",
+            )
+
+
 def load_blocks(paths: Iterable[str]) -> None:
     """Makes the records of files known to everything that reads architectures.
 

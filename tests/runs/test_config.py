@@ -125,3 +125,16 @@ def test_goals_tell_a_sweep() -> None:
 def test_a_race_needs_two() -> None:
     with pytest.raises(InputError, match="--race"):
         RaceConfig(1, 1.0)
+
+
+@pytest.mark.parametrize("changes", [{"blocks": ["evil.py"]}, {"space": "run/evil.py"}])
+def test_a_record_names_no_program_by_a_path_that_may_lead_into_its_own_folder(
+    tmp_path: Path, changes: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = written(tmp_path / "run", **changes)
+    monkeypatch.chdir(tmp_path)
+    for place in (tmp_path, run):
+        (place / "evil.py").write_text("raise SystemExit('it was run')")
+    with pytest.raises(InputError, match="absolute paths of Python files in") as caught:
+        read_config(run)
+    assert "evil.py" in caught.value.received and "trusted" in caught.value.fix

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from latency.cli import program
 from latency.device import files
 from latency.device.errors import FileFormatError, LatencyError
 from latency.device.job import run_job
@@ -18,6 +19,7 @@ from latency.device.settings import SessionSettings
 from latency.device.statistics import Visit
 from latency.jobs.folder import device_program, export_job
 from latency.measurement.measure import MeasurePlan, Model, workload, write_job
+from latency.measurement.result import read_result
 from latency.tables.table import LatencyTable
 from tests.support.device_jobs import edit, run_worker
 from tests.support.latency_graphs import chain, toy_job, toy_table
@@ -202,3 +204,45 @@ def test_a_result_that_cannot_be_written_is_printed(
         files.keep_text(path, '{"ms": 1.5}\n')
     assert capsys.readouterr().out == '{"ms": 1.5}\n'
     assert str(path) in caught.value.expected and "printed instead" in caught.value.received
+
+
+def test_a_folder_that_vanishes_loses_no_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "job"
+    folder.mkdir()
+    plan = MeasurePlan(min_rounds=3, max_rounds=3, max_wait_seconds=0.0)
+    work = workload([Model("net", chain(1), "net")], SessionSettings(), plan)
+    write_job(folder, work)
+
+    def progress(done: int, total: int, seconds_left: float) -> None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+    with pytest.raises(files.UnwrittenError):
+        run_job(str(folder), progress)
+    printed = capsys.readouterr()
+    assert printed.err.count("warning: finished rounds are no longer kept") == 1
+    (tmp_path / "kept.json").write_text(printed.out)
+    assert read_result(tmp_path / "kept.json", work.job_id).rounds == 3
+
+
+def test_a_measurement_that_cannot_be_written_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "net.onnx").write_bytes(chain(1))
+    plain = files.write_whole
+
+    def full(path: Path, data: bytes) -> None:
+        if Path(path).name == "table.json":
+            raise OSError(28, "No space left on device")
+        plain(path, data)
+
+    monkeypatch.setattr(files, "write_whole", full)
+    words = ["--min_rounds", "2", "--max_rounds", "2", "--output", str(tmp_path / "table.json")]
+    assert program.main(["table", str(tmp_path / "net.onnx"), *words]) == 2
+    printed = capsys.readouterr()
+    assert "No space left on device; its content is printed instead" in printed.err
+    (tmp_path / "kept.json").write_text(printed.out)
+    assert len(LatencyTable.load(tmp_path / "kept.json").rows) == 1
+    # The finished rounds are still there, too.
+    assert (tmp_path / "table.json.journal").is_file()

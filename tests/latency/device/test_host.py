@@ -6,6 +6,7 @@ import fnmatch
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -203,3 +204,16 @@ def test_a_firmware_program_that_does_not_start_leaves_it_open(
     program.chmod(0o700)
     monkeypatch.setenv("PATH", f"{tmp_path}")
     assert device_state().throttled is None
+
+
+def test_limits_that_somebody_set_are_compared() -> None:
+    here = replace(current_host(), quota_cores=None, governor="performance")
+    assert here.other_limits(here) == []
+    there = replace(here, quota_cores=0.5, governor="powersave")
+    assert here.other_limits(there) == [
+        "quota_cores: none here, 0.5 there",
+        "governor: performance here, powersave there",
+    ]
+    # A frequency policy that one of them cannot see may be the same.
+    assert here.other_limits(replace(here, governor=None)) == []
+    assert here.differences(there) == [] and here.fingerprint == there.fingerprint

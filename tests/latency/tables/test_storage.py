@@ -229,3 +229,12 @@ def test_a_table_that_cannot_be_stored_leaves_the_old_file(
     with pytest.raises(ValueError, match="not JSON compliant"):
         replace(table, load_average_after=float("nan")).save(path)
     assert path.read_text() == "old"
+
+
+def test_another_quota_or_governor_is_a_doubt_and_no_refusal(
+    table: LatencyTable, tmp_path: Path
+) -> None:
+    path = tmp_path / "table.json"
+    replace(table, host=replace(table.host, quota_cores=0.25)).save(path)
+    doubts = LatencyTable.load(path).load_warnings
+    assert any("under another limit: quota_cores: " in text for text in doubts)
