@@ -23,6 +23,7 @@ from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.runs.config import DataRecord, RunConfig
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
 from tests.support.run_config import run_config
@@ -275,7 +276,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
             found.others = [entry.name for entry in arguments[5]]
 
         def run(self) -> SimpleNamespace:
-            return SimpleNamespace(met=None)
+            return SimpleNamespace(outcome=Outcome.NOT_ASKED)
 
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)

@@ -156,7 +156,7 @@ def test_scales_hold_the_lengths_of_each_job() -> None:
         scale = Scale.named(name)
         assert (scale.search_pace.log_every, scale.pace.log_every) == (10, 20)
         assert scale.equal_margin == 0.02
-        assert scale.measuring.table == MeasurePlan(max_rounds=90)
+        assert scale.measuring.table == MeasurePlan(max_rounds=90, max_wait_seconds=90.0)
         assert (scale.measuring.calibration_networks, scale.measuring.held_out_networks) == (10, 20)
         assert scale.measuring.uses_table_cache and scale.measuring.watches_known_networks
     smoke = Scale.named("smoke")
