@@ -27,8 +27,8 @@ class Visit:
 
     Args:
         runs_ms: Every run, also those that do not count.
-        before_us: The probe before each run; empty where nothing was gated.
-        after_us: The probe after each run; empty where nothing was gated.
+        before_us: The last probe before each run; empty where nothing was gated.
+        after_us: The next probe after each run; empty where nothing was gated.
         plain: Whether the machine was taken as it was; otherwise the visit waited for full speed.
 
     Raises:
