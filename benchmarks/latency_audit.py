@@ -105,9 +105,9 @@ def scaled(table: LatencyTable, factor: float) -> LatencyTable:
     return replace(table, rows=rows, networks=networks, calibration=calibration, audit=audit)
 
 
-def check(table: Path) -> dict[str, Any]:
+def check(table: Path, flags: Sequence[str] = ()) -> dict[str, Any]:
     """`python -m latency check` in a fresh process."""
-    command = [sys.executable, "-m", "latency", "check", str(table), "--json"]
+    command = [sys.executable, "-m", "latency", "check", str(table), "--json", *flags]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False, cwd=ROOT)
     value = json.loads(done.stdout)
     residuals = [abs(point["residual_percent"]) for point in value["points"]]
@@ -119,7 +119,9 @@ def check(table: Path) -> dict[str, Any]:
     }
 
 
-def checks(good: Path, other_level: Path, folder: Path, times: int) -> list[dict[str, Any]]:
+def checks(
+    good: Path, other_level: Path, folder: Path, times: int, flags: Sequence[str]
+) -> list[dict[str, Any]]:
     """The good table several times, then the two stale ones."""
     path = folder / "checks.json"
     found: list[dict[str, Any]] = json.loads(path.read_text()) if path.is_file() else []
@@ -133,7 +135,7 @@ def checks(good: Path, other_level: Path, folder: Path, times: int) -> list[dict
     cases += [(f"scaled by {SCALE}", stale), (f"measured at {OTHER_LEVEL}", wrong)]
     for number, (name, file) in enumerate(cases):
         if number >= len(found):
-            found.append({"table": name, **check(file)})
+            found.append({"table": name, **check(file, flags)})
             err.print(f"check {number}: {name}: {found[-1]['verdict']}", markup=False)
             atomic.write_json(path, found)
     return found
@@ -211,10 +213,11 @@ def main(arguments: list[str] | None = None) -> int:
         for count in [options.uniform]
         if count
     ]
+    short = ["--max_rounds", "12", "--max_wait_seconds", "0"] if options.smoke else []
     level_flags = [*flags, "--graph_level", OTHER_LEVEL]
     other = build(cases[0], 0, options.folder, level_flags)
     found = (
-        checks(first, Path(other["table"]), options.folder, options.checks)
+        checks(first, Path(other["table"]), options.folder, options.checks, short)
         if options.checks
         else []
     )

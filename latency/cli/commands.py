@@ -7,12 +7,12 @@ import argparse
 from latency.cli import text_view
 from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_STALE
 from latency.cli.model_files import InputError, print_json, require_file
-from latency.cli.options import settings_of
+from latency.cli.options import plan_of, settings_of
 from latency.device.host import current_host
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.model_file import read_model
 from latency.onnx_files.operators import row_operators
-from latency.tables.check import GOOD, STALE, check_table
+from latency.tables.check import GOOD, PLAN, STALE, check_table
 from latency.tables.table import LatencyTable
 from latency.terminal import say
 
@@ -36,9 +36,9 @@ def audit(options: argparse.Namespace) -> int:
 def check(options: argparse.Namespace) -> int:
     """`check`."""
     table = LatencyTable.load(options.table, allow_other_host=True)
-    settings = settings_of(options, table.settings)
+    settings, plan = settings_of(options, table.settings), plan_of(options, **vars(PLAN))
     with text_view.Progress("checking") as progress:
-        found = check_table(table, settings, progress=progress)
+        found = check_table(table, settings, plan, progress)
     if options.json:
         print_json(
             {

@@ -20,6 +20,7 @@ from latency.device.plan import MeasurePlan
 from latency.measurement import compare
 from latency.measurement.processes import ProcessRule
 from latency.onnx_files.precision import PRECISIONS, SCHEMES
+from latency.tables.check import PLAN as CHECK_PLAN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -180,6 +181,7 @@ def _add_reading(verbs: Any) -> None:
     )
     verb.add_argument("table", type=Path)
     add_settings_flags(verb)
+    add_plan_flags(verb, CHECK_PLAN)
     verb = _verb(verbs, "show", commands.show, "print a table's rows")
     verb.add_argument("table", type=Path)
     verb.add_argument("--csv", type=Path, help="write the rows to this CSV file as well")

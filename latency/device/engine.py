@@ -21,6 +21,8 @@ from .watch import Watch
 ROUNDS_BETWEEN_CHECKS = 3
 # Every so many rounds nobody waits for full speed: what these show is the machine as it is today.
 ROUNDS_TO_PLAIN = 3
+# So many of them show it; each costs a pause where the machine changes its speed.
+MOST_PLAIN = 12
 
 Runners = Mapping[str, Callable[[], Any]]  # key -> function that runs the model once
 
@@ -161,7 +163,8 @@ class _Timing:
     def round(self, number: int, active: set[str], started: float) -> dict[str, Visit]:
         """Visits each active group once."""
         order = np.random.default_rng([self._plan.seed, number])
-        plain = number % ROUNDS_TO_PLAIN == 0 or not (self._watch and self._watch.may_wait)
+        shows = number % ROUNDS_TO_PLAIN == 0 and number < MOST_PLAIN * ROUNDS_TO_PLAIN
+        plain = shows or not (self._watch and self._watch.may_wait)
         names = [name for name in _shuffled(list(self._members), order) if name in active]
         if plain and self._watch:
             self._watch.pause(float(order.random()))

@@ -61,11 +61,12 @@ def test_check_command_measures_again(
     path = str(tmp_path / "table.json")
     table.save(path)
     codes = {"good": 0, "stale": 3, "cannot tell": 4}
-    code = program.main(["check", path, "--json"])
+    short = ["--max_rounds", "12", "--max_wait_seconds", "0"]
+    code = program.main(["check", path, "--json", *short])
     printed = json.loads(capsys.readouterr().out)
     assert codes[printed["verdict"]] == code and len(printed["points"]) == 3
     assert printed["settings"]["graph_level"] == "all"
-    code = program.main(["check", path, "--graph_level", "disabled"])
+    code = program.main(["check", path, "--graph_level", "disabled", *short])
     text = capsys.readouterr().out
     assert "graph level disabled" in text and "residual" in text and "drift" in text
     assert any(f"{verdict}: " in text for verdict, number in codes.items() if number == code)
