@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import onnxruntime
@@ -80,7 +79,7 @@ def test_check_loads_the_library_of_its_command_line(
     table: Path, tmp_path: Path, loaded: Loaded, capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
-    monkeypatch.setattr(commands, "check_table", partial(check_table, plan=PLAN))
+    monkeypatch.setattr(commands, "PLAN", PLAN)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "mine.so").write_text("trusted")
     assert program.main(["check", str(table)]) == 2
