@@ -84,6 +84,14 @@ def _work(
     return Work(running, started, len(failed), settings, plan, rule)
 
 
+def _timed(work: Work, text: str) -> dict[str, Timing]:
+    """Times the models behind a progress bar with this text."""
+    with Progress(text) as progress:
+        return measure_processes(
+            work.models, work.settings, work.plan, work.rule, progress=progress
+        )
+
+
 def measure_files(options: argparse.Namespace) -> int:
     """`measure`."""
     if options.output:
@@ -93,10 +101,7 @@ def measure_files(options: argparse.Namespace) -> int:
     work = _work(options, plan_of(options, **vars(MEASURE_PLAN)), rule)
     if not work.models:
         return EXIT_BAD_INPUT
-    with Progress("measuring") as progress:
-        timings = measure_processes(
-            work.models, work.settings, work.plan, work.rule, progress=progress
-        )
+    timings = _timed(work, "measuring")
     document = {
         "schema_version": 2,
         "host": current_host(),
@@ -171,10 +176,7 @@ def certify(options: argparse.Namespace) -> int:
     work = _work(options, plan_of(options, **vars(CAREFUL_PLAN)), rule)
     if not work.models:
         return EXIT_BAD_INPUT
-    with Progress("certifying") as progress:
-        timings = measure_processes(
-            work.models, work.settings, work.plan, work.rule, progress=progress
-        )
+    timings = _timed(work, "certifying")
     found = CertificateFile(
         tuple(
             _certificate(options, work, model, timings[model.key], margin) for model in work.models

@@ -73,8 +73,8 @@ def run_rounds(
     """Times everything in interleaved rounds until each quantity is certain.
 
     In every round all groups are visited in random order; in a visit each of the group's models
-    drops `drop_per_visit` runs and keeps `runs_per_visit`. With a watch every run is timed between
-    two probes, and in two of three rounds a visit waits for full speed.
+    drops `drop_per_visit` runs and keeps `runs_per_visit`. With a watch runs are timed between
+    probes, and in two of three rounds a visit waits for full speed.
 
     Args:
         runners: Key -> function that runs the model once.

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Optional
 
 from . import files, strict_json
+from .cache_folder import cache_folder
 from .errors import FileFormatError
 from .host import Host
 
@@ -84,10 +84,8 @@ def best_speed_path(host: Host, probe: str) -> Path:
         host: The device.
         probe: Name of the probe.
     """
-    root = os.environ.get("STOPWATCH_CACHE")
-    folder = Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
     name = hashlib.sha256(probe.encode()).hexdigest()[:8]
-    return folder / "speed" / f"{host.fingerprint}-{name}.json"
+    return cache_folder() / "speed" / f"{host.fingerprint}-{name}.json"
 
 
 def read_best_speed(path: Path, probe: str) -> BestSpeed | None:

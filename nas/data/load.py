@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from latency.device.cache_folder import cache_folder
 from nas.data import sample
 from nas.data.cache import cached_arrays, decode_split, files_key, write_split
 from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
 from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
-from nas.system.cache_folder import cache_folder
 from nas.system.console import bar
 
 
@@ -35,7 +35,7 @@ def load_dataset(
         data_dir: Folder or .npz file; None for the embedded sample.
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
-        cache_dir: Where arrays are kept; see `nas.system.cache_folder.cache_folder`.
+        cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
         seed: Of the division where the layout has none. The sample is always the same.
         evaluation_fraction: Share that such a division holds out.
         sample_size: Images that are drawn where there is no `data_dir`.
@@ -43,7 +43,7 @@ def load_dataset(
     Raises:
         DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.looked_for`.
     """
-    folder = cache_folder(cache_dir)
+    folder = cache_folder() if cache_dir is None else Path(cache_dir)
     if data_dir is None:
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
     layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
 
+from latency.device.cache_folder import cache_folder
 from latency.device.host import Host, current_host
 from latency.device.settings import SessionSettings
 from latency.tables.storage import SCHEMA_VERSION
@@ -123,8 +123,6 @@ def default_table_path(
         scheme: How int8 is made; empty for other precisions.
         is_toy: Whether the table is of toy size, so that no search may find it.
     """
-    root = os.environ.get("STOPWATCH_CACHE")
-    folder = Path(root) if root else Path.home() / ".cache" / "stopwatch-nas"
     parts = [space.name, f"{space.image_size}px", precision, space.fingerprint()]
     parts += [host.fingerprint, f"v{SCHEMA_VERSION}"]
     # Only the plainest settings go without a mark of their own: they are what searches use.
@@ -133,4 +131,4 @@ def default_table_path(
         parts.append(hashlib.sha256(plain.encode()).hexdigest()[:8])
     if is_toy:
         parts.append("toy")
-    return folder / "tables" / f"{'-'.join(parts)}.json"
+    return cache_folder() / "tables" / f"{'-'.join(parts)}.json"
