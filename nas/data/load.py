@@ -12,7 +12,14 @@ from PIL import Image
 from latency.device.cache_folder import cache_folder
 from nas.data import sample
 from nas.data.cache import cached_arrays, decode_split, files_key, write_split
-from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
+from nas.data.dataset import (
+    Dataset,
+    Split,
+    check_labels,
+    checked,
+    content_fingerprint,
+    evaluation_notes,
+)
 from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
@@ -46,7 +53,7 @@ def load_dataset(
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
     if data_dir is None:
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
-    layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
+    layout = find_layout(data_dir, seed, evaluation_fraction)
     if isinstance(layout, ArrayLayout):
         return _of_arrays(layout, image_size)
     return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)
@@ -152,6 +159,7 @@ def _finished(
     notes: tuple[str, ...],
 ) -> Dataset:
     train, evaluation = splits["train"], splits["evaluation"]
+    notes = (*notes, *evaluation_notes(class_names, evaluation.labels))
     return checked(
         Dataset(
             name,

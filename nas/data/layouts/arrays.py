@@ -22,33 +22,58 @@ def array_split(source: str, images: np.ndarray, labels: np.ndarray) -> Split:
     Raises:
         DataError: Another shape, type or number of either.
     """
-    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
-    whole = labels.dtype.kind in "iu"
-    # Beyond int32 an index would turn into another one.
-    if not one_each or not whole or (labels < 0).any() or (labels > np.iinfo(np.int32).max).any():
-        raise DataError(
-            "labels as whole numbers from 0, one an image",
-            f"{labels.dtype} of shape {labels.shape} in {source}",
-            "store class indices",
-        )
+    _check_labels(source, labels)
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
-        raise DataError(
-            "images of shape (n, size, size, 1 or 3)", f"{images.shape} in {source}", "reshape them"
-        )
+    _check_images(source, images)
     if len(images) != len(labels):
         raise DataError(
             "as many labels as images", f"{len(labels)} and {len(images)} in {source}", "match them"
-        )
-    if images.dtype != np.uint8:
-        raise DataError(
-            "uint8 pixels 0 to 255", f"{images.dtype} in {source}", "scale and cast them"
         )
     return Split(
         np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
         labels.reshape(-1).astype(np.int32),
     )
+
+
+def _check_labels(source: str, labels: np.ndarray) -> None:
+    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
+    whole = labels.dtype.kind in "iu"
+    # Beyond int32 an index would turn into another one.
+    is_index = whole and not ((labels < 0) | (labels > np.iinfo(np.int32).max)).any()
+    if one_each and is_index:
+        return
+    received, fix = f"{labels.dtype} of shape {labels.shape}", "store class indices"
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        fix = "if each row has a 1 at its class, store numpy.argmax(labels, axis=1)"
+    elif one_each and labels.dtype.kind in "USO":
+        fix = "names, indices = numpy.unique(labels, return_inverse=True) gives class_names, too"
+    elif one_each and labels.dtype.kind in "fb":
+        fix = "store them with a type of whole numbers, such as int64"
+    elif one_each and whole and (labels < 0).any():
+        received = f"{labels.min()} among them ({(labels < 0).sum()} of {len(labels)} below 0)"
+        fix = (
+            "leave out images without a class; if it is a class, number the classes from 0, as "
+            "numpy.unique(labels, return_inverse=True) does"
+        )
+    raise DataError("labels as whole numbers from 0, one an image", f"{received} in {source}", fix)
+
+
+def _check_images(source: str, images: np.ndarray) -> None:
+    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
+        # One whose colours stand before its rows is no square with three colours.
+        first = images.ndim == 4 and images.shape[1] in (1, 3)
+        raise DataError(
+            "images of shape (n, size, size, 1 or 3)",
+            f"{images.shape} in {source}",
+            "move the colours to the end: numpy.moveaxis(images, 1, 3)"
+            if first
+            else "reshape them",
+        )
+    if images.dtype != np.uint8:
+        raise DataError(
+            "uint8 pixels 0 to 255", f"{images.dtype} in {source}", "scale and cast them"
+        )
 
 
 def array_layout(
@@ -70,6 +95,13 @@ def array_layout(
     if sizes[0] != sizes[1]:
         raise DataError(
             "one image size", f"{sizes[0]} and {sizes[1]} pixels in {source}", "resize one part"
+        )
+    lowest = int(min(train.labels.min(), evaluation.labels.min()))
+    if lowest > 0:
+        raise DataError(
+            "class indices from 0",
+            f"labels from {lowest} in {source}",
+            f"subtract {lowest} from all labels, also from those of the evaluation images",
         )
     highest = int(max(train.labels.max(), evaluation.labels.max()))
     if highest >= len(train.labels):  # before a name is made for each
