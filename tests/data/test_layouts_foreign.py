@@ -159,7 +159,8 @@ def test_labels_that_people_store(
     error = refusal(save(tmp_path / "a.npz", labels=labels))
     assert received in error.value.received and fix in error.value.fix
     with pytest.raises(DataError, match="Fix"):
-        from_arrays(*([np.zeros((8, 8, 8, 3), np.uint8), labels] * 2))
+        images = np.zeros((8, 8, 8, 3), np.uint8)
+        from_arrays(images, labels, images, labels)
 
 
 def test_colours_before_rows_are_told(tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from PIL import Image
 
 from nas.data import DataError, image_formats, load_dataset
 from nas.data.dataset import check_searchable
-from nas.data.layouts import walk
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import FileLayout
 from nas.pipeline.inputs import load_data
@@ -46,7 +45,8 @@ READ = (".jfif", ".jpe", ".JPG", ".webp", ".jp2", ".tga", ".ico", ".pgm", ".qoi"
 
 @pytest.mark.parametrize("suffix", READ)
 def test_a_class_of_files_of_any_format_that_pillow_reads(tmp_path: Path, suffix: str) -> None:
-    found = read(tmp_path, {"a": 4, **{f"b/{i}{suffix}": PNG for i in range(4)}})
+    files: dict[str, int | bytes | Path] = {f"b/{i}{suffix}": PNG for i in range(4)}
+    found = read(tmp_path, files | {"a": 4})
     assert found.class_names == ("a", "b")
     assert len(found.train) + len(found.evaluation) == 8
 
@@ -65,7 +65,7 @@ def test_names_that_are_no_image(name: str) -> None:
 
 
 def test_files_of_other_suffixes_are_counted_and_named(tmp_path: Path) -> None:
-    tree = {"a": 4, "b": 4, "a/x.heic": b"", "a/y.heic": b"", "b/n.pdf": b"", "b/0001": b""}
+    tree: Tree = {"a": 4, "b": 4, "a/x.heic": b"", "a/y.heic": b"", "b/n.pdf": b"", "b/0001": b""}
     (note,) = [note for note in read(tmp_path, tree).notes if "by their suffix" in note]
     assert "4 files" in note and ".heic 2" in note and ".pdf 1" in note and "no suffix 1" in note
     assert "a/x.heic" in note
@@ -158,7 +158,8 @@ def test_images_beside_class_folders_are_named(tmp_path: Path, place: str) -> No
 
 def test_linked_folders_are_followed(tmp_path: Path) -> None:
     plant(tmp_path / "elsewhere", {"more": 3, "dog": 4})
-    tree = {"cat": 4, "cat/more": tmp_path / "elsewhere/more", "dog": tmp_path / "elsewhere/dog"}
+    away = tmp_path / "elsewhere"
+    tree: Tree = {"cat": 4, "cat/more": away / "more", "dog": away / "dog"}
     found = read(tmp_path / "data", tree)
     assert len(found.train) + len(found.evaluation) == 11
     assert any("cat/more/" in note for note in found.notes)
@@ -194,7 +195,8 @@ def test_links_to_images_that_are_gone_are_counted_and_named(tmp_path: Path, tar
 
 
 def test_a_class_of_links_that_lead_nowhere_does_not_vanish(tmp_path: Path) -> None:
-    tree = {"a": 3, "b": 3, **{f"c/{i}.jpg": tmp_path / "gone" for i in range(3)}}
+    links: Tree = {f"c/{i}.jpg": tmp_path / "gone" for i in range(3)}
+    tree = {"a": 3, "b": 3, **links}
     assert_three_parts(refusal(tmp_path, tree), "3 of 9 that lead nowhere")
 
 
@@ -238,7 +240,7 @@ def test_a_folder_that_cannot_be_read_is_named(
         return usual(path)
 
     plant(tmp_path, tree)
-    monkeypatch.setattr(walk.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
     with pytest.raises(DataError) as error:
         find_layout(tmp_path, 0, 0.25)
     assert_three_parts(error, f"{tmp_path / name}: Permission denied")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 
 from latency.device.text import visible
 from nas.data.dataset import DataError
+from nas.data.image_formats import is_image_name
 from nas.data.layouts.parts import part_names, shown
 from nas.data.layouts.walk import Folder
 
@@ -68,6 +69,9 @@ def _files(root: Folder, bases: Sequence[Folder]) -> list[str]:
             f"Left out: {len(others)} files that are no images by their suffix ({kinds}), such as "
             f"{os.path.relpath(others[0], root.path)}."
         )
+    empty = [f for f in seen if is_image_name(f.name) and not f.image_count]
+    if empty:
+        found.append(f"Left out: folders called like images, without any: {_paths(empty, root)}.")
     hidden = Counter(name for folder in seen for name in folder.hidden)
     if hidden:
         names = ", ".join(f"{n} ({c})" if c > 1 else n for n, c in hidden.most_common(5))

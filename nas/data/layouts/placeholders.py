@@ -51,14 +51,14 @@ def check_files(paths: Sequence[Path]) -> None:
     if lost:
         raise DataError(
             "links that lead to images",
-            f"{len(lost)} of {len(paths)} that lead nowhere, such as {lost[0]} to "
-            f"{os.readlink(lost[0])}",
+            f"{len(lost)} of {len(paths)} that lead nowhere, such as {min(lost)} to "
+            f"{os.readlink(min(lost))}",
             "fetch what they lead to (`git annex get`, `dvc pull`), or remove the links",
         )
     if pointers:
         raise DataError(
             "images",
             f"{len(pointers)} of {len(paths)} files that are pointers of Git LFS, such as "
-            f"{pointers[0]}",
-            f"run `git lfs pull` in {pointers[0].parent}",
+            f"{min(pointers)}",
+            f"run `git lfs pull` in {min(pointers).parent}",
         )
