@@ -8,6 +8,7 @@ import numpy as np
 
 from nas.data.cache import ImageFile
 from nas.data.dataset import DataError
+from nas.data.decoding import native_size
 from nas.data.layouts.layout import (
     IMAGE_SUFFIXES,
     LAYOUTS,
@@ -44,7 +45,7 @@ def _read_train(folder: Path, seed: int, fraction: float) -> FileLayout:
     )
     _need_images(folder, train)
     note = f"Class index: sorted folder name. Evaluated on {found[0].name}/."
-    return FileLayout(folder.name, train, evaluation, names, _native_size(train), (note,))
+    return FileLayout(folder.name, train, evaluation, names, native_size(train), (note,))
 
 
 def _read_classes(folder: Path, seed: int, fraction: float) -> FileLayout:
@@ -73,7 +74,7 @@ def _read_classes(folder: Path, seed: int, fraction: float) -> FileLayout:
         f"({fraction:.0%} of each class, seed {seed}) are held out for evaluation."
     )
     names = tuple(sorted(members))
-    return FileLayout(folder.name, train, evaluation, names, _native_size(train), (note,))
+    return FileLayout(folder.name, train, evaluation, names, native_size(train), (note,))
 
 
 def _need_images(folder: Path, files: list[ImageFile]) -> None:
@@ -83,24 +84,6 @@ def _need_images(folder: Path, files: list[ImageFile]) -> None:
             "none",
             f"use one of {', '.join(sorted(IMAGE_SUFFIXES))}",
         )
-
-
-def _native_size(files: list[ImageFile]) -> int:
-    """The images' own size where the first ones are small squares of one size, else 64."""
-    from PIL import Image
-
-    sizes = set()
-    for file in files[:: max(1, len(files) // 8)][:8]:
-        try:
-            with Image.open(file.path) as image:
-                sizes.add(image.size)
-        except OSError:
-            continue  # named properly when it is decoded
-    if len(sizes) == 1:
-        width, height = sizes.pop()
-        if width == height and width <= 128:
-            return width
-    return 64
 
 
 LAYOUTS.register(
