@@ -13,7 +13,7 @@ from PIL import Image
 from latency.device.cache_folder import cache_folder
 from nas.data import sample
 from nas.data.cache import ImageFile, cached_arrays, write_split
-from nas.data.dataset import DataError, Dataset, Split, check_labels
+from nas.data.dataset import DataError, Dataset, Split, check_labels, evaluation_notes
 from nas.data.duplicates import Hashed, duplicate_notes, fingerprint, image_digests
 from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
@@ -64,14 +64,14 @@ def load_dataset(
     if data_dir is None:
         _refuse(of_files, "the embedded sample, which is drawn")
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
-    path = Path(data_dir).expanduser().absolute()
-    layout = find_layout(path, seed, EVALUATION_SHARE)
+    layout = find_layout(data_dir, seed, EVALUATION_SHARE)
     if isinstance(layout, ArrayLayout):
         # Arrays are read anew at every start: to verify them says nothing more.
-        _refuse({**of_files, "verify_data": False}, f"{path}, which holds arrays")
+        _refuse({**of_files, "verify_data": False}, f"{data_dir}, which holds arrays")
         return _of_arrays(layout, image_size)
     preparation = Preparation(image_size or layout.native_size, resize)
-    return _from_files(layout, path, preparation, skip_bad_images, verify_data, folder)
+    root = Path(data_dir).expanduser().absolute()
+    return _from_files(layout, root, preparation, skip_bad_images, verify_data, folder)
 
 
 def _refuse(options: dict[str, bool], received: str) -> None:
@@ -213,6 +213,8 @@ def _finished(
 ) -> Dataset:
     train, evaluation = splits
     check_labels(name, class_names, train.split.labels, evaluation.split.labels)
+    missing = evaluation_notes(class_names, evaluation.split.labels)
+    copies = duplicate_notes(train, evaluation, class_names)
     return Dataset(
         name,
         train.split,
@@ -221,6 +223,6 @@ def _finished(
         preparation.image_size,
         fingerprint(splits),
         is_sample,
-        (*notes, *duplicate_notes(train, evaluation, class_names)),
+        (*notes, *missing, *copies),
         preparation,
     )

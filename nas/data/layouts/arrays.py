@@ -38,22 +38,23 @@ def _check_labels(source: str, labels: np.ndarray) -> None:
     one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
     whole = labels.dtype.kind in "iu"
     # Beyond int32 an index would turn into another one.
-    if one_each and whole and labels.min() >= 0 and labels.max() <= np.iinfo(np.int32).max:
+    is_index = whole and not ((labels < 0) | (labels > np.iinfo(np.int32).max)).any()
+    if one_each and is_index:
         return
-    fix = "store class indices"
+    received, fix = f"{labels.dtype} of shape {labels.shape}", "store class indices"
     if labels.ndim == 2 and labels.shape[1] > 1:
-        fix = "store class indices: labels.argmax(axis=1), if these are one-hot"
-    elif labels.dtype.kind in "USO":
-        fix = "number the classes from 0, and store their names as class_names"
-    elif (
-        one_each and labels.dtype.kind in "fb" and (labels == np.floor(labels.astype(float))).all()
-    ):
-        fix = "store class indices: labels.astype(int)"
-    raise DataError(
-        "labels as whole numbers from 0, one an image",
-        f"{labels.dtype} of shape {labels.shape} in {source}",
-        fix,
-    )
+        fix = "if each row has a 1 at its class, store numpy.argmax(labels, axis=1)"
+    elif one_each and labels.dtype.kind in "USO":
+        fix = "names, indices = numpy.unique(labels, return_inverse=True) gives class_names, too"
+    elif one_each and labels.dtype.kind in "fb":
+        fix = "store them with a type of whole numbers, such as int64"
+    elif one_each and whole and (labels < 0).any():
+        received = f"{labels.min()} among them ({(labels < 0).sum()} of {len(labels)} below 0)"
+        fix = (
+            "leave out images without a class; if it is a class, number the classes from 0, as "
+            "numpy.unique(labels, return_inverse=True) does"
+        )
+    raise DataError("labels as whole numbers from 0, one an image", f"{received} in {source}", fix)
 
 
 def _check_shape(source: str, images: np.ndarray, count: int) -> None:
@@ -78,9 +79,9 @@ def _reshape(shape: tuple[int, ...], count: int) -> str:
     if len(shape) != 4:
         return "reshape them"
     if shape[1] in (1, 3) and shape[2] == shape[3]:
-        return "put the channels last: images.transpose(0, 2, 3, 1)"
+        return "move the colours to the end: numpy.moveaxis(images, 1, 3)"
     if shape[0] == shape[1] and shape[2] in (1, 3) and shape[3] == count:
-        return "put the images first: images.transpose(3, 0, 1, 2)"
+        return "put the images first: numpy.moveaxis(images, 3, 0)"
     if shape[3] == 4:
         return "compose the alpha channel over a colour and store three channels"
     if shape[3] in (1, 3):
@@ -94,11 +95,11 @@ def _cast(images: np.ndarray) -> str:
         return "store numbers from 0 to 255"
     low, high = images.min(), images.max()
     if images.dtype.kind == "b":
-        return "images.astype('uint8') * 255"
+        return "images.astype(numpy.uint8) * 255"
     if images.dtype.kind == "f" and low >= 0 and high <= 1:
-        return "(images * 255).round().astype('uint8')"
+        return "(images * 255).round().astype(numpy.uint8)"
     if images.dtype.kind in "fiu" and low >= 0 and high <= 255:
-        return "images.round().astype('uint8')"
+        return "images.round().astype(numpy.uint8)"
     return f"scale the values, which go from {low} to {high}, to 0 to 255 and cast them to uint8"
 
 
@@ -121,6 +122,13 @@ def array_layout(
     if sizes[0] != sizes[1]:
         raise DataError(
             "one image size", f"{sizes[0]} and {sizes[1]} pixels in {source}", "resize one part"
+        )
+    lowest = int(min(train.labels.min(), evaluation.labels.min()))
+    if lowest > 0:
+        raise DataError(
+            "class indices from 0",
+            f"labels from {lowest} in {source}",
+            f"subtract {lowest} from all labels, also from those of the evaluation images",
         )
     highest = int(max(train.labels.max(), evaluation.labels.max()))
     if highest >= len(train.labels):  # before a name is made for each
