@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -89,7 +90,7 @@ def decode_image(path: Path, preparation: Preparation) -> np.ndarray:
         known = "no image of 16 bits" if white is None else f"values up to {white}"
         raise DataError(
             f"grey images like those of the data set, which has {known}",
-            f"{path}: 16 bits with values up to {found.highest}",
+            f"{shown(path)}: 16 bits with values up to {found.highest}",
             "write the image as those were written",
         )
     return to_bytes(found.pixels, white)
@@ -155,7 +156,16 @@ def bad_image(path: Path, data: bytes, error: Exception) -> DataError:
         fix = fix.replace("repair or remove the file", "make the image smaller")
     elif not isinstance(error, (OSError, SyntaxError, ValueError)):
         received = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return DataError("an image that can be decoded", f"{path}: {received}", fix)
+    return DataError("an image that can be decoded", f"{shown(path)}: {received}", fix)
+
+
+def shown(path: Path) -> str:
+    """A path as text for people; bytes of a name that are no UTF-8 are written out.
+
+    Args:
+        path: Of a file or folder.
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def native_size(files: Sequence[ImageFile]) -> int:

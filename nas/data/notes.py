@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nas.data.decoding import shown
 from nas.data.preparation import Preparation
 from nas.data.split_decoding import DecodedSplit
 
@@ -52,12 +53,12 @@ def relative(path: Path, root: Path) -> str:
         path: Of the file.
         root: Folder of the data set.
     """
-    return str(path.relative_to(root)) if path.is_relative_to(root) else os.fspath(path)
+    return shown(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _bad(splits: Sequence[DecodedSplit], root: Path) -> str:
     texts = [
-        split.errors[row].replace(f"{root}{os.sep}", "")
+        split.errors[row].replace(f"{shown(root)}{os.sep}", "")
         for split in splits
         for row in sorted(split.errors)
     ]

@@ -15,6 +15,7 @@ import numpy as np
 
 from nas.data.cache import FORMAT, ImageFile, write_array
 from nas.data.dataset import DataError
+from nas.data.decoding import shown
 
 # Files of a split whose contents are compared at every start, beside one of every class.
 SAMPLED = 32
@@ -131,7 +132,7 @@ def _look(path: Path, skip_bad: bool) -> tuple[int, ...]:
             return (0, 0, 0, 0)  # named when it cannot be decoded
         raise DataError(
             "every image that the labels name",
-            f"{path}: {error.strerror}",
+            f"{shown(path)}: {error.strerror}",
             "unpack the images again, or go on without it by --skip_bad_images",
         ) from None
     values = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)

@@ -15,7 +15,7 @@ import numpy as np
 from nas.data.cache import ImageFile, new_array, write_array
 from nas.data.colours import range_of, to_bytes
 from nas.data.dataset import DataError
-from nas.data.decoding import TRAITS, Decoded, decode, quiet_decoders, read_bytes
+from nas.data.decoding import TRAITS, Decoded, decode, quiet_decoders, read_bytes, shown
 from nas.data.duplicates import DIGEST_BYTES, image_digest
 from nas.data.preparation import Preparation
 from nas.system.console import bar
@@ -234,6 +234,6 @@ def _check_upper_bytes(splits: Sequence[DecodedSplit]) -> None:
         most = 256 * highest + 255
         raise DataError(
             "colours of 16 bits that use this range",
-            f"{count} images, such as {example}, in which no value is above {most} of 65535",
+            f"{count} images, such as {shown(example)}, in which no value is above {most} of 65535",
             f"write them with 8 bits a value: value * 255 / {range_of(most)}",
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.data import Dataset, from_arrays, load_dataset, sources, split_decoding
+from nas.data import DataError, Dataset, from_arrays, load_dataset, sources, split_decoding
 from nas.data.dataset import selection_fingerprint
 
 SIZE = 8
@@ -199,9 +199,13 @@ def test_a_name_that_is_no_text_is_a_name(tmp_path: Path) -> None:
         for number in range(2):
             write_image(tmp_path / "data" / name / f"{number}.bmp", number)
     odd = os.fsdecode(b"\xff\xfe.bmp")
-    write_image(tmp_path / "data" / "a" / "x.bmp", 5)
-    (tmp_path / "data" / "a" / "x.bmp").rename(tmp_path / "data" / "a" / odd)
-    assert len(load_dataset(tmp_path / "data", cache_dir=tmp_path / "cache").class_names) == 3
+    (tmp_path / "data" / "a" / odd).write_bytes(b"text")
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
+    assert r"a/\xff\xfe.bmp: no image" in error.value.received
+    data = load_dataset(tmp_path / "data", cache_dir=tmp_path / "cache", skip_bad_images=True)
+    (note,) = (note for note in data.notes if "skipped" in note)
+    assert r"a/\xff\xfe.bmp: no image" in note
 
 
 # Fingerprints.
