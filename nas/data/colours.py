@@ -60,7 +60,8 @@ def range_of(highest: int) -> int:
     Args:
         highest: Largest value of a whole data set, from 0 to 65535.
     """
-    return next(2**bits - 1 for bits in BITS if highest < 2**bits)
+    bits = next(bits for bits in BITS if highest < 1 << bits)
+    return (1 << bits) - 1
 
 
 def to_bytes(grey: np.ndarray, white: int) -> np.ndarray:

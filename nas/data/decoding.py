@@ -239,7 +239,9 @@ def _decoded(image: Image.Image, preparation: Preparation) -> Decoded:
     if picture.mode == "F":
         fitted = np.clip(np.rint(fitted), 0, LARGEST).astype(np.uint16)
     names = frozenset(name for name in TRAITS if traits[name])
-    highest = _highest(image) if upper_bytes or picture.mode == "F" else 0
+    highest = 0
+    if upper_bytes or picture.mode == "F":
+        highest = _highest(image if upper_bytes else picture)
     return Decoded(fitted, *picture.size, highest, names)
 
 

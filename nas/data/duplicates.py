@@ -40,7 +40,7 @@ def image_digest(image: np.ndarray) -> np.ndarray:
     Args:
         image: (height, width, 3) uint8.
     """
-    digest = hashlib.sha256(np.ascontiguousarray(image)).digest()
+    digest = hashlib.sha256(image.tobytes()).digest()
     return np.frombuffer(digest[:DIGEST_BYTES], np.uint8)
 
 
@@ -65,8 +65,8 @@ def fingerprint(splits: Sequence[Hashed]) -> str:
     digest = hashlib.sha256()
     for hashed in splits:
         digest.update(str(hashed.split.images.shape).encode())
-        digest.update(np.ascontiguousarray(hashed.split.labels, np.int32))
-        digest.update(np.ascontiguousarray(hashed.digests))
+        digest.update(hashed.split.labels.astype(np.int32).tobytes())
+        digest.update(hashed.digests.tobytes())
     return digest.hexdigest()[:16]
 
 

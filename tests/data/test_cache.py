@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from nas.data import DataError, cache, load_dataset, split_decoding
-from nas.data.decoding import Decoded, decode_image
+from nas.data.decoding import Decoded, decode, decode_image
 from nas.data.preparation import Preparation
 from nas.data.sample import SMOKE
 from tests.support.image_folders import SIZE, assert_three_parts, write_folders
@@ -43,7 +43,6 @@ def test_disk_space_is_taken_before_pixels_are_written(
 ) -> None:
     """A write to a map without space of its own ends the process instead of raising."""
     taken = []
-    decode = split_decoding.decode
 
     def looked(data: bytes, preparation: Preparation, path: Path) -> Decoded:
         (array,) = (tmp_path / "cache").rglob("train_images.npy")

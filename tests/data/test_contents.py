@@ -13,6 +13,8 @@ from PIL import Image
 
 from nas.data import DataError, Dataset, from_arrays, load_dataset, sources, split_decoding
 from nas.data.dataset import selection_fingerprint
+from nas.data.decoding import Decoded, decode
+from nas.data.preparation import Preparation
 
 SIZE = 8
 CLASSES = ("a", "b", "c")
@@ -39,9 +41,8 @@ def root(tmp_path: Path) -> Path:
 def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     """Files that were decoded, in any order."""
     seen: list[Path] = []
-    decode = split_decoding.decode
 
-    def counted(data: bytes, preparation: split_decoding.Preparation, path: Path) -> object:
+    def counted(data: bytes, preparation: Preparation, path: Path) -> Decoded:
         seen.append(path)
         return decode(data, preparation, path)
 
@@ -154,7 +155,12 @@ def test_touched_and_copied_files_are_read_and_not_decoded_again(
     assert load().fingerprint == first.fingerprint and len(decoded) == 45
     read: list[Path] = []
     hashed = sources.file_sha256
-    monkeypatch.setattr(sources, "file_sha256", lambda path: (read.append(path), hashed(path))[1])
+
+    def counted(path: Path) -> bytes:
+        read.append(path)
+        return hashed(path)
+
+    monkeypatch.setattr(sources, "file_sha256", counted)
     load()
     assert len(read) < 45, "how they look now is written down"
 
