@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.data.preparation import Preparation
 from nas.errors import InputError
 
 
@@ -37,9 +38,10 @@ class Dataset:
         evaluation: Images to report on.
         class_names: Position is the class index.
         image_size: Height and width in pixels.
-        fingerprint: 16 hex digits of the content.
+        fingerprint: 16 hex digits over labels and pixels of every image.
         is_sample: Whether it is the embedded sample.
         notes: What a user should know, such as skipped images.
+        preparation: How later images become arrays like these; None where nobody knows.
     """
 
     name: str
@@ -50,11 +52,22 @@ class Dataset:
     fingerprint: str
     is_sample: bool
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def has_fingerprint(self, fingerprint: str) -> bool:
+        """Whether a fingerprint is of these images; it may be an earlier version's.
+
+        Args:
+            fingerprint: As the run's data.json has it.
+        """
+        if fingerprint == self.fingerprint:
+            return True
+        return fingerprint == selection_fingerprint(self.train, self.evaluation)
 
 
 def check_labels(
@@ -131,15 +144,12 @@ def check_searchable(dataset: Dataset) -> None:
         )
 
 
-def checked(dataset: Dataset) -> Dataset:
-    """The data set itself, if it can be learned from; see `check_labels`."""
-    train, evaluation = dataset.train.labels, dataset.evaluation.labels
-    check_labels(dataset.name, dataset.class_names, train, evaluation)
-    return dataset
+def selection_fingerprint(*splits: Split) -> str:
+    """The fingerprint of earlier versions, over pixels of an even selection of at most 1000 images.
 
-
-def content_fingerprint(*splits: Split) -> str:
-    """16 hex digits over labels and pixels (of large splits, an even selection of images)."""
+    Args:
+        splits: In order.
+    """
     digest = hashlib.sha256()
     for split in splits:
         digest.update(str(split.images.shape).encode())

@@ -99,6 +99,7 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     if asked.source.path is not None:
         # The same images at another place.
         source = replace(source, kind="files", path=asked.source.path)
+    source = replace(source, verify_data=asked.source.verify_data)
     dataset = load_data(source, config.sizes, config.seed, asked.dataset)
     keep_data(folder, dataset)
     return folder, config, dataset

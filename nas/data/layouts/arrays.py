@@ -25,11 +25,9 @@ def array_split(source: str, images: np.ndarray, labels: np.ndarray) -> Split:
     _check_labels(source, labels)
     if images.ndim == 3:
         images = images[..., None]
-    _check_images(source, images)
-    if len(images) != len(labels):
-        raise DataError(
-            "as many labels as images", f"{len(labels)} and {len(images)} in {source}", "match them"
-        )
+    _check_shape(source, images, len(labels))
+    if images.dtype != np.uint8:
+        raise DataError("uint8 pixels 0 to 255", f"{images.dtype} in {source}", _cast(images))
     return Split(
         np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
         labels.reshape(-1).astype(np.int32),
@@ -59,21 +57,50 @@ def _check_labels(source: str, labels: np.ndarray) -> None:
     raise DataError("labels as whole numbers from 0, one an image", f"{received} in {source}", fix)
 
 
-def _check_images(source: str, images: np.ndarray) -> None:
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
-        # One whose colours stand before its rows is no square with three colours.
-        first = images.ndim == 4 and images.shape[1] in (1, 3)
+def _check_shape(source: str, images: np.ndarray, count: int) -> None:
+    shape = images.shape
+    is_square = images.ndim == 4 and shape[1] == shape[2] > 0 and shape[3] in (1, 3)
+    if is_square and len(images) != count:
+        raise DataError(
+            "as many labels as images", f"{count} and {len(images)} in {source}", "match them"
+        )
+    if not is_square:
         raise DataError(
             "images of shape (n, size, size, 1 or 3)",
-            f"{images.shape} in {source}",
-            "move the colours to the end: numpy.moveaxis(images, 1, 3)"
-            if first
-            else "reshape them",
+            f"{shape} in {source}",
+            _reshape(shape, count),
         )
-    if images.dtype != np.uint8:
-        raise DataError(
-            "uint8 pixels 0 to 255", f"{images.dtype} in {source}", "scale and cast them"
-        )
+
+
+def _reshape(shape: tuple[int, ...], count: int) -> str:
+    """What makes an array of images out of one of another shape."""
+    if len(shape) == 2:
+        return "give each image its height and width: images.reshape(n, size, size, channels)"
+    if len(shape) != 4:
+        return "reshape them"
+    if shape[1] in (1, 3) and shape[2] == shape[3]:
+        return "move the colours to the end: numpy.moveaxis(images, 1, 3)"
+    if shape[0] == shape[1] and shape[2] in (1, 3) and shape[3] == count:
+        return "put the images first: numpy.moveaxis(images, 3, 0)"
+    if shape[3] == 4:
+        return "compose the alpha channel over a colour and store three channels"
+    if shape[3] in (1, 3):
+        return "crop or pad them to squares, or give them as files, which --resize makes square"
+    return "reshape them"
+
+
+def _cast(images: np.ndarray) -> str:
+    """What makes 8-bit pixels out of others, as far as their range tells."""
+    if images.dtype.kind not in "bfiu":
+        return "store numbers from 0 to 255"
+    low, high = images.min(), images.max()
+    if images.dtype.kind == "b":
+        return "images.astype(numpy.uint8) * 255"
+    if images.dtype.kind == "f" and low >= 0 and high <= 1:
+        return "(images * 255).round().astype(numpy.uint8)"
+    if images.dtype.kind in "fiu" and low >= 0 and high <= 255:
+        return "images.round().astype(numpy.uint8)"
+    return f"scale the values, which go from {low} to {high}, to 0 to 255 and cast them to uint8"
 
 
 def array_layout(

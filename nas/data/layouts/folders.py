@@ -9,6 +9,7 @@ import numpy as np
 
 from nas.data.cache import ImageFile
 from nas.data.dataset import DataError
+from nas.data.decoding import native_size
 from nas.data.layouts import left_out
 from nas.data.layouts.classes import by_name, classes_of, plain_name
 from nas.data.layouts.layout import LAYOUTS, FileLayout, Layout
@@ -56,7 +57,7 @@ def _of_parts(root: Folder, train: Folder, evaluation: Folder, parts: Parts) -> 
         f"Evaluation images: {left_out.inside(evaluation, root)}, {len(reported)}."
     )
     notes = (CLASS_RULE, roles, *left_out.notes(root, (train, evaluation), parts.unused))
-    return FileLayout(plain_name(root), learned, reported, names, _native_size(learned), notes)
+    return FileLayout(plain_name(root), learned, reported, names, native_size(learned), notes)
 
 
 def _check_held(train: Folder, evaluation: Folder, classes: list[str], held: list[str]) -> None:
@@ -90,7 +91,7 @@ def _divided(root: Folder, parts: Parts, seed: int, fraction: float) -> FileLayo
         f"({fraction:.0%} of each class, seed {seed}) are held out for evaluation."
     )
     notes = (CLASS_RULE, roles, *left_out.notes(root, (base,), parts.unused))
-    return FileLayout(plain_name(root), train, evaluation, tuple(files), _native_size(train), notes)
+    return FileLayout(plain_name(root), train, evaluation, tuple(files), native_size(train), notes)
 
 
 def _check_enough(base: Folder, files: Mapping[str, list[Path]]) -> None:
@@ -101,24 +102,6 @@ def _check_enough(base: Folder, files: Mapping[str, list[Path]]) -> None:
             f"1 of {', '.join(few[:5])} in {base.path}",
             "add images, or remove the folders of these classes",
         )
-
-
-def _native_size(files: list[ImageFile]) -> int:
-    """The images' own size where the first ones are small squares of one size, else 64."""
-    from PIL import Image
-
-    sizes = set()
-    for file in files[:: max(1, len(files) // 8)][:8]:
-        try:
-            with Image.open(file.path) as image:
-                sizes.add(image.size)
-        except OSError:
-            continue  # named properly when it is decoded
-    if len(sizes) == 1:
-        width, height = sizes.pop()
-        if width == height and width <= 128:
-            return width
-    return 64
 
 
 LAYOUTS.register(
