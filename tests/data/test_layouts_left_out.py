@@ -66,7 +66,7 @@ def test_names_that_are_no_image(name: str) -> None:
 
 def test_files_of_other_suffixes_are_counted_and_named(tmp_path: Path) -> None:
     tree: Tree = {"a": 4, "b": 4, "a/x.heic": b"", "a/y.heic": b"", "b/n.pdf": b"", "b/0001": b""}
-    (note,) = [note for note in read(tmp_path, tree).notes if "by their suffix" in note]
+    (note,) = [note for note in read(tmp_path, tree).notes if "of no image suffix" in note]
     assert "4 files" in note and ".heic 2" in note and ".pdf 1" in note and "no suffix 1" in note
     assert "a/x.heic" in note
 
@@ -153,7 +153,7 @@ def test_images_beside_class_folders_are_named(tmp_path: Path, place: str) -> No
         tree |= {"val/a": 1, "val/b": 1}
     found = read(tmp_path, tree)
     assert "cover.png" not in names_of(found)
-    assert any("1 images straight in" in note and "cover.png" in note for note in found.notes)
+    assert any("1 image straight in" in note and "cover.png" in note for note in found.notes)
 
 
 def test_linked_folders_are_followed(tmp_path: Path) -> None:

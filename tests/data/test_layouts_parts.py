@@ -79,6 +79,37 @@ def test_words_alone_make_no_part() -> None:
     assert part_names(["stestament", "retrain", "interval", "validate_me"]) == {}
 
 
+@pytest.mark.parametrize("held", ["test1", "Test_images", "val_set_2", "my validation"])
+def test_words_make_a_part_beside_another_part(tmp_path: Path, held: str) -> None:
+    found = read(tmp_path / "divided", both("train", 3, 3) | both(held, 1, 1))
+    assert counts(found) == (6, 2)
+    refused(tmp_path / "flat", {"train": 5, held: 4}, "no class folders")
+    refused(tmp_path / "half", both("train", 3, 3) | {held: 4}, "4 images and no class folders")
+
+
+@pytest.mark.parametrize("extra", ["train_augmented", "test-multiple", "old_val"])
+def test_a_second_folder_with_the_word_of_a_part_is_not_used(tmp_path: Path, extra: str) -> None:
+    tree = both("train", 3, 3) | both("val", 1, 1) | both("test", 1, 1) | both(extra, 2, 2)
+    found = read(tmp_path, tree)
+    assert counts(found) == (6, 2)
+    assert any("Not used" in note and f"{extra}/ (4 images)" in note for note in found.notes)
+
+
+def test_an_empty_validation_folder_beside_a_test_folder_is_named(tmp_path: Path) -> None:
+    tree = both("train", 3, 3) | {"val": 0} | both("test", 1, 1)
+    assert "test/ is evaluated" in refused(tmp_path, tree, "no images and no class folders")
+
+
+def test_a_data_set_far_down_beside_a_folder_of_images_is_named(tmp_path: Path) -> None:
+    tree = both("plants/plants/train", 3, 3) | both("plants/plants/valid", 1, 1) | {"test/test": 4}
+    fix = refused(tmp_path, tree, "train/, valid/, which are names of parts")
+    assert f"--data_dir {tmp_path / 'plants' / 'plants'}" in fix
+
+
+def test_classes_in_another_case_are_named_beside_each_other(tmp_path: Path) -> None:
+    refused(tmp_path, both("train", 3, 3) | {"val/Cat": 1, "val/dog": 1}, "Cat (cat there)")
+
+
 def test_no_name_is_of_two_parts() -> None:
     names = [name for part in NAMES.values() for name in part]
     assert len(names) == len(set(names))

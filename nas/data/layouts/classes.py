@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from nas.data.dataset import DataError
 from nas.data.layouts.layout import in_order, looked_for
-from nas.data.layouts.parts import find_parts, part_names, shown
+from nas.data.layouts.parts import counted, find_parts, part_names, shown
 from nas.data.layouts.walk import Folder
 
 DEEPEST = 4  # folders below --data_dir in which a data set is looked for, to name it
@@ -75,15 +75,15 @@ def by_name(folders: Sequence[Folder]) -> dict[str, Folder]:
 def _check_parts(base: Folder) -> None:
     """Refuses folders that look like parts or data sets instead of classes."""
     folders = base.with_images
-    for folder in folders:
-        inside = [f.name for f in folder.with_images]
-        parts = {part: name for name, part in part_names(inside).items()}
+    for folder, inner in ((outer, inner) for outer in folders for inner in outer.walk()):
+        names = [f.name for f in inner.with_images]
+        parts = {part: name for name, part in part_names(names).items()}
         if len(parts) > 1:
-            names = ", ".join(f"{name}/" for name in sorted(parts.values()))
             raise DataError(
                 f"folders of classes in {base.path}",
-                f"{folder.path} with {names}, which are names of parts",
-                f"if {folder.name}/ is a data set, give --data_dir {folder.path}; if it is a "
+                f"{inner.path} with {', '.join(f'{n}/' for n in sorted(parts.values()))}, which "
+                "are names of parts",
+                f"if that is a data set, give --data_dir {inner.path}; if {folder.name}/ is a "
                 f"class, put its images into train/{folder.name}/ and val/{folder.name}/",
             )
     counts = Counter(inner.name for folder in folders for inner in folder.with_images)
@@ -114,7 +114,7 @@ def _refuse_few(base: Folder, root: Folder) -> NoReturn:
     held = shown(base.with_images) or contents(base)
     if inner is not None and base is root:
         raise DataError(
-            f"one of these: {looked_for()}",
+            "the folder of one data set, with its classes or parts in it",
             f"{held} in {base.path}; a data set stands further down, in {inner}",
             f"give --data_dir {inner}",
         )
@@ -158,7 +158,7 @@ def contents(folder: Folder) -> str:
     """
     names = [f"{f.name}/" for f in folder.folders] + list(folder.others)
     if folder.images:
-        names.insert(0, f"{len(folder.images)} images such as {folder.images[0]}")
+        names.insert(0, f"{counted(len(folder.images), 'image')} such as {folder.images[0]}")
     names += folder.hidden
     return ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
 

@@ -64,9 +64,15 @@ def _check_held(train: Folder, evaluation: Folder, classes: list[str], held: lis
     """Refuses evaluation images of classes that cannot be learned."""
     unknown = [name for name in held if name not in classes]
     if unknown:
+        # `Cat` and `cat` are two folders here, and one on the disks of other systems.
+        alike = {name.casefold(): name for name in classes}
+        texts = [
+            f"{name} ({alike[name.casefold()]} there)" if name.casefold() in alike else name
+            for name in unknown[:5]
+        ]
         raise DataError(
             f"the classes of {train.path} in {evaluation.path}",
-            f"{', '.join(unknown[:5])} with training images of no such class",
+            f"{', '.join(texts)} with training images of no such class",
             "rename these folders as in the training images, add training images, or remove them",
         )
 

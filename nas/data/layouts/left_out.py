@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from latency.device.text import visible
 from nas.data.dataset import DataError
 from nas.data.image_formats import is_image_name
-from nas.data.layouts.parts import part_names, shown
+from nas.data.layouts.parts import counted, part_names, shown
 from nas.data.layouts.walk import Folder
 
 
@@ -23,7 +23,7 @@ def notes(root: Folder, bases: Sequence[Folder], unused: Sequence[Folder]) -> li
     """
     found = []
     if unused:
-        counts = ", ".join(f"{f.name}/ ({f.image_count} images)" for f in unused)
+        counts = ", ".join(f"{f.name}/ ({counted(f.image_count, 'image')})" for f in unused)
         found.append(f"Not used: {counts}. Nothing is learned, chosen or reported with them.")
     own = _parts_as_classes(root, bases)
     if own:
@@ -56,7 +56,7 @@ def _files(root: Folder, bases: Sequence[Folder]) -> list[str]:
     seen = list({folder.path: folder for folder in used}.values())
     above = {root.path, *(base.path for base in bases)}
     found = [
-        f"Left out: {len(folder.images)} images straight in {folder.name}/, such as "
+        f"Left out: {counted(len(folder.images), 'image')} straight in {folder.name}/, such as "
         f"{folder.images[0]}; an image's folder is its class."
         for folder in seen
         if folder.path in above and folder.images
@@ -66,7 +66,7 @@ def _files(root: Folder, bases: Sequence[Folder]) -> list[str]:
         counts = Counter(path.suffix.lower() or "no suffix" for path in others)
         kinds = ", ".join(f"{suffix} {count}" for suffix, count in counts.most_common(5))
         found.append(
-            f"Left out: {len(others)} files that are no images by their suffix ({kinds}), such as "
+            f"Left out: {counted(len(others), 'file')} of no image suffix ({kinds}), such as "
             f"{os.path.relpath(others[0], root.path)}."
         )
     empty = [f for f in seen if is_image_name(f.name) and not f.image_count]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -46,8 +46,9 @@ class Parts:
 def part_names(names: Sequence[str]) -> dict[str, str]:
     """What part folders are by their names: train, validation or test.
 
-    A name counts in any case. One of several words, such as `seg_train`, counts where another
-    name has the same words but for another part, such as `seg_test`.
+    A name counts in any case, with or without a number. One of several words, such as
+    `seg_train`, counts where another name has the same words but for another part, such as
+    `seg_test`, or where another name is another part and none is this one.
 
     Args:
         names: Of all folders that stand beside each other.
@@ -55,21 +56,26 @@ def part_names(names: Sequence[str]) -> dict[str, str]:
     Returns:
         Part by name; names that say nothing of a part are absent.
     """
-    found: dict[str, str] = {}
+    found = {name: part for name in names if (part := _whole(name))}
     stems: dict[tuple[str, ...], dict[str, str]] = {}
     for name in names:
         words = _words(name)
-        if "".join(words) in PART_OF:
-            found[name] = PART_OF["".join(words)]
-            continue
-        for word in words:
+        for word in words if name not in found else ():
             if word in PART_OF:
                 stem = tuple(other for other in words if other != word)
                 stems.setdefault(stem, {})[name] = PART_OF[word]
+    whole = set(found.values())
     for siblings in stems.values():
-        if len(set(siblings.values())) > 1:
-            found |= siblings
+        is_pair = len(set(siblings.values())) > 1
+        found |= {
+            n: part for n, part in siblings.items() if is_pair or (whole and part not in whole)
+        }
     return found
+
+
+def _whole(name: str) -> str | None:
+    """The part that a name says as a whole, but for a number as in `test1`."""
+    return PART_OF.get("".join(word for word in _words(name) if not word.isdigit()))
 
 
 def find_parts(root: Folder) -> Parts | None:
@@ -106,13 +112,13 @@ def is_divided(folder: Folder) -> bool:
     return bool(_inner(folder).with_images)
 
 
-def _are_classes(named: dict[str, list[Folder]], others: list[Folder]) -> bool:
+def _are_classes(named: Mapping[str, list[Folder]], others: list[Folder]) -> bool:
     """Whether folders are classes, some called train or test, where no training part is divided."""
     held = [*named["validation"], *named["test"]]
     if not named["train"]:
         # One folder alone is answered where classes are read.
         return bool(others) or len(held) < 2
-    whole_names = all("".join(_words(folder.name)) in PART_OF for folder in named["train"])
+    whole_names = all(_whole(folder.name) for folder in named["train"])
     return bool(others) and whole_names and not any(map(is_divided, held))
 
 
@@ -121,12 +127,12 @@ def _inner(folder: Folder) -> Folder:
     inside = folder.with_images
     if len(inside) != 1 or folder.images:
         return folder
-    parts = [PART_OF.get("".join(_words(f.name)), f.name) for f in (folder, inside[0])]
+    parts = [_whole(f.name) or f.name for f in (folder, inside[0])]
     return _inner(inside[0]) if parts[0] == parts[1] else folder
 
 
 def _evaluation(
-    root: Folder, train: Folder, named: dict[str, list[Folder]], others: list[Folder]
+    root: Folder, train: Folder, named: Mapping[str, list[Folder]], others: list[Folder]
 ) -> Folder | None:
     """The folder whose images are evaluated: validation before test."""
     for part in ("validation", "test"):
@@ -134,7 +140,7 @@ def _evaluation(
         if divided:
             return _only(divided, f"{part} images")
         if named[part]:
-            _refuse_flat(named[part][0], train)
+            _refuse_flat(named[part][0], train, named)
     if others:
         raise DataError(
             f"folders that are parts ({SHOWN_NAMES}) or classes, not both",
@@ -145,13 +151,15 @@ def _evaluation(
     return None
 
 
-def _refuse_flat(folder: Folder, train: Folder) -> NoReturn:
+def _refuse_flat(folder: Folder, train: Folder, named: Mapping[str, list[Folder]]) -> NoReturn:
     classes = ", ".join(f"{f.name}/" for f in _inner(train).with_images[:3])
+    held = [f for f in named["test"] if f is not folder and is_divided(f)]
+    instead = f"{held[0].name}/ is evaluated" if held else f"a share of {train.name}/ is held out"
     raise DataError(
         f"a folder of images for each class in {folder.path}, as in {train.path} ({classes})",
         f"{_count(_inner(folder))} and no class folders in {folder.path}",
-        f"sort its images into {folder.name}/<class>/, or move {folder.name}/ away, so that a "
-        f"share of {train.name}/ is held out instead",
+        f"sort its images into {folder.name}/<class>/, or move {folder.name}/ away, so that "
+        f"{instead} instead",
     )
 
 
@@ -194,7 +202,17 @@ def shown(folders: Sequence[Folder], most: int = 5) -> str:
 
 
 def _count(folder: Folder) -> str:
-    return f"{folder.image_count} images" if folder.image_count else "no images"
+    return counted(folder.image_count, "image") if folder.image_count else "no images"
+
+
+def counted(count: int, noun: str) -> str:
+    """A number with its noun, such as `1 image` and `2 images`.
+
+    Args:
+        count: Of the things.
+        noun: For one of them.
+    """
+    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def _words(name: str) -> list[str]:

@@ -9,6 +9,7 @@ from latency.device.text import visible
 from nas.data.cache import ImageFile
 from nas.data.dataset import DataError
 from nas.data.layouts.layout import LAYOUTS, FileLayout, Layout, read_text
+from nas.data.layouts.parts import counted
 from nas.data.layouts.walk import Folder, folder_names, image_files, scan
 
 
@@ -93,7 +94,7 @@ def _not_used(folder: Path, index: Mapping[str, int]) -> list[str]:
         found.append(f"Not used, as wnids.txt does not name them: {some}{more}.")
     beside = [name for name in folder_names(folder) if name not in ("train", "val")]
     counts = {name: scan(folder / name).image_count for name in beside}
-    texts = [f"{name}/ ({count} images)" for name, count in counts.items() if count]
+    texts = [f"{name}/ ({counted(count, 'image')})" for name, count in counts.items() if count]
     if texts:
         found.append(
             f"Not used: {', '.join(texts)}. Nothing is learned, chosen or reported with them."
