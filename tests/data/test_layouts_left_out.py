@@ -85,7 +85,7 @@ def test_a_folder_without_images_is_named_with_what_it_holds(tmp_path: Path, par
 
 def test_a_class_with_evaluation_images_alone_is_refused(tmp_path: Path) -> None:
     tree = {"train/a": 3, "train/b": 3, "train/c": 0, "val/a": 1, "val/b": 1, "val/c": 1}
-    assert_three_parts(refusal(tmp_path, tree), "c with training images of no such class")
+    assert_three_parts(refusal(tmp_path, tree), "c, of which there are no training images")
 
 
 def test_classes_without_evaluation_images_are_named_in_the_first_lines(

@@ -276,8 +276,11 @@ def test_a_folder_too_high_is_answered_with_the_inner_one(
 
 def test_classes_too_far_down_in_a_part(tmp_path: Path) -> None:
     tree = both("train/images", 3, 3) | both("val/images", 1, 1)
-    fix = refused(tmp_path, tree, str(tmp_path / "train" / "images"))
+    fix = refused(tmp_path / "both", tree, str(tmp_path / "both" / "train" / "images"))
     assert "up into" in fix
+    tree = both("train", 3, 3) | both("val/images", 1, 1)
+    fix = refused(tmp_path / "one", tree, "images, of which there are no training images")
+    assert f"move what is in {tmp_path / 'one' / 'val' / 'images'} up into" in fix
 
 
 @pytest.mark.parametrize(
