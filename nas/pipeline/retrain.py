@@ -42,13 +42,19 @@ from nas.runs.records import (
     values_of,
 )
 from nas.runs.tensorboard import write_events
-from nas.selection.diagnostics import comparison_warning, label_warning
+from nas.selection.diagnostics import (
+    Finding,
+    comparison_warning,
+    few_steps_warning,
+    label_warning,
+)
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
 from nas.training.loop import Control
+from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
@@ -91,6 +97,10 @@ class RetrainRun:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
         entries = [found, *self.others]
+        images = len(self.dataset.train.labels)
+        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
+        for finding in self._few_steps():
+            out.print(f"Warning: {finding.text}", markup=False)
         trained = [
             self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
             for number, entry in enumerate(entries, start=1)
@@ -250,14 +260,18 @@ class RetrainRun:
         started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
         return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
 
+    def _few_steps(self) -> list[Finding]:
+        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
+
     def _warnings(
         self, own: CertifiedNetwork, random: Sequence[CertifiedNetwork]
     ) -> tuple[str, ...]:
         if own.top1 is None or own.running_accuracy is None or own.train_top1 is None:
-            return ()
+            return tuple(finding.text for finding in self._few_steps())
         random_top1 = [network.top1 for network in random if network.top1 is not None]
         images = len(self.dataset.evaluation.labels)
         findings = [
+            *self._few_steps(),
             *label_warning(own.running_accuracy, own.train_top1),
             *comparison_warning(own.top1, random_top1, images),
         ]
