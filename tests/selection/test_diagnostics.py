@@ -12,7 +12,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
-from nas.selection.diagnostics import Finding, comparison_warning, label_warning, search_warnings
+from nas.selection.diagnostics import Finding, label_warning, search_warnings
 
 SPACE = get_space("sample")
 
@@ -128,22 +128,6 @@ def test_kernel_larger_than_its_map() -> None:
         )
     )
     assert "5x5 kernel on a 2x2 map" in text or "5x5 kernel on a 1x1 map" in text
-
-
-def test_random_networks_that_did_better_are_told() -> None:
-    assert comparison_warning(0.9, [], 100) == comparison_warning(0.9, [0.8, 0.9], 100) == []
-    text = comparison_warning(0.77, [0.91, 0.5], 1000)[0].text
-    assert "1 of 2 random" in text and "91.0%" in text and "77.0%" in text
-
-
-def test_a_difference_that_the_images_cannot_tell_is_no_warning() -> None:
-    # One image of 2,000: the standard error of the difference is 0.24 points.
-    assert comparison_warning(0.9940, [0.9945], 2000) == []
-    # 1.96 standard errors of 0.90 against 0.92 are 2.5 points at 1,000 images, 1.7 at 2,200.
-    assert comparison_warning(0.90, [0.92], 1000) == []
-    assert len(comparison_warning(0.90, [0.92], 2200)) == 1
-    # Every image right or wrong leaves no error.
-    assert len(comparison_warning(0.0, [1.0], 1)) == 1
 
 
 def test_labels_mapped_differently_are_suspected() -> None:
