@@ -130,8 +130,8 @@ def main(arguments: list[str] | None = None) -> int:
         spread = "" if row["sd"] is None else f"{row['sd']:.1%}"
         table.add_row(row["name"], f"{row['latency_ms']:.4f}", f"{row['mean']:.1%}", spread, each)
     out.print(table)
-    each = [SeedSpread.of(dict(zip(seeds, row["top1"], strict=True))) for row in rows]
-    out.print(spread_text(each))
+    trainings = [SeedSpread.of(dict(zip(seeds, row["top1"], strict=True))) for row in rows]
+    out.print(spread_text(trainings))
     return 0
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -27,7 +27,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
 from nas.selection.pareto import pareto_front
-from nas.selection.seed_spread import difference
+from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import out
 from nas.system.program import go_on_command
 
@@ -146,18 +146,23 @@ def seed_lines(pareto: Pareto, sweep_dir: Path | None = None) -> list[str]:
         pareto: Of the sweep.
         sweep_dir: Its folder; None where no command with more seeds shall be proposed.
     """
-    if pareto.accuracy == "supernet_top1":
-        return [f"Shared weights of one search each (n = 1): {NOT_KNOWN} is evidence."]
     known = {n.name: n.known_trainings for n in pareto.networks if n.known_trainings}
-    lines = [text for text in (spread_text(tuple(known.values())),) if text]
-    for faster, slower in pairwise(name for name in pareto.front if name in known):
-        found = difference(known[slower], known[faster])
-        if found is not None:
-            apart = "" if found.side else "; this cannot tell them apart"
-            lines.append(f"{slower} against {faster}: {difference_text(found)}{apart}.")
+    if pareto.accuracy == "supernet_top1":
+        lines = [f"Shared weights of one search each (n = 1): {NOT_KNOWN}."]
+    else:
+        lines = [spread_text(tuple(known.values())), *_neighbour_lines(pareto.front, known)]
     if sweep_dir is not None and not _has_several_seeds(pareto):
         lines.append(f"To know more: {go_on_command('retrain', sweep_dir)} --seeds {FEW_SEEDS}")
     return lines
+
+
+def _neighbour_lines(front: Sequence[str], known: Mapping[str, SeedSpread]) -> Iterator[str]:
+    """What seeds tell of each network of a front and the next slower one."""
+    for faster, slower in pairwise(name for name in front if name in known):
+        found = difference(known[slower], known[faster])
+        if found is not None:
+            apart = "" if found.side else "; this cannot tell them apart"
+            yield f"{slower} against {faster}: {difference_text(found)}{apart}."
 
 
 def print_pareto(pareto: Pareto, sweep_dir: Path | None = None) -> None:

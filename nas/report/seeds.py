@@ -14,7 +14,10 @@ from nas.system.program import go_on_command
 
 # Trainings that are proposed where there was one: two cannot tell a spread from an accident.
 FEW_SEEDS = 3
-NOT_KNOWN = "the spread between seeds is not known, so that no difference between such accuracies"
+NOT_KNOWN = (
+    "the spread between seeds is not known, "
+    "so that no difference between such accuracies is evidence"
+)
 
 
 def spread_text(trainings: Sequence[SeedSpread]) -> str:
@@ -28,7 +31,7 @@ def spread_text(trainings: Sequence[SeedSpread]) -> str:
     counts = [spread.count for spread in trainings]
     each = " each" if len(trainings) > 1 else ""
     if max(counts) == 1:
-        return f"One training{each} (n = 1): {NOT_KNOWN} is evidence."
+        return f"One training{each} (n = 1): {NOT_KNOWN}."
     same = min(counts) == max(counts)
     few, most = min(counts), max(counts)
     head = (
@@ -46,10 +49,10 @@ def spread_text(trainings: Sequence[SeedSpread]) -> str:
         f"{numbers.points(known.standard_deviation)} points between seeds (of {networks}, "
         f"{_freedom(known.degrees_of_freedom)})"
     )
-    if same:
+    if few > 1:
         return f"{text}."
-    least = numbers.points(known.least_difference(min(counts)))
-    return f"{text}. Below about {least} points a difference is no evidence."
+    least = numbers.points(known.least_difference())
+    return f"{text}. Differences of single trainings below about {least} points are no evidence."
 
 
 def _seeds_text(trainings: Sequence[SeedSpread]) -> str:
@@ -172,6 +175,6 @@ def race_text(result: RaceResult) -> str:
     lead = last.results[winner].top1 - last.results[second].top1
     return (
         f"{winner} led {second} by {numbers.points(lead)} points in the last round. Every "
-        f"candidate trains once a round, all with the same seed: {NOT_KNOWN} is evidence, and the "
-        "race keeps the leader all the same."
+        f"candidate trains once a round, all with the same seed: {NOT_KNOWN}. The race keeps the "
+        "leader all the same."
     )

@@ -150,8 +150,6 @@ class SeededRecipe(Recipe):
 class TrainedRecord:
     """retrained/*.json: one network after one training.
 
-    A network's first training is `NAME.json`, each other one `NAME-seed-SEED.json`.
-
     Args:
         name: `searched`, or as in comparison.json.
         role: `searched`, `largest`, `uniform` or `random`.
@@ -164,7 +162,8 @@ class TrainedRecord:
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
-        seed: Of this training; None where an earlier version trained, whose recipe.json has it.
+        seed: Of this training, which is the first one's in NAME.json, and another one's in
+            NAME-seed-SEED.json; None where an earlier version trained, whose recipe.json has it.
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from nas.runs.records import (
 from nas.selection.goals import Goal
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
+from nas.training.evaluation import Accuracy
+from nas.training.trainer import TrainResult
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
@@ -278,44 +280,50 @@ class KilledError(Exception):
     """Stands for a program that is killed."""
 
 
+@dataclass
+class MadeUpTrainings:
+    """Stands in for `train_network`: what is reached follows from network and seed.
+
+    Args:
+        most: Trainings after which the program is killed.
+        begun: Text and seed of each.
+        exported: Seeds whose weights became files.
+    """
+
+    most: int = 1000
+    begun: list[tuple[str, int]] = field(default_factory=list)
+    exported: list[float] = field(default_factory=list)
+
+    def train(self, network: Any, *_: Any, seed: int, **__: Any) -> TrainResult:
+        if len(self.begun) == self.most:
+            raise KilledError
+        text = arch_text.to_text(network)
+        self.begun.append((text, seed))
+        reached = Accuracy(0.5 + len(text) / 1000 + 0.01 * seed, 0.9, 1.0, 24)
+        return TrainResult(None, reached, reached, 0.6, 60, 1.0, [])
+
+    def export(self, run: RetrainRun, result: TrainResult, network: Any) -> None:
+        self.exported.append(result.evaluation.top1)
+        (run.folder.path / "model.onnx").write_bytes(network_bytes(network))
+
+
 def test_seeds_train_round_by_round_and_go_on_where_they_were(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, trainings, exported = retrain.train_network, [], []
-
-    def train(network: Any, *arguments: Any, seed: int, **others: Any) -> Any:
-        if len(trainings) == 3:
-            raise KilledError
-        trainings.append((arch_text.to_text(network), seed))
-        return real(network, *arguments, seed=seed, **others)
-
-    def export(run: RetrainRun, result: Any, network: Any) -> Any:
-        exported.append((arch_text.to_text(network), result.evaluation.top1))
-        return known_export(run, result, network)
-
-    known_export = RetrainRun._export
-    monkeypatch.setattr(retrain, "train_network", train)
-    monkeypatch.setattr(RetrainRun, "_export", export)
+    made_up = MadeUpTrainings(most=3)
+    monkeypatch.setattr(retrain, "train_network", made_up.train)
+    monkeypatch.setattr(RetrainRun, "_export", lambda *arguments: made_up.export(*arguments))
     run = begun(tmp_path / "run", (RANDOM,), seed=5, seeds=2)
     with pytest.raises(KilledError):
         run.run()
     names = [arch_text.to_text(network) for network in (FOUND, OTHER)]
-    assert trainings == [(names[0], 5), (names[1], 5), (names[0], 6)]
-    trainings.clear()
+    assert made_up.begun == [(names[0], 5), (names[1], 5), (names[0], 6)]
+    rest = made_up = MadeUpTrainings()
+    monkeypatch.setattr(retrain, "train_network", rest.train)
     found = run.run()
-    assert trainings == [(names[1], 6)], "what is done is not done again"
+    assert rest.begun == [(names[1], 6)] and rest.exported == [], "what is done stays"
     assert found.trainings is not None and found.trainings.seeds == (5, 6)
-    assert exported == [(names[0], found.top1)], "one training makes the files"
-    whole = begun(tmp_path / "whole", (RANDOM,), seed=5, seeds=2)
-    monkeypatch.setattr(retrain, "train_network", real)
-    again = whole.run()
-    assert (again.trainings, again.random[0].trainings) == (
-        found.trainings,
-        found.random[0].trainings,
-    )
-    assert (whole.folder.path / "model.onnx").read_bytes() == (
-        run.folder.path / "model.onnx"
-    ).read_bytes()
+    assert found.top1 == found.trainings.top1[0]
     files = sorted(path.name for path in (run.folder.path / "retrained").iterdir())
     assert files == [
         "random_1-seed-6.json",
@@ -323,6 +331,13 @@ def test_seeds_train_round_by_round_and_go_on_where_they_were(
         "searched-seed-6.json",
         "searched.json",
     ]
+    whole = begun(tmp_path / "whole", (RANDOM,), seed=5, seeds=2)
+    again = whole.run()
+    assert replace(again, date=found.date) == found, "as if nothing had stopped it"
+    assert len(rest.begun) == 5 and rest.exported == [found.top1], "one training makes the files"
+    for name in files:
+        kept, made = (r.folder.path / "retrained" / name for r in (run, whole))
+        assert kept.read_bytes() == made.read_bytes()
 
 
 def test_the_file_that_was_measured_and_what_it_computes_can_be_told_again(
