@@ -202,7 +202,7 @@ def _one(
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
-    backend.start(training.compute)
+    backend.start(training.compute, dataset.image_size)
     from nas.pipeline.retrain import RetrainRun
 
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
