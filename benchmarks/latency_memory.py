@@ -27,7 +27,7 @@ from benchmarks.latency_load import LINE_BYTES, loaded, other_cores
 from benchmarks.latency_recording import Recording, record
 from latency import atomic, shell
 from latency.device.probe import Gauge, Probe, make_probe
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.device.speed import GATE
 

@@ -18,7 +18,6 @@ from nas.methods.config import (
     GateConfig,
     SearchConfig,
     WarmUp,
-    supernet_recipe,
     usual_execution,
 )
 from nas.recipes.scales import Scale
@@ -131,12 +130,10 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     recipe = sizes.recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     method = options.get("method", "gradient")
-    weights = supernet_recipe(
-        float(options.get("search_epochs", sizes.search_epochs)),
-        options.get("batch_size", sizes.search_batch_size),
+    weights = sizes.search_recipe.changed(
+        epochs=float(options.get("search_epochs", sizes.search_epochs)),
         augmentation=recipe.augmentation,
-        label_smoothing=sizes.search_label_smoothing,
-        **_given(options, ("learning_rate",)),
+        **_given(options, ("batch_size", "learning_rate")),
     )
     race, proposals = options.get("race"), options.get("proposals", sizes.proposals)
     return RunConfig(
@@ -159,7 +156,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
             weights=weights,
             method=method,
             execution=options.get("execution") or usual_execution(),
-            gates=_gates(options),
+            gates=_gates(sizes.gates, options),
             warm_up=WarmUp.usual(METHODS[method].learns_gates),
         ),
         evolution=sizes.evolution,
@@ -200,9 +197,12 @@ def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
     return {name: options[name] for name in names if name in options}
 
 
-def _gates(options: Mapping[str, Any]) -> GateConfig:
+def _gates(usual: GateConfig, options: Mapping[str, Any]) -> GateConfig:
     renamed = {"gate": "form", "gate_learning_rate": "learning_rate"}
-    return GateConfig(**{renamed[n]: v for n, v in _given(options, tuple(renamed)).items()})
+    given = {renamed[n]: v for n, v in _given(options, tuple(renamed)).items()}
+    if "learning_rate" in given:
+        given["rate_batch_size"] = None  # used as it is
+    return replace(usual, **given)
 
 
 def _absolute(path: str | Path | None) -> str | None:
@@ -228,10 +228,10 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "method": lambda c: c.search.method,
     "gate": lambda c: c.search.gates.form,
     "execution": lambda c: c.search.execution,
-    "gate_learning_rate": lambda c: c.search.gates.learning_rate,
+    "gate_learning_rate": lambda c: c.search.gates.rate_at(c.search.weights.batch_size),
     "search_epochs": lambda c: c.search.weights.epochs,
     "batch_size": lambda c: c.search.weights.batch_size,
-    "learning_rate": lambda c: c.search.weights.learning_rate,
+    "learning_rate": lambda c: c.search.weights.peak_rate,
     "flip": lambda c: c.recipe.augmentation.flip,
     "proposals": lambda c: c.proposals,
     "race": lambda c: c.race and c.race.candidates,
