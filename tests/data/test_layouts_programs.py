@@ -47,7 +47,9 @@ def test_programs_refuse_what_is_no_data_by_name(
 ) -> None:
     plant(tmp_path, {"a.zip": b"x"})
     named = name if "://" in name else str(tmp_path / name)
-    flags = ("--lambda", "0.1") if program == "nas.py" else ("--arch", "in_s32 cn_k3_s2_c8 gap fc_c2")
+    flags = (
+        ("--lambda", "0.1") if program == "nas.py" else ("--arch", "in_s32 cn_k3_s2_c8 gap fc_c2")
+    )
     done = run_program(program, *flags, "--data_dir", named, "--run_dir", str(tmp_path / "run"))
     assert done.exit_code == 2, done.err
     assert named in done.err and "Fix" in done.err and "Traceback" not in done.err

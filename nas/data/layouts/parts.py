@@ -14,12 +14,12 @@ from nas.data.layouts.walk import Folder
 NAMES = {
     "train": ("train", "training", "trainset", "trainingset", "traindata", "trainval", "trn", "tr"),
     "validation": (
-        *("val", "valid", "validation", "valset", "validset", "validationset", "valdata"),
+        *("val", "valid", "validation", "valset", "validset", "validationset"),
         *("dev", "devset", "development"),
     ),
     "test": (
         *("test", "testing", "testset", "testingset", "testdata", "tst"),
-        *("eval", "evaluation", "evalset", "holdout", "heldout"),
+        *("eval", "evaluation", "holdout"),
     ),
     # Images whose classes nobody knows; never read.
     "unlabelled": ("pred", "predict", "prediction", "unlabelled", "unlabeled", "inference"),
