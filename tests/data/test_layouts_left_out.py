@@ -246,6 +246,24 @@ def test_a_folder_that_cannot_be_read_is_named(
     assert_three_parts(error, f"{tmp_path / name}: Permission denied")
 
 
+def test_a_folder_that_can_be_listed_and_not_entered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, {"a": 3, "b": 3})
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "b")
+    with pytest.raises(DataError) as error:
+        find_layout(tmp_path, 0, 0.25)
+    assert_three_parts(error, f"{tmp_path / 'b'}: Permission denied")
+
+
+@pytest.mark.parametrize("pair", [("Cat", "cat"), ("cat", "cat "), ("big cat", "BigCat")])
+def test_classes_of_nearly_one_name_are_named(tmp_path: Path, pair: tuple[str, str]) -> None:
+    found = read(tmp_path, {"dog": 3, **dict.fromkeys(pair, 3)})
+    assert set(found.class_names) == {"dog", *pair}
+    (note,) = [note for note in found.notes if "nearly one" in note]
+    assert all(f"{name}/" in note for name in pair) and "dog" not in note
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_pointers_of_git_lfs_are_counted_and_named(tmp_path: Path, count: int) -> None:
     error = refusal(tmp_path, {"a": 3, "b": 3, **{f"a/x{i}.png": POINTER for i in range(count)}})
