@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -311,3 +313,43 @@ def test_names_that_are_no_utf8_are_written_out(tmp_path: Path) -> None:
     found = read(tmp_path, {name: 4, "tea": 4, f"{name}/x.heic": b""})
     assert found.class_names == ("caf\\xe9", "tea")
     assert "".join((*found.notes, *found.class_names)).encode("utf-8")
+
+
+NAMES = (
+    *("train", "Training", "val", "valid", "test", "test1", "seg_train", "seg_test", "pred"),
+    *("cat", "dog", "x", "c d", "images", "masks", ".hidden", "__MACOSX"),
+)
+
+
+def grown(rng: random.Random, prefix: str = "", depth: int = 1) -> dict[str, int]:
+    """Folders of any names within each other, with none to three images each."""
+    tree: dict[str, int] = {}
+    for name in rng.sample(NAMES, rng.randint(0, 4)):
+        tree[f"{prefix}{name}"] = rng.choice((0, 0, 1, 2, 3))
+        if depth < 3 and rng.random() < 0.5:
+            tree |= grown(rng, f"{prefix}{name}/", depth + 1)
+    return tree
+
+
+def test_of_any_folders_every_image_is_used_or_counted_or_the_whole_is_refused(
+    tmp_path: Path,
+) -> None:
+    read_ones = 0
+    for seed in range(300):
+        tree = grown(random.Random(seed))
+        root = plant(tmp_path / str(seed), tree)
+        try:
+            found = find_layout(root, 0, 0.25)
+        except DataError as error:
+            assert str(root) in error.expected + error.received, "the place is named"
+            continue
+        assert isinstance(found, FileLayout)
+        read_ones += 1
+        no_data = re.compile(r"(^|/)(\.hidden|__MACOSX)(/|$)")
+        there = sum(count for name, count in tree.items() if not no_data.search(name))
+        used = [file.path for file in (*found.train, *found.evaluation)]
+        assert len(set(used)) == len(used)
+        said = " ".join(note for note in found.notes if note.startswith(("Not used", "Left out")))
+        counted = sum(int(count) for count in re.findall(r"(\d+) images?\b", said))
+        assert len(used) + counted == there, (tree, found.notes)
+    assert read_ones > 20, "else the trees would say nothing"

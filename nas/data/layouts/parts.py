@@ -184,7 +184,7 @@ def _only(folders: list[Folder], what: str) -> Folder:
     if len(folders) > 1:
         raise DataError(
             f"one folder with {what}",
-            f"{shown(folders)}, which all are that by their names",
+            f"{shown(folders)} in {folders[0].path.parent}, which all are that by their names",
             "put their images into one of them, or move the others away",
         )
     return folders[0]
