@@ -44,7 +44,7 @@ def note(data: Dataset, word: str) -> str:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "squeezed into a square, which changes its proportions (--resize squeeze)"),
+        ({}, "squeezed into a square (--resize squeeze; crop and pad keep proportions)"),
         ({"resize": "crop"}, "cropped to the square in its middle (--resize crop)"),
         ({"resize": "pad"}, "padded to a square with white borders (--resize pad)"),
     ],
