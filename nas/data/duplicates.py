@@ -131,4 +131,5 @@ def _contradictions(train: Hashed, class_names: Sequence[str]) -> str:
 
 
 def _some(texts: Sequence[str], count: int) -> str:
-    return ", ".join(texts) + (", ..." if count > len(texts) else "")
+    more = count - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")

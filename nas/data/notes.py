@@ -125,5 +125,5 @@ def _warned(splits: Sequence[DecodedSplit], root: Path) -> str:
 
 
 def _some(texts: Sequence[str], count: int | None = None) -> str:
-    more = len(texts) if count is None else count
-    return ", ".join(texts[:SHOWN]) + (", ..." if more > SHOWN else "")
+    more = (len(texts) if count is None else count) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {more} more" if more > 0 else "")
