@@ -136,6 +136,18 @@ def test_verifying_reads_all_contents(
     assert "The contents of all 45 files are those that were decoded." in verified.notes
 
 
+def test_verifying_finds_pixels_that_the_disk_has_changed(
+    load: Callable[..., Dataset], tmp_path: Path
+) -> None:
+    first = np.array(load().train.images)
+    (array,) = tmp_path.rglob("train_images.npy")
+    data = bytearray(array.read_bytes())
+    data[-1] ^= 1
+    array.write_bytes(data)
+    assert not np.array_equal(load().train.images, first), "else nothing was damaged"
+    assert np.array_equal(load(verify_data=True).train.images, first)
+
+
 def test_files_are_decoded_once(load: Callable[..., Dataset], decoded: list[Path]) -> None:
     first = load()
     assert len(decoded) == 45

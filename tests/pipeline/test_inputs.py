@@ -10,6 +10,7 @@ import pytest
 
 from nas.data import Dataset, Split
 from nas.data.dataset import selection_fingerprint
+from nas.data.preparation import Preparation
 from nas.errors import InputError
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.recipes.scales import SMOKE
@@ -48,6 +49,14 @@ def test_the_record_of_the_images_is_written_once(folder: RunFolder, dataset: Da
     assert keep_data(folder, replace(dataset, name="elsewhere")) == record
     assert (folder.path / "data.json").stat().st_mtime_ns == before
     assert folder.read(DataRecord) == record
+
+
+def test_the_record_says_how_later_images_become_arrays(
+    folder: RunFolder, dataset: Dataset
+) -> None:
+    prepared = Preparation(32, "pad", white=4095)
+    keep_data(folder, replace(dataset, preparation=prepared))
+    assert folder.read(DataRecord).preparation == prepared
 
 
 def test_other_images_are_refused(folder: RunFolder, dataset: Dataset) -> None:
