@@ -151,10 +151,11 @@ def bad_image(path: Path, data: bytes, error: Exception) -> DataError:
     elif isinstance(error, UnknownRangeError):
         fix = fix.replace("repair or remove the file", "write it with 8 bits a value")
     elif isinstance(error, Image.DecompressionBombError):
+        received = received.partition(",")[0]  # what follows speaks of an attack
         fix = fix.replace("repair or remove the file", "make the image smaller")
     elif not isinstance(error, (OSError, SyntaxError, ValueError)):
         received = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return DataError("an image that can be decoded", f"{shown(path)}: {received}", fix)
+    return DataError("an image that can be decoded", f"{shown(path)}: {received.rstrip('.')}", fix)
 
 
 def shown(path: Path) -> str:
