@@ -93,6 +93,8 @@ class RetrainOptions(TypedDict, total=False):
         inherit: Start from the supernet's weights instead of random ones.
         blocks: Python files with the blocks of a network that is given.
         restart: Forget an earlier training of the run.
+        seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
+            More than a run has go on with it; the first training is the one that is exported.
     """
 
     image_size: int
@@ -114,3 +116,4 @@ class RetrainOptions(TypedDict, total=False):
     inherit: bool
     blocks: Sequence[str]
     restart: bool
+    seeds: int

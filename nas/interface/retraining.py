@@ -22,6 +22,7 @@ from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.table import TABLE_FILE, build_command
+from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
@@ -81,6 +82,7 @@ def run_retraining(
         Interrupted: A signal came; the state is saved.
     """
     rules.check(asked.options, rules.RETRAIN_RULES)
+    check_count("--seeds", asked.options.get("seeds", 1))
     compute_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
@@ -167,7 +169,7 @@ def _sweep(
             outcomes.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    print_pareto(sweep.read(Pareto))
+    print_pareto(sweep.read(Pareto), sweep.path)
     out.print(f"Pareto front: {picture}", markup=False)
     return Outcome.of_all(outcomes)
 
@@ -219,6 +221,7 @@ def _one(
         interrupter,
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
         weights,
+        training.seeds,
     )
     return run.run().outcome
 

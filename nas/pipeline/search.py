@@ -105,7 +105,7 @@ class SearchRun:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
-        for line in verdict_lines(certificate):
+        for line in verdict_lines(certificate, None, self.folder.path):
             out.print(line, markup=False)
         for warning in warnings:
             out.print(f"Warning: {warning}")

@@ -18,6 +18,7 @@ from nas.data.preparation import Preparation, Resize
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
+from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
@@ -257,9 +258,13 @@ class TrainingConfig:
 
     Args:
         recipe: Of every network.
-        seed: Of weights, dropout and data order.
+        seed: Of weights, dropout and data order, of each network's first training.
         compute: What Keras computes with.
         inherits: Whether networks of the space start from the supernet's weights.
+        seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
+
+    Raises:
+        InputError: The number of seeds is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
@@ -269,6 +274,10 @@ class TrainingConfig:
     seed: int
     compute: Compute
     inherits: bool = False
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        check_count("seeds", self.seeds)
 
 
 def read_config(folder: Path) -> AnyConfig:

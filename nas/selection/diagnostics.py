@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -27,8 +26,6 @@ INPUT_WAIT_SHARE = 0.1
 LARGEST_GRADIENT_RATIO = 1.0
 # Of all pairs of options; fewer change no ranking that matters.
 CLOSE_PAIRS_SHARE = 0.25
-# Two-sided 95 % of a normal distribution.
-Z_95 = 1.96
 # Supernet accuracy on its own training images far above evaluation means overfitting; the
 # reverse, far below the training metric, means that labels or pixels differ between the two.
 LABEL_CHECK_RATIO = 0.6
@@ -227,37 +224,6 @@ def kernel_warnings(architecture: Architecture) -> list[Finding]:
         for op in all_ops(layer.ops)
         if isinstance(op, ConvOp) and op.kernel > 2 * op.input_shape[0] - 1
     ]
-
-
-def comparison_warning(
-    searched_top1: float, random_top1: Sequence[float], images: int
-) -> list[Finding]:
-    """Random networks of equal milliseconds that did better, by the same recipe.
-
-    Better is what so many images can tell apart: a difference beyond 1.96 standard errors of the
-    difference of two shares (two-sided, 5 %).
-
-    Args:
-        searched_top1: Of the found network, from 0 to 1.
-        random_top1: Of the random networks, which may be none.
-        images: On which both were evaluated, 1 or more.
-    """
-
-    def error(share: float) -> float:
-        variances = share * (1 - share) + searched_top1 * (1 - searched_top1)
-        return Z_95 * math.sqrt(variances / images)
-
-    better = [share for share in random_top1 if share - searched_top1 > error(share)]
-    if not better:
-        return []
-    text = (
-        f"{len(better)} of {len(random_top1)} random networks of equal milliseconds reached a "
-        f"higher top-1 by the same recipe (best {max(better):.1%}, found {searched_top1:.1%}): "
-        "this search did not pay. Search longer (--search_epochs), or use the better network by "
-        "--arch."
-    )
-    numbers = {"better": len(better), "best_top1": max(better), "found_top1": searched_top1}
-    return [Finding("random_is_better", text, {**numbers, "random": len(random_top1)})]
 
 
 def few_steps_warning(recipe: Recipe, steps: int, flag: str = "--epochs") -> list[Finding]:

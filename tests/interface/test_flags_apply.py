@@ -237,6 +237,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
+    "seeds": ["--seeds", "2"],
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
@@ -427,6 +428,30 @@ def test_a_training_that_has_begun_goes_on_as_it_began(
     assert "--restart" in caught.value.fix
     assert retrained_with(called, ["--run", str(run), *words, "--restart"]) != began
     assert not (run / "retrained" / "searched.json").exists()
+
+
+def test_more_seeds_go_on_with_a_training_and_fewer_are_refused(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run)])
+    assert began[2].seeds == 1
+    (run / "retrained").mkdir()
+    kept = run / "retrained" / "searched.json"
+    kept.write_text("{}")
+    assert retrained_with(called, ["--run", str(run), "--seeds", "3"])[2].seeds == 3
+    assert retrained_with(called, ["--run", str(run)])[2].seeds == 3, "it goes on with all of them"
+    assert kept.exists()
+    with pytest.raises(
+        InputError, match="--seeds 3 or more, as this run's training began"
+    ) as caught:
+        retrained_with(called, ["--run", str(run), "--seeds", "2"])
+    assert "--restart" in caught.value.fix
+    assert retrained_with(called, ["--run", str(run), "--seeds", "2", "--restart"])[2].seeds == 2
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "many"])
+def test_a_number_of_seeds_is_a_count(seeds: str, run: Path, called: Called) -> None:
+    with pytest.raises(InputError, match="seeds"):
+        retrained_with(called, ["--run", str(run), "--seeds", seeds])
 
 
 def test_inheriting_needs_the_weights_of_a_supernet(
