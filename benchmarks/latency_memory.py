@@ -32,7 +32,7 @@ from benchmarks.latency_recording import Recording, record
 from latency import atomic, shell
 from latency.cli.parser import OutputFile, Parser
 from latency.device.probe import Gauge, Probe, make_probe
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.device.speed import GATE
 

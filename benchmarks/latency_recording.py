@@ -29,7 +29,7 @@ from latency.cli.parser import OutputFile, Parser
 from latency.device.gate import Gate
 from latency.device.host import current_host
 from latency.device.probe import Gauge
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.device.speed import GATE
 from latency.device.watch import FULL_SPEED_QUANTILE

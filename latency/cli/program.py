@@ -85,12 +85,23 @@ def _verb(verbs: Any, name: str, command: Any, text: str, **defaults: Any) -> An
     return verb
 
 
-def _add_model_flags(verb: Any) -> None:
+def _add_shape_flag(verb: Any) -> None:
     verb.add_argument(
         "--input_shape",
         action="append",
-        metavar="NAME=SIZES",
-        help="fixes a dynamic input, such as image=1,3,64,64; may be repeated",
+        metavar="[MODEL.onnx:]NAME=SIZES",
+        help="fixes a dynamic input, such as image=1,3,64,64, of all models or of one; may be "
+        "repeated",
+    )
+
+
+def _add_model_flags(verb: Any) -> None:
+    _add_shape_flag(verb)
+    verb.add_argument(
+        "--input",
+        action="append",
+        metavar="[MODEL.onnx=]FILE.npz",
+        help="arrays by input name, for all models or for one; others are drawn",
     )
     verb.add_argument("--precision", default="fp32", choices=PRECISIONS, help="(fp32)")
     verb.add_argument("--scheme", choices=SCHEMES, help="how int8 is made (by processor)")
@@ -148,12 +159,6 @@ def _timing_verb(
         action=OutputFile,
         type=Path,
         help="also write what was found to this JSON file, in the place of an earlier one",
-    )
-    verb.add_argument(
-        "--input",
-        action="append",
-        metavar="[MODEL.onnx=]FILE.npz",
-        help="arrays by input name, for all models or for one; others are drawn",
     )
     _add_model_flags(verb)
     add_settings_flags(verb)
@@ -252,4 +257,5 @@ def _add_reading(verbs: Any) -> None:
     verb.add_argument("table", type=Path)
     verb.add_argument("long", type=Path, metavar="LONG.onnx", help="the graph that has the row")
     verb.add_argument("--short", type=Path, help="the same graph without it, or with fewer copies")
+    _add_shape_flag(verb)
     verb.add_argument("--divisor", type=float, default=1.0, help="copies more in LONG (1)")

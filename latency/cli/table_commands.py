@@ -8,27 +8,30 @@ from dataclasses import replace
 from pathlib import Path
 
 from latency.cli import text_view
-from latency.cli.exit_codes import EXIT_DONE
+from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_DONE
 from latency.cli.model_files import (
     InputError,
     print_json,
     read_models,
     require_precision,
     scheme_of,
+    with_inputs,
 )
 from latency.cli.options import plan_of, settings_of
 from latency.command_line import join, latency_command, path_word
 from latency.device.flags import asked_loading, loading_words
 from latency.device.job import run_job
+from latency.device.records import Result
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan
+from latency.jobs.running import left_out, running_part
 from latency.jobs.ssh import SshTarget, run_over_ssh
 from latency.onnx_files.precision import convert
 from latency.outputs import refuse_overwriting
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
-from latency.terminal import say
+from latency.terminal import say, warn
 
 
 def make_table(options: argparse.Namespace) -> int:
@@ -48,11 +51,22 @@ def make_table(options: argparse.Namespace) -> int:
     journal = options.output.with_name(options.output.name + ".journal")
     with text_view.Progress("measuring") as progress:
         result = run_here(job, progress, journal)
-    table = table_of(job, result)
-    table.save(options.output)
+    code = _write_table(options, job, result)
     journal.unlink(missing_ok=True)
+    return code
+
+
+def _write_table(options: argparse.Namespace, job: Job, result: Result) -> int:
+    """Writes and reports the table of all models that run, and names those that do not."""
+    left, of_left = running_part(job, result)
+    table = table_of(left, of_left)
+    lacks = left_out(job, left, result.failed)
+    table = replace(table, warnings=(*lacks, *table.warnings))
+    table.save(options.output)
     report(table, options.output, options.json)
-    return EXIT_DONE
+    for text in lacks:
+        warn(f"error: {text}")
+    return EXIT_BAD_INPUT if lacks else EXIT_DONE
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -66,6 +80,7 @@ def _job(options: argparse.Namespace) -> Job:
             "name the folder alone",
         )
     if folders:
+        _refuse_file_flags(options)
         job = read_job(folders[0], settings, plan)
         if options.precision != "fp32":
             models = tuple(
@@ -75,12 +90,23 @@ def _job(options: argparse.Namespace) -> Job:
             subject = replace(job.subject, precision=options.precision, scheme=scheme_of(options))
             job = replace(job, models=models, subject=subject)
     else:
-        found = read_models(options, options.sources)
+        found = with_inputs(read_models(options, options.sources), options.input)
         subject = Subject("models", precision=options.precision, scheme=scheme_of(options))
         rows = tuple(RowPlan(model.key, model.key, None, 1.0) for model in found)
         job = Job(subject, tuple(found), rows, (), settings, plan)
     require_precision(list(job.models), options.precision, settings)
     return job
+
+
+def _refuse_file_flags(options: argparse.Namespace) -> None:
+    """Refuses flags that are for files alone: a folder's models are measured as they lie there."""
+    for name in ("input_shape", "input"):
+        if getattr(options, name):
+            raise InputError(
+                f"--{name} beside ONNX files",
+                f"--{name} {getattr(options, name)[0]} beside a folder",
+                "fix the shapes in the models, and name inputs in manifest.json",
+            )
 
 
 def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
@@ -150,6 +176,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 "rounds": result.rounds,
                 "seconds": result.seconds,
                 "unknown_keys": result.unknown_keys,
+                "failed": result.failed,
             }
         )
     else:
@@ -158,7 +185,9 @@ def run_job_folder(options: argparse.Namespace) -> int:
             f"{result.host.hostname}: {path}"
         )
         say(f"then: {import_command(options.folder)}")
-    return EXIT_DONE
+    for key, reason in result.failed.items():
+        warn(f"error: model {key!r} does not run: {reason}")
+    return EXIT_BAD_INPUT if result.failed else EXIT_DONE
 
 
 def import_result(options: argparse.Namespace) -> int:
@@ -166,10 +195,7 @@ def import_result(options: argparse.Namespace) -> int:
     results = options.result or [options.folder / "result.json"]
     refuse_overwriting(options.output, results, "--output")
     job = read_job(options.folder)
-    table = table_of(job, read_results(job, options.folder, options.result or ()))
-    table.save(options.output)
-    report(table, options.output, options.json)
-    return EXIT_DONE
+    return _write_table(options, job, read_results(job, options.folder, options.result or ()))
 
 
 def report(table: LatencyTable, output: Path, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from latency.cli import timing_view
 from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
 from latency.cli.model_files import (
     InputError,
+    key_of,
     percent,
     print_json,
     read_models,
@@ -55,7 +56,7 @@ class Work:
     Args:
         models: Those that run.
         started: Key -> first moments of those.
-        failed: How many do not run; each was named on stderr.
+        failed: Key -> why it does not run; each was named on stderr.
         settings: Of the sessions.
         plan: Rounds and runs in each process.
         rule: How many processes.
@@ -63,7 +64,7 @@ class Work:
 
     models: tuple[Model, ...]
     started: Mapping[str, Startup]
-    failed: int
+    failed: Mapping[str, str]
     settings: SessionSettings
     plan: MeasurePlan
     rule: ProcessRule
@@ -82,7 +83,8 @@ def _work(
     for error in failed.values():
         warn(f"error: {error}")
     running = tuple(model for model in models if model.key in started)
-    return Work(running, started, len(failed), settings, plan, rule)
+    reasons = {key: error.received for key, error in failed.items()}
+    return Work(running, started, reasons, settings, plan, rule)
 
 
 def _timed(work: Work, text: str) -> dict[str, Timing]:
@@ -102,7 +104,7 @@ def measure_files(options: argparse.Namespace) -> int:
         return EXIT_BAD_INPUT
     timings = _timed(work, "measuring")
     document = {
-        "schema_version": 2,
+        "schema_version": 3,
         "host": current_host(),
         "settings": work.settings,
         "precision": options.precision,
@@ -113,6 +115,7 @@ def measure_files(options: argparse.Namespace) -> int:
             key: {**strict_json.encode(timing), "startup": work.started[key]}
             for key, timing in timings.items()
         },
+        "failed": work.failed,
     }
     if options.output:
         atomic.keep_json(options.output, strict_json.encode(document))
@@ -177,7 +180,8 @@ def certify(options: argparse.Namespace) -> int:
     found = CertificateFile(
         tuple(
             _certificate(options, work, model, timings[model.key], margin) for model in work.models
-        )
+        ),
+        work.failed,
     )
     if options.output:
         atomic.keep_text(options.output, strict_json.dumps(found))
@@ -203,7 +207,8 @@ def _certificate(
         scheme=scheme_of(options),
         command=next_command(options),
     )
-    file_data = read_bytes(model.key, MOST_FILE_BYTES)
+    path = next(path for path in options.files if key_of(path) == model.key)
+    file_data = read_bytes(path, MOST_FILE_BYTES)
     return Certificate.of(model, file_data, asked, work.started[model.key], timing, verdict)
 
 
@@ -228,18 +233,20 @@ def compare_files(options: argparse.Namespace) -> int:
         options, processes=default.processes, most=default.most, precision=default.precision
     )
     work = _work(options, plan_of(options, **vars(CAREFUL_PLAN)), rule, repeated=True)
-    if work.failed:
+    if len(work.models) < 2 or work.models[0].key != key_of(options.files[0]):
+        warn("error: nothing is compared: the first model and one more have to run")
         return EXIT_BAD_INPUT
     with Progress("comparing") as progress:
         timings, ratios = compare_models(work.models, work.settings, work.plan, work.rule, progress)
     document = {
-        "schema_version": 1,
+        "schema_version": 2,
         "host": current_host(),
         "settings": work.settings,
         "plan": work.plan,
         "rule": work.rule,
         "ratios": ratios,
         "measurements": timings,
+        "failed": work.failed,
     }
     if options.output:
         atomic.keep_json(options.output, strict_json.encode(document))
@@ -251,4 +258,6 @@ def compare_files(options: argparse.Namespace) -> int:
     if unknown:
         again = _again(options, timings[unknown[0].key])
         warn(f"warning: cannot tell: {unknown[0].reason}; run: {again}")
+    if work.failed:
+        return EXIT_BAD_INPUT
     return EXIT_CANNOT_TELL if unknown else EXIT_DONE

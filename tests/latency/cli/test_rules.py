@@ -23,14 +23,14 @@ ALWAYS: dict[str, set[str]] = {
     "certify": {*SETTINGS, *PLAN, *MODELS, "output", "input", "processes", "target_ms", "margin"},
     "compare": {*SETTINGS, *PLAN, *MODELS, "output", "input", "processes"},
     "clock": {"seconds", "forget"},
-    "table": {*SETTINGS, *PLAN, *MODELS, "output", "export_job"},
+    "table": {*SETTINGS, *PLAN, *MODELS, "input", "output", "export_job"},
     "run-job": {"ssh", "provider_library", "provider_option"},
     "import-result": {"result", "output"},
     "audit": set(),
     # Its settings are changes of those that the table was measured with.
     "check": {*SETTINGS, *PLAN, "spinning"},
     "show": {"csv"},
-    "predict": {"short", "divisor"},
+    "predict": {"short", "divisor", "input_shape"},
 }
 NEEDED = {
     "measure": ["net.onnx"],

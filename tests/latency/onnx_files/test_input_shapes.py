@@ -221,7 +221,7 @@ def test_fixed_dimensions_cannot_be_changed(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", chain(1))
     message = refusal(path, {"image": (2, 3, 8, 8)})
     assert "agrees with (1, 3, 8, 8)" in message
-    assert "image=1,3,8,8, or leave it out" in message
+    assert "image=1,3,8,8, or leave it out" in message and f"'image' of {path} that" in message
 
 
 def test_inputs_that_are_no_tensors_are_named(tmp_path: Path) -> None:
