@@ -209,7 +209,8 @@ def _runners(work: Workload) -> tuple[dict[str, ModelRunner], dict[str, str]]:
         where = "" if repr(first) in error.expected else f" for model {first!r}"
         raise WorkerError(f"{error.expected}{where}", error.received + also, error.fix)
     return runners, {
-        key: f"{error.received} (expected {error.expected})" for key, error in errors.items()
+        key: f"{error.received} (expected {error.expected}; fix: {error.fix})"
+        for key, error in errors.items()
     }
 
 
