@@ -30,6 +30,7 @@ from nas.data import Dataset
 from nas.interface.retraining import architecture_of
 from nas.pipeline.inherit import check_inherits
 from nas.runs.folder import RunFolder
+from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import err, out
 from nas.training.recipe import Recipe
 
@@ -45,15 +46,20 @@ def paired(random: Sequence[float], inherited: Sequence[float]) -> dict[str, flo
 
     Returns:
         Means, the mean `gain` of inheriting, the `standard_error` of that mean (None for one
-        seed), and `wins`, the share of seeds in which inheriting was better.
+        seed) with the 95 % interval from `low` to `high` of a paired t test, and `wins`, the share
+        of seeds in which inheriting was better.
     """
     gains = np.asarray(inherited) - np.asarray(random)
     error = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
+    trainings = [SeedSpread.of(dict(enumerate(top1))) for top1 in (inherited, random)]
+    found = difference(*trainings)
     return {
         "random_mean": float(np.mean(random)),
         "inherited_mean": float(np.mean(inherited)),
         "gain": float(gains.mean()),
         "standard_error": error,
+        "low": found.low if found else None,
+        "high": found.high if found else None,
         "wins": float((gains > 0).mean()),
     }
 

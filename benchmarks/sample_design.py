@@ -29,7 +29,9 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import measure_networks, network_bytes
 from nas.recipes.scales import Scale
+from nas.report.seeds import spread_text
 from nas.search_space.named import get_space
+from nas.selection.seed_spread import SeedSpread
 from nas.system.console import out
 
 # Which random networks; fixed, so that nobody can choose them by their result.
@@ -128,6 +130,8 @@ def main(arguments: list[str] | None = None) -> int:
         spread = "" if row["sd"] is None else f"{row['sd']:.1%}"
         table.add_row(row["name"], f"{row['latency_ms']:.4f}", f"{row['mean']:.1%}", spread, each)
     out.print(table)
+    trainings = [SeedSpread.of(dict(zip(seeds, row["top1"], strict=True))) for row in rows]
+    out.print(spread_text(trainings))
     return 0
 
 

@@ -129,6 +129,10 @@ def main(arguments: list[str] | None = None) -> int:
         "networks": flags.networks,
         "images": flags.images,
         "parts": flags.parts,
+        # Parts tell what images do to a score; what another training of the supernet would do,
+        # one supernet cannot tell.
+        "supernets": 1,
+        "seed_sd": None,
         "mean_top1": float(top1.mean()),
         "by_top1": repeatability(top1),
         "by_cross_entropy": repeatability(-entropy),

@@ -107,6 +107,12 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_bool(
         "inherit", False, "Start from the supernet's weights instead of random ones.", **text
     )
+    strict_flags.define_count(
+        values,
+        "seeds",
+        "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
+        "tell the spread, and whether the search paid. The first is exported.",
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     return values
 

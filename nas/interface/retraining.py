@@ -17,11 +17,12 @@ from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
 from nas.interface import rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OF_FILES, OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.table import TABLE_FILE, build_command
+from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
@@ -81,6 +82,7 @@ def run_retraining(
         Interrupted: A signal came; the state is saved.
     """
     rules.check(asked.options, rules.RETRAIN_RULES)
+    check_count("--seeds", asked.options.get("seeds", 1))
     compute_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
@@ -167,7 +169,7 @@ def _sweep(
             outcomes.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    print_pareto(sweep.read(Pareto))
+    print_pareto(sweep.read(Pareto), sweep.path)
     out.print(f"Pareto front: {picture}", markup=False)
     return Outcome.of_all(outcomes)
 
@@ -186,9 +188,11 @@ def _one(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
-    source = config.data
+    source = replace(config.data, verify_data=bool(asked.options.get("verify_data")))
     if asked.source is not None:
-        source = replace(asked.source, image_size=config.data.image_size)
+        # The run's own way of reading files, unless another is asked for.
+        given = {n: getattr(asked.source, n) for n in OF_FILES if n in asked.options}
+        source = replace(source, kind=asked.source.kind, path=asked.source.path, **given)
     dataset = load_data(source, sizes, config.seed, asked.dataset)
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)
@@ -217,6 +221,7 @@ def _one(
         interrupter,
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
         weights,
+        training.seeds,
     )
     return run.run().outcome
 
