@@ -9,6 +9,7 @@ from typing import Any
 
 from absl import flags
 
+from nas.data.preparation import RESIZES
 from nas.errors import InputError
 from nas.system.backend import MIXED_PRECISION
 
@@ -71,7 +72,20 @@ def define_common(values: flags.FlagValues) -> None:
         "blocks", None, "Python file with blocks of your own; may be given several times.", **text
     )
     flags.DEFINE_integer("image_size", None, "Pixels; default: the data's own.", **text)
+    flags.DEFINE_enum(
+        "resize",
+        "squeeze",
+        list(RESIZES),
+        "What becomes of images that are not square: squeezed, cropped, or padded with white.",
+        **text,
+    )
     flags.DEFINE_bool("skip_bad_images", False, "Go on without images that are broken.", **text)
+    flags.DEFINE_bool(
+        "verify_data",
+        False,
+        "Compare the contents of all image files with those that were decoded.",
+        **text,
+    )
     flags.DEFINE_integer("seed", 0, "Of weights, draws and data order.", lower_bound=0, **text)
     flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
     flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)

@@ -33,6 +33,8 @@ from nas.system.backend import Compute
 from nas.system.environment import environment
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
+# Options that say how files of images are read.
+OF_FILES = ("skip_bad_images", "resize", "verify_data")
 # Told the folder of a run as soon as there is one.
 OnFolder = Callable[[Path], None]
 
@@ -80,24 +82,25 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
 
     Args:
         data: Folder, .npz file, or images themselves; None for the embedded sample.
-        options: With `image_size` and `skip_bad_images`, if given.
+        options: With `image_size`, `resize`, `skip_bad_images` and `verify_data`, if given.
 
     Raises:
         InputError: Options that say nothing beside images themselves.
     """
     size = options.get("image_size")
-    skip = bool(options.get("skip_bad_images", False))
+    of_files = {name: options[name] for name in OF_FILES if options.get(name)}
     if data is None:
-        return DataSource("sample", None, size, skip)
+        return DataSource("sample", None, size, **of_files)
     if isinstance(data, Dataset):
-        if skip or size not in (None, data.image_size):
+        if of_files or size not in (None, data.image_size):
+            given = {"image_size": size, **of_files}
             raise InputError(
                 f"images of {data.image_size} px that are used as they are",
-                f"image_size {size} and skip_bad_images {skip}",
-                "leave both out, or give the folder of the images",
+                ", ".join(f"{name} {value}" for name, value in given.items() if value),
+                "leave these options out, or give the folder of the images",
             )
         return DataSource("memory", None, size)
-    return DataSource("files", str(data), size, skip)
+    return DataSource("files", str(data), size, **of_files)
 
 
 def compute_of(options: Mapping[str, Any]) -> Compute:
@@ -207,12 +210,13 @@ def _absolute(path: str | Path | None) -> str | None:
 
 
 # Option -> what the record of a run says it is. `run_dir` and `resume` say where a run is;
-# `data_dir` may have moved, and its images are compared themselves.
+# `data_dir` may have moved, and its images are compared themselves, by `verify_data` all of them.
 RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "seed": lambda c: c.seed,
     "smoke": lambda c: c.is_smoke,
     "image_size": lambda c: c.data.image_size,
     "skip_bad_images": lambda c: c.data.skip_bad_images,
+    "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
     "space": lambda c: c.space,
@@ -239,7 +243,7 @@ FILES: dict[str, Callable[[Any], Any]] = {
     "space": reference,
     "blocks": lambda paths: [reference(path) for path in paths],
 }
-FREE = ("run_dir", "resume", "data_dir")
+FREE = ("run_dir", "resume", "data_dir", "verify_data")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
 

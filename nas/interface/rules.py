@@ -27,6 +27,7 @@ OFF_IS_NOTHING = (
     "skip_bad_images",
     "smoke",
     "summary",
+    "verify_data",
 )
 
 
@@ -157,11 +158,11 @@ SEARCH_RULES = (
         "--device {device}",
     ),
     Rule(
-        ("skip_bad_images",),
+        ("skip_bad_images", "resize", "verify_data"),
         lambda o: "data_dir" in o,
-        "--data_dir with --skip_bad_images",
+        "--data_dir with --{name}",
         "no --data_dir",
-        "leave it out: the embedded sample has no bad images",
+        "leave it out: the embedded sample is drawn, not read from files",
     ),
 )
 
@@ -176,11 +177,18 @@ RETRAIN_RULES = (
         "write --run instead",
     ),
     Rule(
-        ("skip_bad_images",),
+        ("skip_bad_images", "resize"),
         lambda o: "data_dir" in o,
-        "--data_dir with --skip_bad_images",
+        "--data_dir with --{name}",
         "no --data_dir",
         "leave it out: a run goes on with the images that it began with",
+    ),
+    Rule(
+        ("verify_data",),
+        lambda o: "data_dir" in o or "arch" not in o,
+        "--data_dir with --verify_data",
+        "no --data_dir",
+        "leave it out: the embedded sample is drawn, not read from files",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),

@@ -14,6 +14,7 @@ from typing import ClassVar, Literal
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
+from nas.data.preparation import Preparation, Resize
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
@@ -37,6 +38,9 @@ class DataSource:
         path: Folder or .npz file, as it was written; None unless `kind` is `files`.
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
+        resize: What becomes of images that are not square: `squeeze` changes their proportions,
+            `crop` keeps the square in their middle, `pad` adds white borders.
+        verify_data: Whether the contents of all files were compared with those that were decoded.
 
     Raises:
         InputError: A path without files, or the reverse.
@@ -46,6 +50,8 @@ class DataSource:
     path: str | None = None
     image_size: int | None = None
     skip_bad_images: bool = False
+    resize: Resize = "squeeze"
+    verify_data: bool = False
 
     def __post_init__(self) -> None:
         if (self.kind == "files") != (self.path is not None):
@@ -63,12 +69,14 @@ class DataRecord:
     Args:
         name: For people.
         is_sample: Whether they are the embedded sample.
-        fingerprint: 16 hex digits of the content.
+        fingerprint: 16 hex digits over labels and pixels of every image; in files of earlier
+            versions over those of at most 1000.
         image_size: Height and width in pixels.
         train_images: Number of images to learn from.
         evaluation_images: Number of images to report on.
         class_names: Position is the class index.
         notes: What a user should know, such as skipped images.
+        preparation: How later images become arrays like these; None where nobody knows.
     """
 
     FILE: ClassVar[str] = "data.json"
@@ -82,6 +90,7 @@ class DataRecord:
     evaluation_images: int
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def num_classes(self) -> int:
@@ -100,6 +109,7 @@ class DataRecord:
             evaluation_images=len(dataset.evaluation.labels),
             class_names=tuple(dataset.class_names),
             notes=tuple(dataset.notes),
+            preparation=dataset.preparation,
         )
 
 

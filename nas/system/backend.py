@@ -8,6 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from nas.errors import InputError
 
@@ -43,6 +44,9 @@ def _native_stderr_held() -> Iterator[None]:
 
 MIXED_PRECISION = ("none", "float16", "bfloat16")
 BACKENDS = ("tensorflow", "jax", "torch")
+# Up to this size, dividing an operation over threads costs more than it saves: see
+# docs/log.md, "One thread an operation".
+SMALL_IMAGE_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -92,13 +96,15 @@ class Compute:
             )
 
 
-def start(compute: Compute | None = None) -> None:
+def start(compute: Compute | None = None, image_size: int | None = None) -> None:
     """Imports Keras, wakes its devices and asks for deterministic kernels.
 
     Same seed and same steps then give the same bits, which resuming relies on.
 
     Args:
         compute: Precision and devices; None for float32 on one.
+        image_size: Height and width in pixels of what is trained, for TensorFlow's threads on the
+            processor; None leaves them as they are.
 
     Raises:
         InputError: The chosen backend cannot do it.
@@ -119,7 +125,22 @@ def start(compute: Compute | None = None) -> None:
             tf.config.experimental.enable_op_determinism()
             # A sweep builds one supernet after another; each traces its own functions.
             tf.get_logger().setLevel("ERROR")
+            if image_size is not None and image_size <= SMALL_IMAGE_PIXELS:
+                _undivided_operations(tf)
         keras.ops.convert_to_numpy(keras.ops.zeros(1))
+
+
+def _undivided_operations(tf: Any) -> None:
+    """Runs several operations side by side, each by one thread; a user's own number stays.
+
+    Args:
+        tf: TensorFlow.
+    """
+    if "TF_NUM_INTRAOP_THREADS" in os.environ:
+        return
+    # Where TensorFlow is at work already, it keeps the threads that it has.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def forget_models() -> None:

@@ -115,6 +115,7 @@ def test_finished_run_shows_its_figures(finished: Path) -> None:
     for part in (
         "gate of stage1_block3 is flat",
         "machine was busy",
+        "Images 1,821 grey images became RGB",
         "Example CPU <8 cores>",
         f"--target_ms {certificate.asked_ms}",
     ):

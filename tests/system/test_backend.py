@@ -25,6 +25,7 @@ class FakeKeras:
     failure: Exception | None = None
     policies: list[str] = field(default_factory=list)
     distributions: list[str] = field(default_factory=list)
+    backend: str = "jax"
 
     def module(self) -> SimpleNamespace:
         """What stands in for the package."""
@@ -33,7 +34,7 @@ class FakeKeras:
             distribution=SimpleNamespace(
                 DataParallel=lambda: "all devices", set_distribution=self.distributions.append
             ),
-            backend=SimpleNamespace(backend=lambda: "jax"),
+            backend=SimpleNamespace(backend=lambda: self.backend),
             ops=SimpleNamespace(zeros=self._zeros, convert_to_numpy=lambda value: value),
         )
 
@@ -126,3 +127,52 @@ def test_models_are_forgotten_only_where_keras_was_started(
     monkeypatch.delitem(sys.modules, "keras")
     forget_models()
     assert "keras" not in sys.modules
+
+
+@dataclass
+class FakeTensorFlow:
+    """Notes how many threads an operation is divided over; at work, it refuses to change them."""
+
+    at_work: bool = False
+    threads: list[int] = field(default_factory=list)
+
+    def module(self) -> SimpleNamespace:
+        """What stands in for the package."""
+        experimental = SimpleNamespace(enable_op_determinism=lambda: None)
+        threading = SimpleNamespace(set_intra_op_parallelism_threads=self._set)
+        return SimpleNamespace(
+            config=SimpleNamespace(experimental=experimental, threading=threading),
+            get_logger=lambda: SimpleNamespace(setLevel=lambda level: None),
+        )
+
+    def _set(self, count: int) -> None:
+        if self.at_work:
+            raise RuntimeError("threads cannot be modified after initialization")
+        self.threads.append(count)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "users_own", "at_work", "threads"),
+    [
+        (32, None, False, [1]),
+        (33, None, False, []),
+        (None, None, False, []),
+        (32, "2", False, []),
+        (32, None, True, []),
+    ],
+)
+def test_only_operations_on_small_images_are_not_divided_over_threads(
+    image_size: int | None,
+    users_own: str | None,
+    at_work: bool,
+    threads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTensorFlow(at_work)
+    monkeypatch.setitem(sys.modules, "keras", FakeKeras(backend="tensorflow").module())
+    monkeypatch.setitem(sys.modules, "tensorflow", fake.module())
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if users_own is not None:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", users_own)
+    start(Compute(), image_size)
+    assert fake.threads == threads
