@@ -117,7 +117,7 @@ def test_a_warning_has_its_numbers_for_programs_too() -> None:
 
 @pytest.mark.parametrize("penalty", [-3.0, 0.0, 1e6])
 def test_the_penaltys_own_size_is_no_trouble(penalty: float) -> None:
-    """ln of milliseconds has no zero that means something; only gradients are compared."""
+    """Ln of milliseconds has no zero that means something; only gradients are compared."""
     rows = [replace(pulled(0.5), gate_cross_entropy=0.1, penalty=penalty)]
     assert warnings(history=rows, penalty=100.0) == []
 
