@@ -136,7 +136,11 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The trained network for any runtime: pixels from 0 to 255 in, scores of the classes "
             "out. Its metadata has the class names and the architecture.",
         ),
-        FileDoc("model.keras", "The same network for Keras."),
+        FileDoc(
+            "model.keras",
+            "The same network in layers of Keras' own: `keras.saving.load_model` reads it on every "
+            "backend, where nothing of this project is installed.",
+        ),
     ),
     "A sweep": (
         record(SharedWarmUp),

@@ -9,6 +9,7 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.errors import ArchitectureError, InputError
+from nas.system import backend
 
 if TYPE_CHECKING:
     import keras
@@ -60,9 +61,10 @@ def build_model(architecture: Architecture | str) -> keras.Model:
         architecture: The network, or its text, or a file with it.
 
     Raises:
-        InputError: No architecture.
+        InputError: No architecture, or no backend that works.
     """
     found = _architecture(architecture)
+    backend.import_keras()
     from nas.builders import keras_model
 
     return keras_model.build_model(found)

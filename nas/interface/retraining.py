@@ -32,6 +32,7 @@ from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
+from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
@@ -186,6 +187,9 @@ def _one(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
+    check_late_packages()
+    # Images take minutes to decode: what cannot train is told before.
+    backend.start(compute_of(asked.options))
     source = config.data
     if asked.source is not None:
         source = replace(asked.source, image_size=config.data.image_size)

@@ -12,10 +12,13 @@ from nas.interface.asked import (
     AskedSearch,
     OnFolder,
     check_resumed,
+    compute_of,
     search_config,
     tell_nobody,
 )
+from nas.interface.rules import trains_something
 from nas.layers.draw import check_threshold
+from nas.methods.registry import METHODS
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
@@ -24,8 +27,10 @@ from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
+from nas.runs.records import SupernetScore
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
+from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
@@ -74,6 +79,9 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     asked.check()
     options = asked.options
     load_blocks(options.get("blocks", ()))
+    check_late_packages()
+    if trains_something(options):
+        check_starts(compute_of(options))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
     space = space_of(options.get("space"), dataset)
@@ -93,6 +101,9 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     config = read_search_config(run_dir)
     check_resumed(config, asked)
     load_blocks(config.blocks)
+    check_late_packages()
+    if still_trains(folder, config):
+        check_starts(config.compute)
     source = config.data
     if asked.source.path is not None:
         # The same images at another place.
@@ -100,6 +111,21 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     dataset = load_data(source, config.sizes, config.seed, asked.dataset)
     keep_data(folder, dataset)
     return folder, config, dataset
+
+
+def still_trains(folder: RunFolder, config: RunConfig) -> bool:
+    """Whether a run has stages before it that need a framework.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+    """
+    if config.is_sweep:
+        below = {goal: RunFolder(folder.path / goal.label) for goal in config.goals}
+        return any(still_trains(one, replace(config, goals=(g,))) for g, one in below.items())
+    if METHODS[config.search.method].trains_supernet:
+        return not folder.has(SupernetScore)
+    return config.race is not None and not folder.has("architecture.json")
 
 
 def _stages(

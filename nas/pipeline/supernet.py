@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
-    from nas.training.loop import LoopState
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ class SupernetStage:
     def _trained(self) -> SupernetTrainer:
         trainer = self.trainer()
         if not self._is_trained:
-            trainer.train(_say_nothing)  # restores what an earlier process trained
+            trainer.read_weights()  # that an earlier process, or another run, trained
             self._is_trained = True
         return trainer
 
@@ -260,10 +259,6 @@ class SupernetStage:
             ).accuracy(self.space.encode(architecture))
             self.folder.write(SupernetScore(found.top1, found.top5))
         return self.folder.read(SupernetScore)
-
-
-def _say_nothing(state: LoopState) -> None:
-    """Takes the progress of a supernet that is only restored."""
 
 
 def search_note(row: Mapping[str, Any]) -> str:
