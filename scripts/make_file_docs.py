@@ -29,7 +29,9 @@ from latency.tables.table import LatencyTable
 from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
-from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.config import GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.data import DataRecord
+from nas.runs.lender import LentSupernet
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -87,6 +89,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(RunConfig, GivenNetworkConfig),
         record(DataRecord),
         record(ResolvedTarget),
+        record(LentSupernet),
         FileDoc(
             "table.json",
             "The latency table of the run. Rows, networks and the device's own records are told "

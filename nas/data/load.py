@@ -19,6 +19,10 @@ from nas.data.layouts.layout import ArrayLayout, FileLayout
 from nas.system.console import bar
 
 
+def _take_any(class_names: tuple[str, ...]) -> None:
+    """Takes whatever classes there are."""
+
+
 def load_dataset(
     data_dir: str | Path | None,
     *,
@@ -28,6 +32,7 @@ def load_dataset(
     seed: int = 0,
     evaluation_fraction: float = 0.1,
     sample_size: sample.SampleSize = sample.DEFAULT,
+    check_classes: Callable[[tuple[str, ...]], None] = _take_any,
 ) -> Dataset:
     """Reads images of any known layout, decoding files once into a cache.
 
@@ -39,6 +44,7 @@ def load_dataset(
         seed: Of the division where the layout has none. The sample is always the same.
         evaluation_fraction: Share that such a division holds out.
         sample_size: Images that are drawn where there is no `data_dir`.
+        check_classes: Told the class names before anything is decoded; it may refuse them.
 
     Raises:
         DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.looked_for`.
@@ -47,6 +53,7 @@ def load_dataset(
     if data_dir is None:
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
     layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
+    check_classes(layout.class_names)
     if isinstance(layout, ArrayLayout):
         return _of_arrays(layout, image_size)
     return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)

@@ -22,16 +22,13 @@ from nas.methods.config import (
     usual_execution,
 )
 from nas.recipes.scales import Scale
-from nas.runs.config import (
-    DataSource,
-    GivenNetworkConfig,
-    RaceConfig,
-    RunConfig,
-)
+from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
+from nas.runs.data import DataSource
 from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
+from nas.system.paths import kept_path
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # Told the folder of a run as soon as there is one.
@@ -98,7 +95,7 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
                 "leave both out, or give the folder of the images",
             )
         return DataSource("memory", None, size)
-    return DataSource("files", str(data), size, skip)
+    return DataSource("files", kept_path(data), size, skip)
 
 
 def compute_of(options: Mapping[str, Any]) -> Compute:
@@ -148,9 +145,9 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         goals=asked.goals,
         space=reference(space),
-        table=_absolute(options.get("table")),
+        table=_kept(options.get("table")),
         device=options.get("device"),
-        supernet=_absolute(options.get("supernet")),
+        supernet=_kept(options.get("supernet")),
         bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
             weights=weights,
@@ -202,8 +199,8 @@ def _gates(options: Mapping[str, Any]) -> GateConfig:
     return GateConfig(**{renamed[n]: v for n, v in _given(options, tuple(renamed)).items()})
 
 
-def _absolute(path: str | Path | None) -> str | None:
-    return str(Path(path).absolute()) if path else None
+def _kept(path: str | Path | None) -> str | None:
+    return kept_path(path) if path else None
 
 
 # Option -> what the record of a run says it is. `run_dir` and `resume` say where a run is;
@@ -239,16 +236,22 @@ FILES: dict[str, Callable[[Any], Any]] = {
     "space": reference,
     "blocks": lambda paths: [reference(path) for path in paths],
 }
+# A fingerprint of their contents is kept: they may lie elsewhere by now.
+MOVABLE = ("supernet", "space", "blocks")
 FREE = ("run_dir", "resume", "data_dir")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
 
-def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
+def check_resumed(config: RunConfig, asked: AskedSearch) -> RunConfig:
     """Refuses to go on with anything else than what the run began with.
 
     Args:
         config: Of the run.
         asked: What is asked for now; what is left out stays as it is.
+
+    Returns:
+        The same configuration, with files that are gone at the place where they lie now. Whoever
+        reads them compares what stands in them.
 
     Raises:
         InputError: An option differs from the record.
@@ -256,16 +259,28 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
     if asked.goals and asked.goals != config.goals:
         name = next(n for n in GOAL_OPTIONS if n in asked.options)
         raise _changed(name, [g.label for g in config.goals], [g.label for g in asked.goals])
+    moved: dict[str, Any] = {}
     for name, value in asked.options.items():
         if name in FREE or name in GOAL_OPTIONS:
             continue
         recorded = RECORDED[name](config)
         if name in PATHS:
-            value = _absolute(value)
+            value = _kept(value)
         elif name in FILES:
             value = FILES[name](value)
         if recorded != value:
-            raise _changed(name, recorded, value)
+            if not _is_gone(name, recorded):
+                raise _changed(name, recorded, value)
+            moved[name] = tuple(value) if name == "blocks" else value
+    return replace(config, **moved)
+
+
+def _is_gone(name: str, recorded: Any) -> bool:
+    """Whether an option named files, none of which lies there any more."""
+    if name not in MOVABLE or not recorded:
+        return False
+    paths = [recorded] if isinstance(recorded, str) else recorded
+    return all(Path(path).is_absolute() and not Path(path).exists() for path in paths)
 
 
 def _changed(name: str, recorded: Any, received: Any) -> InputError:

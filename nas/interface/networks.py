@@ -10,6 +10,7 @@ from nas.architecture.spec import Architecture
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.errors import ArchitectureError, InputError
 from nas.system import backend
+from nas.system.paths import own_path
 
 if TYPE_CHECKING:
     import keras
@@ -24,7 +25,7 @@ def read_architecture(text_or_file: str) -> Architecture:
     Raises:
         InputError: No such file, or no architecture.
     """
-    path = Path(text_or_file)
+    path = own_path(text_or_file) if text_or_file.startswith("~") else Path(text_or_file)
     looks_like_file = text_or_file.endswith((".json", ".txt")) or "/" in text_or_file
     try:
         is_file = path.is_file()

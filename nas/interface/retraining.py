@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,12 @@ from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
-from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
-from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
+from nas.runs.config import AnyConfig, RunConfig, read_config
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
@@ -35,6 +36,7 @@ from nas.system import backend
 from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
+from nas.system.paths import own_path
 from nas.system.program import go_on_command
 
 
@@ -86,7 +88,7 @@ def run_retraining(
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
-        folder = RunFolder.open(asked.run) if asked.run else RunFolder.newest()
+        folder = RunFolder.open(own_path(asked.run)) if asked.run else RunFolder.newest()
     try:
         return folder.path, _retrained(asked, folder, interrupter, on_folder)
     except LatencyError:
@@ -134,6 +136,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given."""
     _check_image_size(asked, architecture)
+    run_dir = run_dir and own_path(run_dir)
     if run_dir is not None:
         RunFolder.check_new(run_dir)
     source = asked.source or DataSource()
@@ -190,10 +193,12 @@ def _one(
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
     backend.start(compute_of(asked.options))
-    source = config.data
-    if asked.source is not None:
-        source = replace(asked.source, image_size=config.data.image_size)
-    dataset = load_data(source, sizes, config.seed, asked.dataset)
+    record = folder.read(DataRecord) if folder.has(DataRecord) else None
+    # Of its own size, whatever the training's: `--smoke` shortens that, and changes no image.
+    source = source_now(config.data, asked.source)
+    dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+    if record is None:  # with one, the images are compared themselves
+        check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)
     if asked.options.get("inherit"):

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from nas.architecture.spec import Architecture
 from nas.data import Dataset, load_dataset
 from nas.errors import InputError
 from nas.recipes.scales import Scale
-from nas.runs.config import DataRecord, DataSource
+from nas.runs.data import DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
 from nas.search_space.named import get_space, space_for
 from nas.search_space.space import Space
 from nas.system.console import out
 
+SAME_IMAGES = (
+    "give the same images by --data_dir, or begin another run; `main.py --arch` trains the network "
+    "of a run, its architecture.json, on other images"
+)
 
-def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None = None) -> Dataset:
+
+def load_data(
+    source: DataSource,
+    sizes: Scale,
+    seed: int,
+    given: Dataset | None = None,
+    record: DataRecord | None = None,
+) -> Dataset:
     """Loads the images of a run and says what they are.
 
     Args:
@@ -20,9 +36,11 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
         sizes: With the number of images of the embedded sample.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
+        record: The images that the run began with; None where it begins now.
 
     Raises:
-        InputError: Images that were handed over to the run are missing now.
+        InputError: Images that were handed over to the run are missing now, or those of a run are
+            not where they were.
         DataError: They are missing, broken or of no known layout.
     """
     if given is None and source.kind == "memory":
@@ -34,8 +52,15 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
     if given is None:
         if source.kind == "sample":
             out.print("No --data_dir: using the embedded sample, images drawn by this program.")
+        if record is not None and source.path is not None and not Path(source.path).exists():
+            raise InputError(
+                f"the images that the run began with, at {source.path}",
+                "nothing there" + ("" if Path(source.path).is_absolute() else ", seen from here"),
+                "name their folder by --data_dir; they are compared with those of the run",
+            )
         given = load_dataset(
             source.path,
+            check_classes=partial(_check_classes, record, source.path),
             image_size=source.image_size,
             skip_bad_images=source.skip_bad_images,
             seed=seed,
@@ -50,6 +75,59 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
     for note in given.notes:
         out.print(f"  {note}", markup=False)
     return given
+
+
+def _check_classes(
+    record: DataRecord | None, path: str | None, class_names: tuple[str, ...]
+) -> None:
+    """Refuses other classes before the minutes of decoding; all else is compared after it."""
+    if record is None:
+        return
+    differences = class_differences(record.class_names, class_names)
+    if differences:
+        raise InputError(
+            f"the images that the run began with: {record.summary}",
+            f"{path}, with {'; '.join(differences)}",
+            SAME_IMAGES,
+        )
+
+
+def source_now(recorded: DataSource, named: DataSource | None) -> DataSource:
+    """The images of a run that goes on, at the place where they are now.
+
+    Args:
+        recorded: What the run was asked for.
+        named: The place that is named now; None for the recorded one.
+    """
+    if named is None:
+        return recorded
+    skip = recorded.skip_bad_images or named.skip_bad_images
+    return replace(recorded, kind=named.kind, path=named.path, skip_bad_images=skip)
+
+
+def check_fits(architecture: Architecture, dataset: Dataset, takes_any_classes: bool) -> None:
+    """Refuses images that a network does not take.
+
+    Args:
+        architecture: The network.
+        dataset: The images.
+        takes_any_classes: Whether its last layer may be made as wide as they need.
+
+    Raises:
+        InputError: Images of another size, or of another number of classes.
+    """
+    if dataset.image_size != architecture.image_size:
+        raise InputError(
+            f"images of {architecture.image_size} px, as the network takes them",
+            f"{dataset.image_size} px in {dataset.name}",
+            f"give images of that size, or a network that begins with in_s{dataset.image_size}",
+        )
+    if not takes_any_classes and dataset.num_classes != architecture.num_classes:
+        raise InputError(
+            f"images of {architecture.num_classes} classes, as the run's network has",
+            f"{dataset.num_classes} classes in {dataset.name}",
+            SAME_IMAGES,
+        )
 
 
 def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
@@ -68,13 +146,7 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     if not folder.has(DataRecord):
         folder.write(DataRecord.of(dataset))
     record = folder.read(DataRecord)
-    if record.fingerprint != dataset.fingerprint:
-        raise InputError(
-            f"the images that the run began with (fingerprint {record.fingerprint})",
-            f"other images ({dataset.fingerprint})",
-            "give the same --data_dir, or begin another run; main.py --arch trains the network "
-            "of a run on other images",
-        )
+    record.check_same(DataRecord.of(dataset), "the run began with", SAME_IMAGES)
     return record
 
 

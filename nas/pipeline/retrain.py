@@ -185,6 +185,7 @@ class RetrainRun:
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
+        go_on = go_on_command("retrain", self.folder.path.absolute())
 
         def certified(record: TrainedRecord) -> CertifiedNetwork:
             network = self._network(record)
@@ -194,7 +195,7 @@ class RetrainRun:
                 timed.get(record.name),
                 None if table is None else _predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(record.name, asked_ms, go_on_command("retrain", self.folder.path)),
+                timed.verdict(record.name, asked_ms, go_on),
                 **values_of(record),
             )
 

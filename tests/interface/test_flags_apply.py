@@ -21,7 +21,8 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
-from nas.runs.config import DataRecord, RunConfig
+from nas.runs.config import RunConfig
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
@@ -170,6 +171,23 @@ def test_only_the_samples_search_learns_from_plain_labels() -> None:
 # Runs that go on.
 
 
+@pytest.mark.parametrize(
+    ("name", "flag", "gone", "now"),
+    [
+        ("supernet", "--supernet", "/gone/run", "/other/run"),
+        ("space", "--space", "/gone/space.py", "/other/space.py"),
+        ("blocks", "--blocks", "/gone/blocks.py", "/other/blocks.py"),
+    ],
+)
+def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, now: str) -> None:
+    config = replace(run_config(), **{name: (gone,) if name == "blocks" else gone})
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", flag, now])
+    asked = asked_search(values)
+    found = check_resumed(config, asked)
+    assert found == replace(config, **{name: (now,) if name == "blocks" else now})
+
+
 def test_the_record_answers_for_every_search_flag() -> None:
     assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
 
@@ -180,7 +198,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "race_epochs": ["--race", "3", "--race_epochs", "0.5"],
         "device": ["--table", "/t.json", "--device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
-        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
+        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
     }
     start = began.get(name, SITUATIONS["gradient"])
@@ -263,7 +281,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     """Everything up to the first training, which is only looked at."""
     found = Called()
 
-    def load_data(source: Any, sizes: Any, seed: int, given: Any) -> Dataset:
+    def load_data(source: Any, sizes: Any, *rest: Any) -> Dataset:
         found.source, found.sizes = source, sizes.name
         return dataset
 

@@ -15,7 +15,8 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.pipeline import sweep as stage
 from nas.pipeline.sweep import SweepRun
-from nas.runs.config import DataRecord, RunConfig, read_search_config
+from nas.runs.config import RunConfig, read_search_config
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
