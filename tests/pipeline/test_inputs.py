@@ -121,7 +121,7 @@ def test_images_that_are_gone_may_be_named_again(path: str, dataset: Dataset) ->
 def test_other_classes_are_refused_before_anything_is_decoded(
     dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    photos = image_folders.class_folders(tmp_path / "photos", ("a", "x"), 4)
+    photos = image_folders.write_folders(tmp_path / "photos", ("a", "x"), 4)
 
     def decode(*arguments: Any, **options: Any) -> None:
         raise AssertionError("images were decoded")
