@@ -33,7 +33,7 @@ from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
-from nas.system.backend_check import check_late_packages
+from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -139,6 +139,7 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     run_dir = run_dir and own_path(run_dir)
     if run_dir is not None:
         RunFolder.check_new(run_dir)
+    check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
     folder = RunFolder.create(run_dir, config, "arch")

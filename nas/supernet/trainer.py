@@ -22,6 +22,7 @@ from nas.supernet.model import Supernet
 from nas.supernet.sampling import widening_draw
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.views import WeightView
+from nas.system.backend import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.steps import WeightSteps
@@ -69,7 +70,7 @@ class SupernetTrainer:
         recipe = self.settings.weights
         return BatchLoader(
             self.split,
-            batch_size=min(recipe.batch_size, len(part)),
+            batch_size=whole_batch(min(recipe.batch_size, len(part))),
             seed=seed,
             indices=part,
             augment=recipe.augmentation,

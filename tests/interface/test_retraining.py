@@ -71,6 +71,7 @@ def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     found = Trainings()
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
     monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     module = SimpleNamespace(RetrainRun=found.begin)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
     return found

@@ -10,10 +10,11 @@ import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from nas.errors import InputError
-from nas.system.backend import Compute, forget_models, start
+from nas.system.backend import Compute, device_count, forget_models, start, whole_batch
 
 NATIVE_LINE = "a native library says something\n"
 
@@ -92,6 +93,31 @@ def test_precision_is_the_policy_of_keras(precision: str, policy: str, keras: Fa
 def test_data_parallel_divides_batches_over_all_devices(keras: FakeKeras) -> None:
     start(Compute(data_parallel=True))
     assert keras.distributions == ["all devices"]
+
+
+@pytest.mark.parametrize(
+    ("devices", "wanted", "batch"), [(None, 7, 7), (2, 7, 6), (2, 2, 2), (8, 64, 64), (3, 64, 63)]
+)
+def test_batches_can_be_divided_over_the_devices(
+    devices: int | None, wanted: int, batch: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "keras", divided_over(devices))
+    assert whole_batch(wanted) == batch
+    assert device_count() == (devices or 1)
+
+
+def test_more_devices_than_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "keras", divided_over(8))
+    with pytest.raises(InputError, match="batches of 8 images or more") as caught:
+        whole_batch(5)
+    assert caught.value.received == "5" and "--batch_size" in caught.value.fix
+
+
+def divided_over(devices: int | None) -> SimpleNamespace:
+    """Keras with batches divided over so many devices; None where they are not."""
+    mesh = SimpleNamespace(devices=np.arange(devices or 0))
+    found = None if devices is None else SimpleNamespace(device_mesh=mesh)
+    return SimpleNamespace(distribution=SimpleNamespace(distribution=lambda: found))
 
 
 def test_one_device_divides_no_batches(keras: FakeKeras) -> None:
