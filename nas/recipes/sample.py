@@ -16,5 +16,5 @@ from nas.training.recipe import Recipe
 # network needs to end where its size, not its start, lets it end.
 SAMPLE = RECIPES.register(
     "sample",
-    Recipe(epochs=5.0, batch_size=32, augmentation=Augmentation(crop_padding_pixels=2, flip=False)),
+    Recipe(epochs=4.0, batch_size=32, augmentation=Augmentation(crop_padding_pixels=2, flip=False)),
 )
