@@ -180,12 +180,13 @@ def test_only_the_samples_search_learns_from_plain_labels() -> None:
     ],
 )
 def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, now: str) -> None:
-    config = replace(run_config(), **{name: (gone,) if name == "blocks" else gone})
+    changes: dict[str, Any] = {name: (gone,) if name == "blocks" else gone}
+    config = replace(run_config(), **changes)
     values = search_flags()
     strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", flag, now])
     asked = asked_search(values)
-    found = check_resumed(config, asked)
-    assert found == replace(config, **{name: (now,) if name == "blocks" else now})
+    moved: dict[str, Any] = {name: (now,) if name == "blocks" else now}
+    assert check_resumed(config, asked) == replace(config, **moved)
 
 
 def test_the_record_answers_for_every_search_flag() -> None:

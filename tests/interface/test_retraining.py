@@ -82,9 +82,9 @@ def run(tmp_path: Path, dataset: Dataset) -> RunFolder:
     return made_run(tmp_path / "run", dataset)
 
 
-def made_run(path: Path, dataset: Dataset, **options: float) -> RunFolder:
+def made_run(path: Path, dataset: Dataset, error: float = 0.008) -> RunFolder:
     """A finished search on these images."""
-    folder = RunFolder(report_run.make_run(path, **options))
+    folder = RunFolder(report_run.make_run(path, error=error))
     folder.write(DataRecord.of(dataset))
     return folder
 

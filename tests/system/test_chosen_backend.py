@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
@@ -12,7 +13,6 @@ import pytest
 
 from nas.errors import InputError
 from nas.methods.config import usual_execution
-from nas.system import chosen_backend as module
 from nas.system.backend import Compute
 from nas.system.chosen_backend import ChosenBackend, chosen_backend, keras_file, running_backend
 
@@ -99,7 +99,7 @@ def test_a_backend_that_is_not_installed_is_named_with_those_that_are(
     home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found = {"tensorflow": object()}
-    monkeypatch.setattr(module.importlib.util, "find_spec", found.get)
+    monkeypatch.setattr(importlib.util, "find_spec", found.get)
     chosen_backend().check_here()
     for name in ("jax", "torch"):
         monkeypatch.setenv("KERAS_BACKEND", name)
@@ -107,7 +107,7 @@ def test_a_backend_that_is_not_installed_is_named_with_those_that_are(
             chosen_backend().check_here()
         assert caught.value.fix.startswith(f"`pip install {name}`")
         assert "KERAS_BACKEND to tensorflow, which is installed" in caught.value.fix
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(InputError) as caught:
         chosen_backend().check_here()
     assert caught.value.fix == "`pip install torch`"
