@@ -193,7 +193,7 @@ def _one(
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
-    backend.start(compute_of(asked.options))
+    backend.start(compute_of(asked.options), architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     # Of its own size, whatever the training's: `--smoke` shortens that, and changes no image.
     source = source_now(config.data, asked.source)
@@ -210,7 +210,7 @@ def _one(
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
-    backend.start(training.compute)
+    backend.start(training.compute, dataset.image_size)
     from nas.pipeline.retrain import RetrainRun
 
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None

@@ -79,7 +79,7 @@ class RaceRun:
                 out.print("No other network is sure to keep these milliseconds: no race is run.")
                 found = RaceResult(field, field[0].name)
             else:
-                backend.start(self.config.compute)
+                backend.start(self.config.compute, self.dataset.image_size)
                 found = run_race(field, self._race.epochs, self._train)
             self.folder.write(found)
         result = self.folder.read(RaceResult)

@@ -100,7 +100,7 @@ class SupernetStage:
         """What trains, built when it is first asked for; its weights may not be trained yet."""
         if self._trainer is None:
             lent = lender(self.config, self.dataset) if self.config.supernet else self._own()
-            backend.start(self.config.compute)
+            backend.start(self.config.compute, self.dataset.image_size)
             self._trainer = self._built(lent)
         return self._trainer
 

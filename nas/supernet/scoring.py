@@ -12,7 +12,7 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.layers.fast import Tensor
 from nas.supernet.model import Supernet
-from nas.system.backend import whole_batch
+from nas.system.devices import whole_batch
 from nas.training.evaluation import Accuracy, accuracy, batch_norm_layers, own_momentum
 
 

@@ -22,7 +22,7 @@ from nas.supernet.model import Supernet
 from nas.supernet.sampling import widening_draw
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.views import WeightView
-from nas.system.backend import whole_batch
+from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.steps import WeightSteps

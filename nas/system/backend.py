@@ -10,9 +10,11 @@ import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from nas.errors import InputError
 from nas.system.chosen_backend import VARIABLE, chosen_backend
+from nas.system.devices import divide_batches
 
 
 def set_environment() -> None:
@@ -44,6 +46,9 @@ def _native_stderr_held() -> Iterator[None]:
 
 
 MIXED_PRECISION = ("none", "float16", "bfloat16")
+# Up to this size, dividing an operation over threads costs more than it saves: see
+# docs/log.md, "One thread an operation".
+SMALL_IMAGE_PIXELS = 32
 
 
 @dataclass(frozen=True)
@@ -87,18 +92,21 @@ class Compute:
             )
 
 
-def start(compute: Compute | None = None) -> None:
+def start(compute: Compute | None = None, image_size: int | None = None) -> None:
     """Imports Keras, wakes its devices and asks for deterministic kernels.
 
     Same seed and same steps then give the same bits, which resuming relies on.
 
     Args:
         compute: Precision and devices; None for float32 on one.
+        image_size: Height and width in pixels of what is trained, for TensorFlow's threads on the
+            processor; None leaves them as they are.
 
     Raises:
         InputError: The chosen backend cannot do it, is not installed, or fails when it starts.
     """
-    _quietly(partial(_start, compute or Compute()), compute or Compute())
+    compute = compute or Compute()
+    _quietly(partial(_start, compute, image_size), compute)
 
 
 def import_keras() -> None:
@@ -142,7 +150,7 @@ def not_startable(name: str, received: str) -> InputError:
     )
 
 
-def _start(compute: Compute) -> None:
+def _start(compute: Compute, image_size: int | None) -> None:
     import keras
 
     # Networks are written for these two, whatever a user's keras.json is made for.
@@ -151,7 +159,7 @@ def _start(compute: Compute) -> None:
     mixed = compute.mixed_precision
     keras.config.set_dtype_policy("float32" if mixed == "none" else f"mixed_{mixed}")
     if compute.data_parallel:
-        _divide_batches()
+        divide_batches()
 
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
@@ -159,51 +167,22 @@ def _start(compute: Compute) -> None:
         tf.config.experimental.enable_op_determinism()
         # A sweep builds one supernet after another; each traces its own functions.
         tf.get_logger().setLevel("ERROR")
+        if image_size is not None and image_size <= SMALL_IMAGE_PIXELS:
+            _undivided_operations(tf)
     keras.ops.convert_to_numpy(keras.ops.zeros(1))
 
 
-def _divide_batches() -> None:
-    """Divides batches over all devices.
-
-    Raises:
-        InputError: There is one.
-    """
-    import keras
-
-    devices = keras.distribution.list_devices()
-    if len(devices) < 2:
-        raise InputError(
-            "two devices or more for --data_parallel",
-            ", ".join(devices) or "none",
-            "leave the flag out",
-        )
-    keras.distribution.set_distribution(keras.distribution.DataParallel())
-
-
-def device_count() -> int:
-    """Devices that batches are divided over; 1 where they are not divided."""
-    keras = sys.modules.get("keras")
-    distribution = None if keras is None else keras.distribution.distribution()
-    return 1 if distribution is None else int(distribution.device_mesh.devices.size)
-
-
-def whole_batch(images: int) -> int:
-    """The greatest batch up to a size that can be divided over the devices.
+def _undivided_operations(tf: Any) -> None:
+    """Runs several operations side by side, each by one thread; a user's own number stays.
 
     Args:
-        images: Of the batch that is wanted, 1 or more.
-
-    Raises:
-        InputError: There are more devices than images.
+        tf: TensorFlow.
     """
-    devices = device_count()
-    if images < devices:
-        raise InputError(
-            f"batches of {devices} images or more, one for each device with --data_parallel",
-            f"{images}",
-            "use a greater --batch_size or more images, or leave --data_parallel out",
-        )
-    return images - images % devices
+    if "TF_NUM_INTRAOP_THREADS" in os.environ:
+        return
+    # Where TensorFlow is at work already, it keeps the threads that it has.
+    with contextlib.suppress(RuntimeError):
+        tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
 def forget_models() -> None:

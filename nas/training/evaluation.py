@@ -14,7 +14,7 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
-from nas.system.backend import device_count
+from nas.system.devices import device_count
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from nas.architecture.spec import Architecture
 from nas.builders.keras_model import build_model, float32_policy, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
-from nas.system.backend import whole_batch
+from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics

@@ -70,7 +70,7 @@ def dataset() -> Dataset:
 def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     found = Trainings()
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     module = SimpleNamespace(RetrainRun=found.begin)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
@@ -249,7 +249,7 @@ def test_images_that_a_network_does_not_take_are_refused_and_leave_no_folder(
 def test_a_backend_that_does_not_start_is_told_before_images_are_read(
     trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def start(compute: Compute) -> None:
+    def start(compute: Compute, image_size: int) -> None:
         raise InputError("a backend", "none", "install one")
 
     def read(*arguments: Any) -> None:

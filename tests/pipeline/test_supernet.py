@@ -55,7 +55,7 @@ def borrower(path: Path) -> RunConfig:
 
 @pytest.fixture
 def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(compute: object) -> None:
+    def start(*arguments: object) -> None:
         raise AssertionError("the backend was started")
 
     monkeypatch.setattr(backend, "start", start)

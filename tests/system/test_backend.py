@@ -10,11 +10,10 @@ import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
 
 from nas.errors import InputError
-from nas.system.backend import Compute, device_count, forget_models, start, whole_batch
+from nas.system.backend import Compute, forget_models, start
 
 NATIVE_LINE = "a native library says something\n"
 
@@ -28,6 +27,7 @@ class FakeKeras:
     distributions: list[str] = field(default_factory=list)
     formats: list[str] = field(default_factory=list)
     devices: list[str] = field(default_factory=lambda: ["gpu:0", "gpu:1"])
+    backend: str = "jax"
 
     def module(self) -> SimpleNamespace:
         """What stands in for the package."""
@@ -42,7 +42,7 @@ class FakeKeras:
                 set_distribution=self.distributions.append,
                 list_devices=lambda: self.devices,
             ),
-            backend=SimpleNamespace(backend=lambda: "jax"),
+            backend=SimpleNamespace(backend=lambda: self.backend),
             ops=SimpleNamespace(zeros=self._zeros, convert_to_numpy=lambda value: value),
         )
 
@@ -93,31 +93,6 @@ def test_precision_is_the_policy_of_keras(precision: str, policy: str, keras: Fa
 def test_data_parallel_divides_batches_over_all_devices(keras: FakeKeras) -> None:
     start(Compute(data_parallel=True))
     assert keras.distributions == ["all devices"]
-
-
-@pytest.mark.parametrize(
-    ("devices", "wanted", "batch"), [(None, 7, 7), (2, 7, 6), (2, 2, 2), (8, 64, 64), (3, 64, 63)]
-)
-def test_batches_can_be_divided_over_the_devices(
-    devices: int | None, wanted: int, batch: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "keras", divided_over(devices))
-    assert whole_batch(wanted) == batch
-    assert device_count() == (devices or 1)
-
-
-def test_more_devices_than_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "keras", divided_over(8))
-    with pytest.raises(InputError, match="batches of 8 images or more") as caught:
-        whole_batch(5)
-    assert caught.value.received == "5" and "--batch_size" in caught.value.fix
-
-
-def divided_over(devices: int | None) -> SimpleNamespace:
-    """Keras with batches divided over so many devices; None where they are not."""
-    mesh = SimpleNamespace(devices=np.arange(devices or 0))
-    found = None if devices is None else SimpleNamespace(device_mesh=mesh)
-    return SimpleNamespace(distribution=SimpleNamespace(distribution=lambda: found))
 
 
 def test_one_device_divides_no_batches(keras: FakeKeras) -> None:
@@ -175,3 +150,52 @@ def test_models_are_forgotten_only_where_keras_was_started(
     monkeypatch.delitem(sys.modules, "keras")
     forget_models()
     assert "keras" not in sys.modules
+
+
+@dataclass
+class FakeTensorFlow:
+    """Notes how many threads an operation is divided over; at work, it refuses to change them."""
+
+    at_work: bool = False
+    threads: list[int] = field(default_factory=list)
+
+    def module(self) -> SimpleNamespace:
+        """What stands in for the package."""
+        experimental = SimpleNamespace(enable_op_determinism=lambda: None)
+        threading = SimpleNamespace(set_intra_op_parallelism_threads=self._set)
+        return SimpleNamespace(
+            config=SimpleNamespace(experimental=experimental, threading=threading),
+            get_logger=lambda: SimpleNamespace(setLevel=lambda level: None),
+        )
+
+    def _set(self, count: int) -> None:
+        if self.at_work:
+            raise RuntimeError("threads cannot be modified after initialization")
+        self.threads.append(count)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "users_own", "at_work", "threads"),
+    [
+        (32, None, False, [1]),
+        (33, None, False, []),
+        (None, None, False, []),
+        (32, "2", False, []),
+        (32, None, True, []),
+    ],
+)
+def test_only_operations_on_small_images_are_not_divided_over_threads(
+    image_size: int | None,
+    users_own: str | None,
+    at_work: bool,
+    threads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTensorFlow(at_work)
+    monkeypatch.setitem(sys.modules, "keras", FakeKeras(backend="tensorflow").module())
+    monkeypatch.setitem(sys.modules, "tensorflow", fake.module())
+    monkeypatch.delenv("TF_NUM_INTRAOP_THREADS", raising=False)
+    if users_own is not None:
+        monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", users_own)
+    start(Compute(), image_size)
+    assert fake.threads == threads
