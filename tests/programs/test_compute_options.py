@@ -34,14 +34,8 @@ RETRAININGS = {
     "beside baselines": ("--baselines", "--nolargest"),
     "from the supernet": ("--nobaselines", "--inherit"),
 }
-# Of these, a part stands in the suite that everybody runs.
+# What decides a checkpoint is tested by itself, in tests/supernet and tests/training.
 slow = pytest.mark.slow
-
-
-def matrix(kinds: Any, fast: tuple[str, str]) -> list[Any]:
-    """All pairs of a kind and a precision; all but one are slow."""
-    pairs = [(kind, precision) for kind in kinds for precision in PRECISIONS]
-    return [pytest.param(*pair, marks=() if pair == fast else slow) for pair in pairs]
 
 
 def counted(stop_at: int | None, work: Callable[[], Any]) -> tuple[Any, int]:
@@ -100,7 +94,20 @@ def searcher(run: Path, table: Path, kind: str, precision: str) -> Callable[[], 
     return lambda: run_program("nas.py", *flags, *TOY, *files)
 
 
-@pytest.mark.parametrize(("kind", "precision"), matrix(SEARCHES, ("a sweep", "float16")))
+def test_a_sweep_in_half_precision_goes_on_to_all_of_its_goals(
+    toy_table: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "sweep"
+    done, _ = counted(3, searcher(run, toy_table, "a sweep", "float16"))
+    assert done.exit_code == 143, done.err
+    done = run_program("nas.py", "--resume", "--run_dir", str(run))
+    assert done.exit_code in DONE, done.err
+    assert len(read(run / "pareto.json")["networks"]) == 2
+
+
+@slow
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("kind", SEARCHES)
 def test_a_search_that_is_stopped_ends_like_one_that_is_not(
     kind: str, precision: str, toy_table: Path, tmp_path: Path
 ) -> None:
@@ -118,7 +125,9 @@ def test_a_search_that_is_stopped_ends_like_one_that_is_not(
         assert path.read_bytes() == (parts / path.relative_to(whole)).read_bytes()
 
 
-@pytest.mark.parametrize(("kind", "precision"), matrix(RETRAININGS, ("alone", "float16")))
+@slow
+@pytest.mark.parametrize("precision", PRECISIONS)
+@pytest.mark.parametrize("kind", RETRAININGS)
 def test_a_retraining_that_is_stopped_ends_like_one_that_is_not(
     kind: str, precision: str, toy_run: Path, tmp_path: Path
 ) -> None:
