@@ -152,11 +152,8 @@ def _from_files(
         return {"splits": list(files), "notes": notes, "white": white}
 
     def is_current(entry: Path) -> bool:
-        if not verify:
-            return sources.are_those_of(entry, whole=False)
-        with bar("Comparing the contents of all files") as progress:
-            same = sources.are_those_of(entry, whole=True, progress=progress.update)
-        return same and all(_pixels_are_whole(entry, name) for name in files)
+        same = sources.are_those_of(entry, whole=verify)
+        return same and (not verify or all(_pixels_are_whole(entry, name) for name in files))
 
     entry, splits, meta = cached_arrays(folder, sources.key(settings), make, is_current)
     notes = [*layout.notes, *meta["notes"]]

@@ -150,3 +150,51 @@ def test_truncated_jpeg_is_bad(tmp_path: Path) -> None:
         decode_image(path, Preparation(64))
     assert_three_parts(error, "--skip_bad_images")
     assert "a.jpg" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "fix"),
+    [
+        (np.zeros((20, 8, 9, 3), np.uint8), "crop or pad them to squares"),
+        (np.zeros((20, 8, 9), np.uint8), "crop or pad them to squares"),
+        (np.zeros((20, 3, 8, 8), np.uint8), "numpy.moveaxis(images, 1, 3)"),
+        (np.zeros((20, 1, 8, 8), np.float32), "numpy.moveaxis(images, 1, 3)"),
+        (np.zeros((20, 3, 8, 9), np.uint8), "numpy.moveaxis(images, 1, 3), and crop or pad"),
+        (np.zeros((8, 8, 3, 20), np.uint8), "numpy.moveaxis(images, 3, 0)"),
+        (np.zeros((20, 8, 8, 4), np.uint8), "compose the alpha channel"),
+        (np.zeros((20, 192), np.uint8), "images.reshape(n, size, size, channels)"),
+        (np.zeros((20, 0, 0, 3), np.uint8), "crop or pad"),
+        (np.full((20, 8, 8, 3), 0.5), "(images * 255).round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 200.0), "images.round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 200, np.int64), "images.round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 4095, np.uint16), "which go from 4095 to 4095, to 0 to 255"),
+        (np.full((20, 8, 8, 3), -1.0), "which go from -1.0 to -1.0, to 0 to 255"),
+        (np.full((20, 8, 8, 3), np.nan), "which go from nan to nan"),
+        (np.zeros((20, 8, 8, 3), bool), "images.astype(numpy.uint8) * 255"),
+    ],
+)
+def test_arrays_of_another_form_are_refused_with_what_mends_them(
+    tmp_path: Path, images: np.ndarray, fix: str
+) -> None:
+    path = write_npz(tmp_path / "a.npz", images=images)
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "a.npz")
+    assert fix in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("images", "fix"),
+    [
+        (np.random.default_rng(0).integers(0, 255, (20, 3, 8, 8), np.uint8), "numpy.moveaxis"),
+        (np.random.default_rng(0).random((20, 8, 8, 3)), "images * 255"),
+    ],
+)
+def test_what_mends_arrays_does(tmp_path: Path, images: np.ndarray, fix: str) -> None:
+    with pytest.raises(DataError) as error:
+        load_dataset(write_npz(tmp_path / "a.npz", images=images), cache_dir=tmp_path / "cache")
+    assert fix in error.value.fix
+    usual = np.moveaxis(images, 1, 3) if images.ndim == 4 and images.shape[1] == 3 else images
+    mended = usual if usual.dtype == np.uint8 else (usual * 255).round().astype(np.uint8)
+    data = load_dataset(write_npz(tmp_path / "a.npz", images=mended), cache_dir=tmp_path / "cache")
+    assert data.image_size == 8

@@ -281,7 +281,7 @@ def test_copies_between_training_and_evaluation_are_counted_and_named(
         for i in range(3):
             shutil.copy(root / "train" / name / f"{i}.bmp", root / "val" / name / f"{i}.bmp")
     (text,) = warnings_of(load())
-    assert "copies of training images among the evaluation images: 9 of 9 (" in text
+    assert "exact duplicates of training images among the evaluation images: 9 of 9 (" in text
     assert f"{Path('val/a/0.bmp')} is {Path('train/a/0.bmp')}" in text
 
 
