@@ -17,9 +17,10 @@ from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError, all_of
+from latency.onnx_files.conversions import convert_all
 from latency.onnx_files.model_file import input_names, parse_input_shape, read_model
 from latency.onnx_files.own_inputs import take_arrays
-from latency.onnx_files.precision import convert, default_scheme, require_fp16_compute
+from latency.onnx_files.precision import default_scheme, require_fp16_compute
 from latency.onnx_files.wanted_shapes import assign_shapes
 from latency.terminal import warn
 
@@ -48,11 +49,8 @@ def read_models(
             is given two shapes. What is wrong with any of them is told at once.
     """
     data = read_files(options, _keyed(paths, repeated))
-    converting = {
-        key: partial(convert, model, options.precision, scheme=options.scheme or "", seed=0)
-        for key, model in data.items()
-    }
-    return [Model(key, model, key) for key, model in all_of(converting).items()]
+    converted = convert_all(data, options.precision, scheme=options.scheme or "")
+    return [Model(key, model, key) for key, model in converted.items()]
 
 
 def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[str, bytes]:
@@ -164,20 +162,6 @@ def require_precision(models: Sequence[Model], precision: str, settings: Session
     """
     if precision == "fp16" and models:
         require_fp16_compute(models[0].data, settings)
-
-
-def require_file(path: Path, flag: str = "--output") -> None:
-    """Refuses a place where nothing can be written, before minutes are spent on measuring.
-
-    Raises:
-        InputError: As said.
-    """
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(
-            f"a file in an existing folder as {flag}",
-            f"{flag} {path}",
-            "make the folder first, or name a file",
-        )
 
 
 def print_json(value: Any) -> None:
