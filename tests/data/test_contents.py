@@ -131,6 +131,7 @@ def test_verifying_reads_all_contents(
     first = load()
     overwrite(root / "train" / "b" / "7.bmp", 9000)
     assert load().fingerprint == first.fingerprint, "else the sample alone sees this"
+    monkeypatch.setattr(sources, "MANY", 10)  # with a bar
     verified = load(verify_data=True)
     assert verified.fingerprint != first.fingerprint
     assert "The contents of all 45 files are those that were decoded." in verified.notes
