@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,17 @@ def unname(path: Path) -> None:
         np.save(stream, np.zeros((4, 8, 8, 3), np.uint8))
 
 
-@pytest.mark.parametrize("break_file", [truncate, damage, unname])
+def claim_too_much(path: Path) -> None:
+    """An array whose header asks for more memory than there is."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (9000000, 9000, 9000, 3), }"
+    header += b" " * (127 - 10 - len(header)) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", array)
+        archive.writestr("labels.npy", array)
+
+
+@pytest.mark.parametrize("break_file", [truncate, damage, unname, claim_too_much])
 def test_broken_npz_is_named(tmp_path: Path, break_file: Callable[[Path], None]) -> None:
     path = write_npz(tmp_path / "a.npz")
     break_file(path)
@@ -108,6 +119,19 @@ def test_cifar10_label_without_a_class(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_dataset(tmp_path, cache_dir=tmp_path / "cache")
     assert_three_parts(error, "77 in CIFAR-10")
+
+
+def test_cifar10_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("data_batch_1.bin", "test_batch.bin"):
+        (tmp_path / name).write_bytes(bytes(3073 * 10))
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "fromfile", refuse)
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "data_batch_1.bin")
 
 
 def test_one_class_is_refused_before_decoding(tmp_path: Path) -> None:
