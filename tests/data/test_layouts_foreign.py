@@ -171,6 +171,11 @@ def test_labels_that_people_store(
         from_arrays(images, labels, images, labels)
 
 
+def test_a_class_of_one_image_is_named_with_its_file(tmp_path: Path) -> None:
+    error = refusal(save(tmp_path / "a.npz", labels=np.array([0, 1, 0, 1, 0, 1, 0, 2])))
+    assert "1 of class 2 in" in error.value.received
+
+
 def test_colours_before_rows_are_told(tmp_path: Path) -> None:
     images = np.zeros((8, 3, 8, 8), np.uint8)
     assert (

@@ -39,6 +39,7 @@ def _read(path: Path, seed: int, fraction: float) -> ArrayLayout:
     if {"images", "labels"} <= set(arrays):
         parts: tuple[str, ...] = ("images", "labels")
         whole = array_split(str(path), arrays["images"], arrays["labels"])
+        _check_enough(path, whole.labels)
         large, held = split_holdout(len(whole.labels), whole.labels, fraction, seed)
         splits = [Split(whole.images[part], whole.labels[part]) for part in (large, held)]
         role = (
@@ -61,6 +62,17 @@ def _read(path: Path, seed: int, fraction: float) -> ArrayLayout:
     unused = [name for name in arrays if name not in (*parts, "class_names")]
     left = (f"Not used: the arrays {', '.join(unused)}.",) if unused else ()
     return replace(found, notes=(*found.notes, role, *left))
+
+
+def _check_enough(path: Path, labels: np.ndarray) -> None:
+    values, counts = np.unique(labels, return_counts=True)
+    few = values[counts < 2].tolist()
+    if few:
+        raise DataError(
+            "two images or more of every class, so that one can be held out for evaluation",
+            f"1 of class {', '.join(map(str, few[:5]))} in {path}",
+            "add images, or leave these classes out",
+        )
 
 
 def _one_file(path: Path) -> Path:
