@@ -149,6 +149,16 @@ def test_class_whose_images_are_all_bad(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
     assert_three_parts(error, "none of b")
+    assert "4 bad images were skipped: b/" in error.value.received
+
+
+def test_all_images_are_bad(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "data", ("a", "b", "c"))
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError) as error:
+        load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
+    assert_three_parts(error, "12 bad images were skipped")
 
 
 def test_class_list_that_is_no_text(tmp_path: Path) -> None:

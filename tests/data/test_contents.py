@@ -134,7 +134,7 @@ def test_verifying_reads_all_contents(
     monkeypatch.setattr(sources, "MANY", 10)  # with a bar
     verified = load(verify_data=True)
     assert verified.fingerprint != first.fingerprint
-    assert "The contents of all 45 files are those that were decoded." in verified.notes
+    assert "The contents of all 45 files are those decoded." in verified.notes
 
 
 def test_verifying_finds_pixels_that_the_disk_has_changed(
