@@ -6,11 +6,12 @@ import argparse
 
 from latency.cli import text_view
 from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_STALE
-from latency.cli.model_files import InputError, print_json, read_files, require_file
+from latency.cli.model_files import InputError, print_json, read_files
 from latency.cli.options import plan_of, settings_of
 from latency.device.host import current_host
 from latency.onnx_files.features import row_features, vector_channels
 from latency.onnx_files.operators import row_operators
+from latency.outputs import refuse_overwriting
 from latency.tables.check import GOOD, PLAN, STALE, check_table
 from latency.tables.table import LatencyTable
 from latency.terminal import say
@@ -53,9 +54,9 @@ def check(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """`show`."""
+    refuse_overwriting(options.csv, [options.table], "--csv")
     table = LatencyTable.load(options.table, allow_other_host=True)
     if options.csv:
-        require_file(options.csv, "--csv")
         table.to_csv(options.csv)
     if options.json:
         print_json(table.to_json())
@@ -66,6 +67,10 @@ def show(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`predict`."""
+    if options.divisor <= 0:
+        raise InputError(
+            "--divisor above 0", f"--divisor {options.divisor:g}", "give the copies more in LONG"
+        )
     table = LatencyTable.load(options.table, allow_other_host=True)
     if table.row_model is None:
         raise InputError(

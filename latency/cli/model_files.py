@@ -187,20 +187,6 @@ def require_precision(models: Sequence[Model], precision: str, settings: Session
         require_fp16_compute(models[0].data, settings)
 
 
-def require_file(path: Path, flag: str = "--output") -> None:
-    """Refuses a place where nothing can be written, before minutes are spent on measuring.
-
-    Raises:
-        InputError: As said.
-    """
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(
-            f"a file in an existing folder as {flag}",
-            f"{flag} {path}",
-            "make the folder first, or name a file",
-        )
-
-
 def print_json(value: Any) -> None:
     """Prints one JSON object, of a record or of values with records inside."""
     print(strict_json.dumps(value), end="")

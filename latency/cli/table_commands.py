@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,12 +13,12 @@ from latency.cli.model_files import (
     InputError,
     print_json,
     read_models,
-    require_file,
     require_precision,
     scheme_of,
     with_inputs,
 )
 from latency.cli.options import plan_of, settings_of
+from latency.command_line import join, latency_command, path_word
 from latency.device.flags import asked_loading, loading_words
 from latency.device.job import run_job
 from latency.device.records import Result
@@ -28,6 +28,7 @@ from latency.jobs.plans import RowPlan
 from latency.jobs.running import left_out, running_part
 from latency.jobs.ssh import SshTarget, run_over_ssh
 from latency.onnx_files.precision import convert
+from latency.outputs import refuse_overwriting
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 from latency.terminal import say, warn
@@ -41,12 +42,12 @@ def make_table(options: argparse.Namespace) -> int:
             "both" if options.output else "neither",
             "name one of them",
         )
+    refuse_overwriting(options.output, options.sources, "--output")
     job = _job(options)
     if options.export_job:
         job_id = export_job(job, options.export_job)
         _report_export(options, job, job_id)
         return EXIT_DONE
-    require_file(options.output)
     journal = options.output.with_name(options.output.name + ".journal")
     with text_view.Progress("measuring") as progress:
         result = run_here(job, progress, journal)
@@ -109,16 +110,40 @@ def _refuse_file_flags(options: argparse.Namespace) -> None:
 
 
 def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
-    folder, word = options.export_job, shlex.quote(str(options.export_job))
-    name = shlex.quote(folder.name)
+    folder = options.export_job
     if options.json:
         print_json({"job_id": job_id, "folder": str(folder), "graphs": len(job.everything)})
         return
     say(f"job {job_id}: {len(job.everything)} graphs in {folder}")
-    say(f"copy it:       scp -r {word} HOST:")
-    say(f"on the device: cd {name} && python3 -m device .   (Python 3.9+, onnxruntime)")
-    say(f"or from here:  python -m latency run-job {word} --ssh HOST")
-    say(f"then:          python -m latency import-result {word} --output table.json")
+    for line in next_steps(folder, loading_words(options)):
+        say(line)
+
+
+def next_steps(folder: Path, loading: Sequence[str] = ()) -> list[str]:
+    """Lines that say what to do with an exported job.
+
+    Args:
+        folder: Of the job.
+        loading: Flags that say which code may be loaded; the job itself cannot.
+    """
+    word = path_word(folder)
+    there = path_word(Path(folder.absolute().name))
+    run = join(["python3", "-m", "device", ".", *loading])
+    return [
+        f"copy it:       {join(['scp', '-r', word, 'HOST:'])}",
+        f"on the device: {join(['cd', there])} && {run}   (Python 3.9+, onnxruntime)",
+        f"or from here:  {latency_command('run-job', word, '--ssh', 'HOST', *loading)}",
+        f"then:          {import_command(folder)}",
+    ]
+
+
+def import_command(folder: Path) -> str:
+    """The command that makes a table of a measured job.
+
+    Args:
+        folder: Of the job.
+    """
+    return latency_command("import-result", path_word(folder), "--output", "table.json")
 
 
 def run_job_folder(options: argparse.Namespace) -> int:
@@ -159,8 +184,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
             f"{len(result.visits)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
             f"{result.host.hostname}: {path}"
         )
-        word = shlex.quote(str(options.folder))
-        say(f"then: python -m latency import-result {word} --output table.json")
+        say(f"then: {import_command(options.folder)}")
     for key, reason in result.failed.items():
         warn(f"error: model {key!r} does not run: {reason}")
     return EXIT_BAD_INPUT if result.failed else EXIT_DONE
@@ -168,7 +192,8 @@ def run_job_folder(options: argparse.Namespace) -> int:
 
 def import_result(options: argparse.Namespace) -> int:
     """`import-result`."""
-    require_file(options.output)
+    results = options.result or [options.folder / "result.json"]
+    refuse_overwriting(options.output, results, "--output")
     job = read_job(options.folder)
     return _write_table(options, job, read_results(job, options.folder, options.result or ()))
 

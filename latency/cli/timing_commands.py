@@ -15,7 +15,6 @@ from latency.cli.model_files import (
     percent,
     print_json,
     read_models,
-    require_file,
     require_precision,
     scheme_of,
     with_inputs,
@@ -37,9 +36,10 @@ from latency.measurement.processes import ProcessRule, measure_processes
 from latency.measurement.startup import start_all
 from latency.measurement.timing import STABLE_ERROR, Timing
 from latency.measurement.verdict import Verdict, judge
+from latency.outputs import refuse_overwriting
 from latency.terminal import say, warn
 
-MEASURE_PROCESSES = 3
+MEASURE_RULE = ProcessRule(processes=3, most=3)
 # The interval of seven processes is 2.7 times as narrow as that of three.
 MORE_PROCESSES = 7
 WAIT_SECONDS, MORE_WAIT_SECONDS = 10.0, 60.0
@@ -74,6 +74,7 @@ def _work(
     options: argparse.Namespace, plan: MeasurePlan, rule: ProcessRule, *, repeated: bool = False
 ) -> Work:
     """Reads and starts the models; one that fails is named, and the others go on."""
+    refuse_overwriting(options.output, options.files, "--output")
     settings = settings_of(options)
     models = read_models(options, options.files, repeated=repeated)
     models = with_inputs(models, options.input)
@@ -96,9 +97,7 @@ def _timed(work: Work, text: str) -> dict[str, Timing]:
 
 def measure_files(options: argparse.Namespace) -> int:
     """`measure`."""
-    if options.output:
-        require_file(options.output)
-    processes = options.processes or MEASURE_PROCESSES
+    processes = options.processes or MEASURE_RULE.processes
     rule = rule_of(options, processes=processes, most=processes)
     work = _work(options, plan_of(options, **vars(MEASURE_PLAN)), rule)
     if not work.models:
@@ -168,8 +167,6 @@ def _again(options: argparse.Namespace, timing: Timing) -> str:
 
 def certify(options: argparse.Namespace) -> int:
     """`certify`."""
-    if options.output:
-        require_file(options.output)
     margin = percent(options.margin)
     if not 0 < options.target_ms < float("inf"):
         raise InputError(
@@ -225,8 +222,6 @@ def _certified_code(work: Work, mets: Sequence[bool | None]) -> int:
 
 def compare_files(options: argparse.Namespace) -> int:
     """`compare`."""
-    if options.output:
-        require_file(options.output)
     if len(options.files) < 2:
         raise InputError(
             "two or more models to compare",

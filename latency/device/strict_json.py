@@ -63,9 +63,10 @@ def loads(text: str, source: str) -> Any:
             parse_int=_of_64_bits,
             object_pairs_hook=_object_of_different_keys,
         )
-        # Half of a pair of surrogates can be written as an escape, but never be encoded again.
+        # Half of a pair of surrogates can be written as an escape, but never be encoded again;
+        # only those that stand for the bytes of a file name that is no UTF-8 can.
         if _SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except (ValueError, RecursionError) as error:
         reason = "too many levels" if isinstance(error, RecursionError) else str(error)
         raise FileFormatError(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latency.command_line import quote
 from latency.errors import ModelFileError
 from latency.onnx_files.external_data import text_of
 
@@ -143,7 +143,7 @@ def _shape_text(dims: Dims | None) -> str:
 
 def _flag_value(name: str, dims: Dims | None) -> str:
     sizes = ["N", "..."] if not dims else [str(s) if _is_size(s) else "N" for s in dims]
-    return shlex.quote(f"{name}={','.join(sizes)}")
+    return quote(f"{name}={','.join(sizes)}")
 
 
 def _write_shape(value: Any, shape: Sequence[int]) -> None:

@@ -155,7 +155,8 @@ def _from_files(
         if not verify:
             return sources.are_those_of(entry, whole=False)
         with bar("Comparing the contents of all files") as progress:
-            return sources.are_those_of(entry, whole=True, progress=progress.update)
+            same = sources.are_those_of(entry, whole=True, progress=progress.update)
+        return same and all(_pixels_are_whole(entry, name) for name in files)
 
     entry, splits, meta = cached_arrays(folder, sources.key(settings), make, is_current)
     notes = [*layout.notes, *meta["notes"]]
@@ -170,6 +171,13 @@ def _from_files(
         replace(preparation, white=meta["white"]),
         tuple(notes),
     )
+
+
+def _pixels_are_whole(entry: Path, name: str) -> bool:
+    """Whether the pixels in the cache are those that were written."""
+    images = np.load(entry / f"{name}_images.npy", mmap_mode="r", allow_pickle=False)
+    digests = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
+    return np.array_equal(image_digests(images), digests)
 
 
 def _hashed_files(

@@ -135,8 +135,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given."""
     _check_image_size(asked, architecture)
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
+    RunFolder.check_new(run_dir)
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
     folder = RunFolder.create(run_dir, config, "arch")

@@ -70,9 +70,8 @@ def run_search(
 
 def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
     """A new run's folder with its configuration, and the images."""
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
     asked.check()
+    RunFolder.check_new(run_dir)
     options = asked.options
     load_blocks(options.get("blocks", ()))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))

@@ -6,11 +6,11 @@ Facts that are found out later stand in records of their own: `DataRecord` (data
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
@@ -24,6 +24,7 @@ from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment
+from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
@@ -295,7 +296,7 @@ def read_config(folder: Path) -> AnyConfig:
     if not path.is_file():
         raise InputError(
             f"a run folder with {CONFIG_FILE}",
-            f"{folder}" + ("" if folder.exists() else ", which does not exist"),
+            f"{folder}{_why_not(folder)}",
             "name a folder that nas.py wrote, or run nas.py first",
         )
     head = strict_json.read_object(path)
@@ -306,8 +307,8 @@ def read_config(folder: Path) -> AnyConfig:
             f"a run folder of schema {RunSettings.SCHEMA_VERSION}",
             f"{found} in {path}",
             "search again with this version of the program, or go on with the version that wrote "
-            "the run; its network can be trained here by main.py --arch "
-            f"{shlex.quote(str(folder / 'architecture.json'))}",
+            f"the run; its network can be trained here by {command_line('retrain')} --arch "
+            f"{quote(path_word(folder / 'architecture.json'))}",
         )
     config: AnyConfig = (
         strict_json.read(GivenNetworkConfig, path)
@@ -317,6 +318,12 @@ def read_config(folder: Path) -> AnyConfig:
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
     refuse_relative((*config.blocks, *space), path)
     return config
+
+
+def _why_not(folder: Path) -> str:
+    if folder.is_dir():
+        return ", a folder without one"
+    return ", which is a file" if folder.exists() else ", which does not exist"
 
 
 def read_search_config(folder: Path) -> RunConfig:

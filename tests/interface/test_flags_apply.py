@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -288,7 +289,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda compute, image_size: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
@@ -370,6 +371,19 @@ def test_retrain_flags_that_would_say_nothing(
 def test_the_networks_own_image_size_is_no_contradiction(run: Path, called: Called) -> None:
     words = ["--run", str(run)]
     assert retrained_with(called, [*words, "--image_size", "32"]) == retrained_with(called, words)
+
+
+def test_images_of_a_run_are_read_as_the_run_read_them(run: Path, called: Called) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["data"] |= {"kind": "files", "path": "/images", "resize": "pad"}
+    (run / "config.json").write_text(json.dumps(config))
+    moved = ["--run", str(run), "--data_dir", "/moved"]
+    (source, *_) = retrained_with(called, moved)
+    assert (source.path, source.resize, source.verify_data) == ("/moved", "pad", False)
+    (source, *_) = retrained_with(called, [*moved, "--resize", "crop", "--verify_data"])
+    assert (source.resize, source.verify_data) == ("crop", True)
+    (source, *_) = retrained_with(called, ["--run", str(run), "--verify_data"])
+    assert (source.path, source.resize, source.verify_data) == ("/images", "pad", True)
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:

@@ -52,8 +52,13 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
 
 def pulled(ratio: float) -> SearchRow:
     """A row whose penalty pulled so many times as hard as the cross-entropy."""
-    gradients = {"cross_entropy_gradient": 0.02, "penalty_gradient": 0.02 * ratio}
-    return SearchRow(1, input_wait_share=0.0, ramp=1.0, **gradients)
+    return SearchRow(
+        1,
+        input_wait_share=0.0,
+        ramp=1.0,
+        cross_entropy_gradient=0.02,
+        penalty_gradient=0.02 * ratio,
+    )
 
 
 def warnings(**changes: Any) -> list[Finding]:

@@ -318,7 +318,7 @@ def test_several_certificates_end_by_the_worst(
     ("flags", "words"),
     [
         (["--target_ms", "0"], "Expected --target_ms above 0"),
-        (["--target_ms", "nan"], "Expected --target_ms above 0"),
+        (["--target_ms", "nan"], "Expected --target_ms as a finite number"),
         (["--target_ms", "1", "--margin", "x%"], "Expected a margin above 0"),
         (["--target_ms", "1", "--margin", "100%"], "Expected a margin above 0"),
         (["--target_ms", "1", "--margin", "0"], "Expected a margin above 0"),
