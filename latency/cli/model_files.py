@@ -71,7 +71,12 @@ def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[s
 
 def _keyed(paths: Sequence[Path], repeated: bool) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in paths if repeated else dict.fromkeys(paths):
+    different = list(dict.fromkeys(paths))
+    if not repeated:
+        for path in different:
+            if paths.count(path) > 1:
+                warn(f"note: {key_of(path)} is named {paths.count(path)} times and measured once")
+    for path in paths if repeated else different:
         key, number = key_of(path), 1
         while key in found:
             number += 1

@@ -83,8 +83,11 @@ def test_a_misspelt_input_is_refused_before_a_shape_is_asked_for(folder: Path) -
     assert error.received == "'imagee'" and "did you mean 'image'?" in error.fix
 
 
-def test_a_file_that_is_named_twice_is_one_model_or_two(folder: Path) -> None:
-    assert [model.key for model in read("fixed.onnx", "fixed.onnx")] == ["fixed.onnx"]
+def test_a_file_that_is_named_twice_is_one_model_or_two(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [model.key for model in read("fixed.onnx", "./fixed.onnx")] == ["fixed.onnx"]
+    assert "note: fixed.onnx is named 2 times and measured once" in capsys.readouterr().err
     two = read("fixed.onnx", "fixed.onnx", repeated=True)
     assert [model.key for model in two] == ["fixed.onnx", "fixed.onnx #2"]
 
