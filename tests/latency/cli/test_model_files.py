@@ -55,8 +55,8 @@ def test_two_models_of_different_inputs_get_two_shapes(folder: Path) -> None:
 def test_every_dynamic_input_of_every_model_is_asked_for_at_once(folder: Path) -> None:
     error = refused(lambda: read("a.onnx", "b.onnx"))
     assert "'image' of shape (N, 3); 'pixels' of shape (N, 4)" in error.received
-    assert "--input_shape image=N,3 with" in error.fix
-    assert "--input_shape pixels=N,4 with" in error.fix
+    assert "for a.onnx: pass --input_shape image=N,3 with" in error.fix
+    assert "for b.onnx: pass --input_shape pixels=N,4 with" in error.fix
 
 
 @pytest.mark.parametrize("shapes", [None, ["image=1,3"]])
