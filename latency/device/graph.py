@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Optional
 
 import numpy as np
@@ -154,8 +155,8 @@ def _note_sizes(value: memoryview, graph: Graph) -> None:
 def _note_tensor(name: str, tensor: memoryview, graph: Graph) -> None:
     sizes = tuple(protobuf.numbers(tensor, 1))
     graph.sizes[name] = sizes
-    values = _integers(tensor)
-    if 0 < len(values) <= MOST_VALUES:
+    values = _integers(tensor) if prod(sizes) <= MOST_VALUES else []
+    if len(values):
         graph.integers[name] = (min(values), max(values))
 
 
