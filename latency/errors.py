@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from latency.device.errors import FileFormatError, LatencyError
@@ -32,8 +32,13 @@ def all_of(calls: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         raise errors[0]
     if errors:
         parts = zip(*((error.expected, error.received, error.fix) for error in errors), strict=True)
-        raise SeveralError(*("; ".join(dict.fromkeys(part)) for part in parts))
+        raise SeveralError(*map(_joined, parts))
     return {name: found for name, found in tried.items() if not isinstance(found, LatencyError)}
+
+
+def _joined(texts: Iterable[str]) -> str:
+    """Puts texts together; what several of them say is said once."""
+    return "; ".join(dict.fromkeys(part for text in texts for part in text.split("; ")))
 
 
 def _tried(call: Callable[[], T]) -> T | LatencyError:

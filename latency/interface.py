@@ -22,9 +22,10 @@ from latency.measurement.processes import ProcessRule
 from latency.measurement.startup import start_fresh_process
 from latency.measurement.timing import Timing
 from latency.measurement.verdict import MARGIN, Verdict, judge
+from latency.onnx_files.conversions import convert_all
 from latency.onnx_files.model_file import check_model, input_names, read_model
 from latency.onnx_files.own_inputs import take_arrays
-from latency.onnx_files.precision import convert, require_fp16_compute
+from latency.onnx_files.precision import require_fp16_compute
 from latency.onnx_files.wanted_shapes import assign_shapes
 from latency.tables.table import LatencyTable as Table
 
@@ -178,7 +179,7 @@ def _prepared(
         )
     used = settings or SessionSettings(intra_op_num_threads=threads)
     data = _fixed(_sources(models), arguments.input_shapes or {})
-    converted = {name: convert(model, precision) for name, model in data.items()}
+    converted = convert_all(data, precision)
     inputs = _own_inputs(arguments.inputs, converted)
     found = [Model(name, model, name, inputs[name]) for name, model in converted.items()]
     if precision == "fp16" and found:

@@ -18,9 +18,10 @@ from latency.device.job import Model
 from latency.device.settings import SessionSettings
 from latency.device.text import visible
 from latency.errors import LatencyError, all_of
+from latency.onnx_files.conversions import convert_all
 from latency.onnx_files.model_file import input_names, parse_input_shape, read_model
 from latency.onnx_files.own_inputs import take_arrays
-from latency.onnx_files.precision import convert, default_scheme, require_fp16_compute
+from latency.onnx_files.precision import default_scheme, require_fp16_compute
 from latency.onnx_files.wanted_shapes import assign_shapes
 from latency.terminal import warn
 
@@ -49,11 +50,8 @@ def read_models(
             is given two shapes. What is wrong with any of them is told at once.
     """
     data = read_files(options, _keyed(paths, repeated))
-    converting = {
-        key: partial(convert, model, options.precision, scheme=options.scheme or "", seed=0)
-        for key, model in data.items()
-    }
-    return [Model(key, model, key) for key, model in all_of(converting).items()]
+    converted = convert_all(data, options.precision, scheme=options.scheme or "")
+    return [Model(key, model, key) for key, model in converted.items()]
 
 
 def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[str, bytes]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
@@ -25,6 +25,8 @@ from latency.terminal import Terminal
 UNKNOWN = "unknown"
 # Wide enough to tell how wide a table would like to be.
 WIDEST = 1 << 16
+INDENT = "  "
+HARD_SPACE = "\xa0"  # at which no line is broken
 
 
 class Progress:
@@ -133,12 +135,19 @@ def print_rows(
     widths = [max(map(len, column)) for column in columns]
     console.print()
     for name, *figures in shown:
-        console.print(name, overflow="fold", no_wrap=False, soft_wrap=False)
+        console.print(name, overflow="fold")
         # Of equal widths, so that the figures of all names stand below each other.
         padded = (f"{figure:>{width}}" for figure, width in zip(figures, widths, strict=True))
-        said = ", ".join(f"{head} {figure}" for head, figure in zip(heads, padded, strict=True))
-        console.print(Padding(said, (0, 0, 0, 2)))
-    console.print()
+        said = (f"{head} {figure}" for head, figure in zip(heads, padded, strict=True))
+        for line in _lines_of(list(said), console.width - len(INDENT)):
+            console.print(INDENT + line)
+
+
+def _lines_of(pairs: Sequence[str], width: int) -> list[str]:
+    """Fills lines with pairs of a head and its figure, none of which is broken in two."""
+    joined = ", ".join(pair.replace(" ", HARD_SPACE) for pair in pairs)
+    lines = textwrap.wrap(joined, max(1, width), break_long_words=False, break_on_hyphens=False)
+    return [line.replace(HARD_SPACE, " ") for line in lines]
 
 
 def _interval(low_ms: float, high_ms: float) -> str:

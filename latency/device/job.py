@@ -209,7 +209,8 @@ def _runners(work: Workload) -> tuple[dict[str, ModelRunner], dict[str, str]]:
         where = "" if repr(first) in error.expected else f" for model {first!r}"
         raise WorkerError(f"{error.expected}{where}", error.received + also, error.fix)
     return runners, {
-        key: f"{error.received} (expected {error.expected})" for key, error in errors.items()
+        key: f"{error.received} (expected {error.expected}; fix: {error.fix})"
+        for key, error in errors.items()
     }
 
 
@@ -266,6 +267,9 @@ def run_job(
             print(f"warning: {visible(key, '')} is unknown here and has no effect", file=sys.stderr)
         journal_path = os.path.join(folder, JOURNAL_FILE)
         result = measure_models(work, journal_path=journal_path, progress=progress)
+        for key, reason in result.failed.items():
+            text = visible(f"model {key!r} does not run: {reason}", "")
+            print(f"warning: {text}", file=sys.stderr)
         result = dataclasses.replace(result, unknown_keys=tuple(unknown))
         keep_text(path, strict_json.dumps(result, indent=None))
     return path

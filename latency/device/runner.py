@@ -17,6 +17,7 @@ from .settings import SessionSettings
 _ANY_FIX = "check the model, or measure it with arrays that it takes: --input FILE.npz"
 # What onnxruntime says of a model that fails while it runs -> what to do about it.
 _FIXES = (
+    (r"output should be requested", "export the model with an output"),
     (r"[Aa]llocat|bad_alloc|memory", "free memory, or measure a smaller model or batch"),
     (
         r"[Rr]eshape|[Dd]imension",

@@ -11,6 +11,14 @@ from latency.errors import ModelFileError
 from latency.onnx_files.external_data import text_of
 
 MAX_DIMENSION = 2**31 - 1
+# What an input may be instead of a tensor.
+KINDS = {
+    "sequence_type": "a sequence",
+    "sparse_tensor_type": "a sparse tensor",
+    "optional_type": "an optional value",
+    "map_type": "a map",
+    "opaque_type": "an opaque value",
+}
 
 Dims = list[int | str]  # a number, or a symbol's name; "?" where there is neither
 
@@ -87,7 +95,7 @@ def _true_inputs(path: Path, graph: Any) -> dict[str, Any]:
         if kind != "tensor_type":
             raise ModelFileError(
                 f"tensors as inputs of {path}",
-                f"input {name!r}, a {(kind or 'value without a type').replace('_type', '')}",
+                f"input {name!r}, {KINDS.get(kind or '', 'a value without a type')}",
                 "export the model with tensors as inputs",
             )
     return inputs

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import os
-import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from PIL import ExifTags, Image, UnidentifiedImageError
@@ -24,6 +21,7 @@ from nas.data.colours import (
     to_bytes,
 )
 from nas.data.dataset import DataError
+from nas.data.decoder_warnings import quiet_decoders
 from nas.data.preparation import Preparation
 
 # EXIF orientation -> what turns the image upright.
@@ -153,10 +151,11 @@ def bad_image(path: Path, data: bytes, error: Exception) -> DataError:
     elif isinstance(error, UnknownRangeError):
         fix = fix.replace("repair or remove the file", "write it with 8 bits a value")
     elif isinstance(error, Image.DecompressionBombError):
+        received = received.partition(",")[0]  # what follows speaks of an attack
         fix = fix.replace("repair or remove the file", "make the image smaller")
     elif not isinstance(error, (OSError, SyntaxError, ValueError)):
         received = f"{type(error).__name__}: {error}".removesuffix(": ")
-    return DataError("an image that can be decoded", f"{shown(path)}: {received}", fix)
+    return DataError("an image that can be decoded", f"{shown(path)}: {received.rstrip('.')}", fix)
 
 
 def shown(path: Path) -> str:
@@ -187,36 +186,6 @@ def native_size(files: Sequence[ImageFile]) -> int:
         if width == height <= LARGEST_NATIVE_PIXELS:
             return width
     return USUAL_PIXELS
-
-
-@contextmanager
-def quiet_decoders(tell: Callable[[str], None]) -> Iterator[None]:
-    """Hands the decoders' warnings to a function, of whichever thread, and prints none.
-
-    Images above Pillow's first limit are read like others; their warning is dropped.
-
-    Args:
-        tell: Given the text of each warning.
-    """
-
-    def show(
-        message: Warning | str,
-        category: type[Warning],
-        filename: str,
-        lineno: int,
-        file: TextIO | None = None,
-        line: str | None = None,
-    ) -> None:
-        if Path(filename).parent.name != "PIL":
-            usual(message, category, filename, lineno, file, line)
-        elif not issubclass(category, Image.DecompressionBombWarning):
-            tell(str(message))
-
-    usual = warnings.showwarning
-    with warnings.catch_warnings():
-        warnings.filterwarnings("always", module=r"PIL\b")
-        warnings.showwarning = show
-        yield
 
 
 def _decoded(image: Image.Image, preparation: Preparation) -> Decoded:

@@ -99,9 +99,9 @@ def _copies(train: Hashed, evaluation: Hashed) -> str:
     ]
     other_class = f", {relabelled} of them of another class" if relabelled else ""
     return (
-        f"Warning: {len(rows)} of {len(evaluation.keys)} evaluation images are exact copies of "
-        f"training images{other_class}: {_some(pairs, len(rows))}. Accuracy on them says nothing "
-        "about new images."
+        f"Warning: exact copies of training images among the evaluation images: {len(rows)} of "
+        f"{len(evaluation.keys)}{other_class} ({_some(pairs, len(rows))}). Accuracy on them says "
+        "nothing about new images."
     )
 
 
@@ -125,10 +125,11 @@ def _contradictions(train: Hashed, class_names: Sequence[str]) -> str:
         pair = (members[0], other)
         texts.append(" is ".join(f"{train.names(r)} ({class_names[labels[r]]})" for r in pair))
     return (
-        f"Warning: {len(rows)} training images are exact copies of training images of another "
-        f"class: {_some(texts, len(by_group))}. One of the classes is wrong."
+        f"Warning: exact copies of one another in different classes among the training images: "
+        f"{len(rows)} ({_some(texts, len(by_group))}). One of the classes is wrong."
     )
 
 
 def _some(texts: Sequence[str], count: int) -> str:
-    return ", ".join(texts) + (", ..." if count > len(texts) else "")
+    more = count - len(texts)
+    return ", ".join(texts) + (f" and {more} more" if more else "")

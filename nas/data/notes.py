@@ -14,9 +14,9 @@ from nas.data.split_decoding import DecodedSplit
 
 SHOWN = 3
 RESIZED = {
-    "squeeze": "squeezed into a square, which changes its proportions",
-    "crop": "cropped to the square in its middle",
-    "pad": "padded to a square with white borders",
+    "squeeze": "squeezed into a square (--resize squeeze; crop and pad keep proportions)",
+    "crop": "cropped to the square in its middle (--resize crop)",
+    "pad": "padded to a square with white borders (--resize pad)",
 }
 # Trait -> what to say of the images that have it.
 SENTENCES = {
@@ -76,7 +76,7 @@ def _not_square(splits: Sequence[DecodedSplit], preparation: Preparation) -> str
     return (
         f"{count} of {len(facts)} images are not square, the longest {facts['width'][at]} x "
         f"{facts['height'][at]} (ratio {longer[at] / shorter[at]:.2f}): each is "
-        f"{RESIZED[preparation.resize]} (--resize {preparation.resize})."
+        f"{RESIZED[preparation.resize]}."
     )
 
 
@@ -125,5 +125,5 @@ def _warned(splits: Sequence[DecodedSplit], root: Path) -> str:
 
 
 def _some(texts: Sequence[str], count: int | None = None) -> str:
-    more = len(texts) if count is None else count
-    return ", ".join(texts[:SHOWN]) + (", ..." if more > SHOWN else "")
+    more = (len(texts) if count is None else count) - SHOWN
+    return ", ".join(texts[:SHOWN]) + (f" and {more} more" if more > 0 else "")

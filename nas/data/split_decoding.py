@@ -15,7 +15,8 @@ import numpy as np
 from nas.data.cache import ImageFile, new_array, write_array
 from nas.data.colours import range_of, to_bytes
 from nas.data.dataset import DataError
-from nas.data.decoding import TRAITS, Decoded, decode, quiet_decoders, read_bytes, shown
+from nas.data.decoder_warnings import quiet_decoders
+from nas.data.decoding import TRAITS, Decoded, decode, read_bytes, shown
 from nas.data.duplicates import DIGEST_BYTES, image_digest
 from nas.data.preparation import Preparation
 from nas.system.console import bar

@@ -92,9 +92,17 @@ def test_paths_that_no_disk_has(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("tree", "received", "fix"),
     [
-        ({"images.zip": b"x"}, "images.zip", "unpacked"),
-        ({"n01440764.tar": b"x", "n01443537.tar": b"x"}, "n01440764.tar", "unpacked"),
-        ({"0.png": PNG, "1.png": PNG, "labels.csv": b"x"}, "2 images such as 0.png", "table"),
+        ({"images.zip": b"x"}, "images.zip", "images.zip is an archive: unpack"),
+        ({"n01440764.tar": b"x", "n01443537.tar": b"x"}, "n01440764.tar", "unpack"),
+        ({"train.bin": b"x", "test.bin": b"x"}, "train.bin", "raw numbers"),
+        ({"train-images-idx3-ubyte": b"x"}, "train-images-idx3-ubyte", "raw numbers"),
+        ({"train-00000-of-00002.parquet": b"x"}, "train-00000", "numpy.savez"),
+        ({"x_train.npy": b"x", "y_train.npy": b"x"}, "x_train.npy", "numpy.savez"),
+        (
+            {"0.png": PNG, "1.png": PNG, "labels.csv": b"x"},
+            "2 images such as 0.png",
+            "labels.csv is a table",
+        ),
         ({"images": 4, "labels.csv": b"x"}, "images/", "table"),
         ({"data.h5": b"x"}, "data.h5", "one folder a class"),
         ({".DS_Store": b"x", "__MACOSX": 0}, "__MACOSX/", "one folder a class"),

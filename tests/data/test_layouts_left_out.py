@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import random
+import re
 import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,7 +18,7 @@ from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import FileLayout
 from nas.pipeline.inputs import load_data
 from nas.recipes.scales import Scale
-from nas.runs.config import DataSource
+from nas.runs.data import DataSource
 from tests.support.image_folders import PNG, assert_three_parts, plant, write_folders
 
 Tree = Mapping[str, int | bytes | Path]
@@ -85,7 +87,7 @@ def test_a_folder_without_images_is_named_with_what_it_holds(tmp_path: Path, par
 
 def test_a_class_with_evaluation_images_alone_is_refused(tmp_path: Path) -> None:
     tree = {"train/a": 3, "train/b": 3, "train/c": 0, "val/a": 1, "val/b": 1, "val/c": 1}
-    assert_three_parts(refusal(tmp_path, tree), "c with training images of no such class")
+    assert_three_parts(refusal(tmp_path, tree), "c, of which there are no training images")
 
 
 def test_classes_without_evaluation_images_are_named_in_the_first_lines(
@@ -246,6 +248,24 @@ def test_a_folder_that_cannot_be_read_is_named(
     assert_three_parts(error, f"{tmp_path / name}: Permission denied")
 
 
+def test_a_folder_that_can_be_listed_and_not_entered_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plant(tmp_path, {"a": 3, "b": 3})
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "b")
+    with pytest.raises(DataError) as error:
+        find_layout(tmp_path, 0, 0.25)
+    assert_three_parts(error, f"{tmp_path / 'b'}: Permission denied")
+
+
+@pytest.mark.parametrize("pair", [("Cat", "cat"), ("cat", "cat "), ("big cat", "BigCat")])
+def test_classes_of_nearly_one_name_are_named(tmp_path: Path, pair: tuple[str, str]) -> None:
+    found = read(tmp_path, {"dog": 3, **dict.fromkeys(pair, 3)})
+    assert set(found.class_names) == {"dog", *pair}
+    (note,) = [note for note in found.notes if "nearly one" in note]
+    assert all(f"{name}/" in note for name in pair) and "dog" not in note
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_pointers_of_git_lfs_are_counted_and_named(tmp_path: Path, count: int) -> None:
     error = refusal(tmp_path, {"a": 3, "b": 3, **{f"a/x{i}.png": POINTER for i in range(count)}})
@@ -293,3 +313,43 @@ def test_names_that_are_no_utf8_are_written_out(tmp_path: Path) -> None:
     found = read(tmp_path, {name: 4, "tea": 4, f"{name}/x.heic": b""})
     assert found.class_names == ("caf\\xe9", "tea")
     assert "".join((*found.notes, *found.class_names)).encode("utf-8")
+
+
+NAMES = (
+    *("train", "Training", "val", "valid", "test", "test1", "seg_train", "seg_test", "pred"),
+    *("cat", "dog", "x", "c d", "images", "masks", ".hidden", "__MACOSX"),
+)
+
+
+def grown(rng: random.Random, prefix: str = "", depth: int = 1) -> dict[str, int]:
+    """Folders of any names within each other, with none to three images each."""
+    tree: dict[str, int] = {}
+    for name in rng.sample(NAMES, rng.randint(0, 4)):
+        tree[f"{prefix}{name}"] = rng.choice((0, 0, 1, 2, 3))
+        if depth < 3 and rng.random() < 0.5:
+            tree |= grown(rng, f"{prefix}{name}/", depth + 1)
+    return tree
+
+
+def test_of_any_folders_every_image_is_used_or_counted_or_the_whole_is_refused(
+    tmp_path: Path,
+) -> None:
+    read_ones = 0
+    for seed in range(300):
+        tree = grown(random.Random(seed))
+        root = plant(tmp_path / str(seed), tree)
+        try:
+            found = find_layout(root, 0, 0.25)
+        except DataError as error:
+            assert str(root) in error.expected + error.received, "the place is named"
+            continue
+        assert isinstance(found, FileLayout)
+        read_ones += 1
+        no_data = re.compile(r"(^|/)(\.hidden|__MACOSX)(/|$)")
+        there = sum(count for name, count in tree.items() if not no_data.search(name))
+        used = [file.path for file in (*found.train, *found.evaluation)]
+        assert len(set(used)) == len(used)
+        said = " ".join(note for note in found.notes if note.startswith(("Not used", "Left out")))
+        counted = sum(int(count) for count in re.findall(r"(\d+) images?\b", said))
+        assert len(used) + counted == there, (tree, found.notes)
+    assert read_ones > 20, "else the trees would say nothing"

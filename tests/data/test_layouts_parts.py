@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -108,6 +109,14 @@ def test_a_data_set_far_down_beside_a_folder_of_images_is_named(tmp_path: Path) 
 
 def test_classes_in_another_case_are_named_beside_each_other(tmp_path: Path) -> None:
     refused(tmp_path, both("train", 3, 3) | {"val/Cat": 1, "val/dog": 1}, "Cat (cat there)")
+
+
+def test_the_page_of_images_has_all_names_of_parts() -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs" / "images.md").read_text("utf-8")
+    for part, names in NAMES.items():
+        begin = {"train": "Training"}.get(part, part.capitalize())
+        (item,) = re.findall(rf"^- {begin}[:,].*?\.$", page, re.MULTILINE | re.DOTALL)
+        assert re.findall(r"`(\w+)`", item) == list(names)
 
 
 def test_no_name_is_of_two_parts() -> None:
@@ -276,8 +285,11 @@ def test_a_folder_too_high_is_answered_with_the_inner_one(
 
 def test_classes_too_far_down_in_a_part(tmp_path: Path) -> None:
     tree = both("train/images", 3, 3) | both("val/images", 1, 1)
-    fix = refused(tmp_path, tree, str(tmp_path / "train" / "images"))
+    fix = refused(tmp_path / "both", tree, str(tmp_path / "both" / "train" / "images"))
     assert "up into" in fix
+    tree = both("train", 3, 3) | both("val/images", 1, 1)
+    fix = refused(tmp_path / "one", tree, "images, of which there are no training images")
+    assert f"move what is in {tmp_path / 'one' / 'val' / 'images'} up into" in fix
 
 
 @pytest.mark.parametrize(

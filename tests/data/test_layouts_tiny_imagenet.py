@@ -120,7 +120,7 @@ def test_other_folders_of_images_are_named(tmp_path: Path, name: str) -> None:
 
 def test_training_folders_that_no_line_names_are_named(tmp_path: Path) -> None:
     root = plant(unpacked(tmp_path / "tiny"), {"train/n99/images": 3})
-    assert any("train/n99/" in note for note in read(root).notes)
+    assert any("1 folder with 3 images (train/n99/)" in note for note in read(root).notes)
 
 
 def no_file(root: Path) -> None:

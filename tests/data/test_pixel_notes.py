@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import struct
 import warnings
 from pathlib import Path
@@ -44,7 +45,7 @@ def note(data: Dataset, word: str) -> str:
 @pytest.mark.parametrize(
     ("options", "text"),
     [
-        ({}, "squeezed into a square, which changes its proportions (--resize squeeze)"),
+        ({}, "squeezed into a square (--resize squeeze; crop and pad keep proportions)"),
         ({"resize": "crop"}, "cropped to the square in its middle (--resize crop)"),
         ({"resize": "pad"}, "padded to a square with white borders (--resize pad)"),
     ],
@@ -201,6 +202,8 @@ def test_warnings_of_decoders_become_notes(
             warnings.warn_explicit(
                 "Corrupt EXIF\n data", UserWarning, "/lib/PIL/Odd.py", 3, module="PIL.Odd"
             )
+        if path.name == "3.png":
+            logging.getLogger("PIL.Odd").error("odd samples")
         return decode(data, preparation, path)
 
     monkeypatch.setattr(split_decoding, "decode", warning)
@@ -208,10 +211,11 @@ def test_warnings_of_decoders_become_notes(
         warnings.simplefilter("error")
         text = note(load(root), "Pillow warned")
     assert text == (
-        "Pillow warned of 2 files that were read: train/a/2.png: Corrupt EXIF data, "
-        "train/b/2.png: Corrupt EXIF data."
+        "Pillow warned of 4 files that were read: train/a/2.png: Corrupt EXIF data, "
+        "train/a/3.png: odd samples, train/b/2.png: Corrupt EXIF data and 1 more."
     )
-    assert "EXIF" not in capsys.readouterr().err
+    printed = capsys.readouterr().err
+    assert "EXIF" not in printed and "odd" not in printed
 
 
 def test_what_was_done_to_images_is_counted_and_named(root: Path) -> None:

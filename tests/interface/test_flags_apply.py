@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -21,7 +22,8 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
-from nas.runs.config import DataRecord, RunConfig
+from nas.runs.config import RunConfig
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
@@ -173,6 +175,24 @@ def test_only_the_samples_search_learns_from_plain_labels() -> None:
 # Runs that go on.
 
 
+@pytest.mark.parametrize(
+    ("name", "flag", "gone", "now"),
+    [
+        ("supernet", "--supernet", "/gone/run", "/other/run"),
+        ("space", "--space", "/gone/space.py", "/other/space.py"),
+        ("blocks", "--blocks", "/gone/blocks.py", "/other/blocks.py"),
+    ],
+)
+def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, now: str) -> None:
+    changes: dict[str, Any] = {name: (gone,) if name == "blocks" else gone}
+    config = replace(run_config(), **changes)
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", flag, now])
+    asked = asked_search(values)
+    moved: dict[str, Any] = {name: (now,) if name == "blocks" else now}
+    assert check_resumed(config, asked) == replace(config, **moved)
+
+
 def test_the_record_answers_for_every_search_flag() -> None:
     assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
 
@@ -184,7 +204,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "device": ["--table", "/t.json", "--device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
         "resize": ["--data_dir", "/images", "--resize", "pad"],
-        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
+        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
     }
     start = began.get(name, SITUATIONS["gradient"])
@@ -270,7 +290,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     """Everything up to the first training, which is only looked at."""
     found = Called()
 
-    def load_data(source: Any, sizes: Any, seed: int, given: Any) -> Dataset:
+    def load_data(source: Any, sizes: Any, *rest: Any) -> Dataset:
         found.source, found.sizes = source, sizes.name
         return dataset
 
@@ -288,7 +308,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
@@ -370,6 +391,19 @@ def test_retrain_flags_that_would_say_nothing(
 def test_the_networks_own_image_size_is_no_contradiction(run: Path, called: Called) -> None:
     words = ["--run", str(run)]
     assert retrained_with(called, [*words, "--image_size", "32"]) == retrained_with(called, words)
+
+
+def test_images_of_a_run_are_read_as_the_run_read_them(run: Path, called: Called) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["data"] |= {"kind": "files", "path": "/images", "resize": "pad"}
+    (run / "config.json").write_text(json.dumps(config))
+    moved = ["--run", str(run), "--data_dir", "/moved"]
+    (source, *_) = retrained_with(called, moved)
+    assert (source.path, source.resize, source.verify_data) == ("/moved", "pad", False)
+    (source, *_) = retrained_with(called, [*moved, "--resize", "crop", "--verify_data"])
+    assert (source.resize, source.verify_data) == ("crop", True)
+    (source, *_) = retrained_with(called, ["--run", str(run), "--verify_data"])
+    assert (source.path, source.resize, source.verify_data) == ("/images", "pad", True)
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:

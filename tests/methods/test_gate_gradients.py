@@ -51,7 +51,8 @@ def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
     one, thousand = (rows(searched(penalty, unit)) for unit in (1.0, 1000.0))
     measured = [row for row in one if row.penalty_gradient is not None]
     assert len(measured) >= 2
-    for row, other in zip(one, thousand, strict=True):
+    others = [row for row in thousand if row.penalty_gradient is not None]
+    for row, other in zip(measured, others, strict=True):
         # float32 sums of other numbers, fed back through Adam over some steps.
         assert other.penalty_gradient == pytest.approx(row.penalty_gradient, rel=1e-3)
         assert other.cross_entropy_gradient == pytest.approx(row.cross_entropy_gradient, rel=1e-3)
@@ -59,7 +60,8 @@ def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
 
 
 def test_the_ratio_tells_a_penalty_that_decides_alone_from_one_that_does_not() -> None:
-    small, large = (gradient_ratio(rows(searched(penalty))) for penalty in (0.1, 1e4))
+    # Random pixels teach little, so even a small penalty would decide alone here.
+    small, large = (gradient_ratio(rows(searched(penalty))) for penalty in (1e-3, 100.0))
     assert small is not None and large is not None
     assert small < LARGEST_GRADIENT_RATIO < large
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from nas.data.dataset import DataError
+from nas.data.layouts.foreign import kind_of
 from nas.data.layouts.layout import in_order, looked_for
 from nas.data.layouts.parts import counted, find_parts, part_names, shown
 from nas.data.layouts.walk import Folder
@@ -138,15 +139,11 @@ def _refuse_few(base: Folder, root: Folder) -> NoReturn:
 
 
 def _where_else(base: Folder) -> str:
-    """What to do with a table of labels or packed files that stand there."""
-    suffixes = {os.path.splitext(name)[1].lower() for f in base.walk() for name in f.others}
-    if suffixes & {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}:
-        return "; an archive has to be unpacked first"
-    if base.image_count and suffixes & {".csv", ".tsv", ".json", ".xlsx", ".txt", ".xml"}:
-        return (
-            "; a table of labels is not read: sort the images by it, or write a layout of your own "
-            "(docs/extending.md)"
-        )
+    """What to do with a table of labels or packed images that stand there."""
+    for name in (name for folder in base.walk() for name in folder.others):
+        kind = kind_of(name)
+        if kind is not None:
+            return f"; {name} is {kind[0]}: {kind[1]}"
     return ""
 
 

@@ -70,10 +70,16 @@ def _check_held(train: Folder, evaluation: Folder, classes: list[str], held: lis
             f"{name} ({alike[name.casefold()]} there)" if name.casefold() in alike else name
             for name in unknown[:5]
         ]
+        deeper = [
+            f for f in evaluation.with_images if {g.name for g in f.with_images} & set(classes)
+        ]
         raise DataError(
             f"the classes of {train.path} in {evaluation.path}",
-            f"{', '.join(texts)} with training images of no such class",
-            "rename these folders as in the training images, add training images, or remove them",
+            f"{', '.join(texts)}, of which there are no training images",
+            f"move what is in {deeper[0].path} up into {evaluation.path}"
+            if deeper
+            else "rename these folders as in the training images, add training images, or remove "
+            "them",
         )
 
 

@@ -46,6 +46,18 @@ KINDS: dict[tuple[str, ...], tuple[str, str]] = {
 }
 
 
+def kind_of(name: str) -> tuple[str, str] | None:
+    """What a file is by its name, and what to do with it; None where that is not known.
+
+    Args:
+        name: Of a file that is no image.
+    """
+    suffix = Path(name).suffix.lower()
+    if name.endswith("-ubyte"):  # MNIST, whose files have no suffix
+        suffix = ".ubyte"
+    return next((kind for suffixes, kind in KINDS.items() if suffix in suffixes), None)
+
+
 def existing(data_dir: str | Path) -> Path:
     """The path that `--data_dir` names.
 
@@ -117,7 +129,5 @@ def refuse_file(path: Path) -> NoReturn:
     expected = f"a folder, or an .npz file: {looked_for()}"
     if is_image_name(path.name):
         raise DataError(expected, f"{path}, one image", SORT)
-    for suffixes, (what, fix) in KINDS.items():
-        if path.suffix.lower() in suffixes:
-            raise DataError(expected, f"{path}, {what}", fix)
-    raise DataError(expected, f"{path}, a file", "give the folder as --data_dir")
+    what, fix = kind_of(path.name) or ("a file", "give the folder as --data_dir")
+    raise DataError(expected, f"{path}, {what}", fix)

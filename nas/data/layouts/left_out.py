@@ -34,6 +34,9 @@ def notes(root: Folder, bases: Sequence[Folder], unused: Sequence[Folder]) -> li
     nested = [inner for base in bases for f in base.with_images for inner in _nested(f)]
     if nested:
         found.append(f"Images in folders of a class count for it: {_paths(nested, root)}.")
+    alike = _alike(bases[0])
+    if alike:
+        found.append(f"Classes of their own, though their names are nearly one: {shown(alike)}.")
     return [visible(note, keep="") for note in (*found, *_files(root, bases))]
 
 
@@ -42,6 +45,16 @@ def _parts_as_classes(root: Folder, bases: Sequence[Folder]) -> list[Folder]:
         return []
     parts = part_names([folder.name for folder in root.folders])
     return [folder for folder in root.with_images if folder.name in parts]
+
+
+def _alike(base: Folder) -> list[Folder]:
+    """Classes whose names differ by capital letters or spaces alone."""
+    keys = Counter(_key(folder) for folder in base.with_images)
+    return [folder for folder in base.with_images if keys[_key(folder)] > 1]
+
+
+def _key(folder: Folder) -> str:
+    return "".join(folder.name.casefold().split())
 
 
 def _nested(folder: Folder) -> tuple[Folder, ...]:

@@ -14,12 +14,12 @@ from nas.data.layouts.walk import Folder
 NAMES = {
     "train": ("train", "training", "trainset", "trainingset", "traindata", "trainval", "trn", "tr"),
     "validation": (
-        *("val", "valid", "validation", "valset", "validset", "validationset", "valdata"),
+        *("val", "valid", "validation", "valset", "validset", "validationset"),
         *("dev", "devset", "development"),
     ),
     "test": (
         *("test", "testing", "testset", "testingset", "testdata", "tst"),
-        *("eval", "evaluation", "evalset", "holdout", "heldout"),
+        *("eval", "evaluation", "holdout"),
     ),
     # Images whose classes nobody knows; never read.
     "unlabelled": ("pred", "predict", "prediction", "unlabelled", "unlabeled", "inference"),
@@ -184,7 +184,7 @@ def _only(folders: list[Folder], what: str) -> Folder:
     if len(folders) > 1:
         raise DataError(
             f"one folder with {what}",
-            f"{shown(folders)}, which all are that by their names",
+            f"{shown(folders)} in {folders[0].path.parent}, which all are that by their names",
             "put their images into one of them, or move the others away",
         )
     return folders[0]

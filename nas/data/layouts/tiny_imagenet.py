@@ -89,9 +89,12 @@ def _not_used(folder: Path, index: Mapping[str, int]) -> list[str]:
     unlisted = [name for name in folder_names(folder / "train") if name not in index]
     found = []
     if unlisted:
-        more = f" and {len(unlisted) - 3} more" if len(unlisted) > 3 else ""
+        images = sum(scan(folder / "train" / name).image_count for name in unlisted)
         some = ", ".join(f"train/{name}/" for name in unlisted[:3])
-        found.append(f"Not used, as wnids.txt does not name them: {some}{more}.")
+        found.append(
+            f"Not used, as wnids.txt does not name them: {counted(len(unlisted), 'folder')} with "
+            f"{counted(images, 'image')} ({some}{', ...' if len(unlisted) > 3 else ''})."
+        )
     beside = [name for name in folder_names(folder) if name not in ("train", "val")]
     counts = {name: scan(folder / name).image_count for name in beside}
     texts = [f"{name}/ ({counted(count, 'image')})" for name, count in counts.items() if count]

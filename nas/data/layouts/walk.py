@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -105,7 +106,10 @@ def readable(path: Path) -> list[os.DirEntry[str]]:
     """
     try:
         with os.scandir(path) as listed:
-            return sorted(listed, key=lambda entry: entry.name)
+            entries = sorted(listed, key=lambda entry: entry.name)
+        if not os.access(path, os.X_OK):  # its names can be read, and nothing of what they name
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return entries
     except OSError as error:
         raise DataError(
             "folders of images that can be read",

@@ -15,8 +15,8 @@ from latency.cli.model_files import key_of, read_models, with_inputs
 from latency.device.inputs import read_arrays
 from latency.device.job import Model
 from latency.errors import LatencyError
-from tests.support.latency_graphs import chain
-from tests.support.model_files import edited, named_input
+from tests.support.latency_graphs import chain, finish
+from tests.support.model_files import RELU, edited, named_input
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
 
@@ -89,6 +89,14 @@ def test_a_name_that_is_no_text_has_a_key_that_is(folder: Path) -> None:
     path.write_bytes(chain(1))
     (model,) = read(str(path))
     assert model.key == key_of(path) == r"caf\xe9.onnx"
+
+
+def test_a_model_that_cannot_be_converted_is_named(folder: Path) -> None:
+    Path("half.onnx").write_bytes(finish(RELU, [1, 3], [1, 3], input_type=TensorProto.FLOAT16))
+    options = Namespace(input_shape=None, precision="fp16", scheme=None)
+    names = [Path(name) for name in ("fixed.onnx", "half.onnx")]
+    error = refused(lambda: read_models(options, names))
+    assert error.received == "half.onnx: a model with FLOAT16"
 
 
 # --- a user's own inputs ------------------------------------------------------------------------
