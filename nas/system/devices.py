@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nas.errors import InputError
+
+# Where the devices are processors, each waits for all others in every step, and a thread waits
+# with it. XLA has a thread a core, too few for several devices made of one processor.
+WAITING_THREADS = 64
+# Its names for their number: of this version, and of earlier ones.
+THREADS_VARIABLES = ("PJRT_NPROC", "NPROC")
+
+
+def allow_waiting() -> None:
+    """Gives XLA threads that may wait, before it is imported; a user's own number stays."""
+    for name in THREADS_VARIABLES:
+        os.environ.setdefault(name, str(WAITING_THREADS))
 
 
 def divide_batches() -> None:
