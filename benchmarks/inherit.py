@@ -10,7 +10,6 @@ the supernet's own epochs cost is not counted. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +18,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 
 from benchmarks.supernet_score import stage_of
-from latency import atomic
+from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device import strict_json
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
@@ -30,6 +35,7 @@ from nas.data import Dataset
 from nas.interface.retraining import architecture_of
 from nas.pipeline.inherit import check_inherits
 from nas.runs.folder import RunFolder
+from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import err, out
 from nas.training.recipe import Recipe
 
@@ -45,15 +51,20 @@ def paired(random: Sequence[float], inherited: Sequence[float]) -> dict[str, flo
 
     Returns:
         Means, the mean `gain` of inheriting, the `standard_error` of that mean (None for one
-        seed), and `wins`, the share of seeds in which inheriting was better.
+        seed) with the 95 % interval from `low` to `high` of a paired t test, and `wins`, the share
+        of seeds in which inheriting was better.
     """
     gains = np.asarray(inherited) - np.asarray(random)
     error = float(gains.std(ddof=1) / np.sqrt(len(gains))) if len(gains) > 1 else None
+    trainings = [SeedSpread.of(dict(enumerate(top1))) for top1 in (inherited, random)]
+    found = difference(*trainings)
     return {
         "random_mean": float(np.mean(random)),
         "inherited_mean": float(np.mean(inherited)),
         "gain": float(gains.mean()),
         "standard_error": error,
+        "low": found.low if found else None,
+        "high": found.high if found else None,
         "wins": float((gains > 0).mean()),
     }
 
@@ -119,11 +130,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Command line; None for the program's own.
     """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished search")
     parser.add_argument("--seeds", type=int, default=5, help="pairs of trainings")
     parser.add_argument("--epochs", type=float, help="of each training; default: the run's recipe")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
     flags = parser.parse_args(arguments)
     if flags.seeds < 1:
         parser.error(f"expected --seeds of 1 or more, received {flags.seeds}; raise it")
@@ -135,4 +146,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shell.run(main))

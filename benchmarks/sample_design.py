@@ -9,7 +9,6 @@ together before that. Nothing is searched: this is how the sample was designed b
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
@@ -19,17 +18,25 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.settings import SessionSettings
 from latency.measurement.timing import Timing
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import measure_networks, network_bytes
 from nas.recipes.scales import Scale
+from nas.report.seeds import spread_text
 from nas.search_space.named import get_space
+from nas.selection.seed_spread import SeedSpread
 from nas.system.console import out
 
 # Which random networks; fixed, so that nobody can choose them by their result.
@@ -56,12 +63,12 @@ def train(text: str, seed: int, smoke: bool) -> float:
         seed: Of weights and data order.
         smoke: Toy size.
     """
-    from nas.data import load_dataset
+    from nas.data.load import load_sample
     from nas.training.loop import Control
     from nas.training.trainer import train_network
 
     scale = Scale.fitting(is_sample=True, smoke=smoke)
-    data = load_dataset(None, sample_size=scale.sample)
+    data = load_sample(size=scale.sample)
     recipe = scale.recipe_for(is_sample=True)
     result = train_network(arch_text.parse(text), data, recipe, Control(), seed=seed)
     return result.evaluation.top1
@@ -92,11 +99,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Command line; None for the program's own.
     """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", default="1,2,3", help="of weights and data order")
     parser.add_argument("--random", type=int, default=3, help="random networks")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
     parser.add_argument("--smoke", action="store_true", help="toy size")
     args = parser.parse_args(arguments)
     seeds = [int(text) for text in args.seeds.split(",")]
@@ -128,6 +135,8 @@ def main(arguments: list[str] | None = None) -> int:
         spread = "" if row["sd"] is None else f"{row['sd']:.1%}"
         table.add_row(row["name"], f"{row['latency_ms']:.4f}", f"{row['mean']:.1%}", spread, each)
     out.print(table)
+    trainings = [SeedSpread.of(dict(zip(seeds, row["top1"], strict=True))) for row in rows]
+    out.print(spread_text(trainings))
     return 0
 
 

@@ -10,7 +10,6 @@ of the cores. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -27,12 +26,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 from scipy import stats
 
 from benchmarks import planted_need
 from latency import atomic, shell
+from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
+from latency.cli.parser import OutputFolder, Parser
 from latency.device import strict_json
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
@@ -75,6 +81,7 @@ CASES = {
     "tiny": Case("tiny", "20%", 1.0, 1.0, True, False),
 }
 PLANTED_IMAGES = (7200, 1200)
+RESULTS = (EXIT_DONE, EXIT_CANNOT_TELL, EXIT_NOT_MET)
 
 
 @dataclass(frozen=True)
@@ -103,7 +110,7 @@ class Programs:
             arguments: Of the script.
 
         Raises:
-            SystemExit: It failed; 3 (target missed) is a result, not a failure.
+            SystemExit: It failed; a target that is missed, or cannot be told, is a result.
         """
         command = [sys.executable, str(ROOT / script), *arguments]
         err.print(" ".join(["python", script, *arguments]), markup=False)
@@ -121,7 +128,7 @@ class Programs:
                 code = process.wait()
             finally:
                 self.running.remove(process)
-        if code not in (0, 3):
+        if code not in RESULTS:
             tail = log.read_text("utf-8").splitlines()[-8:]
             err.print("\n".join(tail), markup=False)
             raise SystemExit(code if code > 0 else 128 - code)
@@ -236,6 +243,9 @@ def rank_figures(scores: Sequence[float], accuracies: Sequence[float]) -> dict[s
 def figures(searched: Sequence[float], random: Sequence[float]) -> dict[str, Any]:
     """What the comparison says.
 
+    Every network was trained once, with a seed of its own. The deviations therefore hold the spread
+    between seeds and the one between networks together, and the two groups are independent.
+
     Args:
         searched: Top-1 of each search's network.
         random: Top-1 of the random networks.
@@ -246,9 +256,11 @@ def figures(searched: Sequence[float], random: Sequence[float]) -> dict[str, Any
         return float(values.std(ddof=1)) if len(values) > 1 else None
 
     sds = deviation(own), deviation(others)
-    error = None
+    error = interval = None
     if sds[0] is not None and sds[1] is not None:
         error = float(np.sqrt(sds[0] ** 2 / len(own) + sds[1] ** 2 / len(others)))
+        if error:
+            interval = stats.ttest_ind(own, others, equal_var=False).confidence_interval(0.95)
     gain = float(own.mean() - others.mean())
     return {
         "searched_mean": float(own.mean()),
@@ -261,6 +273,8 @@ def figures(searched: Sequence[float], random: Sequence[float]) -> dict[str, Any
         "gain": gain,
         "standard_error": error,
         "gain_over_standard_error": gain / error if error else None,
+        "gain_low": float(interval.low) if interval else None,
+        "gain_high": float(interval.high) if interval else None,
         "above_best_random": bool(own.mean() > others.max()),
     }
 
@@ -352,12 +366,31 @@ def print_table(result: dict[str, Any]) -> None:
         f"{result['random_mean']:.2%} (sd {texts[1]}, best {result['random_best']:.2%}); ranks "
         f"{result['searched_ranks']} of {len(result['random']) + 1}"
     )
+    out.print(spread_text(result))
+
+
+def spread_text(result: dict[str, Any]) -> str:
+    """What is known of the spread between seeds, and what the comparison comes to with it.
+
+    Args:
+        result: Of `figures`.
+    """
+    each = "One training of each network, with a seed of its own"
+    if result["gain_low"] is None:
+        return f"{each}: the spread between seeds is not known, and nothing is said by the gain."
+    low, high = result["gain_low"], result["gain_high"]
+    says = "paid" if low > 0 else "did not pay" if high < 0 else "cannot be told from chance"
+    return (
+        f"{each}: the standard deviations hold seeds and networks together. Gain "
+        f"{result['gain']:.2%}, 95 % interval {low:.2%} to {high:.2%} (Welch's t): the search "
+        f"{says}."
+    )
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs what is missing and prints the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True)
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", action=OutputFolder, type=Path, required=True)
     parser.add_argument("--case", choices=list(CASES), required=True)
     parser.add_argument("--data_dir", type=Path, help="images, unless they are drawn")
     parser.add_argument("--target", help="instead of the case's, as --target_ms takes it")

@@ -13,10 +13,17 @@ from statistics import median_high
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 from latency import shell
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
 from nas.methods.history import SearchRow
+from nas.report.comparison import compare
+from nas.report.seeds import seed_lines
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.reader import RunRecords, read_run
 from nas.runs.records import Certificate, CertifiedNetwork
@@ -29,11 +36,11 @@ def number(value: float | None, form: str) -> str:
 
 
 def network_rows(networks: Sequence[CertifiedNetwork]) -> list[str]:
-    """One Markdown row a network."""
+    """One Markdown row a network: top-1 is a mean over n seeds, the rest of the first of them."""
     lines = [
-        "| network | predicted ms | measured ms (95 % interval) | params | MACs | top-1 | top-5 | "
-        "top-1 on training images | images seen | seconds |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| network | predicted ms | measured ms (95 % interval) | params | MACs | top-1 | sd | n | "
+        "top-5 | top-1 on training images | images seen | seconds |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for n in networks:
         interval = (
@@ -41,13 +48,16 @@ def network_rows(networks: Sequence[CertifiedNetwork]) -> list[str]:
             if n.measured_ms
             else "-"
         )
+        seeds = n.known_trainings
         cells = [
             n.name,
             number(n.predicted_ms, "{:.3f}"),
             interval,
             f"{n.params:,}",
             f"{n.macs:,}",
-            number(n.top1, "{:.2%}"),
+            number(seeds.mean if seeds else None, "{:.2%}"),
+            number(seeds.standard_deviation if seeds else None, "{:.2%}"),
+            number(seeds.count if seeds else None, "{}"),
             number(n.top5, "{:.2%}"),
             number(n.train_top1, "{:.2%}"),
             number(n.images_seen, "{:,}"),
@@ -100,7 +110,7 @@ def origin_lines(records: RunRecords, certificate: Certificate) -> list[str]:
     return [
         f"- hardware: {environment.cores} shared cores of {environment.cpu_model}; "
         + _versions(environment),
-        f"- date: {certificate.date[:10]}; n = 1 of each network, seed {config.seed}",
+        f"- date: {certificate.date[:10]}; n = 1 search, seed {config.seed}",
         f"- images: {data.name}, {data.train_images:,} training and "
         f"{data.evaluation_images:,} evaluation images",
         "",
@@ -128,11 +138,15 @@ def print_page(run: Path) -> int:
     print("\n".join(search_lines(records.history, records.config)))
     networks = records.baselines.networks if records.baselines else (certificate,)
     print("\n".join(network_rows(networks)))
+    for line in seed_lines(compare(certificate, records.baselines), certificate):
+        print(f"\n{line}")
     print(f"\nFound network: `{certificate.text}`")
     share = number(certificate.supernet_top1, "{:.2%}")
     print(f"\nWith the supernet's weights, not retrained: top-1 {share}.")
     for warning in records.warnings:
         print(f"\nWarning of the search: {warning}")
+    for warning in certificate.warnings:
+        print(f"\nWarning: {warning}")
     return 0
 
 

@@ -22,6 +22,7 @@ from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
+from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.runs.config import AnyConfig, RunConfig, read_config
@@ -84,6 +85,7 @@ def run_retraining(
         Interrupted: A signal came; the state is saved.
     """
     rules.check(asked.options, rules.RETRAIN_RULES)
+    check_count("--seeds", asked.options.get("seeds", 1))
     compute_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
@@ -137,8 +139,7 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     """The new folder of a network that was given."""
     _check_image_size(asked, architecture)
     run_dir = run_dir and own_path(run_dir)
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
+    RunFolder.check_new(run_dir)
     check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
@@ -172,7 +173,7 @@ def _sweep(
             outcomes.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    print_pareto(sweep.read(Pareto))
+    print_pareto(sweep.read(Pareto), sweep.path)
     out.print(f"Pareto front: {picture}", markup=False)
     return Outcome.of_all(outcomes)
 
@@ -196,7 +197,7 @@ def _one(
     backend.start(compute_of(asked.options), architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     # Of its own size, whatever the training's: `--smoke` shortens that, and changes no image.
-    source = source_now(config.data, asked.source)
+    source = source_now(config.data, asked.source, asked.options)
     dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
@@ -227,6 +228,7 @@ def _one(
         interrupter,
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
         weights,
+        training.seeds,
     )
     return run.run().outcome
 

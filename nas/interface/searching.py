@@ -9,6 +9,7 @@ from typing import Any
 
 from latency.errors import LatencyError
 from nas.data import Dataset
+from nas.data.dataset import check_searchable
 from nas.errors import InputError
 from nas.interface.asked import (
     AskedSearch,
@@ -80,9 +81,8 @@ def run_search(
 
 def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
     """A new run's folder with its configuration, and the images."""
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
     asked.check()
+    RunFolder.check_new(run_dir)
     options = asked.options
     load_blocks(options.get("blocks", ()))
     _check_paths(options)
@@ -91,6 +91,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
         check_starts(compute_of(options))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
+    check_searchable(dataset)
     space = space_of(options.get("space"), dataset)
     config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
     config = replace(config, space_fingerprint=space.fingerprint())
@@ -119,7 +120,8 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     check_late_packages()
     if still_trains(folder, config):
         check_starts(config.compute)
-    source = source_now(config.data, asked.source if asked.source.path is not None else None)
+    named = asked.source if asked.source.path is not None else None
+    source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
     keep_data(folder, dataset)

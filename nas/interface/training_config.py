@@ -11,6 +11,7 @@ from nas.interface.asked import compute_of
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
 from nas.runs.folder import RunFolder
+from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 
 RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
@@ -19,7 +20,7 @@ RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "epochs": lambda t: t.recipe.epochs,
     "batch_size": lambda t: t.recipe.batch_size,
     "optimizer": lambda t: t.recipe.optimizer,
-    "learning_rate": lambda t: t.recipe.learning_rate,
+    "learning_rate": lambda t: t.recipe.peak_rate,
     "label_smoothing": lambda t: t.recipe.label_smoothing,
     "flip": lambda t: t.recipe.augmentation.flip,
     "seed": lambda t: t.seed,
@@ -52,6 +53,7 @@ def training_config(
         seed=options.get("seed", 0),
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
+        seeds=options.get("seeds", 1),
     )
     folder.write(training)
     return training
@@ -63,7 +65,7 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
     if sizes.name != config.scale:
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     chosen = {name: options[name] for name in RECIPE_OPTIONS if name in options}
-    return replace(recipe, **chosen).with_flip(options.get("flip", flip))
+    return recipe.changed(**chosen).resolved().with_flip(options.get("flip", flip))
 
 
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
@@ -76,6 +78,23 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
                 f"{options[name]}",
                 "leave the flag out to go on, or add --restart to train anew",
             )
+    return _with_seeds(folder, training, options)
+
+
+def _with_seeds(
+    folder: RunFolder, training: TrainingConfig, options: Mapping[str, Any]
+) -> TrainingConfig:
+    """More seeds than a training began with are further trainings; fewer would forget some."""
+    seeds = options.get("seeds", training.seeds)
+    if seeds < training.seeds:
+        raise InputError(
+            f"--seeds {training.seeds} or more, as this run's training began",
+            f"{seeds}",
+            "leave the flag out to go on, or add --restart to train anew",
+        )
+    if seeds > training.seeds:
+        training = replace(training, seeds=seeds)
+        folder.write(training)
     return training
 
 
@@ -86,7 +105,7 @@ def _has_begun(folder: RunFolder) -> bool:
 
 
 def _forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of a run left.
+    """Removes what an earlier retraining of a run left, and what was compared by it.
 
     Args:
         folder: Of the run.
@@ -96,3 +115,4 @@ def _forget(folder: RunFolder) -> None:
         *(folder.path / "checkpoints").glob("retrain_*.npz"),
     ]:
         path.unlink()
+    folder.path_of(Baselines).unlink(missing_ok=True)

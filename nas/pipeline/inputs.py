@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from nas.architecture.spec import Architecture
 from nas.data import Dataset, load_dataset
+from nas.data.load import load_sample, refuse_file_options
 from nas.errors import InputError
 from nas.recipes.scales import Scale
-from nas.runs.data import DataRecord, DataSource, class_differences
+from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
 from nas.search_space.named import get_space, space_for
 from nas.search_space.space import Space
@@ -49,23 +52,14 @@ def load_data(
             "none",
             "go on from that program, or name files with the same images by --data_dir",
         )
-    if given is None:
-        if source.kind == "sample":
-            out.print("No --data_dir: using the embedded sample, images drawn by this program.")
-        if record is not None and source.path is not None and not Path(source.path).exists():
-            raise InputError(
-                f"the images that the run began with, at {source.path}",
-                "nothing there" + ("" if Path(source.path).is_absolute() else ", seen from here"),
-                "name their folder by --data_dir; they are compared with those of the run",
-            )
-        given = load_dataset(
-            source.path,
-            check_classes=partial(_check_classes, record, source.path),
-            image_size=source.image_size,
-            skip_bad_images=source.skip_bad_images,
-            seed=seed,
-            sample_size=sizes.sample,
+    if given is not None and source.verify_data:
+        raise InputError(
+            "files of images with --verify_data",
+            "images that a program handed over",
+            "leave it out",
         )
+    if given is None:
+        given = _sample(source, sizes) if source.path is None else _files(source, seed, record)
     out.print(
         f"Data: {given.name}, {given.num_classes} classes, {len(given.train.labels)} "
         f"training and {len(given.evaluation.labels)} evaluation images of "
@@ -75,6 +69,36 @@ def load_data(
     for note in given.notes:
         out.print(f"  {note}", markup=False)
     return given
+
+
+def _sample(source: DataSource, sizes: Scale) -> Dataset:
+    out.print("No --data_dir: using the embedded sample, images drawn by this program.")
+    of_files = {
+        "resize": source.resize != "squeeze",
+        "skip_bad_images": source.skip_bad_images,
+        "verify_data": source.verify_data,
+    }
+    refuse_file_options(of_files, "the embedded sample, which is drawn")
+    return load_sample(source.image_size, sizes.sample)
+
+
+def _files(source: DataSource, seed: int, record: DataRecord | None) -> Dataset:
+    path = source.path or ""
+    if record is not None and not Path(path).exists():
+        raise InputError(
+            f"the images that the run began with, at {path}",
+            "nothing there" + ("" if Path(path).is_absolute() else ", seen from here"),
+            "name their folder by --data_dir; they are compared with those of the run",
+        )
+    return load_dataset(
+        path,
+        check_classes=partial(_check_classes, record, path),
+        image_size=source.image_size,
+        resize=source.resize,
+        skip_bad_images=source.skip_bad_images,
+        verify_data=source.verify_data,
+        seed=seed,
+    )
 
 
 def _check_classes(
@@ -92,17 +116,21 @@ def _check_classes(
         )
 
 
-def source_now(recorded: DataSource, named: DataSource | None) -> DataSource:
+def source_now(
+    recorded: DataSource, named: DataSource | None, options: Mapping[str, Any] | None = None
+) -> DataSource:
     """The images of a run that goes on, at the place where they are now.
 
     Args:
         recorded: What the run was asked for.
         named: The place that is named now; None for the recorded one.
+        options: Of how files are read, if any are given now; the run's own stay otherwise.
     """
-    if named is None:
-        return recorded
-    skip = recorded.skip_bad_images or named.skip_bad_images
-    return replace(recorded, kind=named.kind, path=named.path, skip_bad_images=skip)
+    given = {name: value for name, value in (options or {}).items() if name in OF_FILES}
+    source = replace(recorded, verify_data=False)  # one call's wish
+    if named is not None:
+        source = replace(source, kind=named.kind, path=named.path)
+    return replace(source, **given)
 
 
 def check_fits(architecture: Architecture, dataset: Dataset, takes_any_classes: bool) -> None:
@@ -146,7 +174,10 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     if not folder.has(DataRecord):
         folder.write(DataRecord.of(dataset))
     record = folder.read(DataRecord)
-    record.check_same(DataRecord.of(dataset), "the run began with", SAME_IMAGES)
+    found = DataRecord.of(dataset)
+    if dataset.has_fingerprint(record.fingerprint):
+        found = replace(found, fingerprint=record.fingerprint)  # perhaps an earlier version's
+    record.check_same(found, "the run began with", SAME_IMAGES)
     return record
 
 

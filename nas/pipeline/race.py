@@ -13,6 +13,7 @@ from nas.data import Dataset, split_holdout
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.methods.method import Method, Network, several
+from nas.report.seeds import race_text
 from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
@@ -88,6 +89,7 @@ class RaceRun:
                 f"Race: {result.winner} won among {len(result.candidates)} candidates; it cost "
                 f"{result.images_seen:,} training images, {result.seconds / 60:.1f} min."
             )
+            out.print(f"Race: {race_text(result)}")
         return self.space.decode(result.winning.indices)
 
     def _field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from nas.hardware.measurement import (
 from nas.hardware.rows import architecture_row_keys
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.certify import conditions_of, fresh_timings
+from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
@@ -42,13 +44,15 @@ from nas.runs.records import (
     values_of,
 )
 from nas.runs.tensorboard import write_events
-from nas.selection.diagnostics import comparison_warning, label_warning
+from nas.selection.diagnostics import Finding, few_steps_warning
+from nas.selection.seed_spread import SeedSpread
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
 from nas.training.loop import Control
+from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
@@ -64,7 +68,7 @@ class RetrainRun:
         architecture: The network to retrain.
         dataset: Images.
         recipe: The same for every network.
-        seed: Of every training.
+        seed: Of each network's first training, whose weights are exported.
         others: Baselines, as in comparison.json.
         asked_ms: Of the search; None with `--lambda`.
         device: The search's `--device`: nothing is measured here.
@@ -72,6 +76,8 @@ class RetrainRun:
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
         initial_weights: Name of a network -> what it starts from; others start at random.
+        seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
+            those that follow it.
     """
 
     folder: RunFolder
@@ -86,16 +92,17 @@ class RetrainRun:
     interrupter: Interrupter
     known: KnownNetworks | None = None
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
+    seeds: int = 1
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
-        entries = [found, *self.others]
-        trained = [
-            self._train(entry, f"Training {entry.name} ({number} of {len(entries)})")
-            for number, entry in enumerate(entries, start=1)
-        ]
-        timed = self._measure({record.name: self._network(record) for record in trained})
+        images = len(self.dataset.train.labels)
+        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
+        for finding in self._few_steps():
+            out.print(f"Warning: {finding.text}", markup=False)
+        trained = self._trained([found, *self.others])
+        timed = self._measure({first.name: self._network(first) for first, *_ in trained})
         records = self._certified(trained, timed)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
@@ -104,7 +111,7 @@ class RetrainRun:
         self.folder.write(certificate)
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, baselines))
-        for line in verdict_lines(certificate):
+        for line in verdict_lines(certificate, baselines, self.folder.path):
             out.print(line, markup=False)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
@@ -118,16 +125,36 @@ class RetrainRun:
     @property
     def _seeded(self) -> SeededRecipe:
         return SeededRecipe(
-            **values_of(self.recipe), seed=self.seed, inherits=bool(self.initial_weights)
+            **values_of(self.recipe),
+            seed=self.seed,
+            inherits=bool(self.initial_weights),
+            seeds=self.seeds,
         )
 
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
 
-    def _train(self, entry: ComparedNetwork, label: str) -> TrainedRecord:
+    def _trained(self, entries: Sequence[ComparedNetwork]) -> list[list[TrainedRecord]]:
+        """All trainings of each network, first seed first.
+
+        All networks train with one seed before the next one begins, so that a run that was stopped
+        has compared whole sets of networks.
+        """
+        seeds = range(self.seed, self.seed + self.seeds)
+        found: dict[str, list[TrainedRecord]] = {entry.name: [] for entry in entries}
+        total = len(entries) * len(seeds)
+        for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
+            with_seed = f", seed {seed}" if len(seeds) > 1 else ""
+            label = f"Training {entry.name}{with_seed} ({number} of {total})"
+            found[entry.name].append(self._train(entry, seed, label))
+        return list(found.values())
+
+    def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
         key = entry.name.replace(" ", "_")
+        if seed != self.seed:
+            key = f"{key}-seed-{seed}"
         if self.folder.has(TrainedRecord, name=key):
             return self.folder.read(TrainedRecord, name=key)
         network = self._network(entry)
@@ -144,11 +171,12 @@ class RetrainRun:
                         state.step, total, note=_train_note(state.history[-1])
                     ),
                 ),
-                seed=self.seed,
+                seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
             )
         parity = None
-        if entry.role == "searched":
+        # One training makes all files of the run: the first one, which nobody picked.
+        if entry.role == "searched" and seed == self.seed:
             parity = self._export(result, network)
             self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
@@ -165,12 +193,14 @@ class RetrainRun:
                 images_seen=result.images_seen,
                 seconds=result.seconds,
                 parity=parity,
+                seed=seed,
             ),
             name=key,
         )
         self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
+        name = entry.name if self.seeds == 1 else f"{entry.name}, seed {seed}"
         out.print(
-            f"{entry.name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
+            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
         return self.folder.read(TrainedRecord, name=key)
@@ -181,25 +211,30 @@ class RetrainRun:
         return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
 
     def _certified(
-        self, trained: Sequence[TrainedRecord], timed: TimedNetworks
+        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
         go_on = go_on_command("retrain", self.folder.path.absolute())
 
-        def certified(record: TrainedRecord) -> CertifiedNetwork:
-            network = self._network(record)
-            asked_ms = self.asked_ms if record.role == "searched" else None
+        def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
+            first = records[0]
+            network = self._network(first)
+            asked_ms = self.asked_ms if first.role == "searched" else None
+            values = values_of(first)
+            del values["seed"]  # stands among the trainings
+            top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
             return CertifiedNetwork.of(
                 network,
-                timed.get(record.name),
+                timed.get(first.name),
                 None if table is None else _predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(record.name, asked_ms, go_on),
-                **values_of(record),
+                timed.verdict(first.name, asked_ms, go_on),
+                **values,
+                trainings=SeedSpread.of(top1),
             )
 
-        return tuple(certified(record) for record in trained)
+        return tuple(certified(records) for records in trained)
 
     def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
         """All networks in the same fresh processes; the searched one as the file that ships."""
@@ -221,12 +256,14 @@ class RetrainRun:
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
-        before = self.folder.read(Certificate) if self.folder.has(Certificate) else None
+        before = earlier_certificate(self.folder, self._seeded)
         by_role = {
             role: tuple(r for r in records if r.role == role)
             for role in ("largest", "uniform", "random")
         }
         parity = own.parity
+        random = by_role["random"] or (before.random if before else ())
+        search = verdict_on_search(own, random)
         return Certificate(
             **values_of(own),
             method=before.method if before else None,
@@ -234,7 +271,7 @@ class RetrainRun:
             supernet_top5=before.supernet_top5 if before else None,
             largest=next(iter(by_role["largest"]), before.largest if before else None),
             uniform=next(iter(by_role["uniform"]), before.uniform if before else None),
-            random=by_role["random"] or (before.random if before else ()),
+            random=random,
             device=self.device,
             date=now_text(),
             environment=environment(),
@@ -243,7 +280,11 @@ class RetrainRun:
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
-            warnings=self._warnings(own, by_role["random"]),
+            warnings=(
+                *(finding.text for finding in self._few_steps()),
+                *training_warnings(own, search),
+            ),
+            search_verdict=search,
         )
 
     def _hashes(self) -> FileHashes:
@@ -251,18 +292,8 @@ class RetrainRun:
         started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
         return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
 
-    def _warnings(
-        self, own: CertifiedNetwork, random: Sequence[CertifiedNetwork]
-    ) -> tuple[str, ...]:
-        if own.top1 is None or own.running_accuracy is None or own.train_top1 is None:
-            return ()
-        random_top1 = [network.top1 for network in random if network.top1 is not None]
-        images = len(self.dataset.evaluation.labels)
-        findings = [
-            *label_warning(own.running_accuracy, own.train_top1),
-            *comparison_warning(own.top1, random_top1, images),
-        ]
-        return tuple(finding.text for finding in findings)
+    def _few_steps(self) -> list[Finding]:
+        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
 
 
 def _predicted_ms(table: LatencyTable, network: Architecture) -> float | None:

@@ -23,7 +23,7 @@ from nas.hardware.plans import ONE_PROCESS
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import DEPLOYED
 from nas.methods.evolution_config import EvolutionConfig
-from nas.methods.history import GateHistory, SearchRow
+from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.methods.method import Method, MethodInputs, Scored
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
@@ -106,7 +106,7 @@ class SearchRun:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
-        for line in verdict_lines(certificate):
+        for line in verdict_lines(certificate, None, self.folder.path):
             out.print(line, markup=False)
         for warning in warnings:
             out.print(f"Warning: {warning}")
@@ -223,7 +223,11 @@ class SearchRun:
         supernet: SupernetStage,
         architecture: Architecture,
     ) -> tuple[str, ...]:
-        from nas.selection.diagnostics import kernel_warnings, search_warnings
+        from nas.selection.diagnostics import (
+            few_steps_warning,
+            kernel_warnings,
+            search_warnings,
+        )
 
         if METHODS[self.config.search.method].learns_gates:
             noise = sorted(row.noise for row in table.rows.values())
@@ -239,6 +243,9 @@ class SearchRun:
             )
         else:
             found = kernel_warnings(architecture)
+        if self.folder.has(SearchEnd):  # a borrowed supernet was trained by another run
+            steps, weights = self.folder.read(SearchEnd).steps, self.config.search.weights
+            found += few_steps_warning(weights, steps, "--search_epochs")
         warnings = RunWarnings.of(found)
         self.folder.write(warnings)
         return warnings.warnings

@@ -62,7 +62,7 @@ class SweepRun:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
-        print_pareto(self.folder.read(Pareto))
+        print_pareto(self.folder.read(Pareto), self.folder.path)
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
         return Outcome.of_all(certificate.outcome for certificate in certificates)

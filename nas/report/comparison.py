@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
+from nas.selection.seed_spread import SeedSpread
 
 ROLE_NAMES = {
     "searched": "This network",
@@ -31,9 +32,10 @@ class ShownNetwork:
         seen_p90_ms: 90 % quantile of these.
         params: Trainable numbers.
         macs: Multiply-adds of one image.
-        top1: Share of the evaluation set, from 0 to 1, after training.
+        top1: Share of the evaluation set, from 0 to 1, after its first training.
         top5: The same for five guesses.
         supernet_top1: Share with weights taken from the supernet, not retrained.
+        known_trainings: Top-1 of all its trainings.
     """
 
     role: str
@@ -50,6 +52,12 @@ class ShownNetwork:
     top1: float | None = None
     top5: float | None = None
     supernet_top1: float | None = None
+    known_trainings: SeedSpread | None = None
+
+    @property
+    def mean_top1(self) -> float | None:
+        """Mean over its trainings, however many there are."""
+        return self.top1 if self.known_trainings is None else self.known_trainings.mean
 
     @classmethod
     def of(cls, label: str, network: CertifiedNetwork) -> ShownNetwork:
@@ -74,6 +82,7 @@ class ShownNetwork:
             network.top1,
             network.top5,
             network.supernet_top1 if isinstance(network, Certificate) else None,
+            network.known_trainings,
         )
 
     def completed(self, other: ShownNetwork) -> ShownNetwork:
@@ -96,7 +105,17 @@ class ShownNetwork:
             top1=_first(self.top1, other.top1),
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),
+            known_trainings=self.known_trainings or other.known_trainings,
         )
+
+
+def has_several_seeds(networks: Sequence[ShownNetwork]) -> bool:
+    """Whether any network was trained with more than one seed.
+
+    Args:
+        networks: Of the final table.
+    """
+    return any(n.known_trainings is not None and n.known_trainings.count > 1 for n in networks)
 
 
 def _first(one: float | None, other: float | None) -> float | None:

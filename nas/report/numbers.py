@@ -45,6 +45,13 @@ def share(value: float | None, digits: int = 1) -> str:
     return UNKNOWN if value is None else f"{100 * value:.{digits}f} %"
 
 
+def points(value: float) -> str:
+    """A difference of two shares in percentage points, with a true minus: 0.0123 -> '1.23'."""
+    size = abs(100 * value)
+    text = f"{size:.{2 if size < 9.995 else 1}f}"
+    return f"\u2212{text}" if value < 0 < float(text) else text
+
+
 def whole(value: float | None) -> str:
     """12345 -> '12,345'."""
     return UNKNOWN if value is None else f"{value:,.0f}"

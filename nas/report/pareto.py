@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -18,13 +19,17 @@ from rich.table import Table
 from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
-from nas.report.plots import BLUE, GREEN, MUTED, STYLE
+from nas.report.plots import BLUE, GREEN, MUTED, STYLE, written_out
+from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, difference_text, spread_text
+from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
 from nas.selection.pareto import pareto_front
+from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import out
+from nas.system.program import go_on_command
 
 PICTURE_NAME = "pareto.png"
 
@@ -87,6 +92,7 @@ def _point(folder: RunFolder) -> ParetoPoint:
         params=certificate.params,
         macs=certificate.macs,
         text=certificate.text,
+        trainings=certificate.trainings,
     )
 
 
@@ -104,7 +110,11 @@ def pareto_table(pareto: Pareto) -> Table:
     table.add_column("budget", no_wrap=True)
     for name in ("params", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("top-1" if retrained else "top-1, supernet, not retrained", justify="right")
+    several = _has_several_seeds(pareto)
+    trained = "top-1,\nmean" if several else "top-1"
+    table.add_column(trained if retrained else "top-1, supernet, not retrained", justify="right")
+    if several:
+        table.add_column("sd\n(seeds)", justify="right", no_wrap=True)
     table.add_column("on the front")
     for network in pareto.networks:
         ms = numbers.milliseconds(network.ms)
@@ -117,18 +127,54 @@ def pareto_table(pareto: Pareto) -> Table:
             numbers.count(network.params),
             numbers.count(network.macs),
             numbers.share(network.accuracy(pareto.accuracy)),
+            *([spread_cell(network.known_trainings)] if several else []),
             "yes" if network.on_front else "",
         )
     return table
 
 
-def print_pareto(pareto: Pareto) -> None:
-    """Prints the table, and below it why a budget is not met or cannot be told.
+def _has_several_seeds(pareto: Pareto) -> bool:
+    """Whether the accuracies are means of several trainings."""
+    counts = [n.known_trainings.count for n in pareto.networks if n.known_trainings]
+    return pareto.accuracy == "top1" and max(counts, default=0) > 1
+
+
+def seed_lines(pareto: Pareto, sweep_dir: Path | None = None) -> list[str]:
+    """What is known of the spread between seeds, and which neighbours of the front it tells apart.
 
     Args:
         pareto: Of the sweep.
+        sweep_dir: Its folder; None where no command with more seeds shall be proposed.
+    """
+    known = {n.name: n.known_trainings for n in pareto.networks if n.known_trainings}
+    if pareto.accuracy == "supernet_top1":
+        lines = [f"Shared weights of one search each (n = 1): {NOT_KNOWN}."]
+    else:
+        lines = [spread_text(tuple(known.values())), *_neighbour_lines(pareto.front, known)]
+    if sweep_dir is not None and not _has_several_seeds(pareto):
+        lines.append(f"To know more: {go_on_command('retrain', sweep_dir)} --seeds {FEW_SEEDS}")
+    return lines
+
+
+def _neighbour_lines(front: Sequence[str], known: Mapping[str, SeedSpread]) -> Iterator[str]:
+    """What seeds tell of each network of a front and the next slower one."""
+    for faster, slower in pairwise(name for name in front if name in known):
+        found = difference(known[slower], known[faster])
+        if found is not None:
+            apart = "" if found.side else "; this cannot tell them apart"
+            yield f"{slower} against {faster}: {difference_text(found)}{apart}."
+
+
+def print_pareto(pareto: Pareto, sweep_dir: Path | None = None) -> None:
+    """Prints the table, and below it the seeds' spread and why a budget is not met.
+
+    Args:
+        pareto: Of the sweep.
+        sweep_dir: Its folder; None where no command with more seeds shall be proposed.
     """
     out.print(pareto_table(pareto))
+    for line in seed_lines(pareto, sweep_dir):
+        out.print(line, markup=False)
     for network in pareto.networks:
         if network.met_fix:
             text = f"{network.name}: {network.met_reason}. Next: {network.met_fix}."
@@ -143,15 +189,31 @@ class _Dot:
     ms: float
     seen_ms: float | None
     percent: float
+    reach_percent: tuple[float, float]
     on_front: bool
 
 
 def _dots(pareto: Pareto) -> list[_Dot]:
     return [
-        _Dot(_label(network), network.ms, network.seen_p50_ms, 100 * top1, network.on_front)
+        _Dot(
+            _label(network),
+            network.ms,
+            network.seen_p50_ms,
+            100 * top1,
+            _reach_percent(network) if pareto.accuracy == "top1" else (0.0, 0.0),
+            network.on_front,
+        )
         for network in pareto.networks
         if network.ms is not None and (top1 := network.accuracy(pareto.accuracy)) is not None
     ]
+
+
+def _reach_percent(network: ParetoPoint) -> tuple[float, float]:
+    """The 95 % interval of the mean over seeds, below and above it; nothing where none is known."""
+    seeds = network.known_trainings
+    if seeds is None or seeds.low is None or seeds.high is None:
+        return 0.0, 0.0
+    return 100 * (seeds.mean - seeds.low), 100 * (seeds.high - seeds.mean)
 
 
 def _label(network: ParetoPoint) -> str:
@@ -171,12 +233,13 @@ def _picture(pareto: Pareto) -> bytes:
         measured = "measured ms, at full speed"
         axes.set_xlabel(measured if is_measured else "ms (predicted where not measured)")
         retrained = pareto.accuracy == "top1"
-        axes.set_ylabel("top-1, %" if retrained else "top-1 with shared weights, %")
+        mean = ", mean of seeds" if _has_several_seeds(pareto) else ", one training each"
+        axes.set_ylabel(f"top-1{mean}, %" if retrained else "top-1 with shared weights, %")
         axes.margins(0.12)
         if dots:
             axes.legend(loc="lower right")
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": None})
+        written_out(figure).savefig(stream, format="png", metadata={"Software": None})
         return stream.getvalue()
 
 
@@ -192,6 +255,10 @@ def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
         markersize=7,
         label="Pareto front",
     )
+    for dot in dots:
+        if any(dot.reach_percent):
+            reach = [[part] for part in dot.reach_percent]
+            axes.errorbar(dot.ms, dot.percent, yerr=reach, color=MUTED, lw=1.1, zorder=2)
     others = [dot for dot in dots if not dot.on_front]
     if others:
         axes.scatter(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -14,10 +13,13 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from latency.device.text import visible
 from nas.methods.history import SearchRow
-from nas.report.comparison import ShownNetwork
+from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.runs.history import column
+from nas.selection.seed_spread import image_error
 
 INK, MUTED, GRID = "#1b2a41", "#66758a", "#e6eaf0"
 BLUE, ORANGE, VIOLET, GREEN, RED = "#2f7fb8", "#e08a1e", "#7d4fa6", "#1f8a5b", "#c8403a"
@@ -77,9 +79,20 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def written_out(figure: Figure) -> Figure:
+    """The figure, with characters that no font has written out, such as halves of file names.
+
+    Args:
+        figure: Complete.
+    """
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
+    return figure
+
+
 def _address(figure: Figure) -> str:
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    written_out(figure).savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 
@@ -182,37 +195,59 @@ def prediction_plot(
 def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | None) -> str | None:
     """Top-1 against measured ms; None where fewer than two networks were trained.
 
+    Upright lines are 95 % intervals of means over seeds; where no network was trained several
+    times, they are those of a share of so many images.
+
     Args:
         networks: Of the final table.
-        evaluation_images: Size of the evaluation set, for the 95 % interval of a share.
+        evaluation_images: Size of the evaluation set.
     """
     trained = [n for n in networks if n.top1 is not None and n.measured_ms is not None]
     if len(trained) < 2:
         return None
+    several = has_several_seeds(trained)
     with matplotlib.rc_context(STYLE):
         figure, axes = _figure()
         for network in trained:
             colour = ROLE_STYLES.get(network.role, ROLE_STYLES["random"])[0]
-            top1, measured_ms = network.top1 or 0.0, network.measured_ms or 0.0
+            top1, measured_ms = network.mean_top1 or 0.0, network.measured_ms or 0.0
             low_ms = network.measured_low_ms if network.measured_low_ms is not None else measured_ms
             high_ms = (
                 network.measured_high_ms if network.measured_high_ms is not None else measured_ms
             )
-            reach = [[max(measured_ms - low_ms, 0)], [max(high_ms - measured_ms, 0)]]
-            half = 100 * interval_half_width(top1, evaluation_images)
+            reach_ms = [[max(measured_ms - low_ms, 0)], [max(high_ms - measured_ms, 0)]]
+            low, high = accuracy_reach(network, several, evaluation_images)
+            reach = [[100 * low], [100 * high]]
             axes.errorbar(
-                measured_ms, 100 * top1, xerr=reach, yerr=half, color=colour, lw=1.1, zorder=2
+                measured_ms, 100 * top1, xerr=reach_ms, yerr=reach, color=colour, lw=1.1, zorder=2
             )
-        _mark_networks(axes, [(n, n.measured_ms or 0.0, 100 * (n.top1 or 0.0)) for n in trained])
-        axes.set(xlabel="measured ms", ylabel="top-1, %")
+        marked = [(n, n.measured_ms or 0.0, 100 * (n.mean_top1 or 0.0)) for n in trained]
+        _mark_networks(axes, marked)
+        top1_label = "top-1, mean of seeds, %" if several else "top-1, %"
+        axes.set(xlabel="measured ms", ylabel=top1_label)
         axes.margins(0.12)
         _legend_own_first(axes, "best")
         return _address(figure)
 
 
-def interval_half_width(share: float, n: float | None) -> float:
-    """Half of the 95 % interval of a share, normal approximation: 1.96 sqrt(p (1 - p) / n)."""
-    return 1.96 * math.sqrt(max(share * (1 - share), 0.0) / n) if n else 0.0
+def accuracy_reach(
+    network: ShownNetwork, several: bool, evaluation_images: float | None
+) -> tuple[float, float]:
+    """How far an upright line goes below and above a network's top-1, in shares.
+
+    Args:
+        network: That was trained.
+        several: Whether any network of the picture was trained with several seeds; then a line is
+            the interval of a mean over seeds, and never anything else.
+        evaluation_images: Size of the evaluation set.
+    """
+    if not several:
+        half = image_error(network.top1 or 0.0, evaluation_images)
+        return half, half
+    seeds = network.known_trainings
+    if seeds is None or seeds.low is None or seeds.high is None:
+        return 0.0, 0.0
+    return seeds.mean - seeds.low, seeds.high - seeds.mean
 
 
 def _legend_own_first(axes: Axes, place: Literal["best", "upper left"]) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from rich import box
 from rich.table import Table
 
 from nas.report import numbers
-from nas.report.comparison import ShownNetwork, compare
+from nas.report.comparison import ShownNetwork, compare, has_several_seeds
+from nas.report.seeds import seed_lines
 from nas.report.verdict import seen_text, title_text, why_text
 from nas.runs.records import Baselines, Certificate
+from nas.selection.seed_spread import SeedSpread
 
 
 def terminal_table(certificate: Certificate, baselines: Baselines | None = None) -> Table:
@@ -20,6 +24,7 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     """
     rows = compare(certificate, baselines)
     retrained = any(row.top1 is not None for row in rows)
+    several = has_several_seeds(rows)
     top1 = "top-1" if retrained else "top-1, supernet,\nnot retrained"
     table = Table(title=title_text(certificate), title_justify="left", box=box.SIMPLE_HEAD)
     table.add_column("network", no_wrap=True)
@@ -27,10 +32,13 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("params", "MACs"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column(top1, justify="right")
+    table.add_column("top-1,\nmean" if several else top1, justify="right")
+    if several:
+        table.add_column("sd\n(seeds)", justify="right", no_wrap=True)
     for row in rows:
         style = "bold" if row.role == "searched" else None
-        table.add_row(row.label, *_cells(row, retrained), style=style)
+        spread = [spread_cell(row.known_trainings)] if several else []
+        table.add_row(row.label, *_cells(row, retrained), *spread, style=style)
     return table
 
 
@@ -56,16 +64,34 @@ def interval_text(row: ShownNetwork) -> str:
 
 
 def top1_text(row: ShownNetwork) -> str:
-    """Accuracy after training; else the supernet's, and said so."""
+    """Accuracy after training, the mean of several; else the supernet's, and said so."""
     if row.top1 is None and row.supernet_top1 is not None:
         return f"{numbers.share(row.supernet_top1)} (supernet, not retrained)"
-    return numbers.share(row.top1)
+    return numbers.share(row.mean_top1)
 
 
-def verdict_lines(certificate: Certificate) -> list[str]:
-    """What stands below the table: as seen today, and why where the budget is not met.
+def spread_cell(trainings: SeedSpread | None) -> str:
+    """'0.84 (3)': standard deviation between so many seeds, in points; a dash where not known.
+
+    Args:
+        trainings: Of a network; None where it was not trained.
+    """
+    if trainings is None:
+        return numbers.UNKNOWN
+    deviation = trainings.standard_deviation
+    shown = numbers.UNKNOWN if deviation is None else numbers.points(deviation)
+    return f"{shown} ({trainings.count})"
+
+
+def verdict_lines(
+    certificate: Certificate, baselines: Baselines | None = None, folder: Path | None = None
+) -> list[str]:
+    """What stands below the table: as seen today, why a budget is not met, and the seeds' spread.
 
     Args:
         certificate: Of the run.
+        baselines: Of the run; None before they are trained.
+        folder: Of the run; None where no command with more seeds shall be proposed.
     """
-    return [text for text in (seen_text(certificate), why_text(certificate)) if text]
+    texts = [text for text in (seen_text(certificate), why_text(certificate)) if text]
+    return [*texts, *seed_lines(compare(certificate, baselines), certificate, folder)]

@@ -6,22 +6,24 @@ Facts that are found out later stand in records of their own: `DataRecord` (data
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
+from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.runs.data import DataSource
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment
+from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
@@ -171,9 +173,13 @@ class TrainingConfig:
 
     Args:
         recipe: Of every network.
-        seed: Of weights, dropout and data order.
+        seed: Of weights, dropout and data order, of each network's first training.
         compute: What Keras computes with.
         inherits: Whether networks of the space start from the supernet's weights.
+        seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
+
+    Raises:
+        InputError: The number of seeds is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
@@ -183,6 +189,10 @@ class TrainingConfig:
     seed: int
     compute: Compute
     inherits: bool = False
+    seeds: int = 1
+
+    def __post_init__(self) -> None:
+        check_count("seeds", self.seeds)
 
 
 def read_config(folder: Path) -> AnyConfig:
@@ -200,7 +210,7 @@ def read_config(folder: Path) -> AnyConfig:
     if not path.is_file():
         raise InputError(
             f"a run folder with {CONFIG_FILE}",
-            f"{folder}" + ("" if folder.exists() else ", which does not exist"),
+            f"{folder}{_why_not(folder)}",
             "name a folder that nas.py wrote, or run nas.py first",
         )
     head = strict_json.read_object(path)
@@ -211,8 +221,8 @@ def read_config(folder: Path) -> AnyConfig:
             f"a run folder of schema {RunSettings.SCHEMA_VERSION}",
             f"{found} in {path}",
             "search again with this version of the program, or go on with the version that wrote "
-            "the run; its network can be trained here by main.py --arch "
-            f"{shlex.quote(str(folder / 'architecture.json'))}",
+            f"the run; its network can be trained here by {command_line('retrain')} --arch "
+            f"{quote(path_word(folder / 'architecture.json'))}",
         )
     config: AnyConfig = (
         strict_json.read(GivenNetworkConfig, path)
@@ -222,6 +232,12 @@ def read_config(folder: Path) -> AnyConfig:
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
     refuse_relative((*config.blocks, *space), path)
     return config
+
+
+def _why_not(folder: Path) -> str:
+    if folder.is_dir():
+        return ", a folder without one"
+    return ", which is a file" if folder.exists() else ", which does not exist"
 
 
 def read_search_config(folder: Path) -> RunConfig:

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nas.data import Dataset
+from nas.data.preparation import Preparation, Resize
 from nas.errors import InputError
+
+# Options that say how files of images are read.
+OF_FILES = ("skip_bad_images", "resize", "verify_data")
 
 
 @dataclass(frozen=True)
@@ -21,6 +25,9 @@ class DataSource:
             versions kept it as it was written.
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
+        resize: What becomes of images that are not square: `squeeze` changes their proportions,
+            `crop` keeps the square in their middle, `pad` adds white borders.
+        verify_data: Whether the contents of all files were compared with those that were decoded.
 
     Raises:
         InputError: A path without files, or the reverse.
@@ -30,6 +37,8 @@ class DataSource:
     path: str | None = None
     image_size: int | None = None
     skip_bad_images: bool = False
+    resize: Resize = "squeeze"
+    verify_data: bool = False
 
     def __post_init__(self) -> None:
         if (self.kind == "files") != (self.path is not None):
@@ -47,12 +56,14 @@ class DataRecord:
     Args:
         name: For people.
         is_sample: Whether they are the embedded sample.
-        fingerprint: 16 hex digits of the content.
+        fingerprint: 16 hex digits over labels and pixels of every image; in files of earlier
+            versions over those of at most 1000.
         image_size: Height and width in pixels.
         train_images: Number of images to learn from.
         evaluation_images: Number of images to report on.
         class_names: Position is the class index.
         notes: What a user should know, such as skipped images.
+        preparation: How later images become arrays like these; None where nobody knows.
     """
 
     FILE: ClassVar[str] = "data.json"
@@ -66,6 +77,7 @@ class DataRecord:
     evaluation_images: int
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def num_classes(self) -> int:
@@ -84,6 +96,7 @@ class DataRecord:
             evaluation_images=len(dataset.evaluation.labels),
             class_names=tuple(dataset.class_names),
             notes=tuple(dataset.notes),
+            preparation=dataset.preparation,
         )
 
     @property

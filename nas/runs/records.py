@@ -16,6 +16,7 @@ from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
+from nas.selection.seed_spread import SearchVerdict, SeedSpread
 from nas.system.environment import Environment
 from nas.training.recipe import Recipe
 
@@ -135,17 +136,19 @@ class SeededRecipe(Recipe):
     """What all networks of a run are trained by.
 
     Args:
-        seed: Of weights, dropout and data order.
+        seed: Of weights, dropout and data order, of each network's first training.
         inherits: Whether trainings begin with the supernet's weights.
+        seeds: Trainings of each network; the others have the seeds that follow.
     """
 
     seed: int
     inherits: bool = False
+    seeds: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainedRecord:
-    """retrained/*.json: one network after its training.
+    """retrained/*.json: one network after one training.
 
     Args:
         name: `searched`, or as in comparison.json.
@@ -159,6 +162,8 @@ class TrainedRecord:
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
+        seed: Of this training, which is the first one's in NAME.json, and another one's in
+            NAME-seed-SEED.json; None where an earlier version trained, whose recipe.json has it.
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"
@@ -175,11 +180,15 @@ class TrainedRecord:
     images_seen: int
     seconds: float
     parity: Parity | None
+    seed: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class CertifiedNetwork(NetworkRecord):
     """A network in figures with its name, and what its training reached; None before that.
+
+    Where it was trained several times, the figures here are those of the first training, whose
+    weights are exported; `trainings` has all of them.
 
     Args:
         name: `searched`, or as in comparison.json.
@@ -191,6 +200,8 @@ class CertifiedNetwork(NetworkRecord):
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
+        trainings: Top-1 over seeds; None where it was not trained, or by a version that trained
+            once.
     """
 
     name: str
@@ -202,6 +213,14 @@ class CertifiedNetwork(NetworkRecord):
     images_seen: int | None = None
     seconds: float | None = None
     parity: Parity | None = None
+    trainings: SeedSpread | None = None
+
+    @property
+    def known_trainings(self) -> SeedSpread | None:
+        """What its trainings reached; of a version that trained once, one with the usual seed."""
+        if self.trainings is None and self.top1 is not None:
+            return SeedSpread.of({0: self.top1})
+        return self.trainings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,6 +243,8 @@ class Certificate(CertifiedNetwork):
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
         warnings: Of the training, for people.
+        search_verdict: Whether the search paid; None where single trainings, or no random
+            networks, cannot tell.
     """
 
     FILE: ClassVar[str] = "certificate.json"
@@ -244,6 +265,7 @@ class Certificate(CertifiedNetwork):
     onnx_max_abs_difference: float | None = None
     recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
+    search_verdict: SearchVerdict | None = None
 
 
 @dataclass(frozen=True)

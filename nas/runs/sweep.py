@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nas.runs.outcome import Outcome
+from nas.selection.seed_spread import SeedSpread
 
 
 @dataclass(frozen=True)
@@ -37,11 +38,13 @@ class ParetoPoint:
         met: Whether the whole interval is within 2 % of asked; None where that is not known.
         met_reason: Why, in words; None where nothing was asked or measured.
         met_fix: What to do next where it is not met or cannot be told.
-        top1: Share of the evaluation images, 0 to 1, after training.
+        top1: Share of the evaluation images, 0 to 1, after its first training.
         supernet_top1: Likewise with the supernet's weights.
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         text: The architecture.
+        trainings: Top-1 of all its trainings; None where it was not trained, or by a version that
+            trained once.
         on_front: Whether no other network is faster and as accurate, or as fast and more accurate.
     """
 
@@ -60,6 +63,7 @@ class ParetoPoint:
     params: int
     macs: int
     text: str
+    trainings: SeedSpread | None = None
     on_front: bool = False
 
     @property
@@ -67,9 +71,18 @@ class ParetoPoint:
         """What these figures say of the budget."""
         return Outcome.of(self.met, self.met_reason)
 
+    @property
+    def known_trainings(self) -> SeedSpread | None:
+        """What its trainings reached; of a version that trained once, one with the usual seed."""
+        if self.trainings is None and self.top1 is not None:
+            return SeedSpread.of({0: self.top1})
+        return self.trainings
+
     def accuracy(self, column: Literal["top1", "supernet_top1"]) -> float | None:
-        """The share that networks are compared by."""
-        return self.top1 if column == "top1" else self.supernet_top1
+        """The share that networks are compared by: after training, the mean of all trainings."""
+        if column == "supernet_top1":
+            return self.supernet_top1
+        return self.known_trainings.mean if self.known_trainings else None
 
 
 @dataclass(frozen=True)
@@ -77,7 +90,8 @@ class Pareto:
     """pareto.json of a sweep: its networks and their front.
 
     Args:
-        accuracy: Which share the front is drawn by: `top1` once all networks are trained.
+        accuracy: Which share the front is drawn by: `top1` once all networks are trained, and then
+            the mean where a network was trained several times.
         front: Names of the networks on it, fastest first.
         networks: All of them, in the order of the goals.
     """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -36,6 +37,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
+    "resize": ["--resize", "crop"],
+    "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
     "batch_size": ["--batch_size", "48"],
     "learning_rate": ["--learning_rate", "0.1"],
@@ -78,18 +81,19 @@ SITUATIONS: dict[str, list[str]] = {
 # The one table of what is refused beside what; everything else is used.
 LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
 OF_GATES = {"gate", "proposals", "gate_learning_rate"}
-ALWAYS = {"supernet", "device", "race_epochs", "skip_bad_images"}
+OF_FILES = {"skip_bad_images", "resize", "verify_data"}
+ALWAYS = {"supernet", "device", "race_epochs", *OF_FILES}
 OTHER_METHOD = {"lambda", *OF_GATES}
 REFUSED: dict[str, set[str]] = {
     "gradient": {*ALWAYS, "target_ms", "method"},
     "gradient with a target": {*ALWAYS, "lambda"},
-    "evolution": {"device", "race_epochs", "skip_bad_images", *OTHER_METHOD},
+    "evolution": {"device", "race_epochs", *OF_FILES, *OTHER_METHOD},
     "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
-    "random with a race": {"supernet", "device", "skip_bad_images", *OTHER_METHOD, *LEARNING},
+    "random with a race": {"supernet", "device", *OF_FILES, *OTHER_METHOD, *LEARNING},
     "a borrowed supernet": {
         "device",
         "race_epochs",
-        "skip_bad_images",
+        *OF_FILES,
         "flip",
         *OTHER_METHOD,
         *LEARNING,
@@ -97,7 +101,7 @@ REFUSED: dict[str, set[str]] = {
     "another device": {
         "supernet",
         "race_epochs",
-        "skip_bad_images",
+        *OF_FILES,
         "random_networks",
         "lambda",
     },
@@ -156,7 +160,7 @@ def test_each_search_flag_is_used_or_refused(situation: str) -> None:
 
 
 def test_off_is_no_contradiction() -> None:
-    words = ["--noskip_bad_images", "--nodata_parallel", "--nosmoke"]
+    words = ["--noskip_bad_images", "--noverify_data", "--nodata_parallel", "--nosmoke"]
     assert asked_config(["--lambda", "0.1", *words]) == asked_config(["--lambda", "0.1"])
 
 
@@ -199,6 +203,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "race_epochs": ["--race", "3", "--race_epochs", "0.5"],
         "device": ["--table", "/t.json", "--device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
+        "resize": ["--data_dir", "/images", "--resize", "pad"],
         "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
     }
@@ -236,6 +241,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
+    "resize": ["--resize", "crop"],
+    "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
     "batch_size": ["--batch_size", "48"],
     "learning_rate": ["--learning_rate", "0.1"],
@@ -249,12 +256,13 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
+    "seeds": ["--seeds", "2"],
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
-    "a run": {"image_size", "skip_bad_images"},
+    "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
-    "a given network": {"image_size", "skip_bad_images", "inherit"},
+    "a given network": {"image_size", *OF_FILES, "inherit"},
 }
 
 
@@ -365,6 +373,7 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
         (["--run", "RUN", "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
+        (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
         (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
@@ -382,6 +391,19 @@ def test_retrain_flags_that_would_say_nothing(
 def test_the_networks_own_image_size_is_no_contradiction(run: Path, called: Called) -> None:
     words = ["--run", str(run)]
     assert retrained_with(called, [*words, "--image_size", "32"]) == retrained_with(called, words)
+
+
+def test_images_of_a_run_are_read_as_the_run_read_them(run: Path, called: Called) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["data"] |= {"kind": "files", "path": "/images", "resize": "pad"}
+    (run / "config.json").write_text(json.dumps(config))
+    moved = ["--run", str(run), "--data_dir", "/moved"]
+    (source, *_) = retrained_with(called, moved)
+    assert (source.path, source.resize, source.verify_data) == ("/moved", "pad", False)
+    (source, *_) = retrained_with(called, [*moved, "--resize", "crop", "--verify_data"])
+    assert (source.resize, source.verify_data) == ("crop", True)
+    (source, *_) = retrained_with(called, ["--run", str(run), "--verify_data"])
+    assert (source.path, source.resize, source.verify_data) == ("/images", "pad", True)
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:
@@ -426,6 +448,30 @@ def test_a_training_that_has_begun_goes_on_as_it_began(
     assert "--restart" in caught.value.fix
     assert retrained_with(called, ["--run", str(run), *words, "--restart"]) != began
     assert not (run / "retrained" / "searched.json").exists()
+
+
+def test_more_seeds_go_on_with_a_training_and_fewer_are_refused(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run)])
+    assert began[2].seeds == 1
+    (run / "retrained").mkdir()
+    kept = run / "retrained" / "searched.json"
+    kept.write_text("{}")
+    assert retrained_with(called, ["--run", str(run), "--seeds", "3"])[2].seeds == 3
+    assert retrained_with(called, ["--run", str(run)])[2].seeds == 3, "it goes on with all of them"
+    assert kept.exists()
+    with pytest.raises(
+        InputError, match="--seeds 3 or more, as this run's training began"
+    ) as caught:
+        retrained_with(called, ["--run", str(run), "--seeds", "2"])
+    assert "--restart" in caught.value.fix
+    assert retrained_with(called, ["--run", str(run), "--seeds", "2", "--restart"])[2].seeds == 2
+    assert not kept.exists()
+
+
+@pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "many"])
+def test_a_number_of_seeds_is_a_count(seeds: str, run: Path, called: Called) -> None:
+    with pytest.raises(InputError, match="seeds"):
+        retrained_with(called, ["--run", str(run), "--seeds", seeds])
 
 
 def test_inheriting_needs_the_weights_of_a_supernet(

@@ -145,11 +145,27 @@ def test_a_sweep_meets_its_targets_if_each_that_was_asked_for_is_met(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retraining, "write_pareto", lambda folder, labels: folder / "pareto.png")
-    monkeypatch.setattr(retraining, "print_pareto", lambda pareto: None)
+    monkeypatch.setattr(retraining, "print_pareto", lambda pareto, folder: None)
     sweep.write(Pareto("top1", (), ()))
     trainings.outcomes = dict(zip(LABELS, each, strict=True))
     outcome, _ = retrain(of_run(sweep))
     assert outcome is together
+
+
+@pytest.mark.parametrize("seeds", [0, -2, 1.5, True])
+def test_a_wrong_number_of_seeds_is_refused_before_any_work(
+    seeds: Any, run: RunFolder, trainings: Trainings
+) -> None:
+    with pytest.raises(InputError, match="--seeds to be a whole number, 1 or more"):
+        retrain(of_run(run, seeds=seeds))
+    assert trainings.begun == []
+
+
+def test_every_network_of_a_sweep_gets_as_many_seeds(
+    sweep: RunFolder, trainings: Trainings
+) -> None:
+    retrain(of_run(sweep, seeds=3))
+    assert [arguments[12] for arguments in trainings.begun] == [3, 3]
 
 
 def test_the_newest_run_is_retrained_where_none_is_named(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,8 @@ from nas.runs.records import (
 from nas.selection.goals import Goal
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
+from nas.training.evaluation import Accuracy
+from nas.training.trainer import TrainResult
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
@@ -155,8 +157,10 @@ def trained(tmp_path: Path) -> RetrainRun:
     return run
 
 
-def record(run: RetrainRun, name: str, role: str, top1: float, **changes: Any) -> None:
-    """Writes what a training reached."""
+def record(
+    run: RetrainRun, name: str, role: str, top1: float, more: str = "", **changes: Any
+) -> None:
+    """Writes what a training reached; `more` is what tells another seed's file apart."""
     values: dict[str, Any] = {
         "text": arch_text.to_text(FOUND),
         "top1": top1,
@@ -169,7 +173,7 @@ def record(run: RetrainRun, name: str, role: str, top1: float, **changes: Any) -
         "parity": None,
     }
     trained = TrainedRecord(name=name, role=role, **{**values, **changes})
-    run.folder.write(trained, name=name.replace(" ", "_"))
+    run.folder.write(trained, name=name.replace(" ", "_") + more)
 
 
 def test_what_the_search_certified_stays_where_nothing_new_is_known(trained: RetrainRun) -> None:
@@ -205,13 +209,135 @@ def test_what_the_search_certified_stays_where_nothing_new_is_known(trained: Ret
     assert (found.measured_ms, found.top1) == (0.7, 0.6), "measured and trained anew"
 
 
-def test_a_better_random_network_and_odd_labels_are_told(trained: RetrainRun) -> None:
-    # On 24 images: 0.6 and 0.8 could be the same network.
-    record(trained, "random 1", "random", 1.0)
+def test_odd_labels_are_told(trained: RetrainRun) -> None:
     record(trained, "searched", "searched", 0.6, train_top1=0.1, running_accuracy=0.7)
-    warnings = replace(trained, others=(RANDOM,)).run().warnings
-    assert len(warnings) == 2
-    assert "labels or pixels" in warnings[0] and "1 of 1 random" in warnings[1]
+    (warning,) = trained.run().warnings
+    assert "labels or pixels" in warning
+
+
+def test_single_trainings_judge_no_search(
+    trained: RetrainRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # However far apart: with another seed it may be the other way round.
+    record(trained, "random 1", "random", 1.0)
+    found = replace(trained, others=(RANDOM,)).run()
+    assert (found.warnings, found.search_verdict) == ((), None)
+    text = " ".join(capsys.readouterr().out.split())
+    assert "One training each (n = 1): the spread between seeds is not known" in text
+    assert "pay" not in text and "paid" not in text
+    assert f"main.py --run {trained.folder.path} --seeds 3 --baselines" in text
+
+
+@pytest.fixture
+def three_seeds(trained: RetrainRun) -> RetrainRun:
+    """Three trainings of the found network and of a random one, recorded already."""
+    shares = {"searched": (0.6, 0.72, 0.66), "random 1": (0.9, 0.99, 0.95)}
+    for name, top1 in shares.items():
+        for seed, (more, share) in enumerate(zip(("", "-seed-1", "-seed-2"), top1, strict=True)):
+            record(trained, name, name.split()[0], share, more, seed=seed)
+    return replace(trained, others=(RANDOM,), seeds=3)
+
+
+def test_several_seeds_judge_the_search(
+    three_seeds: RetrainRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = three_seeds.run()
+    assert found.trainings is not None and found.recipe is not None
+    assert (found.trainings.seeds, found.trainings.top1) == ((0, 1, 2), (0.6, 0.72, 0.66))
+    assert (found.recipe.seed, found.recipe.seeds) == (0, 3)
+    verdict = found.search_verdict
+    assert verdict is not None and verdict.paid is False
+    # Pairs of 30, 27 and 29 points.
+    assert verdict.difference.top1 == pytest.approx(-0.86 / 3)
+    (warning,) = found.warnings
+    assert warning.startswith("This search did not pay") and "paired t over 3 seeds" in warning
+    text = " ".join(capsys.readouterr().out.split())
+    assert text.count("This search did not pay") == 1
+    baselines = three_seeds.folder.read(Baselines)
+    assert [n.trainings and n.trainings.count for n in baselines.networks] == [3, 3]
+
+
+def test_the_first_seed_is_the_one_that_is_exported_and_certified(three_seeds: RetrainRun) -> None:
+    found = three_seeds.run()
+    # Not the best, which the images that judge it would have picked.
+    assert found.top1 == 0.6
+
+
+def test_what_stays_of_the_company_is_compared_while_the_recipe_is_the_same(
+    three_seeds: RetrainRun,
+) -> None:
+    first = three_seeds.run()
+    alone = replace(three_seeds, others=())
+    again = alone.run()
+    assert (again.random, again.search_verdict) == (first.random, first.search_verdict)
+    other = replace(alone, recipe=replace(alone.recipe, epochs=2.0)).run()
+    assert [n.top1 for n in other.random] == [None], "another recipe reached that"
+    assert other.search_verdict is None
+    assert other.random[0].measured_ms == first.random[0].measured_ms
+
+
+class KilledError(Exception):
+    """Stands for a program that is killed."""
+
+
+@dataclass
+class MadeUpTrainings:
+    """Stands in for `train_network`: what is reached follows from network and seed.
+
+    Args:
+        most: Trainings after which the program is killed.
+        begun: Text and seed of each.
+        exported: Seeds whose weights became files.
+    """
+
+    most: int = 1000
+    begun: list[tuple[str, int]] = field(default_factory=list)
+    exported: list[float] = field(default_factory=list)
+
+    def train(self, network: Any, *_: Any, seed: int, **__: Any) -> TrainResult:
+        if len(self.begun) == self.most:
+            raise KilledError
+        text = arch_text.to_text(network)
+        self.begun.append((text, seed))
+        reached = Accuracy(0.5 + len(text) / 1000 + 0.01 * seed, 0.9, 1.0, 24)
+        return TrainResult(None, reached, reached, 0.6, 60, 1.0, [])
+
+    def export(self, run: RetrainRun, result: TrainResult, network: Any) -> None:
+        self.exported.append(result.evaluation.top1)
+        (run.folder.path / "model.onnx").write_bytes(network_bytes(network))
+
+
+def test_seeds_train_round_by_round_and_go_on_where_they_were(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up = MadeUpTrainings(most=3)
+    monkeypatch.setattr(retrain, "train_network", made_up.train)
+    monkeypatch.setattr(RetrainRun, "_export", lambda *arguments: made_up.export(*arguments))
+    run = begun(tmp_path / "run", (RANDOM,), seed=5, seeds=2)
+    with pytest.raises(KilledError):
+        run.run()
+    names = [arch_text.to_text(network) for network in (FOUND, OTHER)]
+    assert made_up.begun == [(names[0], 5), (names[1], 5), (names[0], 6)]
+    rest = made_up = MadeUpTrainings()
+    monkeypatch.setattr(retrain, "train_network", rest.train)
+    found = run.run()
+    assert rest.begun == [(names[1], 6)] and rest.exported == [], "what is done stays"
+    assert found.trainings is not None and found.trainings.seeds == (5, 6)
+    assert found.top1 == found.trainings.top1[0]
+    files = sorted(path.name for path in (run.folder.path / "retrained").iterdir())
+    assert files == [
+        "random_1-seed-6.json",
+        "random_1.json",
+        "searched-seed-6.json",
+        "searched.json",
+    ]
+    whole = begun(tmp_path / "whole", (RANDOM,), seed=5, seeds=2)
+    again = whole.run()
+    assert replace(again, date=found.date) == found, "as if nothing had stopped it"
+    assert len(rest.begun) == 5 and rest.exported == [found.top1], "one training makes the files"
+    for name in files:
+        kept, made = (r.folder.path / "retrained" / name for r in (run, whole))
+        assert kept.read_bytes() == made.read_bytes()
 
 
 def test_the_file_that_was_measured_and_what_it_computes_can_be_told_again(
@@ -278,11 +404,14 @@ def test_the_searched_network_is_measured_as_the_file_that_ships(
 
 
 def test_restarting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:
-    trained.run()
+    record(trained, "random 1", "random", 0.5)
+    replace(trained, others=(RANDOM,)).run()
+    assert trained.folder.has(Baselines)
     trained.folder.checkpoint("retrain_searched").write_bytes(b"")
     trained.folder.checkpoint("search").write_bytes(b"")
     training_config(trained.folder, run_config(Goal(target=0.7)), SMOKE, {"restart": True})
     assert not list((trained.folder.path / "retrained").glob("*.json"))
     assert not trained.folder.checkpoint("retrain_searched").exists()
+    assert not trained.folder.has(Baselines), "they would stand beside another recipe's network"
     assert trained.folder.checkpoint("search").exists()
     assert json.loads((trained.folder.path / "certificate.json").read_text())["top1"] == 0.6

@@ -19,7 +19,12 @@ def test_each_seed_is_compared_with_itself() -> None:
     # Of 0.02, 0.01 and 0.03: the seeds' own spread of 0.1 is no part of it.
     assert found["standard_error"] == pytest.approx(0.01 / 3**0.5)
     assert found["wins"] == 1.0
-    assert paired([0.5], [0.4])["standard_error"] is None
+    # Student's t with two degrees of freedom: 4.303, rounded.
+    half = 4.303 * 0.01 / 3**0.5
+    assert found["low"] == pytest.approx(0.02 - half, rel=5e-3)
+    assert found["high"] == pytest.approx(0.02 + half, rel=5e-3)
+    single = paired([0.5], [0.4])
+    assert single["standard_error"] is single["low"] is single["high"] is None
 
 
 def test_both_starts_are_trained_for_every_seed(toy_run: Path, tmp_path: Path) -> None:

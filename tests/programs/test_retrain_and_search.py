@@ -74,6 +74,27 @@ def test_retraining_again_reads_what_is_done(toy_retrained: Path, tmp_path: Path
     assert {path.name: path.read_bytes() for path in (run / "retrained").iterdir()} == before
 
 
+def test_one_more_seed_tells_a_spread_and_leaves_the_first_training_as_it_is(
+    toy_retrained: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(toy_retrained, tmp_path / "run")
+    kept = ("model.onnx", "retrain_history.csv", "retrained/searched.json")
+    before = {name: (run / name).read_bytes() for name in kept}
+    flags = ("--run", str(run), "--smoke", "--baselines", "--nolargest")
+    done = run_program("main.py", *flags, "--seeds", "2")
+    assert done.exit_code == 0, done.err
+    assert {name: (run / name).read_bytes() for name in kept} == before
+    certificate = read(run / "certificate.json")
+    trainings = certificate["trainings"]
+    assert trainings["seeds"] == [0, 1] and trainings["standard_deviation"] is not None
+    assert trainings["top1"][0] == certificate["top1"]
+    verdict = certificate["search_verdict"]
+    assert verdict["random_networks"] == 1
+    assert (verdict["difference"]["test"], verdict["difference"]["seeds"]) == ("paired t", 2)
+    said = " ".join(done.out.split())
+    assert "this search" in said.lower() and "spread between seeds" in said.lower()
+
+
 def test_nothing_rewrites_the_configuration(
     toy_run: Path, toy_retrained: Path, tmp_path: Path
 ) -> None:

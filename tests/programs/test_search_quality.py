@@ -33,10 +33,27 @@ def test_figures_of_known_accuracies(quality: ModuleType) -> None:
     assert found["standard_error"] == pytest.approx(math.hypot(0.1 / 3**0.5, 0.193111 / 2), 1e-4)
     assert found["gain"] == pytest.approx(0.9 - 0.6875)
     assert found["above_best_random"] is False
+    # About 4.6 degrees of freedom: a quantile between 2.571 (of 5) and 2.776 (of 4).
+    half = (found["gain_high"] - found["gain_low"]) / 2
+    assert 2.57 < half / found["standard_error"] < 2.78
+    assert found["gain_low"] < 0 < found["gain_high"]
+    assert quality.spread_text(found).endswith("the search cannot be told from chance.")
+
+
+def test_a_verdict_needs_several_searches_and_a_clear_gain(quality: ModuleType) -> None:
+    better, worse = [0.9, 0.91, 0.92], [0.5, 0.52, 0.51]
+    for own, others, said in (
+        (better, worse, "the search paid."),
+        (worse, better, "the search did not pay."),
+        (better[:1], worse, "nothing is said by the gain."),
+    ):
+        text = quality.spread_text(quality.figures(own, others))
+        assert text.startswith("One training of each network") and text.endswith(said)
 
 
 def test_one_search_has_no_standard_error(quality: ModuleType) -> None:
     found = quality.figures([0.9], [0.5, 0.7])
+    assert found["gain_low"] is None and found["gain_high"] is None
     assert found["standard_error"] is None and found["gain_over_standard_error"] is None
     assert found["above_best_random"] is True
 

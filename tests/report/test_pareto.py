@@ -12,10 +12,11 @@ from rich.console import Console
 
 from latency.errors import LatencyError
 from nas.report import numbers
-from nas.report.pareto import front_of, pareto_table, print_pareto, write_pareto
+from nas.report.pareto import front_of, pareto_table, print_pareto, seed_lines, write_pareto
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
+from nas.selection.seed_spread import SeedSpread
 from tests.support.report_run import make_run
 
 
@@ -51,6 +52,44 @@ def test_a_network_without_figures_is_kept_off_the_front() -> None:
     found = front_of([point("a", None, 0.9, 0.1), point("b", 2.0, 0.5, None)])
     assert found.front == ("b",)
     assert len(found.networks) == 2
+
+
+def trained(name: str, ms: float, *top1: float, first: int = 0) -> ParetoPoint:
+    """A network with several trainings, which has what they reached."""
+    seeds = SeedSpread.of(dict(enumerate(top1, start=first)))
+    return replace(point(name, ms, top1[0], 0.1), trainings=seeds)
+
+
+def test_a_front_is_drawn_by_means_over_seeds() -> None:
+    # The first training of the slower network alone would be dominated.
+    found = front_of([trained("a", 1.0, 0.5, 0.4, 0.5), trained("b", 2.0, 0.4, 0.6, 0.6)])
+    assert found.front == ("a", "b")
+
+
+def test_neighbours_of_a_front_are_told_apart_by_seeds_or_not() -> None:
+    points = [
+        trained("a", 1.0, 0.50, 0.40, 0.52),
+        trained("b", 2.0, 0.60, 0.51, 0.61),
+        trained("c", 3.0, 0.70, 0.50, 0.64),
+        trained("d", 4.0, 0.70, 0.80, first=7),
+    ]
+    spread, *neighbours = seed_lines(front_of(points))
+    assert spread.startswith("2 to 3 trainings, and top-1 is their mean")
+    assert "no evidence" not in spread, "there are no single trainings"
+    ab, bc, cd = neighbours
+    assert ab.startswith("b against a: 10.0 points above, 95 % interval") and "apart" not in ab
+    assert bc.startswith("c against b: ") and "paired t over 3 seeds" in bc
+    assert cd.startswith("d against c: ") and "Welch's t over 2 seeds" in cd
+    assert bc.endswith("cannot tell them apart.") and cd.endswith("cannot tell them apart.")
+
+
+def test_a_front_of_single_trainings_or_shared_weights_is_no_evidence(tmp_path: Path) -> None:
+    single = front_of([point("a", 1.0, 0.5, 0.1), point("b", 2.0, 0.6, 0.2)])
+    shared = front_of([point("a", 1.0, None, 0.1), point("b", 2.0, None, 0.2)])
+    for found, words in ((single, "One training each (n = 1)"), (shared, "Shared weights of one")):
+        said, command = seed_lines(found, tmp_path)
+        assert said.startswith(words) and "the spread between seeds is not known" in said
+        assert command == f"To know more: python main.py --run {tmp_path} --seeds 3"
 
 
 @pytest.fixture
@@ -91,6 +130,21 @@ def test_every_verdict_of_a_sweep_that_is_not_met_says_why(
     assert "cannot tell" in text and "NOT met" in text
     assert "fast: the table differs. Next: build it again." in text
     assert re.search(r"slow: the whole interval .* is slower than .* Next: choose another", text)
+
+
+def test_several_seeds_of_a_sweep_stand_in_its_table_and_picture(
+    sweep: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plain = write_pareto(sweep, ["fast", "slow"]).read_bytes()
+    for name, top1 in (("fast", (0.4, 0.44, 0.42)), ("slow", (0.3, 0.33, 0.30))):
+        folder = RunFolder(sweep / name)
+        found = folder.read(Certificate)
+        folder.write(replace(found, trainings=SeedSpread.of(dict(enumerate(top1)))))
+    assert write_pareto(sweep, ["fast", "slow"]).read_bytes() != plain
+    print_pareto(RunFolder(sweep).read(Pareto), sweep)
+    text = capsys.readouterr().out
+    assert "42.0 %" in text and "2.00 (3)" in text and "(seeds 0, 1, 2)" in " ".join(text.split())
+    assert "To know more" not in text
 
 
 def test_a_run_that_is_not_finished_is_named(sweep: Path) -> None:

@@ -7,9 +7,11 @@ from html import escape
 
 from latency.device import strict_json
 from nas.report import cards, numbers, plots
-from nas.report.comparison import ShownNetwork
+from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.report.facts import RunFacts
-from nas.report.terminal import interval_text
+from nas.report.seeds import difference_text, seed_lines
+from nas.report.terminal import interval_text, spread_cell
+from nas.selection.seed_spread import difference
 
 COLUMNS = (
     *("asked ms", "predicted ms", "measured ms", "as seen ms"),
@@ -34,9 +36,10 @@ def comparison(run: RunFacts) -> str:
     images = _evaluation_images(run)
     plot = plots.accuracy_plot(networks, images)
     figure = ""
-    if plot:
+    if any(network.top1 is not None for network in networks):
         chart = cards.chart(plot, "Accuracy against latency", "Higher and further left is better.")
-        figure = f'<div class="gap">{cards.charts(chart, _fairness(run, images))}</div>'
+        fairness = _fairness(run, images, plot is not None)
+        figure = f'<div class="gap">{cards.charts(chart, fairness)}</div>'
     return cards.card("Beside other networks", LEAD, table, figure)
 
 
@@ -46,15 +49,37 @@ def _evaluation_images(run: RunFacts) -> int | None:
     return certificate.evaluation_images if certificate else None
 
 
-def _fairness(run: RunFacts, images: int | None) -> str:
-    """By which recipe, how often and on how much the networks were compared."""
-    text = "Every network was trained once (n = 1) by one recipe."
-    if images:
-        text += f" Upright lines: 95 % interval of a share of {numbers.whole(images)} images;"
-        text += " the spread between training runs comes on top."
+def _fairness(run: RunFacts, images: int | None, has_plot: bool) -> str:
+    """By which recipe, with which seeds and on how much the networks were compared."""
+    texts = ["One recipe trained all of them.", *_seed_texts(run)]
+    if has_plot and has_several_seeds(run.networks):
+        texts.append("Upright lines: 95 % interval of the mean over seeds.")
+    elif has_plot and images:
+        texts.append(
+            f"Upright lines: 95 % interval of a share of {numbers.whole(images)} images by itself, "
+            "which is not the spread between seeds."
+        )
     baselines = run.records.baselines
     recipe = cards.pairs(strict_json.encode(baselines.recipe)) if baselines else ""
-    return f'<div class="aside"><h3>How they were compared</h3><p>{escape(text)}</p>{recipe}</div>'
+    said = "".join(f"<p>{escape(text)}</p>" for text in texts)
+    return f'<div class="aside"><h3>How they were compared</h3>{said}{recipe}</div>'
+
+
+def _seed_texts(run: RunFacts) -> list[str]:
+    """The spread between seeds, the verdict on the search, and each network against the found."""
+    certificate = run.records.certificate
+    if certificate is None:
+        return []
+    texts = seed_lines(run.networks, certificate, run.records.path)
+    own = certificate.known_trainings
+    for network in run.networks:
+        other = network.known_trainings
+        if own is None or other is None or network.role == "searched":
+            continue
+        found = difference(own, other)
+        if found is not None:
+            texts.append(f"This network against {network.label}: {difference_text(found)}.")
+    return texts
 
 
 def _cells(network: ShownNetwork) -> tuple[str, ...]:
@@ -65,7 +90,9 @@ def _cells(network: ShownNetwork) -> tuple[str, ...]:
     seen = numbers.milliseconds(network.seen_p50_ms)
     if network.seen_p90_ms is not None:
         seen += f"<small>p90 {numbers.milliseconds(network.seen_p90_ms)}</small>"
-    top1 = numbers.share(network.top1)
+    top1 = numbers.share(network.mean_top1)
+    if network.known_trainings is not None and network.known_trainings.count > 1:
+        top1 += f"<small>sd (seeds) {spread_cell(network.known_trainings)}</small>"
     if network.top1 is None and network.supernet_top1 is not None:
         top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
     return (

@@ -29,6 +29,11 @@ DEFINITIONS = (
     ("MACs", "multiply-adds of one image; one multiply-add is one MAC"),
     ("size", "bits of the folded weights / 8; kB and MB are 1000 and 1,000,000 bytes"),
     ("uniform scaling", "all kernels 3 × 3, all expansions 6, one width multiplier"),
+    (
+        "sd (seeds)",
+        "standard deviation between trainings of one network with different seeds, in percentage "
+        "points, and how many they were; a seed decides weights, dropout and data order",
+    ),
     ("random", "drawn from the space, within 2 % of this network's measured ms"),
     (
         "supernet, not retrained",

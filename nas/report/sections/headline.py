@@ -150,7 +150,12 @@ def _facts(run: RunFacts, own: ShownNetwork) -> str:
 def _accuracy_facts(own: ShownNetwork) -> list[tuple[str, str, str]]:
     if own.top1 is not None:
         note = "" if own.top5 is None else f"top-5 {numbers.share(own.top5)}"
-        return [("Top-1", numbers.share(own.top1), note)]
+        facts = [("Top-1", numbers.share(own.top1), note)]
+        seeds = own.known_trainings
+        if seeds is not None and seeds.count > 1:
+            note = f"of {seeds.count} trainings, of which the first is exported"
+            facts.append(("Mean top-1", numbers.share(seeds.mean), note))
+        return facts
     if own.supernet_top1 is not None:
         return [("Top-1", numbers.share(own.supernet_top1), "supernet, not retrained")]
     return []

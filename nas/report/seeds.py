@@ -1,0 +1,180 @@
+"""What is known of the spread between seeds, in words for terminal and page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from nas.report import numbers
+from nas.report.comparison import ShownNetwork
+from nas.runs.records import Certificate
+from nas.selection.seed_spread import SearchVerdict, SeedDifference, SeedSpread, known_spread
+from nas.selection.successive_halving import RaceResult
+from nas.system.program import go_on_command
+
+# Trainings that are proposed where there was one: two cannot tell a spread from an accident.
+FEW_SEEDS = 3
+NOT_KNOWN = (
+    "the spread between seeds is not known, "
+    "so that no difference between such accuracies is evidence"
+)
+
+
+def spread_text(trainings: Sequence[SeedSpread]) -> str:
+    """What trainings of one recipe tell of the spread between seeds; empty without any.
+
+    Args:
+        trainings: Of each network that is compared.
+    """
+    if not trainings:
+        return ""
+    counts = [spread.count for spread in trainings]
+    each = " each" if len(trainings) > 1 else ""
+    if max(counts) == 1:
+        return f"One training{each} (n = 1): {NOT_KNOWN}."
+    same = min(counts) == max(counts)
+    few, most = min(counts), max(counts)
+    head = (
+        f"{most} trainings{each} ({_seeds_text(trainings)})"
+        if same
+        else f"{few} to {most} trainings"
+    )
+    head += ", and top-1 is their mean"
+    known = known_spread(trainings)
+    if known is None:
+        return f"{head}: they are all equal, so that the spread between seeds is not known."
+    networks = f"{known.networks} networks" if known.networks > 1 else "one network"
+    text = (
+        f"{head}: one training has a standard deviation of "
+        f"{numbers.points(known.standard_deviation)} points between seeds (of {networks}, "
+        f"{_freedom(known.degrees_of_freedom)})"
+    )
+    if few > 1:
+        return f"{text}."
+    least = numbers.points(known.least_difference())
+    return f"{text}. Differences of single trainings below about {least} points are no evidence."
+
+
+def _seeds_text(trainings: Sequence[SeedSpread]) -> str:
+    seeds = sorted({seed for spread in trainings for seed in spread.seeds})
+    return f"seeds {numbers.value_text(seeds)}"
+
+
+def _freedom(degrees: float) -> str:
+    return f"{degrees:.3g} degree{'' if degrees == 1 else 's'} of freedom"
+
+
+def difference_text(found: SeedDifference) -> str:
+    """A difference with its interval, and by which test.
+
+    Args:
+        found: The difference.
+    """
+    side = "above" if found.top1 >= 0 else "below"
+    text = f"{numbers.points(abs(found.top1))} points {side}"
+    if found.low is None or found.high is None:
+        return f"{text} with every one of {found.seeds} seeds, which shows no spread between seeds"
+    return (
+        f"{text}, 95 % interval {numbers.points(found.low)} to {numbers.points(found.high)} "
+        f"({found.test} over {found.seeds} seeds, {_freedom(found.degrees_of_freedom)})"
+    )
+
+
+def search_text(verdict: SearchVerdict) -> str:
+    """Whether a search paid, with the figures that say so.
+
+    Args:
+        verdict: On the search.
+    """
+    words = {
+        True: "This search paid",
+        False: "This search did not pay",
+        None: "Whether this search paid cannot be told",
+    }
+    count = verdict.random_networks
+    company = f"the mean of {count} random networks" if count > 1 else "one random network"
+    text = (
+        f"{words[verdict.paid]}: over seeds, the found network's top-1 against {company} of equal "
+        f"milliseconds is {difference_text(verdict.difference)}."
+    )
+    if verdict.paid is False:
+        text += " Search longer (--search_epochs), or train another network by --arch."
+    return text
+
+
+def seed_lines(
+    rows: Sequence[ShownNetwork], certificate: Certificate, folder: Path | None = None
+) -> list[str]:
+    """What stands below a table of accuracies: spread, exported file, verdict, and what to do next.
+
+    A search that did not pay is among the warnings of the certificate, and not repeated.
+
+    Args:
+        rows: Of the table.
+        certificate: Of the run.
+        folder: Of the run; None where no command shall be proposed.
+    """
+    trainings = [row.known_trainings for row in rows if row.known_trainings is not None]
+    own = certificate.known_trainings
+    lines = [spread_text(trainings)] if trainings else []
+    if own is not None and own.count > 1:
+        lines.append(
+            f"model.onnx is the training with seed {own.seeds[0]} ({numbers.share(own.top1[0])}), "
+            "the first one whatever the others reached."
+        )
+        if certificate.recipe is not None and certificate.recipe.inherits:
+            lines.append(
+                "All trainings begin with the supernet's weights: what another training of the "
+                "supernet would give is no part of this spread."
+            )
+    if certificate.search_verdict is not None and certificate.search_verdict.paid is not False:
+        lines.append(search_text(certificate.search_verdict))
+    if own is not None and folder is not None and _is_open(certificate, own):
+        lines.append(f"To know more: {seeds_command(certificate, folder)}")
+    return lines
+
+
+def _is_open(certificate: Certificate, own: SeedSpread) -> bool:
+    """Whether more trainings would tell more."""
+    if own.count == 1:
+        return True
+    verdict = certificate.search_verdict
+    return bool(certificate.random) and (verdict is None or verdict.paid is None)
+
+
+def seeds_command(certificate: Certificate, folder: Path) -> str:
+    """The command that trains the networks of a run with more seeds, quoted for a shell.
+
+    Args:
+        certificate: Of the run.
+        folder: Of the run.
+    """
+    own = certificate.known_trainings
+    count = own.count if own is not None else 1
+    is_compared = certificate.search_verdict is not None
+    wanted = FEW_SEEDS if count == 1 else 2 * count if is_compared else count
+    flags = [f"--seeds {wanted}"]
+    if certificate.random:
+        flags.append("--baselines")
+        has_trained = any(network.top1 is not None for network in certificate.random)
+        largest = certificate.largest
+        # As it was asked before: the largest network takes longest to train.
+        if has_trained and largest is not None and largest.top1 is None:
+            flags.append("--nolargest")
+    return " ".join([go_on_command("retrain", folder), *flags])
+
+
+def race_text(result: RaceResult) -> str:
+    """How a race was decided, and that single trainings decided it.
+
+    Args:
+        result: Of a race with at least one round.
+    """
+    last = result.rungs[-1]
+    winner, second = last.order[:2]
+    lead = last.results[winner].top1 - last.results[second].top1
+    return (
+        f"{winner} led {second} by {numbers.points(lead)} points in the last round. Every "
+        f"candidate trains once a round, all with the same seed: {NOT_KNOWN}. The race keeps the "
+        "leader all the same."
+    )
