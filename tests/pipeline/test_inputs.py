@@ -154,7 +154,7 @@ def test_other_classes_are_refused_before_anything_is_decoded(
     def decode(*arguments: Any, **options: Any) -> None:
         raise AssertionError("images were decoded")
 
-    monkeypatch.setattr("nas.data.load.decode_split", decode)
+    monkeypatch.setattr("nas.data.load.decode_splits", decode)
     with pytest.raises(InputError, match="the images that the run began with") as caught:
         load_data(DataSource("files", str(photos)), SMOKE, 0, None, DataRecord.of(dataset))
     assert "no class b; a new class x" in caught.value.received
