@@ -68,7 +68,7 @@ def dataset() -> Dataset:
 def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     found = Trainings()
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda compute, image_size: None)
     module = SimpleNamespace(RetrainRun=found.begin)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
     return found
