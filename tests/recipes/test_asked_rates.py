@@ -60,8 +60,8 @@ def trained(tmp_path: Any, begun: RunConfig, **options: Any) -> TrainingConfig:
     [
         ({}, 0.006, 0.02),
         ({"batch_size": 512}, 0.024, 0.02),
-        ({"optimizer": "sgd"}, 0.05, 0.001),
-        ({"optimizer": "sgd", "batch_size": 128}, 0.2, 0.001),
+        ({"optimizer": "sgd"}, 0.1, 0.001),
+        ({"optimizer": "sgd", "batch_size": 128}, 0.4, 0.001),
         ({"optimizer": "sgd", "learning_rate": 0.3}, 0.3, 0.001),
         ({"learning_rate": 0.3, "batch_size": 512}, 0.3, 0.02),
     ],
