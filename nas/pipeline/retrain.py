@@ -215,6 +215,7 @@ class RetrainRun:
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
+        go_on = go_on_command("retrain", self.folder.path.absolute())
 
         def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
             first = records[0]
@@ -228,7 +229,7 @@ class RetrainRun:
                 timed.get(first.name),
                 None if table is None else _predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(first.name, asked_ms, go_on_command("retrain", self.folder.path)),
+                timed.verdict(first.name, asked_ms, go_on),
                 **values,
                 trainings=SeedSpread.of(top1),
             )
