@@ -45,8 +45,8 @@ def spread_text(trainings: Sequence[SeedSpread]) -> str:
         return f"{head}: they are all equal, so that the spread between seeds is not known."
     networks = f"{known.networks} networks" if known.networks > 1 else "one network"
     text = (
-        f"{head}: one training has a standard deviation of "
-        f"{numbers.points(known.standard_deviation)} points between seeds (of {networks}, "
+        f"{head}. The spread between seeds is a standard deviation of "
+        f"{numbers.points(known.standard_deviation)} points of one training (of {networks}, "
         f"{_freedom(known.degrees_of_freedom)})"
     )
     if few > 1:
@@ -127,11 +127,21 @@ def seed_lines(
                 "All trainings begin with the supernet's weights: what another training of the "
                 "supernet would give is no part of this spread."
             )
-    if certificate.search_verdict is not None and certificate.search_verdict.paid is not False:
-        lines.append(search_text(certificate.search_verdict))
+        lines += _verdict_lines(certificate)
     if own is not None and folder is not None and _is_open(certificate, own):
         lines.append(f"To know more: {seeds_command(certificate, folder)}")
     return lines
+
+
+def _verdict_lines(certificate: Certificate) -> list[str]:
+    """Whether the search paid, or why that is not judged; nothing where nothing was searched."""
+    verdict = certificate.search_verdict
+    if verdict is not None:
+        return [] if verdict.paid is False else [search_text(verdict)]
+    if certificate.method is None:
+        return []
+    lack = "were trained with several of these seeds" if certificate.random else "stand beside it"
+    return [f"What the search was worth is not judged: no random networks of equal time {lack}."]
 
 
 def _is_open(certificate: Certificate, own: SeedSpread) -> bool:
@@ -154,12 +164,14 @@ def seeds_command(certificate: Certificate, folder: Path) -> str:
     is_compared = certificate.search_verdict is not None
     wanted = FEW_SEEDS if count == 1 else 2 * count if is_compared else count
     flags = [f"--seeds {wanted}"]
-    if certificate.random:
+    largest, others = certificate.largest, [*certificate.random]
+    if certificate.uniform is not None:
+        others.append(certificate.uniform)
+    if others or largest is not None:
         flags.append("--baselines")
-        has_trained = any(network.top1 is not None for network in certificate.random)
-        largest = certificate.largest
         # As it was asked before: the largest network takes longest to train.
-        if has_trained and largest is not None and largest.top1 is None:
+        left_out = largest is not None and largest.top1 is None
+        if left_out and any(network.top1 is not None for network in others):
             flags.append("--nolargest")
     return " ".join([go_on_command("retrain", folder), *flags])
 

@@ -100,7 +100,7 @@ def test_several_seeds_tell_the_spread_the_exported_file_and_the_verdict(run: Ru
     with_seeds(run)
     told, exported, verdict = lines_of(run)
     # Largest and uniform were trained once: 1 to 3 trainings.
-    assert told.startswith("1 to 3 trainings, and top-1 is their mean: one training has a standard")
+    assert told.startswith("1 to 3 trainings, and top-1 is their mean. The spread between seeds is")
     assert "of 3 networks, 6 degrees of freedom" in told and "points are no evidence" in told
     assert exported.startswith("model.onnx is the training with seed 0 (95.0 %)")
     assert verdict.startswith("This search paid: over seeds")
@@ -129,6 +129,19 @@ def test_weights_of_one_supernet_are_no_spread_of_its_training(run: RunFolder) -
     inherited = replace(certificate, recipe=replace(RECIPE, inherits=True, seeds=3))
     texts = seed_lines(compare(inherited, None), inherited)
     assert any("supernet's weights" in text and "no part of this spread" in text for text in texts)
+
+
+def test_without_random_networks_with_these_seeds_the_search_is_not_judged(run: RunFolder) -> None:
+    certificate = replace(with_seeds(run), search_verdict=None)
+    said = "What the search was worth is not judged: no random networks of equal time"
+    lines = seed_lines(compare(certificate, None), certificate, run.path)
+    assert f"{said} were trained with several of these seeds." in lines
+    assert lines[-1].endswith("--seeds 3 --baselines")
+    alone = replace(certificate, random=())
+    lines = seed_lines(compare(alone, None), alone, run.path)
+    assert lines[-1] == f"{said} stand beside it."
+    given = replace(alone, method=None)
+    assert not any("search" in line for line in seed_lines(compare(given, None), given, run.path))
 
 
 def test_equal_trainings_are_no_known_spread() -> None:
