@@ -2,7 +2,7 @@
 
 import sys
 
-from nas.cli.program import run_retrain
+from nas.cli.start import run_retrain
 
 if __name__ == "__main__":
     sys.exit(run_retrain(sys.argv))

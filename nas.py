@@ -2,7 +2,7 @@
 
 import sys
 
-from nas.cli.program import run_search
+from nas.cli.start import run_search
 
 if __name__ == "__main__":
     sys.exit(run_search(sys.argv))

@@ -9,7 +9,6 @@ how the rule is chosen stands in docs/log.md. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import sys
@@ -20,11 +19,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 from scipy import stats
 
 from latency import shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.settings import SessionSettings
 from latency.measurement.measure import MeasurePlan
 from latency.onnx_files.features import FEATURES, row_features
@@ -401,10 +406,10 @@ def show(found: dict[str, Any]) -> None:
 
 def main(arguments: list[str]) -> int:
     """Runs the study; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("--none", type=int, default=20_000, help="tables a case without a feature")
     parser.add_argument("--some", type=int, default=1_000, help="tables a case with one")
-    parser.add_argument("--json", type=Path, help="file for every figure")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for every figure")
     flags = parser.parse_args(arguments)
     found = study(flags.none, flags.some)
     if flags.json:

@@ -10,7 +10,6 @@ the supernet's own epochs cost is not counted. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,10 +18,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 
 from benchmarks.supernet_score import stage_of
-from latency import atomic
+from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device import strict_json
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
@@ -125,11 +130,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Command line; None for the program's own.
     """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished search")
     parser.add_argument("--seeds", type=int, default=5, help="pairs of trainings")
     parser.add_argument("--epochs", type=float, help="of each training; default: the run's recipe")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
     flags = parser.parse_args(arguments)
     if flags.seeds < 1:
         parser.error(f"expected --seeds of 1 or more, received {flags.seeds}; raise it")
@@ -141,4 +146,4 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(shell.run(main))

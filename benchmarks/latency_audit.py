@@ -9,7 +9,6 @@ process of its own too. What a folder already holds is not measured again. See b
 
 from __future__ import annotations
 
-import argparse
 import datetime
 import json
 import subprocess
@@ -21,10 +20,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 
 from latency import atomic, shell
+from latency.cli.parser import OutputFolder, Parser
 from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
@@ -188,8 +193,10 @@ def view(results: list[dict[str, Any]]) -> Table:
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures everything and prints it."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--folder", type=Path, required=True, help="keeps tables and figures")
+    parser = Parser(description=__doc__)
+    parser.add_argument(
+        "--folder", action=OutputFolder, type=Path, required=True, help="keeps tables and figures"
+    )
     parser.add_argument("--runs", type=int, default=3, help="tables of each case (3)")
     parser.add_argument("--checks", type=int, default=10, help="checks of the good table (10)")
     parser.add_argument("--uniform", type=int, default=50, help="uniformly drawn networks (50)")

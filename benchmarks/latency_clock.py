@@ -11,7 +11,6 @@ Every measurement is a process of its own. What the folder holds is not measured
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
@@ -21,6 +20,11 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
 
 import numpy as np
 
@@ -43,6 +47,7 @@ from benchmarks.latency_steps import (
     write_models,
 )
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, OutputFolder, Parser
 from latency.device.settings import SessionSettings
 from latency.tables.table import LatencyTable
 from nas.hardware.measurement import KnownNetworks, measure_networks, network_bytes
@@ -230,11 +235,15 @@ PARTS: Mapping[str, Callable[[Bench], None]] = {
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures what is missing in one state, and prints everything that the folder holds."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--folder", type=Path, required=True, help="keeps all steps")
+    parser = Parser(description=__doc__)
+    parser.add_argument(
+        "--folder", action=OutputFolder, type=Path, required=True, help="keeps all steps"
+    )
     parser.add_argument("--state", choices=STATES, help="of the machine; default: measure nothing")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"({','.join(PARTS)})")
-    parser.add_argument("--output", type=Path, help="also write the page of results (Markdown)")
+    parser.add_argument(
+        "--output", action=OutputFile, type=Path, help="also write the page of results (Markdown)"
+    )
     parser.add_argument("--smoke", action="store_true", help="toy size; figures mean nothing")
     options = parser.parse_args(arguments)
     parts = options.parts.split(",")

@@ -9,7 +9,6 @@ beside a program that walks over memory, in turn. The criterion stands in docs/l
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -19,6 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
@@ -26,8 +30,9 @@ from onnx import TensorProto, helper, numpy_helper
 from benchmarks.latency_load import LINE_BYTES, loaded, other_cores
 from benchmarks.latency_recording import Recording, record
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.probe import Gauge, Probe, make_probe
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.device.speed import GATE
 
@@ -172,10 +177,10 @@ def quantile_ms(runs_ms: np.ndarray) -> float | None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Records all models and writes the figures."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("--blocks", type=int, default=6, help="of each condition (6)")
     parser.add_argument("--seconds", type=float, default=4.0, help="of a block and model (4)")
-    parser.add_argument("--output", type=Path, required=True, help="JSON")
+    parser.add_argument("--output", action=OutputFile, type=Path, required=True, help="JSON")
     parser.add_argument("--smoke", action="store_true", help="toy size; figures mean nothing")
     options = parser.parse_args(arguments)
     chains = SMOKE_CHAINS if options.smoke else CHAINS

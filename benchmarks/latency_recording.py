@@ -8,7 +8,6 @@ scripts/draw_speed_gate.py makes a picture of it.
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -18,13 +17,19 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.gate import Gate
 from latency.device.host import current_host
 from latency.device.probe import Gauge
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.device.speed import GATE
 from latency.device.watch import FULL_SPEED_QUANTILE
@@ -98,10 +103,10 @@ def record(
 
 def main(arguments: list[str] | None = None) -> int:
     """Records one model and writes it."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("model", type=Path, help="ONNX file")
     parser.add_argument("--seconds", type=float, default=3.0, help="(3)")
-    parser.add_argument("--output", type=Path, required=True, help="JSON")
+    parser.add_argument("--output", action=OutputFile, type=Path, required=True, help="JSON")
     options = parser.parse_args(arguments)
     settings = SessionSettings()
     gate = Gate.of(settings, 30.0, current_host(), time.perf_counter)

@@ -23,16 +23,16 @@ from latency.errors import LatencyError
 from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture
 from nas.architecture.text import parse, to_text
+from nas.cli import table
 from nas.hardware.jobs import stratified_networks
 from nas.hardware.measurement import network_bytes
 from nas.hardware.rows import architecture_row_keys
 from nas.search_space.named import get_space
 from nas.system.console import err
-from scripts import build_latency_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PROGRAMS: Mapping[str, Callable[[list[str]], int]] = {
-    "scripts/build_latency_table.py": build_latency_table.main,
+    "scripts/build_latency_table.py": table.main,
     "benchmarks/latency_independent.py": latency_independent.main,
     "benchmarks/latency_memory.py": latency_memory.main,
     "benchmarks/latency_recording.py": latency_recording.main,

@@ -9,7 +9,6 @@ together before that. Nothing is searched: this is how the sample was designed b
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import os
 import sys
@@ -19,10 +18,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.settings import SessionSettings
 from latency.measurement.timing import Timing
 from nas.architecture import text as arch_text
@@ -94,11 +99,11 @@ def main(arguments: list[str] | None = None) -> int:
     Args:
         arguments: Command line; None for the program's own.
     """
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--seeds", default="1,2,3", help="of weights and data order")
     parser.add_argument("--random", type=int, default=3, help="random networks")
     parser.add_argument("--jobs", type=int, default=2, help="trainings at a time")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
     parser.add_argument("--smoke", action="store_true", help="toy size")
     args = parser.parse_args(arguments)
     seeds = [int(text) for text in args.seeds.split(",")]

@@ -10,7 +10,6 @@ of the cores. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import signal
@@ -27,6 +26,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 from scipy import stats
@@ -34,6 +38,7 @@ from scipy import stats
 from benchmarks import planted_need
 from latency import atomic, shell
 from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
+from latency.cli.parser import OutputFolder, Parser
 from latency.device import strict_json
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
@@ -384,8 +389,8 @@ def spread_text(result: dict[str, Any]) -> str:
 
 def main(argv: list[str] | None = None) -> int:
     """Runs what is missing and prints the comparison."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--folder", type=Path, required=True)
+    parser = Parser(description=__doc__.splitlines()[0])
+    parser.add_argument("--folder", action=OutputFolder, type=Path, required=True)
     parser.add_argument("--case", choices=list(CASES), required=True)
     parser.add_argument("--data_dir", type=Path, help="images, unless they are drawn")
     parser.add_argument("--target", help="instead of the case's, as --target_ms takes it")

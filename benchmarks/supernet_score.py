@@ -9,7 +9,6 @@ held-out images is noise in that pick. See benchmarks/README.md.
 
 from __future__ import annotations
 
-import argparse
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -17,10 +16,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from scipy import stats
 
 from latency import atomic, shell
+from latency.cli.parser import OutputFile, Parser
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.cost.constraints import Bounds
@@ -90,12 +95,12 @@ def _mean(values: Any) -> float:
 
 def main(arguments: list[str] | None = None) -> int:
     """Scores networks and prints the figures."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = Parser(description=__doc__.splitlines()[0])
     parser.add_argument("--run", type=Path, required=True, help="folder of a finished search")
     parser.add_argument("--networks", type=int, default=24, help="even draws near its milliseconds")
     parser.add_argument("--images", type=int, default=1000, help="of each part")
     parser.add_argument("--parts", type=int, default=4, help="sets of images without a common one")
-    parser.add_argument("--json", type=Path, help="file for the figures")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
     flags = parser.parse_args(arguments)
     if min(flags.networks, flags.parts) < 3 or flags.images < 1:
         parser.error(

@@ -24,11 +24,17 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from rich.table import Table
 
 from benchmarks.twin_process import Twin, has_torch
 from latency import shell
+from latency.cli.parser import Parser
 from latency.device import strict_json
 from nas.architecture.text import to_text
 from nas.cost.counts import architecture_cost
@@ -208,7 +214,7 @@ def peak_memory(space: Space, batch_size: int, rounds: int) -> dict[str, Any]:
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
     """Reads the command line; `--memory` has its own defaults, those of a Tiny-ImageNet search."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("--space", help="default mnasnet, with --memory tiny")
     parser.add_argument("--image_size", type=int, default=64)
     parser.add_argument("--batch_size", type=int, help="default 64, with --memory 128")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import sys
 
-from latency.cli.program import main
+from latency import start
 
 if __name__ == "__main__":
+    start.begin()
+    from latency.cli.program import main
+
     sys.exit(main())

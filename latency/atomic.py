@@ -13,8 +13,11 @@ __all__ = ["keep_json", "keep_text", "write_bytes", "write_json", "write_text"]
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Writes UTF-8 text atomically; see `write_bytes`."""
-    write_bytes(path, text.encode("utf-8"))
+    r"""Writes UTF-8 text atomically; see `write_bytes`.
+
+    Bytes of file names that are no UTF-8 are written out, such as `\udcff`.
+    """
+    write_bytes(path, text.encode("utf-8", "backslashreplace"))
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

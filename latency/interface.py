@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from latency.device.files import read_bytes
+from latency.device.graph import model_inputs
+from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.errors import LatencyError
+from latency.errors import LatencyError, all_of
 from latency.measurement import processes as measuring
 from latency.measurement.measure import Measurement
 from latency.measurement.processes import ProcessRule
+from latency.measurement.startup import start_fresh_process
 from latency.measurement.timing import Timing
 from latency.measurement.verdict import MARGIN, Verdict, judge
-from latency.onnx_files.model_file import check_model, read_model
-from latency.onnx_files.precision import convert, require_fp16_compute
+from latency.onnx_files.conversions import convert_all
+from latency.onnx_files.model_file import check_model, input_names, read_model
+from latency.onnx_files.own_inputs import take_arrays
+from latency.onnx_files.precision import require_fp16_compute
+from latency.onnx_files.wanted_shapes import assign_shapes
 from latency.tables.table import LatencyTable as Table
 
 if TYPE_CHECKING:
@@ -25,6 +34,9 @@ if TYPE_CHECKING:
 
 # A file, a serialised model, or one in memory.
 ModelSource: TypeAlias = "str | os.PathLike[str] | bytes | ModelProto"
+
+# Input name -> array, model -> input name -> array, or the path of an .npz file.
+OwnInputs: TypeAlias = "Mapping[str, Any] | str | os.PathLike[str]"
 
 PROCESSES = 3
 
@@ -45,6 +57,17 @@ class ArgumentError(LatencyError):
     """Arguments that contradict each other."""
 
 
+@dataclass(frozen=True)
+class _Arguments:
+    """How models are read and run, as `measure` and `certify` are told."""
+
+    threads: int
+    settings: SessionSettings | None
+    input_shapes: Mapping[str, Sequence[int]] | None
+    precision: str
+    inputs: OwnInputs | None = None
+
+
 def measure(
     models: Mapping[str, ModelSource] | Sequence[ModelSource],
     *,
@@ -54,6 +77,7 @@ def measure(
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     precision: str = "fp32",
     processes: int = PROCESSES,
+    inputs: OwnInputs | None = None,
 ) -> dict[str, Timing]:
     """Times ONNX models on this machine, in several fresh processes and interleaved at random.
 
@@ -72,20 +96,26 @@ def measure(
         threads: Threads inside an operation; 1 or more, 1 by default.
         settings: How the models are run, instead of `threads`.
         plan: Rounds and runs in each process; `MeasurePlan()` by default.
-        input_shapes: Input name -> shape, for inputs that are dynamic in a model that has them.
+        input_shapes: Input name -> shape, for every model that has an input of this name;
+            'MODEL:NAME' is the input of one model.
         precision: 'fp32', 'int8' or 'fp16'; the models are fp32 and converted.
         processes: Fresh processes, 1 or more, 3 by default. One alone tells no interval.
+        inputs: Arrays of your own, and the others are drawn: input name -> array, for every model
+            that has an input of this name; model -> input -> array; or the path of an .npz file.
 
     Returns:
         Name -> timing: `latency_ms` at the machine's own full speed with its 95 % interval from
         `low_ms` to `high_ms`; `p50_ms`, `p90_ms` and `p99_ms` as seen today; and all samples.
 
     Raises:
-        LatencyError: A model cannot be read or run as asked, or arguments contradict each other.
+        LatencyError: Models cannot be read or run as asked, or arguments contradict each other.
+            Each model runs once before anything is timed, and all that fail are named.
     """
-    found, used = _prepared(models, threads, settings, input_shapes, precision)
-    rule = ProcessRule(processes=processes, most=processes)
-    return measuring.measure_processes(found, used, plan or MeasurePlan(), rule)
+    asked = _Arguments(threads, settings, input_shapes, precision, inputs)
+    found, used = _prepared(models, asked)
+    plan, rule = plan or MeasurePlan(), ProcessRule(processes=processes, most=processes)
+    _try_out(found, used, plan)
+    return measuring.measure_processes(found, used, plan, rule)
 
 
 def certify(
@@ -125,21 +155,22 @@ def certify(
             f"target_ms={target_ms}, margin={margin}",
             "pass milliseconds, and a share such as margin=0.02",
         )
-    found, used = _prepared([model], threads, settings, input_shapes, precision)
+    asked = _Arguments(threads, settings, input_shapes, precision)
+    found, used = _prepared([model], asked)
+    plan = plan or MeasurePlan()
     rule = ProcessRule(precision=min(ProcessRule.precision, margin / 2))
-    timings = measuring.measure_processes(found, used, plan or MeasurePlan(), rule)
+    _try_out(found, used, plan)
+    timings = measuring.measure_processes(found, used, plan, rule)
     timing = timings[found[0].key]
     return judge(timing, target_ms, margin), timing
 
 
 def _prepared(
     models: Mapping[str, ModelSource] | Sequence[ModelSource],
-    threads: int,
-    settings: SessionSettings | None,
-    input_shapes: Mapping[str, Sequence[int]] | None,
-    precision: str,
+    arguments: _Arguments,
 ) -> tuple[list[Model], SessionSettings]:
     """Models as they are measured, and how they are run."""
+    threads, settings, precision = arguments.threads, arguments.settings, arguments.precision
     if settings is not None and threads != 1:
         raise ArgumentError(
             "either threads or settings",
@@ -147,34 +178,101 @@ def _prepared(
             f"pass SessionSettings(intra_op_num_threads={threads}, ...) alone",
         )
     used = settings or SessionSettings(intra_op_num_threads=threads)
-    data = {
-        name: convert(_data(name, source, input_shapes or {}), precision)
-        for name, source in _named(models)
-    }
-    found = [Model(name, model, name) for name, model in data.items()]
+    data = _fixed(_sources(models), arguments.input_shapes or {})
+    converted = convert_all(data, precision)
+    inputs = _own_inputs(arguments.inputs, converted)
+    found = [Model(name, model, name, inputs[name]) for name, model in converted.items()]
     if precision == "fp16" and found:
         require_fp16_compute(found[0].data, used)
     return found, used
 
 
-def _named(
+def _try_out(models: Sequence[Model], settings: SessionSettings, plan: MeasurePlan) -> None:
+    """Runs each model once, so that one that fails costs no measurement of the others."""
+    starting = {
+        model.key: partial(start_fresh_process, model, settings, plan.seed) for model in models
+    }
+    all_of(starting)
+
+
+def _sources(
     models: Mapping[str, ModelSource] | Sequence[ModelSource],
-) -> list[tuple[str, ModelSource]]:
+) -> dict[str, Path | bytes]:
+    """Name -> path or content; a path that is listed twice is one model."""
     if isinstance(models, str | bytes | os.PathLike) or not isinstance(models, Mapping | Sequence):
         raise ArgumentError(
             "models as a mapping or a list", type(models).__name__, "pass [model] for one model"
         )
-    if isinstance(models, Mapping):
-        return list(models.items())
-    named = []
-    for place, source in enumerate(models):
+    found: dict[str, Path | bytes] = {}
+    named = models.items() if isinstance(models, Mapping) else enumerate(models)
+    for place, source in named:
         is_path = isinstance(source, str | os.PathLike)
-        named.append((str(source) if is_path else f"model_{place}", source))
-    return list(dict(named).items())
+        name = place if isinstance(place, str) else str(source) if is_path else f"model_{place}"
+        value = _source(name, source)
+        if found.setdefault(name, value) != value:
+            raise ArgumentError(
+                "models with names of their own", f"two of the name {name!r}", "pass name -> model"
+            )
+    return found
 
 
-def _data(name: str, source: ModelSource, shapes: Mapping[str, Sequence[int]]) -> bytes:
+def _source(name: str, source: ModelSource) -> Path | bytes:
     if isinstance(source, str | os.PathLike):
-        return read_model(Path(source), shapes)
-    data = source if isinstance(source, bytes) else bytes(source.SerializeToString())
-    return check_model(name, data, shapes)
+        return Path(source)
+    if isinstance(source, bytes):
+        return source
+    if not hasattr(source, "SerializeToString"):
+        raise ArgumentError(
+            f"a path, bytes or an onnx.ModelProto as {name!r}",
+            type(source).__name__,
+            "pass one of these",
+        )
+    return bytes(source.SerializeToString())
+
+
+def _fixed(
+    sources: Mapping[str, Path | bytes], wanted: Mapping[str, Sequence[int]]
+) -> dict[str, bytes]:
+    """Name -> self-contained model of fixed input shapes; all that is wrong is told at once."""
+    shapes: Mapping[str, Mapping[str, Sequence[int]]] = dict.fromkeys(sources, {})
+    if wanted:
+        names = all_of({name: partial(_names, source) for name, source in sources.items()})
+        shapes = assign_shapes(list(wanted.items()), names)
+    return all_of(
+        {name: partial(_data, name, source, shapes[name]) for name, source in sources.items()}
+    )
+
+
+def _names(source: Path | bytes) -> Sequence[str]:
+    if isinstance(source, Path):
+        return input_names(source)
+    return [entry.name for entry in model_inputs(source)]
+
+
+def _data(name: str, source: Path | bytes, shapes: Mapping[str, Sequence[int]]) -> bytes:
+    if isinstance(source, Path):
+        return read_model(source, shapes)
+    return check_model(name, source, shapes)
+
+
+def _own_inputs(inputs: OwnInputs | None, models: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Name -> the .npz file of a model's own arrays; empty where all are drawn."""
+    if inputs is None:
+        return dict.fromkeys(models, b"")
+    if isinstance(inputs, str | os.PathLike):
+        arrays: Mapping[str, Any] = read_arrays(read_bytes(inputs, MOST_FILE_BYTES))
+        found = take_arrays(arrays, models, str(inputs))
+    elif all(isinstance(value, Mapping) for value in inputs.values()):
+        unknown = [name for name in inputs if name not in models]
+        if unknown:
+            raise ArgumentError(
+                f"inputs of the models ({', '.join(models)})",
+                repr(unknown[0]),
+                "pass model -> input -> array, or input -> array for all models",
+            )
+        found = dict.fromkeys(models, {})
+        for name, own in inputs.items():
+            found |= take_arrays(own, {name: models[name]}, "inputs")
+    else:
+        found = take_arrays(inputs, models, "inputs")
+    return {name: write_arrays(own) for name, own in found.items()}

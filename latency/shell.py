@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterator
 from types import FrameType
 
 from latency.errors import LatencyError
+from latency.start import ready_streams
 from latency.terminal import warn
 
 EXIT_BAD_INPUT = 2
 EXIT_NO_READER = 128 + 13  # what a shell reports of a program that SIGPIPE ended
+NOTHING_WRITTEN = "Nothing was written."
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
 NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
@@ -38,12 +40,13 @@ class Interrupted(BaseException):
 
 
 def run(
-    main: Callable[[], int], *, how_to_resume: str | Callable[[], str] = "Nothing was written."
+    main: Callable[[], int], *, how_to_resume: str | Callable[[], str] = NOTHING_WRITTEN
 ) -> int:
     """Runs a program and turns what ends it early into a message on stderr and an exit code.
 
-    A `LatencyError`, a full disk and a file that may not be used are 2, SIGINT is 130 and SIGTERM
-    143. Anything else is a defect: it keeps its trace, with a line that asks for a report.
+    A `LatencyError`, a full disk and a file that may not be used are 2, SIGINT is 130, SIGTERM 143
+    and an output that nobody reads any more 141. Anything else is a defect: it keeps its trace,
+    with a line that asks for a report.
 
     Args:
         main: The program; returns its exit code. It may handle both signals itself, as long as
@@ -54,13 +57,14 @@ def run(
     Returns:
         The exit code.
     """
+    ready_streams()
     try:
         with _signals_raise():
-            return main()
+            return _printed(main)
     except LatencyError as error:
         return _refuse(error)
     except BrokenPipeError:
-        return _without_reader()
+        return _without_reader(how_to_resume)
     except OSError as error:
         return _refuse(_of_the_system(error))
     except Interrupted as stop:
@@ -70,6 +74,19 @@ def run(
     except Exception as error:
         error.add_note(REPORT)
         raise
+    finally:
+        _let_go_of_what_cannot_be_printed()
+
+
+def _printed(main: Callable[[], int]) -> int:
+    """Runs a program until all that it printed has arrived."""
+    try:
+        code = main()
+    except SystemExit:  # of a parser that has printed its help
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return code
 
 
 @contextlib.contextmanager
@@ -117,19 +134,44 @@ def _of_the_system(error: OSError) -> LatencyError:
         )
     if error.errno in NO_PLACE:
         return LatencyError("a path where a file can lie", str(error), "name another path")
+    if not _is_somewhere():
+        return LatencyError(
+            "a current folder that exists", "one that was removed", "change to another with `cd`"
+        )
     error.add_note(REPORT)
     raise error
 
 
+def _is_somewhere() -> bool:
+    try:
+        os.getcwd()
+    except OSError:
+        return False
+    return True
+
+
 def _stopped(stop: Interrupted, how_to_resume: str | Callable[[], str]) -> int:
-    how = how_to_resume if isinstance(how_to_resume, str) else how_to_resume()
-    warn(f"\n{stop}. {how}")
+    warn(f"\n{stop}. {_told(how_to_resume)}")
     return stop.exit_code
 
 
-def _without_reader() -> int:
-    """Ends quietly, as when `head` has seen enough."""
-    # Otherwise the interpreter complains about the closed pipe when it flushes at its end.
-    with contextlib.suppress(OSError, ValueError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+def _told(how_to_resume: str | Callable[[], str]) -> str:
+    return how_to_resume if isinstance(how_to_resume, str) else how_to_resume()
+
+
+def _without_reader(how_to_resume: str | Callable[[], str]) -> int:
+    """Ends quietly, as when `head` has seen enough, unless there is something to go on with."""
+    how = _told(how_to_resume)
+    if how != NOTHING_WRITTEN:
+        warn(f"Stopped: nobody reads the output any more. {how}")
     return EXIT_NO_READER
+
+
+def _let_go_of_what_cannot_be_printed() -> None:
+    """Otherwise the interpreter complains of a closed pipe or a full disk when it ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

@@ -5,8 +5,9 @@ Whatever a program prints goes through here, or is JSON, which escapes such char
 
 from __future__ import annotations
 
+import contextlib
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.text import Text
@@ -28,6 +29,10 @@ class Terminal(Console):
         """Makes what is printed, and what stands in a table, of a text."""
         return super().render_str(visible(text), **options)
 
+    def on_broken_pipe(self) -> NoReturn:
+        """Leaves it to `latency.shell.run` to say how a program ends whose output nobody reads."""
+        raise BrokenPipeError
+
 
 def say(text: str) -> None:
     """Prints a line for people on stdout.
@@ -39,9 +44,10 @@ def say(text: str) -> None:
 
 
 def warn(text: str) -> None:
-    """Prints a line for people on stderr.
+    """Prints a line for people on stderr; where nobody reads that, nothing is lost.
 
     Args:
         text: May hold what a file says.
     """
-    print(visible(text), file=sys.stderr)
+    with contextlib.suppress(OSError):
+        print(visible(text), file=sys.stderr)

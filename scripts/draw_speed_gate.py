@@ -9,7 +9,6 @@ The recording is one model's runs, each between two readings of the probe.
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 from dataclasses import dataclass
@@ -18,10 +17,16 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import matplotlib
 import numpy as np
 
 from latency import shell
+from latency.cli.parser import OutputFile, Parser
 from latency.device.plan import MeasurePlan
 from latency.errors import LatencyError
 
@@ -171,11 +176,17 @@ def draw_row(row: np.ndarray, shown: Shown, values: np.ndarray) -> None:
 
 def main(arguments: list[str] | None = None) -> int:
     """Draws the picture."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("recording", type=Path, help="of benchmarks/latency_recording.py")
     parser.add_argument("--start", type=float, default=0.0, help="first second that is shown (0)")
     parser.add_argument("--seconds", type=float, default=3.0, help="how many are shown (3)")
-    parser.add_argument("--output", type=Path, default=PICTURE, help="(docs/images/speed-gate.png)")
+    parser.add_argument(
+        "--output",
+        action=OutputFile,
+        type=Path,
+        default=PICTURE,
+        help="(docs/images/speed-gate.png)",
+    )
     options = parser.parse_args(arguments)
     draw(read(options.recording, options.start, options.seconds), options.output)
     return 0

@@ -7,7 +7,6 @@ python scripts/make_file_docs.py --check  says with exit code 1 that it is out o
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import inspect
 import re
@@ -24,6 +23,13 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
+from latency import shell
+from latency.cli.parser import Parser
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture import spec
@@ -148,7 +154,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
 
 def main(arguments: list[str]) -> int:
     """Writes or checks the page."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare the page, write nothing")
     is_check = parser.parse_args(arguments).check
     text = page()
@@ -314,4 +320,4 @@ def _records_of(hint: Any) -> Iterator[type]:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(shell.run(lambda: main(sys.argv[1:])))

@@ -16,7 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 from latency import shell
+from latency.cli.parser import OutputFile, Parser
 from latency.errors import LatencyError
 
 PICTURE = ROOT / "docs" / "images" / "report.png"
@@ -27,9 +33,15 @@ BROWSER_SECONDS = 120
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
     """Reads the command line; argparse exits with 2 on bad usage."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
+    parser = Parser(description=__doc__)
     parser.add_argument("run", type=Path, help="folder of a finished run")
-    parser.add_argument("--output", type=Path, default=PICTURE, help="PNG (docs/images/report.png)")
+    parser.add_argument(
+        "--output",
+        action=OutputFile,
+        type=Path,
+        default=PICTURE,
+        help="PNG (docs/images/report.png)",
+    )
     parser.add_argument("--width", type=int, default=900, help="of the window, in pixels (900)")
     parser.add_argument("--height", type=int, default=1267, help="of the window, in pixels (1267)")
     parser.add_argument("--browser", help=f"its program; default: the first of {BROWSERS}")

@@ -12,10 +12,16 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 import numpy as np
 from PIL import Image
 
 from latency import shell
+from latency.cli.parser import OutputFolder, Parser
 from nas.data import sample
 from nas.errors import InputError
 
@@ -25,8 +31,8 @@ GREY_EVERY = 17
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
     """Reads the command line; argparse exits with 2 on bad usage."""
-    parser = argparse.ArgumentParser(description=__doc__, allow_abbrev=False)
-    parser.add_argument("--output", type=Path, required=True)
+    parser = Parser(description=__doc__)
+    parser.add_argument("--output", action=OutputFolder, type=Path, required=True)
     parser.add_argument("--layout", choices=["tiny-imagenet", "folder"], default="tiny-imagenet")
     parser.add_argument("--images_per_class", type=int, default=20)
     parser.add_argument("--image_size", type=int, default=sample.IMAGE_SIZE)

@@ -13,6 +13,11 @@ from statistics import median_high
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
 from latency import shell
 from latency.tables.table import LatencyTable
 from nas.errors import InputError

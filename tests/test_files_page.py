@@ -11,6 +11,7 @@ from types import ModuleType
 
 import pytest
 
+from latency.cli.parser import UsageError
 from nas.methods.history import SearchRow
 from nas.runs.history import columns
 from nas.training.history import TrainingRow
@@ -49,7 +50,7 @@ def test_another_page_is_noticed(
     assert generator.main(["--check"]) == 0
     page.write_text(page.read_text("utf-8").replace("`top1`", "`top_1`"), "utf-8")
     assert generator.main(["--check"]) == 1
-    with pytest.raises(SystemExit, match="2"):
+    with pytest.raises(UsageError):
         generator.main(["--chekc"])
 
 

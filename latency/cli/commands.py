@@ -6,12 +6,12 @@ import argparse
 
 from latency.cli import text_view
 from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_STALE
-from latency.cli.model_files import InputError, print_json, require_file
+from latency.cli.model_files import InputError, print_json, read_files
 from latency.cli.options import plan_of, settings_of
 from latency.device.host import current_host
 from latency.onnx_files.features import row_features, vector_channels
-from latency.onnx_files.model_file import read_model
 from latency.onnx_files.operators import row_operators
+from latency.outputs import refuse_overwriting
 from latency.tables.check import GOOD, PLAN, STALE, check_table
 from latency.tables.table import LatencyTable
 from latency.terminal import say
@@ -54,9 +54,9 @@ def check(options: argparse.Namespace) -> int:
 
 def show(options: argparse.Namespace) -> int:
     """`show`."""
+    refuse_overwriting(options.csv, [options.table], "--csv")
     table = LatencyTable.load(options.table, allow_other_host=True)
     if options.csv:
-        require_file(options.csv, "--csv")
         table.to_csv(options.csv)
     if options.json:
         print_json(table.to_json())
@@ -67,6 +67,10 @@ def show(options: argparse.Namespace) -> int:
 
 def predict(options: argparse.Namespace) -> int:
     """`predict`."""
+    if options.divisor <= 0:
+        raise InputError(
+            "--divisor above 0", f"--divisor {options.divisor:g}", "give the copies more in LONG"
+        )
     table = LatencyTable.load(options.table, allow_other_host=True)
     if table.row_model is None:
         raise InputError(
@@ -74,9 +78,10 @@ def predict(options: argparse.Namespace) -> int:
             f"{len(table.rows)} rows",
             "measure this row itself",
         )
-    short = read_model(options.short) if options.short else None
+    files = {"long": options.long, **({"short": options.short} if options.short else {})}
+    data = read_files(options, files)
+    long, short = data["long"], data.get("short")
     vector = vector_channels(table.host.isa_flags)
-    long = read_model(options.long)
     features = row_features(long, short, options.divisor, vector)
     operators = row_operators(long, short)
     predicted_ms = table.row_model.predict_ms(features, operators)

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+import difflib
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from latency.device import strict_json
 from latency.device.files import read_bytes
-from latency.device.inputs import MOST_FILE_BYTES, read_arrays
+from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.settings import SessionSettings
-from latency.errors import LatencyError
-from latency.onnx_files.model_file import parse_input_shape, read_model
-from latency.onnx_files.precision import convert, default_scheme, require_fp16_compute
+from latency.errors import LatencyError, all_of
+from latency.onnx_files.conversions import convert_all
+from latency.onnx_files.model_file import input_names, parse_input_shape, read_model
+from latency.onnx_files.own_inputs import take_arrays
+from latency.onnx_files.precision import default_scheme, require_fp16_compute
+from latency.onnx_files.wanted_shapes import assign_shapes
+from latency.terminal import warn
 
 
 class InputError(LatencyError):
     """Files or options that no command can work with."""
+
+
+def key_of(path: Path) -> str:
+    """The name of a file's model; bytes that are no UTF-8 are written out."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
 def read_models(
@@ -33,20 +45,41 @@ def read_models(
         repeated: Whether a file that is named twice is two models; otherwise it is one.
 
     Raises:
-        LatencyError: A file cannot be measured, or no file has an input that was named.
+        LatencyError: Files cannot be measured, no file has an input that was named, or one input
+            is given two shapes. What is wrong with any of them is told at once.
     """
-    shapes = dict(parse_input_shape(text) for text in options.input_shape or [])
-    models: dict[str, Model] = {}
+    data = read_files(options, _keyed(paths, repeated))
+    converted = convert_all(data, options.precision, scheme=options.scheme or "")
+    return [Model(key, model, key) for key, model in converted.items()]
+
+
+def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[str, bytes]:
+    """Reads ONNX files with the asked input shapes, in the precision that they have.
+
+    Args:
+        options: Of the command line.
+        files: Key -> path.
+
+    Raises:
+        LatencyError: See `read_models`.
+    """
+    texts = [parse_input_shape(text) for text in options.input_shape or []]
+    shapes: Mapping[str, Mapping[str, Sequence[int]]] = dict.fromkeys(files, {})
+    if texts:
+        names = all_of({key: partial(input_names, path) for key, path in files.items()})
+        shapes = assign_shapes(texts, names)
+    return all_of({key: partial(read_model, path, shapes[key]) for key, path in files.items()})
+
+
+def _keyed(paths: Sequence[Path], repeated: bool) -> dict[str, Path]:
+    found: dict[str, Path] = {}
     for path in paths if repeated else dict.fromkeys(paths):
-        key, number = str(path), 1
-        while key in models:
+        key, number = key_of(path), 1
+        while key in found:
             number += 1
-            key = f"{path} #{number}"
-        data = convert(
-            read_model(path, shapes), options.precision, scheme=options.scheme or "", seed=0
-        )
-        models[key] = Model(key, data, key)
-    return list(models.values())
+            key = f"{key_of(path)} #{number}"
+        found[key] = path
+    return found
 
 
 def with_inputs(models: Sequence[Model], texts: Sequence[str] | None) -> list[Model]:
@@ -54,27 +87,66 @@ def with_inputs(models: Sequence[Model], texts: Sequence[str] | None) -> list[Mo
 
     Args:
         models: Their keys are their paths.
-        texts: Values of `--input`: FILE.npz for all models, or MODEL.onnx=FILE.npz for one.
+        texts: Values of `--input`: FILE.npz for all models, each of which takes the arrays that
+            are named as its inputs, or MODEL.onnx=FILE.npz for one.
 
     Raises:
-        LatencyError: A file is no .npz file, or a model gets two of them.
+        LatencyError: A file is no .npz file, no model has such an input, an array does not fit,
+            or a model gets two files.
     """
     found: dict[str, bytes] = {}
-    keys = [model.key for model in models]
+    data = {model.key: model.data for model in models}
+    named = {_named_model(text, list(data)) for text in texts or []}
     for text in texts or []:
-        name, equals, path = text.rpartition("=")
-        of_one = bool(equals) and name in keys
-        data = read_bytes(path if of_one else text, MOST_FILE_BYTES)
-        read_arrays(data)
-        for key in [name] if of_one else keys:
-            if key in found:
-                raise InputError(
-                    f"one --input for each model, {key!r}",
-                    "two",
-                    "give one file for all models, or MODEL.onnx=FILE.npz once for each",
-                )
-            found[key] = data
+        keys, path = _of_models(text, list(data), named)
+        twice = next((key for key in keys if key in found), None)
+        if twice is not None:
+            raise InputError(
+                f"one --input for each model, {twice!r}",
+                "two",
+                "give one file for all models, or MODEL.onnx=FILE.npz once for each",
+            )
+        content = read_bytes(path, MOST_FILE_BYTES)
+        arrays = read_arrays(content)
+        for key, own in take_arrays(arrays, {key: data[key] for key in keys}, path).items():
+            if not own:
+                warn(f"note: {path} has no array for {key}: all of its inputs are drawn")
+            found[key] = content if len(own) == len(arrays) else write_arrays(own)
     return [replace(model, inputs=found.get(model.key, b"")) for model in models]
+
+
+def _named_model(text: str, keys: Sequence[str]) -> str:
+    """The model in front of a file of `--input`; empty where there is none."""
+    return max((key for key in keys if text.startswith(f"{key}=")), key=len, default="")
+
+
+def _of_models(text: str, keys: Sequence[str], named: set[str]) -> tuple[Sequence[str], str]:
+    """The models that a value of `--input` is for, and its file.
+
+    Args:
+        text: The value.
+        keys: Of all models.
+        named: What all values name in front of their files.
+
+    Raises:
+        InputError: There is no such file, and no such model.
+    """
+    name = _named_model(text, keys)
+    # A file that is given twice is two models, such as a.onnx and a.onnx #2. Its name stands for
+    # all of them that are not named themselves.
+    others = [key for key in keys if key.startswith(f"{name} #") and key not in named]
+    of_name = [key for key in keys if key == name or key in others]
+    if name:
+        return of_name, text[len(name) + 1 :]
+    name, equals, _ = text.rpartition("=")
+    if equals and not os.path.lexists(text):
+        near = difflib.get_close_matches(name, keys, 1, 0.6)
+        raise InputError(
+            f"--input FILE.npz, or MODEL.onnx=FILE.npz with one of the models ({', '.join(keys)})",
+            f"--input {text}",
+            f"did you mean {near[0]!r}?" if near else "name one of these models",
+        )
+    return keys, text
 
 
 def scheme_of(options: argparse.Namespace) -> str:
@@ -90,20 +162,6 @@ def require_precision(models: Sequence[Model], precision: str, settings: Session
     """
     if precision == "fp16" and models:
         require_fp16_compute(models[0].data, settings)
-
-
-def require_file(path: Path, flag: str = "--output") -> None:
-    """Refuses a place where nothing can be written, before minutes are spent on measuring.
-
-    Raises:
-        InputError: As said.
-    """
-    if path.is_dir() or not path.parent.is_dir():
-        raise InputError(
-            f"a file in an existing folder as {flag}",
-            f"{flag} {path}",
-            "make the folder first, or name a file",
-        )
 
 
 def print_json(value: Any) -> None:

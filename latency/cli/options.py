@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from typing import Any
 
+from latency.command_line import latency_command, with_flags
 from latency.device.flags import add_loading_flags, asked_loading, option_pairs
 from latency.device.plan import MeasurePlan
 from latency.device.settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
@@ -56,18 +56,22 @@ def add_plan_flags(parser: Any, plan: MeasurePlan | None = None) -> None:
     group.add_argument("--seed", type=int, default=0, help="(0)")
 
 
-def add_process_flags(parser: Any, processes: int) -> None:
+def add_process_flags(parser: Any, processes: int, most: int) -> None:
     """Adds how many fresh processes measure.
 
     Args:
         parser: Of the command.
         processes: The default of the command.
+        most: So many at most, if they do not become precise; a budget ends them earlier.
     """
     group = parser.add_argument_group("how many fresh processes")
-    group.add_argument("--processes", type=int, metavar="N", help=f"at least ({processes})")
-    group.add_argument(
-        "--budget_seconds", type=float, help="no further process begins after so long"
-    )
+    number = f"at least ({processes})" if most > processes else f"({processes})"
+    group.add_argument("--processes", type=int, metavar="N", help=number)
+    parser.set_defaults(budget_seconds=None, most_processes=most)
+    if most > processes:
+        group.add_argument(
+            "--budget_seconds", type=float, help="no further process begins after so long"
+        )
 
 
 def settings_of(
@@ -134,16 +138,7 @@ def next_command(options: argparse.Namespace, **flags: object) -> str:
         options: Of the command line, with its `arguments`.
         **flags: Flag without dashes -> new value.
     """
-    words, is_value = [], False
-    for word in options.arguments:
-        name = word.removeprefix("--").partition("=")[0]
-        if is_value or (word.startswith("--") and name in flags):
-            is_value = not is_value and "=" not in word
-        else:
-            words.append(word)
-    for name, value in flags.items():
-        words += [f"--{name}", str(value)]
-    return f"python -m latency {shlex.join(words)}"
+    return latency_command(*with_flags(options.arguments, flags))
 
 
 def _cores(text: str) -> list[int]:

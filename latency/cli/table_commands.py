@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 import argparse
-import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from latency.cli import text_view
-from latency.cli.exit_codes import EXIT_DONE
+from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_DONE
 from latency.cli.model_files import (
     InputError,
     print_json,
     read_models,
-    require_file,
     require_precision,
     scheme_of,
+    with_inputs,
 )
 from latency.cli.options import plan_of, settings_of
+from latency.command_line import join, latency_command, path_word
 from latency.device.flags import asked_loading, loading_words
 from latency.device.job import run_job
+from latency.device.records import Result
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan
+from latency.jobs.running import left_out, running_part
 from latency.jobs.ssh import SshTarget, run_over_ssh
 from latency.onnx_files.precision import convert
+from latency.outputs import refuse_overwriting
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
-from latency.terminal import say
+from latency.terminal import say, warn
 
 
 def make_table(options: argparse.Namespace) -> int:
@@ -38,20 +42,31 @@ def make_table(options: argparse.Namespace) -> int:
             "both" if options.output else "neither",
             "name one of them",
         )
+    refuse_overwriting(options.output, options.sources, "--output")
     job = _job(options)
     if options.export_job:
         job_id = export_job(job, options.export_job)
         _report_export(options, job, job_id)
         return EXIT_DONE
-    require_file(options.output)
     journal = options.output.with_name(options.output.name + ".journal")
     with text_view.Progress("measuring") as progress:
         result = run_here(job, progress, journal)
-    table = table_of(job, result)
-    table.save(options.output)
+    code = _write_table(options, job, result)
     journal.unlink(missing_ok=True)
+    return code
+
+
+def _write_table(options: argparse.Namespace, job: Job, result: Result) -> int:
+    """Writes and reports the table of all models that run, and names those that do not."""
+    left, of_left = running_part(job, result)
+    table = table_of(left, of_left)
+    lacks = left_out(job, left, result.failed)
+    table = replace(table, warnings=(*lacks, *table.warnings))
+    table.save(options.output)
     report(table, options.output, options.json)
-    return EXIT_DONE
+    for text in lacks:
+        warn(f"error: {text}")
+    return EXIT_BAD_INPUT if lacks else EXIT_DONE
 
 
 def _job(options: argparse.Namespace) -> Job:
@@ -65,6 +80,7 @@ def _job(options: argparse.Namespace) -> Job:
             "name the folder alone",
         )
     if folders:
+        _refuse_file_flags(options)
         job = read_job(folders[0], settings, plan)
         if options.precision != "fp32":
             models = tuple(
@@ -74,7 +90,7 @@ def _job(options: argparse.Namespace) -> Job:
             subject = replace(job.subject, precision=options.precision, scheme=scheme_of(options))
             job = replace(job, models=models, subject=subject)
     else:
-        found = read_models(options, options.sources)
+        found = with_inputs(read_models(options, options.sources), options.input)
         subject = Subject("models", precision=options.precision, scheme=scheme_of(options))
         rows = tuple(RowPlan(model.key, model.key, None, 1.0) for model in found)
         job = Job(subject, tuple(found), rows, (), settings, plan)
@@ -82,17 +98,52 @@ def _job(options: argparse.Namespace) -> Job:
     return job
 
 
+def _refuse_file_flags(options: argparse.Namespace) -> None:
+    """Refuses flags that are for files alone: a folder's models are measured as they lie there."""
+    for name in ("input_shape", "input"):
+        if getattr(options, name):
+            raise InputError(
+                f"--{name} beside ONNX files",
+                f"--{name} {getattr(options, name)[0]} beside a folder",
+                "fix the shapes in the models, and name inputs in manifest.json",
+            )
+
+
 def _report_export(options: argparse.Namespace, job: Job, job_id: str) -> None:
-    folder, word = options.export_job, shlex.quote(str(options.export_job))
-    name = shlex.quote(folder.name)
+    folder = options.export_job
     if options.json:
         print_json({"job_id": job_id, "folder": str(folder), "graphs": len(job.everything)})
         return
     say(f"job {job_id}: {len(job.everything)} graphs in {folder}")
-    say(f"copy it:       scp -r {word} HOST:")
-    say(f"on the device: cd {name} && python3 -m device .   (Python 3.9+, onnxruntime)")
-    say(f"or from here:  python -m latency run-job {word} --ssh HOST")
-    say(f"then:          python -m latency import-result {word} --output table.json")
+    for line in next_steps(folder, loading_words(options)):
+        say(line)
+
+
+def next_steps(folder: Path, loading: Sequence[str] = ()) -> list[str]:
+    """Lines that say what to do with an exported job.
+
+    Args:
+        folder: Of the job.
+        loading: Flags that say which code may be loaded; the job itself cannot.
+    """
+    word = path_word(folder)
+    there = path_word(Path(folder.absolute().name))
+    run = join(["python3", "-m", "device", ".", *loading])
+    return [
+        f"copy it:       {join(['scp', '-r', word, 'HOST:'])}",
+        f"on the device: {join(['cd', there])} && {run}   (Python 3.9+, onnxruntime)",
+        f"or from here:  {latency_command('run-job', word, '--ssh', 'HOST', *loading)}",
+        f"then:          {import_command(folder)}",
+    ]
+
+
+def import_command(folder: Path) -> str:
+    """The command that makes a table of a measured job.
+
+    Args:
+        folder: Of the job.
+    """
+    return latency_command("import-result", path_word(folder), "--output", "table.json")
 
 
 def run_job_folder(options: argparse.Namespace) -> int:
@@ -125,6 +176,7 @@ def run_job_folder(options: argparse.Namespace) -> int:
                 "rounds": result.rounds,
                 "seconds": result.seconds,
                 "unknown_keys": result.unknown_keys,
+                "failed": result.failed,
             }
         )
     else:
@@ -132,19 +184,18 @@ def run_job_folder(options: argparse.Namespace) -> int:
             f"{len(result.visits)} graphs, {result.rounds} rounds, {result.seconds:.0f} s on "
             f"{result.host.hostname}: {path}"
         )
-        word = shlex.quote(str(options.folder))
-        say(f"then: python -m latency import-result {word} --output table.json")
-    return EXIT_DONE
+        say(f"then: {import_command(options.folder)}")
+    for key, reason in result.failed.items():
+        warn(f"error: model {key!r} does not run: {reason}")
+    return EXIT_BAD_INPUT if result.failed else EXIT_DONE
 
 
 def import_result(options: argparse.Namespace) -> int:
     """`import-result`."""
-    require_file(options.output)
+    results = options.result or [options.folder / "result.json"]
+    refuse_overwriting(options.output, results, "--output")
     job = read_job(options.folder)
-    table = table_of(job, read_results(job, options.folder, options.result or ()))
-    table.save(options.output)
-    report(table, options.output, options.json)
-    return EXIT_DONE
+    return _write_table(options, job, read_results(job, options.folder, options.result or ()))
 
 
 def report(table: LatencyTable, output: Path, as_json: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+import textwrap
 from collections.abc import Sequence
 from types import TracebackType
 
 from rich import box
+from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as RichProgress
 from rich.table import Table
@@ -14,12 +16,17 @@ from rich.table import Table
 from latency.device.host import Host
 from latency.device.settings import SessionSettings
 from latency.device.speed import HostSpeed
+from latency.device.text import visible
 from latency.tables.check import Check
 from latency.tables.predictor import AUDIT_LINES
 from latency.tables.table import LatencyTable
 from latency.terminal import Terminal
 
 UNKNOWN = "unknown"
+# Wide enough to tell how wide a table would like to be.
+WIDEST = 1 << 16
+INDENT = "  "
+HARD_SPACE = "\xa0"  # at which no line is broken
 
 
 class Progress:
@@ -95,10 +102,52 @@ def speed_text(speed: HostSpeed) -> str:
 
 def plain_table(first: str) -> Table:
     """Returns a table with one column for names; the caller adds those for figures."""
-    # Few lines and little padding: long keys have to fit into 80 columns beside the figures.
+    # Few lines and little padding: names have to fit into 80 columns beside the figures.
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column(first, overflow="fold")
     return table
+
+
+def print_rows(
+    console: Console, first: str, heads: Sequence[str], rows: Sequence[Sequence[str]]
+) -> None:
+    """Prints names with their figures: as a table, or each name above its figures.
+
+    Names are told apart by their ends and by their beginnings. So they stay whole, and where one
+    is too long for a line with its figures, every name gets lines of its own.
+
+    Args:
+        console: That prints.
+        first: Head of the column of names.
+        heads: Of the figures.
+        rows: A name and its figures each.
+    """
+    shown = [[visible(cell, keep="") for cell in row] for row in rows]
+    view = plain_table(first)
+    for head in heads:
+        view.add_column(head, justify="right", no_wrap=True)
+    for row in shown:
+        view.add_row(*row)
+    if console.measure(view, options=console.options.update(width=WIDEST)).maximum <= console.width:
+        console.print(view)
+        return
+    columns = list(zip(*(row[1:] for row in shown), strict=True))
+    widths = [max(map(len, column)) for column in columns]
+    console.print()
+    for name, *figures in shown:
+        console.print(name, overflow="fold")
+        # Of equal widths, so that the figures of all names stand below each other.
+        padded = (f"{figure:>{width}}" for figure, width in zip(figures, widths, strict=True))
+        said = (f"{head} {figure}" for head, figure in zip(heads, padded, strict=True))
+        for line in _lines_of(list(said), console.width - len(INDENT)):
+            console.print(INDENT + line)
+
+
+def _lines_of(pairs: Sequence[str], width: int) -> list[str]:
+    """Fills lines with pairs of a head and its figure, none of which is broken in two."""
+    joined = ", ".join(pair.replace(" ", HARD_SPACE) for pair in pairs)
+    lines = textwrap.wrap(joined, max(1, width), break_long_words=False, break_on_hyphens=False)
+    return [line.replace(HARD_SPACE, " ") for line in lines]
 
 
 def _interval(low_ms: float, high_ms: float) -> str:
@@ -110,11 +159,9 @@ def print_table(table: LatencyTable) -> None:
     console = Terminal()
     for line in _header(table):
         console.print(line)
-    view = plain_table("row")
-    for name in (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable"):
-        view.add_column(name, justify="right", no_wrap=True)
-    for key, row in table.rows.items():
-        view.add_row(
+    heads = (f"{table.statistic} ms", "95 % interval", "noise", "runs", "stable")
+    rows = [
+        (
             key,
             f"{row.latency_ms:.4f}",
             _interval(row.low_ms, row.high_ms),
@@ -122,7 +169,9 @@ def print_table(table: LatencyTable) -> None:
             str(row.count),
             "yes" if row.stable else "no",
         )
-    console.print(view)
+        for key, row in table.rows.items()
+    ]
+    print_rows(console, "row", heads, rows)
     _print_warnings(console, [*table.warnings, *table.load_warnings])
 
 
@@ -169,20 +218,21 @@ def print_check(table: LatencyTable, here: Host, settings: SessionSettings, foun
     console.print(f"here:  {host_text(here)}")
     console.print(f"settings: {settings_text(settings)}")
     console.print(speed_text(found.speed))
-    view = plain_table("network")
-    for name in ("predicted ms", "then ms", "now ms", "residual", "noise"):
-        view.add_column(name, justify="right", no_wrap=True)
-    for point in found.points:
-        view.add_row(
-            # Whole architectures are too long for a line of figures.
-            point.key.partition(":")[0],
+    # Whole architectures are too long for a line of figures; their names may do.
+    names = [point.key.partition(":")[0] for point in found.points]
+    is_clear = all(names) and len(set(names)) == len(names)
+    rows = [
+        (
+            name if is_clear else point.key,
             f"{point.predicted_ms:.4f}",
             f"{point.stored_ms:.4f}",
             f"{point.measured_ms:.4f}",
             f"{point.residual_percent:+.1f} %",
             f"{point.noise_percent:.1f} %",
         )
-    console.print(view)
+        for name, point in zip(names, found.points, strict=True)
+    ]
+    print_rows(console, "network", ("predicted ms", "then ms", "now ms", "residual", "noise"), rows)
     busy = "unknown" if found.other_cores is None else f"{found.other_cores:.2f} cores"
     console.print(
         f"drift {found.drift:.3f} against the prediction, {found.stored_drift:.3f} against the "

@@ -11,10 +11,10 @@ from latency.cli import timing_view
 from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
 from latency.cli.model_files import (
     InputError,
+    key_of,
     percent,
     print_json,
     read_models,
-    require_file,
     require_precision,
     scheme_of,
     with_inputs,
@@ -36,9 +36,10 @@ from latency.measurement.processes import ProcessRule, measure_processes
 from latency.measurement.startup import start_all
 from latency.measurement.timing import STABLE_ERROR, Timing
 from latency.measurement.verdict import Verdict, judge
+from latency.outputs import refuse_overwriting
 from latency.terminal import say, warn
 
-MEASURE_PROCESSES = 3
+MEASURE_RULE = ProcessRule(processes=3, most=3)
 # The interval of seven processes is 2.7 times as narrow as that of three.
 MORE_PROCESSES = 7
 WAIT_SECONDS, MORE_WAIT_SECONDS = 10.0, 60.0
@@ -55,7 +56,7 @@ class Work:
     Args:
         models: Those that run.
         started: Key -> first moments of those.
-        failed: How many do not run; each was named on stderr.
+        failed: Key -> why it does not run; each was named on stderr.
         settings: Of the sessions.
         plan: Rounds and runs in each process.
         rule: How many processes.
@@ -63,7 +64,7 @@ class Work:
 
     models: tuple[Model, ...]
     started: Mapping[str, Startup]
-    failed: int
+    failed: Mapping[str, str]
     settings: SessionSettings
     plan: MeasurePlan
     rule: ProcessRule
@@ -73,6 +74,7 @@ def _work(
     options: argparse.Namespace, plan: MeasurePlan, rule: ProcessRule, *, repeated: bool = False
 ) -> Work:
     """Reads and starts the models; one that fails is named, and the others go on."""
+    refuse_overwriting(options.output, options.files, "--output")
     settings = settings_of(options)
     models = read_models(options, options.files, repeated=repeated)
     models = with_inputs(models, options.input)
@@ -81,7 +83,8 @@ def _work(
     for error in failed.values():
         warn(f"error: {error}")
     running = tuple(model for model in models if model.key in started)
-    return Work(running, started, len(failed), settings, plan, rule)
+    reasons = {key: error.received for key, error in failed.items()}
+    return Work(running, started, reasons, settings, plan, rule)
 
 
 def _timed(work: Work, text: str) -> dict[str, Timing]:
@@ -94,16 +97,14 @@ def _timed(work: Work, text: str) -> dict[str, Timing]:
 
 def measure_files(options: argparse.Namespace) -> int:
     """`measure`."""
-    if options.output:
-        require_file(options.output)
-    processes = options.processes or MEASURE_PROCESSES
+    processes = options.processes or MEASURE_RULE.processes
     rule = rule_of(options, processes=processes, most=processes)
     work = _work(options, plan_of(options, **vars(MEASURE_PLAN)), rule)
     if not work.models:
         return EXIT_BAD_INPUT
     timings = _timed(work, "measuring")
     document = {
-        "schema_version": 2,
+        "schema_version": 3,
         "host": current_host(),
         "settings": work.settings,
         "precision": options.precision,
@@ -114,6 +115,7 @@ def measure_files(options: argparse.Namespace) -> int:
             key: {**strict_json.encode(timing), "startup": work.started[key]}
             for key, timing in timings.items()
         },
+        "failed": work.failed,
     }
     if options.output:
         atomic.keep_json(options.output, strict_json.encode(document))
@@ -165,8 +167,6 @@ def _again(options: argparse.Namespace, timing: Timing) -> str:
 
 def certify(options: argparse.Namespace) -> int:
     """`certify`."""
-    if options.output:
-        require_file(options.output)
     margin = percent(options.margin)
     if not 0 < options.target_ms < float("inf"):
         raise InputError(
@@ -180,7 +180,8 @@ def certify(options: argparse.Namespace) -> int:
     found = CertificateFile(
         tuple(
             _certificate(options, work, model, timings[model.key], margin) for model in work.models
-        )
+        ),
+        work.failed,
     )
     if options.output:
         atomic.keep_text(options.output, strict_json.dumps(found))
@@ -206,7 +207,8 @@ def _certificate(
         scheme=scheme_of(options),
         command=next_command(options),
     )
-    file_data = read_bytes(model.key, MOST_FILE_BYTES)
+    path = next(path for path in options.files if key_of(path) == model.key)
+    file_data = read_bytes(path, MOST_FILE_BYTES)
     return Certificate.of(model, file_data, asked, work.started[model.key], timing, verdict)
 
 
@@ -220,8 +222,6 @@ def _certified_code(work: Work, mets: Sequence[bool | None]) -> int:
 
 def compare_files(options: argparse.Namespace) -> int:
     """`compare`."""
-    if options.output:
-        require_file(options.output)
     if len(options.files) < 2:
         raise InputError(
             "two or more models to compare",
@@ -233,18 +233,20 @@ def compare_files(options: argparse.Namespace) -> int:
         options, processes=default.processes, most=default.most, precision=default.precision
     )
     work = _work(options, plan_of(options, **vars(CAREFUL_PLAN)), rule, repeated=True)
-    if work.failed:
+    if len(work.models) < 2 or work.models[0].key != key_of(options.files[0]):
+        warn("error: nothing is compared: the first model and one more have to run")
         return EXIT_BAD_INPUT
     with Progress("comparing") as progress:
         timings, ratios = compare_models(work.models, work.settings, work.plan, work.rule, progress)
     document = {
-        "schema_version": 1,
+        "schema_version": 2,
         "host": current_host(),
         "settings": work.settings,
         "plan": work.plan,
         "rule": work.rule,
         "ratios": ratios,
         "measurements": timings,
+        "failed": work.failed,
     }
     if options.output:
         atomic.keep_json(options.output, strict_json.encode(document))
@@ -256,4 +258,6 @@ def compare_files(options: argparse.Namespace) -> int:
     if unknown:
         again = _again(options, timings[unknown[0].key])
         warn(f"warning: cannot tell: {unknown[0].reason}; run: {again}")
+    if work.failed:
+        return EXIT_BAD_INPUT
     return EXIT_CANNOT_TELL if unknown else EXIT_DONE

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from rich.table import Table
-
-from latency.cli.text_view import UNKNOWN, host_text, plain_table, settings_text, share, speed_text
+from latency.cli.text_view import (
+    UNKNOWN,
+    host_text,
+    print_rows,
+    settings_text,
+    share,
+    speed_text,
+)
 from latency.device.host import DeviceState, current_host
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
@@ -40,20 +45,24 @@ def print_timings(
     console.print(f"{host_text(current_host())}\n{settings_text(settings)}")
     first = next(iter(timings.values()))
     console.print(_speeds_text(first.speeds, first.share_full_speed))
-    console.print(_timing_table(timings, plan))
-    view = _table("model", "noise", "runs", "stable", "session ms", "first ms", "MiB")
-    for key, timing in timings.items():
-        start = started[key]
-        view.add_row(
+    _print_milliseconds(console, timings, plan)
+    heads = ("noise", "runs", "stable", "session ms", "first ms", "MiB")
+    rows = [
+        (
             key,
             share(timing.noise, 1),
             f"{timing.kept_count}/{timing.count}",
             "yes" if timing.stable else "no",
-            f"{start.session_ms:.1f}",
-            f"{start.first_run_ms:.2f}",
-            UNKNOWN if start.peak_bytes is None else f"{start.peak_bytes / MEBIBYTE:.1f}",
+            *_start_texts(started[key]),
         )
-    console.print(view)
+        for key, timing in timings.items()
+    ]
+    print_rows(console, "model", heads, rows)
+
+
+def _start_texts(start: Startup) -> tuple[str, str, str]:
+    peak = UNKNOWN if start.peak_bytes is None else f"{start.peak_bytes / MEBIBYTE:.1f}"
+    return f"{start.session_ms:.1f}", f"{start.first_run_ms:.2f}", peak
 
 
 def _speeds_text(speeds: Sequence[HostSpeed], full: float | None) -> str:
@@ -64,12 +73,14 @@ def _speeds_text(speeds: Sequence[HostSpeed], full: float | None) -> str:
     return f"{text}; {share(full)} over {len(speeds)} processes"
 
 
-def _timing_table(timings: Mapping[str, Timing], plan: MeasurePlan) -> Table:
+def _print_milliseconds(
+    console: Terminal, timings: Mapping[str, Timing], plan: MeasurePlan
+) -> None:
     """The milliseconds that count, then those that were seen."""
     statistic = f"p{100 * plan.quantile:g} ms"
-    view = _table("model", statistic, "95 % interval", "seen p50", "seen p90", "seen p99")
-    for key, timing in timings.items():
-        view.add_row(
+    heads = (statistic, "95 % interval", "seen p50", "seen p90", "seen p99")
+    rows = [
+        (
             key,
             f"{timing.latency_ms:.4f}",
             interval(timing.low_ms, timing.high_ms),
@@ -77,14 +88,9 @@ def _timing_table(timings: Mapping[str, Timing], plan: MeasurePlan) -> Table:
             f"{timing.p90_ms:.4f}",
             f"{timing.p99_ms:.4f}",
         )
-    return view
-
-
-def _table(first: str, *names: str) -> Table:
-    view = plain_table(first)
-    for name in names:
-        view.add_column(name, justify="right", no_wrap=True)
-    return view
+        for key, timing in timings.items()
+    ]
+    print_rows(console, "model", heads, rows)
 
 
 def interval(low: float | None, high: float | None) -> str:
@@ -129,9 +135,10 @@ def print_ratios(timings: Mapping[str, Timing], ratios: Mapping[str, Ratio]) -> 
     console.print(f"{host_text(current_host())}")
     first = timings[reference]
     console.print(_speeds_text(first.speeds, first.share_full_speed))
-    view = _table(f"over {reference}", "ms", "ratio", "95 % interval", "could be seen", "processes")
-    for key, ratio in ratios.items():
-        view.add_row(
+    console.print(f"ratios over {reference}, which takes {first.latency_ms:.4f} ms:")
+    heads = ("ms", "ratio", "95 % interval", "could be seen", "processes")
+    rows = [
+        (
             key,
             f"{timings[key].latency_ms:.4f}",
             UNKNOWN if ratio.ratio is None else f"{ratio.ratio:.4f}",
@@ -139,7 +146,9 @@ def print_ratios(timings: Mapping[str, Timing], ratios: Mapping[str, Ratio]) -> 
             share(ratio.smallest, 1),
             str(len(ratio.process_ratios)),
         )
-    console.print(view)
+        for key, ratio in ratios.items()
+    ]
+    print_rows(console, "model", heads, rows)
     for key, ratio in ratios.items():
         console.print(f"{key}: {ratio.verdict}{_difference_text(ratio)}")
 

@@ -95,7 +95,9 @@ def run_rounds(
     clock, observe = instruments.clock, instruments.observe
     timing = _Timing(runners, groups, plan, instruments, Meter(progress, plan))
     timing.begin(past)
-    active = timing.groups_of(past[-1].visits if past else runners)
+    # A model without a visit did not run when the journal was begun.
+    unseen = [key for key in runners if not visits[key]]
+    active = timing.groups_of([*past[-1].visits, *unseen] if past else runners)
     active -= timing.finished(visits, quantities, len(past))
     spent, started = past[-1].seconds if past else 0.0, clock()
     while len(past) < plan.max_rounds and not _late(plan, len(past), spent):
@@ -221,7 +223,8 @@ class _Timing:
 
 def _append(visits: Mapping[str, list[Visit]], fresh: Mapping[str, Visit]) -> None:
     for key, visit in fresh.items():
-        visits[key].append(visit)
+        if key in visits:  # a journal may know a model that no longer runs
+            visits[key].append(visit)
 
 
 def _shuffled(names: Sequence[str], rng: Any) -> list[str]:

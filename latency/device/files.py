@@ -231,7 +231,8 @@ def keep_text(path: str | os.PathLike[str], text: str) -> None:
         UnwrittenError: The disk is full, or the folder is gone; the text stands on stdout.
     """
     try:
-        write_whole(path, text.encode("utf-8"))
+        # Bytes of file names that are no UTF-8 are written out.
+        write_whole(path, text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         print(text, end="" if text.endswith("\n") else "\n")
         sys.stdout.flush()

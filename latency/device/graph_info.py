@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import tempfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
 
+from . import protobuf
 from .errors import WorkerError
+from .graph import GRAPH, NODE, OP_TYPE
 from .sessions import create_session
 from .settings import SessionSettings
 
@@ -54,40 +56,8 @@ def node_share(session: Any) -> dict[str, float]:
 
 
 def operator_counts(model: bytes) -> dict[str, int]:
-    """Returns operator type -> number of nodes of a serialised ONNX model, sorted.
-
-    Reads the three fields that it needs itself, since a device may lack the onnx package:
-    ModelProto.graph is 7, GraphProto.node 1, NodeProto.op_type 4 (onnx.proto).
-    """
+    """Returns operator type -> number of nodes of a serialised ONNX model, sorted."""
     counts: Counter[str] = Counter()
-    for graph in _length_delimited(model, 7):
-        for node in _length_delimited(graph, 1):
-            counts.update(text.decode() for text in _length_delimited(node, 4))
+    for graph in protobuf.parts(memoryview(model), GRAPH):
+        counts.update(protobuf.text(node, OP_TYPE) for node in protobuf.parts(graph, NODE))
     return dict(sorted(counts.items()))
-
-
-def _length_delimited(message: bytes, wanted: int) -> Iterator[bytes]:
-    """Yields the length-delimited fields of one number of a protocol buffer."""
-    place = 0
-    while place < len(message):
-        tag, place = _varint(message, place)
-        kind = tag & 7
-        if kind == 2:
-            size, place = _varint(message, place)
-            if tag >> 3 == wanted:
-                yield message[place : place + size]
-            place += size
-        elif kind == 0:
-            _, place = _varint(message, place)
-        else:
-            place += 8 if kind == 1 else 4
-
-
-def _varint(message: bytes, place: int) -> tuple[int, int]:
-    value = shift = 0
-    while True:
-        byte = message[place]
-        value |= (byte & 127) << shift
-        place, shift = place + 1, shift + 7
-        if byte < 128:
-            return value, place

@@ -10,7 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 from . import strict_json
@@ -21,110 +21,31 @@ from .files import MOST_MODEL_BYTES, keep_text, locked, read_inside
 from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
-from .inputs import MOST_FILE_BYTES
+from .inputs import MOST_FILE_BYTES, USUAL_INTEGERS
 from .meter import Progress
 from .plan import DevicePlan
-from .records import JobFile, ModelEntry, Result
-from .sessions import ModelRunner, config_entries, pinned
+from .records import JobFile, Result
+from .runner import ModelRunner
+from .sessions import config_entries, pinned
 from .settings import SessionSettings
-from .statistics import Quantity
 from .text import visible
+from .workload import Model, Workload, identity_of
+
+__all__ = [
+    "JOB_FILE",
+    "JOURNAL_FILE",
+    "RESULT_FILE",
+    "Model",
+    "Workload",
+    "measure_models",
+    "read_job",
+    "read_job_file",
+    "run_job",
+    "unknown_config_keys",
+]
 
 JOB_FILE, RESULT_FILE, JOURNAL_FILE = "job.json", "result.json", "journal.jsonl"
 LOCK_FILE = "worker.lock"
-
-
-@dataclass(frozen=True)
-class Model:
-    """An ONNX model to time.
-
-    Args:
-        key: Its name in every result; unique.
-        data: The serialised model.
-        group: Models of one group are timed next to each other in the same visit.
-        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
-    """
-
-    key: str
-    data: bytes
-    group: str
-    inputs: bytes = b""
-
-
-@dataclass(frozen=True)
-class Workload:
-    """What one session measures.
-
-    Args:
-        models: One or more, with unique keys.
-        quantities: What has to become certain; a group stops when all it takes part in is.
-        settings: Of the sessions.
-        plan: Rounds, runs and when to stop.
-        describe: Keys of the models whose optimized operators are wanted.
-        job_id: Of a job that was read; computed where it is empty.
-
-    Raises:
-        WorkerError: There is no model, or two have the same key.
-    """
-
-    models: tuple[Model, ...]
-    quantities: tuple[Quantity, ...]
-    settings: SessionSettings
-    plan: DevicePlan
-    describe: tuple[str, ...] = ()
-    job_id: str = ""
-
-    def __post_init__(self) -> None:
-        count = len(self.data)
-        if not self.models or count != len(self.models):
-            raise WorkerError(
-                "one or more models with unique keys",
-                f"{len(self.models)} models with {count} keys",
-                "give each its own key",
-            )
-        if not self.job_id:
-            parts = [strict_json.encode(p) for p in (self.settings, self.plan, self.quantities)]
-            parts += self.inputs_part
-            object.__setattr__(self, "job_id", identity_of(self.data, *parts))
-
-    @property
-    def data(self) -> dict[str, bytes]:
-        """Key -> serialised model."""
-        return {model.key: model.data for model in self.models}
-
-    @property
-    def inputs_part(self) -> list[Any]:
-        """What a user's own arrays add to the job's identity; nothing where all are drawn."""
-        found = {m.key: hashlib.sha256(m.inputs).hexdigest() for m in self.models if m.inputs}
-        return [found] if found else []
-
-    def job_file(self) -> JobFile:
-        """Returns the content of job.json, with models as `models/0000.onnx` and so on."""
-        entries = tuple(
-            ModelEntry(
-                model.key,
-                f"models/{number:04d}.onnx",
-                model.group,
-                f"models/{number:04d}.npz" if model.inputs else "",
-            )
-            for number, model in enumerate(self.models)
-        )
-        return JobFile(
-            self.job_id, self.settings, self.plan, entries, self.quantities, self.describe
-        )
-
-
-def identity_of(models: Mapping[str, bytes], *parts: Any) -> str:
-    """Returns 16 hex digits that change with any model, setting or plan.
-
-    Args:
-        models: Key -> serialised model.
-        parts: Plain values of the settings, the plan and the quantities.
-    """
-    digest = hashlib.sha256(json.dumps(parts, sort_keys=True).encode())
-    for key in sorted(models):
-        digest.update(key.encode() + b"\0" + hashlib.sha256(models[key]).digest())
-    return digest.hexdigest()[:16]
 
 
 def read_job(folder: str, asked: Mapping[str, Any] | None = None) -> tuple[Workload, list[str]]:
@@ -222,7 +143,7 @@ def measure_models(
     clock: Clock = time.perf_counter,
     progress: Progress | None = None,
 ) -> Result:
-    """Measures models on this device.
+    """Measures models on this device. One that does not run is named; the others go on.
 
     Args:
         work: Models, settings, plan, and what has to become certain.
@@ -231,24 +152,29 @@ def measure_models(
         progress: Called after each visit with visits done, visits at most, seconds left.
 
     Raises:
-        WorkerError: A model does not run, the journal is another session's, or the clock fails.
+        WorkerError: No model runs, the journal is another session's, or the clock fails.
     """
     host, started_at = current_host(), now_text()
-    identity = f"{work.job_id} on {host.fingerprint}"
     with pinned(work.settings.affinity):
+        runners, failed = _runners(work)
+        identity = f"{work.job_id} on {host.fingerprint}{_drawn_text(runners)}"
+        wanted = [set(quantity.keys) <= set(runners) for quantity in work.quantities]
         budget_s, is_real = work.plan.max_wait_seconds, clock is time.perf_counter
         gate = Gate.of(work.settings, budget_s, host, clock, has_past=is_real)
         outcome = run_rounds(
-            {model.key: _runner(model, work) for model in work.models},
+            runners,
             {model.key: model.group for model in work.models},
-            work.quantities,
-            work.plan,
+            tuple(compress(work.quantities, wanted)),
+            _floored(work.plan, runners),
             Instruments(clock, device_state, gate.watch),
             (journal_path, identity) if journal_path else None,
             progress,
         )
         data = work.data
-        described = {key: describe_model(data[key], work.settings) for key in work.describe}
+        keys = [key for key in work.describe if key in runners]
+        described = {key: describe_model(data[key], work.settings) for key in keys}
+    verdicts = iter(outcome.certain)
+    certain = tuple(is_wanted and next(verdicts) for is_wanted in wanted)
     return Result(
         job_id=work.job_id,
         host=host,
@@ -258,16 +184,62 @@ def measure_models(
         described=described,
         state_after=device_state(),
         speed=gate.close(),
-        **vars(outcome),
+        failed=failed,
+        **{**vars(outcome), "certain": certain},
     )
 
 
-def _runner(model: Model, work: Workload) -> ModelRunner:
+def _runners(work: Workload) -> tuple[dict[str, ModelRunner], dict[str, str]]:
+    """Loads and tries every model; returns those that run, and why the others do not.
+
+    Raises:
+        WorkerError: Nothing of what is wanted can be measured with those that run.
+    """
+    runners: dict[str, ModelRunner] = {}
+    errors: dict[str, WorkerError] = {}
+    for model in work.models:
+        found = _tried(model, work)
+        if isinstance(found, WorkerError):
+            errors[model.key] = found
+        else:
+            runners[model.key] = found
+    if errors and not any(set(quantity.keys) <= set(runners) for quantity in work.quantities):
+        first, error = next(iter(errors.items()))
+        also = f"; also {', '.join(map(repr, list(errors)[1:]))}" if len(errors) > 1 else ""
+        where = "" if repr(first) in error.expected else f" for model {first!r}"
+        raise WorkerError(f"{error.expected}{where}", error.received + also, error.fix)
+    return runners, {
+        key: f"{error.received} (expected {error.expected}; fix: {error.fix})"
+        for key, error in errors.items()
+    }
+
+
+def _tried(model: Model, work: Workload) -> ModelRunner | WorkerError:
+    """A model that has run once, or why it does not."""
     try:
         return ModelRunner(model.data, work.settings, work.plan.seed, model.inputs, model.key)
     except WorkerError as error:
-        expected = f"{error.expected} for model {model.key!r}"
-        raise WorkerError(expected, error.received, error.fix) from error
+        return error
+
+
+def _drawn_text(runners: Mapping[str, ModelRunner]) -> str:
+    """Tells sessions apart that draw integers of other ranges; empty where all are as usual."""
+    drawn = {
+        key: {name: ends for name, ends in run.ranges.items() if ends != USUAL_INTEGERS}
+        for key, run in runners.items()
+    }
+    drawn = {key: ranges for key, ranges in drawn.items() if ranges}
+    if not drawn:
+        return ""
+    text = json.dumps(drawn, sort_keys=True)
+    return f" on ids {hashlib.sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _floored(plan: DevicePlan, runners: Mapping[str, ModelRunner]) -> DevicePlan:
+    """The plan with a floor of those models that run."""
+    return dataclasses.replace(
+        plan, floor_keys=tuple(key for key in plan.floor_keys if key in runners)
+    )
 
 
 def run_job(
@@ -295,6 +267,9 @@ def run_job(
             print(f"warning: {visible(key, '')} is unknown here and has no effect", file=sys.stderr)
         journal_path = os.path.join(folder, JOURNAL_FILE)
         result = measure_models(work, journal_path=journal_path, progress=progress)
+        for key, reason in result.failed.items():
+            text = visible(f"model {key!r} does not run: {reason}", "")
+            print(f"warning: {text}", file=sys.stderr)
         result = dataclasses.replace(result, unknown_keys=tuple(unknown))
         keep_text(path, strict_json.dumps(result, indent=None))
     return path

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar
 
 from .graph_info import GraphInfo
@@ -14,6 +14,7 @@ from .speed import HostSpeed
 from .statistics import Quantity, Visit
 
 JOB_SCHEMA_VERSION = 3
+RESULT_SCHEMA_VERSION = 4
 
 
 @dataclass(frozen=True)
@@ -76,9 +77,11 @@ class Result:
         log: Device state after each round.
         speed: How fast the device was.
         unknown_keys: Settings that the device or its onnxruntime did not know.
+        failed: Model key -> why it does not run; it has no visits.
     """
 
-    SCHEMA_VERSION: ClassVar[int] = JOB_SCHEMA_VERSION
+    SCHEMA_VERSION: ClassVar[int] = RESULT_SCHEMA_VERSION
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     job_id: str
     host: Host
@@ -94,3 +97,4 @@ class Result:
     log: tuple[DeviceState, ...]
     speed: HostSpeed
     unknown_keys: tuple[str, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)

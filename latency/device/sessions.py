@@ -1,24 +1,19 @@
-"""Sessions of onnxruntime that run where they were asked to run, and what they are fed."""
+"""Sessions of onnxruntime that run where they were asked to run."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import os
 import platform
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Optional
-
-import numpy as np
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from .errors import LatencyError, WorkerError
-from .inputs import Arrays, check_array, draw, is_integer, read_arrays, refuse_unknown
+from .foreign import foreign_kind
 from .settings import CPU_PROVIDER, GRAPH_LEVELS, SessionSettings
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
-
-# Of all inputs of a model: 89 images of 1000 x 1000 pixels and three channels.
-MOST_INPUT_ELEMENTS = 1 << 28
 
 _registered_libraries: set[str] = set()  # onnxruntime refuses to register one twice
 
@@ -56,12 +51,7 @@ def create_session(
     except LatencyError:
         raise
     except Exception as error:  # onnxruntime's exceptions share no base class
-        raise WorkerError(
-            f"an ONNX model that {provider} runs",
-            (str(error).splitlines() or [repr(error)])[0],
-            "check the file with onnx.checker, its opset against this onnxruntime, and the values "
-            "of --config and --provider_option",
-        ) from error
+        raise _not_loaded(model, provider, error) from error
     if session.get_providers()[0] != provider:
         raise WorkerError(
             f"a session on {provider}",
@@ -69,6 +59,42 @@ def create_session(
             "repair the provider's libraries, or ask for the CPU by name",
         )
     return session
+
+
+# What onnxruntime says of a model that it does not load -> what to do about it.
+_LOAD_FIXES = (
+    (
+        r"IR version|opset|[Nn]o [Oo]p registered|is not a registered function/op",
+        "export the model with an older opset and IR version, such as opset 17 and IR version 8, "
+        "or install a newer onnxruntime where it runs",
+    ),
+    (
+        r"NOT_IMPLEMENTED|[Cc]ould not find an implementation",
+        "export the model with operators and types that this provider has, or name another "
+        "provider with --provider",
+    ),
+    (
+        r"[Aa]lloc|memory",
+        "free memory, or measure a smaller model or batch",
+    ),
+)
+
+
+def _not_loaded(model: bytes, provider: str, error: Exception) -> WorkerError:
+    said = (str(error).splitlines() or [repr(error)])[0]
+    expected = f"an ONNX model that {provider} runs"
+    kind = foreign_kind(model)
+    if kind is not None and "PROTOBUF" in said:
+        return WorkerError(expected, kind.name, kind.fix)
+    for pattern, fix in _LOAD_FIXES:
+        if re.search(pattern, said):
+            return WorkerError(expected, said, fix)
+    return WorkerError(
+        expected,
+        said,
+        "check the file with onnx.checker, its opset against this onnxruntime, and the values of "
+        "--config and --provider_option",
+    )
 
 
 def _session_options(onnxruntime: Any, settings: SessionSettings) -> Any:
@@ -149,129 +175,6 @@ def _plugin_devices(onnxruntime: Any, provider: str, library: str) -> list[Any]:
         )
     # One device runs a session; which of them is the provider options' business.
     return devices[:1]
-
-
-def random_inputs(
-    session: Any, seed: int, given: Optional[Arrays] = None, integer: Optional[int] = None
-) -> dict[str, np.ndarray]:
-    """Makes one non-zero input for every input of a session.
-
-    Args:
-        session: Of onnxruntime.
-        seed: Of the drawn values.
-        given: Input name -> a user's own array; the others are drawn.
-        integer: Every value of the integer inputs; None to draw them.
-
-    Raises:
-        WorkerError: An input has a dynamic shape, is too large or cannot be drawn, or an array does
-            not fit.
-    """
-    rng = np.random.default_rng(seed)
-    given, feeds, elements = given or {}, {}, 0
-    refuse_unknown(given, [tensor.name for tensor in session.get_inputs()])
-    for tensor in session.get_inputs():
-        if tensor.name in given:
-            feeds[tensor.name] = check_array(given[tensor.name], tensor)
-            continue
-        shape = tensor.shape
-        if not all(isinstance(size, int) and size > 0 for size in shape):
-            raise WorkerError(
-                "inputs of fixed shape",
-                f"input {tensor.name!r} of shape {shape}",
-                "export the model with a fixed batch and image size",
-            )
-        elements += math.prod(shape)
-        if elements > MOST_INPUT_ELEMENTS:
-            raise WorkerError(
-                f"inputs of at most {MOST_INPUT_ELEMENTS} elements in all",
-                f"{elements} up to input {tensor.name!r} of shape {shape}",
-                "export the model with a smaller batch or image size",
-            )
-        feeds[tensor.name] = draw(rng, tensor.name, tensor.type, shape, integer)
-    return feeds
-
-
-def run_checked(run: Callable[[], Any], of_model: str = "") -> Any:
-    """Runs a model and returns its outputs.
-
-    Args:
-        run: Runs it.
-        of_model: Words that name it in the message.
-
-    Raises:
-        WorkerError: It cannot run, such as for an index out of range.
-    """
-    try:
-        return run()
-    except Exception as error:  # onnxruntime's exceptions share no base class
-        raise WorkerError(
-            f"a model that runs{of_model}",
-            (str(error).splitlines() or [repr(error)])[0],
-            "check the model, or measure it with arrays that it takes: --input FILE.npz",
-        ) from error
-
-
-class ModelRunner:
-    """Runs one model; a call is a run.
-
-    Floats are drawn once. Integers may be ids, of which each has a place of its own in memory:
-    they are drawn anew for each visit, so that no reading rests on one choice of places.
-
-    Several threads: idle sessions' threads would spin against the one that is timed, so the
-    session lives from the first run of a visit to its end. With one thread it stays loaded.
-
-    Args:
-        model: A serialised model.
-        settings: Of the session.
-        seed: Of drawn inputs.
-        inputs: An .npz file of a user's own arrays, by input name; empty to draw all of them.
-        key: The model's, for messages.
-    """
-
-    def __init__(
-        self, model: bytes, settings: SessionSettings, seed: int, inputs: bytes = b"", key: str = ""
-    ) -> None:
-        self._model, self._settings, self._seed, self._key = model, settings, seed, key
-        self._one_at_a_time = settings.intra_op_num_threads > 1
-        self._given = read_arrays(inputs)
-        self._rng = np.random.default_rng([seed, 1])
-        self._feeds: dict[str, np.ndarray] = {}
-        self._types: dict[str, str] = {}
-        self._run: Callable[[], Any] | None = self._load()
-        self.end_visit()
-
-    def _load(self) -> Callable[[], Any]:
-        session = create_session(self._model, self._settings)
-        if not self._feeds:
-            self._feeds = random_inputs(session, self._seed, self._given)
-            self._types = {tensor.name: tensor.type for tensor in session.get_inputs()}
-        feeds = self._feeds
-        names = [output.name for output in session.get_outputs()]
-
-        def run() -> Any:
-            return session.run(names, feeds)
-
-        if self._one_at_a_time:
-            run_checked(run)  # allocates, which no timed run may
-        return run
-
-    def __call__(self) -> Any:
-        """Runs the model once and returns its outputs.
-
-        Raises:
-            WorkerError: It cannot run, such as for an index out of range.
-        """
-        if self._run is None:
-            self._run = self._load()
-        return run_checked(self._run, f" for model {self._key!r}" if self._key else "")
-
-    def end_visit(self) -> None:
-        """Draws integers anew, and lets the session go where several would disturb each other."""
-        for name, array in self._feeds.items():
-            if is_integer(array) and name not in self._given:
-                self._feeds[name] = draw(self._rng, name, self._types[name], array.shape)
-        if self._one_at_a_time:
-            self._run = None
 
 
 @contextlib.contextmanager

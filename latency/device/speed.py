@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Optional
 
 from . import files, strict_json
-from .cache_folder import cache_folder
+from .cache_folder import NoHomeError, cache_folder
 from .errors import FileFormatError
 from .host import Host
 
@@ -77,15 +77,20 @@ class HostSpeed:
         return None if self.full_speed_us is None else self.gate * self.full_speed_us
 
 
-def best_speed_path(host: Host, probe: str) -> Path:
+def best_speed_path(host: Host, probe: str) -> Path | None:
     """Where the best speed of a device is kept: $STOPWATCH_CACHE or ~/.cache/stopwatch-nas.
+
+    None where there is neither: a device without a past measures all the same.
 
     Args:
         host: The device.
         probe: Name of the probe.
     """
     name = hashlib.sha256(probe.encode()).hexdigest()[:8]
-    return cache_folder() / "speed" / f"{host.fingerprint}-{name}.json"
+    try:
+        return cache_folder() / "speed" / f"{host.fingerprint}-{name}.json"
+    except NoHomeError:
+        return None
 
 
 def read_best_speed(path: Path, probe: str) -> BestSpeed | None:

@@ -23,9 +23,10 @@ from . import strict_json
 from .errors import LatencyError, WorkerError
 from .files import keep_text
 from .flags import add_loading_flags, asked_loading
-from .inputs import INTEGER_HIGH, INTEGER_LOW, is_integer, read_arrays
+from .inputs import integer_ranges, random_inputs, read_arrays
 from .job import Model, read_job
-from .sessions import create_session, pinned, random_inputs, run_checked
+from .runner import ends_of, run_checked
+from .sessions import create_session, pinned
 from .settings import SessionSettings
 from .text import visible
 
@@ -74,16 +75,16 @@ def start(model: Model, settings: SessionSettings, seed: int) -> Startup:
     session = create_session(model.data, settings)
     session_ms = (time.perf_counter() - begun) * 1e3
     given = read_arrays(model.inputs)
-    feeds = random_inputs(session, seed, given)
+    ranges = integer_ranges(session, model.data, given)
+    feeds = random_inputs(session, seed, given, ranges)
     names = [output.name for output in session.get_outputs()]
     begun = time.perf_counter()
     outputs = run_checked(partial(session.run, names, feeds))
     first_run_ms = (time.perf_counter() - begun) * 1e3
     peak_bytes = _memory_bytes("VmHWM")
-    if any(is_integer(array) and name not in given for name, array in feeds.items()):
-        for integer in (INTEGER_LOW, INTEGER_HIGH):
-            ends = random_inputs(session, seed, given, integer)
-            run_checked(partial(session.run, names, ends), f" on integers of {integer}")
+    for ends in ends_of(feeds, ranges):
+        values = ", ".join(f"{name} of {int(array.flat[0])}" for name, array in ends.items())
+        run_checked(partial(session.run, names, {**feeds, **ends}), f" on {values}")
     known = before_bytes is not None and peak_bytes is not None
     return Startup(
         round(session_ms, 3),

@@ -8,7 +8,8 @@ be written as `Optional[int]`.
 
 The keys of a record are its fields. A class attribute `KEYS` names others, in the order of the
 file: a property among them is written for people and not read back, a field that is not among
-them stays out of the file. A class attribute `SCHEMA_VERSION` is written first and has to match.
+them stays out of the file. A class attribute `SCHEMA_VERSION` is written first and has to match;
+versions of `OLDER_VERSIONS` are read as well, since they lack nothing but keys with a default.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any, TypeVar
 from . import files
 from .decoder import Decoder, keys_of
 from .errors import FileFormatError
+from .foreign import foreign_kind
 
 __all__ = ["decode", "dumps", "encode", "keys_of", "loads", "read", "read_object", "unversioned"]
 
@@ -61,9 +63,10 @@ def loads(text: str, source: str) -> Any:
             parse_int=_of_64_bits,
             object_pairs_hook=_object_of_different_keys,
         )
-        # Half of a pair of surrogates can be written as an escape, but never be encoded again.
+        # Half of a pair of surrogates can be written as an escape, but never be encoded again;
+        # only those that stand for the bytes of a file name that is no UTF-8 can.
         if _SURROGATE.search(text):
-            json.dumps(value, ensure_ascii=False).encode("utf-8")
+            json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogateescape")
     except (ValueError, RecursionError) as error:
         reason = "too many levels" if isinstance(error, RecursionError) else str(error)
         raise FileFormatError(
@@ -79,7 +82,11 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises:
         FileFormatError: The file is missing, unreadable, or no JSON object.
     """
-    value = loads(_text(path), str(path))
+    text = _text(path)
+    kind = foreign_kind(text[:400].encode())
+    if kind is not None and kind.is_stand_in:
+        raise FileFormatError(f"whole JSON in {path}", kind.name, kind.fix)
+    value = loads(text, str(path))
     if not isinstance(value, dict):
         raise FileFormatError(f"a JSON object in {path}", type(value).__name__, _AGAIN)
     return value
@@ -114,7 +121,8 @@ def unversioned(cls: type[Any], value: Mapping[str, Any], source: str) -> dict[s
     """
     rest = dict(value)
     found, version = rest.pop(VERSION_KEY, None), getattr(cls, "SCHEMA_VERSION", None)
-    if version is not None and (type(found) is not int or found != version):
+    readable = (version, *getattr(cls, "OLDER_VERSIONS", ()))
+    if version is not None and (type(found) is not int or found not in readable):
         raise FileFormatError(
             f"schema version {version} in {source}",
             f"no {VERSION_KEY}" if found is None else repr(found),

@@ -11,7 +11,7 @@ from typing import Any
 from .clock import Clock
 from .errors import WorkerError
 from .plan import DevicePlan
-from .sessions import ModelRunner
+from .runner import ModelRunner
 from .statistics import Visit
 from .watch import Watch
 

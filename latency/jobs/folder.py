@@ -11,9 +11,10 @@ import latency.device
 from latency import atomic
 from latency.device import strict_json
 from latency.device.files import MOST_MODEL_BYTES, own_folder, read_inside
+from latency.device.inputs import MOST_FILE_BYTES
 from latency.device.job import Model, read_job_file
 from latency.device.plan import MeasurePlan
-from latency.device.records import Result
+from latency.device.records import ModelEntry, Result
 from latency.device.settings import SessionSettings
 from latency.errors import FileFormatError, LatencyError
 from latency.jobs.job import Job, JobError, Subject
@@ -21,7 +22,7 @@ from latency.jobs.plans import RowPlan, WholePlan
 from latency.measurement.measure import write_job
 from latency.measurement.result import merge_results, read_result
 
-MANIFEST_SCHEMA_VERSION = 1
+MANIFEST_SCHEMA_VERSION = 2
 DEVICE_FOLDER = "device"
 ROW_ROLE = "row"
 
@@ -36,6 +37,8 @@ class ManifestModel:
         group: Models of one group are timed next to each other; its key by default.
         role: 'row', 'calibration' or 'held_out'.
         row_keys: Rows that a whole network consists of.
+        inputs: Path below the folder of an .npz file with arrays of your own; empty where all
+            inputs are drawn.
     """
 
     key: str
@@ -43,6 +46,7 @@ class ManifestModel:
     group: str | None = None
     role: str = ROW_ROLE
     row_keys: tuple[str, ...] | None = None
+    inputs: str = ""
 
     def needed_row_keys(self) -> tuple[str, ...]:
         """Returns the rows of a whole network.
@@ -80,6 +84,7 @@ class Manifest:
     """
 
     SCHEMA_VERSION: ClassVar[int] = MANIFEST_SCHEMA_VERSION
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     space: str
     space_hash: str = ""
@@ -139,7 +144,7 @@ def export_job(job: Job, folder: Path) -> str:
     own_folder(folder / DEVICE_FOLDER)
     for name, path in device_program().items():
         atomic.write_bytes(folder / name, path.read_bytes())
-    files = {entry.key: entry.file for entry in work.job_file().models}
+    files = {entry.key: entry for entry in work.job_file().models}
     atomic.write_text(folder / "manifest.json", strict_json.dumps(_manifest(job, files)))
     write_job(folder, work)
     return work.job_id
@@ -158,13 +163,16 @@ def _job_id(folder: Path) -> str | None:
         return None
 
 
-def _manifest(job: Job, files: Mapping[str, str]) -> Manifest:
+def _manifest(job: Job, files: Mapping[str, ModelEntry]) -> Manifest:
     wholes = {whole.key: whole for whole in job.wholes}
     models = []
     for model in job.models:
         whole = wholes.get(model.key)
         role, row_keys = (whole.role, whole.row_keys) if whole else (ROW_ROLE, None)
-        models.append(ManifestModel(model.key, files[model.key], model.group, role, row_keys))
+        entry = files[model.key]
+        models.append(
+            ManifestModel(model.key, entry.file, model.group, role, row_keys, entry.inputs)
+        )
     rows = tuple(ManifestRow(r.key, r.long_key, r.short_key, r.divisor) for r in job.rows)
     return Manifest(**vars(job.subject), models=tuple(models), rows=rows)
 
@@ -195,6 +203,7 @@ def read_job(
                 entry.key,
                 read_inside(folder, entry.file, MOST_MODEL_BYTES),
                 entry.group or entry.key,
+                read_inside(folder, entry.inputs, MOST_FILE_BYTES) if entry.inputs else b"",
             )
             for entry in manifest.models
         )

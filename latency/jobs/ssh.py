@@ -29,6 +29,8 @@ T = TypeVar("T")
 
 MODULES = ("numpy", "onnxruntime")
 PIP_INSTALL = ("-m", "pip", "install", "onnxruntime", "numpy")
+# Of models, and of a user's own inputs.
+ENDINGS = (".onnx", ".npz")
 DEFAULT_FOLDER = ".cache/stopwatch-latency"
 TOO_OLD_EXIT_CODE = 93
 # Runs before anything that an old Python could not even parse.
@@ -265,7 +267,8 @@ def _files_of(job_folder: Path) -> dict[str, Path]:
             "no job.json",
             "name a folder made by --export_job; exporting the same job again keeps its rounds",
         )
-    models = sorted(f"models/{path.name}" for path in (job_folder / "models").glob("*.onnx"))
+    folder = job_folder / "models"
+    models = sorted(f"models/{path.name}" for end in ENDINGS for path in folder.glob(f"*{end}"))
     names = ["manifest.json"] if (job_folder / "manifest.json").is_file() else []
     names += [*models, "job.json"]
     found = {name: Path(path_inside(job_folder, name)) for name in names}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import ClassVar
 
@@ -213,11 +213,14 @@ class CertificateFile:
 
     Args:
         certificates: One a model, measured together.
+        failed: Model -> why it does not run; it has no certificate.
     """
 
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     certificates: tuple[Certificate, ...]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
 
 def statistic_text(plan: MeasurePlan, is_gated: bool) -> str:

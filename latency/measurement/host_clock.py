@@ -77,7 +77,7 @@ def watch_clock(seconds: float) -> ClockWatch:
 def forget_best_speed() -> Path | None:
     """Drops the stored best speed of this host; returns its file, or None where there was none."""
     path = best_speed_path(current_host(), make_probe().name)
-    if not path.is_file():
+    if path is None or not path.is_file():
         return None
     path.unlink()
     return path

@@ -198,7 +198,8 @@ def measure(
         clock: Seconds.
 
     Raises:
-        WorkerError: A model does not run, the journal is another session's, or the clock fails.
+        WorkerError: No model runs, the journal is another session's, or the clock fails.
+        MeasureError: One of them does not run.
     """
     work = workload(models, settings, plan)
     journal_path = str(resume_path) if resume_path else None
@@ -212,12 +213,15 @@ def measure_fresh_process(
     """Times models in a new process, which shares no memory, cache or thread with this one.
 
     Raises:
-        MeasureError: The process failed; its last words are in the message.
+        MeasureError: A model does not run, or the process failed; the message says why.
     """
     work = workload(models, settings, plan)
     with tempfile.TemporaryDirectory(prefix="latency-") as folder:
         write_job(Path(folder), work)
         done = run_device("latency.device", folder, settings)
+        told = told_error(done)
+        if told:
+            raise MeasureError(*told)
         if done.returncode:
             raise MeasureError(
                 f"a new process to measure {len(models)} models",
@@ -243,6 +247,22 @@ def run_device(
     # What job.json names is not loaded there; what is named here is.
     command += settings.loading_flags()
     return subprocess.run(command, capture_output=True, text=True, env=_environment(), check=False)
+
+
+def told_error(done: subprocess.CompletedProcess[str]) -> tuple[str, str, str] | None:
+    """Expected, received and fix, as a program of the device told them; None where it did not.
+
+    Args:
+        done: The process, ended.
+    """
+    # Libraries print before our own message; lines that go on are indented.
+    _, mark, words = done.stderr.rpartition("error: Expected ")
+    expected, told_received, rest = words.partition(".\nReceived: ")
+    received, told_fix, fix = rest.partition("\nFix: ")
+    if not (done.returncode and mark and told_received and told_fix):
+        return None
+    expected, received, fix = (" ".join(text.split()) for text in (expected, received, fix))
+    return expected, received.removesuffix("."), fix.removesuffix(".")
 
 
 def last_words(done: subprocess.CompletedProcess[str]) -> str:
@@ -281,6 +301,13 @@ def write_job(folder: Path, work: Workload) -> None:
 
 def _readings(work: Workload, result: Result) -> Readings:
     """The result of `workload`, whose quantities are its models in order."""
+    if result.failed:
+        key, reason = next(iter(result.failed.items()))
+        raise MeasureError(
+            f"models that run beside each other, {key!r} among them",
+            reason,
+            "leave out this model, or measure it alone",
+        )
     limit_us = result.speed.limit_us
     measurements = {
         model.key: Measurement(

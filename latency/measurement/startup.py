@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +12,9 @@ from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.startup import STARTUP_FILE, Startup
 from latency.errors import LatencyError
-from latency.measurement.measure import last_words, run_device, workload, write_job
+from latency.measurement.measure import last_words, run_device, told_error, workload, write_job
+
+KILLED = 9  # the signal by which a system ends what takes too much memory
 
 
 class StartError(LatencyError):
@@ -36,15 +37,20 @@ def start_fresh_process(model: Model, settings: SessionSettings, seed: int = 0) 
         write_job(Path(folder), work)
         done = run_device("latency.device.startup", folder, settings)
         if done.returncode:
-            words = last_words(done)
-            # Of a message of ours, these two parts are the reason.
-            parts = re.search(r"Expected (.*)\. Received: (.*)\. Fix: ", words)
+            told = told_error(done)
             raise StartError(
                 f"a model that loads and runs as {model.key!r}",
-                f"{parts.group(2)} (expected {parts.group(1)})" if parts else words,
-                "mend or leave out this model, or give arrays that it takes: --input FILE.npz",
+                f"{told[1]} (expected {told[0]})" if told else last_words(done),
+                told[2] if told else _fix_of(done.returncode),
             )
         return strict_json.read(Startup, Path(folder, STARTUP_FILE))
+
+
+def _fix_of(code: int) -> str:
+    """What to do about a process that ended without a word of ours."""
+    if code == -KILLED:
+        return "free memory, or measure a smaller model or batch"
+    return "mend or leave out this model"
 
 
 def start_all(

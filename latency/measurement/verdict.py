@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from latency.command_line import latency_command
 from latency.measurement.timing import Timing, is_slower
 
 MARGIN = 0.02
 QUIET = "stop other programs"
-CLOCK = "python -m latency clock"
 
 
 @dataclass(frozen=True)
@@ -63,5 +63,6 @@ def _unknown(timing: Timing, again: str) -> Verdict:
     """Cannot tell, whatever was asked."""
     reason = timing.reason or "the interval is unknown"
     if is_slower(timing.speeds):
-        return Verdict(None, reason, f"let it cool or end its power saving; see {CLOCK}")
+        clock = latency_command("clock")
+        return Verdict(None, reason, f"let it cool or end its power saving; see {clock}")
     return Verdict(None, reason, f"{QUIET}, then: {again}")

@@ -9,6 +9,7 @@ from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
+from latency.device.foreign import foreign_kind
 from latency.errors import ModelFileError
 
 # Bits of one element where the data lies outside; strings may not, other types go unchecked.
@@ -22,6 +23,10 @@ _BITS = {
     **dict.fromkeys(("INT64", "UINT64", "DOUBLE", "COMPLEX64"), 64),
     "COMPLEX128": 128,
 }
+
+
+# Pointers have some 130 bytes, and web pages of an error a little more.
+MOST_POINTER_BYTES = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -61,14 +66,15 @@ def external_tensors(bodies: Sequence[Any]) -> list[Any]:
 
 
 def locate(path: Path, tensor: Any) -> ExternalData:
-    """Finds a tensor's bytes and checks that they are there, without opening a file.
+    """Finds a tensor's bytes and checks that they are there, without reading them.
 
     Args:
         path: Of the model.
         tensor: One of `external_tensors`.
 
     Raises:
-        ModelFileError: They lie outside the model's folder, or do not fit the tensor's shape.
+        ModelFileError: They lie outside the model's folder, do not fit the tensor's shape, or a
+            pointer lies in their place.
     """
     entries = {text_of(entry.key): text_of(entry.value) for entry in tensor.external_data}
     data_path = _data_path(path, entries.get("location", ""))
@@ -81,6 +87,7 @@ def locate(path: Path, tensor: Any) -> ExternalData:
     offset_bytes, length_bytes = numbers["offset"], numbers["length"]
     needed_bytes = _needed_bytes(path, tensor)
     file_bytes = os.stat(data_path).st_size
+    _refuse_stand_in(path, data_path, file_bytes)
     if "length" not in entries:
         # Without a length, the data goes on to the file's end or as far as the shape needs it.
         length_bytes = max(file_bytes - offset_bytes, 0) if needed_bytes is None else needed_bytes
@@ -90,6 +97,19 @@ def locate(path: Path, tensor: Any) -> ExternalData:
         what = f"{length_bytes} bytes from {offset_bytes}, in a file of {file_bytes} bytes"
         raise _bad_span(path, tensor, what)
     return ExternalData(tensor, data_path, offset_bytes, length_bytes)
+
+
+def _refuse_stand_in(path: Path, data_path: str, file_bytes: int) -> None:
+    """Refuses what a repository keeps in the place of a large file."""
+    if file_bytes > MOST_POINTER_BYTES:
+        return
+    try:
+        with open(data_path, "rb") as stream:
+            kind = foreign_kind(stream.read(MOST_POINTER_BYTES))
+    except OSError:
+        return  # told when the bytes are read
+    if kind is not None and kind.is_stand_in:
+        raise ModelFileError(f"the external data of {path}", f"{data_path}: {kind.name}", kind.fix)
 
 
 def _needed_bytes(path: Path, tensor: Any) -> int | None:

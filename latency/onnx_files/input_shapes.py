@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latency.command_line import quote
 from latency.errors import ModelFileError
 from latency.onnx_files.external_data import text_of
 
 MAX_DIMENSION = 2**31 - 1
+# What an input may be instead of a tensor.
+KINDS = {
+    "sequence_type": "a sequence",
+    "sparse_tensor_type": "a sparse tensor",
+    "optional_type": "an optional value",
+    "map_type": "a map",
+    "opaque_type": "an opaque value",
+}
 
 Dims = list[int | str]  # a number, or a symbol's name; "?" where there is neither
 
@@ -60,7 +68,7 @@ def fix_shapes(path: Path, model: Any, wanted: Mapping[str, Sequence[int]]) -> b
                 repr(name),
                 "name one of these",
             )
-        _check_shape(name, _dims(inputs[name]), shape)
+        _check_shape(path, name, _dims(inputs[name]), shape)
     changed = {name: list(shape) for name, shape in wanted.items()}
     changed = {name: shape for name, shape in changed.items() if _dims(inputs[name]) != shape}
     for name, shape in changed.items():
@@ -87,7 +95,7 @@ def _true_inputs(path: Path, graph: Any) -> dict[str, Any]:
         if kind != "tensor_type":
             raise ModelFileError(
                 f"tensors as inputs of {path}",
-                f"input {name!r}, a {(kind or 'value without a type').replace('_type', '')}",
+                f"input {name!r}, {KINDS.get(kind or '', 'a value without a type')}",
                 "export the model with tensors as inputs",
             )
     return inputs
@@ -113,17 +121,19 @@ def _is_size(size: object) -> bool:
     return isinstance(size, int) and not isinstance(size, bool) and 0 < size <= MAX_DIMENSION
 
 
-def _check_shape(name: str, dims: Dims | None, shape: Sequence[int]) -> None:
+def _check_shape(path: Path, name: str, dims: Dims | None, shape: Sequence[int]) -> None:
     # Some exporters write an unknown number of dimensions as a scalar's empty shape.
     agrees = not dims or len(dims) == len(shape)
     for size, given in zip(dims or (), shape, strict=False):
         agrees = agrees and (size == given or not _is_size(size))
     if not agrees or not all(_is_size(size) for size in shape):
         raise ModelFileError(
-            f"a shape for input {name!r} that agrees with {_shape_text(dims)}, sizes above 0",
+            f"a shape for input {name!r} of {path} that agrees with {_shape_text(dims)}, sizes "
+            "above 0",
             _shape_text(list(shape)),
             f"pass --input_shape {_flag_value(name, dims)}"
-            + (" with a number for each N" if not _is_fixed(dims) else ", or leave it out"),
+            + (" with a number for each N" if not _is_fixed(dims) else ", or leave it out")
+            + "; for one of several models write MODEL.onnx:NAME=SIZES",
         )
 
 
@@ -133,7 +143,7 @@ def _shape_text(dims: Dims | None) -> str:
 
 def _flag_value(name: str, dims: Dims | None) -> str:
     sizes = ["N", "..."] if not dims else [str(s) if _is_size(s) else "N" for s in dims]
-    return shlex.quote(f"{name}={','.join(sizes)}")
+    return quote(f"{name}={','.join(sizes)}")
 
 
 def _write_shape(value: Any, shape: Sequence[int]) -> None:

@@ -7,11 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from latency.device.graph import model_inputs
 from latency.errors import ModelFileError
 from latency.onnx_files.external_data import attributes_of, embed, external_tensors, locate, text_of
+from latency.onnx_files.foreign_files import foreign_file, no_model_file
 from latency.onnx_files.input_shapes import fix_shapes, forget_shapes, parse_input_shape
 
-__all__ = ["ModelFileError", "check_model", "parse_input_shape", "read_model"]
+__all__ = ["ModelFileError", "check_model", "input_names", "parse_input_shape", "read_model"]
 
 # Domains whose operators are built into onnxruntime's CPU package.
 KNOWN_DOMAINS = frozenset(
@@ -62,6 +64,20 @@ def read_model(path: Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     return bytes(model.SerializeToString()) if reshaped or outside else data
 
 
+def input_names(path: Path) -> tuple[str, ...]:
+    """Returns the names of an ONNX file's inputs, without those that have a value in the file.
+
+    Args:
+        path: The file.
+
+    Raises:
+        ModelFileError: It is no ONNX file.
+    """
+    data = _read_file(path)
+    _parse(path, data)
+    return tuple(entry.name for entry in model_inputs(data))
+
+
 def check_model(name: str, data: bytes, input_shapes: Mapping[str, Sequence[int]]) -> bytes:
     """Checks a model in memory like `read_model`; its weights have to be inside.
 
@@ -101,10 +117,8 @@ def check_model(name: str, data: bytes, input_shapes: Mapping[str, Sequence[int]
 def _read_file(path: Path) -> bytes:
     fix = "check the path; it has to be the .onnx file itself"
     try:
-        if path.is_dir():
-            raise ModelFileError("an ONNX file", f"{path}, a folder", fix)
         if not path.is_file():
-            raise ModelFileError("an ONNX file", f"{path}, no such file", fix)
+            raise no_model_file(path)
         if path.stat().st_size > MAX_MODEL_BYTES:
             raise _too_large(path, path.stat().st_size)
         data = path.read_bytes()
@@ -112,7 +126,9 @@ def _read_file(path: Path) -> bytes:
         reason = error.strerror or repr(error)
         raise ModelFileError("a readable ONNX file", f"{path}: {reason}", fix) from error
     if not data:
-        raise ModelFileError("an ONNX file", f"{path}, an empty file", "export the model again")
+        raise ModelFileError(
+            "an ONNX file", f"{path}, an empty file", "export or download the model again"
+        )
     return data
 
 
@@ -132,10 +148,12 @@ def _parse(path: Path, data: bytes) -> Any:
     try:
         model = onnx.ModelProto.FromString(data)
     except DecodeError as error:
-        raise _no_onnx(path, f"{len(data)} bytes that are no ONNX, or a part of it") from error
+        what = f"{len(data)} bytes that are no ONNX, or a part of it"
+        raise foreign_file(path, data) or _no_onnx(path, what) from error
     # Nearly any short file parses as a message of unknown fields.
     if not model.ir_version or not model.HasField("graph"):
-        raise _no_onnx(path, f"{len(data)} bytes without an ONNX version and graph")
+        what = f"{len(data)} bytes without an ONNX version and graph"
+        raise foreign_file(path, data) or _no_onnx(path, what)
     if not model.graph.node:
         raise _no_onnx(path, "a graph without any node")
     if not model.opset_import:

@@ -15,7 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from latency.device.sessions import create_session, random_inputs
+from latency.device.inputs import integer_ranges, random_inputs
+from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
 from latency.errors import LatencyError
 
@@ -151,7 +152,9 @@ def _to_int8(model: bytes, proto: Any, scheme: str, seed: int) -> bytes:
         )
     # Without optimizations a session loads fastest, and says what the inputs are.
     session = create_session(model, SessionSettings(graph_level="disabled"))
-    inputs = [random_inputs(session, seed + number) for number in range(CALIBRATION_INPUTS)]
+    ranges = integer_ranges(session, model, {})
+    numbers = range(CALIBRATION_INPUTS)
+    inputs = [random_inputs(session, seed + number, ranges=ranges) for number in numbers]
     _name_nodes(proto)
     return _converted("int8", lambda: _quantized(proto, scheme, inputs))
 

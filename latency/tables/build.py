@@ -93,6 +93,9 @@ def _refuse_other_settings(job: Job, result: Result) -> None:
 
 def _measurements(job: Job, result: Result) -> dict[str, Measurement]:
     first = len(job.rows)
+    if result.failed:
+        key, reason = next(iter(result.failed.items()))
+        raise ResultError(f"models that run, {key!r} among them", reason, "mend or leave it out")
     missing = {model.key for model in job.everything} - set(result.visits)
     if missing:
         raise ResultError(

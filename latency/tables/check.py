@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from latency.command_line import latency_command
 from latency.device.host import current_host
 from latency.device.load import OtherLoad
 from latency.device.meter import Progress
@@ -237,7 +238,7 @@ def _gated_verdict(drifts: _Drifts, table: LatencyTable, measured: Readings) -> 
     if speed.state == SLOWER:
         return UNSURE, (
             f"{drifts.text}, but the host itself is slower than its own best ({speed.reason}): "
-            "let it cool or end its power saving; see python -m latency clock"
+            f"let it cool or end its power saving; see {latency_command('clock')}"
         )
     if abs(drifts.drift - 1) > STALE_DRIFT:
         return STALE, f"{drifts.text} at the host's full speed{_speed_then(table, speed)}"

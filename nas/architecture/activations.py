@@ -16,12 +16,14 @@ class Activation:
         keras: Name of the function in `keras.activations`.
         onnx: Operator of the graph; empty for no operator.
         onnx_inputs: Name and value of each further input of the operator.
+        is_gate: The operator's output is what the input is multiplied with.
     """
 
     short: str
     keras: str
     onnx: str = ""
     onnx_inputs: tuple[tuple[str, float], ...] = ()
+    is_gate: bool = False
 
 
 ACTIVATIONS: dict[str, Activation] = {
@@ -29,6 +31,8 @@ ACTIVATIONS: dict[str, Activation] = {
     "relu": Activation("re", "relu", "Relu"),
     "relu6": Activation("r6", "relu6", "Clip", (("relu6_low", 0.0), ("relu6_high", 6.0))),
     "hard_swish": Activation("hs", "hard_silu", "HardSwish"),
+    # The opset has no operator of its own for x * sigmoid(x).
+    "swish": Activation("sw", "silu", "Sigmoid", is_gate=True),
 }
 
 

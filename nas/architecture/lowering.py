@@ -191,6 +191,37 @@ def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ..
 
 
 @lower.register
+def _lower_widths_block(layer: spec.WidthsBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    channels, act = _channels(shape, layer), layer.activation
+    ops: list[Op] = []
+    if layer.expanded:
+        expand = f"{prefix}.expand"
+        ops.append(ConvOp(expand, shape, 1, 1, layer.expanded, batch_norm=True, activation=act))
+    depthwise = ConvOp(
+        f"{prefix}.depthwise",
+        output_shape(tuple(ops), shape),
+        layer.kernel,
+        layer.stride,
+        layer.expanded or channels,
+        depthwise=True,
+        batch_norm=True,
+        activation=act,
+    )
+    ops.append(depthwise)
+    inner = depthwise.output_shape
+    if layer.squeeze:
+        gate = "sigmoid" if layer.sigmoid_gate else "hard_sigmoid"
+        name, inside = f"{prefix}.se", layer.squeeze_activation
+        ops.append(SqueezeExciteOp(name, inner, layer.squeeze, inside, gate))
+    last = act if layer.project_activation else "none"
+    project = f"{prefix}.project"
+    ops.append(ConvOp(project, inner, 1, 1, layer.channels, batch_norm=True, activation=last))
+    if layer.residual and layer.stride == 1 and channels == layer.channels:
+        return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
+    return tuple(ops)
+
+
+@lower.register
 def _lower_skip(_layer: spec.Skip, _prefix: str, _shape: Shape) -> tuple[Op, ...]:
     return ()
 

@@ -5,9 +5,11 @@ Every operation carries the shape that it gets and knows the one that it gives.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from nas.architecture.bounds import MOST_VALUES, check_most
 from nas.architecture.shapes import Shape, pooled_size, same_output_size
 from nas.errors import ArchitectureError
 
@@ -58,6 +60,12 @@ class ConvOp(_OnMap):
     batch_norm: bool = False
     activation: str = "none"
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        inputs = 1 if self.depthwise else self.in_channels
+        _check_values(f"the kernel of `{self.name}`", self.kernel**2 * inputs * self.out_channels)
+        _check_values(f"the map after `{self.name}`", math.prod(self.output_shape))
+
     @property
     def output_shape(self) -> Shape:
         """Shape of the output."""
@@ -77,6 +85,7 @@ class DenseOp(_Operation):
     def __post_init__(self) -> None:
         is_vector = len(self.input_shape) == 1
         need(is_vector, f"a vector before `{self.name}` (dense)", self.input_shape, "add `gap`")
+        _check_values(f"the kernel of `{self.name}`", self.in_units * self.out_units)
 
     @property
     def in_units(self) -> int:
@@ -91,12 +100,19 @@ class DenseOp(_Operation):
 
 @dataclass(frozen=True)
 class SqueezeExciteOp(_OnMap, _ShapeKeeping):
-    """x * hard_sigmoid(W2 relu(W1 mean(x) + b1) + b2), hard_sigmoid(x) = clip(x + 3, 0, 6) / 6.
+    """x * gate(W2 activation(W1 mean(x) + b1) + b2), hard_sigmoid(x) = clip(x + 3, 0, 6) / 6.
 
     Source: Howard et al. 2019, arXiv 1905.02244. W1 (channels, squeeze), W2 (squeeze, channels).
+    The gate is `hard_sigmoid`, or `sigmoid` as in Hu et al. 2018, arXiv 1709.01507.
     """
 
     squeeze_channels: int
+    activation: str = "relu"
+    gate: str = "hard_sigmoid"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _check_values(f"a kernel of `{self.name}`", self.in_channels * self.squeeze_channels)
 
 
 @dataclass(frozen=True)
@@ -169,6 +185,11 @@ def output_shape(ops: tuple[Op, ...], input_shape: Shape) -> Shape:
         input_shape: Of the first one.
     """
     return ops[-1].output_shape if ops else input_shape
+
+
+def _check_values(what: str, values: int) -> None:
+    fix = "write fewer channels, a smaller kernel or a smaller image"
+    check_most(f"values in {what}", values, MOST_VALUES, fix)
 
 
 def need(condition: bool, expected: str, shape: Shape, fix: str) -> None:

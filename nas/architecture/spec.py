@@ -9,58 +9,19 @@ TensorFlow's `same`. A network reads float32 pixels from 0 to 255 and scales the
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from nas.architecture.activations import ACTIVATIONS
+from nas.architecture.bounds import MOST_LAYERS, MOST_LEVELS, MOST_NUMBER, check_most, shown
+from nas.architecture.record import Field as Field
+from nas.architecture.record import Layer as Layer
 from nas.errors import ArchitectureError
 
 PIXEL_SCALE = 1.0 / 127.5
 PIXEL_OFFSET = -1.0
 IMAGE_CHANNELS = 3
 BATCH_NORM_EPSILON = 1e-3
-
-
-@dataclass(frozen=True)
-class Field:
-    """How one attribute of a record is written in an architecture string.
-
-    Args:
-        key: Letters before the value, such as `k` in `k5`; a flag is its key alone.
-        name: Attribute of the record.
-        kind: `int`, `float`, `activation` or `flag` (present means not the default).
-    """
-
-    key: str
-    name: str
-    kind: str = "int"
-
-
-@dataclass(frozen=True)
-class Layer:
-    """Base of every record; `TOKEN` and `FIELDS` define its place in architecture strings."""
-
-    TOKEN: ClassVar[str] = ""
-    FIELDS: ClassVar[tuple[Field, ...]] = ()
-
-    def __post_init__(self) -> None:
-        for entry in self.FIELDS:
-            _check_value(self, entry)
-
-
-def _check_value(layer: Layer, entry: Field) -> None:
-    value = getattr(layer, entry.name)
-    where = f"`{entry.name}` of `{layer.TOKEN}`"
-    if entry.kind == "int" and (type(value) is not int or value < 1):
-        raise ArchitectureError(f"{where} to be a whole number above 0", repr(value), "change it")
-    if entry.kind == "float" and not (isinstance(value, int | float) and 0 <= value < 1):
-        raise ArchitectureError(f"{where} to be from 0 to below 1", repr(value), "change it")
-    if entry.kind == "activation" and value not in ACTIVATIONS:
-        raise ArchitectureError(
-            f"{where} to be one of {', '.join(ACTIVATIONS)}", repr(value), "choose one of these"
-        )
-    if entry.kind == "flag" and type(value) is not bool:
-        raise ArchitectureError(f"{where} to be true or false", repr(value), "change it")
 
 
 @dataclass(frozen=True)
@@ -130,6 +91,54 @@ class MBConv(Layer):
 
 
 @dataclass(frozen=True)
+class WidthsBlock(Layer):
+    """A depthwise block whose widths are written out: no width follows from another one.
+
+    Expand 1x1, depthwise, optional squeeze-excite, project 1x1; what timm's `ir`, `ds` and `dsa`
+    blocks are read to. The residual exists where `residual` is set, the stride is 1 and the
+    channels do not change.
+
+    Args:
+        kernel: Of the depthwise convolution.
+        stride: Likewise.
+        channels: Of the output.
+        expanded: Channels of the depthwise convolution, made by a 1x1 convolution; 0 for those of
+            the input, without one.
+        squeeze: Width of the squeeze; 0 for no squeeze-excite.
+        activation: After the expansion and after the depthwise convolution.
+        squeeze_activation: Inside of the squeeze.
+        sigmoid_gate: The gate of the squeeze is a sigmoid and not a hard one.
+        project_activation: The activation stands after the projection too.
+        residual: Whether the input may be added.
+    """
+
+    kernel: int
+    stride: int
+    channels: int
+    expanded: int = 0
+    squeeze: int = 0
+    activation: str = "relu6"
+    squeeze_activation: str = "relu"
+    sigmoid_gate: bool = False
+    project_activation: bool = False
+    residual: bool = True
+
+    TOKEN: ClassVar[str] = "wb"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("k", "kernel"),
+        Field("s", "stride"),
+        Field("x", "expanded", "count"),
+        Field("q", "squeeze", "count"),
+        Field("c", "channels"),
+        Field("n", "activation", "activation"),
+        Field("qn", "squeeze_activation", "activation"),
+        Field("sigmoid", "sigmoid_gate", "flag"),
+        Field("actproject", "project_activation", "flag"),
+        Field("noskip", "residual", "flag"),
+    )
+
+
+@dataclass(frozen=True)
 class Skip(Layer):
     """A block that was left out: exactly the identity."""
 
@@ -143,6 +152,12 @@ class Residual(Layer):
     layers: tuple[Layer, ...]
 
     TOKEN: ClassVar[str] = "res"
+
+    def __post_init__(self) -> None:
+        if not self.layers:
+            raise ArchitectureError(
+                "at least one layer inside of `res[...]`", "`res[]`", "write the layers, or `skip`"
+            )
 
 
 @dataclass(frozen=True)
@@ -204,6 +219,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
         Conv,
         SeparableConv,
         MBConv,
+        WidthsBlock,
         Skip,
         Residual,
         MaxPool,
@@ -215,8 +231,43 @@ LAYER_TYPES: dict[str, type[Layer]] = {
 }
 
 
+def count_layers(layers: Sequence[Layer]) -> int:
+    """Layers of a chain, those inside of residuals included; beyond `MOST_LAYERS` just more.
+
+    Args:
+        layers: In order.
+
+    Raises:
+        ArchitectureError: Residuals stand inside of residuals without end.
+    """
+    count, inside, levels = 0, list(layers), 0
+    while inside:
+        count += len(inside)
+        check_most("levels of `res[...]`", levels, MOST_LEVELS, "write fewer of them")
+        if count > MOST_LAYERS:
+            break  # one record may stand in many places
+        inside = [
+            inner for layer in inside if isinstance(layer, Residual) for inner in layer.layers
+        ]
+        levels += 1
+    return count
+
+
 # Records whose lowering is ours; what others are lowered to is part of a space's fingerprint.
 BUILT_IN = frozenset(LAYER_TYPES.values())
+
+
+def repeated(first: Layer, count: int) -> list[Layer]:
+    """A block as often as it stands there; the stride is the first one's alone.
+
+    Args:
+        first: The first of them, with a stride.
+        count: 1 or more; the caller keeps it within `MOST_LAYERS`.
+    """
+    if count == 1:
+        return [first]
+    rest = dataclasses.replace(first, stride=1)  # type: ignore[call-arg]
+    return [first] + [rest] * (count - 1)
 
 
 def register_layer(layer_type: type[Layer]) -> type[Layer]:
@@ -254,12 +305,15 @@ class Architecture:
     name: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
-        if type(self.image_size) is not int or self.image_size < 1:
+        if type(self.image_size) is not int or not 1 <= self.image_size <= MOST_NUMBER:
             raise ArchitectureError(
-                "an image size in whole pixels above 0", repr(self.image_size), "change it"
+                f"an image size in whole pixels above 0 and up to {MOST_NUMBER}",
+                shown(self.image_size),
+                "write for example `in_s64`",
             )
         if not self.layers:
             raise ArchitectureError("at least one layer", "none", "write the layers")
+        check_most("layers", count_layers(self.layers), MOST_LAYERS, "leave layers out")
 
     @property
     def num_classes(self) -> int:

@@ -2,24 +2,31 @@
 
 Text is a list of tokens, `in_s64 cn_r1_k3_s2_c16 ir_r1_k5_s2_e6_c24 skip gap drop_p0.2 fc_c200`:
 `r` repeats a block (the stride is the first one's alone), `res[...]` is a residual around
-layers. The notation follows timm's block strings; unlike there, an unknown part is an error.
+layers. The notation looks like timm's block strings and differs from them: a missing activation
+means relu6, an expansion of 1 has no expansion convolution, a squeeze is rounded to 8 channels,
+and an unknown part is an error. `nas.architecture.timm_text` reads timm's own strings.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import re
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from latency.device import strict_json
 from latency.errors import FileFormatError
+from nas.architecture import timm_text
 from nas.architecture.activations import ACTIVATIONS, activation
-from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual
+from nas.architecture.bounds import MOST_CHARACTERS, MOST_LAYERS, MOST_LEVELS, check_most, shown
+from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual, repeated
+from nas.architecture.timm_blocks import BLOCKS
 from nas.errors import ArchitectureError
 
 SCHEMA_VERSION = 1
+KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 # Bounded, since a number of thousands of digits is no number that Python reads.
 _PART = re.compile(r"([a-z]+)([0-9.]{0,30})")
 _INPUT = re.compile(r"in_s[0-9]{1,6}")
@@ -59,54 +66,68 @@ def parse(text: str, name: str = "") -> Architecture:
     Raises:
         ArchitectureError: Names the token at fault and what is allowed in its place.
     """
+    check_most("characters of an architecture", len(text), MOST_CHARACTERS, "shorten the text")
     tokens = text.replace("[", " [ ").replace("]", " ] ").split()
     if not tokens or not _INPUT.fullmatch(tokens[0]):
         raise ArchitectureError(
             "an architecture string that starts with `in_s<pixels>`",
-            repr(tokens[0][:80]) if tokens else "an empty string",
-            "write for example `in_s64 cn_k3_s2_c16 ir_k3_s1_e3_c16 gap fc_c10`",
+            shown(tokens[0]) if tokens else "an empty string",
+            "write for example `in_s64 cn_k3_s2_c16 ir_k3_s1_e3_c16 gap fc_c10`; timm's block "
+            f"strings are read as `{timm_text.PREFIX}FAMILY in_s224 ...`",
         )
-    layers, rest = _parse_layers(tokens[1:], closing=False)
-    if rest:
-        raise ArchitectureError("balanced brackets", "`]` without `res[`", "remove it")
-    return Architecture(int(tokens[0][4:]), layers, name)
+    return Architecture(int(tokens[0][4:]), _parse_layers(tokens[1:]), name)
 
 
-def _parse_layers(tokens: list[str], closing: bool) -> tuple[tuple[Layer, ...], list[str]]:
-    layers: list[Layer] = []
-    while tokens:
-        token, tokens = tokens[0], tokens[1:]
-        if token == "]":
-            if closing:
-                return tuple(layers), tokens
-            return tuple(layers), ["]"]
-        if token == "res" and tokens[:1] == ["["]:
-            inner, tokens = _parse_layers(tokens[1:], closing=True)
-            layers.append(Residual(inner))
+def _parse_layers(tokens: Sequence[str]) -> tuple[Layer, ...]:
+    levels: list[list[Layer]] = [[]]
+    count = 0
+    for place, token in enumerate(tokens):
+        if token == "res" and tokens[place + 1 : place + 2] == ["["]:
+            check_most("levels of `res[...]`", len(levels), MOST_LEVELS, "write fewer of them")
+            levels.append([])
+        elif token == "[" and place and tokens[place - 1] == "res":
+            continue
+        elif token == "]":
+            if len(levels) == 1:
+                raise ArchitectureError("balanced brackets", "`]` without `res[`", "remove it")
+            levels[-2].append(Residual(tuple(levels.pop())))
         else:
-            layers.extend(_parse_token(token))
-    if closing:
+            layer, repeats = _parse_token(token)
+            count += repeats
+            if count > MOST_LAYERS:
+                raise ArchitectureError(
+                    f"at most {MOST_LAYERS:,} layers",
+                    f"{count:,} or more with {shown(token)}",
+                    "write a smaller `r`, or fewer layers",
+                )
+            levels[-1] += repeated(layer, repeats)
+    if len(levels) > 1:
         raise ArchitectureError("`]` after `res[`", "the end of the string", "close the bracket")
-    return tuple(layers), []
+    return tuple(levels[0])
 
 
-def _parse_token(token: str) -> list[Layer]:
+def _parse_token(token: str) -> tuple[Layer, int]:
+    """A token -> its record, and how often it stands there."""
     kind, *parts = token.split("_")
     layer_type = LAYER_TYPES.get(kind)
     if layer_type is None or layer_type is Residual:
+        is_timm = kind in BLOCKS
         raise ArchitectureError(
             f"a layer token, one of {', '.join(sorted(LAYER_TYPES))} (`res` as `res[...]`)",
-            f"{token!r}",
-            f"correct {kind!r} in {token!r}",
+            shown(token),
+            f"read timm's block strings as `{timm_text.PREFIX}FAMILY in_s224 ...`"
+            if is_timm
+            else f"correct {shown(kind)} in {shown(token)}",
         )
     values: dict[str, Any] = {}
-    repeats = 1
     fields = {entry.key: entry for entry in layer_type.FIELDS}
     defaults = {f.name: f.default for f in dataclasses.fields(layer_type)}
     for part in parts:
         key, value = _parse_part(token, part, fields, defaults, _repeatable(layer_type))
-        if key in values or (key == "r" and "r" in values):
-            raise ArchitectureError("each part once", f"{part!r} again in {token!r}", "remove it")
+        if key in values:
+            raise ArchitectureError(
+                "each part once", f"{shown(part)} again in {shown(token)}", "remove it"
+            )
         values[key] = value
     repeats = values.pop("r", 1)
     missing = [
@@ -116,33 +137,36 @@ def _parse_token(token: str) -> list[Layer]:
     ]
     if missing:
         raise ArchitectureError(
-            f"`{kind}` with {', '.join(missing)}", f"{token!r}", f"add {', '.join(missing)}"
+            f"`{kind}` with {', '.join(missing)}", shown(token), f"add {', '.join(missing)}"
         )
-    first = layer_type(**values)
-    if repeats == 1:
-        return [first]
-    return [first] + [dataclasses.replace(first, stride=1)] * (repeats - 1)  # type: ignore[call-arg]
+    try:
+        return layer_type(**values), repeats
+    except ArchitectureError as error:
+        received = f"{error.received} in {shown(token)}"
+        raise ArchitectureError(error.expected, received, error.fix) from None
 
 
 def _parse_part(
     token: str, part: str, fields: dict[str, Field], defaults: dict[str, Any], repeatable: bool
 ) -> tuple[str, Any]:
     """`k5` -> ("kernel", 5); the repeat count comes back under "r"."""
-    allowed = [f"{f.key}<{f.kind}>" if f.kind != "flag" else f.key for f in fields.values()]
+    allowed = [_part_text(field) for field in fields.values()]
     if repeatable:
         allowed.insert(0, "r<int>")
     error = ArchitectureError(
         f"parts of `{token.split('_')[0]}` from {', '.join(allowed) or 'nothing'}",
-        f"{part!r} in {token!r}",
+        f"{shown(part)} in {shown(token)}",
         "correct or remove that part",
     )
     if part in fields and fields[part].kind == "flag":
         entry = fields[part]
         return entry.name, not defaults[entry.name]
-    if "n" in fields and part.startswith("n"):
-        named = [name for name, act in ACTIVATIONS.items() if act.short == part[1:]]
-        if named:
-            return fields["n"].name, named[0]
+    for entry in fields.values():
+        if entry.kind == "activation" and part.startswith(entry.key):
+            short = part.removeprefix(entry.key)
+            named = [name for name, act in ACTIVATIONS.items() if act.short == short]
+            if named:
+                return entry.name, named[0]
     match = _PART.fullmatch(part)
     if match is None or not match[2]:
         raise error
@@ -150,12 +174,20 @@ def _parse_part(
     if repeatable and key == "r" and digits.isdecimal() and int(digits) >= 1:
         return "r", int(digits)
     known = fields.get(key)
-    if known is None or known.kind not in ("int", "float"):
+    if known is None or known.kind not in ("int", "count", "float"):
         raise error
     try:
-        return known.name, int(digits) if known.kind == "int" else float(digits)
+        return known.name, float(digits) if known.kind == "float" else int(digits)
     except ValueError:
         raise error from None
+
+
+def _part_text(field: Field) -> str:
+    if field.kind == "flag":
+        return field.key
+    if field.kind == "activation":
+        return "/".join(field.key + act.short for act in ACTIVATIONS.values())
+    return f"{field.key}<{field.kind}>"
 
 
 def _number_text(value: float) -> str:
@@ -196,25 +228,43 @@ def from_json(data: Any) -> Architecture:
     if not isinstance(data, dict) or data.get("kind") != "architecture":
         raise ArchitectureError(
             'a JSON object with `"kind": "architecture"`',
-            f"{type(data).__name__} with keys {sorted(data) if isinstance(data, dict) else '-'}",
+            f"{type(data).__name__} with keys "
+            f"{shown(', '.join(map(str, data))) if isinstance(data, dict) else '-'}",
             "give the architecture.json of a run folder",
+        )
+    unknown = sorted(set(data) - KEYS)
+    if unknown:
+        raise ArchitectureError(
+            f"the keys {', '.join(sorted(KEYS))}", shown(", ".join(unknown)), "remove the others"
         )
     version = data.get("schema_version")
     if type(version) is not int or not 1 <= version <= SCHEMA_VERSION:
         raise ArchitectureError(
             f"schema_version from 1 to {SCHEMA_VERSION}",
-            repr(version),
+            shown(version),
             "update the program, or write the file again with this version",
         )
     layers = data.get("layers")
     if not isinstance(layers, list) or type(data.get("image_size")) is not int:
         raise ArchitectureError(
             "`layers` as a list and `image_size` as a whole number",
-            f"{type(layers).__name__} and {data.get('image_size')!r}",
+            f"{type(layers).__name__} and {shown(data.get('image_size'))}",
             "repair the file or search again",
         )
-    records = tuple(_layer_from_json(entry) for entry in layers)
-    return Architecture(data["image_size"], records, str(data.get("name", "")))
+    name, text = data.get("name", ""), data.get("text")
+    if not isinstance(name, str) or not isinstance(text, str | None):
+        raise ArchitectureError(
+            "`name` and `text` as texts", shown(name if text is None else text), "correct it"
+        )
+    check_most("layers", len(layers), MOST_LAYERS, "leave layers out")
+    found = Architecture(data["image_size"], tuple(map(_layer_from_json, layers)), name)
+    if text is not None and parse(text) != found:
+        raise ArchitectureError(
+            f"`text` to say what `layers` and `image_size` say, {shown(to_text(found))}",
+            shown(text),
+            "remove `text`, or correct the layers",
+        )
+    return found
 
 
 def _layer_from_json(entry: Any) -> Layer:
@@ -223,7 +273,7 @@ def _layer_from_json(entry: Any) -> Layer:
     if layer_type is None:
         raise ArchitectureError(
             f"layers with a `type` among {', '.join(sorted(LAYER_TYPES))}",
-            repr(entry)[:100],
+            shown(entry),
             "correct the type",
         )
     values = {key: value for key, value in entry.items() if key != "type"}
@@ -231,22 +281,30 @@ def _layer_from_json(entry: Any) -> Layer:
     required = {f.name for f in dataclasses.fields(layer_type) if f.default is dataclasses.MISSING}
     if set(values) - known or required - set(values):
         raise ArchitectureError(
-            f"`{kind}` with {sorted(known)}", f"{sorted(values)}", "add or remove entries"
+            f"`{kind}` with {sorted(known)}", shown(sorted(values)), "add or remove entries"
         )
     if layer_type is Residual:
         if not isinstance(values["layers"], list):
-            raise ArchitectureError("`res` with a list of layers", repr(entry)[:100], "correct it")
+            raise ArchitectureError("`res` with a list of layers", shown(entry), "correct it")
         return Residual(tuple(_layer_from_json(inner) for inner in values["layers"]))
-    return layer_type(**values)
+    try:
+        return layer_type(**values)
+    except ArchitectureError as error:
+        received = f"{error.received} in {shown(entry)}"
+        raise ArchitectureError(error.expected, received, error.fix) from None
 
 
 def loads(text: str) -> Architecture:
-    """Architecture from the text of a JSON file or an architecture string.
+    """Architecture from the text of a JSON file, an architecture string, or timm's strings.
 
     Raises:
         ArchitectureError: Neither can be read.
     """
-    stripped = text.strip()
+    check_most("characters of an architecture", len(text), MOST_CHARACTERS, "shorten the text")
+    # Editors of some systems begin a file with this mark.
+    stripped = text.removeprefix("\ufeff").strip()
+    if stripped.startswith(timm_text.PREFIX):
+        return timm_text.parse(stripped)
     if not stripped.startswith("{"):
         return parse(stripped)
     try:

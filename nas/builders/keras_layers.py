@@ -81,7 +81,8 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
         case DenseOp():
             layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
         case SqueezeExciteOp():
-            layer = SqueezeExcite(op.squeeze_channels, name=name)
+            inside = activation(op.activation).keras
+            layer = SqueezeExcite(op.squeeze_channels, inside, op.gate, name=name)
         case PoolOp(kind="mean"):
             layer = keras.layers.GlobalAveragePooling2D(name=name)
         case PoolOp():

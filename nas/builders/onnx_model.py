@@ -251,11 +251,12 @@ class _Writer:
         constants = [
             self.constant(key, np.array(value, np.float32)) for key, value in found.onnx_inputs
         ]
-        return self.node(found.onnx, [x, *constants])
+        y = self.node(found.onnx, [x, *constants])
+        return self.node("Mul", [x, y]) if found.is_gate else y
 
     def _squeeze_excite(self, op: SqueezeExciteOp, x: str) -> str:
         y = self.node("GlobalAveragePool", [x])
-        for part, follow in (("reduce", "Relu"), ("expand", "HardSigmoid")):
+        for part in ("reduce", "expand"):
             kernel = self._weight(f"{op.name}.{part}.kernel").T[:, :, None, None]
             bias = self._weight(f"{op.name}.{part}.bias")
             names = [
@@ -263,8 +264,12 @@ class _Writer:
                 self.constant(f"{op.name}.{part}.bias", bias.astype(np.float32)),
             ]
             y = self.node("Conv", [y, *names], kernel_shape=[1, 1])
-            attributes = {"alpha": 1 / 6, "beta": 0.5} if follow == "HardSigmoid" else {}
-            y = self.node(follow, [y], **attributes)
+            if part == "reduce":
+                y = self._activation(op.activation, y)
+            elif op.gate == "sigmoid":
+                y = self.node("Sigmoid", [y])
+            else:
+                y = self.node("HardSigmoid", [y], alpha=1 / 6, beta=0.5)
         return self.node("Mul", [x, y])
 
     def model(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Callable, Sequence
 
-from latency import shell
-from latency.errors import LatencyError
-from nas.system.console import out
+from latency import start
 
 VERBS = {
     "search": "search a network that is accurate and fast on this device (nas.py)",
     "retrain": "train, export, measure and certify a found network (main.py)",
     "latency": "measure ONNX models and make latency tables (python -m latency)",
+    "table": "measure the latency table of a search space (scripts/build_latency_table.py)",
     "report": "write the report of a run again",
 }
 
@@ -26,54 +23,52 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: Without the program's name; None for those of this process.
 
     Returns:
-        The exit code: 0 done, 2 bad input, 4 cannot tell, 5 target missed, 130 or 143 stopped;
-        `latency` has more.
+        The exit code: 0 done, 2 bad input, 4 cannot tell, 5 target missed, 130 or 143 stopped, 141
+        nobody reads the output; `latency` has more.
     """
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if not words or words[0] in ("-h", "--help", "help"):
-        out.print(_help(), markup=False)
-        return 0 if words else shell.EXIT_BAD_INPUT
-    return shell.run(lambda: _run(words[0], words[1:]))
+    with start.importing():
+        from latency import shell
+
+        work = _work(words)
+    return shell.run(work)
 
 
-def _help() -> str:
-    lines = [f"  {verb:<9} {text}" for verb, text in VERBS.items()]
-    return "\n".join(["stopwatch VERB ...", "", *lines, "", "stopwatch VERB --help tells more."])
-
-
-def _run(verb: str, rest: Sequence[str]) -> int:
+def _work(words: Sequence[str]) -> Callable[[], int]:
+    """What a command line asks for; the modules of the verb are imported here."""
+    verb, rest = (words[0], list(words[1:])) if words else ("", [])
     if verb == "search":
         from nas.cli.program import run_search
 
-        return run_search([verb, *rest])
+        return lambda: run_search([verb, *rest])
     if verb == "retrain":
         from nas.cli.program import run_retrain
 
-        return run_retrain([verb, *rest])
+        return lambda: run_retrain([verb, *rest])
+    if verb == "table":
+        from nas.cli.table import run_table
+
+        return lambda: run_table([verb, *rest])
     if verb == "latency":
         from latency.cli.program import main as run_latency
 
-        return run_latency(rest)
+        return lambda: run_latency(rest)
     if verb == "report":
-        return _report(rest)
-    raise LatencyError(f"one of {', '.join(VERBS)}", repr(verb), "see stopwatch --help")
+        from nas.cli.report import report
+
+        return lambda: report(rest)
+    return lambda: _help(verb)
 
 
-def _report(rest: Sequence[str]) -> int:
-    """Writes the page of a run again, or the front of a sweep and its runs' pages."""
-    parser = argparse.ArgumentParser(
-        prog="stopwatch report", description="Writes the report of a run again.", allow_abbrev=False
-    )
-    parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
-    path: Path = parser.parse_args(rest).run
-    from nas.interface.run import Run
-    from nas.report.page import write_report
-    from nas.report.pareto import write_pareto
+def _help(word: str) -> int:
+    """Prints the verbs, or refuses a word that is none."""
+    from latency.cli.parser import UsageError, nearest
+    from latency.shell import EXIT_BAD_INPUT
+    from latency.terminal import say
 
-    run = Run(path)
-    for one in run.runs:
-        out.print(f"Report: {write_report(one.path)}", markup=False)
-    if len(run.runs) > 1:
-        names = [one.path.name for one in run.runs]
-        out.print(f"Pareto front: {write_pareto(path, names)}", markup=False)
-    return 0
+    if word not in ("", "-h", "--help", "help"):
+        fix = nearest(word, VERBS) or "see stopwatch --help"
+        raise UsageError(f"one of {', '.join(VERBS)}", repr(word), fix)
+    lines = [f"  {verb:<9} {text}" for verb, text in VERBS.items()]
+    say("\n".join(["stopwatch VERB ...", "", *lines, "", "stopwatch VERB --help tells more."]))
+    return 0 if word else EXIT_BAD_INPUT

@@ -14,5 +14,5 @@ EXIT_CODES = {
 }
 EXIT_TEXT = (
     "Exit codes: 0 done (and the target met), 4 cannot tell whether it is met, 5 target missed, "
-    "2 bad input, 130/143 stopped."
+    "2 bad input, 130/143 stopped, 141 nobody reads the output."
 )

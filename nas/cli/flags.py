@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from absl import flags
 
+from latency.cli.parser import nearest
+from nas.data.preparation import RESIZES
 from nas.errors import InputError
 from nas.system.backend import MIXED_PRECISION
 
+MOST_SEED = 2**32 - 1  # of Keras and numpy
 # Checked floats: flag -> (least, greatest, whether the least itself is allowed).
 _RANGES = {
     "epochs": (0.0, math.inf, False),
@@ -70,9 +72,26 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_multi_string(
         "blocks", None, "Python file with blocks of your own; may be given several times.", **text
     )
-    flags.DEFINE_integer("image_size", None, "Pixels; default: the data's own.", **text)
+    flags.DEFINE_integer(
+        "image_size", None, "Pixels; default: the data's own.", lower_bound=1, **text
+    )
+    flags.DEFINE_enum(
+        "resize",
+        "squeeze",
+        list(RESIZES),
+        "What becomes of images that are not square: squeezed, cropped, or padded with white.",
+        **text,
+    )
     flags.DEFINE_bool("skip_bad_images", False, "Go on without images that are broken.", **text)
-    flags.DEFINE_integer("seed", 0, "Of weights, draws and data order.", lower_bound=0, **text)
+    flags.DEFINE_bool(
+        "verify_data",
+        False,
+        "Compare the contents of all image files with those that were decoded.",
+        **text,
+    )
+    flags.DEFINE_integer(
+        "seed", 0, "Of weights, draws and data order.", lower_bound=0, upper_bound=MOST_SEED, **text
+    )
     flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
     flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
     flags.DEFINE_bool(
@@ -102,9 +121,7 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
     Raises:
         InputError: An unknown, abbreviated or contradictory flag, or a bad value.
     """
-    for argument in argv[1:]:
-        if argument.startswith("-") and argument not in ("-", "--"):
-            _check_name(values, argument)
+    _check_words(values, argv[1:])
     try:
         rest = values(list(argv))
     except flags.Error as error:
@@ -122,19 +139,66 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
                 )
 
 
-def _check_name(values: flags.FlagValues, argument: str) -> None:
-    name = argument.lstrip("-").partition("=")[0]
-    if argument[1:2].isdigit() or argument[1:2] == ".":
-        return  # a negative number is a value, judged by its flag
+def _check_words(values: flags.FlagValues, words: Sequence[str]) -> None:
+    """Refuses what absl would take silently: no value, a flag as a value, a second value."""
+    first: dict[str, str] = {}
+    for flag, value in _read_words(values, words):
+        name = flag.name
+        if not value.strip():
+            raise InputError(
+                f"a value for --{name}",
+                f"{value!r}, which is empty",
+                f"write one, or leave --{name} out",
+            )
+        if _is_flag(value):
+            raise InputError(
+                f"a value for --{name}",
+                f"{value!r}, which is a flag",
+                f"write the value of --{name}; a path that begins with - is written ./{value}",
+            )
+        if first.setdefault(name, value) != value and not isinstance(flag, flags.MultiFlag):
+            raise InputError(
+                f"--{name} once", f"{first[name]} and {value}", "leave one of them out"
+            )
+
+
+def _read_words(values: flags.FlagValues, words: Sequence[str]) -> Iterator[tuple[flags.Flag, str]]:
+    """Each flag of a command line with the text of its value, as absl will read them."""
+    rest = iter(words)
+    for word in rest:
+        if word == "--":
+            return
+        if not _is_flag(word):
+            continue  # absl refuses it as no flag
+        name, equals, value = word.lstrip("-").partition("=")
+        flag = _known(values, name)
+        if flag.boolean:
+            is_off = name not in values
+            yield flag, value if equals else str(not is_off).lower()
+        elif equals:
+            yield flag, value
+        else:
+            following = next(rest, None)
+            if following is not None:  # absl names the flag whose value is missing
+                yield flag, following
+
+
+def _is_flag(word: str) -> bool:
+    """Whether a word names a flag; a negative number is a value."""
+    return word.startswith("-") and word != "-" and not (word[1].isdigit() or word[1] == ".")
+
+
+def _known(values: flags.FlagValues, name: str) -> flags.Flag:
     known = list(values)
     negated = name[2:] if name.startswith("no") else None
-    if name in known or (negated in known and isinstance(values[negated], flags.BooleanFlag)):
-        return
-    near = difflib.get_close_matches(name, known, n=2)
+    if name in known:
+        return values[name]
+    if negated in known and values[negated].boolean:
+        return values[negated]
     raise InputError(
         "flags as --help lists them",
         f"--{name}",
-        f"did you mean {' or '.join('--' + n for n in near)}" if near else "see --help",
+        nearest(f"--{name}", [f"--{n}" for n in known]) or "see --help",
     )
 
 

@@ -1,8 +1,7 @@
-"""Flags of `nas.py` and `main.py`, and their exit codes: 0, 2, 4, 5, 130, 143."""
+"""Flags of `nas.py` and `main.py`, and their exit codes: 0, 2, 4, 5, 130, 141, 143."""
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
@@ -12,6 +11,7 @@ from absl import flags
 
 from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
+from latency.command_line import join, with_flags
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cost.constraints import Bounds
@@ -20,7 +20,7 @@ from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line, go_on_command
+from nas.system.program import command_line, command_words
 from nas.training.optimizers import OPTIMIZERS
 
 SEARCH_INTRO = f"""
@@ -171,13 +171,37 @@ def _run(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
             )
             return EXIT_DONE
-        command = shlex.join([*command_line(verb).split()[:1], *argv])
+        command = join([*command_words(verb), *argv[1:]])
         with Interrupter().installed() as interrupter:
             return work(values, command, interrupter, folders.append)
 
     def how_to_resume() -> str:
         if not folders:
-            return "Nothing had begun yet."
-        return f"The state is saved. Go on with: {go_on_command(verb, folders[-1])}"
+            return shell.NOTHING_WRITTEN
+        words = go_on_words(verb, argv[1:], folders[-1], values)
+        return f"The state is saved. Go on with: {join([*command_words(verb), *words])}"
 
     return shell.run(main, how_to_resume=how_to_resume)
+
+
+def go_on_words(
+    verb: str, given: Sequence[str], folder: Path, values: flags.FlagValues
+) -> list[str]:
+    """The arguments that go on with a run: those that were given, where they still apply.
+
+    Args:
+        verb: `search` or `retrain`.
+        given: Of the command that was stopped.
+        folder: Of the run.
+        values: Flags of the verb.
+    """
+    switches = [name for name in values if values[name].boolean]
+    if verb == "search":
+        return with_flags(given, {"run_dir": folder, "resume": True}, switches)
+    changes: dict[str, object] = {"restart": None}
+    if values["arch"].value is not None:
+        # The run has the network, its blocks and a folder of its own by now.
+        changes |= {"arch": None, "run_dir": None, "blocks": None, "run": folder}
+    elif values["run"].value is None:
+        changes["run"] = folder
+    return with_flags(given, changes, switches)

@@ -1,8 +1,9 @@
 """Images decoded once into uint8 arrays on disk, memory-mapped, whole or absent.
 
-An entry is a folder named by a key over the source files' names, sizes and times; it is
-made under another name and renamed, so what a killed run left behind is never read. The
-maker holds a lock on its folder, which ends with the process: an unlocked one is a leftover.
+An entry is a folder named by a key over the source files' names and sizes; whether their contents
+are still those that were decoded is asked of `nas.data.sources`. An entry is made under another
+name and renamed, so what a killed run left behind is never read. The maker holds a lock on its
+folder, which ends with the process: an unlocked one is a leftover.
 """
 
 from __future__ import annotations
@@ -10,23 +11,20 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
-import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from nas.data.dataset import DataError, Split
 
-FORMAT = 3  # part of the key: raise it when the pixels that are made change
+FORMAT = 4  # part of the key: raise it when the pixels that are made change
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,
@@ -36,7 +34,6 @@ UNWRITABLE = {
     errno.ENOTDIR,
     errno.EEXIST,
 }
-ROWS_AT_ONCE = 1024  # of images copied, so that the memory taken stays small
 
 
 @dataclass(frozen=True)
@@ -47,42 +44,32 @@ class ImageFile:
     label: int
 
 
-def files_key(files: Mapping[str, Sequence[ImageFile]], settings: dict[str, Any]) -> str:
-    """Key of a set of files: names, sizes, times, labels and settings."""
-    digest = hashlib.sha256(json.dumps([FORMAT, settings], sort_keys=True).encode())
-    for split, members in sorted(files.items()):
-        for file in members:
-            try:
-                stat = file.path.stat()
-            except OSError as error:
-                raise DataError(
-                    "every image that the labels name",
-                    f"{file.path}: {error.strerror}",
-                    "unpack the images again",
-                ) from None
-            entry = f"{split}|{file.path}|{stat.st_size}|{stat.st_mtime_ns}|{file.label}\n"
-            digest.update(entry.encode())
-    return digest.hexdigest()[:24]
-
-
 def cached_arrays(
     folder: Path,
     key: str,
     make: Callable[[Path], dict[str, Any]],
-) -> tuple[dict[str, Split], dict[str, Any]]:
+    is_current: Callable[[Path], bool] = Path.is_dir,
+) -> tuple[Path, dict[str, Split], dict[str, Any]]:
     """Splits of a cache entry; `make` fills a folder with `<split>_images.npy` and labels.
 
     Args:
         folder: Root of the cache.
         key: Of the entry.
         make: Writes the arrays into the folder it is given and returns JSON data.
+        is_current: Whether an entry that is there may be used; else it is made again.
+
+    Returns:
+        Folder of the entry, its splits, and what `make` returned.
 
     Raises:
         DataError: The disk is full or cannot be written.
     """
     entry = folder / "images" / key
-    if not (entry / "done.json").is_file():
+    found = entry.is_dir()
+    if not _is_usable(entry, is_current):
         try:
+            if found:
+                _set_aside(entry)
             _make_entry(entry, make)
         except OSError as error:
             if error.errno not in UNWRITABLE:
@@ -92,8 +79,28 @@ def cached_arrays(
                 f"{error.strerror}",
                 "free some space, or set STOPWATCH_CACHE to a folder on another disk",
             ) from error
+    return (entry, *_read_entry(entry))
+
+
+def _is_usable(entry: Path, is_current: Callable[[Path], bool]) -> bool:
+    try:
+        _read_entry(entry)
+        return is_current(entry)
+    except (OSError, ValueError, KeyError, EOFError):
+        return False  # missing, half-made, or damaged since
+
+
+def _read_entry(entry: Path) -> tuple[dict[str, Split], dict[str, Any]]:
     meta = json.loads((entry / "done.json").read_text())
     return {name: _read(entry, name) for name in meta["splits"]}, meta
+
+
+def _set_aside(entry: Path) -> None:
+    """Takes away an entry that is not to be used; who has its arrays open keeps them."""
+    gone = Path(tempfile.mkdtemp(prefix=f".{entry.name}.old-", dir=entry.parent))
+    with contextlib.suppress(FileNotFoundError):  # another program was quicker
+        os.replace(entry, gone / "entry")  # at once, so that nobody reads half of it
+    shutil.rmtree(gone, ignore_errors=True)
 
 
 def _make_entry(entry: Path, make: Callable[[Path], dict[str, Any]]) -> None:
@@ -138,8 +145,6 @@ def _remove_leftovers(entry: Path) -> None:
             continue  # locked: somebody is making it; or a disk without locks
         finally:
             os.close(folder)
-    if entry.exists() and not (entry / "done.json").is_file():
-        shutil.rmtree(entry)  # without done.json it is not whole
 
 
 def _read(entry: Path, name: str) -> Split:
@@ -147,10 +152,15 @@ def _read(entry: Path, name: str) -> Split:
     return Split(images, np.load(entry / f"{name}_labels.npy", allow_pickle=False))
 
 
-def _new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
+def new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> np.memmap:
     """A memory-mapped .npy file whose disk space is already taken.
 
     On a full disk, writing to a map whose space is not taken kills the process (SIGBUS).
+
+    Args:
+        path: Of the file.
+        shape: Of the array.
+        dtype: Type of its elements.
 
     Raises:
         OSError: The disk is full.
@@ -162,92 +172,31 @@ def _new_array(path: Path, shape: tuple[int, ...], dtype: type[np.generic]) -> n
     return array
 
 
-def _write_array(path: Path, values: np.ndarray, dtype: type[np.generic]) -> None:
+def write_array(path: Path, values: np.ndarray, dtype: type[np.generic]) -> None:
+    """Writes one .npy file.
+
+    Args:
+        path: Of the file.
+        values: What it holds.
+        dtype: Type in the file.
+
+    Raises:
+        OSError: The disk is full.
+    """
     # Not np.save: on a full disk its OSError has no errno.
-    target = _new_array(path, values.shape, dtype)
+    target = new_array(path, values.shape, dtype)
     target[...] = values
     target.flush()
 
 
 def write_split(folder: Path, name: str, images: np.ndarray, labels: np.ndarray) -> None:
-    """Writes one split's arrays."""
-    _write_array(folder / f"{name}_images.npy", images, np.uint8)
-    _write_array(folder / f"{name}_labels.npy", labels, np.int32)
+    """Writes one split's arrays.
 
-
-def _rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I;16"):
-        # Pillow's own conversion clips at 255, which turns most such images white.
-        return Image.fromarray((np.asarray(image) >> 8).astype(np.uint8)).convert("RGB")
-    if image.mode in ("I", "F"):
-        raise ValueError(f"pixels of 32 bits (mode {image.mode}), whose range is not known")
-    if image.mode == "P" and "transparency" in image.info:
-        image = image.convert("RGBA")  # the same colours, without Pillow's warning
-    return image.convert("RGB")
-
-
-def decode_image(path: Path, image_size: int) -> np.ndarray:
-    """One image as (size, size, 3) uint8 RGB; grey, palette and transparent ones too.
-
-    Raises:
-        DataError: The file is broken; names it.
+    Args:
+        folder: Of the entry.
+        name: Of the split.
+        images: (n, height, width, 3), from 0 to 255.
+        labels: (n,) class indices.
     """
-    try:
-        with Image.open(path) as image:
-            image.load()
-            rgb = _rgb(image)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise DataError(
-            "an image that can be decoded",
-            f"{path}: {error}",
-            "repair or remove the file, or go on without it by --skip_bad_images",
-        ) from None
-    if rgb.size != (image_size, image_size):
-        rgb = rgb.resize((image_size, image_size), Image.Resampling.BICUBIC, reducing_gap=3.0)
-    return np.asarray(rgb)
-
-
-def decode_split(
-    folder: Path,
-    name: str,
-    files: Sequence[ImageFile],
-    image_size: int,
-    skip_bad: bool,
-    progress: Callable[[int, int], None],
-) -> list[str]:
-    """Decodes files into a memory-mapped array in order; returns the names of bad ones.
-
-    Raises:
-        DataError: A file is broken and `skip_bad` is off.
-    """
-    shape = (len(files), image_size, image_size, 3)
-    target = _new_array(folder / f"{name}_images.npy", shape, np.uint8)
-    bad: list[int] = []
-
-    def work(position: int) -> None:
-        try:
-            target[position] = decode_image(files[position].path, image_size)
-        except DataError:
-            if not skip_bad:
-                raise
-            bad.append(position)
-
-    with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
-        try:
-            for done, _ in enumerate(pool.map(work, range(len(files)), chunksize=64), start=1):
-                if done % 256 == 0 or done == len(files):
-                    progress(done, len(files))
-        except BaseException:
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-    target.flush()
-    good = np.setdiff1d(np.arange(len(files)), np.array(bad, int))
-    labels = np.array([file.label for file in files], np.int32)
-    if bad:
-        kept = _new_array(folder / "kept.npy", (len(good), *shape[1:]), np.uint8)
-        for start in range(0, len(good), ROWS_AT_ONCE):
-            kept[start : start + ROWS_AT_ONCE] = target[good[start : start + ROWS_AT_ONCE]]
-        kept.flush()
-        os.replace(folder / "kept.npy", folder / f"{name}_images.npy")
-    _write_array(folder / f"{name}_labels.npy", labels[good], np.int32)
-    return [str(files[i].path) for i in sorted(bad)]
+    write_array(folder / f"{name}_images.npy", images, np.uint8)
+    write_array(folder / f"{name}_labels.npy", labels, np.int32)

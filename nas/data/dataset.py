@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from nas.data.preparation import Preparation
 from nas.errors import InputError
 
 
@@ -37,9 +38,10 @@ class Dataset:
         evaluation: Images to report on.
         class_names: Position is the class index.
         image_size: Height and width in pixels.
-        fingerprint: 16 hex digits of the content.
+        fingerprint: 16 hex digits over labels and pixels of every image.
         is_sample: Whether it is the embedded sample.
         notes: What a user should know, such as skipped images.
+        preparation: How later images become arrays like these; None where nobody knows.
     """
 
     name: str
@@ -50,11 +52,22 @@ class Dataset:
     fingerprint: str
     is_sample: bool
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def num_classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    def has_fingerprint(self, fingerprint: str) -> bool:
+        """Whether a fingerprint is of these images; it may be an earlier version's.
+
+        Args:
+            fingerprint: As the run's data.json has it.
+        """
+        if fingerprint == self.fingerprint:
+            return True
+        return fingerprint == selection_fingerprint(self.train, self.evaluation)
 
 
 def check_labels(
@@ -97,15 +110,46 @@ def check_labels(
         )
 
 
-def checked(dataset: Dataset) -> Dataset:
-    """The data set itself, if it can be learned from; see `check_labels`."""
-    train, evaluation = dataset.train.labels, dataset.evaluation.labels
-    check_labels(dataset.name, dataset.class_names, train, evaluation)
-    return dataset
+def evaluation_notes(class_names: tuple[str, ...], labels: np.ndarray) -> tuple[str, ...]:
+    """A sentence on the classes that no evaluation image is of, or none.
+
+    Args:
+        class_names: Position is the class index.
+        labels: (n,) class indices of the evaluation images.
+    """
+    absent = sorted(set(range(len(class_names))) - set(np.unique(labels).tolist()))
+    if not absent:
+        return ()
+    names = ", ".join(class_names[i] for i in absent[:5])
+    more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
+    return (f"No evaluation images of {names}{more}: no figure says anything of these classes.",)
 
 
-def content_fingerprint(*splits: Split) -> str:
-    """16 hex digits over labels and pixels (of large splits, an even selection of images)."""
+def check_searchable(dataset: Dataset) -> None:
+    """Refuses classes with too few images for a search, before anything is measured for it.
+
+    Args:
+        dataset: Whose training images a search divides once more.
+
+    Raises:
+        DataError: A class has one training image.
+    """
+    counts = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
+    few = [name for name, count in zip(dataset.class_names, counts, strict=True) if count < 2]
+    if few:
+        raise DataError(
+            "two training images or more of every class, as a search holds a share of them out",
+            f"1 of {', '.join(few[:5])} in {dataset.name}",
+            "add images, or remove the folders of these classes",
+        )
+
+
+def selection_fingerprint(*splits: Split) -> str:
+    """The fingerprint of earlier versions, over pixels of an even selection of at most 1000 images.
+
+    Args:
+        splits: In order.
+    """
     digest = hashlib.sha256()
     for split in splits:
         digest.update(str(split.images.shape).encode())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +12,30 @@ from PIL import Image
 
 from latency.device.cache_folder import cache_folder
 from nas.data import sample
-from nas.data.cache import cached_arrays, decode_split, files_key, write_split
-from nas.data.dataset import Dataset, Split, check_labels, checked, content_fingerprint
+from nas.data.cache import ImageFile, cached_arrays, write_split
+from nas.data.dataset import DataError, Dataset, Split, check_labels, evaluation_notes
+from nas.data.duplicates import Hashed, duplicate_notes, fingerprint, image_digests
 from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
+from nas.data.notes import decoding_notes, relative
+from nas.data.preparation import Preparation, Resize
+from nas.data.sources import Files, Sources
+from nas.data.split_decoding import decode_splits
 from nas.system.console import bar
+
+EVALUATION_SHARE = 0.1  # of images that a layout without a division of its own holds out
 
 
 def load_dataset(
     data_dir: str | Path | None,
     *,
     image_size: int | None = None,
+    resize: Resize = "squeeze",
     skip_bad_images: bool = False,
+    verify_data: bool = False,
     cache_dir: Path | None = None,
     seed: int = 0,
-    evaluation_fraction: float = 0.1,
     sample_size: sample.SampleSize = sample.DEFAULT,
 ) -> Dataset:
     """Reads images of any known layout, decoding files once into a cache.
@@ -34,22 +43,42 @@ def load_dataset(
     Args:
         data_dir: Folder or .npz file; None for the embedded sample.
         image_size: Height and width in pixels; None for the images' own.
+        resize: What becomes of files whose images are not square; see `Preparation`.
         skip_bad_images: Go on without files that cannot be decoded.
+        verify_data: Compare the contents of all files with those that were decoded, not only of
+            a sample and of those that look changed.
         cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
         seed: Of the division where the layout has none. The sample is always the same.
-        evaluation_fraction: Share that such a division holds out.
         sample_size: Images that are drawn where there is no `data_dir`.
 
     Raises:
         DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.looked_for`.
+            An option of files beside images that are no files.
     """
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
+    of_files = {
+        "resize": resize != "squeeze",
+        "skip_bad_images": skip_bad_images,
+        "verify_data": verify_data,
+    }
     if data_dir is None:
+        _refuse(of_files, "the embedded sample, which is drawn")
         return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
-    layout = find_layout(Path(data_dir).expanduser().absolute(), seed, evaluation_fraction)
+    layout = find_layout(data_dir, seed, EVALUATION_SHARE)
     if isinstance(layout, ArrayLayout):
+        # Arrays are read anew at every start: to verify them says nothing more.
+        _refuse({**of_files, "verify_data": False}, f"{data_dir}, which holds arrays")
         return _of_arrays(layout, image_size)
-    return _from_files(layout, image_size or layout.native_size, skip_bad_images, folder)
+    preparation = Preparation(image_size or layout.native_size, resize)
+    root = Path(data_dir).expanduser().absolute()
+    return _from_files(layout, root, preparation, skip_bad_images, verify_data, folder)
+
+
+def _refuse(options: dict[str, bool], received: str) -> None:
+    """Refuses options that are given and apply to files of images alone."""
+    for name, given in options.items():
+        if given:
+            raise DataError(f"files of images with --{name}", received, f"leave --{name} out")
 
 
 def from_arrays(
@@ -93,45 +122,84 @@ def _sample(folder: Path, image_size: int, size: sample.SampleSize) -> Dataset:
                 write_split(target, name, *sample.draw(count, seed, image_size))
         return {"splits": list(counts)}
 
-    splits, _ = cached_arrays(folder, files_key({}, settings), make)
-    return _finished("embedded sample", splits, sample.CLASS_NAMES, image_size, True, ())
+    key = Sources.of({}).key(settings)
+    _, splits, _ = cached_arrays(folder, key, make)
+    hashed = [_hashed_arrays(part, split) for part, split in splits.items()]
+    return _finished(
+        "embedded sample", hashed, sample.CLASS_NAMES, Preparation(image_size), (), is_sample=True
+    )
 
 
-def _from_files(layout: FileLayout, image_size: int, skip_bad: bool, folder: Path) -> Dataset:
-    files = {"train": layout.train, "evaluation": layout.evaluation}
+def _from_files(
+    layout: FileLayout,
+    root: Path,
+    preparation: Preparation,
+    skip_bad: bool,
+    verify: bool,
+    folder: Path,
+) -> Dataset:
+    files: Files = {"train": layout.train, "evaluation": layout.evaluation}
     # Before the minutes of decoding; what skipped images leave is checked again at the end.
     train, evaluation = (np.array([f.label for f in part], np.int32) for part in files.values())
     check_labels(layout.name, layout.class_names, train, evaluation)
-    key = files_key(files, {"pixels": image_size, "skip_bad": skip_bad})
+    sources = Sources.of(files, skip_bad)
+    settings = {"preparation": asdict(preparation), "skip_bad": skip_bad}
 
     def make(target: Path) -> dict[str, Any]:
-        bad: list[str] = []
-        for name, members in files.items():
-            with bar(f"Decoding {len(members)} {name} images") as progress:
-                bad += decode_split(
-                    target, name, members, image_size, skip_bad, _reporter(progress)
-                )
-        return {"splits": list(files), "bad": bad}
+        splits, white = decode_splits(target, files, preparation, skip_bad)
+        sources.keep(target, {split.name: split.sha256 for split in splits})
+        notes = decoding_notes(splits, replace(preparation, white=white), root)
+        return {"splits": list(files), "notes": notes, "white": white}
 
-    splits, meta = cached_arrays(folder, key, make)
-    notes = list(layout.notes)
-    if meta["bad"]:
-        some = ", ".join(meta["bad"][:3])
-        notes.append(f"{len(meta['bad'])} bad images were skipped: {some} ...")
-    return _finished(layout.name, splits, layout.class_names, image_size, False, tuple(notes))
+    def is_current(entry: Path) -> bool:
+        if not verify:
+            return sources.are_those_of(entry, whole=False)
+        with bar("Comparing the contents of all files") as progress:
+            same = sources.are_those_of(entry, whole=True, progress=progress.update)
+        return same and all(_pixels_are_whole(entry, name) for name in files)
+
+    entry, splits, meta = cached_arrays(folder, sources.key(settings), make, is_current)
+    notes = [*layout.notes, *meta["notes"]]
+    if verify:
+        count = sum(len(part) for part in files.values())
+        notes.append(f"The contents of all {count} files are those that were decoded.")
+    hashed = [_hashed_files(entry, name, splits[name], files[name], root) for name in files]
+    return _finished(
+        layout.name,
+        hashed,
+        layout.class_names,
+        replace(preparation, white=meta["white"]),
+        tuple(notes),
+    )
 
 
-def _reporter(progress: Any) -> Callable[[int, int], None]:
-    return lambda done, total: progress.update(done, total)
+def _pixels_are_whole(entry: Path, name: str) -> bool:
+    """Whether the pixels in the cache are those that were written."""
+    images = np.load(entry / f"{name}_images.npy", mmap_mode="r", allow_pickle=False)
+    digests = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
+    return np.array_equal(image_digests(images), digests)
+
+
+def _hashed_files(
+    entry: Path, name: str, split: Split, files: Sequence[ImageFile], root: Path
+) -> Hashed:
+    rows = np.load(entry / f"{name}_rows.npy", allow_pickle=False)
+    digests = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
+    return Hashed(split, digests, lambda row: relative(files[rows[row]].path, root))
+
+
+def _hashed_arrays(name: str, split: Split) -> Hashed:
+    return Hashed(split, image_digests(split.images), lambda row: f"{name} image {row}")
 
 
 def _of_arrays(layout: ArrayLayout, image_size: int | None) -> Dataset:
     size = image_size or layout.train.images.shape[1]
-    splits = {
-        name: Split(_resized(split.images, size), split.labels)
-        for name, split in (("train", layout.train), ("evaluation", layout.evaluation))
-    }
-    return _finished(layout.name, splits, layout.class_names, size, False, layout.notes)
+    parts = {"training": layout.train, "evaluation": layout.evaluation}
+    hashed = [
+        _hashed_arrays(name, Split(_resized(split.images, size), split.labels))
+        for name, split in parts.items()
+    ]
+    return _finished(layout.name, hashed, layout.class_names, Preparation(size), layout.notes)
 
 
 def _resized(images: np.ndarray, size: int) -> np.ndarray:
@@ -145,22 +213,24 @@ def _resized(images: np.ndarray, size: int) -> np.ndarray:
 
 def _finished(
     name: str,
-    splits: dict[str, Split],
+    splits: Sequence[Hashed],
     class_names: tuple[str, ...],
-    image_size: int,
-    is_sample: bool,
+    preparation: Preparation,
     notes: tuple[str, ...],
+    is_sample: bool = False,
 ) -> Dataset:
-    train, evaluation = splits["train"], splits["evaluation"]
-    return checked(
-        Dataset(
-            name,
-            train,
-            evaluation,
-            class_names,
-            image_size,
-            content_fingerprint(train, evaluation),
-            is_sample,
-            notes,
-        )
+    train, evaluation = splits
+    check_labels(name, class_names, train.split.labels, evaluation.split.labels)
+    missing = evaluation_notes(class_names, evaluation.split.labels)
+    copies = duplicate_notes(train, evaluation, class_names)
+    return Dataset(
+        name,
+        train.split,
+        evaluation.split,
+        class_names,
+        preparation.image_size,
+        fingerprint(splits),
+        is_sample,
+        (*notes, *missing, *copies),
+        preparation,
     )

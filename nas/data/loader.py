@@ -17,6 +17,18 @@ from nas.errors import InputError
 Batch = tuple[np.ndarray, np.ndarray]
 
 
+def steps_of(epochs: float, images: int, batch_size: int) -> int:
+    """Full batches that see at least `epochs` times as many images as there are; 1 or more.
+
+    Args:
+        epochs: Passes over the images, above 0.
+        images: How many there are, 1 or more.
+        batch_size: Images a batch, from 1 to all of them.
+    """
+    # Rounded first: 0.1 * 30 / 1 must not become 4 steps by an error of the last bit.
+    return max(1, math.ceil(round(epochs * (images / batch_size), 6)))
+
+
 class BatchLoader:
     """Training batches in a random order that depends on nothing but the seed.
 
@@ -61,8 +73,7 @@ class BatchLoader:
 
     def steps(self, epochs: float) -> int:
         """Full batches that see at least `epochs` times as many images as there are."""
-        # Rounded first: 0.1 * 30 / 1 must not become 4 steps by an error of the last bit.
-        return max(1, math.ceil(round(epochs * self.steps_per_epoch, 6)))
+        return steps_of(epochs, len(self._indices), self.batch_size)
 
     def _order(self, epoch: int) -> np.ndarray:
         # One look-up of one dict: the thread of an earlier `iterate` may replace it meanwhile.

@@ -10,6 +10,7 @@ from pathlib import Path
 from latency.device.cache_folder import cache_folder
 from latency.device.host import Host, current_host
 from latency.device.settings import SessionSettings
+from latency.outputs import check_output_folder
 from latency.tables.storage import SCHEMA_VERSION
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
@@ -82,6 +83,8 @@ def table_for(
     if cached.is_file() and plans.uses_table_cache:
         out.print(f"Latency table of this host from the cache: {cached}")
         return load_table(cached, space, precision, other_host)
+    if plans.uses_table_cache:
+        check_output_folder(cached.parent, "the cache of tables ($STOPWATCH_CACHE)")
     journal = run_dir / "table.journal"
     with bar("Measuring the latency table") as progress:
         table = build_space_table(

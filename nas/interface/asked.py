@@ -18,7 +18,6 @@ from nas.methods.config import (
     GateConfig,
     SearchConfig,
     WarmUp,
-    supernet_recipe,
     usual_execution,
 )
 from nas.recipes.scales import Scale
@@ -34,6 +33,8 @@ from nas.system.backend import Compute
 from nas.system.environment import environment
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
+# Options that say how files of images are read.
+OF_FILES = ("skip_bad_images", "resize", "verify_data")
 # Told the folder of a run as soon as there is one.
 OnFolder = Callable[[Path], None]
 
@@ -81,24 +82,25 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
 
     Args:
         data: Folder, .npz file, or images themselves; None for the embedded sample.
-        options: With `image_size` and `skip_bad_images`, if given.
+        options: With `image_size`, `resize`, `skip_bad_images` and `verify_data`, if given.
 
     Raises:
         InputError: Options that say nothing beside images themselves.
     """
     size = options.get("image_size")
-    skip = bool(options.get("skip_bad_images", False))
+    of_files = {name: options[name] for name in OF_FILES if options.get(name)}
     if data is None:
-        return DataSource("sample", None, size, skip)
+        return DataSource("sample", None, size, **of_files)
     if isinstance(data, Dataset):
-        if skip or size not in (None, data.image_size):
+        if of_files or size not in (None, data.image_size):
+            given = {"image_size": size, **of_files}
             raise InputError(
                 f"images of {data.image_size} px that are used as they are",
-                f"image_size {size} and skip_bad_images {skip}",
-                "leave both out, or give the folder of the images",
+                ", ".join(f"{name} {value}" for name, value in given.items() if value),
+                "leave these options out, or give the folder of the images",
             )
         return DataSource("memory", None, size)
-    return DataSource("files", str(data), size, skip)
+    return DataSource("files", str(data), size, **of_files)
 
 
 def compute_of(options: Mapping[str, Any]) -> Compute:
@@ -128,12 +130,10 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     recipe = sizes.recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     method = options.get("method", "gradient")
-    weights = supernet_recipe(
-        float(options.get("search_epochs", sizes.search_epochs)),
-        options.get("batch_size", sizes.search_batch_size),
+    weights = sizes.search_recipe.changed(
+        epochs=float(options.get("search_epochs", sizes.search_epochs)),
         augmentation=recipe.augmentation,
-        label_smoothing=sizes.search_label_smoothing,
-        **_given(options, ("learning_rate",)),
+        **_given(options, ("batch_size", "learning_rate")),
     )
     race, proposals = options.get("race"), options.get("proposals", sizes.proposals)
     return RunConfig(
@@ -156,7 +156,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
             weights=weights,
             method=method,
             execution=options.get("execution") or usual_execution(),
-            gates=_gates(options),
+            gates=_gates(sizes.gates, options),
             warm_up=WarmUp.usual(METHODS[method].learns_gates),
         ),
         evolution=sizes.evolution,
@@ -197,9 +197,12 @@ def _given(options: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]
     return {name: options[name] for name in names if name in options}
 
 
-def _gates(options: Mapping[str, Any]) -> GateConfig:
+def _gates(usual: GateConfig, options: Mapping[str, Any]) -> GateConfig:
     renamed = {"gate": "form", "gate_learning_rate": "learning_rate"}
-    return GateConfig(**{renamed[n]: v for n, v in _given(options, tuple(renamed)).items()})
+    given = {renamed[n]: v for n, v in _given(options, tuple(renamed)).items()}
+    if "learning_rate" in given:
+        given["rate_batch_size"] = None  # used as it is
+    return replace(usual, **given)
 
 
 def _absolute(path: str | Path | None) -> str | None:
@@ -207,12 +210,13 @@ def _absolute(path: str | Path | None) -> str | None:
 
 
 # Option -> what the record of a run says it is. `run_dir` and `resume` say where a run is;
-# `data_dir` may have moved, and its images are compared themselves.
+# `data_dir` may have moved, and its images are compared themselves, by `verify_data` all of them.
 RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "seed": lambda c: c.seed,
     "smoke": lambda c: c.is_smoke,
     "image_size": lambda c: c.data.image_size,
     "skip_bad_images": lambda c: c.data.skip_bad_images,
+    "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
     "space": lambda c: c.space,
@@ -224,10 +228,10 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "method": lambda c: c.search.method,
     "gate": lambda c: c.search.gates.form,
     "execution": lambda c: c.search.execution,
-    "gate_learning_rate": lambda c: c.search.gates.learning_rate,
+    "gate_learning_rate": lambda c: c.search.gates.rate_at(c.search.weights.batch_size),
     "search_epochs": lambda c: c.search.weights.epochs,
     "batch_size": lambda c: c.search.weights.batch_size,
-    "learning_rate": lambda c: c.search.weights.learning_rate,
+    "learning_rate": lambda c: c.search.weights.peak_rate,
     "flip": lambda c: c.recipe.augmentation.flip,
     "proposals": lambda c: c.proposals,
     "race": lambda c: c.race and c.race.candidates,
@@ -239,7 +243,7 @@ FILES: dict[str, Callable[[Any], Any]] = {
     "space": reference,
     "blocks": lambda paths: [reference(path) for path in paths],
 }
-FREE = ("run_dir", "resume", "data_dir")
+FREE = ("run_dir", "resume", "data_dir", "verify_data")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
 

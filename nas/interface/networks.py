@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from latency.device.files import read_bytes
 from nas.architecture import text as arch_text
+from nas.architecture.bounds import MOST_CHARACTERS
 from nas.architecture.spec import Architecture
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.errors import ArchitectureError, InputError
@@ -31,7 +33,7 @@ def read_architecture(text_or_file: str) -> Architecture:
         is_file = False  # a long string is no path
     if is_file:
         try:
-            return arch_text.loads(path.read_text("utf-8"))
+            return arch_text.loads(read_bytes(path, MOST_CHARACTERS).decode("utf-8"))
         except UnicodeDecodeError:
             raise ArchitectureError(
                 "an architecture as UTF-8 text", f"{path}", "give architecture.json of a run"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypedDict
 
+from nas.data.preparation import Resize
+
 
 class SearchOptions(TypedDict, total=False):
     """What a search may be asked for beside its goal, space and folder; each has a default.
@@ -12,6 +14,8 @@ class SearchOptions(TypedDict, total=False):
     Attributes:
         image_size: Height and width in pixels; default: the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
+        resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
+        verify_data: Compare the contents of all files with those that were decoded.
         seed: Of weights, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
@@ -39,6 +43,8 @@ class SearchOptions(TypedDict, total=False):
 
     image_size: int
     skip_bad_images: bool
+    resize: Resize
+    verify_data: bool
     seed: int
     smoke: bool
     mixed_precision: str
@@ -70,6 +76,8 @@ class RetrainOptions(TypedDict, total=False):
     Attributes:
         image_size: Height and width in pixels, which must be the network's.
         skip_bad_images: Go on without files that cannot be decoded.
+        resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
+        verify_data: Compare the contents of all files with those that were decoded.
         seed: Of weights, dropout and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
@@ -91,6 +99,8 @@ class RetrainOptions(TypedDict, total=False):
 
     image_size: int
     skip_bad_images: bool
+    resize: Resize
+    verify_data: bool
     seed: int
     smoke: bool
     mixed_precision: str

@@ -17,7 +17,7 @@ from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
 from nas.interface import rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OF_FILES, OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import keep_data, load_data
@@ -135,8 +135,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given."""
     _check_image_size(asked, architecture)
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
+    RunFolder.check_new(run_dir)
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
     folder = RunFolder.create(run_dir, config, "arch")
@@ -188,9 +187,11 @@ def _one(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
-    source = config.data
+    source = replace(config.data, verify_data=bool(asked.options.get("verify_data")))
     if asked.source is not None:
-        source = replace(asked.source, image_size=config.data.image_size)
+        # The run's own way of reading files, unless another is asked for.
+        given = {n: getattr(asked.source, n) for n in OF_FILES if n in asked.options}
+        source = replace(source, kind=asked.source.kind, path=asked.source.path, **given)
     dataset = load_data(source, sizes, config.seed, asked.dataset)
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
+from latency.flag_rules import Options, Rule
+from latency.flag_rules import check as check_rules
 from nas.errors import InputError
 from nas.methods.method import MethodType
 from nas.methods.registry import METHODS
-
-Options = Mapping[str, Any]
 
 # What a supernet learns with.
 LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
@@ -27,26 +26,8 @@ OFF_IS_NOTHING = (
     "skip_bad_images",
     "smoke",
     "summary",
+    "verify_data",
 )
-
-
-@dataclass(frozen=True)
-class Rule:
-    """Options that apply only beside others.
-
-    Args:
-        names: The options.
-        applies: Whether they do, given all options.
-        expected: For the message; `{name}` is the option, others stand for their values.
-        received: Likewise.
-        fix: Likewise.
-    """
-
-    names: Sequence[str]
-    applies: Callable[[Options], bool]
-    expected: str
-    received: str
-    fix: str = "leave it out"
 
 
 def check(options: Options, rules: Iterable[Rule]) -> None:
@@ -57,14 +38,12 @@ def check(options: Options, rules: Iterable[Rule]) -> None:
         rules: Of the program.
 
     Raises:
-        InputError: The first rule that is broken.
+        InputError: An empty text, or the first rule that is broken.
     """
-    for rule in rules:
-        for name in rule.names:
-            if says(options, name) and not rule.applies(options):
-                words = {"method": "gradient", **options, "name": name}
-                parts = (rule.expected, rule.received, rule.fix)
-                raise InputError(*(part.format(**words) for part in parts))
+    for name, value in options.items():
+        if isinstance(value, str) and not value.strip():
+            raise InputError(f"a value for {name}", "an empty text", f"leave {name} out")
+    check_rules({"method": "gradient", **options}, partial(says, options), rules, InputError)
 
 
 def says(options: Options, name: str) -> bool:
@@ -157,11 +136,11 @@ SEARCH_RULES = (
         "--device {device}",
     ),
     Rule(
-        ("skip_bad_images",),
+        ("skip_bad_images", "resize", "verify_data"),
         lambda o: "data_dir" in o,
-        "--data_dir with --skip_bad_images",
+        "--data_dir with --{name}",
         "no --data_dir",
-        "leave it out: the embedded sample has no bad images",
+        "leave it out: the embedded sample is drawn, not read from files",
     ),
 )
 
@@ -176,11 +155,18 @@ RETRAIN_RULES = (
         "write --run instead",
     ),
     Rule(
-        ("skip_bad_images",),
+        ("skip_bad_images", "resize"),
         lambda o: "data_dir" in o,
-        "--data_dir with --skip_bad_images",
+        "--data_dir with --{name}",
         "no --data_dir",
         "leave it out: a run goes on with the images that it began with",
+    ),
+    Rule(
+        ("verify_data",),
+        lambda o: "data_dir" in o or "arch" not in o,
+        "--data_dir with --verify_data",
+        "no --data_dir",
+        "leave it out: the embedded sample is drawn, not read from files",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),

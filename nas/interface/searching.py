@@ -7,6 +7,7 @@ from pathlib import Path
 
 from latency.errors import LatencyError
 from nas.data import Dataset
+from nas.data.dataset import check_searchable
 from nas.errors import InputError
 from nas.interface.asked import (
     AskedSearch,
@@ -69,13 +70,13 @@ def run_search(
 
 def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
     """A new run's folder with its configuration, and the images."""
-    if run_dir is not None:
-        RunFolder.check_new(run_dir)
     asked.check()
+    RunFolder.check_new(run_dir)
     options = asked.options
     load_blocks(options.get("blocks", ()))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
+    check_searchable(dataset)
     space = space_of(options.get("space"), dataset)
     config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
     config = replace(config, space_fingerprint=space.fingerprint())
@@ -97,6 +98,7 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     if asked.source.path is not None:
         # The same images at another place.
         source = replace(source, kind="files", path=asked.source.path)
+    source = replace(source, verify_data=asked.source.verify_data)
     dataset = load_data(source, config.sizes, config.seed, asked.dataset)
     keep_data(folder, dataset)
     return folder, config, dataset

@@ -20,7 +20,7 @@ RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "epochs": lambda t: t.recipe.epochs,
     "batch_size": lambda t: t.recipe.batch_size,
     "optimizer": lambda t: t.recipe.optimizer,
-    "learning_rate": lambda t: t.recipe.learning_rate,
+    "learning_rate": lambda t: t.recipe.peak_rate,
     "label_smoothing": lambda t: t.recipe.label_smoothing,
     "flip": lambda t: t.recipe.augmentation.flip,
     "seed": lambda t: t.seed,
@@ -65,7 +65,7 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
     if sizes.name != config.scale:
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     chosen = {name: options[name] for name in RECIPE_OPTIONS if name in options}
-    return replace(recipe, **chosen).with_flip(options.get("flip", flip))
+    return recipe.changed(**chosen).resolved().with_flip(options.get("flip", flip))
 
 
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:

@@ -1,4 +1,4 @@
-"""Squeeze-and-excite with a hard sigmoid."""
+"""Squeeze-and-excite, by default with a hard sigmoid."""
 
 from __future__ import annotations
 
@@ -12,17 +12,26 @@ from nas.layers.fast import Tensor
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
 class SqueezeExcite(keras.layers.Layer):
-    """Scales each channel by hard_sigmoid(W2 relu(W1 mean(x) + b1) + b2).
+    """Scales each channel by gate(W2 activation(W1 mean(x) + b1) + b2).
 
     Args:
         squeeze_channels: Width of the bottleneck.
+        activation: Name of the function in `keras.activations`.
+        gate: Likewise, from 0 to 1.
 
     Source: Hu et al. 2018, arXiv 1709.01507; hard sigmoid as in MobileNetV3, arXiv 1905.02244.
     """
 
-    def __init__(self, squeeze_channels: int, **kwargs: Any) -> None:
+    def __init__(
+        self,
+        squeeze_channels: int,
+        activation: str = "relu",
+        gate: str = "hard_sigmoid",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.squeeze_channels = squeeze_channels
+        self.activation, self.gate = activation, gate
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes both dense layers for the channels of the input."""
@@ -60,8 +69,9 @@ class SqueezeExcite(keras.layers.Layer):
         squeezed = ops.mean(x, axis=(1, 2))
         if channel_mask is not None:
             squeezed = squeezed * channel_mask
-        hidden = ops.relu(ops.matmul(squeezed, reduce) + self.reduce_bias)
-        gate = ops.hard_sigmoid(ops.matmul(hidden, expand) + bias)
+        activation = keras.activations.get(self.activation)
+        hidden = activation(ops.matmul(squeezed, reduce) + self.reduce_bias)
+        gate = keras.activations.get(self.gate)(ops.matmul(hidden, expand) + bias)
         return x * gate[:, None, None, :]
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
@@ -70,4 +80,9 @@ class SqueezeExcite(keras.layers.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """What a copy is made from."""
-        return {**super().get_config(), "squeeze_channels": self.squeeze_channels}
+        own = {
+            "squeeze_channels": self.squeeze_channels,
+            "activation": self.activation,
+            "gate": self.gate,
+        }
+        return {**super().get_config(), **own}

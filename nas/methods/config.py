@@ -12,6 +12,8 @@ from nas.ranges import check_count, check_number
 from nas.registry import check_known
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.settings import WarmUp as WarmUp
+from nas.training.optimizers import SQUARE_ROOT
+from nas.training.rates import rate_text
 from nas.training.recipe import Pace, Recipe
 
 GATES = ("categorical", "threshold")
@@ -28,6 +30,8 @@ class GateConfig:
         every: Weight steps for each gate step, 1 or more.
         temperature_first: Of the Gumbel-softmax after the warm-up, above 0.
         temperature_last: At the end, above 0.
+        rate_batch_size: Images a step that the rate is meant for, 1 or more: another number
+            changes it by the root of the ratio. None: the rate is used as it is.
 
     Raises:
         InputError: A value is out of its range, or the form is unknown.
@@ -38,13 +42,37 @@ class GateConfig:
     every: int = 1
     temperature_first: float = 2.0
     temperature_last: float = 0.5
+    rate_batch_size: int | None = None
 
     def __post_init__(self) -> None:
         check_known("gates.form", self.form, GATES)
         check_number("gate_learning_rate", self.learning_rate, above=0)
+        if self.rate_batch_size is not None:
+            check_count("gates.rate_batch_size", self.rate_batch_size)
         check_count("gates.every", self.every)
         check_number("temperature_first", self.temperature_first, above=0)
         check_number("temperature_last", self.temperature_last, above=0)
+
+    def rate_at(self, batch_size: int) -> float:
+        """Adam's rate for batches of a size.
+
+        Args:
+            batch_size: Images a gate step, 1 or more.
+        """
+        if self.rate_batch_size is None:
+            return self.learning_rate
+        return self.learning_rate * SQUARE_ROOT.factor(batch_size, self.rate_batch_size)
+
+
+def gates_text(gates: GateConfig, batch_size: int) -> str:
+    """The learning rate of gates and where it comes from.
+
+    Args:
+        gates: How they learn.
+        batch_size: Images a gate step.
+    """
+    rate, named = gates.rate_at(batch_size), gates.learning_rate
+    return rate_text(rate, named, gates.rate_batch_size, batch_size, SQUARE_ROOT)
 
 
 @dataclass(frozen=True)
@@ -81,7 +109,11 @@ def supernet_recipe(epochs: float, batch_size: int = 128, **changes: Any) -> Rec
         batch_size: Images a step, for weights and gates alike.
         changes: Other fields of `Recipe`.
     """
-    usual: dict[str, Any] = {"learning_rate": 0.004, "average_share": None}
+    usual: dict[str, Any] = {
+        "learning_rate": 0.004,
+        "weight_decay": 0.02,
+        "average_share": None,
+    }
     return Recipe(epochs, batch_size, **{**usual, **changes})
 
 

@@ -21,6 +21,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
 from nas.methods.config import USUAL_PACE, SearchConfig
+from nas.methods.gate_gradients import GateGradients
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateChoice, GateHistory
 from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
@@ -33,6 +34,8 @@ from nas.training import loop
 from nas.training.schedules import ramp
 from nas.training.steps import one_hot
 
+# Gate steps for each whose two gradients are measured; a quarter tells a median.
+GRADIENTS_EVERY = 4
 # How often a search speaks; nothing is kept of it.
 USUAL_CONTROL = loop.Control(pace=USUAL_PACE)
 
@@ -88,7 +91,9 @@ class GradientSearch(SupernetTrainer):
         share = config.penalty.ramp_share if target_ms is None else config.penalty.approach_share
         self._ramp_steps = int(share * self.total_steps)
         self.gate_view = GateView(self.network, latency.cost, target_ms)
-        optimizer = keras.optimizers.Adam(config.gates.learning_rate, beta_1=0.5)
+        optimizer = keras.optimizers.Adam(
+            config.gates.rate_at(self.gates_loader.batch_size), beta_1=0.5
+        )
         optimizer.build(self.gate_view.trainable_variables)
         self.gate_view.compile(
             optimizer=optimizer,
@@ -99,7 +104,9 @@ class GradientSearch(SupernetTrainer):
             ],
             jit_compile=False,
         )
+        self._gradients = GateGradients(self.gate_view, optimizer)
         self._gate_logs = loop.MeanLogs()
+        self._gradient_logs = loop.MeanLogs()
 
     def variables(self) -> list[Any]:
         """Everything that decides the rest of the search."""
@@ -109,6 +116,9 @@ class GradientSearch(SupernetTrainer):
         """The state of the checkpoint, or a fresh one."""
         state = super().restore()
         state.extra.setdefault("gates", {"steps": [], "probabilities": []})
+        for row in state.history:  # an older version measured no gradients
+            row.setdefault("cross_entropy_gradient", None)
+            row.setdefault("penalty_gradient", None)
         return state
 
     def run(
@@ -171,7 +181,14 @@ class GradientSearch(SupernetTrainer):
             )
         self.gate_view.strength.assign(self._strength(step))
         targets = one_hot(labels, self.space.num_classes)
-        self._gate_logs.add(self.gate_view.train_on_batch(images, targets, return_dict=True))
+
+        def train() -> None:
+            self._gate_logs.add(self.gate_view.train_on_batch(images, targets, return_dict=True))
+
+        if step // config.every % GRADIENTS_EVERY == 0:
+            self._gradient_logs.add(self._gradients.norms(train))
+        else:
+            train()
 
     def _strength(self, step: int) -> float:
         """Weight of the penalty at a step; with a target it follows the expectation."""
@@ -202,7 +219,7 @@ class GradientSearch(SupernetTrainer):
         gates["probabilities"].append([[round(float(p), 5) for p in row] for row in joint])
         expected, strength = _number(self.gate_view.expected_ms()), _number(self.gate_view.strength)
         entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
-        gate = self._gate_logs.take()
+        gate, gradients = self._gate_logs.take(), self._gradient_logs.take()
         relative = expected / self.target_ms - 1 if self.target_ms else None
         return {
             "stage": weights["stage"],
@@ -218,6 +235,8 @@ class GradientSearch(SupernetTrainer):
             "gate_cross_entropy": gate.get("cross_entropy"),
             "gate_accuracy": gate.get("accuracy"),
             "gate_entropy": float(entropy),
+            "cross_entropy_gradient": gradients.get("cross_entropy_gradient"),
+            "penalty_gradient": gradients.get("penalty_gradient"),
             "examples_per_s": weights["examples_per_s"],
             "input_wait_share": weights["input_wait_share"],
         }

@@ -22,7 +22,8 @@ class SearchRow:
         images_seen: Images that the weights have learned from.
         loss: Mean loss of the weights, with label smoothing.
         cross_entropy: Mean cross-entropy of the gates' steps; of the weights' during the warm-up.
-        penalty: Share of the gates' loss that the latency makes.
+        penalty: Part of the gates' loss that the latency makes; with `--lambda` its zero depends
+            on the unit, so only its changes mean something.
         expected_ms: Mean milliseconds of the networks that the gates draw, by the table.
         penalty_weight: What the penalty is multiplied with at this step.
         ramp: Part of the penalty's growth, or of the way to a target, that is done, 0 to 1.
@@ -31,6 +32,9 @@ class SearchRow:
         gate_cross_entropy: Mean cross-entropy of the gates' steps, on images held out for them.
         gate_accuracy: Mean top-1 of the gates' steps, a share from 0 to 1.
         gate_entropy: Mean entropy of the choices in nats; 0 is a firm decision.
+        cross_entropy_gradient: Mean length of the cross-entropy's gradient by what the gates
+            learn, over every fourth gate step.
+        penalty_gradient: Likewise of the penalty's gradient.
         examples_per_s: Images of weight steps in a second.
         input_wait_share: Share of the time in which training waited for images.
     """
@@ -52,6 +56,8 @@ class SearchRow:
     gate_cross_entropy: float | None = None
     gate_accuracy: float | None = None
     gate_entropy: float | None = None
+    cross_entropy_gradient: float | None = None
+    penalty_gradient: float | None = None
     examples_per_s: float | None = None
     input_wait_share: float | None = None
 

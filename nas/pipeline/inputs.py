@@ -31,13 +31,21 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
             "none",
             "go on from that program, or name files with the same images by --data_dir",
         )
+    if given is not None and source.verify_data:
+        raise InputError(
+            "files of images with --verify_data",
+            "images that a program handed over",
+            "leave it out",
+        )
     if given is None:
         if source.kind == "sample":
             out.print("No --data_dir: using the embedded sample, images drawn by this program.")
         given = load_dataset(
             source.path,
             image_size=source.image_size,
+            resize=source.resize,
             skip_bad_images=source.skip_bad_images,
+            verify_data=source.verify_data,
             seed=seed,
             sample_size=sizes.sample,
         )
@@ -68,7 +76,7 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     if not folder.has(DataRecord):
         folder.write(DataRecord.of(dataset))
     record = folder.read(DataRecord)
-    if record.fingerprint != dataset.fingerprint:
+    if not dataset.has_fingerprint(record.fingerprint):
         raise InputError(
             f"the images that the run began with (fingerprint {record.fingerprint})",
             f"other images ({dataset.fingerprint})",

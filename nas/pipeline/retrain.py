@@ -44,6 +44,7 @@ from nas.runs.records import (
     values_of,
 )
 from nas.runs.tensorboard import write_events
+from nas.selection.diagnostics import Finding, few_steps_warning
 from nas.selection.seed_spread import SeedSpread
 from nas.system.console import bar, out
 from nas.system.environment import environment
@@ -51,6 +52,7 @@ from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
 from nas.training.loop import Control
+from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
@@ -95,6 +97,10 @@ class RetrainRun:
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        images = len(self.dataset.train.labels)
+        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
+        for finding in self._few_steps():
+            out.print(f"Warning: {finding.text}", markup=False)
         trained = self._trained([found, *self.others])
         timed = self._measure({first.name: self._network(first) for first, *_ in trained})
         records = self._certified(trained, timed)
@@ -273,7 +279,10 @@ class RetrainRun:
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
-            warnings=training_warnings(own, search),
+            warnings=(
+                *(finding.text for finding in self._few_steps()),
+                *training_warnings(own, search),
+            ),
             search_verdict=search,
         )
 
@@ -281,6 +290,9 @@ class RetrainRun:
         data = self._model_file()
         started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
         return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
+
+    def _few_steps(self) -> list[Finding]:
+        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
 
 
 def _predicted_ms(table: LatencyTable, network: Architecture) -> float | None:

@@ -23,7 +23,7 @@ from nas.hardware.plans import ONE_PROCESS
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import DEPLOYED
 from nas.methods.evolution_config import EvolutionConfig
-from nas.methods.history import GateHistory, SearchRow
+from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.methods.method import Method, MethodInputs, Scored
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
@@ -222,7 +222,11 @@ class SearchRun:
         supernet: SupernetStage,
         architecture: Architecture,
     ) -> tuple[str, ...]:
-        from nas.selection.diagnostics import kernel_warnings, search_warnings
+        from nas.selection.diagnostics import (
+            few_steps_warning,
+            kernel_warnings,
+            search_warnings,
+        )
 
         if METHODS[self.config.search.method].learns_gates:
             noise = sorted(row.noise for row in table.rows.values())
@@ -238,6 +242,9 @@ class SearchRun:
             )
         else:
             found = kernel_warnings(architecture)
+        if self.folder.has(SearchEnd):  # a borrowed supernet was trained by another run
+            steps, weights = self.folder.read(SearchEnd).steps, self.config.search.weights
+            found += few_steps_warning(weights, steps, "--search_epochs")
         warnings = RunWarnings.of(found)
         self.folder.write(warnings)
         return warnings.warnings

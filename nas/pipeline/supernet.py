@@ -13,19 +13,23 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
+from nas.methods.config import gates_text
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
 from nas.runs.config import DataRecord, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.history import read_history
 from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
 from nas.search_space.space import Space
+from nas.selection.diagnostics import few_steps_warning, gradient_ratio
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
+from nas.training.rates import recipe_text
 
 if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
@@ -131,6 +135,7 @@ class SupernetStage:
             return
         out.print("Starting Keras and building the supernet ...")
         trainer = self.trainer()
+        self._say_rates(trainer)
         with bar("Searching") as progress:
             history = trainer.train(
                 lambda state: progress.update(
@@ -139,8 +144,27 @@ class SupernetStage:
             ).history
         self._is_trained = True
         self.folder.write_csv(SearchRow.FILE, history)
+        self._say_gradients()
         write_events(self.folder.path / "tensorboard", history, "search/")
         self._keep_gates(trainer)
+
+    def _say_rates(self, trainer: SupernetTrainer) -> None:
+        weights, gates = self.config.search.weights, self.config.search.gates
+        images = len(trainer.weights_part)
+        out.print(f"Shared weights by {recipe_text(weights, images)}.", markup=False)
+        if METHODS[self.config.search.method].learns_gates:
+            batch = min(weights.batch_size, len(trainer.held_out_part))
+            out.print(f"Gates by adam: {gates_text(gates, batch)}.", markup=False)
+        for finding in few_steps_warning(weights, trainer.total_steps, "--search_epochs"):
+            out.print(f"Warning: {finding.text}", markup=False)
+
+    def _say_gradients(self) -> None:
+        ratio = gradient_ratio(read_history(SearchRow, self.folder.path / SearchRow.FILE))
+        if ratio is not None:
+            out.print(
+                f"Gates: the latency penalty pulled {ratio:.2g} times as hard as the "
+                "cross-entropy (median; above 1, latency decides alone)."
+            )
 
     def _keep_gates(self, trainer: SupernetTrainer) -> None:
         """What the gates learned; search.json is there in any case and says that all is done."""

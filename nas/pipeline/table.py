@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
+from latency.command_line import join
 from latency.tables.table import LatencyTable
 from nas.hardware.tables import table_for
 from nas.report.verdict import speed_text
@@ -12,6 +12,7 @@ from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
 from nas.system.console import out
+from nas.system.program import command_words
 
 TABLE_FILE = "table.json"
 
@@ -58,8 +59,8 @@ def build_command(config: RunConfig, image_size: int, num_classes: int) -> str:
         image_size: Height and width in pixels.
         num_classes: Of the images.
     """
-    words = ["python", "scripts/build_latency_table.py", "--space", config.space]
+    words = [*command_words("table"), "--space", config.space]
     words += [f"--image_size={image_size}", f"--num_classes={num_classes}"]
     for path in config.blocks:
         words += ["--blocks", path]
-    return shlex.join(words)
+    return join(words)

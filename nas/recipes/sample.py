@@ -13,8 +13,16 @@ from nas.recipes.registry import RECIPES
 from nas.training.recipe import Recipe
 
 # No mirror images: the sample's letters know left from right. Small batches give the steps that a
-# network needs to end where its size, not its start, lets it end.
+# network needs to end where its size, not its start, lets it end. The rate was found with them.
 SAMPLE = RECIPES.register(
     "sample",
-    Recipe(epochs=4.0, batch_size=32, augmentation=Augmentation(crop_padding_pixels=2, flip=False)),
+    Recipe(
+        epochs=4.0,
+        batch_size=32,
+        learning_rate=0.006,
+        rate_batch_size=32,
+        weight_decay=0.02,
+        augmentation=Augmentation(crop_padding_pixels=2, flip=False),
+        made_for_steps=1250,
+    ),
 )

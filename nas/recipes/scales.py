@@ -9,6 +9,7 @@ from nas.data.sample import SMOKE as TOY_SAMPLE
 from nas.data.sample import SampleSize
 from nas.hardware.plans import FULL, TOY, MeasuringPlans
 from nas.methods.config import USUAL_PACE as SEARCH_PACE
+from nas.methods.config import GateConfig, supernet_recipe
 from nas.methods.evolution import EvolutionConfig
 from nas.ranges import check_count, check_number
 from nas.recipes.images import IMAGES as IMAGES_RECIPE
@@ -30,6 +31,8 @@ class Scale:
         search_batch_size: Images a step of a search, 2 or more.
         search_label_smoothing: Of the loss of the shared weights, from 0 to below 1. Networks are
             compared by the plain cross-entropy, which smoothing keeps from getting small.
+        search_made_for_steps: Weight steps that the search was tried with; None where nobody can
+            say.
         random_networks: Random networks of equal milliseconds to compare with, 0 or more.
         proposals: Networks that the gates propose to the supernet, 0 or more.
         trains_baselines: Whether `main.py` trains networks to compare with too.
@@ -49,6 +52,7 @@ class Scale:
     search_epochs: float = 8.0
     search_batch_size: int = 64
     search_label_smoothing: float = 0.1
+    search_made_for_steps: int | None = None
     random_networks: int = 3
     proposals: int = 32
     trains_baselines: bool = False
@@ -78,7 +82,24 @@ class Scale:
         Args:
             is_sample: Whether they are the embedded sample, whose classes know left from right.
         """
-        return self.recipe.with_flip(self.recipe.augmentation.flip and not is_sample)
+        found = self.recipe.with_flip(self.recipe.augmentation.flip and not is_sample)
+        return found.resolved()
+
+    @property
+    def search_recipe(self) -> Recipe:
+        """What the weights of a search's supernet train with; its rate is for this batch size."""
+        return supernet_recipe(
+            self.search_epochs,
+            self.search_batch_size,
+            rate_batch_size=self.search_batch_size,
+            label_smoothing=self.search_label_smoothing,
+            made_for_steps=self.search_made_for_steps,
+        )
+
+    @property
+    def gates(self) -> GateConfig:
+        """How gates learn; their rate is for this batch size."""
+        return GateConfig(rate_batch_size=self.search_batch_size)
 
     @classmethod
     def named(cls, name: str) -> Scale:
@@ -113,10 +134,12 @@ SAMPLE = Scale(
     search_epochs=12.0,
     search_batch_size=32,
     search_label_smoothing=0.0,
+    search_made_for_steps=3000,
     random_networks=2,
     trains_baselines=True,
 )
-IMAGES = Scale("images", IMAGES_RECIPE)
+# The sample's steps, as for the recipe.
+IMAGES = Scale("images", IMAGES_RECIPE, search_made_for_steps=3000)
 EVERY_STEP = Pace(log_every=1, checkpoint_seconds=0.0)  # so that tests can stop at any of them
 SMOKE = Scale(
     "smoke",

@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from latency import atomic
+from latency.device.text import visible
 from nas.report.facts import RunFacts
 from nas.report.sections.comparison import comparison
 from nas.report.sections.definitions import definitions
@@ -65,7 +66,8 @@ def report_html(records: RunRecords) -> str:
     facts = RunFacts.of(records)
     body = "".join(section(facts) for section in SECTIONS)
     title = escape(f"{records.path.resolve().name} · Stopwatch NAS")
-    return (
+    # Names of others neither end a tag, which sections see to, nor turn the direction of writing.
+    return visible(
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # A page without a picture of its own would make browsers ask a server for one.

@@ -19,7 +19,7 @@ from rich.table import Table
 from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
-from nas.report.plots import BLUE, GREEN, MUTED, STYLE
+from nas.report.plots import BLUE, GREEN, MUTED, STYLE, written_out
 from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, difference_text, spread_text
 from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
@@ -239,7 +239,7 @@ def _picture(pareto: Pareto) -> bytes:
         if dots:
             axes.legend(loc="lower right")
         stream = io.BytesIO()
-        figure.savefig(stream, format="png", metadata={"Software": None})
+        written_out(figure).savefig(stream, format="png", metadata={"Software": None})
         return stream.getvalue()
 
 

@@ -13,7 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 
+from latency.device.text import visible
 from nas.methods.history import SearchRow
 from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.runs.history import column
@@ -77,9 +79,20 @@ def _figure() -> tuple[Figure, Axes]:
     return figure, figure.subplots()
 
 
+def written_out(figure: Figure) -> Figure:
+    """The figure, with characters that no font has written out, such as halves of file names.
+
+    Args:
+        figure: Complete.
+    """
+    for text in figure.findobj(Text):
+        text.set_text(visible(text.get_text()))
+    return figure
+
+
 def _address(figure: Figure) -> str:
     stream = io.BytesIO()
-    figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    written_out(figure).savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
 
 

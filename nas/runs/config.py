@@ -6,14 +6,15 @@ Facts that are found out later stand in records of their own: `DataRecord` (data
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
+from nas.data.preparation import Preparation, Resize
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
@@ -23,6 +24,7 @@ from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import Environment
+from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
@@ -38,6 +40,9 @@ class DataSource:
         path: Folder or .npz file, as it was written; None unless `kind` is `files`.
         image_size: Height and width in pixels; None for the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
+        resize: What becomes of images that are not square: `squeeze` changes their proportions,
+            `crop` keeps the square in their middle, `pad` adds white borders.
+        verify_data: Whether the contents of all files were compared with those that were decoded.
 
     Raises:
         InputError: A path without files, or the reverse.
@@ -47,6 +52,8 @@ class DataSource:
     path: str | None = None
     image_size: int | None = None
     skip_bad_images: bool = False
+    resize: Resize = "squeeze"
+    verify_data: bool = False
 
     def __post_init__(self) -> None:
         if (self.kind == "files") != (self.path is not None):
@@ -64,12 +71,14 @@ class DataRecord:
     Args:
         name: For people.
         is_sample: Whether they are the embedded sample.
-        fingerprint: 16 hex digits of the content.
+        fingerprint: 16 hex digits over labels and pixels of every image; in files of earlier
+            versions over those of at most 1000.
         image_size: Height and width in pixels.
         train_images: Number of images to learn from.
         evaluation_images: Number of images to report on.
         class_names: Position is the class index.
         notes: What a user should know, such as skipped images.
+        preparation: How later images become arrays like these; None where nobody knows.
     """
 
     FILE: ClassVar[str] = "data.json"
@@ -83,6 +92,7 @@ class DataRecord:
     evaluation_images: int
     class_names: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    preparation: Preparation | None = None
 
     @property
     def num_classes(self) -> int:
@@ -101,6 +111,7 @@ class DataRecord:
             evaluation_images=len(dataset.evaluation.labels),
             class_names=tuple(dataset.class_names),
             notes=tuple(dataset.notes),
+            preparation=dataset.preparation,
         )
 
 
@@ -285,7 +296,7 @@ def read_config(folder: Path) -> AnyConfig:
     if not path.is_file():
         raise InputError(
             f"a run folder with {CONFIG_FILE}",
-            f"{folder}" + ("" if folder.exists() else ", which does not exist"),
+            f"{folder}{_why_not(folder)}",
             "name a folder that nas.py wrote, or run nas.py first",
         )
     head = strict_json.read_object(path)
@@ -296,8 +307,8 @@ def read_config(folder: Path) -> AnyConfig:
             f"a run folder of schema {RunSettings.SCHEMA_VERSION}",
             f"{found} in {path}",
             "search again with this version of the program, or go on with the version that wrote "
-            "the run; its network can be trained here by main.py --arch "
-            f"{shlex.quote(str(folder / 'architecture.json'))}",
+            f"the run; its network can be trained here by {command_line('retrain')} --arch "
+            f"{quote(path_word(folder / 'architecture.json'))}",
         )
     config: AnyConfig = (
         strict_json.read(GivenNetworkConfig, path)
@@ -307,6 +318,12 @@ def read_config(folder: Path) -> AnyConfig:
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
     refuse_relative((*config.blocks, *space), path)
     return config
+
+
+def _why_not(folder: Path) -> str:
+    if folder.is_dir():
+        return ", a folder without one"
+    return ", which is a file" if folder.exists() else ", which does not exist"
 
 
 def read_search_config(folder: Path) -> RunConfig:

@@ -8,7 +8,6 @@ import errno
 import io
 import json
 import os
-import shlex
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -22,11 +21,12 @@ except ImportError:  # Windows has none: two programs on one run are then the us
 
 from latency import atomic
 from latency.device import files, strict_json
-from latency.errors import FileFormatError
+from latency.errors import FileFormatError, LatencyError
+from latency.outputs import OutputError, check_output_folder
 from nas.errors import InputError
 from nas.runs.config import CONFIG_FILE, AnyConfig, read_config
 from nas.system.console import out
-from nas.system.program import command_line
+from nas.system.program import command_line, go_on_command
 
 SCHEMA_VERSION = 1
 
@@ -49,7 +49,7 @@ R = TypeVar("R", bound=FileRecord)
 
 def runs_folder() -> Path:
     """Where runs are kept: $STOPWATCH_RUNS or ./runs."""
-    return Path(os.environ.get("STOPWATCH_RUNS", "runs"))
+    return Path(os.environ.get("STOPWATCH_RUNS") or "runs")
 
 
 def disk_error(path: Path, error: OSError) -> InputError:
@@ -100,21 +100,26 @@ class RunFolder:
         return folder
 
     @staticmethod
-    def check_new(path: Path) -> None:
-        """Refuses a folder that has something in it.
+    def check_new(path: Path | None) -> None:
+        """Refuses a folder that has something in it, or that cannot be written.
 
         Args:
-            path: Where a run is to begin.
+            path: Where a run is to begin; None for a new folder below `runs_folder()`.
 
         Raises:
-            InputError: Something is there already.
+            InputError: Something is there already, or nothing can be written there.
         """
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        name = "--run_dir" if path else "the folder of runs ($STOPWATCH_RUNS)"
+        try:
+            check_output_folder(path or runs_folder(), name)
+        except OutputError as error:
+            fix = "give a folder that can be written with --run_dir"
+            raise InputError(error.expected, error.received, fix) from None
+        if path and path.is_dir() and any(path.iterdir()):
             raise InputError(
-                "a new run folder",
-                f"{path}, which is there already",
-                f"go on with it by `--run_dir {shlex.quote(str(path))} --resume`, or choose "
-                "another --run_dir",
+                "a new or empty folder as --run_dir",
+                f"{path}, which has {_what_is_in(path)} in it",
+                f"{_going_on(path)}choose another --run_dir",
             )
 
     @classmethod
@@ -287,6 +292,21 @@ class RunFolder:
         writer.writeheader()
         writer.writerows(rows)
         _keep(self.path / name, buffer.getvalue())
+
+
+def _what_is_in(path: Path) -> str:
+    names = sorted(entry.name for entry in path.iterdir())
+    return "a run" if CONFIG_FILE in names else repr(names[0])
+
+
+def _going_on(path: Path) -> str:
+    """Proposes to go on with the run of a folder; nothing where there is none."""
+    try:
+        kind = read_config(path).kind
+    except LatencyError:
+        return ""
+    verb = "retrain" if kind == "retrain" else "search"
+    return f"go on with it by `{go_on_command(verb, path)}`, or "
 
 
 def _keep(path: Path, text: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import os
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -151,7 +152,7 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
 
 
 def _module_name(path: Path) -> str:
-    digest = hashlib.sha256(str(path.absolute()).encode()).hexdigest()[:12]
+    digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
     return f"stopwatch_user_{path.stem}_{digest}"
 
 

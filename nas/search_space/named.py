@@ -180,7 +180,8 @@ def _check_image_size(name: str, definition: SpaceDefinition, image_size: int) -
             f"an image size of at least {least} px for space `{name}`, so that its last maps "
             f"keep {definition.minimum_map}x{definition.minimum_map} pixels",
             f"{image_size} px",
-            "use larger images or a space with fewer strides (`cifar` for 32 px)",
+            f"enlarge the images by --image_size {least} or more, or use a space with fewer "
+            "strides (`cifar` for 32 px)",
         )
 
 

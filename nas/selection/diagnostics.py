@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,12 +14,16 @@ from nas.hardware.predictor import SpaceLatency
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateHistory, SearchRow
 from nas.search_space.space import Space
+from nas.training.rates import few_steps_text
+from nas.training.recipe import Recipe
 
 SKIP_COLLAPSE_SHARE = 0.75
 FLAT_GATE_LEAD = 0.1
 # Gates that moved by less since the warm-up learned nothing; one step at the usual rate is 1 %.
 LEAST_GATE_MOVEMENT = 0.01
 INPUT_WAIT_SHARE = 0.1
+# Of the penalty's gradient to the cross-entropy's: a longer one cannot be turned back.
+LARGEST_GRADIENT_RATIO = 1.0
 # Of all pairs of options; fewer change no ranking that matters.
 CLOSE_PAIRS_SHARE = 0.25
 # Supernet accuracy on its own training images far above evaluation means overfitting; the
@@ -69,7 +72,7 @@ def search_warnings(
         *_skip_warning(space, architecture),
         *_movement_warning(gates),
         *_flat_gates_warning(space, probabilities),
-        *([] if penalty is None else _penalty_warning(space, latency, penalty)),
+        *([] if penalty is None else _penalty_warning(history, penalty)),
         *([] if table_noise is None else _noise_warning(latency, table_noise)),
         *kernel_warnings(architecture),
         *_input_warning(history),
@@ -136,26 +139,39 @@ def _lead(row: np.ndarray) -> float:
     return float(ordered[-1] - ordered[-2]) if len(ordered) > 1 else 1.0
 
 
-def _penalty_warning(space: Space, latency: SpaceLatency, penalty: float) -> list[Finding]:
-    """A price of latency that outweighs all that a network can know.
+def gradient_ratio(history: Sequence[SearchRow]) -> float | None:
+    """How many times as long the penalty's gradient is as the cross-entropy's, by the gates.
 
-    The penalty's own size says nothing: ln of milliseconds is negative below 1 ms. What counts is
-    the difference that it makes between the slowest network of the space and the fastest. No
-    network can save more cross-entropy than guessing has.
+    The median of the rows in which the penalty has its full weight; it has no unit. Above 1, most
+    steps lead to less latency whatever the images say (`nas.methods.gate_gradients`).
+
+    Args:
+        history: Rows of history.csv.
+
+    Returns:
+        The ratio; None where no row has both gradients.
     """
-    low_ms, high_ms = latency.range_ms()
-    if not 0 < low_ms < high_ms:
-        return []
-    difference, guessing = penalty * math.log(high_ms / low_ms), math.log(space.num_classes)
-    if difference <= guessing:
+    ratios = [
+        row.penalty_gradient / row.cross_entropy_gradient
+        for row in history
+        if row.penalty_gradient is not None
+        and row.cross_entropy_gradient
+        and (row.ramp is None or row.ramp >= 1)
+    ]
+    return float(np.median(ratios)) if ratios else None
+
+
+def _penalty_warning(history: Sequence[SearchRow], penalty: float) -> list[Finding]:
+    """A price of latency that outweighs all that the images say."""
+    ratio = gradient_ratio(history)
+    if ratio is None or ratio <= LARGEST_GRADIENT_RATIO:
         return []
     text = (
-        f"Between the fastest and the slowest network of the space the penalty differs by "
-        f"{difference:.3g}, which is larger than the cross-entropy of guessing ({guessing:.3g}): "
-        f"latency decides alone. Use a smaller --lambda than {penalty:g}."
+        f"The latency penalty pulled the gates {ratio:.3g} times as hard as the cross-entropy "
+        "(median ratio of their gradients): most steps led to less latency whatever the images "
+        f"said. Use a smaller --lambda than {penalty:g}."
     )
-    numbers = {"penalty_difference": difference, "cross_entropy_of_guessing": guessing}
-    return [Finding("large_penalty", text, numbers)]
+    return [Finding("large_penalty", text, {"gradient_ratio": ratio})]
 
 
 def _input_warning(history: Sequence[SearchRow]) -> list[Finding]:
@@ -208,6 +224,21 @@ def kernel_warnings(architecture: Architecture) -> list[Finding]:
         for op in all_ops(layer.ops)
         if isinstance(op, ConvOp) and op.kernel > 2 * op.input_shape[0] - 1
     ]
+
+
+def few_steps_warning(recipe: Recipe, steps: int, flag: str = "--epochs") -> list[Finding]:
+    """Far fewer steps than the recipe was tried with.
+
+    Args:
+        recipe: Of the training.
+        steps: Of the training, 1 or more.
+        flag: That the epochs are named by.
+    """
+    text = few_steps_text(recipe, steps, flag)
+    if text is None:
+        return []
+    numbers = {"steps": steps, "made_for_steps": recipe.made_for_steps or 0}
+    return [Finding("few_steps", text, numbers)]
 
 
 def label_warning(running_accuracy: float, train_top1: float) -> list[Finding]:

@@ -10,9 +10,8 @@ from nas.cost.constraints import Bounds, Network, quantities
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.space import Space
-from nas.selection.integer_program import choose
+from nas.selection.integer_program import TOLERANCE, choose
 
-SLACK_MS = 1e-6
 # Between a target and its nearest neighbours the solver would compare millions of sums that
 # differ by nothing that can be measured; with this gap it needs under a second.
 NEIGHBOUR_GAP = 1e-4
@@ -35,8 +34,17 @@ class BoundedSpace:
     def fits(self, network: Network, low_ms: float, high_ms: float) -> bool:
         """Whether a network keeps a window of predicted milliseconds and all bounds."""
         # The solver keeps the window up to its own tolerance; both must agree on what fits.
-        inside = low_ms - SLACK_MS <= self.latency.predict_ms(network) <= high_ms + SLACK_MS
+        slack_ms = TOLERANCE * self.latency.a * self._slowest_ms()
+        inside = low_ms - slack_ms <= self.latency.predict_ms(network) <= high_ms + slack_ms
         return inside and all(q.kept(network) for q in self.quantities)
+
+    def _slowest_ms(self) -> float:
+        return max(float(np.abs(row).max()) for row in self.latency.option_ms)
+
+    def _scores_of_ms(self) -> list[np.ndarray]:
+        """Milliseconds as scores of about 1: the solver's gap is absolute."""
+        unit_ms = self._slowest_ms() or 1.0
+        return [row / unit_ms for row in self.latency.option_ms]
 
     def choose(
         self,
@@ -74,7 +82,7 @@ class BoundedSpace:
         self, sign: int, low_ms: float = -np.inf, high_ms: float = np.inf
     ) -> float | None:
         """The least (sign -1) or greatest (+1) predicted milliseconds; None if nothing fits."""
-        scores = [sign * row for row in self.latency.option_ms]
+        scores = [sign * row for row in self._scores_of_ms()]
         network = self.choose(scores, low_ms, high_ms)
         return None if network is None else self.latency.predict_ms(network)
 
@@ -139,7 +147,7 @@ class BoundedSpace:
         Returns:
             None on a side where no network is.
         """
-        rows = self.latency.option_ms
+        rows = self._scores_of_ms()
         below = self.choose(rows, -np.inf, target_ms, relative_gap=NEIGHBOUR_GAP)
         above = self.choose([-row for row in rows], target_ms, np.inf, relative_gap=NEIGHBOUR_GAP)
         known = [None if n is None else self.latency.predict_ms(n) for n in (below, above)]

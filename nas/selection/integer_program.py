@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy.optimize import Bounds, LinearConstraint, milp
 
+TOLERANCE = 1e-6  # of the solver, where constraints are scaled to about 1
 _INFEASIBLE = 2  # status of scipy.optimize.milp
 
 
@@ -27,11 +28,12 @@ def choose(
     Args:
         scores: Score of each option of each choice.
         option_ms: Milliseconds of the same options.
-        low_ms: Least sum.
+        low_ms: Least sum; a window is kept up to `TOLERANCE` of the slowest option, whatever the
+            unit.
         high_ms: Greatest sum.
         forbidden: Networks that must not come out again (no-good cuts).
         limits: Further costs of each option of each choice, with the most that their sum may be;
-            kept up to 1e-6 of the largest cost, the solver's tolerance.
+            kept up to `TOLERANCE` of the largest cost.
         relative_gap: Share by which the score may fall short of the best; 0 is exact.
 
     Returns:
@@ -46,9 +48,12 @@ def choose(
     one_each = np.zeros((len(sizes), count))
     for row, (start, size) in enumerate(zip(starts, sizes, strict=False)):
         one_each[row, start : start + size] = 1
+    ms = np.concatenate(list(option_ms)).astype(float)
+    # Scaled to about 1: the solver's tolerances are absolute.
+    unit_ms = float(np.abs(ms).max()) or 1.0
     constraints = [
         LinearConstraint(one_each, 1, 1),
-        LinearConstraint(np.concatenate(list(option_ms))[None, :], low_ms, high_ms),
+        LinearConstraint(ms[None, :] / unit_ms, low_ms / unit_ms, high_ms / unit_ms),
     ]
     for network in forbidden:
         cut = np.zeros((1, count))
@@ -56,7 +61,6 @@ def choose(
         constraints.append(LinearConstraint(cut, -np.inf, len(sizes) - 1))
     for costs, most in limits:
         cost = np.concatenate(list(costs)).astype(float)
-        # Scaled to about 1: the solver's tolerances are absolute.
         scale = max(float(np.abs(cost).max()), 1.0)
         constraints.append(LinearConstraint(cost[None, :] / scale, -np.inf, most / scale))
     result = milp(

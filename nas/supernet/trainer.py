@@ -47,13 +47,15 @@ class SupernetTrainer:
         self.space, self.split, self.settings = space, split, settings
         self.control, self.seed = control, seed
         keras.utils.set_random_seed(seed)
-        recipe = settings.weights
-        self.network = Supernet(space, dropout=recipe.dropout, gate=settings.gate)
-        self.weights_view = WeightView(self.network, settings.execution)
         labels = split.labels
         self.weights_part, self.held_out_part = split_holdout(
             len(labels), labels, settings.holdout_share, seed
         )
+        # No batch is larger than the images, and the rate follows the batch that there is.
+        batch_size = min(settings.weights.batch_size, len(self.weights_part))
+        recipe = replace(settings.weights, batch_size=batch_size)
+        self.network = Supernet(space, dropout=recipe.dropout, gate=settings.gate)
+        self.weights_view = WeightView(self.network, settings.execution)
         self.weights_loader = self._loader(self.weights_part, seed)
         self.total_steps = max(4, self.weights_loader.steps(recipe.epochs))
         self.warmup_steps = settings.warm_up.steps(self.total_steps)

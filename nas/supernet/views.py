@@ -88,6 +88,11 @@ class GateView(keras.Model):
         """Differentiable expectation of the latency under the current logits."""
         return self.expected(self.network.gates.probabilities())
 
+    def price(self) -> Tensor:
+        """What the strength weighs: ln E, or how far E is beyond the target, as its share."""
+        expected = self.expected_ms()
+        return ops.log(expected) if self.target_ms is None else expected / self.target_ms - 1.0
+
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """Class scores (batch, classes) of the drawn network."""
         return self.network(
@@ -104,7 +109,44 @@ class GateView(keras.Model):
     ) -> Tensor:
         """Cross-entropy and the price of the expected milliseconds."""
         cross_entropy = super().compute_loss(x, y, y_pred, sample_weight, training)
-        expected = self.expected_ms()
-        if self.target_ms is None:
-            return cross_entropy + self.strength * ops.log(expected)
-        return cross_entropy + self.strength * (expected / self.target_ms - 1.0)
+        return cross_entropy + self.strength * self.price()
+
+
+class PriceView(keras.Model):
+    """The price of latency alone as the gates' optimizer sees it; a step needs no image.
+
+    Args:
+        gates_view: Whose price it is.
+    """
+
+    def __init__(self, gates_view: GateView) -> None:
+        super().__init__()
+        self.gates_view = gates_view
+        self.built = True
+
+    @property
+    def trainable_variables(self) -> list[Any]:
+        """The gates' alone."""
+        return self.gates_view.trainable_variables
+
+    @property
+    def trainable_weights(self) -> list[Any]:
+        """Another name of the same, which Keras also reads."""
+        return self.trainable_variables
+
+    def call(self, nothing: Tensor, training: bool = False) -> Tensor:
+        """What it gets: the price depends on no input."""
+        del training
+        return nothing
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Tensor:
+        """The price, whatever it is weighed with."""
+        del x, y, y_pred, sample_weight, training
+        return self.gates_view.price()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from rich.progress import (
     BarColumn,
@@ -16,13 +16,20 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from latency.device.text import visible
 from latency.terminal import Terminal
 
 # Where there is no terminal to fit, a table must not be cut to the 80 columns rich assumes.
 FILE_WIDTH = 160
 
-out = Terminal(soft_wrap=True, width=None if sys.stdout.isatty() else FILE_WIDTH)
-err = Terminal(stderr=True, soft_wrap=True, width=None if sys.stderr.isatty() else FILE_WIDTH)
+
+def _width(stream: TextIO | None) -> int | None:
+    # Python has no stream where it was closed when the program started.
+    return None if stream is not None and stream.isatty() else FILE_WIDTH
+
+
+out = Terminal(soft_wrap=True, width=_width(sys.stdout))
+err = Terminal(stderr=True, soft_wrap=True, width=_width(sys.stderr))
 
 
 class Bar:
@@ -34,7 +41,7 @@ class Bar:
 
     def update(self, done: float, total: float, **fields: Any) -> None:
         """Shows `done` of `total` and a text `note`."""
-        note = fields.get("note", "")
+        note = visible(fields.get("note", ""))
         self._progress.update(self._task, completed=done, total=total, note=note)
         share = done / total if total else 1.0
         if not err.is_terminal and share >= self._next_share:
@@ -54,4 +61,5 @@ def bar(label: str) -> Iterator[Bar]:
         TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        label = visible(label)  # a column shows its text without the console's own care
         yield Bar(progress, progress.add_task(label, total=1, note=""), label)

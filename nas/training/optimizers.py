@@ -1,16 +1,79 @@
-"""Optimizers by name, built to decay kernels only; their names are known without a framework."""
+"""Optimizers by name, built to decay kernels only; their names are known without a framework.
+
+Each has a learning rate and a decay of its own, for a stated number of images a step, and a rule
+for other numbers. A recipe that names neither takes these.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from nas.ranges import check_count, check_number
 from nas.registry import Registry
 
 # (learning rate, weight decay, arguments of the moving average) -> a Keras optimizer that decays
 # weights decoupled from the gradient.
 Builder = Callable[[float, float, Mapping[str, Any]], Any]
-OPTIMIZERS: Registry[Builder] = Registry("optimizer")
+
+
+@dataclass(frozen=True)
+class BatchRule:
+    """How a learning rate follows the number of images a step: rate ~ images ** exponent.
+
+    Args:
+        words: What the rate is multiplied with, as the log says it.
+        exponent: 0 leaves the rate alone, 1 is in proportion.
+        source: Who found it.
+    """
+
+    words: str
+    exponent: float
+    source: str
+
+    def factor(self, batch_size: int, made_for: int) -> float:
+        """What a rate is multiplied with.
+
+        Args:
+            batch_size: Images a step, 1 or more.
+            made_for: Images a step that the rate is meant for, 1 or more.
+        """
+        return float((batch_size / made_for) ** self.exponent)
+
+
+LINEAR = BatchRule("the ratio", 1.0, "Goyal et al. 2017, arXiv 1706.02677")
+SQUARE_ROOT = BatchRule("the root of the ratio", 0.5, "Malladi et al. 2022, arXiv 2205.10287")
+
+
+@dataclass(frozen=True)
+class Optimizer:
+    """What a name stands for: how it is built, and its settings where nobody names others.
+
+    Args:
+        build: Makes the Keras optimizer; see `Builder`.
+        learning_rate: Peak of the schedule, above 0.
+        batch_size: Images a step that this rate is meant for, 1 or more.
+        rule: The rate for other numbers of images.
+        weight_decay: Decoupled, a share of the rate, 0 or more; it does not follow the batch.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+
+    build: Builder
+    learning_rate: float
+    batch_size: int
+    rule: BatchRule
+    weight_decay: float
+
+    def __post_init__(self) -> None:
+        check_number("learning_rate", self.learning_rate, above=0)
+        check_count("batch_size", self.batch_size)
+        check_number("weight_decay", self.weight_decay, least=0)
+
+
+OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 
 
 def adamw(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
@@ -51,8 +114,10 @@ def sgd(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -
     )
 
 
-OPTIMIZERS.register("adamw", adamw)
-OPTIMIZERS.register("sgd", sgd)
+OPTIMIZERS.register("adamw", Optimizer(adamw, 0.006, 64, SQUARE_ROOT, 0.02))
+# He et al. 2016, arXiv 1512.03385, section 4.2: 0.1 for 128 images. Their 0.0001 of L2 goes
+# through the momentum, which makes it ten times as much; decoupled, 0.001 takes the same off.
+OPTIMIZERS.register("sgd", Optimizer(sgd, 0.1, 128, LINEAR, 0.001))
 
 
 def weights_optimizer(
@@ -78,7 +143,7 @@ def weights_optimizer(
     average: dict[str, Any] = {}
     if ema_momentum is not None:
         average = {"use_ema": True, "ema_momentum": ema_momentum}
-    optimizer = OPTIMIZERS[name](learning_rate, weight_decay, average)
+    optimizer = OPTIMIZERS[name].build(learning_rate, weight_decay, average)
     variables = list(variables)
     flat = [v for v in variables if len([n for n in v.shape if n > 1]) < 2]
     optimizer.exclude_from_weight_decay(var_list=flat)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any, Self
 
 from nas.data.augment import Augmentation
+from nas.data.loader import steps_of
 from nas.ranges import check_count, check_number
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
@@ -19,8 +21,11 @@ class Recipe:
         batch_size: Images a step, 1 or more.
         optimizer: A name in `nas.training.optimizers.OPTIMIZERS`.
         schedule: Of the learning rate, a name in `nas.training.schedules.SCHEDULES`.
-        learning_rate: Peak of the schedule, above 0.
-        weight_decay: Decoupled, 0 or more, of kernels only (never BN or biases).
+        learning_rate: Peak of the schedule, above 0; None for the optimizer's own.
+        rate_batch_size: Images a step that this rate is meant for, 1 or more: another `batch_size`
+            changes the rate by the optimizer's rule. None: the rate is used as it is.
+        weight_decay: Decoupled, 0 or more, of kernels only (never BN or biases); None for the
+            optimizer's own.
         warmup_share: Part of the steps in which the rate grows, from 0 to 1.
         label_smoothing: From 0 to below 1.
         dropout: Before the classifier, from 0 to below 1; None keeps the architecture's.
@@ -28,6 +33,8 @@ class Recipe:
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
         augmentation: What is done to training images.
+        made_for_steps: Steps that the recipe was tried with, 1 or more; a training of far fewer is
+            warned of. None where nobody can say.
 
     Raises:
         InputError: A value is out of its range, or a name is unknown.
@@ -37,25 +44,86 @@ class Recipe:
     batch_size: int = 64
     optimizer: str = "adamw"
     schedule: str = "one_cycle"
-    learning_rate: float = 0.006
-    weight_decay: float = 0.02
+    learning_rate: float | None = None
+    rate_batch_size: int | None = None
+    weight_decay: float | None = None
     warmup_share: float = 0.1
     label_smoothing: float = 0.1
     dropout: float | None = None
     average_share: float | None = 0.02
     augmentation: Augmentation = Augmentation()
+    made_for_steps: int | None = None
 
     def __post_init__(self) -> None:
         check_number("epochs", self.epochs, above=0)
         check_count("batch_size", self.batch_size)
         OPTIMIZERS.check(self.optimizer)
         SCHEDULES.check(self.schedule)
-        check_number("learning_rate", self.learning_rate, above=0)
-        check_number("weight_decay", self.weight_decay, least=0)
+        check_number("learning_rate", self.learning_rate, above=0, optional=True)
+        if self.rate_batch_size is not None:
+            check_count("rate_batch_size", self.rate_batch_size)
+            check_number("learning_rate beside rate_batch_size", self.learning_rate, above=0)
+        check_number("weight_decay", self.weight_decay, least=0, optional=True)
         check_number("warmup_share", self.warmup_share, least=0, most=1)
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         check_number("dropout", self.dropout, least=0, below=1, optional=True)
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
+        if self.made_for_steps is not None:
+            check_count("made_for_steps", self.made_for_steps)
+
+    @property
+    def peak_rate(self) -> float:
+        """Peak of the schedule for `batch_size` images a step."""
+        own = OPTIMIZERS[self.optimizer]
+        if self.learning_rate is None:
+            return own.learning_rate * own.rule.factor(self.batch_size, own.batch_size)
+        if self.rate_batch_size is None:
+            return self.learning_rate
+        return self.learning_rate * own.rule.factor(self.batch_size, self.rate_batch_size)
+
+    @property
+    def decay(self) -> float:
+        """Decoupled weight decay, the optimizer's own where none is named."""
+        own = OPTIMIZERS[self.optimizer].weight_decay
+        return own if self.weight_decay is None else self.weight_decay
+
+    def steps(self, images: int) -> int:
+        """Steps on so many images.
+
+        Args:
+            images: To learn from, 1 or more; a batch is never larger.
+        """
+        return steps_of(self.epochs, images, min(self.batch_size, images))
+
+    def resolved(self) -> Self:
+        """The same recipe with every number written out, as files keep it.
+
+        A later version may have other settings of an optimizer; a run goes on with its own.
+        """
+        own = OPTIMIZERS[self.optimizer]
+        found = replace(self, weight_decay=self.decay)
+        if self.learning_rate is None:
+            rate, batch_size = own.learning_rate, own.batch_size
+            return replace(found, learning_rate=rate, rate_batch_size=batch_size)
+        return found
+
+    def changed(self, **changes: Any) -> Self:
+        """The same recipe with other values, and a rate that fits them.
+
+        A rate among the changes is used as it is. Without one, another optimizer brings its own
+        rate and decay, and another batch changes the rate by the optimizer's rule.
+
+        Args:
+            changes: Field -> its new value.
+        """
+        rate: dict[str, Any] = {}
+        if changes.get("optimizer", self.optimizer) != self.optimizer:
+            rate = {"learning_rate": None, "rate_batch_size": None, "weight_decay": None}
+        elif self.learning_rate is not None and self.rate_batch_size is None:
+            rate = {"rate_batch_size": self.batch_size}
+        if "learning_rate" in changes:
+            rate["rate_batch_size"] = None
+        return replace(self, **{**rate, **changes})
 
     def with_flip(self, flip: bool) -> Recipe:
         """The same recipe with or without random mirror images."""

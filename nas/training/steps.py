@@ -81,8 +81,8 @@ class WeightSteps:
             optimizer=weights_optimizer(
                 recipe.optimizer,
                 model.trainable_variables,
-                learning_rate=recipe.learning_rate,
-                weight_decay=recipe.weight_decay,
+                learning_rate=recipe.peak_rate,
+                weight_decay=recipe.decay,
                 ema_momentum=ema_momentum(recipe.average_share, total_steps),
             ),
             loss=keras.losses.CategoricalCrossentropy(
@@ -105,12 +105,12 @@ class WeightSteps:
         """
         recipe = self.recipe
         share = SCHEDULES[recipe.schedule](step, self.total_steps, recipe.warmup_share)
-        self.rate = recipe.learning_rate * share
+        self.rate = recipe.peak_rate * share
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
         targets = one_hot(labels, self.num_classes)
         logs = self.model.train_on_batch(images, targets, return_dict=True)
         self._logs.add(logs)
-        check_finite(float(logs["loss"]), step, recipe.learning_rate)
+        check_finite(float(logs["loss"]), step, recipe.peak_rate)
 
     def take_logs(self) -> dict[str, float]:
         """Mean loss and accuracy of the steps since the last call; empty if there were none."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import keras
@@ -128,11 +128,13 @@ class _Trainer:
         seed: int,
     ) -> None:
         keras.utils.set_random_seed(seed)
+        # No batch is larger than the images, and the rate follows the batch that there is.
+        recipe = replace(recipe, batch_size=min(recipe.batch_size, len(learned)))
         self.model = build_model(architecture, dropout=recipe.dropout)
         self.architecture = architecture
         self.loader = BatchLoader(
             split,
-            batch_size=min(recipe.batch_size, len(learned)),
+            batch_size=recipe.batch_size,
             seed=seed,
             indices=learned,
             augment=recipe.augmentation,

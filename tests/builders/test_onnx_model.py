@@ -41,6 +41,7 @@ def activate(name: str, x: np.ndarray) -> np.ndarray:
         "relu": lambda: np.maximum(x, 0),
         "relu6": lambda: np.clip(x, 0, 6),
         "hard_swish": lambda: x * np.clip(x + 3, 0, 6) / 6,
+        "swish": lambda: x / (1 + np.exp(-x)),
     }
     return forms[name]()
 
@@ -104,8 +105,10 @@ def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
                 weights[f"{op.name}.{p}"]
                 for p in ("reduce.kernel", "reduce.bias", "expand.kernel", "expand.bias")
             ]
-            hidden = np.maximum(x.mean(axis=(0, 1)) @ parts[0] + parts[1], 0)
-            return x * np.clip(hidden @ parts[2] + parts[3] + 3, 0, 6) / 6
+            hidden = activate(op.activation, x.mean(axis=(0, 1)) @ parts[0] + parts[1])
+            scores = hidden @ parts[2] + parts[3]
+            hard = np.clip(scores + 3, 0, 6) / 6
+            return x * (1 / (1 + np.exp(-scores)) if op.gate == "sigmoid" else hard)
         case PoolOp():
             return pool(op, x)
         case FlattenOp():
@@ -196,6 +199,7 @@ def test_activations_over_their_whole_range(name: str) -> None:
         "in_s6 cn_k3_s1_c8 flat fc_c5",
         "in_s6 flat fc_c16_nre_bn fc_c5_nobias",
         "in_s8 cn_k3_s1_c8 gap drop_p0.5 fc_c4_nhs",
+        "in_s8 cn_k3_s1_c8_nsw wb_k3_s1_x20_q3_c8_nsw_qnsw_sigmoid wb_k5_s2_q4_c16_actproject",
         "in_s8 drop_p0.5 cn_k3_s1_c8",
         "in_s8 res[cn_k3_s1_c3 cn_k3_s1_c3_nno] cn_k3_s2_c8",
         "in_s8 skip cn_k3_s1_c8 skip gap fc_c3",

@@ -47,7 +47,10 @@ def test_latency_has_its_own_verbs(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["serach"], "'serach'"),
+        (["serach"], "did you mean search?"),
+        (["report", ""], "a path for RUN"),
+        (["report", "a", "b"], "'b' as well"),
+        (["table", "--held_out", "3", "--noaudit"], "an audit with --held_out"),
         (["search", "--lambda", "much"], "--lambda to be a number"),
         (["retrain", "--run", "/nowhere"], "a run folder"),
         (["report", "/nowhere"], "a run folder"),
@@ -79,7 +82,9 @@ def test_the_next_command_is_the_one_that_was_called(monkeypatch: pytest.MonkeyP
     for called, verb, said in (
         ("/venv/bin/stopwatch", "search", "stopwatch search"),
         ("nas.py", "search", "python nas.py"),
-        ("/repository/main.py", "retrain", "python main.py"),
+        ("/repository/main.py", "retrain", "python /repository/main.py"),
+        ("../my repository/main.py", "search", "python '../my repository/nas.py'"),
+        ("main.py", "search", "python nas.py"),
         ("-c", "search", "python nas.py"),
     ):
         monkeypatch.setattr("sys.argv", [called])

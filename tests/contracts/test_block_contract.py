@@ -36,6 +36,7 @@ from nas.architecture.spec import (
     Residual,
     SeparableConv,
     Skip,
+    WidthsBlock,
 )
 from nas.architecture.weights import random_weights
 from nas.builders.keras_model import build_model, set_weights_by_name, weights_by_name
@@ -91,6 +92,19 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
                 Conv(3, 2, 8),
                 MBConv(3, 1, 3, 8, 0.25, "relu"),
                 MBConv(3, 1, 3, 8, residual=False),
+                *HEAD,
+            ),
+        ),
+    ],
+    "wb": [
+        (16, (Conv(3, 2, 8), WidthsBlock(3, 2, 16, expanded=24), *HEAD)),
+        (
+            21,
+            (
+                Conv(3, 2, 8, "swish"),
+                WidthsBlock(5, 1, 8, 20, 3, "swish", "swish", sigmoid_gate=True),
+                WidthsBlock(3, 1, 8, 0, 4, "relu", project_activation=True, residual=False),
+                WidthsBlock(3, 2, 16, 8, 5, "hard_swish", "relu"),
                 *HEAD,
             ),
         ),

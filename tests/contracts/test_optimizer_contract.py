@@ -12,7 +12,7 @@ import pytest
 
 from nas.errors import InputError
 from nas.training.checkpoint import load, save
-from nas.training.optimizers import OPTIMIZERS, weights_optimizer
+from nas.training.optimizers import LINEAR, OPTIMIZERS, Optimizer, weights_optimizer
 from nas.training.recipe import Recipe
 
 RATE, DECAY = 0.1, 0.5
@@ -37,7 +37,7 @@ ALL = [*OPTIMIZERS.names, "own"]
 
 @pytest.fixture(scope="module", autouse=True)
 def own_optimizer() -> Iterator[None]:
-    OPTIMIZERS.register("own", own)
+    OPTIMIZERS.register("own", Optimizer(own, 0.001, 32, LINEAR, 0.1))
     yield
     OPTIMIZERS.remove("own")
 
@@ -153,4 +153,25 @@ def test_an_unknown_name_is_an_error_that_names_the_known_ones() -> None:
 
 
 def test_a_recipe_takes_an_optimizer_of_a_users_own() -> None:
-    assert Recipe(1.0, optimizer="own").optimizer == "own"
+    recipe = Recipe(1.0, 64, optimizer="own")
+    assert (recipe.peak_rate, recipe.decay) == (0.002, 0.1)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_has_a_rate_of_its_own_that_follows_the_batch(name: str) -> None:
+    own_ = OPTIMIZERS[name]
+    same = Recipe(1.0, own_.batch_size, optimizer=name)
+    assert (same.peak_rate, same.decay) == (own_.learning_rate, own_.weight_decay)
+    more = Recipe(1.0, 4 * own_.batch_size, optimizer=name)
+    assert more.peak_rate == pytest.approx(own_.learning_rate * 4**own_.rule.exponent)
+    assert more.decay == same.decay
+    assert own_.rule.source and own_.rule.words
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"learning_rate": 0.0}, {"batch_size": 0}, {"weight_decay": -1.0}]
+)
+def test_an_optimizer_with_settings_out_of_range_is_refused(wrong: dict[str, Any]) -> None:
+    settings = {"learning_rate": 0.1, "batch_size": 8, "weight_decay": 0.0, **wrong}
+    with pytest.raises(InputError, match=next(iter(wrong))):
+        Optimizer(build=own, rule=LINEAR, **settings)

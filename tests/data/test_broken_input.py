@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.data import DataError, cache, load_dataset
+from nas.data import DataError, load_dataset
+from nas.data.decoding import decode_image
+from nas.data.preparation import Preparation
 from tests.support.image_folders import assert_three_parts, write_folders
 
 
@@ -145,27 +147,6 @@ def test_truncated_jpeg_is_bad(tmp_path: Path) -> None:
     Image.fromarray(pixels).save(path)
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(DataError) as error:
-        cache.decode_image(path, 64)
+        decode_image(path, Preparation(64))
     assert_three_parts(error, "--skip_bad_images")
     assert "a.jpg" in str(error.value)
-
-
-def test_sixteen_bits_keep_their_brightness(tmp_path: Path) -> None:
-    path = tmp_path / "a.png"
-    Image.fromarray(np.full((8, 8), 40_000, np.uint16)).save(path)
-    assert (cache.decode_image(path, 8) == 40_000 >> 8).all()
-
-
-def test_floating_point_pixels_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "a.tif"
-    Image.new("F", (8, 8), 0.5).save(path)
-    with pytest.raises(DataError) as error:
-        cache.decode_image(path, 8)
-    assert_three_parts(error, "mode F")
-
-
-def test_palette_with_transparency(tmp_path: Path) -> None:
-    image = Image.new("P", (8, 8), 1)
-    image.putpalette([0, 0, 0, 10, 20, 30])
-    image.save(tmp_path / "a.png", transparency=bytes([255, 128]))
-    assert (cache.decode_image(tmp_path / "a.png", 8) == (10, 20, 30)).all()

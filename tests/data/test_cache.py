@@ -13,7 +13,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from nas.data import DataError, cache, load_dataset
+from nas.data import DataError, cache, load_dataset, split_decoding
+from nas.data.decoding import Decoded, decode, decode_image
+from nas.data.preparation import Preparation
 from nas.data.sample import SMOKE
 from tests.support.image_folders import SIZE, assert_three_parts, write_folders
 
@@ -23,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 def test_skipped_images_leave_the_others_in_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cache, "ROWS_AT_ONCE", 3)
+    monkeypatch.setattr(split_decoding, "ROWS_AT_ONCE", 3)
     root = write_folders(tmp_path / "data" / "train", count=7).parent
     write_folders(root / "val", count=1)
     for name in ("a/0.png", "b/3.png"):
@@ -31,7 +33,7 @@ def test_skipped_images_leave_the_others_in_place(
     data = load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
     good = [p for p in sorted(root.glob("train/*/*")) if p.stat().st_size > 10]
     assert len(good) == 12
-    assert np.array_equal(data.train.images, [cache.decode_image(p, SIZE) for p in good])
+    assert np.array_equal(data.train.images, [decode_image(p, Preparation(SIZE)) for p in good])
     assert data.train.labels.tolist() == [0] * 6 + [1] * 6
     assert not list(tmp_path.rglob("kept.npy"))
 
@@ -41,14 +43,13 @@ def test_disk_space_is_taken_before_pixels_are_written(
 ) -> None:
     """A write to a map without space of its own ends the process instead of raising."""
     taken = []
-    decode = cache.decode_image
 
-    def looked(path: Path, size: int) -> np.ndarray:
+    def looked(data: bytes, preparation: Preparation, path: Path) -> Decoded:
         (array,) = (tmp_path / "cache").rglob("train_images.npy")
         taken.append((array.stat().st_blocks * 512, array.stat().st_size))
-        return decode(path, size)
+        return decode(data, preparation, path)
 
-    monkeypatch.setattr(cache, "decode_image", looked)
+    monkeypatch.setattr(split_decoding, "decode", looked)
     root = write_folders(tmp_path / "data" / "train", count=40).parent
     write_folders(root / "val", count=1)
     load_dataset(root, cache_dir=tmp_path / "cache")
@@ -113,7 +114,7 @@ def test_what_a_killed_process_left_is_removed_and_a_living_one_keeps_its_own(
         process.kill()
         process.communicate()
     assert half.is_dir(), "else this tests nothing"
-    splits, _ = cache.cached_arrays(tmp_path, "key", one_split)
+    _, splits, _ = cache.cached_arrays(tmp_path, "key", one_split)
     assert (splits["train"].images == 1).all()
     assert sorted(p.name for p in (tmp_path / "images").iterdir()) == ["key", "other"]
 
@@ -132,7 +133,7 @@ def test_entry_made_meanwhile_by_another_is_used(tmp_path: Path) -> None:
         cache.write_split(folder, "train", np.zeros((1, 2, 2, 3)), np.zeros(1))
         return {"splits": ["train"]}
 
-    splits, _ = cache.cached_arrays(tmp_path, "key", slower)
+    _, splits, _ = cache.cached_arrays(tmp_path, "key", slower)
     assert (splits["train"].images == 1).all()
     assert [p.name for p in (tmp_path / "images").iterdir()] == ["key"]
 
@@ -144,7 +145,7 @@ def test_disk_without_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fcntl, "flock", no_locks)
     other = tmp_path / "images" / ".key.1.abc"
     other.mkdir(parents=True)
-    splits, _ = cache.cached_arrays(tmp_path, "key", one_split)
+    _, splits, _ = cache.cached_arrays(tmp_path, "key", one_split)
     assert len(splits["train"].labels) == 1
     assert other.is_dir(), "without locks nobody can tell whether it is in use"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -35,6 +36,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
+    "resize": ["--resize", "crop"],
+    "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
     "batch_size": ["--batch_size", "48"],
     "learning_rate": ["--learning_rate", "0.1"],
@@ -77,18 +80,19 @@ SITUATIONS: dict[str, list[str]] = {
 # The one table of what is refused beside what; everything else is used.
 LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
 OF_GATES = {"gate", "proposals", "gate_learning_rate"}
-ALWAYS = {"supernet", "device", "race_epochs", "skip_bad_images"}
+OF_FILES = {"skip_bad_images", "resize", "verify_data"}
+ALWAYS = {"supernet", "device", "race_epochs", *OF_FILES}
 OTHER_METHOD = {"lambda", *OF_GATES}
 REFUSED: dict[str, set[str]] = {
     "gradient": {*ALWAYS, "target_ms", "method"},
     "gradient with a target": {*ALWAYS, "lambda"},
-    "evolution": {"device", "race_epochs", "skip_bad_images", *OTHER_METHOD},
+    "evolution": {"device", "race_epochs", *OF_FILES, *OTHER_METHOD},
     "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
-    "random with a race": {"supernet", "device", "skip_bad_images", *OTHER_METHOD, *LEARNING},
+    "random with a race": {"supernet", "device", *OF_FILES, *OTHER_METHOD, *LEARNING},
     "a borrowed supernet": {
         "device",
         "race_epochs",
-        "skip_bad_images",
+        *OF_FILES,
         "flip",
         *OTHER_METHOD,
         *LEARNING,
@@ -96,7 +100,7 @@ REFUSED: dict[str, set[str]] = {
     "another device": {
         "supernet",
         "race_epochs",
-        "skip_bad_images",
+        *OF_FILES,
         "random_networks",
         "lambda",
     },
@@ -155,7 +159,7 @@ def test_each_search_flag_is_used_or_refused(situation: str) -> None:
 
 
 def test_off_is_no_contradiction() -> None:
-    words = ["--noskip_bad_images", "--nodata_parallel", "--nosmoke"]
+    words = ["--noskip_bad_images", "--noverify_data", "--nodata_parallel", "--nosmoke"]
     assert asked_config(["--lambda", "0.1", *words]) == asked_config(["--lambda", "0.1"])
 
 
@@ -180,6 +184,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "race_epochs": ["--race", "3", "--race_epochs", "0.5"],
         "device": ["--table", "/t.json", "--device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
+        "resize": ["--data_dir", "/images", "--resize", "pad"],
         "supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
         "target_ms": TARGET,
     }
@@ -217,6 +222,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
+    "resize": ["--resize", "crop"],
+    "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
     "batch_size": ["--batch_size", "48"],
     "learning_rate": ["--learning_rate", "0.1"],
@@ -234,9 +241,9 @@ RETRAIN_VALUES: dict[str, list[str]] = {
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
-    "a run": {"image_size", "skip_bad_images"},
+    "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
-    "a given network": {"image_size", "skip_bad_images", "inherit"},
+    "a given network": {"image_size", *OF_FILES, "inherit"},
 }
 
 
@@ -282,7 +289,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda compute, image_size: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
@@ -346,6 +353,7 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
         (["--run", "RUN", "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
+        (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
         (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
@@ -363,6 +371,19 @@ def test_retrain_flags_that_would_say_nothing(
 def test_the_networks_own_image_size_is_no_contradiction(run: Path, called: Called) -> None:
     words = ["--run", str(run)]
     assert retrained_with(called, [*words, "--image_size", "32"]) == retrained_with(called, words)
+
+
+def test_images_of_a_run_are_read_as_the_run_read_them(run: Path, called: Called) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["data"] |= {"kind": "files", "path": "/images", "resize": "pad"}
+    (run / "config.json").write_text(json.dumps(config))
+    moved = ["--run", str(run), "--data_dir", "/moved"]
+    (source, *_) = retrained_with(called, moved)
+    assert (source.path, source.resize, source.verify_data) == ("/moved", "pad", False)
+    (source, *_) = retrained_with(called, [*moved, "--resize", "crop", "--verify_data"])
+    assert (source.resize, source.verify_data) == ("crop", True)
+    (source, *_) = retrained_with(called, ["--run", str(run), "--verify_data"])
+    assert (source.path, source.resize, source.verify_data) == ("/images", "pad", True)
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:

@@ -6,19 +6,23 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import onnx
 import pytest
 
 import latency
 from latency import interface
+from latency.device.inputs import read_arrays
 from latency.device.job import Model
 from latency.device.speed import NOT_GATED, HostSpeed
 from latency.device.statistics import Visit
-from latency.measurement import processes
+from latency.measurement import processes, startup
 from latency.measurement.measure import Measurement, Readings
 from latency.tables.table import LatencyTable
-from tests.support.latency_graphs import chain
+from tests.support.latency_graphs import baked, chain, hidden_gather
+from tests.support.model_files import named_input
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.5)
@@ -54,6 +58,7 @@ class Fresh:
         self.plans: list[latency.MeasurePlan] = []
         self._ms = ms
         monkeypatch.setattr(processes, "measure_fresh_process", self)
+        monkeypatch.setattr(interface, "start_fresh_process", lambda *_: None)
 
     def __call__(
         self,
@@ -134,6 +139,60 @@ def test_what_is_no_model_is_refused_by_name() -> None:
         latency.measure({"broken": b"no onnx"})
     with pytest.raises(latency.LatencyError, match="Expected one or more models"):
         latency.measure({})
+
+
+def test_a_model_that_fails_is_named_before_anything_is_measured(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fresh, start = Fresh(monkeypatch), startup.start_fresh_process
+    monkeypatch.setattr(interface, "start_fresh_process", start)
+    models = {"good": chain(1), "short": hidden_gather(9), "baked": baked(2)}
+    with pytest.raises(latency.LatencyError) as info:
+        latency.measure(models, processes=1)
+    assert "as 'short'" in info.value.expected and "as 'baked'" in info.value.expected
+    assert "out of data bounds" in info.value.received and fresh.models == []
+
+
+@pytest.mark.parametrize("form", ["for_all", "for_one", "file"])
+def test_arrays_of_a_users_own_reach_the_models(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    fresh = Fresh(monkeypatch)
+    ids, path = np.full((1, 4), 7, np.int64), tmp_path / "ids.npz"
+    np.savez(path, image=ids)
+    inputs = {"for_all": {"image": ids}, "for_one": {"short": {"image": ids}}, "file": path}[form]
+    latency.measure({"short": hidden_gather(9)}, inputs=inputs, processes=1)  # type: ignore[arg-type]
+    np.testing.assert_array_equal(read_arrays(fresh.models[0].inputs)["image"], ids)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "words"),
+    [
+        ({"imgae": np.ones(3)}, "did you mean 'image'?"),
+        ({"nett": {"image": np.ones(3)}}, "Expected inputs of the models (net).\nReceived: 'nett'"),
+        ({"image": [1, 2]}, "shape [1, 3, 8, 8] for input 'image' of net"),
+    ],
+)
+def test_arrays_that_fit_nothing_are_refused(inputs: Any, words: str) -> None:
+    with pytest.raises(latency.LatencyError) as info:
+        latency.measure({"net": chain(1)}, inputs=inputs)
+    assert words in str(info.value)
+
+
+def test_shapes_are_for_the_models_that_have_such_inputs(monkeypatch: pytest.MonkeyPatch) -> None:
+    fresh = Fresh(monkeypatch)
+    models = {"free": chain(1, size="side"), "other": named_input("pixels", ["N", 4])}
+    latency.measure(models, input_shapes={**SHAPES, "pixels": (2, 4)}, processes=1)
+    assert len(fresh.models) == 2
+    with pytest.raises(latency.LatencyError, match="did you mean 'image'"):
+        latency.measure(models, input_shapes={"imagee": (1, 3, 8, 8)})
+
+
+def test_two_models_of_one_name_are_refused() -> None:
+    with pytest.raises(latency.LatencyError, match="two of the name 'model_1'"):
+        latency.measure(["model_1", chain(1)])
+    with pytest.raises(latency.LatencyError, match="bytes or an onnx.ModelProto as 'net'"):
+        latency.measure({"net": 3})
 
 
 def test_weights_in_other_files_are_refused_in_memory() -> None:

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from nas.data import Dataset, Split
+from nas.data.dataset import selection_fingerprint
+from nas.data.preparation import Preparation
 from nas.errors import InputError
 from nas.pipeline.inputs import keep_data, load_data, space_of
 from nas.recipes.scales import SMOKE
@@ -49,11 +51,36 @@ def test_the_record_of_the_images_is_written_once(folder: RunFolder, dataset: Da
     assert folder.read(DataRecord) == record
 
 
+def test_the_record_says_how_later_images_become_arrays(
+    folder: RunFolder, dataset: Dataset
+) -> None:
+    prepared = Preparation(32, "pad", white=4095)
+    keep_data(folder, replace(dataset, preparation=prepared))
+    assert folder.read(DataRecord).preparation == prepared
+
+
 def test_other_images_are_refused(folder: RunFolder, dataset: Dataset) -> None:
     keep_data(folder, dataset)
     with pytest.raises(InputError, match="the images that the run began with") as caught:
         keep_data(folder, replace(dataset, fingerprint="1" * 16))
     assert "1" * 16 in caught.value.received
+
+
+def test_a_run_of_an_earlier_version_goes_on_with_the_same_images(
+    folder: RunFolder, dataset: Dataset
+) -> None:
+    """Its fingerprint was made by another formula."""
+    earlier = selection_fingerprint(dataset.train, dataset.evaluation)
+    folder.write(DataRecord.of(replace(dataset, fingerprint=earlier)))
+    assert keep_data(folder, dataset).fingerprint == earlier != dataset.fingerprint
+    other = Split(dataset.train.images + 1, dataset.train.labels)
+    with pytest.raises(InputError, match="the images that the run began with"):
+        keep_data(folder, replace(dataset, train=other))
+
+
+def test_images_that_were_handed_over_have_no_files_to_verify(dataset: Dataset) -> None:
+    with pytest.raises(InputError, match="--verify_data"):
+        load_data(DataSource("memory", verify_data=True), SMOKE, 0, dataset)
 
 
 def test_a_space_fits_the_images_where_none_is_named(dataset: Dataset) -> None:

@@ -103,12 +103,17 @@ def test_a_run_that_another_program_works_on_is_refused(
             assert "no other program works on" in text and str(os.getpid()) in text
 
 
-def test_existing_run_folder_needs_resume(refused: Refused, tmp_path: Path) -> None:
+def test_existing_run_folder_needs_resume(refused: Refused, toy_run: Path, tmp_path: Path) -> None:
+    text = refused("nas.py", "--lambda", "0.1", "--smoke", "--run_dir", str(toy_run))
+    assert f"nas.py --run_dir {toy_run} --resume" in text
+
+
+def test_a_folder_that_is_no_run_is_not_gone_on_with(refused: Refused, tmp_path: Path) -> None:
     run = tmp_path / "run"
     run.mkdir()
     (run / "something").write_text("mine")
     text = refused("nas.py", "--lambda", "0.1", "--smoke", "--run_dir", str(run))
-    assert "--resume" in text
+    assert "'something' in it" in text and "resume" not in text
     assert (run / "something").read_text() == "mine"
     assert [path.name for path in run.iterdir()] == ["something"]
 

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from latency.errors import LatencyError
 from latency.tables.table import LatencyTable
+from nas.cli.table import parse_flags
 from nas.search_space.named import get_space
 from tests.support.programs import ROOT, begun, is_refusal, run_program
 
@@ -64,7 +66,28 @@ def test_bad_input_has_three_parts_and_exit_code_2(arguments: list[str], named: 
 
 def test_unknown_and_shortened_flags_are_refused() -> None:
     done = run_program(SCRIPT, "--spac", "tiny")
-    assert done.exit_code == 2 and "unrecognized arguments" in done.err
+    assert done.exit_code == 2 and is_refusal(done.err)
+    assert "did you mean --space" in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--held_out", "4", "--noaudit"], "an audit with --held_out"),
+        (["--held_out", "4", "--smoke"], "--held_out without --smoke"),
+        (["--scheme", "u8s8"], "--precision int8 with --scheme"),
+        (["--no-spinning"], "--threads 2 or more"),
+        (["--output", "t.json", "--export_job", "job"], "either --output or --export_job"),
+        (["--space", ""], "a value for --space"),
+        (["--image_size", "32", "--image_size", "64"], "--image_size once"),
+        (["--audit", "--noaudit"], "--noaudit once"),
+        (["--export_job", "/dev/null/job"], "--export_job can be written"),
+    ],
+)
+def test_flags_that_say_nothing_are_refused_before_work(words: list[str], said: str) -> None:
+    with pytest.raises(LatencyError) as caught:
+        parse_flags(words)
+    assert said in str(caught.value)
 
 
 def test_sigterm_keeps_rounds_and_the_next_call_finishes(tmp_path: Path) -> None:

@@ -36,6 +36,8 @@ def through_a_file(record: Any) -> Any:
     [
         Recipe(3.0),
         Recipe(1, 8, "sgd", "constant", dropout=0.2, average_share=None),
+        Recipe(1, 8, learning_rate=0.1, rate_batch_size=32, weight_decay=0.0, made_for_steps=9),
+        Recipe(1, 8, "sgd").resolved(),
         Recipe(0.5, augmentation=Augmentation(crop_padding_pixels=0, flip=False)),
         Pace(1, 0.0),
         SearchConfig(weights=supernet_recipe(8.0)),
@@ -61,6 +63,10 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Recipe(1.0, 0), "batch_size to be a whole number, 1 or more"),
     (lambda: Recipe(1.0, 2.5), "batch_size"),  # type: ignore[arg-type]
     (lambda: Recipe(1.0, learning_rate=math.nan), "learning_rate"),
+    (lambda: Recipe(1.0, learning_rate=0.1, rate_batch_size=0), "rate_batch_size"),
+    (lambda: Recipe(1.0, rate_batch_size=8), "learning_rate beside rate_batch_size"),
+    (lambda: Recipe(1.0, made_for_steps=0), "made_for_steps"),
+    (lambda: GateConfig(rate_batch_size=0), "gates.rate_batch_size"),
     (lambda: Recipe(1.0, weight_decay=-0.1), "weight_decay"),
     (lambda: Recipe(1.0, warmup_share=1.5), "warmup_share to be a number from 0 and up to 1"),
     (lambda: Recipe(1.0, label_smoothing=1.0), "label_smoothing"),
@@ -108,12 +114,13 @@ def test_a_mistyped_schedule_is_refused_with_the_nearest_name() -> None:
 
 def test_usual_settings_of_trainings_and_searches() -> None:
     """Every figure in docs/results was made with these."""
-    assert Recipe(1.0) == Recipe(
+    assert Recipe(1.0).resolved() == Recipe(
         epochs=1.0,
         batch_size=64,
         optimizer="adamw",
         schedule="one_cycle",
         learning_rate=0.006,
+        rate_batch_size=64,
         weight_decay=0.02,
         warmup_share=0.1,
         label_smoothing=0.1,
@@ -121,7 +128,7 @@ def test_usual_settings_of_trainings_and_searches() -> None:
         average_share=0.02,
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
     )
-    weights = replace(Recipe(1.0, 128), learning_rate=0.004, average_share=None)
+    weights = replace(Recipe(1.0, 128), learning_rate=0.004, weight_decay=0.02, average_share=None)
     assert SearchConfig(weights=supernet_recipe(1.0)) == SearchConfig(
         weights=weights,
         method="gradient",
@@ -149,6 +156,13 @@ def test_scales_hold_the_lengths_of_each_job() -> None:
     assert lengths(Scale.named("sample")) == (12.0, 4.0, 32, 32, 2, 32, True)
     assert lengths(Scale.named("images")) == (8.0, 30.0, 64, 64, 3, 32, False)
     assert lengths(Scale.named("smoke")) == (1.0, 0.5, 16, 16, 1, 3, True)
+    # Figures in docs/results were made with these rates at these batch sizes.
+    rates = {
+        name: (scale.recipe.peak_rate, scale.search_recipe.peak_rate, scale.gates.rate_at(b))
+        for name, scale in SCALES.items()
+        if (b := scale.search_batch_size) and name != "smoke"
+    }
+    assert rates == {"sample": (0.006, 0.004, 0.03), "images": (0.006, 0.004, 0.03)}
     # Every figure of real images in docs/results was made with smoothed labels.
     smoothing = {name: scale.search_label_smoothing for name, scale in SCALES.items()}
     assert smoothing == {"sample": 0.0, "images": 0.1, "smoke": 0.1}

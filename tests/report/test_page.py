@@ -115,6 +115,7 @@ def test_finished_run_shows_its_figures(finished: Path) -> None:
     for part in (
         "gate of stage1_block3 is flat",
         "machine was busy",
+        "Images 1,821 grey images became RGB",
         "Example CPU <8 cores>",
         f"--target_ms {certificate.asked_ms}",
     ):
@@ -229,7 +230,7 @@ def test_any_one_file_may_be_missing(run: Path, missing: str) -> None:
 
 
 def test_everything_is_escaped(run: Path) -> None:
-    attack = '"><script>alert(1)</script>$\\frac{'
+    attack = '"><script>alert(1)</script>$\\frac{\u202e\udcff\x1b[2J[red]:smile:'
 
     def spoil(value: Any) -> Any:
         if isinstance(value, dict):
@@ -253,7 +254,10 @@ def test_everything_is_escaped(run: Path) -> None:
     edit_json(run / "baselines.json", lambda value: value["networks"][2].update(role=attack))
     page = write_report(run)
     check_page(page)
-    assert "alert(1)" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "alert(1)" in text and "[red]:smile:" in text
+    # What turns the direction of writing, or is half a character, is written out.
+    assert "\\u202e\\udcff\\x1b[2J" in text and text.replace("\n", "").isprintable()
 
 
 def put(**changes: Any) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 
@@ -97,6 +99,11 @@ def test_small_images_are_refused_with_the_least_size() -> None:
     with pytest.raises(SpaceError, match="at least 49 px"):
         get_space("tiny", 48)
     assert get_space("tiny", 49).image_size == 49
+    with pytest.raises(SpaceError) as tiny_images:
+        get_space(space_for(8), 8)
+    least = re.search(r"at least (\d+) px", tiny_images.value.expected)
+    assert least and f"--image_size {least.group(1)}" in tiny_images.value.fix
+    assert get_space(space_for(8), int(least.group(1)))
     with pytest.raises(SpaceError, match="two classes"):
         get_space("tiny", 64, 1)
     with pytest.raises(SpaceError, match="a space, one of"):

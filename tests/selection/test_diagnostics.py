@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,14 @@ from nas.hardware.predictor import SpaceLatency
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateChoice, GateHistory, SearchRow
 from nas.search_space.named import get_space
-from nas.selection.diagnostics import Finding, label_warning, search_warnings
+from nas.selection.diagnostics import (
+    Finding,
+    few_steps_warning,
+    gradient_ratio,
+    label_warning,
+    search_warnings,
+)
+from nas.training.recipe import Recipe
 
 SPACE = get_space("sample")
 
@@ -42,13 +50,24 @@ def moved(first: tuple[float, ...], last: tuple[float, ...]) -> GateHistory:
     return GateHistory(choices, (1, 2), ((first, (1.0,)), (last, (1.0,))))
 
 
+def pulled(ratio: float) -> SearchRow:
+    """A row whose penalty pulled so many times as hard as the cross-entropy."""
+    return SearchRow(
+        1,
+        input_wait_share=0.0,
+        ramp=1.0,
+        cross_entropy_gradient=0.02,
+        penalty_gradient=0.02 * ratio,
+    )
+
+
 def warnings(**changes: Any) -> list[Finding]:
     values: dict[str, Any] = {
         "space": SPACE,
         "latency": latency(0.05),
         "probabilities": gates(0.9),
         "architecture": SPACE.largest(),
-        "history": [SearchRow(1, gate_cross_entropy=2.0, penalty=0.1, input_wait_share=0.0)],
+        "history": [pulled(0.5)],
         "penalty": 0.1,
         "table_noise": 0.01,
         "gates": moved((0.5, 0.5), (0.4, 0.6)),
@@ -72,9 +91,9 @@ def test_a_good_search_warns_of_nothing() -> None:
             "hardly moved: since the warm-up no probability changed by more than 0.003",
         ),
         (
-            {"penalty": 10.0},
+            {"history": [pulled(3.0)], "penalty": 10.0},
             "large_penalty",
-            "larger than the cross-entropy of guessing",
+            "pulled the gates 3 times as hard as the cross-entropy",
         ),
         (
             {"latency": latency(0.0001), "table_noise": 0.05},
@@ -100,11 +119,34 @@ def test_a_warning_has_its_numbers_for_programs_too() -> None:
     assert finding.numbers == {"skipped": 10, "skippable": 10}
 
 
-def test_the_penaltys_own_size_is_no_trouble() -> None:
-    """Below 1 ms ln is negative; a penalty of -3 for all networks alike decides nothing."""
-    fast = SpaceLatency(1e-6, latency(1e-7).option_ms, 1.0, 1e-3)
-    rows = [SearchRow(1, gate_cross_entropy=0.1, penalty=-3.0, input_wait_share=0.0)]
-    assert not [f for f in warnings(latency=fast, history=rows) if f.kind == "large_penalty"]
+@pytest.mark.parametrize("penalty", [-3.0, 0.0, 1e6])
+def test_the_penaltys_own_size_is_no_trouble(penalty: float) -> None:
+    """Ln of milliseconds has no zero that means something; only gradients are compared."""
+    rows = [replace(pulled(0.5), gate_cross_entropy=0.1, penalty=penalty)]
+    assert warnings(history=rows, penalty=100.0) == []
+
+
+def test_the_ratio_of_gradients_is_a_median_of_rows_with_the_whole_penalty() -> None:
+    warm_up = SearchRow(1, stage="warmup", ramp=0.0)
+    ramped = replace(pulled(50.0), ramp=0.4)
+    rows = [warm_up, ramped, pulled(0.2), pulled(0.4), pulled(9.0)]
+    assert gradient_ratio(rows) == pytest.approx(0.4)
+    assert gradient_ratio([warm_up, ramped]) is None
+    assert gradient_ratio([]) is None
+    # Files of an earlier version have no gradients, and say nothing.
+    assert warnings(history=[SearchRow(1, penalty=9.0)], penalty=9.0) == []
+
+
+def test_with_a_target_a_large_penalty_is_what_was_asked_for() -> None:
+    assert warnings(history=[pulled(3.0)], penalty=None) == []
+
+
+def test_few_steps_are_a_finding_with_their_numbers() -> None:
+    recipe = Recipe(1.0, 512, made_for_steps=1000)
+    (finding,) = few_steps_warning(recipe, 20, "--search_epochs")
+    assert finding.numbers == {"steps": 20, "made_for_steps": 1000}
+    assert "20 steps are few" in finding.text and "--search_epochs 50" in finding.text
+    assert few_steps_warning(recipe, 1000) == []
 
 
 def test_kernel_larger_than_its_map() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -40,3 +42,36 @@ def assert_three_parts(error: pytest.ExceptionInfo[DataError], text: str) -> Non
     message = str(error.value)
     assert all(part in message for part in ("Expected", "Received", "Fix")), message
     assert text in message
+
+
+def one_png() -> bytes:
+    """The contents of a small image."""
+    stream = io.BytesIO()
+    Image.new("RGB", (SIZE, SIZE), (10, 20, 30)).save(stream, "PNG")
+    return stream.getvalue()
+
+
+PNG = one_png()
+
+
+def plant(root: Path, tree: Mapping[str, int | bytes | Path]) -> Path:
+    """Makes files and folders, and returns the folder of all.
+
+    Args:
+        root: Where everything stands.
+        tree: By path below it: the number of images in a folder, the contents of a file, or what
+            a link leads to.
+    """
+    root.mkdir(parents=True, exist_ok=True)
+    for name, what in tree.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if isinstance(what, Path):
+            path.symlink_to(what)
+        elif isinstance(what, bytes):
+            path.write_bytes(what)
+        else:
+            path.mkdir(exist_ok=True)
+            for number in range(what):
+                (path / f"{number}.png").write_bytes(PNG)
+    return root

@@ -37,7 +37,7 @@ def chain(count: int, channels: int = 8, size: int | str = 8, seed: int = 0) -> 
 def finish(
     nodes: Sequence[NodeProto],
     input_shape: Sequence[int | str],
-    output_shape: Sequence[int | str],
+    output_shape: Sequence[int | str] | None,
     weights: Sequence[TensorProto] = (),
     input_type: int = TensorProto.FLOAT,
 ) -> bytes:
@@ -53,15 +53,41 @@ def finish(
     return bytes(model.SerializeToString())
 
 
-def gather(rows: int) -> bytes:
-    """Returns a model that looks four ids up in a table of so many rows, and fails beyond them."""
+def gather(rows: int, ways: Sequence[NodeProto] = (), kind: int = TensorProto.INT64) -> bytes:
+    """Returns a model that looks four ids up in a table of so many rows.
+
+    Args:
+        rows: Of the table.
+        ways: Nodes that lead from the input 'image' to the ids, which the last one calls 'ids'.
+        kind: Type of the ids.
+    """
     table = numpy_helper.from_array(np.ones((rows, 2), np.float32), "table")
     nodes = [
-        helper.make_node("Gather", ["table", "image"], ["rows"]),
+        *ways,
+        helper.make_node("Gather", ["table", "ids" if ways else "image"], ["rows"]),
+        helper.make_node("ReduceSum", ["rows"], ["sum"], keepdims=0),
+        helper.make_node("Cast", ["sum"], ["pooled"], to=kind),
+    ]
+    return finish(nodes, [1, 4], [], [table], input_type=kind)
+
+
+def hidden_gather(rows: int) -> bytes:
+    """Returns a model that looks ids up in a table that its graph does not show, such as a sum."""
+    table = numpy_helper.from_array(np.ones((rows, 2), np.float32), "table")
+    nodes = [
+        helper.make_node("Add", ["table", "table"], ["twice"]),
+        helper.make_node("Gather", ["twice", "image"], ["rows"]),
         helper.make_node("ReduceSum", ["rows"], ["sum"], keepdims=0),
         helper.make_node("Cast", ["sum"], ["pooled"], to=TensorProto.INT64),
     ]
     return finish(nodes, [1, 4], [], [table], input_type=TensorProto.INT64)
+
+
+def baked(batch: int) -> bytes:
+    """Returns a model of a free batch whose Reshape was traced at batch 1, as exporters do."""
+    shape = numpy_helper.from_array(np.array([1, 12], np.int64), "shape")
+    nodes = [helper.make_node("Reshape", ["image", "shape"], ["pooled"])]
+    return finish(nodes, [batch, 3, 2, 2], None, [shape])
 
 
 def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:

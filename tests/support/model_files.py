@@ -12,7 +12,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from latency.device.sessions import ModelRunner
+from latency.device.runner import ModelRunner
 from latency.device.settings import SessionSettings
 from latency.onnx_files.model_file import (
     ModelFileError,
@@ -96,3 +96,12 @@ def with_function(inner: str, inner_domain: str) -> bytes:
 
     nodes = [helper.make_node("Twice", ["image"], ["pooled"], domain="my.ops")]
     return edited(finish(nodes, ["N", 3], ["N", 3]), add)
+
+
+def named_input(name: str, shape: list[Any]) -> bytes:
+    """Returns a model whose input has this name and shape."""
+
+    def rename(model: Any) -> None:
+        model.graph.input[0].name = model.graph.node[0].input[0] = name
+
+    return edited(finish(RELU, shape, None), rename)

@@ -92,7 +92,7 @@ CONDITIONS = Conditions(
     host_state=SPEED.state,
     host_reason="",
 )
-RECIPE = SeededRecipe(epochs=30.0, seed=1)
+RECIPE = SeededRecipe(epochs=30.0, seed=1).resolved()
 
 
 @functools.cache

@@ -22,33 +22,85 @@ def array_split(source: str, images: np.ndarray, labels: np.ndarray) -> Split:
     Raises:
         DataError: Another shape, type or number of either.
     """
-    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
-    whole = labels.dtype.kind in "iu"
-    # Beyond int32 an index would turn into another one.
-    if not one_each or not whole or (labels < 0).any() or (labels > np.iinfo(np.int32).max).any():
-        raise DataError(
-            "labels as whole numbers from 0, one an image",
-            f"{labels.dtype} of shape {labels.shape} in {source}",
-            "store class indices",
-        )
+    _check_labels(source, labels)
     if images.ndim == 3:
         images = images[..., None]
-    if images.ndim != 4 or images.shape[1] != images.shape[2] or images.shape[3] not in (1, 3):
-        raise DataError(
-            "images of shape (n, size, size, 1 or 3)", f"{images.shape} in {source}", "reshape them"
-        )
-    if len(images) != len(labels):
-        raise DataError(
-            "as many labels as images", f"{len(labels)} and {len(images)} in {source}", "match them"
-        )
+    _check_shape(source, images, len(labels))
     if images.dtype != np.uint8:
-        raise DataError(
-            "uint8 pixels 0 to 255", f"{images.dtype} in {source}", "scale and cast them"
-        )
+        raise DataError("uint8 pixels 0 to 255", f"{images.dtype} in {source}", _cast(images))
     return Split(
         np.repeat(images, 3, 3) if images.shape[3] == 1 else images,
         labels.reshape(-1).astype(np.int32),
     )
+
+
+def _check_labels(source: str, labels: np.ndarray) -> None:
+    one_each = labels.ndim in (1, 2) and labels.size == len(labels) > 0
+    whole = labels.dtype.kind in "iu"
+    # Beyond int32 an index would turn into another one.
+    is_index = whole and not ((labels < 0) | (labels > np.iinfo(np.int32).max)).any()
+    if one_each and is_index:
+        return
+    received, fix = f"{labels.dtype} of shape {labels.shape}", "store class indices"
+    if labels.ndim == 2 and labels.shape[1] > 1:
+        fix = "if each row has a 1 at its class, store numpy.argmax(labels, axis=1)"
+    elif one_each and labels.dtype.kind in "USO":
+        fix = "names, indices = numpy.unique(labels, return_inverse=True) gives class_names, too"
+    elif one_each and labels.dtype.kind in "fb":
+        fix = "store them with a type of whole numbers, such as int64"
+    elif one_each and whole and (labels < 0).any():
+        received = f"{labels.min()} among them ({(labels < 0).sum()} of {len(labels)} below 0)"
+        fix = (
+            "leave out images without a class; if it is a class, number the classes from 0, as "
+            "numpy.unique(labels, return_inverse=True) does"
+        )
+    raise DataError("labels as whole numbers from 0, one an image", f"{received} in {source}", fix)
+
+
+def _check_shape(source: str, images: np.ndarray, count: int) -> None:
+    shape = images.shape
+    is_square = images.ndim == 4 and shape[1] == shape[2] > 0 and shape[3] in (1, 3)
+    if is_square and len(images) != count:
+        raise DataError(
+            "as many labels as images", f"{count} and {len(images)} in {source}", "match them"
+        )
+    if not is_square:
+        raise DataError(
+            "images of shape (n, size, size, 1 or 3)",
+            f"{shape} in {source}",
+            _reshape(shape, count),
+        )
+
+
+def _reshape(shape: tuple[int, ...], count: int) -> str:
+    """What makes an array of images out of one of another shape."""
+    if len(shape) == 2:
+        return "give each image its height and width: images.reshape(n, size, size, channels)"
+    if len(shape) != 4:
+        return "reshape them"
+    if shape[1] in (1, 3) and shape[2] == shape[3]:
+        return "move the colours to the end: numpy.moveaxis(images, 1, 3)"
+    if shape[0] == shape[1] and shape[2] in (1, 3) and shape[3] == count:
+        return "put the images first: numpy.moveaxis(images, 3, 0)"
+    if shape[3] == 4:
+        return "compose the alpha channel over a colour and store three channels"
+    if shape[3] in (1, 3):
+        return "crop or pad them to squares, or give them as files, which --resize makes square"
+    return "reshape them"
+
+
+def _cast(images: np.ndarray) -> str:
+    """What makes 8-bit pixels out of others, as far as their range tells."""
+    if images.dtype.kind not in "bfiu":
+        return "store numbers from 0 to 255"
+    low, high = images.min(), images.max()
+    if images.dtype.kind == "b":
+        return "images.astype(numpy.uint8) * 255"
+    if images.dtype.kind == "f" and low >= 0 and high <= 1:
+        return "(images * 255).round().astype(numpy.uint8)"
+    if images.dtype.kind in "fiu" and low >= 0 and high <= 255:
+        return "images.round().astype(numpy.uint8)"
+    return f"scale the values, which go from {low} to {high}, to 0 to 255 and cast them to uint8"
 
 
 def array_layout(
@@ -70,6 +122,13 @@ def array_layout(
     if sizes[0] != sizes[1]:
         raise DataError(
             "one image size", f"{sizes[0]} and {sizes[1]} pixels in {source}", "resize one part"
+        )
+    lowest = int(min(train.labels.min(), evaluation.labels.min()))
+    if lowest > 0:
+        raise DataError(
+            "class indices from 0",
+            f"labels from {lowest} in {source}",
+            f"subtract {lowest} from all labels, also from those of the evaluation images",
         )
     highest = int(max(train.labels.max(), evaluation.labels.max()))
     if highest >= len(train.labels):  # before a name is made for each

@@ -5,27 +5,37 @@ from __future__ import annotations
 from pathlib import Path
 
 from nas.data.dataset import DataError
+from nas.data.layouts.foreign import existing, refuse_file
 from nas.data.layouts.layout import ArrayLayout, FileLayout, in_order, looked_for
+from nas.data.layouts.placeholders import check_files
+from nas.data.layouts.walk import readable
 
 
-def find_layout(path: Path, seed: int, evaluation_fraction: float) -> FileLayout | ArrayLayout:
+def find_layout(
+    data_dir: str | Path, seed: int, evaluation_fraction: float
+) -> FileLayout | ArrayLayout:
     """Reads the first layout that recognises a folder or file.
 
     Args:
-        path: Folder or file.
+        data_dir: Folder or file.
         seed: Of the division where the layout has none.
         evaluation_fraction: Share that such a division holds out, above 0 and below 1.
 
     Raises:
-        DataError: Nothing is there, or nothing that is known.
+        DataError: Nothing is there, or nothing that is known, or files that are not what they
+            are called.
     """
-    if not path.exists():
-        raise DataError("a folder of images", f"{path}, which does not exist", "check --data_dir")
-    if path.is_dir() and not any(path.iterdir()):
+    path = existing(data_dir)
+    if path.is_dir() and not readable(path):
         raise DataError("a folder of images", f"{path}, which is empty", "check --data_dir")
     for layout in in_order():
         if layout.recognises(path):
-            return layout.read(path, seed, evaluation_fraction)
+            found = layout.read(path, seed, evaluation_fraction)
+            if isinstance(found, FileLayout):
+                check_files([file.path for file in (*found.train, *found.evaluation)])
+            return found
+    if path.is_file():
+        refuse_file(path)
     raise DataError(
         f"a folder, or an .npz file: {looked_for()}", f"{path}", "give the folder as --data_dir"
     )

@@ -10,8 +10,6 @@ from nas.data.cache import ImageFile
 from nas.data.dataset import DataError, Split
 from nas.registry import Registry
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".ppm"}
-
 
 @dataclass(frozen=True)
 class FileLayout:
@@ -99,27 +97,3 @@ def read_text(path: Path) -> str:
         return path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise DataError("text in UTF-8", f"{path}: {error}", "unpack it again") from None
-
-
-def image_files(folder: Path) -> list[Path]:
-    """Image files below a folder, sorted, without hidden ones (archives from Macs hold `._x`).
-
-    Args:
-        folder: May be missing.
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(
-        p
-        for p in folder.rglob("*")
-        if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")
-    )
-
-
-def class_dirs(folder: Path) -> list[Path]:
-    """Folders in a folder, sorted, without hidden ones.
-
-    Args:
-        folder: Exists.
-    """
-    return sorted(d for d in folder.iterdir() if d.is_dir() and not d.name.startswith("."))

@@ -1,4 +1,4 @@
-"""Warnings, and what has not run yet with the command for it."""
+"""Warnings, what is to be known of the images, and what has not run yet with its command."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from nas.report.facts import RunFacts
 
 
 def notes(run: RunFacts) -> str:
-    """Warnings first, then what is not there yet."""
+    """Warnings first, then the images, then what is not there yet."""
     records = run.records
     warnings = [*records.warnings]
     warnings += records.table.warnings if records.table else ()
@@ -19,7 +19,9 @@ def notes(run: RunFacts) -> str:
         f"{escape(what)}: {verb} <code>{escape(command)}</code>"
         for what, verb, command in _missing(run)
     ]
-    return _note("Warnings", shown, "") + _note("Not there yet", missing, " plain")
+    images = [escape(text) for text in (records.data.notes if records.data else ())]
+    parts = (("Warnings", shown, ""), ("Images", images, " plain"))
+    return "".join(_note(*part) for part in (*parts, ("Not there yet", missing, " plain")))
 
 
 def _note(title: str, items: Sequence[str], kind: str) -> str:

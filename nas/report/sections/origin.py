@@ -52,7 +52,13 @@ def _settings(config: AnyConfig) -> dict[str, Any]:
 
 
 def _asked_images(config: AnyConfig) -> dict[str, Any]:
-    return {"path": config.data.path, "skip_bad_images": config.data.skip_bad_images}
+    asked = config.data
+    return {
+        "path": asked.path,
+        "skip_bad_images": asked.skip_bad_images,
+        "resize": asked.resize,
+        "verify_data": asked.verify_data,
+    }
 
 
 def _block(title: str, values: Mapping[str, Any]) -> str:

@@ -64,7 +64,7 @@ def test_the_next_command_is_the_one_that_was_called_with_a_flag_changed(words: 
 
 def test_the_rule_of_processes_comes_from_its_flags() -> None:
     parser = argparse.ArgumentParser()
-    add_process_flags(parser, 3)
+    add_process_flags(parser, 3, 7)
     assert rule_of(parser.parse_args([])) == ProcessRule()
     many = rule_of(parser.parse_args(["--processes", "9", "--budget_seconds", "60"]))
     assert (many.processes, many.most, many.max_seconds) == (9, 9, 60.0)

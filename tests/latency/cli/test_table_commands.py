@@ -6,14 +6,15 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from latency.cli import program, table_commands
 from latency.device.job import run_job
 from latency.jobs.folder import read_job
-from latency.jobs.ssh import SshTarget
+from latency.jobs.ssh import SshTarget, _files_of
 from latency.terminal import warn
-from tests.support.latency_graphs import chain, gather
+from tests.support.latency_graphs import chain, hidden_gather
 
 ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
 
@@ -116,11 +117,36 @@ def test_ssh_flags_reach_the_target_and_its_words_stay_out_of_the_json(
     assert "sending 6 of 6 files\n" in printed.err
 
 
+def test_own_arrays_go_into_a_job_and_over_the_wire(tmp_path: Path) -> None:
+    net, ids, folder = tmp_path / "ids.onnx", tmp_path / "ids.npz", tmp_path / "job"
+    net.write_bytes(hidden_gather(rows=9))
+    np.savez(ids, image=np.full((1, 4), 8, np.int64))
+    flags = ["--input", str(ids), "--export_job", str(folder), *ROUNDS]
+    assert program.main(["table", str(net), *flags]) == 0
+    assert read_job(folder).models[0].inputs == ids.read_bytes()
+    assert "models/0000.npz" in _files_of(folder)
+    # Without the arrays, drawn ids would be beyond the table.
+    assert program.main(["run-job", str(folder)]) == 0
+    # Measured again as a folder of models, it is still these arrays.
+    again = ["table", str(folder), "--output", str(tmp_path / "t.json"), *ROUNDS]
+    assert program.main(again) == 0
+
+
+@pytest.mark.parametrize("flags", [["--input_shape", "image=1,3"], ["--input", "a.npz"]])
+def test_flags_for_files_are_refused_beside_a_folder(
+    tmp_path: Path, job: Path, flags: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = ["--output", str(tmp_path / "t.json")]
+    assert program.main(["table", str(job), *output, *flags]) == 2
+    error = capsys.readouterr().err
+    assert f"Received: {' '.join(flags)} beside a folder" in error
+
+
 def test_a_model_that_fails_when_it_runs_is_named(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     short, output = tmp_path / "short.onnx", tmp_path / "table.json"
-    short.write_bytes(gather(rows=50))
+    short.write_bytes(hidden_gather(rows=50))
     assert program.main(["table", str(short), "--output", str(output), "--max_rounds", "9"]) == 2
     error = capsys.readouterr().err
     assert f"Expected a model that runs for model '{short}'" in error

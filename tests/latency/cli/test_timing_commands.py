@@ -28,7 +28,7 @@ from latency.measurement.measure import Readings
 from latency.measurement.processes import ProcessRule
 from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
-from tests.support.latency_graphs import chain, finish, gather
+from tests.support.latency_graphs import chain, finish, hidden_gather
 
 QUICK = ("--min_rounds", "2", "--max_rounds", "2", "--max_wait_seconds", "0.5")
 FULL = HostSpeed(FULL_SPEED, "", "p", 12.0, 12.0, share_full_speed=0.9)
@@ -41,7 +41,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with three models, one of which fails when it runs; commands run there."""
     (tmp_path / "net.onnx").write_bytes(chain(1))
     (tmp_path / "my other.onnx").write_bytes(chain(2))
-    (tmp_path / "short.onnx").write_bytes(gather(50))
+    (tmp_path / "short.onnx").write_bytes(hidden_gather(50))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -195,6 +195,18 @@ def test_a_model_that_fails_is_named_and_the_others_are_measured(
     assert [model.key for model in made.models] == ["net.onnx"] and "net.onnx" in printed.out
 
 
+@pytest.mark.parametrize("command", ["measure", "certify --target_ms 1"])
+def test_a_model_that_fails_stands_in_the_file_beside_the_results(
+    stub: Callable[..., Stub], folder: Path, command: str
+) -> None:
+    stub(net=GOOD)
+    arguments = [*command.split(), "short.onnx", "net.onnx", "--output", "found.json"]
+    assert program.main(arguments) == 2
+    found = json.loads(Path("found.json").read_text())
+    assert list(found["failed"]) == ["short.onnx"]
+    assert "out of data bounds" in found["failed"]["short.onnx"]
+
+
 def test_when_all_models_fail_nothing_is_measured(
     stub: Callable[..., Stub], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -306,7 +318,7 @@ def test_several_certificates_end_by_the_worst(
     ("flags", "words"),
     [
         (["--target_ms", "0"], "Expected --target_ms above 0"),
-        (["--target_ms", "nan"], "Expected --target_ms above 0"),
+        (["--target_ms", "nan"], "Expected --target_ms as a finite number"),
         (["--target_ms", "1", "--margin", "x%"], "Expected a margin above 0"),
         (["--target_ms", "1", "--margin", "100%"], "Expected a margin above 0"),
         (["--target_ms", "1", "--margin", "0"], "Expected a margin above 0"),
@@ -361,6 +373,26 @@ def test_compare_tells_which_model_is_faster(
     ratios = json.loads(Path("r.json").read_text())["ratios"]
     slow = ratios["my other.onnx"]
     assert slow["low"] < 1.2 < slow["high"] and slow["verdict"] == "slower"
+
+
+def test_compare_goes_on_without_a_model_that_fails(
+    simulated: Callable[[dict[str, float]], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    simulated({"net.onnx": 1.0, "my other.onnx": 1.2})
+    files = ["net.onnx", "short.onnx", "my other.onnx"]
+    assert program.main(["compare", *files, "--json"]) == 2
+    printed = capsys.readouterr()
+    found = json.loads(printed.out)
+    assert list(found["ratios"]) == ["my other.onnx"] and list(found["failed"]) == ["short.onnx"]
+    assert "loads and runs as 'short.onnx'" in printed.err
+
+
+def test_compare_needs_the_model_that_the_others_are_compared_with(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = ["short.onnx", "net.onnx", "my other.onnx"]
+    assert program.main(["compare", *files]) == 2
+    assert "the first model and one more have to run" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("files", [["net.onnx"], ["net.onnx", "short.onnx"]])

@@ -17,7 +17,7 @@ from latency.device.settings import SessionSettings
 from latency.device.startup import outputs_sha256, start
 from latency.measurement import measure as measuring
 from latency.measurement.startup import StartError, start_all, start_fresh_process
-from tests.support.latency_graphs import chain, gather
+from tests.support.latency_graphs import chain, gather, hidden_gather
 
 SETTINGS = SessionSettings()
 
@@ -57,21 +57,28 @@ def test_ids_beyond_the_models_table_are_found_before_anything_is_measured(
     rows: int, integer: int
 ) -> None:
     with pytest.raises(WorkerError, match="out of data bounds"):
-        start(model(gather(rows)), SETTINGS, 0)
-    assert start(model(gather(integer + 1)), SETTINGS, 0).first_run_ms > 0
+        start(model(hidden_gather(rows)), SETTINGS, 0)
+    assert start(model(hidden_gather(integer + 1)), SETTINGS, 0).first_run_ms > 0
+
+
+def test_ids_stay_within_a_table_that_the_graph_shows() -> None:
+    for rows in (1, 2, 100):
+        assert start(model(gather(rows)), SETTINGS, 0).first_run_ms > 0
 
 
 def test_a_model_that_fails_is_named_and_the_others_are_started() -> None:
     started, failed = start_all(
-        [model(gather(50), "short"), model(b"junk", "junk"), model(chain(1), "good")], SETTINGS
+        [model(hidden_gather(50), "short"), model(b"junk", "junk"), model(chain(1), "good")],
+        SETTINGS,
     )
     assert list(started) == ["good"] and list(failed) == ["short", "junk"]
     assert failed["short"].expected == "a model that loads and runs as 'short'"
     assert "out of data bounds" in failed["short"].received
     assert "expected an ONNX model that" in failed["junk"].received
-    # The reason alone, not a message inside of a message.
+    # The reason alone, not a message inside of a message; and the fix of this very reason.
     assert "Fix" not in failed["short"].received
-    assert failed["short"].received.endswith("(expected a model that runs)")
+    assert "(expected a model that runs" in failed["short"].received
+    assert "--input FILE.npz" in failed["short"].fix and "onnx.checker" in failed["junk"].fix
 
 
 def test_a_model_that_ends_its_process_is_named_with_the_signal(
@@ -82,6 +89,10 @@ def test_a_model_that_ends_its_process_is_named_with_the_signal(
     with pytest.raises(StartError) as info:
         start_fresh_process(model(chain(1)), SETTINGS)
     assert info.value.received == "ended by SIGSEGV"
+    done.returncode = -signal.SIGKILL
+    with pytest.raises(StartError) as info:
+        start_fresh_process(model(chain(1)), SETTINGS)
+    assert "free memory" in info.value.fix
 
 
 def test_without_the_systems_word_the_memory_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -75,7 +75,7 @@ def test_a_killed_export_is_finished_by_the_next(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=9), "Expected schema version 1 in"),
+        (lambda d: d.update(schema_version=9), "Expected schema version 2 in"),
         (lambda d: d.pop("models"), "Expected the key 'models' in"),
         (lambda d: d["models"][-1].pop("row_keys"), "Expected row_keys of the held_out network"),
         (lambda d: d["models"][0].update(file="../job.json"), "'../job.json', which leads out of"),

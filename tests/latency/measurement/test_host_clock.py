@@ -28,7 +28,9 @@ from latency.measurement.host_clock import forget_best_speed, watch_clock
 def best_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the best speed of this host is kept, in a cache of the test's own."""
     monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path))
-    return best_speed_path(current_host(), make_probe().name)
+    path = best_speed_path(current_host(), make_probe().name)
+    assert path is not None
+    return path
 
 
 @pytest.fixture

@@ -221,16 +221,23 @@ def test_fixed_dimensions_cannot_be_changed(tmp_path: Path) -> None:
     path = save(tmp_path / "m.onnx", chain(1))
     message = refusal(path, {"image": (2, 3, 8, 8)})
     assert "agrees with (1, 3, 8, 8)" in message
-    assert "image=1,3,8,8, or leave it out" in message
+    assert "image=1,3,8,8, or leave it out" in message and f"'image' of {path} that" in message
 
 
-def test_inputs_that_are_no_tensors_are_named(tmp_path: Path) -> None:
-    def make_sequence(model: onnx.ModelProto) -> None:
-        info = helper.make_tensor_sequence_value_info("image", TensorProto.FLOAT, [1, 3])
-        model.graph.input[0].CopyFrom(info)
+SEQUENCE = helper.make_tensor_sequence_value_info("image", TensorProto.FLOAT, [1, 3])
+SPARSE = helper.make_sparse_tensor_value_info("image", TensorProto.FLOAT, [1, 3])
+OPTIONAL = helper.make_value_info(
+    "image", helper.make_optional_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [3]))
+)
 
-    message = refusal(save(tmp_path / "m.onnx", edited(chain(1), make_sequence)))
-    assert "'image', a sequence" in message
+
+@pytest.mark.parametrize(
+    ("info", "what"),
+    [(SEQUENCE, "a sequence"), (SPARSE, "a sparse tensor"), (OPTIONAL, "an optional value")],
+)
+def test_inputs_that_are_no_tensors_are_named(tmp_path: Path, info: Any, what: str) -> None:
+    data = edited(chain(1), lambda model: model.graph.input[0].CopyFrom(info))
+    assert f"'image', {what}" in refusal(save(tmp_path / "m.onnx", data))
 
 
 def test_external_data_and_input_shape_together(tmp_path: Path) -> None:

@@ -48,19 +48,18 @@ def test_a_path_that_the_system_refuses(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data",
+    ("data", "what"),
     [
-        np.random.default_rng(0).bytes(500),
-        b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02",
-        chain(1)[:-200],
-        b"\x08\x08\x12",
+        (np.random.default_rng(0).bytes(500), "no ONNX, or a part of it"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\x02", "a PNG image"),
+        (chain(1)[:-200], "no ONNX, or a part of it"),
+        (b"\x08\x08\x12", "no ONNX, or a part of it"),
     ],
     ids=["random", "png", "truncated", "truncated_early"],
 )
-def test_bytes_that_are_no_onnx(tmp_path: Path, data: bytes) -> None:
+def test_bytes_that_are_no_onnx(tmp_path: Path, data: bytes, what: str) -> None:
     message = refusal(save(tmp_path / "m.onnx", data))
-    assert message.startswith("Expected a whole ONNX model")
-    assert "no ONNX, or a part of it" in message
+    assert message.startswith("Expected a whole ONNX model") and what in message
 
 
 def test_bytes_that_parse_as_an_empty_message(tmp_path: Path) -> None:

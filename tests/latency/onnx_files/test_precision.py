@@ -18,7 +18,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from latency.device.errors import WorkerError
 from latency.device.graph_info import describe_model
-from latency.device.sessions import create_session, random_inputs
+from latency.device.inputs import random_inputs
+from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
 from latency.onnx_files.graphs import empty_model
 from latency.onnx_files.precision import (
