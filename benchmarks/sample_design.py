@@ -63,12 +63,12 @@ def train(text: str, seed: int, smoke: bool) -> float:
         seed: Of weights and data order.
         smoke: Toy size.
     """
-    from nas.data import load_dataset
+    from nas.data.load import load_sample
     from nas.training.loop import Control
     from nas.training.trainer import train_network
 
     scale = Scale.fitting(is_sample=True, smoke=smoke)
-    data = load_dataset(None, sample_size=scale.sample)
+    data = load_sample(size=scale.sample)
     recipe = scale.recipe_for(is_sample=True)
     result = train_network(arch_text.parse(text), data, recipe, Control(), seed=seed)
     return result.evaluation.top1

@@ -35,7 +35,9 @@ from latency.tables.table import LatencyTable
 from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
-from nas.runs.config import DataRecord, GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.config import GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.data import DataRecord
+from nas.runs.lender import LentSupernet
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -93,6 +95,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(RunConfig, GivenNetworkConfig),
         record(DataRecord),
         record(ResolvedTarget),
+        record(LentSupernet),
         FileDoc(
             "table.json",
             "The latency table of the run. Rows, networks and the device's own records are told "
@@ -142,7 +145,11 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The trained network for any runtime: pixels from 0 to 255 in, scores of the classes "
             "out. Its metadata has the class names and the architecture.",
         ),
-        FileDoc("model.keras", "The same network for Keras."),
+        FileDoc(
+            "model.keras",
+            "The same network in layers of Keras' own: `keras.saving.load_model` reads it on every "
+            "backend, where nothing of this project is installed.",
+        ),
     ),
     "A sweep": (
         record(SharedWarmUp),

@@ -21,7 +21,7 @@ from nas.architecture.operations import (
     ResidualOp,
     SqueezeExciteOp,
 )
-from nas.architecture.weights import op_weights
+from nas.architecture.weights import STATISTICS, WeightSpec, op_weights
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.squeeze_excite import SqueezeExcite
@@ -37,18 +37,26 @@ class LayerSettings:
     Args:
         momentum: Share of the running statistics kept at each step, 0 to below 1.
         dropout: Replaces the rate of every dropout layer, 0 to below 1; None keeps it.
+        is_portable: Whether all layers are Keras' own, so that a saved model can be loaded without
+            this program; ours are faster to train and have parts that a supernet needs.
     """
 
     momentum: float = 0.9
     dropout: float | None = None
+    is_portable: bool = False
 
-    def norm(self, name: str) -> BatchNorm:
+    def norm(self, name: str) -> keras.layers.Layer:
         """A normalisation.
 
         Args:
             name: Of the operation that it follows.
         """
-        return BatchNorm(self.momentum, spec.BATCH_NORM_EPSILON, name=layer_name(f"{name}.bn"))
+        kind = keras.layers.BatchNormalization if self.is_portable else BatchNorm
+        return kind(
+            momentum=self.momentum,
+            epsilon=spec.BATCH_NORM_EPSILON,
+            name=layer_name(f"{name}.bn"),
+        )
 
 
 def layer_name(name: str) -> str:
@@ -77,7 +85,7 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
     name = layer_name(op.name)
     match op:
         case ConvOp():
-            layer = _conv_layer(op)
+            layer = _conv_layer(op, settings.is_portable)
         case DenseOp():
             layer = keras.layers.Dense(op.out_units, use_bias=op.bias, name=name)
         case SqueezeExciteOp():
@@ -99,7 +107,25 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
     return layer
 
 
-def _conv_layer(op: ConvOp) -> keras.layers.Layer:
+def squeeze_excite(op: SqueezeExciteOp, x: Any) -> Any:
+    """The operation in layers of Keras' own, called on a tensor.
+
+    Args:
+        op: The operation.
+        x: (batch, height, width, channels).
+    """
+    layers = keras.layers
+    # Dense layers read the last axis: the two axes of one pixel stay, and the product needs them.
+    y = layers.GlobalAveragePooling2D(keepdims=True, name=layer_name(f"{op.name}.mean"))(x)
+    for part, units, function in (
+        ("reduce", op.squeeze_channels, "relu"),
+        ("expand", op.in_channels, "hard_sigmoid"),
+    ):
+        y = layers.Dense(units, activation=function, name=layer_name(f"{op.name}.{part}"))(y)
+    return layers.Multiply(name=layer_name(op.name))([x, y])
+
+
+def _conv_layer(op: ConvOp, is_portable: bool) -> keras.layers.Layer:
     arguments: dict[str, Any] = {
         "kernel_size": op.kernel,
         "strides": op.stride,
@@ -113,7 +139,7 @@ def _conv_layer(op: ConvOp) -> keras.layers.Layer:
         deviation = (2.0 / op.kernel**2) ** 0.5
         initializer = keras.initializers.TruncatedNormal(stddev=deviation)
         return keras.layers.DepthwiseConv2D(depthwise_initializer=initializer, **arguments)
-    if op.kernel == 1 and op.stride == 1:
+    if op.kernel == 1 and op.stride == 1 and not is_portable:
         for name in ("kernel_size", "strides"):
             arguments.pop(name)
         return PointwiseConv2D(op.out_channels, kernel_initializer="he_normal", **arguments)
@@ -191,13 +217,26 @@ def variables_of(op: Op, get_layer: Callable[[str], Any]) -> Iterator[tuple[str,
     """
     for weight in op_weights(op):
         if isinstance(op, SqueezeExciteOp):
-            part = weight.name.removeprefix(f"{op.name}.").replace(".", "_")
-            yield weight.name, getattr(get_layer(layer_name(op.name)), part), False
+            yield weight.name, _squeeze_variable(op, weight, get_layer), False
             continue
         is_norm = weight.kind in ("gamma", "beta", "mean", "variance")
         layer = get_layer(layer_name(f"{op.name}.bn" if is_norm else op.name))
         depthwise = isinstance(op, ConvOp) and op.depthwise and weight.kind == "kernel"
-        yield weight.name, getattr(layer, weight.kind), depthwise
+        kind = weight.kind
+        if isinstance(layer, keras.layers.BatchNormalization) and kind in STATISTICS:
+            kind = f"moving_{kind}"
+        yield weight.name, getattr(layer, kind), depthwise
+
+
+def _squeeze_variable(
+    op: SqueezeExciteOp, weight: WeightSpec, get_layer: Callable[[str], Any]
+) -> Any:
+    layer = get_layer(layer_name(op.name))
+    part = weight.name.removeprefix(f"{op.name}.")
+    if isinstance(layer, SqueezeExcite):
+        return getattr(layer, part.replace(".", "_"))
+    inner, _, kind = part.partition(".")
+    return getattr(get_layer(layer_name(f"{op.name}.{inner}")), kind)
 
 
 def _arrays(ops: Sequence[Op], get_layer: Callable[[str], Any]) -> Iterator[tuple[str, np.ndarray]]:

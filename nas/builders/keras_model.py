@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -10,8 +11,8 @@ import numpy as np
 
 from nas.architecture import spec
 from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import Op, ResidualOp, all_ops
-from nas.builders.keras_layers import LayerSettings, op_layers, variables_of
+from nas.architecture.operations import Op, ResidualOp, SqueezeExciteOp, all_ops
+from nas.builders.keras_layers import LayerSettings, op_layers, squeeze_excite, variables_of
 from nas.errors import InputError
 
 
@@ -20,6 +21,7 @@ def build_model(
     *,
     batch_norm_momentum: float = 0.9,
     dropout: float | None = None,
+    is_portable: bool = False,
     name: str = "network",
 ) -> keras.Model:
     """Builds the network; its input is float32 pixels 0 to 255, its output class scores.
@@ -28,12 +30,13 @@ def build_model(
         architecture: What to build.
         batch_norm_momentum: Share of the running statistics kept at each step.
         dropout: Replaces the rate of every dropout layer; None keeps the architecture's.
+        is_portable: Whether all layers are Keras' own; see `portable_model`.
         name: Name of the Keras model.
     """
     size = architecture.image_size
     inputs = keras.Input((size, size, spec.IMAGE_CHANNELS), name="image")
     x = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET, name="scale_pixels")(inputs)
-    settings = LayerSettings(batch_norm_momentum, dropout)
+    settings = LayerSettings(batch_norm_momentum, dropout, is_portable)
     for layer in lower_architecture(architecture):
         for op in layer.ops:
             x = _add(op, x, settings)
@@ -43,6 +46,35 @@ def build_model(
     return keras.Model(inputs, x, name=name)
 
 
+def portable_model(
+    architecture: spec.Architecture, weights: Mapping[str, np.ndarray]
+) -> keras.Model:
+    """A trained network in layers of Keras' own, in float32: what others can load without us.
+
+    Args:
+        architecture: What to build.
+        weights: Named as in `nas.architecture.weights`.
+
+    Raises:
+        InputError: A weight is missing or has another shape.
+    """
+    with float32_policy():
+        model = build_model(architecture, is_portable=True)
+    set_weights_by_name(model, architecture, weights)
+    return model
+
+
+@contextmanager
+def float32_policy() -> Iterator[None]:
+    """Makes the layers of the block compute in float32, whatever others compute in."""
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("float32")
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
 def _add(op: Op, x: Any, settings: LayerSettings) -> Any:
     """One operation on a symbolic tensor; every layer is called before the next one is made."""
     if isinstance(op, ResidualOp):
@@ -50,6 +82,8 @@ def _add(op: Op, x: Any, settings: LayerSettings) -> Any:
         for inner in op.body:
             body = _add(inner, body, settings)
         x = [x, body]
+    if isinstance(op, SqueezeExciteOp) and settings.is_portable:
+        return squeeze_excite(op, x)
     for layer in op_layers(op, settings):
         x = layer(x)
     return x

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,10 @@ from nas.system.console import bar
 EVALUATION_SHARE = 0.1  # of images that a layout without a division of its own holds out
 
 
+def _take_any(class_names: tuple[str, ...]) -> None:
+    """Takes whatever classes there are."""
+
+
 def load_dataset(
     data_dir: str | Path | None,
     *,
@@ -36,7 +40,7 @@ def load_dataset(
     verify_data: bool = False,
     cache_dir: Path | None = None,
     seed: int = 0,
-    sample_size: sample.SampleSize = sample.DEFAULT,
+    check_classes: Callable[[tuple[str, ...]], None] = _take_any,
 ) -> Dataset:
     """Reads images of any known layout, decoding files once into a cache.
 
@@ -49,7 +53,7 @@ def load_dataset(
             a sample and of those that look changed.
         cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
         seed: Of the division where the layout has none. The sample is always the same.
-        sample_size: Images that are drawn where there is no `data_dir`.
+        check_classes: Told the class names before anything is decoded; it may refuse them.
 
     Raises:
         DataError: Missing, broken or unknown images; see `nas.data.layouts.layout.looked_for`.
@@ -62,20 +66,29 @@ def load_dataset(
         "verify_data": verify_data,
     }
     if data_dir is None:
-        _refuse(of_files, "the embedded sample, which is drawn")
-        return _sample(folder, image_size or sample.IMAGE_SIZE, sample_size)
+        refuse_file_options(of_files, "the embedded sample, which is drawn")
+        return load_sample(image_size, cache_dir=folder)
     layout = find_layout(data_dir, seed, EVALUATION_SHARE)
+    check_classes(layout.class_names)
     if isinstance(layout, ArrayLayout):
         # Arrays are read anew at every start: to verify them says nothing more.
-        _refuse({**of_files, "verify_data": False}, f"{data_dir}, which holds arrays")
+        refuse_file_options({**of_files, "verify_data": False}, f"{data_dir}, which holds arrays")
         return _of_arrays(layout, image_size)
     preparation = Preparation(image_size or layout.native_size, resize)
     root = Path(data_dir).expanduser().absolute()
     return _from_files(layout, root, preparation, skip_bad_images, verify_data, folder)
 
 
-def _refuse(options: dict[str, bool], received: str) -> None:
-    """Refuses options that are given and apply to files of images alone."""
+def refuse_file_options(options: Mapping[str, bool], received: str) -> None:
+    """Refuses options that apply to files of images alone.
+
+    Args:
+        options: Name -> whether it is given.
+        received: What is there in place of files.
+
+    Raises:
+        DataError: One is given.
+    """
     for name, given in options.items():
         if given:
             raise DataError(f"files of images with --{name}", received, f"leave --{name} out")
@@ -111,7 +124,21 @@ def from_arrays(
     return _of_arrays(array_layout(name, name, train, evaluation, class_names), image_size)
 
 
-def _sample(folder: Path, image_size: int, size: sample.SampleSize) -> Dataset:
+def load_sample(
+    image_size: int | None = None,
+    size: sample.SampleSize = sample.DEFAULT,
+    *,
+    cache_dir: Path | None = None,
+) -> Dataset:
+    """The embedded sample, drawn once into a cache.
+
+    Args:
+        image_size: Height and width in pixels; None for its own.
+        size: Images that are drawn.
+        cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
+    """
+    folder = cache_folder() if cache_dir is None else Path(cache_dir)
+    image_size = image_size or sample.IMAGE_SIZE
     settings = {"sample": 3, "size": [size.train, size.evaluation], "pixels": image_size}
 
     def make(target: Path) -> dict[str, Any]:

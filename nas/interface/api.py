@@ -22,6 +22,7 @@ from nas.runs.config import CONFIG_FILE
 from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
 from nas.system.interrupt import Interrupter
+from nas.system.paths import own_path
 
 Data = str | Path | Dataset | None
 Target = float | str
@@ -132,8 +133,8 @@ def _run_or_architecture(
         return value.path, None
     if isinstance(value, Architecture):
         return None, value
-    if " " not in str(value) and (Path(value) / CONFIG_FILE).is_file():
-        return Path(value), None
+    if " " not in str(value) and (own_path(value) / CONFIG_FILE).is_file():
+        return own_path(value), None
     return None, read_architecture(str(value))
 
 

@@ -21,20 +21,15 @@ from nas.methods.config import (
     usual_execution,
 )
 from nas.recipes.scales import Scale
-from nas.runs.config import (
-    DataSource,
-    GivenNetworkConfig,
-    RaceConfig,
-    RunConfig,
-)
+from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
+from nas.runs.data import OF_FILES, DataSource
 from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
+from nas.system.paths import kept_path
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
-# Options that say how files of images are read.
-OF_FILES = ("skip_bad_images", "resize", "verify_data")
 # Told the folder of a run as soon as there is one.
 OnFolder = Callable[[Path], None]
 
@@ -100,7 +95,7 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
                 "leave these options out, or give the folder of the images",
             )
         return DataSource("memory", None, size)
-    return DataSource("files", str(data), size, **of_files)
+    return DataSource("files", kept_path(data), size, **of_files)
 
 
 def compute_of(options: Mapping[str, Any]) -> Compute:
@@ -148,9 +143,9 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         goals=asked.goals,
         space=reference(space),
-        table=_absolute(options.get("table")),
+        table=_kept(options.get("table")),
         device=options.get("device"),
-        supernet=_absolute(options.get("supernet")),
+        supernet=_kept(options.get("supernet")),
         bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
             weights=weights,
@@ -205,8 +200,8 @@ def _gates(usual: GateConfig, options: Mapping[str, Any]) -> GateConfig:
     return replace(usual, **given)
 
 
-def _absolute(path: str | Path | None) -> str | None:
-    return str(Path(path).absolute()) if path else None
+def _kept(path: str | Path | None) -> str | None:
+    return kept_path(path) if path else None
 
 
 # Option -> what the record of a run says it is. `run_dir` and `resume` say where a run is;
@@ -243,16 +238,22 @@ FILES: dict[str, Callable[[Any], Any]] = {
     "space": reference,
     "blocks": lambda paths: [reference(path) for path in paths],
 }
+# A fingerprint of their contents is kept: they may lie elsewhere by now.
+MOVABLE = ("supernet", "space", "blocks")
 FREE = ("run_dir", "resume", "data_dir", "verify_data")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
 
-def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
+def check_resumed(config: RunConfig, asked: AskedSearch) -> RunConfig:
     """Refuses to go on with anything else than what the run began with.
 
     Args:
         config: Of the run.
         asked: What is asked for now; what is left out stays as it is.
+
+    Returns:
+        The same configuration, with files that are gone at the place where they lie now. Whoever
+        reads them compares what stands in them.
 
     Raises:
         InputError: An option differs from the record.
@@ -260,16 +261,28 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> None:
     if asked.goals and asked.goals != config.goals:
         name = next(n for n in GOAL_OPTIONS if n in asked.options)
         raise _changed(name, [g.label for g in config.goals], [g.label for g in asked.goals])
+    moved: dict[str, Any] = {}
     for name, value in asked.options.items():
         if name in FREE or name in GOAL_OPTIONS:
             continue
         recorded = RECORDED[name](config)
         if name in PATHS:
-            value = _absolute(value)
+            value = _kept(value)
         elif name in FILES:
             value = FILES[name](value)
         if recorded != value:
-            raise _changed(name, recorded, value)
+            if not _is_gone(name, recorded):
+                raise _changed(name, recorded, value)
+            moved[name] = tuple(value) if name == "blocks" else value
+    return replace(config, **moved)
+
+
+def _is_gone(name: str, recorded: Any) -> bool:
+    """Whether an option named files, none of which lies there any more."""
+    if name not in MOVABLE or not recorded:
+        return False
+    paths = [recorded] if isinstance(recorded, str) else recorded
+    return all(Path(path).is_absolute() and not Path(path).exists() for path in paths)
 
 
 def _changed(name: str, recorded: Any, received: Any) -> InputError:

@@ -11,6 +11,8 @@ from nas.architecture.bounds import MOST_CHARACTERS
 from nas.architecture.spec import Architecture
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.errors import ArchitectureError, InputError
+from nas.system import backend
+from nas.system.paths import own_path
 
 if TYPE_CHECKING:
     import keras
@@ -25,7 +27,7 @@ def read_architecture(text_or_file: str) -> Architecture:
     Raises:
         InputError: No such file, or no architecture.
     """
-    path = Path(text_or_file)
+    path = own_path(text_or_file) if text_or_file.startswith("~") else Path(text_or_file)
     looks_like_file = text_or_file.endswith((".json", ".txt")) or "/" in text_or_file
     try:
         is_file = path.is_file()
@@ -62,9 +64,10 @@ def build_model(architecture: Architecture | str) -> keras.Model:
         architecture: The network, or its text, or a file with it.
 
     Raises:
-        InputError: No architecture.
+        InputError: No architecture, or no backend that works.
     """
     found = _architecture(architecture)
+    backend.import_keras()
     from nas.builders import keras_model
 
     return keras_model.build_model(found)

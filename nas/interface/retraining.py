@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,17 @@ from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
 from nas.interface import rules
-from nas.interface.asked import OF_FILES, OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.training_config import said_again, training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
-from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
 from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
-from nas.runs.config import AnyConfig, DataSource, RunConfig, read_config
+from nas.runs.config import AnyConfig, RunConfig, read_config
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
@@ -34,8 +35,10 @@ from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
+from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
+from nas.system.paths import own_path
 from nas.system.program import go_on_command
 
 
@@ -88,7 +91,7 @@ def run_retraining(
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
-        folder = RunFolder.open(asked.run) if asked.run else RunFolder.newest()
+        folder = RunFolder.open(own_path(asked.run)) if asked.run else RunFolder.newest()
     try:
         return folder.path, _retrained(asked, folder, interrupter, on_folder)
     except LatencyError:
@@ -136,7 +139,9 @@ def architecture_of(folder: RunFolder) -> Architecture:
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given."""
     _check_image_size(asked, architecture)
+    run_dir = run_dir and own_path(run_dir)
     RunFolder.check_new(run_dir)
+    check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
     folder = RunFolder.create(run_dir, config, "arch")
@@ -188,12 +193,15 @@ def _one(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
-    source = replace(config.data, verify_data=bool(asked.options.get("verify_data")))
-    if asked.source is not None:
-        # The run's own way of reading files, unless another is asked for.
-        given = {n: getattr(asked.source, n) for n in OF_FILES if n in asked.options}
-        source = replace(source, kind=asked.source.kind, path=asked.source.path, **given)
-    dataset = load_data(source, sizes, config.seed, asked.dataset)
+    check_late_packages()
+    # Images take minutes to decode: what cannot train is told before.
+    backend.start(compute_of(asked.options), architecture.image_size)
+    record = folder.read(DataRecord) if folder.has(DataRecord) else None
+    # Of its own size, whatever the training's: `--smoke` shortens that, and changes no image.
+    source = source_now(config.data, asked.source, asked.options)
+    dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+    if record is None:  # with one, the images are compared themselves
+        check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
     data = keep_data(folder, dataset)
     others = _baselines(folder, asked.options, sizes)
     if asked.options.get("inherit"):

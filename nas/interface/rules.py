@@ -68,6 +68,15 @@ def _trains_supernet(options: Options) -> bool:
     return _method(options).trains_supernet
 
 
+def trains_something(options: Options) -> bool:
+    """Whether a search needs a framework to train with.
+
+    Args:
+        options: Name -> value of everything that was given.
+    """
+    return _trains_supernet(options) or "race" in options
+
+
 SEARCH_RULES = (
     Rule(
         ("resume",),
@@ -118,7 +127,7 @@ SEARCH_RULES = (
     ),
     Rule(
         COMPUTING,
-        lambda o: _trains_supernet(o) or "race" in o,
+        trains_something,
         "--{name} with a search that trains something",
         "--method {method} without --race",
     ),

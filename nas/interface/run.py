@@ -14,6 +14,7 @@ from nas.runs.config import AnyConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Certificate
+from nas.system.paths import kept_path
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,8 @@ class Run:
     path: Path
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "path", Path(self.path))
+        # A program may change its folder while it holds the run.
+        object.__setattr__(self, "path", Path(kept_path(self.path)))
         RunFolder.open(self.path)
 
     @property

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from latency.errors import LatencyError
 from nas.data import Dataset
@@ -13,22 +15,30 @@ from nas.interface.asked import (
     AskedSearch,
     OnFolder,
     check_resumed,
+    compute_of,
     search_config,
     tell_nobody,
 )
+from nas.interface.rules import trains_something
 from nas.layers.draw import check_threshold
-from nas.pipeline.inputs import keep_data, load_data, space_of
+from nas.methods.registry import METHODS
+from nas.pipeline.inputs import keep_data, load_data, source_now, space_of
+from nas.pipeline.lending import lending_run
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
+from nas.runs.records import SupernetScore
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
+from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
+from nas.system.paths import own_path
 from nas.system.program import go_on_command
 
 
@@ -53,6 +63,7 @@ def run_search(
         LatencyError: Bad input; a run that never began leaves no folder.
         Interrupted: A signal came; the state is saved.
     """
+    run_dir = run_dir and own_path(run_dir)
     if asked.options.get("resume"):
         folder, config, dataset = _resumed(asked, run_dir)
         return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
@@ -74,6 +85,10 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     RunFolder.check_new(run_dir)
     options = asked.options
     load_blocks(options.get("blocks", ()))
+    _check_paths(options)
+    check_late_packages()
+    if trains_something(options):
+        check_starts(compute_of(options))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
     check_searchable(dataset)
@@ -86,22 +101,46 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     return folder, config, dataset
 
 
+def _check_paths(options: Mapping[str, Any]) -> None:
+    """Refuses files that are not there before the minutes that images take."""
+    if "supernet" in options:
+        lending_run(own_path(options["supernet"]))
+    table = options.get("table")
+    if table is not None and not own_path(table).is_file():
+        raise InputError("a latency table", f"{table}, which is no file", "correct --table")
+
+
 def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConfig, Dataset]:
     """The folder and configuration of a run that goes on, and its images."""
     if run_dir is None:
         raise InputError("--resume with --run_dir", "no --run_dir", "name the run's folder")
     folder = RunFolder.open(run_dir)
-    config = read_search_config(run_dir)
-    check_resumed(config, asked)
+    config = check_resumed(read_search_config(run_dir), asked)
     load_blocks(config.blocks)
-    source = config.data
-    if asked.source.path is not None:
-        # The same images at another place.
-        source = replace(source, kind="files", path=asked.source.path)
-    source = replace(source, verify_data=asked.source.verify_data)
-    dataset = load_data(source, config.sizes, config.seed, asked.dataset)
+    check_late_packages()
+    if still_trains(folder, config):
+        check_starts(config.compute)
+    named = asked.source if asked.source.path is not None else None
+    source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
+    record = folder.read(DataRecord) if folder.has(DataRecord) else None
+    dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
     keep_data(folder, dataset)
     return folder, config, dataset
+
+
+def still_trains(folder: RunFolder, config: RunConfig) -> bool:
+    """Whether a run has stages before it that need a framework.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+    """
+    if config.is_sweep:
+        below = {goal: RunFolder(folder.path / goal.label) for goal in config.goals}
+        return any(still_trains(one, replace(config, goals=(g,))) for g, one in below.items())
+    if METHODS[config.search.method].trains_supernet:
+        return not folder.has(SupernetScore)
+    return config.race is not None and not folder.has("architecture.json")
 
 
 def _stages(

@@ -10,9 +10,10 @@ from typing import Any
 from latency.command_line import with_flags
 from nas.errors import InputError
 from nas.interface import rules
-from nas.interface.asked import OF_FILES, compute_of
+from nas.interface.asked import compute_of
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe

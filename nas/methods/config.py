@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ from nas.ranges import check_count, check_number
 from nas.registry import check_known
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.settings import WarmUp as WarmUp
+from nas.system.chosen_backend import chosen_backend
 from nas.training.optimizers import SQUARE_ROOT
 from nas.training.rates import rate_text
 from nas.training.recipe import Pace, Recipe
@@ -120,7 +120,7 @@ def supernet_recipe(epochs: float, batch_size: int = 128, **changes: Any) -> Rec
 def usual_execution() -> str:
     """How weight steps run the supernet: what is fastest on the chosen backend."""
     # JAX compiles a branch for every option of every block, which takes minutes.
-    return "masked" if os.environ.get("KERAS_BACKEND") == "jax" else "sampled"
+    return "masked" if chosen_backend().name == "jax" else "sampled"
 
 
 @dataclass(frozen=True, kw_only=True)

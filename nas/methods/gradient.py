@@ -31,6 +31,8 @@ from nas.supernet.sampling import gate_draw
 from nas.supernet.trainer import SupernetTrainer
 from nas.supernet.views import GateView
 from nas.training import loop
+from nas.training.checkpoint import Parts
+from nas.training.optimizers import built
 from nas.training.schedules import ramp
 from nas.training.steps import one_hot
 
@@ -94,9 +96,8 @@ class GradientSearch(SupernetTrainer):
         optimizer = keras.optimizers.Adam(
             config.gates.rate_at(self.gates_loader.batch_size), beta_1=0.5
         )
-        optimizer.build(self.gate_view.trainable_variables)
         self.gate_view.compile(
-            optimizer=optimizer,
+            optimizer=built(optimizer, self.gate_view.trainable_variables),
             loss=keras.losses.CategoricalCrossentropy(from_logits=True),
             metrics=[
                 keras.metrics.CategoricalAccuracy(name="accuracy"),
@@ -108,9 +109,9 @@ class GradientSearch(SupernetTrainer):
         self._gate_logs = loop.MeanLogs()
         self._gradient_logs = loop.MeanLogs()
 
-    def variables(self) -> list[Any]:
+    def variables(self) -> Parts:
         """Everything that decides the rest of the search."""
-        return [*super().variables(), *self.gate_view.optimizer.variables]
+        return {**super().variables(), "gates_optimizer": self.gate_view.optimizer.variables}
 
     def restore(self) -> loop.LoopState:
         """The state of the checkpoint, or a fresh one."""

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from nas.architecture.spec import Architecture
 from nas.data import Dataset, load_dataset
+from nas.data.load import load_sample, refuse_file_options
 from nas.errors import InputError
 from nas.recipes.scales import Scale
-from nas.runs.config import DataRecord, DataSource
+from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
 from nas.search_space.named import get_space, space_for
 from nas.search_space.space import Space
 from nas.system.console import out
 
+SAME_IMAGES = (
+    "give the same images by --data_dir, or begin another run; `main.py --arch` trains the network "
+    "of a run, its architecture.json, on other images"
+)
 
-def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None = None) -> Dataset:
+
+def load_data(
+    source: DataSource,
+    sizes: Scale,
+    seed: int,
+    given: Dataset | None = None,
+    record: DataRecord | None = None,
+) -> Dataset:
     """Loads the images of a run and says what they are.
 
     Args:
@@ -20,9 +39,11 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
         sizes: With the number of images of the embedded sample.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
+        record: The images that the run began with; None where it begins now.
 
     Raises:
-        InputError: Images that were handed over to the run are missing now.
+        InputError: Images that were handed over to the run are missing now, or those of a run are
+            not where they were.
         DataError: They are missing, broken or of no known layout.
     """
     if given is None and source.kind == "memory":
@@ -38,17 +59,7 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
             "leave it out",
         )
     if given is None:
-        if source.kind == "sample":
-            out.print("No --data_dir: using the embedded sample, images drawn by this program.")
-        given = load_dataset(
-            source.path,
-            image_size=source.image_size,
-            resize=source.resize,
-            skip_bad_images=source.skip_bad_images,
-            verify_data=source.verify_data,
-            seed=seed,
-            sample_size=sizes.sample,
-        )
+        given = _sample(source, sizes) if source.path is None else _files(source, seed, record)
     out.print(
         f"Data: {given.name}, {given.num_classes} classes, {len(given.train.labels)} "
         f"training and {len(given.evaluation.labels)} evaluation images of "
@@ -58,6 +69,93 @@ def load_data(source: DataSource, sizes: Scale, seed: int, given: Dataset | None
     for note in given.notes:
         out.print(f"  {note}", markup=False)
     return given
+
+
+def _sample(source: DataSource, sizes: Scale) -> Dataset:
+    out.print("No --data_dir: using the embedded sample, images drawn by this program.")
+    of_files = {
+        "resize": source.resize != "squeeze",
+        "skip_bad_images": source.skip_bad_images,
+        "verify_data": source.verify_data,
+    }
+    refuse_file_options(of_files, "the embedded sample, which is drawn")
+    return load_sample(source.image_size, sizes.sample)
+
+
+def _files(source: DataSource, seed: int, record: DataRecord | None) -> Dataset:
+    path = source.path or ""
+    if record is not None and not Path(path).exists():
+        raise InputError(
+            f"the images that the run began with, at {path}",
+            "nothing there" + ("" if Path(path).is_absolute() else ", seen from here"),
+            "name their folder by --data_dir; they are compared with those of the run",
+        )
+    return load_dataset(
+        path,
+        check_classes=partial(_check_classes, record, path),
+        image_size=source.image_size,
+        resize=source.resize,
+        skip_bad_images=source.skip_bad_images,
+        verify_data=source.verify_data,
+        seed=seed,
+    )
+
+
+def _check_classes(
+    record: DataRecord | None, path: str | None, class_names: tuple[str, ...]
+) -> None:
+    """Refuses other classes before the minutes of decoding; all else is compared after it."""
+    if record is None:
+        return
+    differences = class_differences(record.class_names, class_names)
+    if differences:
+        raise InputError(
+            f"the images that the run began with: {record.summary}",
+            f"{path}, with {'; '.join(differences)}",
+            SAME_IMAGES,
+        )
+
+
+def source_now(
+    recorded: DataSource, named: DataSource | None, options: Mapping[str, Any] | None = None
+) -> DataSource:
+    """The images of a run that goes on, at the place where they are now.
+
+    Args:
+        recorded: What the run was asked for.
+        named: The place that is named now; None for the recorded one.
+        options: Of how files are read, if any are given now; the run's own stay otherwise.
+    """
+    given = {name: value for name, value in (options or {}).items() if name in OF_FILES}
+    source = replace(recorded, verify_data=False)  # one call's wish
+    if named is not None:
+        source = replace(source, kind=named.kind, path=named.path)
+    return replace(source, **given)
+
+
+def check_fits(architecture: Architecture, dataset: Dataset, takes_any_classes: bool) -> None:
+    """Refuses images that a network does not take.
+
+    Args:
+        architecture: The network.
+        dataset: The images.
+        takes_any_classes: Whether its last layer may be made as wide as they need.
+
+    Raises:
+        InputError: Images of another size, or of another number of classes.
+    """
+    if dataset.image_size != architecture.image_size:
+        raise InputError(
+            f"images of {architecture.image_size} px, as the network takes them",
+            f"{dataset.image_size} px in {dataset.name}",
+            f"give images of that size, or a network that begins with in_s{dataset.image_size}",
+        )
+    if not takes_any_classes and dataset.num_classes != architecture.num_classes:
+        raise InputError(
+            f"images of {architecture.num_classes} classes, as the run's network has",
+            f"{dataset.num_classes} classes in {dataset.name}",
+            SAME_IMAGES,
+        )
 
 
 def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
@@ -76,13 +174,10 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     if not folder.has(DataRecord):
         folder.write(DataRecord.of(dataset))
     record = folder.read(DataRecord)
-    if not dataset.has_fingerprint(record.fingerprint):
-        raise InputError(
-            f"the images that the run began with (fingerprint {record.fingerprint})",
-            f"other images ({dataset.fingerprint})",
-            "give the same --data_dir, or begin another run; main.py --arch trains the network "
-            "of a run on other images",
-        )
+    found = DataRecord.of(dataset)
+    if dataset.has_fingerprint(record.fingerprint):
+        found = replace(found, fingerprint=record.fingerprint)  # perhaps an earlier version's
+    record.check_same(found, "the run began with", SAME_IMAGES)
     return record
 
 

@@ -213,6 +213,7 @@ class RetrainRun:
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
+        go_on = go_on_command("retrain", self.folder.path.absolute())
 
         def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
             first = records[0]
@@ -226,7 +227,7 @@ class RetrainRun:
                 timed.get(first.name),
                 predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(first.name, asked_ms, go_on_command("retrain", self.folder.path)),
+                timed.verdict(first.name, asked_ms, go_on),
                 **values,
                 trainings=SeedSpread.of(top1),
             )

@@ -27,8 +27,9 @@ from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.methods.method import Method, MethodInputs, Scored
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
+from nas.pipeline.lending import check_lender
 from nas.pipeline.race import RaceRun
-from nas.pipeline.supernet import SupernetStage, check_lender
+from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import build_command, run_table
 from nas.report.page import write_report
 from nas.report.seeds import MoreSeeds
@@ -272,7 +273,7 @@ class SearchRun:
                 inherited,
                 self.config,
                 self._known,
-                go_on_command("search", self.folder.path),
+                go_on_command("search", self.folder.path.absolute()),
             )
             self.folder.write(certificate)
         return self.folder.read(Certificate)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,91 +16,23 @@ from nas.methods.config import gates_text
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
-from nas.runs.config import DataRecord, RunConfig, read_search_config
+from nas.pipeline.lending import Lent, lender
+from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import SupernetScore
 from nas.runs.tensorboard import write_events
 from nas.search_space.space import Space
 from nas.selection.diagnostics import few_steps_warning, gradient_ratio
-from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.system.program import go_on_command
 from nas.training.rates import recipe_text
 
 if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
-    from nas.training.loop import LoopState
-
-
-@dataclass(frozen=True)
-class Lent:
-    """A supernet that is trained, or will be.
-
-    Args:
-        config: Of the run that trains it.
-        penalty: Of that run's goal.
-        target_ms: Milliseconds that it lands on; None with a penalty.
-        checkpoint: Where its state is kept.
-    """
-
-    config: RunConfig
-    penalty: float | None
-    target_ms: float | None
-    checkpoint: Path
-
-
-def check_lender(folder: RunFolder, config: RunConfig, dataset: Dataset) -> None:
-    """Refuses a supernet that cannot be used, as long as the run still needs it.
-
-    Args:
-        folder: Of the run that borrows.
-        config: Of that run.
-        dataset: Of that run.
-
-    Raises:
-        InputError: See `lender`.
-    """
-    # The last that a run asks its supernet for.
-    if config.supernet is not None and not folder.has(SupernetScore):
-        lender(config, dataset)
-
-
-def lender(config: RunConfig, dataset: Dataset) -> Lent:
-    """The supernet of the run that `--supernet` names.
-
-    Args:
-        config: Of the run that borrows.
-        dataset: Of that run.
-
-    Raises:
-        InputError: That run is none, is of another space or other images, or is not finished.
-    """
-    folder = RunFolder.open(Path(config.supernet or ""))
-    theirs = read_search_config(folder.path)
-    data = folder.read(DataRecord)
-    own = (config.space, dataset.image_size, dataset.num_classes)
-    other = (theirs.space, data.image_size, data.num_classes)
-    for name, mine, found in zip(("space", "image size", "num classes"), own, other, strict=True):
-        if mine != found:
-            raise InputError(
-                f"a supernet of the same {name}, {mine}",
-                f"{found} in {folder.path}",
-                "name a run of the same space and data, or train anew without --supernet",
-            )
-    checkpoint = folder.checkpoint("search")
-    if not folder.has(SearchEnd) or not checkpoint.is_file():
-        raise InputError(
-            f"a finished search with its checkpoint in {folder.path}",
-            "none",
-            f"finish it: {go_on_command('search', folder.path)}",
-        )
-    target_ms = folder.read(ResolvedTarget).target_ms
-    return Lent(theirs, theirs.goal.penalty, target_ms, checkpoint)
 
 
 @dataclass
@@ -225,7 +156,7 @@ class SupernetStage:
     def _trained(self) -> SupernetTrainer:
         trainer = self.trainer()
         if not self._is_trained:
-            trainer.train(_say_nothing)  # restores what an earlier process trained
+            trainer.read_weights()  # that an earlier process, or another run, trained
             self._is_trained = True
         return trainer
 
@@ -284,10 +215,6 @@ class SupernetStage:
             ).accuracy(self.space.encode(architecture))
             self.folder.write(SupernetScore(found.top1, found.top5))
         return self.folder.read(SupernetScore)
-
-
-def _say_nothing(state: LoopState) -> None:
-    """Takes the progress of a supernet that is only restored."""
 
 
 def search_note(row: Mapping[str, Any]) -> str:

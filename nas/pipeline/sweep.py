@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from latency import atomic
 from latency.cli.text_view import settings_text
@@ -12,13 +13,15 @@ from nas.hardware.predictor import SpaceLatency
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
 from nas.pipeline.inputs import keep_data
+from nas.pipeline.lending import check_lender
 from nas.pipeline.search import SearchRun
-from nas.pipeline.supernet import SupernetStage, check_lender, search_note
+from nas.pipeline.supernet import SupernetStage, search_note
 from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.lender import LentSupernet
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, SharedWarmUp
@@ -97,16 +100,34 @@ class SweepRun:
             )
         self.folder.write(SharedWarmUp(trainer.warmup_steps))
 
+    def _begun(self, path: Path, goal: Goal) -> tuple[RunFolder, RunConfig]:
+        """A new run of one goal, with its own copy of what the whole sweep uses."""
+        table = str((self.folder.path / TABLE_FILE).absolute())
+        config = replace(self.config, goals=(goal,), table=table)
+        folder = RunFolder.create(path, config, goal.label)
+        # The paths of a sweep that is moved lead nowhere.
+        for name in (TABLE_FILE, LentSupernet.FILE):
+            if self.folder.has(name):
+                atomic.write_bytes(folder.path / name, (self.folder.path / name).read_bytes())
+        return folder, config
+
+    def _at_their_places(self, config: RunConfig) -> RunConfig:
+        """The configuration of one goal, with the files of the sweep where they lie now."""
+        return replace(
+            config,
+            blocks=self.config.blocks,
+            space=self.config.space,
+            supernet=self.config.supernet,
+        )
+
     def _one(self, goal: Goal) -> Certificate:
         """The run of one goal, as if it had been started alone; returns its certificate."""
         path = self.folder.path / goal.label
         out.print(f"\n{goal.label}", style="bold", markup=False)
         if (path / CONFIG_FILE).is_file():
-            folder, config = RunFolder.open(path), read_search_config(path)
+            folder, config = RunFolder.open(path), self._at_their_places(read_search_config(path))
         else:
-            table = str((self.folder.path / TABLE_FILE).absolute())
-            config = replace(self.config, goals=(goal,), table=table)
-            folder = RunFolder.create(path, config, goal.label)
+            folder, config = self._begun(path, goal)
         keep_data(folder, self.dataset)
         warm, own = self.folder.checkpoint("search"), folder.checkpoint("search")
         if warm.is_file() and not own.is_file() and not folder.has(SearchEnd):

@@ -13,13 +13,12 @@ from typing import ClassVar, Literal
 from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
-from nas.data import Dataset
-from nas.data.preparation import Preparation, Resize
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
 from nas.ranges import check_count
 from nas.recipes.scales import Scale
+from nas.runs.data import DataSource
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
@@ -28,91 +27,6 @@ from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
-
-
-@dataclass(frozen=True)
-class DataSource:
-    """The images that were asked for.
-
-    Args:
-        kind: `sample` is the embedded one, `files` are at a path, `memory` are arrays that a
-            program handed over and must hand over again to go on.
-        path: Folder or .npz file, as it was written; None unless `kind` is `files`.
-        image_size: Height and width in pixels; None for the images' own.
-        skip_bad_images: Go on without files that cannot be decoded.
-        resize: What becomes of images that are not square: `squeeze` changes their proportions,
-            `crop` keeps the square in their middle, `pad` adds white borders.
-        verify_data: Whether the contents of all files were compared with those that were decoded.
-
-    Raises:
-        InputError: A path without files, or the reverse.
-    """
-
-    kind: Literal["sample", "files", "memory"] = "sample"
-    path: str | None = None
-    image_size: int | None = None
-    skip_bad_images: bool = False
-    resize: Resize = "squeeze"
-    verify_data: bool = False
-
-    def __post_init__(self) -> None:
-        if (self.kind == "files") != (self.path is not None):
-            raise InputError(
-                "a path of images that are files, and of no others",
-                f"{self.kind} and {self.path!r}",
-                "give the path, or leave it out",
-            )
-
-
-@dataclass(frozen=True)
-class DataRecord:
-    """The images that were found: data.json.
-
-    Args:
-        name: For people.
-        is_sample: Whether they are the embedded sample.
-        fingerprint: 16 hex digits over labels and pixels of every image; in files of earlier
-            versions over those of at most 1000.
-        image_size: Height and width in pixels.
-        train_images: Number of images to learn from.
-        evaluation_images: Number of images to report on.
-        class_names: Position is the class index.
-        notes: What a user should know, such as skipped images.
-        preparation: How later images become arrays like these; None where nobody knows.
-    """
-
-    FILE: ClassVar[str] = "data.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
-
-    name: str
-    is_sample: bool
-    fingerprint: str
-    image_size: int
-    train_images: int
-    evaluation_images: int
-    class_names: tuple[str, ...]
-    notes: tuple[str, ...] = ()
-    preparation: Preparation | None = None
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes."""
-        return len(self.class_names)
-
-    @classmethod
-    def of(cls, dataset: Dataset) -> DataRecord:
-        """What is kept of a data set."""
-        return cls(
-            name=dataset.name,
-            is_sample=dataset.is_sample,
-            fingerprint=dataset.fingerprint,
-            image_size=dataset.image_size,
-            train_images=len(dataset.train.labels),
-            evaluation_images=len(dataset.evaluation.labels),
-            class_names=tuple(dataset.class_names),
-            notes=tuple(dataset.notes),
-            preparation=dataset.preparation,
-        )
 
 
 @dataclass(frozen=True)

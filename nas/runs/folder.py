@@ -26,6 +26,7 @@ from latency.outputs import OutputError, check_output_folder
 from nas.errors import InputError
 from nas.runs.config import CONFIG_FILE, AnyConfig, read_config
 from nas.system.console import out
+from nas.system.paths import own_path
 from nas.system.program import command_line, go_on_command
 
 SCHEMA_VERSION = 1
@@ -49,7 +50,7 @@ R = TypeVar("R", bound=FileRecord)
 
 def runs_folder() -> Path:
     """Where runs are kept: $STOPWATCH_RUNS or ./runs."""
-    return Path(os.environ.get("STOPWATCH_RUNS") or "runs")
+    return own_path(os.environ.get("STOPWATCH_RUNS") or "runs")
 
 
 def disk_error(path: Path, error: OSError) -> InputError:
@@ -130,6 +131,7 @@ class RunFolder:
             InputError: It is missing, has no config.json, or is of another schema.
             FileFormatError: Its config.json is broken.
         """
+        path = own_path(path)
         read_config(path)
         (path / "checkpoints").mkdir(exist_ok=True)
         return cls(path)
@@ -143,7 +145,7 @@ class RunFolder:
         Returns:
             Whether it was removed.
         """
-        unbegun = {CONFIG_FILE, "data.json", ".lock", *asked}
+        unbegun = {CONFIG_FILE, "data.json", "lender.json", ".lock", *asked}
         there = (path for path in self.path.rglob("*") if not path.is_dir() or path.is_symlink())
         if any(path.relative_to(self.path).as_posix() not in unbegun for path in there):
             return False

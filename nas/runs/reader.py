@@ -14,7 +14,8 @@ from nas.architecture.lowering import lower_architecture
 from nas.architecture.spec import Architecture
 from nas.errors import ArchitectureError, InputError
 from nas.methods.history import GateHistory, SearchRow
-from nas.runs.config import CONFIG_FILE, AnyConfig, DataRecord, read_config
+from nas.runs.config import CONFIG_FILE, AnyConfig, read_config
+from nas.runs.data import DataRecord
 from nas.runs.folder import FileRecord, RunFolder
 from nas.runs.history import read_history
 from nas.runs.records import Baselines, Certificate, RunWarnings

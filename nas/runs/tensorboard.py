@@ -21,7 +21,7 @@ def write_events(folder: Path, rows: Iterable[Mapping[str, Any]], prefix: str) -
     """
     try:
         import tensorflow as tf
-    except ImportError:
+    except Exception:  # an installation that is broken may raise anything, and is none
         return None
     folder.mkdir(exist_ok=True)
     path = folder / f"events.out.tfevents.{prefix.strip('/')}"

@@ -18,6 +18,7 @@ from nas.architecture.lowering import lower
 from nas.architecture.spec import LAYER_TYPES, Layer, register_layer
 from nas.errors import InputError, SpaceError
 from nas.search_space.space import Space
+from nas.system.paths import kept_path, own_path
 
 SUFFIX = ".py"
 # Module of a file -> its records: the same file again is the same records.
@@ -34,12 +35,12 @@ def is_file(name: str) -> bool:
 
 
 def reference(name: str) -> str:
-    """What a run keeps of the name of a space or of a file: a path becomes absolute.
+    """What a run keeps of the name of a space or of a file: a path leads there from everywhere.
 
     Args:
         name: Of a space, or a path.
     """
-    return str(Path(name).absolute()) if is_file(name) else name
+    return kept_path(name) if is_file(name) else name
 
 
 def refuse_relative(paths: Iterable[str], record: Path) -> None:
@@ -73,10 +74,10 @@ def load_blocks(paths: Iterable[str]) -> None:
     Raises:
         InputError: No such file, one that breaks off, or one that registers nothing.
     """
-    for path in paths:
-        name = _module_name(Path(path))
+    for path in map(own_path, paths):
+        name = _module_name(path)
         if name not in _loaded:
-            _loaded[name] = _new_records(Path(path))
+            _loaded[name] = _new_records(path)
         for record in _loaded[name]:
             register_layer(record)
 
@@ -123,7 +124,7 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
         InputError: No such file, one that breaks off, or one without a space.
         SpaceError: A space of another image size or number of classes.
     """
-    module = _load(Path(path), "--space")
+    module = _load(own_path(path), "--space")
     make = getattr(module, "space", None)
     if callable(make):
         if image_size is None or num_classes is None:

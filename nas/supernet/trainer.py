@@ -15,13 +15,16 @@ import numpy as np
 
 from nas.data import Split, split_holdout
 from nas.data.loader import BatchLoader
+from nas.errors import InputError
 from nas.layers.draw import GateDraw
 from nas.search_space.space import Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import widening_draw
 from nas.supernet.settings import SupernetSettings
 from nas.supernet.views import WeightView
+from nas.system.devices import whole_batch
 from nas.training import loop
+from nas.training.checkpoint import Parts
 from nas.training.steps import WeightSteps
 
 
@@ -69,15 +72,35 @@ class SupernetTrainer:
         recipe = self.settings.weights
         return BatchLoader(
             self.split,
-            batch_size=min(recipe.batch_size, len(part)),
+            batch_size=whole_batch(min(recipe.batch_size, len(part))),
             seed=seed,
             indices=part,
             augment=recipe.augmentation,
         )
 
-    def variables(self) -> list[Any]:
+    def variables(self) -> Parts:
         """Everything that decides the rest of the training."""
-        return [*self.network.variables, *self.weights_view.optimizer.variables]
+        return {
+            "network": self.network.variables,
+            "weights_optimizer": self.weights_view.optimizer.variables,
+        }
+
+    def read_weights(self) -> None:
+        """Takes the network, and nothing else, from a checkpoint that is there.
+
+        Whoever only asks a supernet needs no optimizer, and may compute in another precision.
+
+        Raises:
+            InputError: There is no checkpoint, or it is of another space.
+        """
+        path = self.control.checkpoint_path
+        if path is None or not path.is_file():
+            raise InputError(
+                f"the trained weights of the supernet at {path}",
+                "no such file",
+                "remove search.json of that run, and resume it to train them again",
+            )
+        loop.restore(path, {"network": self.network.variables})
 
     def restore(self) -> loop.LoopState:
         """The state of the checkpoint, or a fresh one."""

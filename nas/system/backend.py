@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from nas.errors import InputError
+from nas.system.chosen_backend import VARIABLE, chosen_backend
+from nas.system.devices import divide_batches
 
 
 def set_environment() -> None:
     """Variables that libraries read when they are imported; a user's own values stay."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
 
@@ -43,7 +46,6 @@ def _native_stderr_held() -> Iterator[None]:
 
 
 MIXED_PRECISION = ("none", "float16", "bfloat16")
-BACKENDS = ("tensorflow", "jax", "torch")
 # Up to this size, dividing an operation over threads costs more than it saves: see
 # docs/log.md, "One thread an operation".
 SMALL_IMAGE_PIXELS = 32
@@ -79,19 +81,13 @@ class Compute:
         Raises:
             InputError: An unknown backend, or data parallelism without JAX.
         """
-        set_environment()
-        name = os.environ["KERAS_BACKEND"]
-        if name not in BACKENDS:
-            raise InputError(
-                f"KERAS_BACKEND to be {', '.join(BACKENDS[:-1])} or {BACKENDS[-1]}",
-                repr(name),
-                "correct the variable",
-            )
-        if self.data_parallel and name != "jax":
+        chosen = chosen_backend()
+        chosen.check()
+        if self.data_parallel and chosen.name != "jax":
             raise InputError(
                 "KERAS_BACKEND=jax with --data_parallel, the backend whose `keras.distribution` "
                 "divides batches",
-                name,
+                chosen.name,
                 "set the variable, or leave the flag out",
             )
 
@@ -107,27 +103,73 @@ def start(compute: Compute | None = None, image_size: int | None = None) -> None
             processor; None leaves them as they are.
 
     Raises:
-        InputError: The chosen backend cannot do it.
+        InputError: The chosen backend cannot do it, is not installed, or fails when it starts.
     """
     compute = compute or Compute()
+    _quietly(partial(_start, compute, image_size), compute)
+
+
+def import_keras() -> None:
+    """Imports Keras on the chosen backend, and leaves its settings as they are.
+
+    Raises:
+        InputError: The backend is unknown, not installed, or fails when it is imported.
+    """
+    _quietly(partial(importlib.import_module, "keras"), Compute())
+
+
+def _quietly(work: Callable[[], object], compute: Compute) -> None:
+    """Does what needs the backend; whatever it raises is an error for users."""
+    chosen = chosen_backend()
     compute.check()
-    with _native_stderr_held():
-        import keras
+    chosen.check_here()
+    set_environment()
+    os.environ[VARIABLE] = chosen.name
+    try:
+        with _native_stderr_held():
+            work()
+    except InputError:
+        raise
+    # A library that cannot be used here raises what it likes, and some end the process.
+    except (Exception, SystemExit) as error:
+        raise not_startable(chosen.name, f"{type(error).__name__}: {error}") from error
 
-        mixed = compute.mixed_precision
-        keras.config.set_dtype_policy("float32" if mixed == "none" else f"mixed_{mixed}")
-        if compute.data_parallel:
-            keras.distribution.set_distribution(keras.distribution.DataParallel())
 
-        if keras.backend.backend() == "tensorflow":
-            import tensorflow as tf
+def not_startable(name: str, received: str) -> InputError:
+    """The error of a backend that is installed and does not work.
 
-            tf.config.experimental.enable_op_determinism()
-            # A sweep builds one supernet after another; each traces its own functions.
-            tf.get_logger().setLevel("ERROR")
-            if image_size is not None and image_size <= SMALL_IMAGE_PIXELS:
-                _undivided_operations(tf)
-        keras.ops.convert_to_numpy(keras.ops.zeros(1))
+    Args:
+        name: Of the backend.
+        received: What it said.
+    """
+    return InputError(
+        f"Keras to start on {name}",
+        received,
+        f"see what `{VARIABLE}={name} python -c 'import keras'` says and install {name} again, "
+        f"or set {VARIABLE} to another backend",
+    )
+
+
+def _start(compute: Compute, image_size: int | None) -> None:
+    import keras
+
+    # Networks are written for these two, whatever a user's keras.json is made for.
+    keras.config.set_floatx("float32")
+    keras.config.set_image_data_format("channels_last")
+    mixed = compute.mixed_precision
+    keras.config.set_dtype_policy("float32" if mixed == "none" else f"mixed_{mixed}")
+    if compute.data_parallel:
+        divide_batches()
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_op_determinism()
+        # A sweep builds one supernet after another; each traces its own functions.
+        tf.get_logger().setLevel("ERROR")
+        if image_size is not None and image_size <= SMALL_IMAGE_PIXELS:
+            _undivided_operations(tf)
+    keras.ops.convert_to_numpy(keras.ops.zeros(1))
 
 
 def _undivided_operations(tf: Any) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -14,18 +15,26 @@ import numpy as np
 from latency import atomic
 from nas.errors import InputError
 
+# Name of a part -> its Keras variables, in an order that depends on nothing but the settings.
+Parts = Mapping[str, Iterable[Any]]
+
 _META = "meta_json"
+_BROKEN = (OSError, ValueError, KeyError, zipfile.BadZipFile)
 
 
-def save(path: Path, variables: Iterable[Any], meta: Mapping[str, Any]) -> None:
-    """Writes the values of Keras variables, in order, with JSON beside them.
+def save(path: Path, parts: Parts, meta: Mapping[str, Any]) -> None:
+    """Writes the values of Keras variables, part by part, with JSON beside them.
 
     Args:
         path: Destination.
-        variables: Keras variables; float values keep every bit.
+        parts: Names without a dot; float values keep every bit.
         meta: JSON data, such as the step and the history.
     """
-    arrays = {f"v{i:05d}": np.asarray(_value(v)) for i, v in enumerate(variables)}
+    arrays = {
+        f"{part}.{number:05d}": np.asarray(_value(variable))
+        for part, variables in parts.items()
+        for number, variable in enumerate(variables)
+    }
     buffer = io.BytesIO()
     text = json.dumps(dict(meta)).encode()
     np.savez(buffer, **{_META: np.frombuffer(text, np.uint8)}, **arrays)  # type: ignore[arg-type]
@@ -38,8 +47,15 @@ def _value(variable: Any) -> Any:
     return keras.ops.convert_to_numpy(variable)
 
 
-def load(path: Path, variables: Iterable[Any]) -> dict[str, Any] | None:
+def load(path: Path, parts: Parts) -> dict[str, Any] | None:
     """Restores what `save` wrote into the same variables.
+
+    A file may hold more parts than are asked for: whoever reads the weights of a supernet needs
+    no optimizer of the run that trained it.
+
+    Args:
+        path: Of the file.
+        parts: As they were saved, all of them or some.
 
     Returns:
         The JSON data, or None if there is no checkpoint.
@@ -49,23 +65,50 @@ def load(path: Path, variables: Iterable[Any]) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    targets = list(variables)
+    targets = {part: list(variables) for part, variables in parts.items()}
     try:
         with open(path, "rb") as stream, np.load(stream, allow_pickle=False) as archive:
             meta: dict[str, Any] = json.loads(archive[_META].tobytes())
-            arrays = [archive[f"v{i:05d}"] for i in range(len(archive.files) - 1)]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            found = _arrays(archive, {part: len(targets[part]) for part in targets})
+    except _BROKEN as error:
         raise InputError(
             f"a whole checkpoint at {path}", f"{error}", "remove the file to begin this stage anew"
         ) from None
-    shapes = [tuple(array.shape) for array in arrays]
-    expected = [tuple(variable.shape) for variable in targets]
-    if shapes != expected:
-        raise InputError(
-            f"a checkpoint of {len(expected)} arrays of this model at {path}",
-            f"{len(shapes)} arrays of other shapes",
-            "remove the file, or resume with the settings that the run began with",
-        )
-    for variable, array in zip(targets, arrays, strict=True):
-        variable.assign(array)
+    for part, variables in targets.items():
+        _check(path, part, variables, found.get(part, []))
+    for part, variables in targets.items():
+        for variable, array in zip(variables, found[part], strict=True):
+            variable.assign(array)
     return meta
+
+
+def _arrays(archive: Any, wanted: Mapping[str, int]) -> dict[str, list[np.ndarray]]:
+    """The arrays of a file, part by part, in their order."""
+    names = sorted(name for name in archive.files if name != _META)
+    if any("." in name for name in names):
+        return {
+            part: [archive[name] for name in names if name.rpartition(".")[0] == part]
+            for part in wanted
+        }
+    # Earlier versions wrote one list, in the order in which parts are named here.
+    rest = iter(names)
+    return {part: [archive[n] for n in islice(rest, count)] for part, count in wanted.items()}
+
+
+def _check(path: Path, part: str, variables: Sequence[Any], arrays: Sequence[np.ndarray]) -> None:
+    """Refuses arrays of another model."""
+    shapes = [tuple(array.shape) for array in arrays]
+    expected = [tuple(variable.shape) for variable in variables]
+    if shapes == expected:
+        return
+    if len(shapes) == len(expected):
+        first = next(n for n in range(len(shapes)) if shapes[n] != expected[n])
+        received = f"{len(shapes)} arrays, of which number {first} has shape {shapes[first]}"
+        wanted = f"{len(expected)} arrays, number {first} of shape {expected[first]}"
+    else:
+        received, wanted = f"{len(shapes)} arrays", f"{len(expected)} arrays"
+    raise InputError(
+        f"{wanted} for `{part}` in the checkpoint {path}",
+        received,
+        "remove the file, or resume with the settings that the run began with",
+    )

@@ -14,6 +14,7 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
+from nas.system.devices import device_count
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,8 @@ def accuracy(
     rows = np.arange(len(split.labels)) if indices is None else np.asarray(indices)
     if not len(rows):
         raise InputError("images to evaluate on", "none", "name at least one index of the split")
-    size = min(batch_size, len(rows))
+    devices = device_count()  # the last batch is filled up, and each can be divided
+    size = math.ceil(min(batch_size, len(rows)) / devices) * devices
     top1 = top5 = 0
     losses: list[float] = []
     for images, labels in evaluation_batches(split, size, rows):

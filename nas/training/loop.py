@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from nas.system.interrupt import Interrupter
 from nas.training import checkpoint
+from nas.training.checkpoint import Parts
 from nas.training.recipe import USUAL_PACE, Pace
 
 Row = dict[str, Any]
@@ -91,8 +92,8 @@ class Work(Protocol):
             steps_per_second: Since the last row.
         """
 
-    def variables(self) -> Iterable[Any]:
-        """Everything that decides the rest."""
+    def variables(self) -> Parts:
+        """Everything that decides the rest, by the part that it belongs to."""
 
 
 def run(work: Work, state: LoopState, total_steps: int, control: Control) -> LoopState:
@@ -131,25 +132,25 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
     return state
 
 
-def save(path: Path | None, state: LoopState, variables: Iterable[Any]) -> None:
+def save(path: Path | None, state: LoopState, variables: Parts) -> None:
     """Writes the state and the variables.
 
     Args:
         path: Of the checkpoint; None to keep none.
         state: Of the loop.
-        variables: In the order in which `restore` gets them.
+        variables: As `restore` gets them.
     """
     if path is not None:
         meta = {"step": state.step, "history": state.history, "extra": state.extra}
         checkpoint.save(path, variables, meta)
 
 
-def restore(path: Path | None, variables: Iterable[Any]) -> LoopState:
+def restore(path: Path | None, variables: Parts) -> LoopState:
     """The state of a checkpoint with its variables put back, or a fresh state.
 
     Args:
         path: Of the checkpoint; None if there is none.
-        variables: Those that were saved, in the same order.
+        variables: Those that were saved, all of them or some parts.
 
     Raises:
         InputError: The file is broken or belongs to another model.

@@ -147,5 +147,31 @@ def weights_optimizer(
     variables = list(variables)
     flat = [v for v in variables if len([n for n in v.shape if n > 1]) < 2]
     optimizer.exclude_from_weight_decay(var_list=flat)
-    optimizer.build(variables)
+    return built(optimizer, variables)
+
+
+def built(optimizer: Any, variables: Iterable[Any]) -> Any:
+    """An optimizer that has all of its variables, as Keras will use it.
+
+    With products of float16, Keras wraps an optimizer in one that scales the loss, and makes the
+    scale at the first step. A checkpoint must hold the same before that step and after it.
+
+    Args:
+        optimizer: Without variables.
+        variables: What it will train.
+    """
+    import keras
+
+    if keras.config.dtype_policy().name == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    optimizer.build(list(variables))
     return optimizer
+
+
+def unscaled(optimizer: Any) -> Any:
+    """The optimizer itself, without what scales the loss around it.
+
+    Args:
+        optimizer: As `built` gives it.
+    """
+    return getattr(optimizer, "inner_optimizer", optimizer)

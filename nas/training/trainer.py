@@ -11,11 +11,14 @@ import keras
 import numpy as np
 
 from nas.architecture.spec import Architecture
-from nas.builders.keras_model import build_model, set_weights_by_name
+from nas.builders.keras_model import build_model, float32_policy, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
+from nas.system.devices import whole_batch
 from nas.training import loop
+from nas.training.checkpoint import Parts
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
+from nas.training.optimizers import unscaled
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
 
@@ -103,14 +106,10 @@ def in_float32(model: keras.Model, architecture: Architecture) -> keras.Model:
         model: From `build_model`.
         architecture: That it was built from.
     """
-    policy = keras.config.dtype_policy()
-    if policy.compute_dtype == "float32":
+    if keras.config.dtype_policy().compute_dtype == "float32":
         return model
-    keras.config.set_dtype_policy("float32")
-    try:
+    with float32_policy():
         plain = build_model(architecture)
-    finally:
-        keras.config.set_dtype_policy(policy)
     plain.compile(jit_compile=False)
     plain.set_weights(model.get_weights())
     return plain
@@ -129,7 +128,7 @@ class _Trainer:
     ) -> None:
         keras.utils.set_random_seed(seed)
         # No batch is larger than the images, and the rate follows the batch that there is.
-        recipe = replace(recipe, batch_size=min(recipe.batch_size, len(learned)))
+        recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
         self.model = build_model(architecture, dropout=recipe.dropout)
         self.architecture = architecture
         self.loader = BatchLoader(
@@ -142,8 +141,8 @@ class _Trainer:
         self.total_steps = max(2, self.loader.steps(recipe.epochs))
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
 
-    def variables(self) -> list[Any]:
-        return [*self.model.variables, *self.model.optimizer.variables]
+    def variables(self) -> Parts:
+        return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
         return self.loader.iterate(start, self.total_steps)
@@ -163,8 +162,9 @@ class _Trainer:
 
     def finished_model(self) -> keras.Model:
         """The model with averaged weights and statistics that belong to them."""
-        if self.model.optimizer.use_ema:
-            self.model.optimizer.finalize_variable_values(self.model.trainable_variables)
+        optimizer = unscaled(self.model.optimizer)
+        if optimizer.use_ema:
+            optimizer.finalize_variable_values(self.model.trainable_variables)
         self.model = in_float32(self.model, self.architecture)
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
         reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))

@@ -41,6 +41,14 @@ def run(data: bytes | str, images: np.ndarray) -> np.ndarray:
     return np.concatenate([session.run(None, {name: image[None]})[0] for image in images])
 
 
+def test_a_file_of_ours_that_an_earlier_version_wrote_is_still_read(
+    model: keras.Model, images: np.ndarray, tmp_path: Path
+) -> None:
+    model.save(tmp_path / "model.keras")  # with our own layers, as it was exported before
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    np.testing.assert_array_equal(scores(loaded, images), scores(model, images))
+
+
 @pytest.mark.filterwarnings("ignore")  # the converter's own
 def test_same_scores_as_the_keras_exporter(
     model: keras.Model, images: np.ndarray, tmp_path: Path
@@ -94,14 +102,18 @@ def dataset(images: np.ndarray) -> Dataset:
     return Dataset("d", split, split, ("a", "b", "c", "d"), 33, "0" * 16, False)
 
 
+def scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
+    found: np.ndarray = keras.ops.convert_to_numpy(model(images, training=False))
+    return found
+
+
 def test_export_writes_both_files(model: keras.Model, images: np.ndarray, tmp_path: Path) -> None:
     report = export(model, NETWORK, dataset(images), tmp_path, images)
     assert report["top1_agreement"] == 1.0
     assert report["max_abs_difference"] <= 1e-4 * max(1.0, report["max_abs_logit"])
-    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
-    np.testing.assert_array_equal(
-        keras.ops.convert_to_numpy(loaded(images)), keras.ops.convert_to_numpy(model(images))
-    )
+    loaded = scores(keras.saving.load_model(tmp_path / "model.keras"), images)
+    # Other kernels of the same sums in float32: a few 1e-6 of the largest score.
+    assert np.abs(loaded - scores(model, images)).max() <= 1e-5 * np.abs(loaded).max()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["model.keras", "model.onnx"]
 
 

@@ -118,13 +118,13 @@ def test_steps_after_a_checkpoint_are_the_same_to_the_bit(
     optimizer = built(name, variables, average)
     for number in range(3):
         step(optimizer, variables, number)
-    save(tmp_path / "c.npz", [*variables.values(), *optimizer.variables], {})
+    save(tmp_path / "c.npz", {"own": variables.values(), "optimizer": optimizer.variables}, {})
     for number in range(3, 6):
         step(optimizer, variables, number)
 
     others = make_variables()
     other = built(name, others, average)
-    load(tmp_path / "c.npz", [*others.values(), *other.variables])
+    load(tmp_path / "c.npz", {"own": others.values(), "optimizer": other.variables})
     for number in range(3, 6):
         step(other, others, number)
     for optimizer_, variables_ in ((optimizer, variables), (other, others)):

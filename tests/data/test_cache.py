@@ -15,6 +15,7 @@ import pytest
 
 from nas.data import DataError, cache, load_dataset, split_decoding
 from nas.data.decoding import Decoded, decode, decode_image
+from nas.data.load import load_sample
 from nas.data.preparation import Preparation
 from nas.data.sample import SMOKE
 from tests.support.image_folders import SIZE, assert_three_parts, write_folders
@@ -66,9 +67,12 @@ def test_full_disk(
         raise OSError(code, os.strerror(code))
 
     monkeypatch.setattr(os, "posix_fallocate", full)
-    root = None if sample else write_folders(tmp_path / "data")
+    root = write_folders(tmp_path / "data")
     with pytest.raises(DataError) as error:
-        load_dataset(root, cache_dir=tmp_path / "cache", sample_size=SMOKE)
+        if sample:
+            load_sample(size=SMOKE, cache_dir=tmp_path / "cache")
+        else:
+            load_dataset(root, cache_dir=tmp_path / "cache")
     assert_three_parts(error, "STOPWATCH_CACHE")
     assert not list((tmp_path / "cache" / "images").iterdir())
 
@@ -76,7 +80,7 @@ def test_full_disk(
 def test_cache_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(DataError) as error:
-        load_dataset(None, cache_dir=tmp_path / "cache", sample_size=SMOKE)
+        load_sample(size=SMOKE, cache_dir=tmp_path / "cache")
     assert_three_parts(error, "STOPWATCH_CACHE")
 
 

@@ -18,7 +18,7 @@ from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import FileLayout
 from nas.pipeline.inputs import load_data
 from nas.recipes.scales import Scale
-from nas.runs.config import DataSource
+from nas.runs.data import DataSource
 from tests.support.image_folders import PNG, assert_three_parts, plant, write_folders
 
 Tree = Mapping[str, int | bytes | Path]

@@ -22,7 +22,8 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
-from nas.runs.config import DataRecord, RunConfig
+from nas.runs.config import RunConfig
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
@@ -174,6 +175,24 @@ def test_only_the_samples_search_learns_from_plain_labels() -> None:
 # Runs that go on.
 
 
+@pytest.mark.parametrize(
+    ("name", "flag", "gone", "now"),
+    [
+        ("supernet", "--supernet", "/gone/run", "/other/run"),
+        ("space", "--space", "/gone/space.py", "/other/space.py"),
+        ("blocks", "--blocks", "/gone/blocks.py", "/other/blocks.py"),
+    ],
+)
+def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, now: str) -> None:
+    changes: dict[str, Any] = {name: (gone,) if name == "blocks" else gone}
+    config = replace(run_config(), **changes)
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", flag, now])
+    asked = asked_search(values)
+    moved: dict[str, Any] = {name: (now,) if name == "blocks" else now}
+    assert check_resumed(config, asked) == replace(config, **moved)
+
+
 def test_the_record_answers_for_every_search_flag() -> None:
     assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
 
@@ -185,7 +204,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "device": ["--table", "/t.json", "--device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
         "resize": ["--data_dir", "/images", "--resize", "pad"],
-        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/runs/x"],
+        "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
     }
     start = began.get(name, SITUATIONS["gradient"])
@@ -271,7 +290,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     """Everything up to the first training, which is only looked at."""
     found = Called()
 
-    def load_data(source: Any, sizes: Any, seed: int, given: Any) -> Dataset:
+    def load_data(source: Any, sizes: Any, *rest: Any) -> Dataset:
         found.source, found.sizes = source, sizes.name
         return dataset
 
@@ -289,7 +308,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr("nas.system.backend.start", lambda compute, image_size: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 

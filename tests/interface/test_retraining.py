@@ -24,16 +24,17 @@ from nas.interface import retraining
 from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
 from nas.pipeline.table import TABLE_FILE
 from nas.report.seeds import MoreSeeds
-from nas.runs.config import DataSource
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
 from nas.selection.goals import Goal
+from nas.system.backend import Compute
 from nas.system.interrupt import Interrupter
 from tests.support import report_run
 from tests.support.run_config import run_config
 
-NETWORK = arch_text.parse("in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2")
+NETWORK = arch_text.parse("in_s64 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2")
 GOALS = (Goal(penalty=0.1), Goal(penalty=0.3))
 LABELS = [goal.label for goal in GOALS]
 
@@ -73,23 +74,31 @@ def dataset() -> Dataset:
 def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     found = Trainings()
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
-    monkeypatch.setattr("nas.system.backend.start", lambda compute: None)
+    monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     module = SimpleNamespace(RetrainRun=found.begin)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
     return found
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> RunFolder:
-    return RunFolder(report_run.make_run(tmp_path / "run"))
+def run(tmp_path: Path, dataset: Dataset) -> RunFolder:
+    return made_run(tmp_path / "run", dataset)
+
+
+def made_run(path: Path, dataset: Dataset, error: float = 0.008) -> RunFolder:
+    """A finished search on these images."""
+    folder = RunFolder(report_run.make_run(path, error=error))
+    folder.write(DataRecord.of(dataset))
+    return folder
 
 
 @pytest.fixture
-def sweep(tmp_path: Path) -> RunFolder:
+def sweep(tmp_path: Path, dataset: Dataset) -> RunFolder:
     """A sweep of two finished searches, whose front is not drawn yet."""
     folder = RunFolder.create(tmp_path / "sweep", run_config(*GOALS), "test")
     for label, error in zip(LABELS, (0.0, 0.1), strict=True):
-        report_run.make_run(folder.path / label, error=error)
+        made_run(folder.path / label, dataset, error=error)
     return folder
 
 
@@ -226,6 +235,69 @@ def test_a_network_with_the_classes_of_the_images_stays_as_it_is(
     retrain(of_run(run))
     assert trainings.begun[0][1] == report_run.CHOSEN
     assert "last layer" not in capsys.readouterr().out
+
+
+def changed(dataset: Dataset, **changes: Any) -> Dataset:
+    return replace(dataset, **changes)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (("a", "b"), "no class n00000000, n00000001, n00000002, n00000003, n00000004 and 195 more"),
+        (("a", "b"), "a new class a, b"),
+    ],
+)
+def test_a_run_refuses_images_of_other_classes_and_names_them(
+    names: tuple[str, ...],
+    said: str,
+    run: RunFolder,
+    dataset: Dataset,
+    trainings: Trainings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    # Even with the same fingerprint: these classes are others.
+    monkeypatch.setattr(retraining, "load_data", lambda *_: changed(dataset, class_names=names))
+    with pytest.raises(InputError, match="the images that the run began with") as caught:
+        retrain(of_run(run, data_dir="/other"))
+    assert said in caught.value.received and trainings.begun == []
+
+
+def test_a_run_without_a_record_of_its_images_needs_as_many_classes_as_its_network(
+    run: RunFolder, dataset: Dataset, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (run.path / "data.json").unlink()
+    three = changed(dataset, class_names=("a", "b", "c"))
+    monkeypatch.setattr(retraining, "load_data", lambda *_: three)
+    with pytest.raises(InputError, match="images of 200 classes") as caught:
+        retrain(of_run(run))
+    assert "3 classes" in caught.value.received and trainings.begun == []
+
+
+def test_images_that_a_network_does_not_take_are_refused_and_leave_no_folder(
+    dataset: Dataset, trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retraining, "load_data", lambda *_: changed(dataset, image_size=48))
+    with pytest.raises(InputError, match="images of 64 px") as caught:
+        retrain(of_network(), tmp_path / "new")
+    assert "48 px" in caught.value.received and "in_s48" in caught.value.fix
+    assert trainings.begun == [] and not (tmp_path / "new").exists()
+
+
+def test_a_backend_that_does_not_start_is_told_before_images_are_read(
+    trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def start(compute: Compute, image_size: int) -> None:
+        raise InputError("a backend", "none", "install one")
+
+    def read(*arguments: Any) -> None:
+        raise AssertionError("images were read")
+
+    monkeypatch.setattr("nas.system.backend.start", start)
+    monkeypatch.setattr(retraining, "load_data", read)
+    with pytest.raises(InputError, match="a backend"):
+        retrain(of_network(), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def _unusable(*arguments: Any) -> Dataset:

@@ -16,8 +16,10 @@ import pytest
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.methods.evolution import EvolutionConfig
-from nas.pipeline.supernet import SupernetStage, check_lender, lender
+from nas.pipeline.lending import check_lender, lender
+from nas.pipeline.supernet import SupernetStage
 from nas.runs.config import RunConfig, read_search_config
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.records import SupernetScore
 from nas.selection.goals import Goal
@@ -39,21 +41,29 @@ def dataset() -> Dataset:
     return Dataset("toy", split, split, names, IMAGE_SIZE, "0" * 16, True)
 
 
+@pytest.fixture
+def trained(toy_run: Path, dataset: Dataset, tmp_path: Path) -> Path:
+    """A finished search that learned from these images."""
+    run = shutil.copytree(toy_run, tmp_path / "lender")
+    RunFolder(run).write(DataRecord.of(dataset))
+    return run
+
+
 def borrower(path: Path) -> RunConfig:
     return run_config(Goal(percent=50.0), supernet=str(path), method="evolution")
 
 
 @pytest.fixture
 def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(compute: object) -> None:
+    def start(*arguments: object) -> None:
         raise AssertionError("the backend was started")
 
     monkeypatch.setattr(backend, "start", start)
 
 
-def test_a_lender_is_trained_with_its_own_seed_and_goal(toy_run: Path, dataset: Dataset) -> None:
-    lent = lender(replace(borrower(toy_run), seed=9), dataset)
-    assert lent.config == read_search_config(toy_run)
+def test_a_lender_is_trained_with_its_own_seed_and_goal(trained: Path, dataset: Dataset) -> None:
+    lent = lender(replace(borrower(trained), seed=9), dataset)
+    assert lent.config == read_search_config(trained)
     assert (lent.config.seed, lent.penalty, lent.target_ms) == (0, 0.1, None)
     assert lent.checkpoint.is_file()
 
@@ -69,6 +79,11 @@ def spoil_classes(run: Path) -> None:
     (run / "data.json").write_text(json.dumps(data))
 
 
+def spoil_image(run: Path) -> None:
+    data = json.loads((run / "data.json").read_text())
+    (run / "data.json").write_text(json.dumps({**data, "fingerprint": "1" * 16}))
+
+
 def spoil_schema(run: Path) -> None:
     config = json.loads((run / "config.json").read_text())
     (run / "config.json").write_text(json.dumps({**config, "schema_version": 1}))
@@ -79,17 +94,17 @@ def spoil_schema(run: Path) -> None:
     [
         (shutil.rmtree, "a run folder with config.json"),
         (spoil_space, "a supernet of the same space, toy"),
-        (spoil_classes, f"a supernet of the same num classes, {SAMPLE_CLASSES}"),
+        (spoil_classes, "a new class class 7, class 8, class 9, class 10, class 11"),
+        (spoil_image, "other pixels or labels"),
         (spoil_schema, "a run folder of schema 2"),
         (lambda run: (run / "search.json").unlink(), "a finished search with its checkpoint"),
         (lambda run: shutil.rmtree(run / "checkpoints"), "a finished search with its checkpoint"),
     ],
 )
 def test_a_wrong_lender_is_refused_before_the_backend_starts(
-    spoil: Any, said: str, toy_run: Path, dataset: Dataset, tmp_path: Path, no_backend: None
+    spoil: Any, said: str, trained: Path, dataset: Dataset, tmp_path: Path, no_backend: None
 ) -> None:
-    run = shutil.copytree(toy_run, tmp_path / "lender")
-    config = borrower(run)
+    run, config = trained, borrower(trained)
     folder = RunFolder.create(tmp_path / "run", config, "test")
     check_lender(folder, config, dataset)
     spoil(run)
@@ -109,6 +124,21 @@ def test_a_run_that_needs_no_supernet_any_more_may_lose_its_lender(
         check_lender(folder, config, dataset)
     folder.write(SupernetScore(0.1, 0.5))
     check_lender(folder, config, dataset)
+
+
+def test_a_lender_may_move_but_not_change(trained: Path, dataset: Dataset, tmp_path: Path) -> None:
+    folder = RunFolder.create(tmp_path / "run", borrower(trained), "test")
+    check_lender(folder, borrower(trained), dataset)
+    moved = tmp_path / "moved"
+    trained.rename(moved)
+    with pytest.raises(InputError, match="to lend its supernet") as caught:
+        check_lender(folder, borrower(trained), dataset)
+    assert "--supernet" in caught.value.fix
+    check_lender(folder, borrower(moved), dataset)
+    with (moved / "checkpoints" / "search.npz").open("ab") as stream:
+        stream.write(b"trained further")
+    with pytest.raises(InputError, match="the supernet that .* began with"):
+        check_lender(folder, borrower(moved), dataset)
 
 
 def test_networks_are_judged_with_the_settings_of_the_run(

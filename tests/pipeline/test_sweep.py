@@ -15,7 +15,8 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.pipeline import sweep as stage
 from nas.pipeline.sweep import SweepRun
-from nas.runs.config import DataRecord, RunConfig, read_search_config
+from nas.runs.config import RunConfig, read_search_config
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
@@ -108,3 +109,34 @@ def test_a_wrong_lender_is_refused_before_any_table_is_measured(
     config = run_config(*GOALS, method="evolution", supernet=str(tmp_path / "gone"))
     with pytest.raises(InputError, match=r"a run folder with config\.json"):
         sweep_of(config, dataset, tmp_path).run()
+
+
+def test_a_sweep_may_move_between_its_goals(
+    toy_table: Path,
+    dataset: Dataset,
+    tmp_path: Path,
+    searched: list[RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    config = run_config(*GOALS, method="random", table=str(toy_table))
+    sweep = sweep_of(config, dataset, tmp_path)
+    sweep.run()
+    moved = sweep.folder.path.rename(tmp_path / "moved")
+    for goal in GOALS:
+        own = moved / goal.label / "table.json"
+        assert own.read_bytes() == (moved / "table.json").read_bytes()
+    went_on: list[RunConfig] = []
+
+    class Search:
+        def __init__(self, folder: RunFolder, space: Any, images: Any, own: RunConfig, _: Any):
+            went_on.append(own)
+
+        def run(self) -> SimpleNamespace:
+            return SimpleNamespace(outcome=Outcome.MET)
+
+    monkeypatch.setattr(stage, "SearchRun", Search)
+    # A file that is gone was named again: each goal has to know.
+    now = replace(config, blocks=("/now/blocks.py",))
+    SweepRun(RunFolder.open(moved), toy_space(), dataset, now, Interrupter()).run()
+    assert [own.blocks for own in went_on] == [("/now/blocks.py",)] * 2
+    assert [own.goals for own in went_on] == [(goal,) for goal in GOALS]

@@ -17,13 +17,13 @@ from nas.interface.asked import given_network_config
 from nas.interface.run import Run
 from nas.report.page import write_report
 from nas.runs.config import (
-    DataSource,
     GivenNetworkConfig,
     RaceConfig,
     RunConfig,
     read_config,
     read_search_config,
 )
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.selection.goals import Goal
 from tests.support.run_config import run_config

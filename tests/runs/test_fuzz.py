@@ -125,15 +125,18 @@ class Variable:
 
 
 @EFFORTS
-def test_a_damaged_checkpoint_is_loaded_or_refused(tmp_path: Path, effort: settings) -> None:
+@pytest.mark.parametrize("name", ["network.00000", "v00000"])
+def test_a_damaged_checkpoint_is_loaded_or_refused(
+    name: str, tmp_path: Path, effort: settings
+) -> None:
     path = tmp_path / "search.npz"
     meta = np.frombuffer(b'{"step": 1}', np.uint8)
-    np.savez(path, meta_json=meta, v00000=np.ones((3, 2), np.float32))
+    np.savez(path, meta_json=meta, **{name: np.ones((3, 2), np.float32)})  # type: ignore[arg-type]
 
     @effort
     @given(mutated_bytes(path.read_bytes()))
     def damaged(data: bytes) -> None:
         path.write_bytes(data)
-        success_or_refusal(lambda: checkpoint.load(path, [Variable()]))
+        success_or_refusal(lambda: checkpoint.load(path, {"network": [Variable()]}))
 
     damaged()

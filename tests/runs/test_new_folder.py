@@ -11,7 +11,8 @@ import pytest
 
 from latency.errors import LatencyError
 from nas.interface.asked import given_network_config
-from nas.runs.config import DataSource, read_config
+from nas.runs.config import read_config
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from tests.support.run_config import run_config
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from nas.data import Split
+from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.methods.config import SearchConfig, WarmUp, supernet_recipe
 from nas.methods.gradient import GradientSearch
@@ -40,7 +41,8 @@ def trainer(path: Path | None = None) -> SupernetTrainer:
 
 
 def values(found: SupernetTrainer) -> list[np.ndarray]:
-    return [np.array(keras.ops.convert_to_numpy(v)) for v in found.variables()]
+    parts = found.variables().values()
+    return [np.array(keras.ops.convert_to_numpy(v)) for part in parts for v in part]
 
 
 def without_times(state: LoopState) -> list[dict[str, Any]]:
@@ -77,17 +79,55 @@ def test_a_kill_between_steps_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_warm_up_of_a_search_is_the_trainers() -> None:
     """The gate step is all that a search adds: until then both train the same weights."""
+    search = gradient_search()
+    settings_ = search.config.supernet
+    alone = SupernetTrainer(toy_space(8), split(), settings_, search.control, seed=3)
+    for one in (search, alone):
+        one.train(lambda state: None, only_warm_up=True)
+    count = len(values(alone))
+    assert set(search.variables()) - set(alone.variables()) == {"gates_optimizer"}
+    for own, other in zip(values(search)[:count], values(alone), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_the_weights_are_read_without_the_optimizer_of_who_trained_them(tmp_path: Path) -> None:
+    path = tmp_path / "c.npz"
+    trained = trainer(path)
+    trained.train(lambda state: None)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        reader = trainer(path)  # whose optimizer has a scale of the loss beside it
+    finally:
+        keras.config.set_dtype_policy("float32")
+    reader.read_weights()
+    for one, other in zip(reader.network.variables, trained.network.variables, strict=True):
+        np.testing.assert_array_equal(np.array(one), np.array(other))
+    with pytest.raises(InputError, match="weights_optimizer"):
+        reader.restore()
+    path.unlink()
+    with pytest.raises(InputError, match="trained weights of the supernet"):
+        reader.read_weights()
+
+
+@pytest.mark.parametrize("precision", ["float32", "mixed_float16", "mixed_bfloat16"])
+def test_a_checkpoint_holds_the_same_before_the_first_step_and_after_it(
+    precision: str, tmp_path: Path
+) -> None:
+    keras.config.set_dtype_policy(precision)
+    try:
+        search = gradient_search()
+        before = {part: len(list(found)) for part, found in search.variables().items()}
+        search.train(lambda state: None)
+        assert {part: len(list(found)) for part, found in search.variables().items()} == before
+    finally:
+        keras.config.set_dtype_policy("float32")
+
+
+def gradient_search() -> GradientSearch:
     config = SearchConfig(weights=supernet_recipe(1.0, 8), warm_up=WarmUp(0.5, 0.3))
     latency = SpaceLatency(1.0, (np.array([0.2, 0.4, 0.3, 0.6, 0.0]),), 1.0, 0.0)
     control = Control(pace=Pace(log_every=2))
-    search = GradientSearch(toy_space(8), latency, split(), config, control, penalty=0.1, seed=3)
-    alone = SupernetTrainer(toy_space(8), split(), config.supernet, control, seed=3)
-    for one in (search, alone):
-        one.train(lambda state: None, only_warm_up=True)
-    count = len(alone.variables())
-    assert len(search.variables()) > count
-    for own, other in zip(values(search)[:count], values(alone), strict=True):
-        np.testing.assert_array_equal(own, other)
+    return GradientSearch(toy_space(8), latency, split(), config, control, penalty=0.1, seed=3)
 
 
 def test_every_method_says_what_it_trains() -> None:

@@ -58,7 +58,7 @@ def run_program(name: str, *arguments: str, runs: Path | None = None) -> Done:
         warned = stack.enter_context(warnings.catch_warnings(record=True))
         warnings.simplefilter("default")
         stack.enter_context(_signal_handlers_put_back())
-        stack.enter_context(_blocks_forgotten())
+        stack.enter_context(blocks_forgotten())
         stack.enter_context(_fresh_keras())
         stack.enter_context(contextlib.redirect_stdout(streams[0]))
         stack.enter_context(contextlib.redirect_stderr(streams[1]))
@@ -102,7 +102,7 @@ def _signal_handlers_put_back() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _blocks_forgotten() -> Iterator[None]:
+def blocks_forgotten() -> Iterator[None]:
     """What `--blocks` and `--space` made known is known to that program alone."""
     from nas.architecture.spec import LAYER_TYPES
 

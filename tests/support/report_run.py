@@ -30,7 +30,8 @@ from nas.hardware.jobs import space_job
 from nas.hardware.rows import architecture_row_keys
 from nas.methods.config import SearchConfig, supernet_recipe
 from nas.methods.history import GateChoice, GateHistory, SearchRow
-from nas.runs.config import DataRecord, DataSource, RunConfig
+from nas.runs.config import RunConfig
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.history import columns
 from nas.runs.measured import Conditions, FileHashes

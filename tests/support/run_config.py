@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from nas.interface.asked import AskedSearch, search_config
-from nas.runs.config import DataSource, RunConfig
+from nas.runs.config import RunConfig
+from nas.runs.data import DataSource
 from nas.selection.goals import Goal
 
 

@@ -25,14 +25,22 @@ class FakeKeras:
     failure: Exception | None = None
     policies: list[str] = field(default_factory=list)
     distributions: list[str] = field(default_factory=list)
+    formats: list[str] = field(default_factory=list)
+    devices: list[str] = field(default_factory=lambda: ["gpu:0", "gpu:1"])
     backend: str = "jax"
 
     def module(self) -> SimpleNamespace:
         """What stands in for the package."""
         return SimpleNamespace(
-            config=SimpleNamespace(set_dtype_policy=self.policies.append),
+            config=SimpleNamespace(
+                set_dtype_policy=self.policies.append,
+                set_floatx=self.formats.append,
+                set_image_data_format=self.formats.append,
+            ),
             distribution=SimpleNamespace(
-                DataParallel=lambda: "all devices", set_distribution=self.distributions.append
+                DataParallel=lambda: "all devices",
+                set_distribution=self.distributions.append,
+                list_devices=lambda: self.devices,
             ),
             backend=SimpleNamespace(backend=lambda: self.backend),
             ops=SimpleNamespace(zeros=self._zeros, convert_to_numpy=lambda value: value),
@@ -65,8 +73,9 @@ def test_what_native_libraries_say_is_shown_if_the_start_fails(
     keras: FakeKeras, capfd: pytest.CaptureFixture[str]
 ) -> None:
     keras.failure = RuntimeError("no device")
-    with pytest.raises(RuntimeError, match="no device"):
+    with pytest.raises(InputError, match="RuntimeError: no device") as caught:
         start()
+    assert caught.value.expected == "Keras to start on jax"
     os.write(2, b"after\n")
     assert capfd.readouterr().err == f"{NATIVE_LINE}after\n"
 
@@ -84,6 +93,20 @@ def test_precision_is_the_policy_of_keras(precision: str, policy: str, keras: Fa
 def test_data_parallel_divides_batches_over_all_devices(keras: FakeKeras) -> None:
     start(Compute(data_parallel=True))
     assert keras.distributions == ["all devices"]
+
+
+def test_one_device_divides_no_batches(keras: FakeKeras) -> None:
+    keras.devices = ["cpu:0"]
+    with pytest.raises(InputError, match="two devices or more for --data_parallel") as caught:
+        start(Compute(data_parallel=True))
+    assert caught.value.received == "cpu:0" and keras.distributions == []
+
+
+def test_networks_are_written_for_float32_and_channels_last_whatever_keras_json_says(
+    keras: FakeKeras,
+) -> None:
+    start()
+    assert keras.formats == ["float32", "channels_last"]
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from nas.methods.history import SearchRow
 from nas.runs import history
 from nas.system.interrupt import Interrupter
 from nas.training import loop
-from nas.training.checkpoint import load, save
+from nas.training.checkpoint import Parts, load, save
 from nas.training.recipe import Pace
 
 
@@ -31,7 +31,7 @@ class Toy:
         self.stop_at: int | None = None
 
     def run(self, interrupter: Interrupter) -> loop.LoopState:
-        state = loop.restore(self.path, [self.x])
+        state = loop.restore(self.path, self.variables())
         control = loop.Control(self.path, Pace(3, checkpoint_seconds=0.0), interrupter)
         return loop.run(self, state, self.total, control)
 
@@ -41,8 +41,8 @@ class Toy:
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         return {"x": float(self.x.numpy())}
 
-    def variables(self) -> list[keras.Variable]:
-        return [self.x]
+    def variables(self) -> Parts:
+        return {"toy": [self.x]}
 
     def step(self, step: int, batch: int) -> None:
         self.x.assign(self.x * 1.1 + batch)
@@ -92,27 +92,68 @@ def test_a_second_signal_is_not_held_back() -> None:
 def test_checkpoint_keeps_every_bit(tmp_path: Path) -> None:
     values = np.random.default_rng(0).standard_normal((3, 4)).astype(np.float32)
     first = keras.Variable(values)
-    save(tmp_path / "c.npz", [first], {"step": 7})
+    save(tmp_path / "c.npz", {"toy": [first]}, {"step": 7})
     second = keras.Variable(np.zeros((3, 4), np.float32))
-    assert load(tmp_path / "c.npz", [second]) == {"step": 7}
+    assert load(tmp_path / "c.npz", {"toy": [second]}) == {"step": 7}
     assert np.array_equal(keras.ops.convert_to_numpy(second), values)
 
 
-def test_checkpoint_of_another_model_is_refused(tmp_path: Path) -> None:
-    save(tmp_path / "c.npz", [keras.Variable(np.zeros(3, np.float32))], {})
-    with pytest.raises(InputError, match="(?s)Expected a checkpoint of 1 arrays.*Received.*Fix"):
-        load(tmp_path / "c.npz", [keras.Variable(np.zeros(4, np.float32))])
+@pytest.mark.parametrize(
+    ("shapes", "expected", "received"),
+    [
+        ([(4,)], "1 arrays, number 0 of shape (4,) for `toy`", "number 0 has shape (3,)"),
+        ([(3,), (3,)], "2 arrays for `toy`", "1 arrays"),
+    ],
+)
+def test_checkpoint_of_another_model_is_refused(
+    shapes: list[tuple[int]], expected: str, received: str, tmp_path: Path
+) -> None:
+    save(tmp_path / "c.npz", {"toy": zeros((3,))}, {})
+    other = zeros(*shapes)
+    with pytest.raises(InputError) as caught:
+        load(tmp_path / "c.npz", {"toy": other})
+    assert expected in caught.value.expected and str(tmp_path) in caught.value.expected
+    assert received in caught.value.received and "settings" in caught.value.fix
+
+
+def test_a_part_that_a_checkpoint_lacks_is_named_and_nothing_is_restored(tmp_path: Path) -> None:
+    save(tmp_path / "c.npz", {"network": [keras.Variable(1.0)]}, {})
+    network = keras.Variable(0.0)
+    with pytest.raises(InputError, match="`gates`"):
+        load(tmp_path / "c.npz", {"network": [network], "gates": zeros((3,))})
+    assert float(network.numpy()) == 0.0
+
+
+def test_a_part_can_be_read_alone(tmp_path: Path) -> None:
+    parts = {"network": [keras.Variable(1.0)], "optimizer": zeros((3,), (2,))}
+    save(tmp_path / "c.npz", parts, {"step": 7})
+    network = keras.Variable(0.0)
+    assert load(tmp_path / "c.npz", {"network": [network]}) == {"step": 7}
+    assert float(network.numpy()) == 1.0
+
+
+def test_a_checkpoint_of_an_earlier_version_is_read_in_its_order(tmp_path: Path) -> None:
+    meta = np.frombuffer(b'{"step": 7}', np.uint8)
+    np.savez(tmp_path / "c.npz", meta_json=meta, v00000=np.float32(1), v00001=np.ones(3))
+    network, optimizer = keras.Variable(0.0), zeros((3,))
+    found = load(tmp_path / "c.npz", {"network": [network], "optimizer": optimizer})
+    assert found == {"step": 7} and float(network.numpy()) == 1.0
+    assert np.array_equal(keras.ops.convert_to_numpy(optimizer[0]), np.ones(3))
+
+
+def zeros(*shapes: tuple[int, ...]) -> list[keras.Variable]:
+    return [keras.Variable(np.zeros(shape, np.float32)) for shape in shapes]
 
 
 def test_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     (tmp_path / "c.npz").write_bytes(b"PK\x03\x04 broken")
     with pytest.raises(InputError, match="(?s)Expected a whole checkpoint.*Received.*Fix"):
-        load(tmp_path / "c.npz", [keras.Variable(np.zeros(4, np.float32))])
+        load(tmp_path / "c.npz", {"toy": zeros((4,))})
 
 
 def test_no_checkpoint_is_a_fresh_start(tmp_path: Path) -> None:
-    assert load(tmp_path / "none.npz", []) is None
-    assert loop.restore(tmp_path / "none.npz", []).step == 0
+    assert load(tmp_path / "none.npz", {}) is None
+    assert loop.restore(tmp_path / "none.npz", {}).step == 0
 
 
 def test_history_reads_back(tmp_path: Path) -> None:

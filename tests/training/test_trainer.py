@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,8 +77,16 @@ def test_no_loss_that_is_not_finite_passes(loss: float) -> None:
     check_finite(0.0, 7, 0.006)
 
 
+@pytest.fixture
+def policy(request: pytest.FixtureRequest) -> Iterator[str]:
+    keras.config.set_dtype_policy(request.param)
+    yield request.param
+    keras.config.set_dtype_policy("float32")
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"], indirect=True)
 def test_a_training_that_was_stopped_ends_like_one_that_was_not(
-    dataset: Dataset, tmp_path: Path
+    policy: str, dataset: Dataset, tmp_path: Path
 ) -> None:
     control = loop.Control(tmp_path / "state.npz", Pace(1, 0.0))
     recipe = replace(RECIPE, epochs=2.0)
@@ -95,6 +104,21 @@ def test_a_training_that_was_stopped_ends_like_one_that_was_not(
     again = trainer.train_network(NETWORK, dataset, recipe, control)
     assert again.evaluation == whole.evaluation
     assert [row["loss"] for row in again.history] == [row["loss"] for row in whole.history]
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"], indirect=True)
+def test_the_average_of_the_weights_is_what_is_evaluated_in_every_precision(
+    policy: str, dataset: Dataset
+) -> None:
+    recipe = replace(RECIPE, epochs=2.0, average_share=1.0)
+    averaged = trainer.train_network(NETWORK, dataset, recipe, loop.Control())
+    last = trainer.train_network(
+        NETWORK, dataset, replace(recipe, average_share=None), loop.Control()
+    )
+    one, other = (weights_by_name(found.model, NETWORK) for found in (averaged, last))
+    # The same steps: only what is taken of them differs.
+    assert [r["loss"] for r in averaged.history] == [r["loss"] for r in last.history]
+    assert not np.array_equal(one["0.conv.kernel"], other["0.conv.kernel"])
 
 
 def test_the_average_is_as_long_as_its_share_of_the_steps() -> None:

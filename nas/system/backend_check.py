@@ -1,0 +1,84 @@
+"""Whether training will be possible, found out before images are read or anything is measured."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from latency.measurement.measure import last_words
+from nas.errors import InputError
+from nas.system.backend import Compute, not_startable
+from nas.system.chosen_backend import VARIABLE, chosen_backend, running_backend
+
+# What is imported where a run ends, hours after it began.
+LATE_PACKAGES = ("onnx", "onnxruntime", "scipy.optimize", "scipy.special", "scipy.stats")
+# A library may end its process where it cannot run, and a table must be measured in a process
+# without a framework: the backend is tried in another one.
+_TRIAL = """
+import json, sys
+from latency.errors import LatencyError
+from nas.system.backend import Compute, start
+try:
+    start(Compute(sys.argv[1], sys.argv[2] == "parallel"))
+except LatencyError as error:
+    print(json.dumps([error.expected, error.received, error.fix]))
+    sys.exit(3)
+"""
+_REFUSED = 3
+
+
+def check_starts(compute: Compute) -> None:
+    """Refuses a backend that does not start here as a run will start it.
+
+    Args:
+        compute: What Keras is to compute with.
+
+    Raises:
+        InputError: The backend is unknown, not installed, broken or not the one that this process
+            runs, or it cannot do what is asked of it.
+    """
+    compute.check()
+    chosen = chosen_backend()
+    chosen.check_here()
+    if running_backend() is None:
+        _try(compute, chosen.name)
+
+
+@functools.cache
+def _try(compute: Compute, name: str) -> None:
+    """Starts the backend in a process of its own; once is enough."""
+    mode = "parallel" if compute.data_parallel else "single"
+    command = [sys.executable, "-P", "-c", _TRIAL, compute.mixed_precision, mode]
+    root = str(Path(__file__).resolve().parents[2])
+    # What this process finds is what that one must find.
+    variables = {"PYTHONPATH": os.pathsep.join([root, *filter(None, sys.path)]), VARIABLE: name}
+    done = subprocess.run(
+        command, capture_output=True, text=True, env={**os.environ, **variables}, check=False
+    )
+    if done.returncode == _REFUSED:
+        raise InputError(*json.loads(done.stdout.splitlines()[-1]))
+    if done.returncode:
+        raise not_startable(name, last_words(done))
+
+
+def check_late_packages() -> None:
+    """Imports what a run needs at its end.
+
+    Raises:
+        InputError: A package is missing or broken.
+    """
+    for name in LATE_PACKAGES:
+        try:
+            importlib.import_module(name)
+        except (Exception, SystemExit) as error:
+            package = name.partition(".")[0]
+            raise InputError(
+                f"the package {package}, which the run needs at its end",
+                f"{type(error).__name__}: {error}",
+                f"`pip install --force-reinstall {package}`",
+            ) from error

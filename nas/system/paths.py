@@ -1,0 +1,38 @@
+"""Paths as users write them: `~` is their home, and what is kept of a path leads there always."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nas.errors import InputError
+
+
+def own_path(path: str | Path) -> Path:
+    """A path with `~` replaced, which a shell does not do inside of `--flag=~/folder`.
+
+    Args:
+        path: As it was written.
+
+    Raises:
+        InputError: There is no such home folder.
+    """
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InputError(
+            "a home folder for `~`", f"{path}: {error}", "write the whole path, from / on"
+        ) from None
+
+
+def kept_path(path: str | Path) -> str:
+    """What a record keeps of a path: absolute, so that it leads there from every folder.
+
+    A link stays a link: what it leads to may change, and its content is compared.
+
+    Args:
+        path: As it was written.
+
+    Raises:
+        InputError: There is no such home folder.
+    """
+    return str(own_path(path).absolute())
