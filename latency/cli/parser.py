@@ -203,6 +203,10 @@ class OutputFile(Value):
             LatencyError: Nothing can be written there.
         """
         path = Path(super().read(text, name))
+        if text.endswith(os.sep):  # which a path forgets
+            raise UsageError(
+                f"a file as {name}", f"{text!r}, a folder by its slash", "name a file in it"
+            )
         check_output_file(path, name)
         return path
 

@@ -94,7 +94,7 @@ def locate(path: Path, tensor: Any) -> ExternalData:
     elif needed_bytes not in (None, length_bytes):
         raise _bad_span(path, tensor, f"{length_bytes} bytes where its shape needs {needed_bytes}")
     if offset_bytes + length_bytes > file_bytes:
-        what = f"{length_bytes} bytes from {offset_bytes}, in a file of {file_bytes} bytes"
+        what = f"{length_bytes} bytes from {offset_bytes} in {data_path} of {file_bytes} bytes"
         raise _bad_span(path, tensor, what)
     return ExternalData(tensor, data_path, offset_bytes, length_bytes)
 

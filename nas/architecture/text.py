@@ -9,9 +9,10 @@ and an unknown part is an error. `nas.architecture.timm_text` reads timm's own s
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from nas.architecture.activations import ACTIVATIONS, activation
 from nas.architecture.bounds import MOST_CHARACTERS, MOST_LAYERS, MOST_LEVELS, check_most, shown
 from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual, repeated
 from nas.architecture.timm_blocks import BLOCKS
-from nas.errors import ArchitectureError
+from nas.errors import ArchitectureError, InputError
 
 SCHEMA_VERSION = 1
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
@@ -219,12 +220,33 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
     return {"type": layer.TOKEN, **dataclasses.asdict(layer)}
 
 
-def from_json(data: Any) -> Architecture:
+@contextlib.contextmanager
+def _named(source: str) -> Iterator[None]:
+    """Adds to what is refused where it comes from."""
+    try:
+        yield
+    except InputError as error:
+        if not source:
+            raise
+        received = f"{error.received} in {source}"
+        raise type(error)(error.expected, received, error.fix) from None
+
+
+def from_json(data: Any, source: str = "") -> Architecture:
     """Plain data -> architecture.
+
+    Args:
+        data: As `to_json` makes it.
+        source: Where it comes from, for messages; '' where a user wrote it just now.
 
     Raises:
         ArchitectureError: Not an architecture, of a newer schema, or with unknown entries.
     """
+    with _named(source):
+        return _from_json(data)
+
+
+def _from_json(data: Any) -> Architecture:
     if not isinstance(data, dict) or data.get("kind") != "architecture":
         raise ArchitectureError(
             'a JSON object with `"kind": "architecture"`',
@@ -294,12 +316,21 @@ def _layer_from_json(entry: Any) -> Layer:
         raise ArchitectureError(error.expected, received, error.fix) from None
 
 
-def loads(text: str) -> Architecture:
+def loads(text: str, source: str = "") -> Architecture:
     """Architecture from the text of a JSON file, an architecture string, or timm's strings.
+
+    Args:
+        text: Of any of these forms.
+        source: Where it comes from, for messages; '' where a user wrote it just now.
 
     Raises:
         ArchitectureError: Neither can be read.
     """
+    with _named(source):
+        return _loads(text)
+
+
+def _loads(text: str) -> Architecture:
     check_most("characters of an architecture", len(text), MOST_CHARACTERS, "shorten the text")
     # Editors of some systems begin a file with this mark.
     stripped = text.removeprefix("\ufeff").strip()
@@ -315,4 +346,4 @@ def loads(text: str) -> Architecture:
             f"text that breaks off or is malformed: {error.received}",
             "write it again",
         ) from None
-    return from_json(data)
+    return _from_json(data)

@@ -33,6 +33,7 @@ from nas.errors import ArchitectureError
 from nas.registry import check_known
 
 PREFIX = "timm:"
+BEHIND_BLOCKS = ("head_", "drop_", "fc_")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 
 
@@ -53,7 +54,9 @@ def parse(text: str) -> Architecture:
     check_known("timm's family", name, FAMILIES)
     family = FAMILIES[name]
     image_size, stem = _number(tokens[:1], "in_s"), _number(tokens[1:2], "stem_c")
-    end = next((i for i, token in enumerate(tokens) if token.startswith("head_")), len(tokens))
+    # Blocks end at the head; where that is forgotten, what follows it says so.
+    behind = [i for i, token in enumerate(tokens) if token.startswith(BEHIND_BLOCKS)]
+    end = min(behind, default=len(tokens))
     channels = round_to_multiple(stem)
     layers: list[Layer] = [Conv(3, 2, channels, family.activation)]
     for token in tokens[2:end]:

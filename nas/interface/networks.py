@@ -35,7 +35,7 @@ def read_architecture(text_or_file: str) -> Architecture:
         is_file = False  # a long string is no path
     if is_file:
         try:
-            return arch_text.loads(read_bytes(path, MOST_CHARACTERS).decode("utf-8"))
+            return arch_text.loads(read_bytes(path, MOST_CHARACTERS).decode("utf-8"), str(path))
         except UnicodeDecodeError:
             raise ArchitectureError(
                 "an architecture as UTF-8 text", f"{path}", "give architecture.json of a run"

@@ -12,6 +12,7 @@ from latency.tables.storage import TableMismatchError
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
+from nas.cost.counts import architecture_cost
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
@@ -133,12 +134,15 @@ def architecture_of(folder: RunFolder) -> Architecture:
             "no architecture.json",
             f"finish it: {go_on_command('search', folder.path)}",
         )
-    return arch_text.from_json(folder.read_json("architecture.json"))
+    path = folder.path / "architecture.json"
+    return arch_text.from_json(folder.read_json(path.name), str(path))
 
 
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
-    """The new folder of a network that was given."""
+    """The new folder of a network that was given, once it is known that it can be built."""
     _check_image_size(asked, architecture)
+    # Layers that do not fit each other, or none that scores the classes, however many there are.
+    architecture_cost(architecture.with_num_classes(2))
     run_dir = run_dir and own_path(run_dir)
     RunFolder.check_new(run_dir)
     check_starts(compute_of(asked.options))

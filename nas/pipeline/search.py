@@ -215,7 +215,8 @@ class SearchRun:
                 architecture = race.run(choice, lambda: self._methods(bounded, supernet))
             named = replace(architecture, name="searched")
             self.folder.write_json("architecture.json", arch_text.to_json(named))
-        return arch_text.from_json(self.folder.read_json("architecture.json"))
+        path = self.folder.path / "architecture.json"
+        return arch_text.from_json(self.folder.read_json(path.name), str(path))
 
     def _warnings(
         self,

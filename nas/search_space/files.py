@@ -175,7 +175,7 @@ def _load(path: Path, flag: str) -> ModuleType:
     except InputError:
         sys.modules.pop(spec.name, None)
         raise  # one of ours says itself what to correct
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         sys.modules.pop(spec.name, None)
         raise InputError(
             f"a Python file for {flag} that runs to its end",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
@@ -19,7 +20,11 @@ from nas.errors import InputError
 Parts = Mapping[str, Iterable[Any]]
 
 _META = "meta_json"
-_BROKEN = (OSError, ValueError, KeyError, zipfile.BadZipFile)
+# What numpy, zipfile and zlib raise on files that are empty, cut off or of another kind.
+_BROKEN = (
+    *(OSError, ValueError, KeyError, TypeError, EOFError, RuntimeError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 def save(path: Path, parts: Parts, meta: Mapping[str, Any]) -> None:

@@ -205,6 +205,8 @@ def with_block(block: str, family: str = "mobilenetv2") -> str:
         (with_block("ir_r1_k3_s1_e60000_c24"), "ir_r1_k3_s1_e60000_c24"),
         (with_block("ir_r1_k3_s1_e6_c24_se0.001", "mnasnet"), "se0.001"),
         (with_block("ir_r1_k3_s1_e6_c24") + " fc_c10", "'fc_c10'"),
+        ("timm:mobilenetv2 in_s64 stem_c16 ir_r1_k3_s1_e6_c24 fc_c10", "`head_c<number>`"),
+        ("timm:mobilenetv2 in_s64 stem_c16 drop_p0.2 fc_c10", "`head_c<number>`"),
         ("timm:mobilenetv2 in_s64 stem_c16 ir_r1_k3_s1_e6_c24", "the end of the text"),
         ("timm:mobilenetv2 stem_c16 in_s64 head_c64 fc_c10", "'stem_c16'"),
         ("timm:resnet in_s64 stem_c16 head_c64 fc_c10", "resnet"),

@@ -107,6 +107,7 @@ def test_paths_that_no_disk_has(tmp_path: Path, name: str) -> None:
         ({"images": 4, "labels.csv": b"x"}, "images/", "table"),
         ({"data.h5": b"x"}, "data.h5", "one folder a class"),
         ({".DS_Store": b"x", "__MACOSX": 0}, "__MACOSX/", "one folder a class"),
+        ({"cat/0001": PNG, "dog/0001": PNG}, "cat/, dog/", "suffix, such as .jpg, and cat/0001"),
     ],
 )
 def test_folders_without_classes(tmp_path: Path, tree: Tree, received: str, fix: str) -> None:
@@ -209,3 +210,24 @@ def test_a_refused_folder_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         load_dataset(tmp_path / "data", cache_dir=tmp_path / "cache")
     assert not (tmp_path / "cache").exists()
+
+
+def test_names_of_classes_are_bytes_or_texts(tmp_path: Path) -> None:
+    names = [b"cat", "caf\u00e9".encode(), b"\xff"]
+    path = save(tmp_path / "a.npz", labels=np.arange(8) % 3, class_names=np.array(names))
+    assert load_dataset(path).class_names == ("cat", "caf\u00e9", "\\xff")
+
+
+@pytest.mark.parametrize(
+    ("names", "received"),
+    [
+        (["cat", "cat"], "'cat' more than once"),
+        (["cat", "dog", "cat"], "'cat' more than once"),
+        (["cat"], "1 in"),
+        ("cat, dog", "cat, dog"),
+        ([["cat"], ["dog"]], "cat"),
+    ],
+)
+def test_names_that_are_not_one_a_class(tmp_path: Path, names: object, received: str) -> None:
+    error = refusal(save(tmp_path / "a.npz", class_names=np.array(names)))
+    assert "class_names" in error.value.expected and received in error.value.received

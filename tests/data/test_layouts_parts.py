@@ -241,6 +241,24 @@ def test_folders_that_hold_nothing_but_the_same_folders(
     assert "train/ and val/" in fix
 
 
+def test_the_same_folders_behind_one_that_stands_alone(tmp_path: Path) -> None:
+    tree = both("amazon/images", 3, 3) | both("dslr/images", 3, 3)
+    refused(tmp_path, tree, "nothing but the same folders: cat/, dog/", "amazon/")
+
+
+@pytest.mark.parametrize("inner", ["cells", "archive", "cells/data"])
+@pytest.mark.parametrize("base", [".", "train"])
+def test_a_copy_of_the_classes_among_them(tmp_path: Path, base: str, inner: str) -> None:
+    tree = {f"{base}/{name}/{cat}": 3 for name in (".", inner) for cat in ("cat", "dog")}
+    fix = refused(tmp_path, tree, "holds folders of the same names: cat/, dog/", inner)
+    assert "move it away" in fix and str(tmp_path / base / inner) in fix
+
+
+def test_a_class_may_hold_a_folder_that_is_called_like_another(tmp_path: Path) -> None:
+    found = read(tmp_path, {"cat": 3, "cat/dog": 2, "dog": 3})
+    assert found.class_names == ("cat", "dog") and sum(counts(found)) == 8
+
+
 def test_classes_that_hold_the_parts_themselves(tmp_path: Path) -> None:
     tree = {f"{name}/{part}": 3 for name in ("cat", "dog") for part in ("train", "test")}
     fix = refused(tmp_path, tree, str(tmp_path / "cat"), "names of parts")

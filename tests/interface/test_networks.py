@@ -56,3 +56,14 @@ def test_a_file_that_is_not_there_is_not_taken_for_a_network(name: str, tmp_path
     with pytest.raises(InputError, match="does not exist") as caught:
         read_architecture(str(tmp_path / name))
     assert "--arch" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    "text", ["in_s32 cn_k3_s2 gap fc_c2", "timm:nowhere in_s32", '{"kind": "other"}', "{"]
+)
+def test_what_is_wrong_in_a_file_is_told_with_its_path(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "network.json"
+    path.write_text(text, "utf-8")
+    with pytest.raises(InputError) as caught:
+        read_architecture(str(path))
+    assert caught.value.received.endswith(f" in {path}")

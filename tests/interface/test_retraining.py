@@ -205,6 +205,14 @@ def test_a_sweep_has_no_one_network(sweep: RunFolder) -> None:
     assert "folders below" in caught.value.fix
 
 
+def test_a_network_that_was_edited_is_told_with_its_file(run: RunFolder) -> None:
+    path = run.path / "architecture.json"
+    path.write_text(path.read_text("utf-8").replace("in_s64", "in_s32"), "utf-8")
+    with pytest.raises(InputError) as caught:
+        architecture_of(run)
+    assert caught.value.received.endswith(f" in {path}")
+
+
 def test_a_search_that_is_not_finished_has_no_network_yet(
     run: RunFolder, trainings: Trainings
 ) -> None:
@@ -302,6 +310,23 @@ def test_a_backend_that_does_not_start_is_told_before_images_are_read(
 
 def _unusable(*arguments: Any) -> Dataset:
     raise InputError("images", "none", "give others")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("in_s64 cn_k3_s2_c8 gap", "ends in a dense layer"),
+        ("in_s64 cn_k3_s2_c8 gap gap fc_c2", "gap"),
+        ("in_s64 cn_k3_s1_c8 res[cn_k3_s2_c8] gap fc_c2", "res"),
+    ],
+)
+def test_a_network_that_cannot_be_built_is_refused_before_images_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, message: str
+) -> None:
+    monkeypatch.setattr(retraining, "load_data", _unusable)
+    with pytest.raises(InputError, match=message):
+        retrain(AskedRetraining(architecture=arch_text.parse(text)), tmp_path / "new")
+    assert not (tmp_path / "new").exists()
 
 
 def test_images_that_cannot_be_used_leave_no_folder_of_a_given_network(

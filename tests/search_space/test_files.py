@@ -127,3 +127,12 @@ def test_a_run_keeps_whole_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.chdir(tmp_path)
     assert reference("tiny") == "tiny"
     assert reference("s.py") == str(tmp_path / "s.py")
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "import sys; sys.exit(3)", "raise SystemExit", "def ("])
+def test_a_file_that_breaks_off_is_refused_by_its_name(tmp_path: Path, text: str) -> None:
+    path = written(tmp_path / "own.py", text)
+    with pytest.raises(InputError, match="(?s)for --blocks that runs to its end.*own.py"):
+        load_blocks([path])
+    with pytest.raises(InputError, match="(?s)for --space that runs to its end.*own.py"):
+        get_space(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 from collections.abc import Iterator
@@ -145,8 +146,15 @@ def zeros(*shapes: tuple[int, ...]) -> list[keras.Variable]:
     return [keras.Variable(np.zeros(shape, np.float32)) for shape in shapes]
 
 
-def test_broken_checkpoint_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "c.npz").write_bytes(b"PK\x03\x04 broken")
+def npy(value: object) -> bytes:
+    stream = io.BytesIO()
+    np.save(stream, np.asarray(value), allow_pickle=False)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 broken", b"hello", npy([1.0, 2.0])])
+def test_broken_checkpoint_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "c.npz").write_bytes(content)
     with pytest.raises(InputError, match="(?s)Expected a whole checkpoint.*Received.*Fix"):
         load(tmp_path / "c.npz", {"toy": zeros((4,))})
 

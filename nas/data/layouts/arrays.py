@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -117,7 +118,7 @@ def array_layout(
         class_names: Position is the class index; None names each class by its index.
 
     Raises:
-        DataError: Two image sizes, an index that cannot be one, or too few names.
+        DataError: Two image sizes, an index that cannot be one, too few names, or one name twice.
     """
     sizes = [split.images.shape[1] for split in (train, evaluation)]
     if sizes[0] != sizes[1]:
@@ -138,7 +139,31 @@ def array_layout(
             f"{highest} in {source}",
             "number the classes from 0",
         )
-    names = tuple(str(v) for v in (range(highest + 1) if class_names is None else class_names))
-    if len(names) <= highest:
-        raise DataError(f"{highest + 1} class_names", f"{len(names)} in {source}", "add names")
+    given = range(highest + 1) if class_names is None else class_names
+    names = _names(source, given, highest + 1)
     return ArrayLayout(name, train, evaluation, names, ("Class index: stored label.",))
+
+
+def _names(source: str, given: Sequence[Any], count: int) -> tuple[str, ...]:
+    """Names of so many classes, each of its own."""
+    if np.ndim(given) != 1:
+        raise DataError(
+            "class_names as a list, one name a class",
+            f"{given!r} in {source}",
+            "store numpy.array([name, name, ...])",
+        )
+    # Bytes are what files of HDF5 and older programs give.
+    names = tuple(
+        name.decode("utf-8", "backslashreplace") if isinstance(name, bytes) else str(name)
+        for name in given
+    )
+    if len(names) < count:
+        raise DataError(f"{count} class_names", f"{len(names)} in {source}", "add names")
+    twice = [name for name, number in Counter(names).items() if number > 1]
+    if twice:
+        raise DataError(
+            "class_names of which each is there once",
+            f"{', '.join(map(repr, twice[:5]))} more than once in {source}",
+            "give each class a name of its own, or give two of one name the same label",
+        )
+    return names

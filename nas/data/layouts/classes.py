@@ -48,6 +48,7 @@ def classes_of(base: Folder, root: Folder) -> dict[str, Folder]:
     if len(folders) < 2:
         _refuse_few(base, root)
     _check_parts(base)
+    _check_copies(base)
     _check_pictures(base)
     return dict(sorted(by_name(folders).items()))
 
@@ -87,7 +88,7 @@ def _check_parts(base: Folder) -> None:
                 f"if that is a data set, give --data_dir {inner.path}; if {folder.name}/ is a "
                 f"class, put its images into train/{folder.name}/ and val/{folder.name}/",
             )
-    counts = Counter(inner.name for folder in folders for inner in folder.with_images)
+    counts = Counter(f.name for folder in folders for f in _unwrapped(folder).with_images)
     shared = sorted(name for name, count in counts.items() if count > 1)
     if len(shared) > 1 and not any(folder.images for folder in folders):
         some = ", ".join(f"{name}/" for name in shared[:4])
@@ -97,6 +98,26 @@ def _check_parts(base: Folder) -> None:
             "if they are parts, rename them train/ and val/; if they are classes, put their images "
             "straight into them",
         )
+
+
+def _unwrapped(folder: Folder) -> Folder:
+    """The folder, or the one that stands alone in it, such as `images/`."""
+    inside = folder.with_images
+    return _unwrapped(inside[0]) if len(inside) == 1 and not folder.images else folder
+
+
+def _check_copies(base: Folder) -> None:
+    """Refuses a folder among the classes that holds these classes once more."""
+    names = {folder.name for folder in base.with_images}
+    for folder in base.with_images:
+        again = [inner for inner in _unwrapped(folder).with_images if inner.name in names]
+        if len(again) > 1:
+            raise DataError(
+                f"a folder of images for each class in {base.path}",
+                f"{folder.path}, which holds folders of the same names: {shown(again)}",
+                "move it away if it is a copy; if the data set is in there, give --data_dir "
+                f"{_unwrapped(folder).path}",
+            )
 
 
 def _check_pictures(base: Folder) -> None:
@@ -139,12 +160,16 @@ def _refuse_few(base: Folder, root: Folder) -> NoReturn:
 
 
 def _where_else(base: Folder) -> str:
-    """What to do with a table of labels or packed images that stand there."""
+    """What to do with tables of labels, packed images or files of other suffixes there."""
     for name in (name for folder in base.walk() for name in folder.others):
         kind = kind_of(name)
         if kind is not None:
             return f"; {name} is {kind[0]}: {kind[1]}"
-    return ""
+    nameless = [folder.path / name for folder in base.walk() for name in folder.others]
+    if not nameless:
+        return ""
+    example = os.path.relpath(nameless[0], base.path)
+    return f"; a file is an image by its suffix, such as .jpg, and {example} is none"
 
 
 def contents(folder: Folder) -> str:

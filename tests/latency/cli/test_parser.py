@@ -53,6 +53,12 @@ def test_an_empty_value_is_refused_by_name(flag: str, value: str) -> None:
         assert flag in error.expected and "which is empty" in error.received
 
 
+def test_a_file_to_write_is_no_folder_by_its_slash(tmp_path: Path) -> None:
+    error = refusal("--output", f"{tmp_path}/found.json/")
+    assert "a file as --output" in error.expected and "found.json/" in error.received
+    assert not list(tmp_path.iterdir())
+
+
 def test_an_empty_positional_is_refused_by_name() -> None:
     with pytest.raises(UsageError, match="a path for MODEL.onnx"):
         parser().parse_args(["net.onnx", ""])

@@ -149,7 +149,7 @@ def test_external_data_that_is_no_file(tmp_path: Path, location: str) -> None:
 @pytest.mark.parametrize(
     ("entries", "text"),
     [
-        ({"offset": "4"}, "48 bytes from 4, in a file of 48 bytes"),
+        ({"offset": "4"}, "48 bytes from 4 in "),
         ({"offset": "4096", "length": "48"}, "48 bytes from 4096"),
         ({"length": "52"}, "52 bytes where its shape needs 48"),
         ({"length": "0"}, "0 bytes where its shape needs 48"),
@@ -162,6 +162,12 @@ def test_external_data_beyond_its_file(tmp_path: Path, entries: dict[str, str], 
     path = save(tmp_path / "m.onnx", weighted(location="w.bin", **entries))
     message = refusal(path)
     assert text in message and "'w'" in message
+
+
+def test_a_data_file_that_was_cut_off_is_named(tmp_path: Path) -> None:
+    (tmp_path / "w.bin").write_bytes(WEIGHT.tobytes()[:20])
+    message = refusal(save(tmp_path / "m.onnx", weighted(location="w.bin")))
+    assert f"48 bytes from 0 in {tmp_path / 'w.bin'} of 20 bytes" in message
 
 
 def test_external_text_and_negative_shapes_are_refused(tmp_path: Path) -> None:
