@@ -126,6 +126,7 @@ def test_of_many_classes_the_first_are_named() -> None:
     names = [f"c{number}" for number in range(200)]
     assert class_differences(names, names) == []
     assert class_differences(names, names[7:]) == ["no class c0, c1, c2, c3, c4 and 2 more"]
+    assert class_differences(["a", "b"], ["a", "a", "b"]) == ["3 classes instead of 2"]
 
 
 def test_images_of_a_run_are_read_where_they_are_now() -> None:
