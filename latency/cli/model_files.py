@@ -16,6 +16,7 @@ from latency.device.files import read_bytes
 from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.settings import SessionSettings
+from latency.device.text import visible
 from latency.errors import LatencyError, all_of
 from latency.onnx_files.conversions import convert_all
 from latency.onnx_files.model_file import input_names, parse_input_shape, read_model
@@ -30,8 +31,8 @@ class InputError(LatencyError):
 
 
 def key_of(path: Path) -> str:
-    """The name of a file's model; bytes that are no UTF-8 are written out."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """The name of a file's model in one line; what cannot be shown is written out."""
+    return visible(os.fsencode(path).decode("utf-8", "backslashreplace"), "")
 
 
 def read_models(

@@ -19,7 +19,8 @@ class SearchOptions(TypedDict, total=False):
         seed: Of weights, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax).
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
+            the greatest multiple of their number up to its size.
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
@@ -82,7 +83,8 @@ class RetrainOptions(TypedDict, total=False):
         seed: Of weights, dropout and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax).
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
+            the greatest multiple of their number up to its size.
         batch_size: Images a step, 2 or more.
         learning_rate: Peak learning rate, used as it is; default: the optimizer's own, by its rule
             for the batch size.

@@ -112,8 +112,6 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
             f"a supernet of the same space, {config.space}", f"{theirs.space} in {folder.path}", fix
         )
     # Its weights may have learned from what other images call evaluation images.
-    folder.read(DataRecord).check_same(
-        DataRecord.of(dataset), f"the supernet of {folder.path} learned from", fix
-    )
+    folder.read(DataRecord).check_same(dataset, f"the supernet of {folder.path} learned from", fix)
     target_ms = folder.read(ResolvedTarget).target_ms
     return Lent(theirs, theirs.goal.penalty, target_ms, folder.checkpoint("search"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from nas.data import Dataset
@@ -108,17 +108,20 @@ class DataRecord:
             f"(fingerprint {self.fingerprint})"
         )
 
-    def check_same(self, found: DataRecord, owner: str, fix: str) -> None:
+    def check_same(self, dataset: Dataset, owner: str, fix: str) -> None:
         """Refuses other images than these.
 
         Args:
-            found: The images that are to be used.
+            dataset: The images that are to be used.
             owner: Whose these are, for the message.
             fix: What to do about it.
 
         Raises:
             InputError: Image size, classes, their order, counts or contents differ.
         """
+        found = DataRecord.of(dataset)
+        if dataset.has_fingerprint(self.fingerprint):
+            found = replace(found, fingerprint=self.fingerprint)  # perhaps an earlier version's
         differences = self.differences(found)
         if differences:
             raise InputError(
@@ -160,13 +163,14 @@ def class_differences(own: Sequence[str], found: Sequence[str]) -> list[str]:
         differences.append(f"no class {_some(missing)}")
     if new:
         differences.append(f"a new class {_some(new)}")
-    if not differences and list(own) != list(found):
-        index = next(i for i, (a, b) in enumerate(zip(own, found, strict=False)) if a != b)
-        differences.append(
-            f"the classes in another order: number {index} is {found[index]} instead of "
-            f"{own[index]}"
-        )
-    return differences
+    if differences or list(own) == list(found):
+        return differences
+    if len(own) != len(found):  # one name stands for several classes
+        return [f"{len(found)} classes instead of {len(own)}"]
+    index = next(i for i in range(len(own)) if own[i] != found[i])
+    return [
+        f"the classes in another order: number {index} is {found[index]} instead of {own[index]}"
+    ]
 
 
 def _some(names: Sequence[str], most: int = 5) -> str:

@@ -14,7 +14,7 @@ from typing import Any
 
 from nas.errors import InputError
 from nas.system.chosen_backend import VARIABLE, chosen_backend
-from nas.system.devices import divide_batches
+from nas.system.devices import allow_waiting, divide_batches
 
 
 def set_environment() -> None:
@@ -125,6 +125,8 @@ def _quietly(work: Callable[[], object], compute: Compute) -> None:
     chosen.check_here()
     set_environment()
     os.environ[VARIABLE] = chosen.name
+    if compute.data_parallel:
+        allow_waiting()
     try:
         with _native_stderr_held():
             work()

@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from nas.errors import InputError
+
+# Where the devices are processors, each waits for all others in every step, and a thread waits
+# with it. XLA has a thread a core, too few for several devices made of one processor.
+WAITING_THREADS = 64
+# Names of their number: in this version of XLA, and in earlier ones. And one step begins when the
+# last one is done, so that no thread waits for the next.
+WAITING = {
+    "PJRT_NPROC": str(WAITING_THREADS),
+    "NPROC": str(WAITING_THREADS),
+    "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false",
+}
+
+
+def allow_waiting() -> None:
+    """Lets devices that are processors wait for each other; a user's own values stay.
+
+    It comes before JAX is imported. Devices of other kinds do not look at it.
+    """
+    for name, value in WAITING.items():
+        os.environ.setdefault(name, value)
 
 
 def divide_batches() -> None:

@@ -126,6 +126,7 @@ def test_of_many_classes_the_first_are_named() -> None:
     names = [f"c{number}" for number in range(200)]
     assert class_differences(names, names) == []
     assert class_differences(names, names[7:]) == ["no class c0, c1, c2, c3, c4 and 2 more"]
+    assert class_differences(["a", "b"], ["a", "a", "b"]) == ["3 classes instead of 2"]
 
 
 def test_images_of_a_run_are_read_where_they_are_now() -> None:
@@ -153,7 +154,7 @@ def test_other_classes_are_refused_before_anything_is_decoded(
     def decode(*arguments: Any, **options: Any) -> None:
         raise AssertionError("images were decoded")
 
-    monkeypatch.setattr("nas.data.load.decode_split", decode)
+    monkeypatch.setattr("nas.data.load.decode_splits", decode)
     with pytest.raises(InputError, match="the images that the run began with") as caught:
         load_data(DataSource("files", str(photos)), SMOKE, 0, None, DataRecord.of(dataset))
     assert "no class b; a new class x" in caught.value.received

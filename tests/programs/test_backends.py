@@ -77,11 +77,8 @@ def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> No
 
 
 def test_two_devices_train_like_one() -> None:
-    # Two devices made of one processor; without the flag they may wait for each other for ever.
-    flags = {
-        "XLA_FLAGS": "--xla_force_host_platform_device_count=2",
-        "JAX_CPU_ENABLE_ASYNC_DISPATCH": "false",
-    }
+    # Two devices made of one processor, which wait for each other in every step.
+    flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}
     one = in_backend("jax", "backend_training.py", "none")
     two = in_backend("jax", "backend_training.py", "none", "parallel", **flags)
     assert (one["devices"], two["devices"]) == (1, 2)

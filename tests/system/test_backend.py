@@ -14,6 +14,7 @@ import pytest
 
 from nas.errors import InputError
 from nas.system.backend import Compute, forget_models, start
+from nas.system.devices import WAITING
 
 NATIVE_LINE = "a native library says something\n"
 
@@ -57,6 +58,8 @@ class FakeKeras:
 def keras(monkeypatch: pytest.MonkeyPatch) -> FakeKeras:
     fake = FakeKeras()
     monkeypatch.setenv("KERAS_BACKEND", "jax")
+    for name, value in WAITING.items():
+        monkeypatch.setenv(name, value)  # what `start` sets is put back
     monkeypatch.setitem(sys.modules, "keras", fake.module())
     return fake
 

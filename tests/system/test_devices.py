@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import SimpleNamespace
 
@@ -9,7 +10,7 @@ import numpy as np
 import pytest
 
 from nas.errors import InputError
-from nas.system.devices import device_count, whole_batch
+from nas.system.devices import WAITING, allow_waiting, device_count, whole_batch
 
 
 @pytest.mark.parametrize(
@@ -21,6 +22,16 @@ def test_batches_can_be_divided_over_the_devices(
     monkeypatch.setitem(sys.modules, "keras", divided_over(devices))
     assert whole_batch(wanted) == batch
     assert device_count() == (devices or 1)
+
+
+def test_devices_that_are_processors_may_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in WAITING:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("PJRT_NPROC", "3")
+    allow_waiting()
+    assert {name: os.environ[name] for name in WAITING} == {**WAITING, "PJRT_NPROC": "3"}
 
 
 def test_more_devices_than_images_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
