@@ -141,9 +141,9 @@ def _of_the_system(error: OSError) -> LatencyError:
         )
     if error.errno in GONE:
         return LatencyError(
-            "files and folders that stay as they are while the program runs",
+            "files and folders that are there while the program runs",
             str(error),
-            "bring it back, or name another path",
+            "check the path, or bring it back",
         )
     error.add_note(REPORT)
     raise error

@@ -10,7 +10,8 @@ import pytest
 from latency.device import strict_json
 from nas.interface.asked import RECORDED, AskedSearch, check_resumed, search_config
 from nas.interface.training_config import training_config
-from nas.runs.config import DataSource, RunConfig, TrainingConfig
+from nas.runs.config import RunConfig, TrainingConfig
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.selection.goals import Goal
 
