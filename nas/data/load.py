@@ -202,7 +202,9 @@ def _cached_files(
 
     def is_current(entry: Path) -> bool:
         same = sources.are_those_of(entry, whole=verify)
-        return same and (not verify or all(_pixels_are_whole(entry, name) for name in files))
+        there = all(len(_rows(entry, name)) == len(_digests(entry, name)) for name in files)
+        whole = not verify or all(_pixels_are_whole(entry, name) for name in files)
+        return same and there and whole
 
     return cached_arrays(folder, sources.key(settings), make, is_current)
 
@@ -210,16 +212,24 @@ def _cached_files(
 def _pixels_are_whole(entry: Path, name: str) -> bool:
     """Whether the pixels in the cache are those that were written."""
     images = np.load(entry / f"{name}_images.npy", mmap_mode="r", allow_pickle=False)
-    digests = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
-    return np.array_equal(image_digests(images), digests)
+    return np.array_equal(image_digests(images), _digests(entry, name))
+
+
+def _rows(entry: Path, name: str) -> np.ndarray:
+    rows: np.ndarray = np.load(entry / f"{name}_rows.npy", allow_pickle=False)
+    return rows
+
+
+def _digests(entry: Path, name: str) -> np.ndarray:
+    digests: np.ndarray = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
+    return digests
 
 
 def _hashed_files(
     entry: Path, name: str, split: Split, files: Sequence[ImageFile], root: Path
 ) -> Hashed:
-    rows = np.load(entry / f"{name}_rows.npy", allow_pickle=False)
-    digests = np.load(entry / f"{name}_digests.npy", allow_pickle=False)
-    return Hashed(split, digests, lambda row: relative(files[rows[row]].path, root))
+    rows = _rows(entry, name)
+    return Hashed(split, _digests(entry, name), lambda row: relative(files[rows[row]].path, root))
 
 
 def _hashed_arrays(name: str, split: Split) -> Hashed:

@@ -149,6 +149,22 @@ def test_verifying_finds_pixels_that_the_disk_has_changed(
     assert np.array_equal(load(verify_data=True).train.images, first)
 
 
+@pytest.mark.parametrize("verify", [False, True])
+@pytest.mark.parametrize("kind", ["images", "labels", "rows", "digests", "looks", "sha256"])
+@pytest.mark.parametrize("content", [None, b"", b"\x93NUMPY cut off"])
+def test_a_cache_that_is_damaged_is_made_again(
+    load: Callable[..., Dataset], tmp_path: Path, kind: str, content: bytes | None, verify: bool
+) -> None:
+    first = load()
+    pixels = np.array(first.train.images)
+    (array,) = tmp_path.rglob(f"train_{kind}.npy")
+    array.unlink()
+    if content is not None:
+        array.write_bytes(content)
+    again = load(verify_data=verify)
+    assert again.fingerprint == first.fingerprint and np.array_equal(again.train.images, pixels)
+
+
 def test_files_are_decoded_once(load: Callable[..., Dataset], decoded: list[Path]) -> None:
     first = load()
     assert len(decoded) == 45

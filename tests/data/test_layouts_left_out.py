@@ -147,6 +147,12 @@ def test_the_data_itself_may_stand_below_a_hidden_folder(tmp_path: Path) -> None
     assert read(tmp_path / ".cache" / "data", {"a": 4, "b": 4}).class_names == ("a", "b")
 
 
+def test_images_that_are_in_the_cloud_alone_are_named(tmp_path: Path) -> None:
+    found = read(tmp_path, {"a": 4, "b": 4, "a/.9.jpg.icloud": b"bplist00"})
+    assert len(found.train) + len(found.evaluation) == 8
+    assert any(".9.jpg.icloud" in note for note in found.notes)
+
+
 @pytest.mark.parametrize("name", ["Thumbs.db", "desktop.ini", ".DS_Store", "Icon\r"])
 def test_files_of_the_system_need_no_word(tmp_path: Path, name: str) -> None:
     found = read(tmp_path, {"a": 4, "b": 4, name: b"x", f"a/{name}": b"x"})
@@ -346,7 +352,7 @@ def test_of_any_folders_every_image_is_used_or_counted_or_the_whole_is_refused(
     tmp_path: Path,
 ) -> None:
     read_ones = 0
-    for seed in range(300):
+    for seed in range(400):
         tree = grown(random.Random(seed))
         root = plant(tmp_path / str(seed), tree)
         try:

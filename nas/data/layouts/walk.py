@@ -31,6 +31,8 @@ SYSTEM_FOLDERS = frozenset(
         "found.000",
     }
 )
+# Macs keep `.a.jpg.icloud` in the place of an image that was not downloaded.
+IN_THE_CLOUD = ".icloud"
 SYSTEM_FILES = frozenset({"thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r"})
 
 
@@ -150,7 +152,8 @@ def _scan(path: Path, above: tuple[tuple[int, int], ...]) -> Folder:
         elif kind == "folder":
             names["hidden"].append(f"{name}/")
         elif name.startswith("."):
-            names["hidden"] += [name] if kind == "image" else []
+            is_picture = kind == "image" or is_image_name(name.removesuffix(IN_THE_CLOUD))
+            names["hidden"] += [name] if is_picture else []
         elif name.lower() not in SYSTEM_FILES:
             names[kind].append(name)
     images, others, lost, hidden = map(tuple, names.values())
