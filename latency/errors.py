@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
-from latency.device.errors import FileFormatError, LatencyError
+from latency.device.errors import FileFormatError, LatencyError, StandInError
 
-__all__ = ["FileFormatError", "LatencyError", "ModelFileError", "SeveralError", "all_of"]
+__all__ = [
+    "FileFormatError",
+    "LatencyError",
+    "ModelFileError",
+    "SeveralError",
+    "StandInError",
+    "all_of",
+]
 
 
 T = TypeVar("T")
@@ -27,18 +34,19 @@ def all_of(calls: Mapping[str, Callable[[], T]]) -> dict[str, T]:
         LatencyError: The only error of a call, or all of them in one.
     """
     tried = {name: _tried(call) for name, call in calls.items()}
-    errors = [found for found in tried.values() if isinstance(found, LatencyError)]
+    errors = {name: found for name, found in tried.items() if isinstance(found, LatencyError)}
     if len(errors) == 1:
-        raise errors[0]
+        raise next(iter(errors.values()))
     if errors:
-        parts = zip(*((error.expected, error.received, error.fix) for error in errors), strict=True)
-        raise SeveralError(*map(_joined, parts))
+        of_fix: dict[str, list[str]] = {}
+        for name, error in errors.items():
+            of_fix.setdefault(error.fix, []).append(name)
+        raise SeveralError(
+            "; ".join(dict.fromkeys(error.expected for error in errors.values())),
+            "; ".join(dict.fromkeys(error.received for error in errors.values())),
+            "; ".join(f"for {', '.join(names)}: {fix}" for fix, names in of_fix.items()),
+        )
     return {name: found for name, found in tried.items() if not isinstance(found, LatencyError)}
-
-
-def _joined(texts: Iterable[str]) -> str:
-    """Puts texts together; what several of them say is said once."""
-    return "; ".join(dict.fromkeys(part for text in texts for part in text.split("; ")))
 
 
 def _tried(call: Callable[[], T]) -> T | LatencyError:

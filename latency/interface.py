@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from latency.device.files import read_bytes
-from latency.device.graph import model_inputs
 from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.plan import MeasurePlan
@@ -23,10 +22,9 @@ from latency.measurement.startup import start_fresh_process
 from latency.measurement.timing import Timing
 from latency.measurement.verdict import MARGIN, Verdict, judge
 from latency.onnx_files.conversions import convert_all
-from latency.onnx_files.model_file import check_model, input_names, read_model
 from latency.onnx_files.own_inputs import take_arrays
 from latency.onnx_files.precision import require_fp16_compute
-from latency.onnx_files.wanted_shapes import assign_shapes
+from latency.onnx_files.several_models import read_several
 from latency.tables.table import LatencyTable as Table
 
 if TYPE_CHECKING:
@@ -102,6 +100,7 @@ def measure(
         processes: Fresh processes, 1 or more, 3 by default. One alone tells no interval.
         inputs: Arrays of your own, and the others are drawn: input name -> array, for every model
             that has an input of this name; model -> input -> array; or the path of an .npz file.
+            A dynamic input that was given no shape has that of its array.
 
     Returns:
         Name -> timing: `latency_ms` at the machine's own full speed with its 95 % interval from
@@ -178,10 +177,16 @@ def _prepared(
             f"pass SessionSettings(intra_op_num_threads={threads}, ...) alone",
         )
     used = settings or SessionSettings(intra_op_num_threads=threads)
-    data = _fixed(_sources(models), arguments.input_shapes or {})
-    converted = convert_all(data, precision)
-    inputs = _own_inputs(arguments.inputs, converted)
-    found = [Model(name, model, name, inputs[name]) for name, model in converted.items()]
+    sources = _sources(models)
+    own = _own_arrays(arguments.inputs, list(sources))
+    arrays = {name: given for _, names, given in own for name in names}
+    wanted = list((arguments.input_shapes or {}).items())
+    data = convert_all(read_several(sources, wanted, arrays), precision)
+    inputs = dict.fromkeys(data, b"")
+    for source, names, given in own:
+        taken = take_arrays(given, {name: data[name] for name in names}, source)
+        inputs |= {name: write_arrays(fitting) for name, fitting in taken.items()}
+    found = [Model(name, model, name, inputs[name]) for name, model in data.items()]
     if precision == "fp16" and found:
         require_fp16_compute(found[0].data, used)
     return found, used
@@ -230,49 +235,21 @@ def _source(name: str, source: ModelSource) -> Path | bytes:
     return bytes(source.SerializeToString())
 
 
-def _fixed(
-    sources: Mapping[str, Path | bytes], wanted: Mapping[str, Sequence[int]]
-) -> dict[str, bytes]:
-    """Name -> self-contained model of fixed input shapes; all that is wrong is told at once."""
-    shapes: Mapping[str, Mapping[str, Sequence[int]]] = dict.fromkeys(sources, {})
-    if wanted:
-        names = all_of({name: partial(_names, source) for name, source in sources.items()})
-        shapes = assign_shapes(list(wanted.items()), names)
-    return all_of(
-        {name: partial(_data, name, source, shapes[name]) for name, source in sources.items()}
-    )
-
-
-def _names(source: Path | bytes) -> Sequence[str]:
-    if isinstance(source, Path):
-        return input_names(source)
-    return [entry.name for entry in model_inputs(source)]
-
-
-def _data(name: str, source: Path | bytes, shapes: Mapping[str, Sequence[int]]) -> bytes:
-    if isinstance(source, Path):
-        return read_model(source, shapes)
-    return check_model(name, source, shapes)
-
-
-def _own_inputs(inputs: OwnInputs | None, models: Mapping[str, bytes]) -> dict[str, bytes]:
-    """Name -> the .npz file of a model's own arrays; empty where all are drawn."""
+def _own_arrays(
+    inputs: OwnInputs | None, names: Sequence[str]
+) -> list[tuple[str, Sequence[str], Mapping[str, Any]]]:
+    """(where they come from, models, arrays) of a user's own."""
     if inputs is None:
-        return dict.fromkeys(models, b"")
+        return []
     if isinstance(inputs, str | os.PathLike):
-        arrays: Mapping[str, Any] = read_arrays(read_bytes(inputs, MOST_FILE_BYTES))
-        found = take_arrays(arrays, models, str(inputs))
-    elif all(isinstance(value, Mapping) for value in inputs.values()):
-        unknown = [name for name in inputs if name not in models]
-        if unknown:
-            raise ArgumentError(
-                f"inputs of the models ({', '.join(models)})",
-                repr(unknown[0]),
-                "pass model -> input -> array, or input -> array for all models",
-            )
-        found = dict.fromkeys(models, {})
-        for name, own in inputs.items():
-            found |= take_arrays(own, {name: models[name]}, "inputs")
-    else:
-        found = take_arrays(inputs, models, "inputs")
-    return {name: write_arrays(own) for name, own in found.items()}
+        return [(str(inputs), names, read_arrays(read_bytes(inputs, MOST_FILE_BYTES)))]
+    if not all(isinstance(value, Mapping) for value in inputs.values()):
+        return [("inputs", names, inputs)]
+    unknown = [name for name in inputs if name not in names]
+    if unknown:
+        raise ArgumentError(
+            f"inputs of the models ({', '.join(names)})",
+            repr(unknown[0]),
+            "pass model -> input -> array, or input -> array for all models",
+        )
+    return [("inputs", [name], own) for name, own in inputs.items()]

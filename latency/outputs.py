@@ -56,7 +56,7 @@ def check_output_folder(path: Path, name: str) -> None:
     # `os.path` answers where `pathlib` raises, for names that are too long.
     if os.path.lexists(path) and not os.path.isdir(path):
         raise OutputError(f"a folder as {name}", f"{path}, which is none", FOLDER_FIX)
-    _try_file(path / "files", name, FOLDER_FIX)
+    _try_file(path / "files", name, FOLDER_FIX, shown=path)
 
 
 def refuse_overwriting(output: Path | None, inputs: Iterable[Path], name: str) -> None:
@@ -81,7 +81,7 @@ def refuse_overwriting(output: Path | None, inputs: Iterable[Path], name: str) -
             )
 
 
-def _try_file(path: Path, name: str, fix: str) -> None:
+def _try_file(path: Path, name: str, fix: str, shown: Path | None = None) -> None:
     """Makes a file in the first folder above it that exists, with the longest name to be made."""
     path = path.absolute()
     there = path.parent
@@ -95,5 +95,7 @@ def _try_file(path: Path, name: str, fix: str) -> None:
         os.unlink(temporary)
     except OSError as error:
         raise OutputError(
-            f"a place where {name} can be written", f"{path}: {error.strerror or error}", fix
+            f"a place where {name} can be written",
+            f"{shown or path}: {error.strerror or error}",
+            fix,
         ) from None

@@ -20,6 +20,7 @@ EXIT_NO_READER = 128 + 13  # what a shell reports of a program that SIGPIPE ende
 NOTHING_WRITTEN = "Nothing was written."
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ACCESS = (errno.EACCES, errno.EPERM, errno.EROFS)
+GONE = (errno.ENOENT, errno.EEXIST, errno.ESTALE)
 NO_PLACE = (errno.ELOOP, errno.ENAMETOOLONG, errno.ENOTDIR, errno.EISDIR)
 REPORT = (
     "This is a defect of the program and not of your input. Please report it: the command, and "
@@ -137,6 +138,12 @@ def _of_the_system(error: OSError) -> LatencyError:
     if not _is_somewhere():
         return LatencyError(
             "a current folder that exists", "one that was removed", "change to another with `cd`"
+        )
+    if error.errno in GONE:
+        return LatencyError(
+            "files and folders that are there while the program runs",
+            str(error),
+            "check the path, or bring it back",
         )
     error.add_note(REPORT)
     raise error

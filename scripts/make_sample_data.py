@@ -24,20 +24,25 @@ from latency import shell
 from latency.cli.parser import OutputFolder, Parser
 from nas.data import sample
 from nas.errors import InputError
+from nas.ranges import check_count
 
 # Every n-th image is written in grey, as well over a thousand of Tiny-ImageNet's are.
 GREY_EVERY = 17
 
 
 def parse_flags(arguments: list[str]) -> argparse.Namespace:
-    """Reads the command line; argparse exits with 2 on bad usage."""
+    """Reads the command line; numbers of which nothing can be drawn are refused."""
     parser = Parser(description=__doc__)
     parser.add_argument("--output", action=OutputFolder, type=Path, required=True)
     parser.add_argument("--layout", choices=["tiny-imagenet", "folder"], default="tiny-imagenet")
     parser.add_argument("--images_per_class", type=int, default=20)
     parser.add_argument("--image_size", type=int, default=sample.IMAGE_SIZE)
     parser.add_argument("--seed", type=int, default=0)
-    return parser.parse_args(arguments)
+    flags = parser.parse_args(arguments)
+    check_count("--images_per_class", flags.images_per_class)
+    check_count("--image_size", flags.image_size)
+    check_count("--seed", flags.seed, least=0)
+    return flags
 
 
 def save(path: Path, pixels: np.ndarray, grey: bool) -> None:

@@ -45,8 +45,8 @@ def network_rows(networks: Sequence[CertifiedNetwork]) -> list[str]:
     for n in networks:
         interval = (
             f"{n.measured_ms:.3f} ({n.measured_low_ms:.3f} to {n.measured_high_ms:.3f})"
-            if n.measured_ms
-            else "-"
+            if n.measured_ms and n.measured_low_ms and n.measured_high_ms
+            else number(n.measured_ms, "{:.3f}")
         )
         seeds = n.known_trainings
         cells = [

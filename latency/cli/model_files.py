@@ -6,8 +6,7 @@ import argparse
 import difflib
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import partial
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +15,13 @@ from latency.device.files import read_bytes
 from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.settings import SessionSettings
-from latency.errors import LatencyError, all_of
+from latency.device.text import visible
+from latency.errors import LatencyError
 from latency.onnx_files.conversions import convert_all
-from latency.onnx_files.model_file import input_names, parse_input_shape, read_model
+from latency.onnx_files.model_file import parse_input_shape
 from latency.onnx_files.own_inputs import take_arrays
 from latency.onnx_files.precision import default_scheme, require_fp16_compute
-from latency.onnx_files.wanted_shapes import assign_shapes
+from latency.onnx_files.several_models import read_several
 from latency.terminal import warn
 
 
@@ -30,8 +30,8 @@ class InputError(LatencyError):
 
 
 def key_of(path: Path) -> str:
-    """The name of a file's model; bytes that are no UTF-8 are written out."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    """The name of a file's model in one line; what cannot be shown is written out."""
+    return visible(os.fsencode(path).decode("utf-8", "backslashreplace"), "")
 
 
 def read_models(
@@ -63,17 +63,21 @@ def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[s
     Raises:
         LatencyError: See `read_models`.
     """
-    texts = [parse_input_shape(text) for text in options.input_shape or []]
-    shapes: Mapping[str, Mapping[str, Sequence[int]]] = dict.fromkeys(files, {})
-    if texts:
-        names = all_of({key: partial(input_names, path) for key, path in files.items()})
-        shapes = assign_shapes(texts, names)
-    return all_of({key: partial(read_model, path, shapes[key]) for key, path in files.items()})
+    wanted = [parse_input_shape(text) for text in options.input_shape or []]
+    # Arrays of a user's own say which shapes dynamic inputs have.
+    own = _own_files(getattr(options, "input", None), list(files))
+    arrays = {key: read_arrays(file.content) for file in own for key in file.keys}
+    return read_several(files, wanted, arrays)
 
 
 def _keyed(paths: Sequence[Path], repeated: bool) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in paths if repeated else dict.fromkeys(paths):
+    different = list(dict.fromkeys(paths))
+    if not repeated:
+        for path in different:
+            if paths.count(path) > 1:
+                warn(f"note: {key_of(path)} is named {paths.count(path)} times and measured once")
+    for path in paths if repeated else different:
         key, number = key_of(path), 1
         while key in found:
             number += 1
@@ -96,23 +100,48 @@ def with_inputs(models: Sequence[Model], texts: Sequence[str] | None) -> list[Mo
     """
     found: dict[str, bytes] = {}
     data = {model.key: model.data for model in models}
-    named = {_named_model(text, list(data)) for text in texts or []}
+    for file in _own_files(texts, list(data)):
+        arrays = read_arrays(file.content)
+        taken = take_arrays(arrays, {key: data[key] for key in file.keys}, file.path)
+        for key, own in taken.items():
+            if not own:
+                warn(f"note: {file.path} has no array for {key}: all of its inputs are drawn")
+            found[key] = file.content if len(own) == len(arrays) else write_arrays(own)
+    return [replace(model, inputs=found.get(model.key, b"")) for model in models]
+
+
+@dataclass(frozen=True)
+class _OwnFile:
+    """A file of a user's own arrays, and the models that it is for."""
+
+    path: str
+    content: bytes
+    keys: Sequence[str]
+
+
+def _own_files(texts: Sequence[str] | None, keys: Sequence[str]) -> list[_OwnFile]:
+    """Reads the files of `--input`.
+
+    Args:
+        texts: Values of the flag.
+        keys: Of all models.
+
+    Raises:
+        InputError: A model gets two files, or there is no such model.
+    """
+    found: list[_OwnFile] = []
+    named = {_named_model(text, keys) for text in texts or []}
     for text in texts or []:
-        keys, path = _of_models(text, list(data), named)
-        twice = next((key for key in keys if key in found), None)
+        own, path = _of_models(text, keys, named)
+        twice = next((key for key in own for file in found if key in file.keys), None)
         if twice is not None:
             raise InputError(
                 f"one --input for each model, {twice!r}",
                 "two",
                 "give one file for all models, or MODEL.onnx=FILE.npz once for each",
             )
-        content = read_bytes(path, MOST_FILE_BYTES)
-        arrays = read_arrays(content)
-        for key, own in take_arrays(arrays, {key: data[key] for key in keys}, path).items():
-            if not own:
-                warn(f"note: {path} has no array for {key}: all of its inputs are drawn")
-            found[key] = content if len(own) == len(arrays) else write_arrays(own)
-    return [replace(model, inputs=found.get(model.key, b"")) for model in models]
+        found.append(_OwnFile(path, read_bytes(path, MOST_FILE_BYTES), own))
+    return found
 
 
 def _named_model(text: str, keys: Sequence[str]) -> str:

@@ -163,7 +163,8 @@ class Value(argparse.Action):
             raise UsageError(
                 f"{kind} for {name}", f"{text!r}, which is empty", f"write one, or leave {name} out"
             )
-        if self._convert is Path and text.startswith("-"):
+        # Behind two dashes, a name may begin like a flag.
+        if self.option_strings and self._convert is Path and text.startswith("-"):
             raise UsageError(
                 f"a path for {name}", f"{text!r}, like a flag", f"write {name} ./{text} for a file"
             )

@@ -27,7 +27,7 @@ from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan
 from latency.jobs.running import left_out, running_part
 from latency.jobs.ssh import SshTarget, run_over_ssh
-from latency.onnx_files.precision import convert
+from latency.onnx_files.conversions import convert_all
 from latency.outputs import refuse_overwriting
 from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
@@ -83,10 +83,9 @@ def _job(options: argparse.Namespace) -> Job:
         _refuse_file_flags(options)
         job = read_job(folders[0], settings, plan)
         if options.precision != "fp32":
-            models = tuple(
-                replace(m, data=convert(m.data, options.precision, scheme=options.scheme or ""))
-                for m in job.models
-            )
+            data = {model.key: model.data for model in job.models}
+            data = convert_all(data, options.precision, scheme=options.scheme or "")
+            models = tuple(replace(model, data=data[model.key]) for model in job.models)
             subject = replace(job.subject, precision=options.precision, scheme=scheme_of(options))
             job = replace(job, models=models, subject=subject)
     else:

@@ -178,7 +178,8 @@ def print_clock(found: ClockWatch) -> None:
         f"programs used {busy}"
     )
     if found.before is None:
-        console.print("its best was not known before; this is kept as its best from now on")
+        kept = "this is kept as its best from now on" if speed.best else "none can be kept now"
+        console.print(f"its best was not known before; {kept}")
     elif found.times_slower is not None and speed.best is not None:
         console.print(
             f"its best: {found.before.probe_us:.2f} us since {found.before.at}; today "

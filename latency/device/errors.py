@@ -37,5 +37,9 @@ class FileFormatError(LatencyError):
     """A file that is broken, or of another form or version than this program writes."""
 
 
+class StandInError(FileFormatError):
+    """Something else lies in the place of a file, such as a pointer of git-LFS or a web page."""
+
+
 class WorkerError(LatencyError):
     """A model, a setting, a journal or a clock that cannot be measured with."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from math import prod
 from typing import Optional
 
 import numpy as np
@@ -154,8 +155,8 @@ def _note_sizes(value: memoryview, graph: Graph) -> None:
 def _note_tensor(name: str, tensor: memoryview, graph: Graph) -> None:
     sizes = tuple(protobuf.numbers(tensor, 1))
     graph.sizes[name] = sizes
-    values = _integers(tensor)
-    if 0 < len(values) <= MOST_VALUES:
+    values = _integers(tensor) if prod(sizes) <= MOST_VALUES else []
+    if len(values):
         graph.integers[name] = (min(values), max(values))
 
 
@@ -176,7 +177,7 @@ def _integers(tensor: memoryview) -> Sequence[int]:
 def _nodes(parts: Sequence[memoryview], graph: Graph) -> Iterator[Node]:
     for part in parts:
         numbers: dict[str, Optional[int]] = {}
-        outputs = protobuf.texts(part, 2)
+        operator, outputs = protobuf.text(part, OP_TYPE), protobuf.texts(part, 2)
         for attribute in protobuf.parts(part, 5):
             name = protobuf.text(attribute, 1)
             found = protobuf.numbers(attribute, 3)
@@ -184,12 +185,12 @@ def _nodes(parts: Sequence[memoryview], graph: Graph) -> Iterator[Node]:
             if found or is_set_by_caller:
                 numbers[name] = None if is_set_by_caller else found[-1]
             for tensor in protobuf.parts(attribute, 5)[:1]:
-                if outputs and name == "value":
+                if operator == "Constant" and outputs:
                     _note_tensor(outputs[0], tensor, graph)
             for number in (6, 11):
                 for body in protobuf.parts(attribute, number):
                     yield from _body(body, graph)
-        operator, domain = protobuf.text(part, OP_TYPE), protobuf.text(part, 7)
+        domain = protobuf.text(part, 7)
         if operator == "Constant" and outputs and numbers.get("value_int") is not None:
             value = int(numbers["value_int"] or 0)
             graph.integers[outputs[0]] = (value, value)

@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from . import files
 from .decoder import Decoder, keys_of
-from .errors import FileFormatError
+from .errors import FileFormatError, StandInError
 from .foreign import foreign_kind
 
 __all__ = ["decode", "dumps", "encode", "keys_of", "loads", "read", "read_object", "unversioned"]
@@ -81,11 +81,12 @@ def read_object(path: str | os.PathLike[str]) -> dict[str, Any]:
 
     Raises:
         FileFormatError: The file is missing, unreadable, or no JSON object.
+        StandInError: Something else lies in its place.
     """
     text = _text(path)
     kind = foreign_kind(text[:400].encode())
     if kind is not None and kind.is_stand_in:
-        raise FileFormatError(f"whole JSON in {path}", kind.name, kind.fix)
+        raise StandInError(f"whole JSON in {path}", kind.name, kind.fix)
     value = loads(text, str(path))
     if not isinstance(value, dict):
         raise FileFormatError(f"a JSON object in {path}", type(value).__name__, _AGAIN)

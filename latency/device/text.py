@@ -18,4 +18,6 @@ def visible(text: str, keep: str = "\n") -> str:
 
 
 def _written_out(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # stands for a byte of a file name that is no UTF-8
+        return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("unicode_escape").decode("ascii")

@@ -12,7 +12,7 @@ from latency.device.plan import DevicePlan
 from latency.device.records import Result
 from latency.device.speed import HostSpeed
 from latency.device.statistics import Quantity, certain_quantities
-from latency.errors import FileFormatError, LatencyError
+from latency.errors import FileFormatError, LatencyError, StandInError
 from latency.measurement.repeats import refuse_repeats
 
 
@@ -36,7 +36,9 @@ def read_result(path: str | os.PathLike[str], job_id: str | None = None) -> Resu
         raise ResultError(
             f"a device's result: {error.expected}",
             error.received,
-            "run the job again as it was exported, or copy its result.json again",
+            error.fix
+            if isinstance(error, StandInError)
+            else "run the job again as it was exported, or copy its result.json again",
         ) from None
     if job_id is not None and result.job_id != job_id:
         raise ResultError(

@@ -7,13 +7,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from latency.device.graph import model_inputs
+from latency.device.graph import Input, model_inputs
 from latency.errors import ModelFileError
 from latency.onnx_files.external_data import attributes_of, embed, external_tensors, locate, text_of
 from latency.onnx_files.foreign_files import foreign_file, no_model_file
 from latency.onnx_files.input_shapes import fix_shapes, forget_shapes, parse_input_shape
 
-__all__ = ["ModelFileError", "check_model", "input_names", "parse_input_shape", "read_model"]
+__all__ = ["ModelFileError", "check_model", "file_inputs", "parse_input_shape", "read_model"]
 
 # Domains whose operators are built into onnxruntime's CPU package.
 KNOWN_DOMAINS = frozenset(
@@ -64,8 +64,8 @@ def read_model(path: Path, input_shapes: Mapping[str, Sequence[int]] | None = No
     return bytes(model.SerializeToString()) if reshaped or outside else data
 
 
-def input_names(path: Path) -> tuple[str, ...]:
-    """Returns the names of an ONNX file's inputs, without those that have a value in the file.
+def file_inputs(path: Path) -> tuple[Input, ...]:
+    """Returns the inputs of an ONNX file, without those that have a value in the file.
 
     Args:
         path: The file.
@@ -75,7 +75,7 @@ def input_names(path: Path) -> tuple[str, ...]:
     """
     data = _read_file(path)
     _parse(path, data)
-    return tuple(entry.name for entry in model_inputs(data))
+    return model_inputs(data)
 
 
 def check_model(name: str, data: bytes, input_shapes: Mapping[str, Sequence[int]]) -> bytes:

@@ -15,7 +15,7 @@ from latency import atomic
 from latency.device import strict_json
 from latency.device.host import Host
 from latency.device.settings import SessionSettings
-from latency.errors import FileFormatError, LatencyError
+from latency.errors import FileFormatError, LatencyError, StandInError
 from latency.tables import seal
 from latency.tables.rows import Row
 
@@ -75,7 +75,8 @@ def read(cls: type[T], path: str | os.PathLike[str]) -> T:
     try:
         document = strict_json.read_object(path)
     except FileFormatError as error:
-        raise TableFileError(f"a latency table in JSON at {source}", error.received, FIX) from None
+        fix = error.fix if isinstance(error, StandInError) else FIX
+        raise TableFileError(f"a latency table in JSON at {source}", error.received, fix) from None
     try:
         plain = strict_json.unversioned(cls, document, source)
     except FileFormatError as error:

@@ -118,8 +118,8 @@ def squeeze_excite(op: SqueezeExciteOp, x: Any) -> Any:
     # Dense layers read the last axis: the two axes of one pixel stay, and the product needs them.
     y = layers.GlobalAveragePooling2D(keepdims=True, name=layer_name(f"{op.name}.mean"))(x)
     for part, units, function in (
-        ("reduce", op.squeeze_channels, "relu"),
-        ("expand", op.in_channels, "hard_sigmoid"),
+        ("reduce", op.squeeze_channels, activation(op.activation).keras),
+        ("expand", op.in_channels, op.gate),
     ):
         y = layers.Dense(units, activation=function, name=layer_name(f"{op.name}.{part}"))(y)
     return layers.Multiply(name=layer_name(op.name))([x, y])

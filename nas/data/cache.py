@@ -24,7 +24,7 @@ import numpy as np
 
 from nas.data.dataset import DataError, Split
 
-FORMAT = 4  # part of the key: raise it when the pixels that are made change
+FORMAT = 5  # part of the key: raise it when the pixels that are made change
 UNWRITABLE = {
     errno.ENOSPC,
     errno.EDQUOT,

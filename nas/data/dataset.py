@@ -94,7 +94,11 @@ def check_labels(
         )
     for part, labels in (("training", train), ("evaluation", evaluation)):
         if len(labels) == 0:
-            raise DataError(f"{part} images", f"none in {name}", "add some")
+            raise DataError(
+                f"{part} images",
+                f"none that can be used in {name}",
+                "add some, or repair those that were skipped",
+            )
         if labels.min() < 0 or labels.max() >= classes:
             wrong = labels.min() if labels.min() < 0 else labels.max()
             raise DataError(
@@ -106,7 +110,9 @@ def check_labels(
     if missing:
         names = ", ".join(class_names[i] for i in sorted(missing)[:5])
         raise DataError(
-            "training images of every class", f"none of {names}", "add some, or remove the class"
+            "training images of every class",
+            f"none of {names} in {name}",
+            "add some, or remove the class",
         )
 
 

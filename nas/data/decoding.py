@@ -22,6 +22,7 @@ from nas.data.colours import (
 )
 from nas.data.dataset import DataError
 from nas.data.decoder_warnings import quiet_decoders
+from nas.data.image_formats import opened_formats
 from nas.data.preparation import Preparation
 
 # EXIF orientation -> what turns the image upright.
@@ -121,7 +122,7 @@ def decode(data: bytes, preparation: Preparation, path: Path) -> Decoded:
         DataError: The file is broken; names it.
     """
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=opened_formats()) as image:
             return _decoded(image, preparation)
     # Decoders raise whatever a damaged file leads them into, from struct.error to RecursionError.
     except Exception as error:
@@ -177,7 +178,7 @@ def native_size(files: Sequence[ImageFile]) -> int:
     with quiet_decoders(lambda _: None):
         for file in files[:: max(1, len(files) // LOOKED_AT)][:LOOKED_AT]:
             try:
-                with Image.open(file.path) as image:
+                with Image.open(file.path, formats=opened_formats()) as image:
                     sizes.add(image.size)
             except Exception:
                 continue  # named properly when it is decoded

@@ -99,7 +99,7 @@ def _copies(train: Hashed, evaluation: Hashed) -> str:
     ]
     other_class = f", {relabelled} of them of another class" if relabelled else ""
     return (
-        f"Warning: exact copies of training images among the evaluation images: {len(rows)} of "
+        f"Warning: exact duplicates of training images among the evaluation images: {len(rows)} of "
         f"{len(evaluation.keys)}{other_class} ({_some(pairs, len(rows))}). Accuracy on them says "
         "nothing about new images."
     )
@@ -125,7 +125,7 @@ def _contradictions(train: Hashed, class_names: Sequence[str]) -> str:
         pair = (members[0], other)
         texts.append(" is ".join(f"{train.names(r)} ({class_names[labels[r]]})" for r in pair))
     return (
-        f"Warning: exact copies of one another in different classes among the training images: "
+        f"Warning: exact duplicates in different classes among the training images: "
         f"{len(rows)} ({_some(texts, len(by_group))}). One of the classes is wrong."
     )
 

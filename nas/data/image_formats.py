@@ -1,4 +1,4 @@
-"""Which files are images by their names: all that Pillow reads, but for a few formats."""
+"""Which files are images: all formats that Pillow reads, but for a few."""
 
 from __future__ import annotations
 
@@ -14,13 +14,19 @@ OPENED_AS_OTHERS = frozenset({"MPO"})
 
 
 @lru_cache
+def opened_formats() -> tuple[str, ...]:
+    """Names of the formats that are read here, whatever a file's suffix says."""
+    Image.init()
+    return tuple(name for name in Image.ID if name not in NOT_OPENED)
+
+
+@lru_cache
 def image_suffixes() -> frozenset[str]:
     """Suffixes in lower case, such as `.jpg`, of the formats that Pillow reads here.
 
     Which they are depends on how Pillow was built and on its plugins that are imported.
     """
-    Image.init()
-    opened = (set(Image.OPEN) | OPENED_AS_OTHERS) - NOT_OPENED
+    opened = OPENED_AS_OTHERS.union(opened_formats())
     names = Image.registered_extensions()
     return frozenset(suffix.lower() for suffix, name in names.items() if name in opened)
 

@@ -18,7 +18,7 @@ from nas.data.duplicates import Hashed, duplicate_notes, fingerprint, image_dige
 from nas.data.layouts.arrays import array_layout, array_split
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
-from nas.data.notes import decoding_notes, relative
+from nas.data.notes import decoding_notes, relative, skipped_note
 from nas.data.preparation import Preparation, Resize
 from nas.data.sources import Files, Sources
 from nas.data.split_decoding import decode_splits
@@ -169,35 +169,42 @@ def _from_files(
     # Before the minutes of decoding; what skipped images leave is checked again at the end.
     train, evaluation = (np.array([f.label for f in part], np.int32) for part in files.values())
     check_labels(layout.name, layout.class_names, train, evaluation)
+    entry, splits, meta = _cached_files(files, root, preparation, skip_bad, verify, folder)
+    skipped = (meta["skipped"],) if meta["skipped"] else ()
+    verified = f"The contents of all {len(train) + len(evaluation)} files are those decoded."
+    notes = (*layout.notes, *skipped, *meta["notes"], *((verified,) if verify else ()))
+    hashed = [_hashed_files(entry, name, splits[name], files[name], root) for name in files]
+    prepared = replace(preparation, white=meta["white"])
+    try:
+        return _finished(layout.name, hashed, layout.class_names, prepared, notes)
+    except DataError as error:
+        # What is missing now was there before bad images were skipped.
+        received = ". ".join((error.received, *skipped)).removesuffix(".")
+        raise DataError(error.expected, received, error.fix) from None
+
+
+def _cached_files(
+    files: Files, root: Path, preparation: Preparation, skip_bad: bool, verify: bool, folder: Path
+) -> tuple[Path, dict[str, Split], dict[str, Any]]:
+    """Decoded files: the entry of the cache, its arrays, and what decoding found."""
     sources = Sources.of(files, skip_bad)
     settings = {"preparation": asdict(preparation), "skip_bad": skip_bad}
 
     def make(target: Path) -> dict[str, Any]:
         splits, white = decode_splits(target, files, preparation, skip_bad)
         sources.keep(target, {split.name: split.sha256 for split in splits})
-        notes = decoding_notes(splits, replace(preparation, white=white), root)
-        return {"splits": list(files), "notes": notes, "white": white}
+        return {
+            "splits": list(files),
+            "white": white,
+            "skipped": skipped_note(splits, root),
+            "notes": decoding_notes(splits, replace(preparation, white=white), root),
+        }
 
     def is_current(entry: Path) -> bool:
-        if not verify:
-            return sources.are_those_of(entry, whole=False)
-        with bar("Comparing the contents of all files") as progress:
-            same = sources.are_those_of(entry, whole=True, progress=progress.update)
-        return same and all(_pixels_are_whole(entry, name) for name in files)
+        same = sources.are_those_of(entry, whole=verify)
+        return same and (not verify or all(_pixels_are_whole(entry, name) for name in files))
 
-    entry, splits, meta = cached_arrays(folder, sources.key(settings), make, is_current)
-    notes = [*layout.notes, *meta["notes"]]
-    if verify:
-        count = sum(len(part) for part in files.values())
-        notes.append(f"The contents of all {count} files are those that were decoded.")
-    hashed = [_hashed_files(entry, name, splits[name], files[name], root) for name in files]
-    return _finished(
-        layout.name,
-        hashed,
-        layout.class_names,
-        replace(preparation, white=meta["white"]),
-        tuple(notes),
-    )
+    return cached_arrays(folder, sources.key(settings), make, is_current)
 
 
 def _pixels_are_whole(entry: Path, name: str) -> bool:

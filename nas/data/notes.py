@@ -38,7 +38,7 @@ def decoding_notes(
         preparation: How files became arrays.
         root: Folder that names are written relative to.
     """
-    notes = [_bad(splits, root), _not_square(splits, preparation), _grey(splits, preparation, root)]
+    notes = [_not_square(splits, preparation), _grey(splits, preparation, root)]
     for trait, sentence in SENTENCES.items():
         rows = [np.flatnonzero(split.facts[trait]) for split in splits]
         notes.append(_counted(sentence, splits, rows, root))
@@ -56,7 +56,13 @@ def relative(path: Path, root: Path) -> str:
     return shown(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
-def _bad(splits: Sequence[DecodedSplit], root: Path) -> str:
+def skipped_note(splits: Sequence[DecodedSplit], root: Path) -> str:
+    """A sentence on the files that could not be decoded, or nothing.
+
+    Args:
+        splits: What was decoded.
+        root: Folder that names are written relative to.
+    """
     texts = [
         split.errors[row].replace(f"{shown(root)}{os.sep}", "")
         for split in splits

@@ -16,18 +16,16 @@ import numpy as np
 from nas.data.cache import FORMAT, ImageFile, write_array
 from nas.data.dataset import DataError
 from nas.data.decoding import shown
+from nas.system.console import bar
 
 # Files of a split whose contents are compared at every start, beside one of every class.
 SAMPLED = 32
 MOST_CLASSES_SAMPLED = 100
 UNREADABLE = bytes(32)
+# Files that are read without a bar; hundreds of photographs take about a second.
+MANY = 1000
 
 Files = Mapping[str, Sequence[ImageFile]]
-Progress = Callable[[int, int], None]
-
-
-def no_progress(done: int, total: int) -> None:
-    """Shows nothing."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +83,7 @@ class Sources:
             write_array(folder / f"{split}_looks.npy", looks, np.uint64)
             write_array(folder / f"{split}_sha256.npy", sha256[split], np.uint8)
 
-    def are_those_of(self, entry: Path, whole: bool, progress: Progress = no_progress) -> bool:
+    def are_those_of(self, entry: Path, whole: bool) -> bool:
         """Whether the contents are those that an entry of the cache was made from.
 
         Files that look as they did are believed, but for a sample of their contents. Of others
@@ -94,7 +92,6 @@ class Sources:
         Args:
             entry: Folder of the entry.
             whole: Read the contents of all files.
-            progress: Told how many files were read, and of how many.
         """
         for split, looks in self.looks.items():
             kept = np.load(entry / f"{split}_looks.npy", allow_pickle=False)
@@ -104,7 +101,7 @@ class Sources:
             differs = (kept != looks).any(axis=1)
             members = self.files[split]
             chosen = range(len(members)) if whole else _chosen(members, differs)
-            if not _same_contents(members, sha256, chosen, progress):
+            if not _same_contents(members, sha256, chosen):
                 return False
             if differs.any():
                 _refresh(entry / f"{split}_looks.npy", looks)
@@ -149,8 +146,18 @@ def _chosen(files: Sequence[ImageFile], differs: np.ndarray) -> Sequence[int]:
     return rows
 
 
-def _same_contents(
-    files: Sequence[ImageFile], sha256: np.ndarray, rows: Sequence[int], progress: Progress
+def _same_contents(files: Sequence[ImageFile], sha256: np.ndarray, rows: Sequence[int]) -> bool:
+    if len(rows) < MANY:
+        return _compare(files, sha256, rows, None)
+    with bar(f"Comparing the contents of {len(rows)} files") as progress:
+        return _compare(files, sha256, rows, progress.update)
+
+
+def _compare(
+    files: Sequence[ImageFile],
+    sha256: np.ndarray,
+    rows: Sequence[int],
+    progress: Callable[[int, int], None] | None,
 ) -> bool:
     paths = [files[row].path for row in rows]
     with ThreadPoolExecutor(max(2, os.cpu_count() or 2)) as pool:
@@ -159,7 +166,7 @@ def _same_contents(
             if found != sha256[row].tobytes():
                 pool.shutdown(cancel_futures=True)
                 return False
-            if done % 256 == 0 or done == len(rows):
+            if progress is not None and (done % 256 == 0 or done == len(rows)):
                 progress(done, len(rows))
     return True
 

@@ -95,7 +95,9 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
                 "leave these options out, or give the folder of the images",
             )
         return DataSource("memory", None, size)
-    return DataSource("files", kept_path(data), size, **of_files)
+    # An address is no path; it is refused as it was written.
+    path = str(data) if "://" in str(data) else kept_path(data)
+    return DataSource("files", path, size, **of_files)
 
 
 def compute_of(options: Mapping[str, Any]) -> Compute:

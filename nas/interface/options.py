@@ -35,8 +35,9 @@ class SearchOptions(TypedDict, total=False):
         device: Name of another device that the table is of.
         search_epochs: Passes over the images in the search.
         batch_size: Images a step, 2 or more.
-        learning_rate: Peak learning rate of the supernet's weights.
-        gate_learning_rate: Adam's rate for the gates.
+        learning_rate: Peak learning rate of the supernet's weights, used as it is; default:
+            0.004 for the batches of the job's size, and by the root of the ratio for others.
+        gate_learning_rate: Adam's rate for the gates, used as it is; default: 0.03, likewise.
         flip: Mirror images at random; default: yes, but not for the sample.
         blocks: Python files with blocks of a user's own.
         random_networks: Random networks of equal milliseconds to compare with.
@@ -85,7 +86,8 @@ class RetrainOptions(TypedDict, total=False):
         data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
             the greatest multiple of their number up to its size.
         batch_size: Images a step, 2 or more.
-        learning_rate: Peak learning rate.
+        learning_rate: Peak learning rate, used as it is; default: the optimizer's own, by its rule
+            for the batch size.
         flip: Mirror images at random; default: as the search did.
         epochs: Passes over the training images.
         optimizer: `adamw` (default) or `sgd`.

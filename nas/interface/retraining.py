@@ -18,13 +18,14 @@ from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
-from nas.interface.training_config import training_config
+from nas.interface.training_config import said_again, training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
 from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
+from nas.report.seeds import MoreSeeds
 from nas.runs.config import AnyConfig, RunConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
@@ -173,7 +174,7 @@ def _sweep(
             outcomes.append(_one(asked, folder, own, interrupter, on_folder))
     on_folder(sweep.path)
     picture = write_pareto(sweep.path, labels)
-    print_pareto(sweep.read(Pareto), sweep.path)
+    print_pareto(sweep.read(Pareto), MoreSeeds(sweep.path, said_again(asked.options)))
     out.print(f"Pareto front: {picture}", markup=False)
     return Outcome.of_all(outcomes)
 
@@ -229,6 +230,7 @@ def _one(
         _known_networks(folder, config, sizes, data.image_size, data.num_classes),
         weights,
         training.seeds,
+        said_again(asked.options),
     )
     return run.run().outcome
 

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from latency.command_line import with_flags
 from nas.errors import InputError
+from nas.interface import rules
 from nas.interface.asked import compute_of
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 
 RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
+NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is.
 RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "epochs": lambda t: t.recipe.epochs,
@@ -28,6 +33,18 @@ RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "data_parallel": lambda t: t.compute.data_parallel,
     "inherit": lambda t: t.inherits,
 }
+
+
+def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Words of a command that goes on with a training: what no record of the run remembers.
+
+    Args:
+        options: As `RetrainOptions`, with `data_dir` if it is a path.
+    """
+    given = {name: options[name] for name in NOT_RECORDED if rules.says(options, name)}
+    # Images that a program handed over have no word.
+    named = {n: v for n, v in given.items() if isinstance(v, bool | int | str | Path)}
+    return tuple(with_flags((), named))
 
 
 def training_config(

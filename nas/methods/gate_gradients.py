@@ -33,7 +33,10 @@ class GateGradients:
         # Without a memory, the first moment is the gradient.
         self._price_optimizer = keras.optimizers.Adam(0.0, beta_1=0.0)
         self._price_optimizer.build(view.trainable_variables)
-        self._price_view.compile(optimizer=self._price_optimizer, jit_compile=False)
+        # The price is float32 in every policy; a scaled loss would need a memory.
+        self._price_view.compile(
+            optimizer=self._price_optimizer, jit_compile=False, auto_scale_loss=False
+        )
 
     def norms(self, step: Callable[[], None]) -> dict[str, float]:
         """Euclidean lengths of both gradients of a step, over all gates.

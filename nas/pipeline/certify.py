@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 
 from latency.device.clock import now_text
+from latency.measurement.measure import Model
+from latency.measurement.startup import start_fresh_process
+from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.hardware.measurement import (
@@ -13,10 +17,11 @@ from nas.hardware.measurement import (
     measure_networks,
     network_bytes,
 )
+from nas.hardware.rows import architecture_row_keys
 from nas.hardware.tables import DEPLOYED
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig
-from nas.runs.measured import Conditions
+from nas.runs.measured import Conditions, FileHashes
 from nas.runs.records import (
     Certificate,
     CertifiedNetwork,
@@ -162,3 +167,26 @@ def conditions_of(timed: TimedNetworks, sizes: Scale) -> Conditions | None:
     """
     found, plan = timed.get("searched"), sizes.measuring.certificate
     return None if found is None else Conditions.of(found, DEPLOYED, plan)
+
+
+def file_hashes(data: bytes) -> FileHashes:
+    """Which file is certified, and what it computes.
+
+    Args:
+        data: Of model.onnx.
+    """
+    started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
+    return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
+
+
+def predicted_ms(table: LatencyTable | None, network: Architecture) -> float | None:
+    """Milliseconds by a table; None where it lacks a row, as of a uniformly scaled network.
+
+    Args:
+        table: Of the run; None where it has none.
+        network: Of the space, or another one.
+    """
+    if table is None:
+        return None
+    keys = architecture_row_keys(network)
+    return table.predict_ms(keys) if all(key in table.rows for key in keys) else None

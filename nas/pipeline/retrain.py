@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -11,8 +10,6 @@ from typing import Any
 import numpy as np
 
 from latency.device.clock import now_text
-from latency.measurement.measure import Model
-from latency.measurement.startup import start_fresh_process
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
@@ -23,16 +20,14 @@ from nas.hardware.measurement import (
     TimedNetworks,
     network_bytes,
 )
-from nas.hardware.rows import architecture_row_keys
-from nas.hardware.tables import DEPLOYED
-from nas.pipeline.certify import conditions_of, fresh_timings
+from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
+from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
-from nas.runs.measured import FileHashes
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -78,6 +73,7 @@ class RetrainRun:
         initial_weights: Name of a network -> what it starts from; others start at random.
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
+        said_again: Words that a command with more seeds needs beside the run's name.
     """
 
     folder: RunFolder
@@ -93,6 +89,7 @@ class RetrainRun:
     known: KnownNetworks | None = None
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
+    said_again: Sequence[str] = ()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -111,7 +108,8 @@ class RetrainRun:
         self.folder.write(certificate)
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, baselines))
-        for line in verdict_lines(certificate, baselines, self.folder.path):
+        more = MoreSeeds(self.folder.path, self.said_again)
+        for line in verdict_lines(certificate, baselines, more):
             out.print(line, markup=False)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
@@ -227,7 +225,7 @@ class RetrainRun:
             return CertifiedNetwork.of(
                 network,
                 timed.get(first.name),
-                None if table is None else _predicted_ms(table, network),
+                predicted_ms(table, network),
                 asked_ms,
                 timed.verdict(first.name, asked_ms, go_on),
                 **values,
@@ -276,7 +274,7 @@ class RetrainRun:
             date=now_text(),
             environment=environment(),
             conditions=conditions_of(timed, self.scale),
-            hashes=self._hashes(),
+            hashes=file_hashes(self._model_file()),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
@@ -287,19 +285,8 @@ class RetrainRun:
             search_verdict=search,
         )
 
-    def _hashes(self) -> FileHashes:
-        data = self._model_file()
-        started = start_fresh_process(Model("model.onnx", data, "model.onnx"), DEPLOYED)
-        return FileHashes(hashlib.sha256(data).hexdigest(), started.outputs_sha256)
-
     def _few_steps(self) -> list[Finding]:
         return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
-
-
-def _predicted_ms(table: LatencyTable, network: Architecture) -> float | None:
-    """By the table; None for a uniformly scaled network, which has rows never measured."""
-    keys = architecture_row_keys(network)
-    return table.predict_ms(keys) if all(key in table.rows for key in keys) else None
 
 
 def _train_note(row: Mapping[str, Any]) -> str:

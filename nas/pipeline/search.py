@@ -32,6 +32,7 @@ from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import build_command, run_table
 from nas.report.page import write_report
+from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
@@ -106,7 +107,7 @@ class SearchRun:
         """Writes the report and prints the end of the run."""
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, None))
-        for line in verdict_lines(certificate, None, self.folder.path):
+        for line in verdict_lines(certificate, None, MoreSeeds(self.folder.path)):
             out.print(line, markup=False)
         for warning in warnings:
             out.print(f"Warning: {warning}")

@@ -18,6 +18,7 @@ from nas.pipeline.search import SearchRun
 from nas.pipeline.supernet import SupernetStage, search_note
 from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report.pareto import print_pareto, write_pareto
+from nas.report.seeds import MoreSeeds
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.lender import LentSupernet
@@ -62,7 +63,7 @@ class SweepRun:
             self._warm_up(latency)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
-        print_pareto(self.folder.read(Pareto), self.folder.path)
+        print_pareto(self.folder.read(Pareto), MoreSeeds(self.folder.path))
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
         return Outcome.of_all(certificate.outcome for certificate in certificates)

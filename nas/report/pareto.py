@@ -20,7 +20,7 @@ from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
 from nas.report.plots import BLUE, GREEN, MUTED, STYLE, written_out
-from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, difference_text, spread_text
+from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, MoreSeeds, difference_text, spread_text
 from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
 from nas.runs.folder import RunFolder
@@ -29,7 +29,6 @@ from nas.runs.sweep import Pareto, ParetoPoint
 from nas.selection.pareto import pareto_front
 from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import out
-from nas.system.program import go_on_command
 
 PICTURE_NAME = "pareto.png"
 
@@ -139,20 +138,20 @@ def _has_several_seeds(pareto: Pareto) -> bool:
     return pareto.accuracy == "top1" and max(counts, default=0) > 1
 
 
-def seed_lines(pareto: Pareto, sweep_dir: Path | None = None) -> list[str]:
+def seed_lines(pareto: Pareto, more: MoreSeeds | None = None) -> list[str]:
     """What is known of the spread between seeds, and which neighbours of the front it tells apart.
 
     Args:
         pareto: Of the sweep.
-        sweep_dir: Its folder; None where no command with more seeds shall be proposed.
+        more: What a command with more seeds is made of; None where none shall be proposed.
     """
     known = {n.name: n.known_trainings for n in pareto.networks if n.known_trainings}
     if pareto.accuracy == "supernet_top1":
         lines = [f"Shared weights of one search each (n = 1): {NOT_KNOWN}."]
     else:
         lines = [spread_text(tuple(known.values())), *_neighbour_lines(pareto.front, known)]
-    if sweep_dir is not None and not _has_several_seeds(pareto):
-        lines.append(f"To know more: {go_on_command('retrain', sweep_dir)} --seeds {FEW_SEEDS}")
+    if more is not None and not _has_several_seeds(pareto):
+        lines.append(f"To know more: {more.command(FEW_SEEDS)}")
     return lines
 
 
@@ -165,15 +164,15 @@ def _neighbour_lines(front: Sequence[str], known: Mapping[str, SeedSpread]) -> I
             yield f"{slower} against {faster}: {difference_text(found)}{apart}."
 
 
-def print_pareto(pareto: Pareto, sweep_dir: Path | None = None) -> None:
+def print_pareto(pareto: Pareto, more: MoreSeeds | None = None) -> None:
     """Prints the table, and below it the seeds' spread and why a budget is not met.
 
     Args:
         pareto: Of the sweep.
-        sweep_dir: Its folder; None where no command with more seeds shall be proposed.
+        more: What a command with more seeds is made of; None where none shall be proposed.
     """
     out.print(pareto_table(pareto))
-    for line in seed_lines(pareto, sweep_dir):
+    for line in seed_lines(pareto, more):
         out.print(line, markup=False)
     for network in pareto.networks:
         if network.met_fix:

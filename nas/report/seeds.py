@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from latency.command_line import join
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.runs.records import Certificate
@@ -45,8 +47,8 @@ def spread_text(trainings: Sequence[SeedSpread]) -> str:
         return f"{head}: they are all equal, so that the spread between seeds is not known."
     networks = f"{known.networks} networks" if known.networks > 1 else "one network"
     text = (
-        f"{head}: one training has a standard deviation of "
-        f"{numbers.points(known.standard_deviation)} points between seeds (of {networks}, "
+        f"{head}. The spread between seeds is a standard deviation of "
+        f"{numbers.points(known.standard_deviation)} points of one training (of {networks}, "
         f"{_freedom(known.degrees_of_freedom)})"
     )
     if few > 1:
@@ -102,8 +104,56 @@ def search_text(verdict: SearchVerdict) -> str:
     return text
 
 
+@dataclass(frozen=True)
+class MoreSeeds:
+    """What a command is made of that trains the networks of a run with more seeds.
+
+    Args:
+        folder: Of the run or the sweep.
+        words: Flags that the run does not remember, such as images that have moved.
+    """
+
+    folder: Path
+    words: Sequence[str] = ()
+
+    def command(self, seeds: int, *flags: str) -> str:
+        """The command, quoted for a shell.
+
+        Args:
+            seeds: Trainings of each network.
+            *flags: Further ones.
+        """
+        words = [*self.words, *flags, "--seeds", f"{seeds}"]
+        return f"{go_on_command('retrain', self.folder)} {join(words)}"
+
+    def command_after(self, certificate: Certificate) -> str:
+        """The command that would tell more than is known.
+
+        Args:
+            certificate: Of the run.
+        """
+        own = certificate.known_trainings
+        count = own.count if own is not None else 1
+        is_judged = certificate.search_verdict is not None
+        wanted = FEW_SEEDS if count == 1 else 2 * count if is_judged else count
+        return self.command(wanted, *_baseline_flags(certificate))
+
+
+def _baseline_flags(certificate: Certificate) -> list[str]:
+    """What trains the company of a network as it was trained before."""
+    largest, others = certificate.largest, [*certificate.random]
+    if certificate.uniform is not None:
+        others.append(certificate.uniform)
+    if not others and largest is None:
+        return []
+    # The largest network takes longest: it is not trained where it was left out.
+    left_out = largest is not None and largest.top1 is None
+    has_trained = any(network.top1 is not None for network in others)
+    return ["--baselines", "--nolargest"] if left_out and has_trained else ["--baselines"]
+
+
 def seed_lines(
-    rows: Sequence[ShownNetwork], certificate: Certificate, folder: Path | None = None
+    rows: Sequence[ShownNetwork], certificate: Certificate, more: MoreSeeds | None = None
 ) -> list[str]:
     """What stands below a table of accuracies: spread, exported file, verdict, and what to do next.
 
@@ -112,7 +162,7 @@ def seed_lines(
     Args:
         rows: Of the table.
         certificate: Of the run.
-        folder: Of the run; None where no command shall be proposed.
+        more: What a command with more seeds is made of; None where none shall be proposed.
     """
     trainings = [row.known_trainings for row in rows if row.known_trainings is not None]
     own = certificate.known_trainings
@@ -127,11 +177,21 @@ def seed_lines(
                 "All trainings begin with the supernet's weights: what another training of the "
                 "supernet would give is no part of this spread."
             )
-    if certificate.search_verdict is not None and certificate.search_verdict.paid is not False:
-        lines.append(search_text(certificate.search_verdict))
-    if own is not None and folder is not None and _is_open(certificate, own):
-        lines.append(f"To know more: {seeds_command(certificate, folder)}")
+        lines += _verdict_lines(certificate)
+    if own is not None and more is not None and _is_open(certificate, own):
+        lines.append(f"To know more: {more.command_after(certificate)}")
     return lines
+
+
+def _verdict_lines(certificate: Certificate) -> list[str]:
+    """Whether the search paid, or why that is not judged; nothing where nothing was searched."""
+    verdict = certificate.search_verdict
+    if verdict is not None:
+        return [] if verdict.paid is False else [search_text(verdict)]
+    if certificate.method is None:
+        return []
+    lack = "were trained with several of these seeds" if certificate.random else "stand beside it"
+    return [f"What the search was worth is not judged: no random networks of equal time {lack}."]
 
 
 def _is_open(certificate: Certificate, own: SeedSpread) -> bool:
@@ -140,28 +200,6 @@ def _is_open(certificate: Certificate, own: SeedSpread) -> bool:
         return True
     verdict = certificate.search_verdict
     return bool(certificate.random) and (verdict is None or verdict.paid is None)
-
-
-def seeds_command(certificate: Certificate, folder: Path) -> str:
-    """The command that trains the networks of a run with more seeds, quoted for a shell.
-
-    Args:
-        certificate: Of the run.
-        folder: Of the run.
-    """
-    own = certificate.known_trainings
-    count = own.count if own is not None else 1
-    is_compared = certificate.search_verdict is not None
-    wanted = FEW_SEEDS if count == 1 else 2 * count if is_compared else count
-    flags = [f"--seeds {wanted}"]
-    if certificate.random:
-        flags.append("--baselines")
-        has_trained = any(network.top1 is not None for network in certificate.random)
-        largest = certificate.largest
-        # As it was asked before: the largest network takes longest to train.
-        if has_trained and largest is not None and largest.top1 is None:
-            flags.append("--nolargest")
-    return " ".join([go_on_command("retrain", folder), *flags])
 
 
 def race_text(result: RaceResult) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from rich import box
 from rich.table import Table
 
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork, compare, has_several_seeds
-from nas.report.seeds import seed_lines
+from nas.report.seeds import MoreSeeds, seed_lines
 from nas.report.verdict import seen_text, title_text, why_text
 from nas.runs.records import Baselines, Certificate
 from nas.selection.seed_spread import SeedSpread
@@ -84,14 +82,14 @@ def spread_cell(trainings: SeedSpread | None) -> str:
 
 
 def verdict_lines(
-    certificate: Certificate, baselines: Baselines | None = None, folder: Path | None = None
+    certificate: Certificate, baselines: Baselines | None = None, more: MoreSeeds | None = None
 ) -> list[str]:
     """What stands below the table: as seen today, why a budget is not met, and the seeds' spread.
 
     Args:
         certificate: Of the run.
         baselines: Of the run; None before they are trained.
-        folder: Of the run; None where no command with more seeds shall be proposed.
+        more: What a command with more seeds is made of; None where none shall be proposed.
     """
     texts = [text for text in (seen_text(certificate), why_text(certificate)) if text]
-    return [*texts, *seed_lines(compare(certificate, baselines), certificate, folder)]
+    return [*texts, *seed_lines(compare(certificate, baselines), certificate, more)]

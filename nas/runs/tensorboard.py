@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -26,7 +27,7 @@ def write_events(folder: Path, rows: Iterable[Mapping[str, Any]], prefix: str) -
     folder.mkdir(exist_ok=True)
     path = folder / f"events.out.tfevents.{prefix.strip('/')}"
     event = tf.compat.v1.Event
-    with tf.io.TFRecordWriter(str(path)) as writer:
+    with tf.io.TFRecordWriter(os.fsencode(path)) as writer:
         # TensorBoard takes only files that begin with this version.
         first = event(wall_time=time.time(), file_version="brain.Event:2")
         writer.write(first.SerializeToString())

@@ -55,7 +55,7 @@ class SupernetTrainer:
             len(labels), labels, settings.holdout_share, seed
         )
         # No batch is larger than the images, and the rate follows the batch that there is.
-        batch_size = min(settings.weights.batch_size, len(self.weights_part))
+        batch_size = whole_batch(min(settings.weights.batch_size, len(self.weights_part)))
         recipe = replace(settings.weights, batch_size=batch_size)
         self.network = Supernet(space, dropout=recipe.dropout, gate=settings.gate)
         self.weights_view = WeightView(self.network, settings.execution)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nas.architecture.text import parse
+from nas.architecture.text import parse, to_text
 from nas.cost.counts import architecture_cost
 from nas.search_space.named import get_space
 
@@ -94,3 +94,24 @@ def test_sizes_of_spaces(name: str, low: float, high: float) -> None:
     space = get_space(name)
     assert low <= architecture_cost(space.largest()).macs <= high
     assert 10 <= len(space.choices) <= 14
+
+
+@pytest.mark.parametrize(
+    "block, params",
+    [
+        # Depthwise 3x3 and projection with their normalisations: an expansion of 1 has no more.
+        ("ir_k3_s1_e1_c16", 9 * 16 + 16 * 16 + 2 * (16 + 16)),
+        # 16 -> 48, squeezed to round(0.25 * 16) = 4 -> 8 channels, with biases.
+        (
+            "ir_k3_s1_e3_c16_se0.25",
+            16 * 48 + 9 * 48 + 48 * 16 + 2 * (48 + 48 + 16) + 2 * 48 * 8 + 8 + 48,
+        ),
+    ],
+)
+def test_texts_of_earlier_runs_mean_what_they_meant(block: str, params: int) -> None:
+    network = parse(f"in_s32 cn_k3_s2_c16 {block} gap fc_c10")
+    cost = architecture_cost(network)
+    assert cost.layers[1].params == params
+    # A missing activation is relu6, here and before; timm's reader has its own.
+    assert to_text(network).split()[1] == "cn_r1_k3_s2_c16"
+    assert {layer.activation for layer in network.layers[:2]} == {"relu6"}  # type: ignore[attr-defined]

@@ -34,6 +34,9 @@ NETWORKS = {
     "separable": f"in_s16 cn_k3_s2_c8 sp_k5_s2_c16 sp_k3_s1_c8 {HEAD}",
     "inverted residuals": f"in_s21 cn_k3_s2_c8 ir_k5_s2_e3_c16 ir_k3_s1_e6_c16 {HEAD}",
     "squeeze and excite": f"in_s16 cn_k3_s2_c8 ir_k3_s1_e3_c8_se0.25 ir_k3_s2_e3_c8_se0.5 {HEAD}",
+    "written widths": (
+        f"in_s16 cn_k3_s2_c8 wb_k3_s1_x20_q3_c8_nsw_qnsw_sigmoid wb_k5_s2_q4_c16 {HEAD}"
+    ),
     "flat": "in_s12 cn_k3_s2_c8 mp_k2 flat fc_c8_bn_nobias fc_c4",
     "a residual": f"in_s16 cn_k3_s2_c8 skip res[cn_k3_s1_c8 cn_k1_s1_c8] {HEAD}",
 }

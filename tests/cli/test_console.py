@@ -94,3 +94,12 @@ def test_the_next_command_is_the_one_that_was_called(monkeypatch: pytest.MonkeyP
 def test_what_a_run_records_as_its_command(toy_run: Path) -> None:
     command = json.loads((toy_run / "config.json").read_text())["command"]
     assert command.startswith("python ") and "nas.py --lambda 0.1 --smoke" in command
+
+
+def test_a_bar_shows_names_as_they_are(capsys: pytest.CaptureFixture[str]) -> None:
+    from nas.system.console import bar
+
+    with bar("Space [b]\x1b[2J:smile:") as progress:
+        progress.update(1, 1, note="a\u202eb[/b]")
+    said = capsys.readouterr().err
+    assert "Space [b]\\x1b[2J:smile:: 100%  a\\u202eb[/b]" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,7 +38,17 @@ def unname(path: Path) -> None:
         np.save(stream, np.zeros((4, 8, 8, 3), np.uint8))
 
 
-@pytest.mark.parametrize("break_file", [truncate, damage, unname])
+def claim_too_much(path: Path) -> None:
+    """An array whose header asks for more memory than there is."""
+    header = b"{'descr': '|u1', 'fortran_order': False, 'shape': (9000000, 9000, 9000, 3), }"
+    header += b" " * (127 - 10 - len(header)) + b"\n"
+    array = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("images.npy", array)
+        archive.writestr("labels.npy", array)
+
+
+@pytest.mark.parametrize("break_file", [truncate, damage, unname, claim_too_much])
 def test_broken_npz_is_named(tmp_path: Path, break_file: Callable[[Path], None]) -> None:
     path = write_npz(tmp_path / "a.npz")
     break_file(path)
@@ -110,6 +121,19 @@ def test_cifar10_label_without_a_class(tmp_path: Path) -> None:
     assert_three_parts(error, "77 in CIFAR-10")
 
 
+def test_cifar10_that_cannot_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("data_batch_1.bin", "test_batch.bin"):
+        (tmp_path / name).write_bytes(bytes(3073 * 10))
+
+    def refuse(*arguments: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "fromfile", refuse)
+    with pytest.raises(DataError) as error:
+        load_dataset(tmp_path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "data_batch_1.bin")
+
+
 def test_one_class_is_refused_before_decoding(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "data", ("a",))
     with pytest.raises(DataError) as error:
@@ -125,6 +149,16 @@ def test_class_whose_images_are_all_bad(tmp_path: Path) -> None:
     with pytest.raises(DataError) as error:
         load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
     assert_three_parts(error, "none of b")
+    assert "4 bad images were skipped: b/" in error.value.received
+
+
+def test_all_images_are_bad(tmp_path: Path) -> None:
+    root = write_folders(tmp_path / "data", ("a", "b", "c"))
+    for path in root.rglob("*.png"):
+        path.write_bytes(b"no image")
+    with pytest.raises(DataError) as error:
+        load_dataset(root, cache_dir=tmp_path / "cache", skip_bad_images=True)
+    assert_three_parts(error, "12 bad images were skipped")
 
 
 def test_class_list_that_is_no_text(tmp_path: Path) -> None:
@@ -150,3 +184,51 @@ def test_truncated_jpeg_is_bad(tmp_path: Path) -> None:
         decode_image(path, Preparation(64))
     assert_three_parts(error, "--skip_bad_images")
     assert "a.jpg" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("images", "fix"),
+    [
+        (np.zeros((20, 8, 9, 3), np.uint8), "crop or pad them to squares"),
+        (np.zeros((20, 8, 9), np.uint8), "crop or pad them to squares"),
+        (np.zeros((20, 3, 8, 8), np.uint8), "numpy.moveaxis(images, 1, 3)"),
+        (np.zeros((20, 1, 8, 8), np.float32), "numpy.moveaxis(images, 1, 3)"),
+        (np.zeros((20, 3, 8, 9), np.uint8), "numpy.moveaxis(images, 1, 3), and crop or pad"),
+        (np.zeros((8, 8, 3, 20), np.uint8), "numpy.moveaxis(images, 3, 0)"),
+        (np.zeros((20, 8, 8, 4), np.uint8), "compose the alpha channel"),
+        (np.zeros((20, 192), np.uint8), "images.reshape(n, size, size, channels)"),
+        (np.zeros((20, 0, 0, 3), np.uint8), "crop or pad"),
+        (np.full((20, 8, 8, 3), 0.5), "(images * 255).round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 200.0), "images.round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 200, np.int64), "images.round().astype(numpy.uint8)"),
+        (np.full((20, 8, 8, 3), 4095, np.uint16), "which go from 4095 to 4095, to 0 to 255"),
+        (np.full((20, 8, 8, 3), -1.0), "which go from -1.0 to -1.0, to 0 to 255"),
+        (np.full((20, 8, 8, 3), np.nan), "which go from nan to nan"),
+        (np.zeros((20, 8, 8, 3), bool), "images.astype(numpy.uint8) * 255"),
+    ],
+)
+def test_arrays_of_another_form_are_refused_with_what_mends_them(
+    tmp_path: Path, images: np.ndarray, fix: str
+) -> None:
+    path = write_npz(tmp_path / "a.npz", images=images)
+    with pytest.raises(DataError) as error:
+        load_dataset(path, cache_dir=tmp_path / "cache")
+    assert_three_parts(error, "a.npz")
+    assert fix in error.value.fix
+
+
+@pytest.mark.parametrize(
+    ("images", "fix"),
+    [
+        (np.random.default_rng(0).integers(0, 255, (20, 3, 8, 8), np.uint8), "numpy.moveaxis"),
+        (np.random.default_rng(0).random((20, 8, 8, 3)), "images * 255"),
+    ],
+)
+def test_what_mends_arrays_does(tmp_path: Path, images: np.ndarray, fix: str) -> None:
+    with pytest.raises(DataError) as error:
+        load_dataset(write_npz(tmp_path / "a.npz", images=images), cache_dir=tmp_path / "cache")
+    assert fix in error.value.fix
+    usual = np.moveaxis(images, 1, 3) if images.ndim == 4 and images.shape[1] == 3 else images
+    mended = usual if usual.dtype == np.uint8 else (usual * 255).round().astype(np.uint8)
+    data = load_dataset(write_npz(tmp_path / "a.npz", images=mended), cache_dir=tmp_path / "cache")
+    assert data.image_size == 8

@@ -410,7 +410,7 @@ def test_another_way_to_resize_is_refused() -> None:
 def test_whatever_a_decoder_raises_names_the_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
-    def broken(*arguments: object) -> None:
+    def broken(*arguments: object, **settings: object) -> None:
         raise error
 
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")

@@ -61,9 +61,10 @@ def test_files_that_are_no_images(tmp_path: Path, name: str, what: str, fix: str
     ],
 )
 def test_addresses_are_told_from_paths(tmp_path: Path, address: str) -> None:
-    assert "an address" in refusal(address).value.received
+    assert refusal(address).value.received == f"{address}, an address"
     # As it is after somebody made it a whole path, which joins the slashes.
-    assert "an address" in refusal(tmp_path / Path(address)).value.received
+    received = refusal(tmp_path / Path(address)).value.received
+    assert received.replace("///", "//") == f"{address}, an address".replace("///", "//")
 
 
 def test_a_missing_folder_is_named_with_what_is_near(tmp_path: Path) -> None:
@@ -169,6 +170,11 @@ def test_labels_that_people_store(
     with pytest.raises(DataError, match="Fix"):
         images = np.zeros((8, 8, 8, 3), np.uint8)
         from_arrays(images, labels, images, labels)
+
+
+def test_a_class_of_one_image_is_named_with_its_file(tmp_path: Path) -> None:
+    error = refusal(save(tmp_path / "a.npz", labels=np.array([0, 1, 0, 1, 0, 1, 0, 2])))
+    assert "1 of class 2 in" in error.value.received
 
 
 def test_colours_before_rows_are_told(tmp_path: Path) -> None:

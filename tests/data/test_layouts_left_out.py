@@ -14,8 +14,10 @@ from PIL import Image
 
 from nas.data import DataError, image_formats, load_dataset
 from nas.data.dataset import check_searchable
+from nas.data.decoding import decode_image
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import FileLayout
+from nas.data.preparation import Preparation
 from nas.pipeline.inputs import load_data
 from nas.recipes.scales import Scale
 from nas.runs.data import DataSource
@@ -59,6 +61,15 @@ def test_every_format_that_pillow_opens_is_read_or_refused_by_a_list() -> None:
     missing = {name for s, name in known.items() if s not in image_formats.image_suffixes()}
     assert missing <= image_formats.NOT_OPENED
     assert not image_formats.image_suffixes() & {".pdf", ".eps", ".ps", ".h5", ".txt", ""}
+
+
+def test_a_format_that_is_not_read_is_not_opened_under_another_suffix(tmp_path: Path) -> None:
+    path = tmp_path / "a.png"
+    Image.new("RGB", (8, 8)).save(path, "EPS")
+    with pytest.raises(DataError) as error:
+        decode_image(path, Preparation(8))
+    assert_three_parts(error, "no image of a format that is known")
+    assert "a.png" in error.value.received
 
 
 @pytest.mark.parametrize("name", [".png", "png", "a.", "a.txt", "a.png.part", ".a"])

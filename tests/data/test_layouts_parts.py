@@ -199,6 +199,13 @@ def test_training_images_without_class_folders_are_named(tmp_path: Path, tree: T
     assert "<class>/" in fix
 
 
+@pytest.mark.parametrize("name", ["train", "val"])
+def test_what_a_part_holds_instead_of_classes_is_named(tmp_path: Path, name: str) -> None:
+    tree: dict[str, int | bytes] = {f"{name}/cat.zip": b"x", f"{name}/dog.zip": b"x"}
+    tree.update(both("val" if name == "train" else "train", 3, 3))
+    refused(tmp_path, tree, "no images", "but cat.zip, dog.zip")
+
+
 def test_evaluation_folders_without_training_images(tmp_path: Path) -> None:
     refused(tmp_path, both("val", 3, 3) | both("test", 3, 3), "val/, test/ alone", "train/")
 

@@ -6,6 +6,7 @@ import logging
 import struct
 import warnings
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -179,8 +180,8 @@ def test_whatever_a_decoder_raises_is_skipped_with_its_reason(
 ) -> None:
     opened = Image.open
 
-    def broken(file: object) -> Image.Image:
-        image = opened(file)  # type: ignore[arg-type]
+    def broken(file: object, **settings: Any) -> Image.Image:
+        image = opened(file, **settings)  # type: ignore[arg-type]
         if image.size == (5, 5):
             raise error
         return image

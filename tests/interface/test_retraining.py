@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -14,13 +15,16 @@ import pytest
 
 from latency.device.host import current_host
 from nas.architecture import text as arch_text
+from nas.cli import flags as strict_flags
+from nas.cli.program import retrain_flags
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import retraining
 from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
 from nas.pipeline.table import TABLE_FILE
-from nas.runs.data import DataRecord
+from nas.report.seeds import MoreSeeds
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
@@ -145,7 +149,7 @@ def test_a_sweep_meets_its_targets_if_each_that_was_asked_for_is_met(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(retraining, "write_pareto", lambda folder, labels: folder / "pareto.png")
-    monkeypatch.setattr(retraining, "print_pareto", lambda pareto, folder: None)
+    monkeypatch.setattr(retraining, "print_pareto", lambda pareto, more: None)
     sweep.write(Pareto("top1", (), ()))
     trainings.outcomes = dict(zip(LABELS, each, strict=True))
     outcome, _ = retrain(of_run(sweep))
@@ -159,6 +163,24 @@ def test_a_wrong_number_of_seeds_is_refused_before_any_work(
     with pytest.raises(InputError, match="--seeds to be a whole number, 1 or more"):
         retrain(of_run(run, seeds=seeds))
     assert trainings.begun == []
+
+
+def test_a_command_with_more_seeds_says_again_what_no_run_remembers(
+    run: RunFolder, trainings: Trainings
+) -> None:
+    source = DataSource("files", "moved images")
+    options = {"data_dir": "moved images", "smoke": True, "epochs": 2.0, "seeds": 1}
+    retrain(replace(of_run(run, **options), source=source))
+    words = trainings.begun[-1][13]
+    assert words == ("--data_dir", "moved images", "--smoke")
+    command = MoreSeeds(run.path, words).command(3, "--baselines")
+    assert command.endswith("--data_dir 'moved images' --smoke --baselines --seeds 3")
+    given = shlex.split(command)[2:]
+    values = retrain_flags()
+    strict_flags.parse(values, ["main.py", *given])
+    assert values["data_dir"].value == "moved images" and values["seeds"].value == 3
+    retrain(of_run(run, data_dir=trainings.begun[-1][2], skip_bad_images=False))
+    assert trainings.begun[-1][13] == (), "arrays have no word"
 
 
 def test_every_network_of_a_sweep_gets_as_many_seeds(

@@ -49,6 +49,9 @@ def test_an_error_for_the_user_is_three_parts_and_exit_code_2(
         (errno.EDQUOT, "Expected room on the disk."),
         (errno.EACCES, "may read and write"),
         (errno.EROFS, "may read and write"),
+        (errno.ENAMETOOLONG, "a path where a file can lie"),
+        (errno.ENOENT, "that are there while"),
+        (errno.EEXIST, "that are there while"),
     ],
 )
 def test_a_full_or_closed_disk_is_told_like_bad_input(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import io
 import json
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -120,6 +121,7 @@ def test_visible_text_stays_as_it_is() -> None:
     for text in ("plain", "größer als ½ – 日本", "two\nlines"):
         assert visible(text) == text
     assert visible("two\nlines", "") == r"two\nlines" and visible("\ud800") == r"\ud800"
+    assert visible(os.fsdecode(b"caf\xe9")) == r"caf\xe9"
 
 
 def test_errors_of_programs_are_visible(capsys: pytest.CaptureFixture[str]) -> None:

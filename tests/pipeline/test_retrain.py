@@ -225,7 +225,7 @@ def test_single_trainings_judge_no_search(
     text = " ".join(capsys.readouterr().out.split())
     assert "One training each (n = 1): the spread between seeds is not known" in text
     assert "pay" not in text and "paid" not in text
-    assert f"main.py --run {trained.folder.path} --seeds 3 --baselines" in text
+    assert f"main.py --run {trained.folder.path} --baselines --seeds 3" in text
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
 
     monkeypatch.setattr(stage, "SearchRun", Search)
     monkeypatch.setattr(stage, "write_pareto", written)
-    monkeypatch.setattr(stage, "print_pareto", lambda pareto, folder: None)
+    monkeypatch.setattr(stage, "print_pareto", lambda pareto, more: None)
     return found
 
 

@@ -58,7 +58,7 @@ def refused(tmp_path: Path) -> Refused:
         (["--lambda", "0.1", "--run_dir", "/nowhere", "--resume"], "config.json"),
         (["--lambda", "0.1", "--space", "huge", "--smoke"], "a space, one of"),
         (["--lambda", "0.1", "--space", "tiny", "--image_size", "32", "--smoke"], "at least 49 px"),
-        (["--lambda", "0.1", "--table", "/nowhere.json", "--smoke"], "which does not exist"),
+        (["--lambda", "0.1", "--table", "/nowhere.json", "--smoke"], "which is no file"),
     ],
 )
 def test_bad_search_flags(refused: Refused, arguments: list[str], text: str) -> None:

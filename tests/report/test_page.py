@@ -257,7 +257,7 @@ def test_everything_is_escaped(run: Path) -> None:
     text = page.read_text(encoding="utf-8")
     assert "alert(1)" in text and "[red]:smile:" in text
     # What turns the direction of writing, or is half a character, is written out.
-    assert "\\u202e\\udcff\\x1b[2J" in text and text.replace("\n", "").isprintable()
+    assert "\\u202e\\xff\\x1b[2J" in text and text.replace("\n", "").isprintable()
 
 
 def put(**changes: Any) -> Any:

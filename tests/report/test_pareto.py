@@ -13,6 +13,7 @@ from rich.console import Console
 from latency.errors import LatencyError
 from nas.report import numbers
 from nas.report.pareto import front_of, pareto_table, print_pareto, seed_lines, write_pareto
+from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
@@ -87,7 +88,7 @@ def test_a_front_of_single_trainings_or_shared_weights_is_no_evidence(tmp_path: 
     single = front_of([point("a", 1.0, 0.5, 0.1), point("b", 2.0, 0.6, 0.2)])
     shared = front_of([point("a", 1.0, None, 0.1), point("b", 2.0, None, 0.2)])
     for found, words in ((single, "One training each (n = 1)"), (shared, "Shared weights of one")):
-        said, command = seed_lines(found, tmp_path)
+        said, command = seed_lines(found, MoreSeeds(tmp_path))
         assert said.startswith(words) and "the spread between seeds is not known" in said
         assert command == f"To know more: python main.py --run {tmp_path} --seeds 3"
 
@@ -141,7 +142,7 @@ def test_several_seeds_of_a_sweep_stand_in_its_table_and_picture(
         found = folder.read(Certificate)
         folder.write(replace(found, trainings=SeedSpread.of(dict(enumerate(top1)))))
     assert write_pareto(sweep, ["fast", "slow"]).read_bytes() != plain
-    print_pareto(RunFolder(sweep).read(Pareto), sweep)
+    print_pareto(RunFolder(sweep).read(Pareto), MoreSeeds(sweep))
     text = capsys.readouterr().out
     assert "42.0 %" in text and "2.00 (3)" in text and "(seeds 0, 1, 2)" in " ".join(text.split())
     assert "To know more" not in text

@@ -13,7 +13,14 @@ from rich.console import Console
 from nas.report.comparison import compare
 from nas.report.page import write_report
 from nas.report.plots import accuracy_reach
-from nas.report.seeds import difference_text, race_text, search_text, seed_lines, spread_text
+from nas.report.seeds import (
+    MoreSeeds,
+    difference_text,
+    race_text,
+    search_text,
+    seed_lines,
+    spread_text,
+)
 from nas.report.terminal import spread_cell, terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
@@ -66,7 +73,7 @@ def with_seeds(
 
 def lines_of(run: RunFolder) -> list[str]:
     certificate, baselines = run.read(Certificate), run.read(Baselines)
-    return seed_lines(compare(certificate, baselines), certificate, run.path)
+    return seed_lines(compare(certificate, baselines), certificate, MoreSeeds(run.path))
 
 
 def test_single_trainings_say_that_nothing_is_known_and_how_to_know(run: RunFolder) -> None:
@@ -74,33 +81,33 @@ def test_single_trainings_say_that_nothing_is_known_and_how_to_know(run: RunFold
     assert first.startswith("One training each (n = 1): the spread between seeds is not known")
     assert "no difference" in first and "is evidence" in first
     assert not any(character.isdigit() for character in first.replace("(n = 1)", ""))
-    assert last == f"To know more: python main.py --run {run.path} --seeds 3 --baselines"
+    assert last == f"To know more: python main.py --run {run.path} --baselines --seeds 3"
 
 
 def test_the_largest_network_is_not_trained_again_where_it_was_left_out(run: RunFolder) -> None:
     before = run.read(Certificate)
     assert before.largest is not None
     run.write(replace(before, largest=replace(before.largest, top1=None)))
-    assert lines_of(run)[-1].endswith("--seeds 3 --baselines --nolargest")
+    assert lines_of(run)[-1].endswith("--baselines --nolargest --seeds 3")
 
 
 def test_a_network_without_company_proposes_no_baselines(run: RunFolder) -> None:
     certificate = replace(run.read(Certificate), random=(), largest=None, uniform=None)
-    first, last = seed_lines(compare(certificate, None), certificate, run.path)
+    first, last = seed_lines(compare(certificate, None), certificate, MoreSeeds(run.path))
     assert first.startswith("One training (n = 1):")
     assert last.endswith("--seeds 3")
 
 
 def test_nothing_is_said_before_anything_is_trained(tmp_path: Path) -> None:
     certificate = RunFolder(make_run(tmp_path / "run", retrained=False)).read(Certificate)
-    assert seed_lines(compare(certificate, None), certificate, tmp_path) == []
+    assert seed_lines(compare(certificate, None), certificate, MoreSeeds(tmp_path)) == []
 
 
 def test_several_seeds_tell_the_spread_the_exported_file_and_the_verdict(run: RunFolder) -> None:
     with_seeds(run)
     told, exported, verdict = lines_of(run)
     # Largest and uniform were trained once: 1 to 3 trainings.
-    assert told.startswith("1 to 3 trainings, and top-1 is their mean: one training has a standard")
+    assert told.startswith("1 to 3 trainings, and top-1 is their mean. The spread between seeds is")
     assert "of 3 networks, 6 degrees of freedom" in told and "points are no evidence" in told
     assert exported.startswith("model.onnx is the training with seed 0 (95.0 %)")
     assert verdict.startswith("This search paid: over seeds")
@@ -121,7 +128,7 @@ def test_a_verdict_that_cannot_be_told_proposes_more_seeds(run: RunFolder) -> No
     with_seeds(run, (0.95, 0.80, 0.91))
     *_, verdict, last = lines_of(run)
     assert verdict.startswith("Whether this search paid cannot be told")
-    assert last == f"To know more: python main.py --run {run.path} --seeds 6 --baselines"
+    assert last == f"To know more: python main.py --run {run.path} --baselines --seeds 6"
 
 
 def test_weights_of_one_supernet_are_no_spread_of_its_training(run: RunFolder) -> None:
@@ -129,6 +136,21 @@ def test_weights_of_one_supernet_are_no_spread_of_its_training(run: RunFolder) -
     inherited = replace(certificate, recipe=replace(RECIPE, inherits=True, seeds=3))
     texts = seed_lines(compare(inherited, None), inherited)
     assert any("supernet's weights" in text and "no part of this spread" in text for text in texts)
+
+
+def test_without_random_networks_with_these_seeds_the_search_is_not_judged(run: RunFolder) -> None:
+    certificate = replace(with_seeds(run), search_verdict=None)
+    said = "What the search was worth is not judged: no random networks of equal time"
+    lines = seed_lines(compare(certificate, None), certificate, MoreSeeds(run.path))
+    assert f"{said} were trained with several of these seeds." in lines
+    assert lines[-1].endswith("--baselines --seeds 3")
+    alone = replace(certificate, random=())
+    lines = seed_lines(compare(alone, None), alone, MoreSeeds(run.path))
+    assert lines[-1] == f"{said} stand beside it."
+    given = replace(alone, method=None)
+    assert not any(
+        "search" in line for line in seed_lines(compare(given, None), given, MoreSeeds(run.path))
+    )
 
 
 def test_equal_trainings_are_no_known_spread() -> None:
@@ -166,7 +188,7 @@ def test_the_table_has_means_deviations_and_numbers_of_seeds(run: RunFolder) -> 
 
 
 def test_lines_below_the_table_end_with_the_seeds(run: RunFolder) -> None:
-    lines = verdict_lines(run.read(Certificate), run.read(Baselines), run.path)
+    lines = verdict_lines(run.read(Certificate), run.read(Baselines), MoreSeeds(run.path))
     assert lines[0].startswith("As seen here") and lines[1].startswith("One training each")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,11 @@ def test_events_read_back(tmp_path: Path) -> None:
         {"step": 10, "stage": "warmup", "loss": 2.5, "accuracy": None},
         {"step": 20, "stage": "search", "loss": 2.0, "accuracy": 0.25},
     ]
-    path = write_events(tmp_path / "tensorboard", rows, "search/")
-    events = list(tf.compat.v1.train.summary_iterator(str(path)))
+    # Folders may have any name that a file system takes.
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    path = write_events(folder, rows, "search/")
+    assert path is not None
+    events = list(tf.compat.v1.train.summary_iterator(os.fsencode(path)))
     assert events[0].file_version == "brain.Event:2"
     assert [e.step for e in events[1:]] == [10, 20]
     found = {v.tag: v.simple_value for v in events[2].summary.value}

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 import pytest
 
+from latency.command_line import with_flags
 from tests.support.programs import ROOT, Done, run_program
 
 # Languages whose blocks hold nothing but commands; blocks without one hold all kinds of text.
@@ -22,9 +23,8 @@ FOREIGN = {
     *("ssh", "sudo", "tar", "tensorboard", "unzip", "wget"),
 }
 # Messages of a program that took its flags and then lacked a file: the command itself is right.
-WITHOUT_FILES = ("does not exist", "a finished search", "config.json")
+WITHOUT_FILES = ("does not exist", "is no file", "a finished search", "config.json")
 NOWHERE = "/nowhere/at/all"
-NO_IMAGES = ("--data_dir", NOWHERE)
 
 
 @dataclass(frozen=True)
@@ -118,6 +118,8 @@ def refusal(command: Command) -> str | None:
         return _stopwatch_refusal(rest, command.is_whole)
     if first == "pip":
         return _pip_refusal(rest)
+    if first.endswith(".py") and rest and (ROOT / first).is_file():
+        return _argparse_refusal(first, rest, command.is_whole)
     if (ROOT / first).is_file():
         text = (ROOT / first).read_text("utf-8")
         unknown = [word for word in rest if word.startswith("-") and word not in text]
@@ -165,7 +167,7 @@ def _stopwatch_refusal(words: list[str], is_whole: bool) -> str | None:
         return _flags_refusal("nas.py" if verb == "search" else "main.py", arguments, is_whole)
     if verb == "latency":
         return _argparse_refusal("latency", arguments, is_whole)
-    if verb == "report":
+    if verb in ("report", "table"):
         return _argparse_refusal("stopwatch", words, is_whole)
     done = run_program("stopwatch", *words)
     return None if done.exit_code == 0 or not (words or is_whole) else done.err
@@ -187,8 +189,9 @@ def _flags_refusal(name: str, arguments: list[str], is_whole: bool) -> str | Non
     with pytest.MonkeyPatch.context() as patch:
         # Where no earlier run is found either.
         patch.setenv("STOPWATCH_RUNS", NOWHERE)
-        images = () if "--summary" in arguments else NO_IMAGES
-        done = run_program(name, *arguments, *images)
+        # A flag has one value: the page's own images are nowhere, too.
+        images = {} if "--summary" in arguments else {"data_dir": NOWHERE}
+        done = run_program(name, *with_flags(arguments, images))
     return None if done.exit_code == 0 or _lacks_files(done) else done.err
 
 

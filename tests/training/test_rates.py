@@ -85,7 +85,7 @@ def test_the_gates_rate_follows_the_batch_of_the_search() -> None:
         ),
         (
             Recipe(1.0, 256, "sgd"),
-            ("sgd", "learning rate 0.2", "0.1, made for 128", "the ratio 256/128", "Goyal"),
+            ("sgd", "learning rate 0.8", "0.1, made for 32", "the ratio 256/32", "Goyal"),
         ),
         (SAMPLE.changed(learning_rate=0.5), ("learning rate 0.5, used as it was given",)),
     ],

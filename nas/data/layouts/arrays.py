@@ -78,8 +78,9 @@ def _reshape(shape: tuple[int, ...], count: int) -> str:
         return "give each image its height and width: images.reshape(n, size, size, channels)"
     if len(shape) != 4:
         return "reshape them"
-    if shape[1] in (1, 3) and shape[2] == shape[3]:
-        return "move the colours to the end: numpy.moveaxis(images, 1, 3)"
+    if shape[1] in (1, 3) and shape[3] not in (1, 3):
+        squares = "" if shape[2] == shape[3] else ", and crop or pad the images to squares"
+        return f"move the colours to the end: numpy.moveaxis(images, 1, 3){squares}"
     if shape[0] == shape[1] and shape[2] in (1, 3) and shape[3] == count:
         return "put the images first: numpy.moveaxis(images, 3, 0)"
     if shape[3] == 4:

@@ -39,7 +39,10 @@ def _read(folder: Path, seed: int, fraction: float) -> ArrayLayout:
 
 def _cifar_file(path: Path) -> Split:
     """Records of 1 label byte and 3072 pixel bytes, planes of red, green, blue."""
-    data = np.fromfile(path, np.uint8)
+    try:
+        data = np.fromfile(path, np.uint8)
+    except (OSError, MemoryError) as error:
+        raise DataError("records of 3073 bytes", f"{path}: {error}", "unpack it again") from None
     if data.size == 0 or data.size % 3073:
         raise DataError("records of 3073 bytes", f"{data.size} bytes in {path}", "unpack it again")
     records = data.reshape(-1, 3073)

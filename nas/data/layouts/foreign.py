@@ -67,13 +67,13 @@ def existing(data_dir: str | Path) -> Path:
     Raises:
         DataError: It is an address, or nothing is there, or nothing that may be looked at.
     """
-    scheme = _scheme(str(data_dir))
-    if scheme:
+    address = _address(str(data_dir))
+    if address:
         raise DataError(
             "a folder of images, or an .npz file, on this machine",
-            f"{data_dir}, an address",
+            f"{address}, an address",
             "write the path without file://"
-            if scheme == "file"
+            if address.lower().startswith("file:")
             else "load it down, unpack it, and give the folder as --data_dir",
         )
     try:
@@ -90,11 +90,13 @@ def existing(data_dir: str | Path) -> Path:
     return path
 
 
-def _scheme(text: str) -> str | None:
-    """The scheme of an address, also of one that was made a path, which has one slash fewer."""
-    found = re.search(r"(?:^|/)([a-z][a-z0-9]*):/", text, re.IGNORECASE)
-    scheme = found.group(1).lower() if found else None
-    return scheme if scheme in SCHEMES else None
+def _address(text: str) -> str | None:
+    """The address that a text is, also one that was made a whole path, which joins slashes."""
+    found = re.search(r"(?:^|/)([a-z][a-z0-9]*):(/+)", text, re.IGNORECASE)
+    if not found or found.group(1).lower() not in SCHEMES:
+        return None
+    slashes = found.group(2) if len(found.group(2)) > 1 else "//"
+    return f"{found.group(1)}:{slashes}{text[found.end() :]}"
 
 
 def _refuse_missing(path: Path) -> NoReturn:

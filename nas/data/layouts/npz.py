@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +39,7 @@ def _read(path: Path, seed: int, fraction: float) -> ArrayLayout:
     if {"images", "labels"} <= set(arrays):
         parts: tuple[str, ...] = ("images", "labels")
         whole = array_split(str(path), arrays["images"], arrays["labels"])
+        _check_enough(path, whole.labels)
         large, held = split_holdout(len(whole.labels), whole.labels, fraction, seed)
         splits = [Split(whole.images[part], whole.labels[part]) for part in (large, held)]
         role = (
@@ -63,6 +62,17 @@ def _read(path: Path, seed: int, fraction: float) -> ArrayLayout:
     unused = [name for name in arrays if name not in (*parts, "class_names")]
     left = (f"Not used: the arrays {', '.join(unused)}.",) if unused else ()
     return replace(found, notes=(*found.notes, role, *left))
+
+
+def _check_enough(path: Path, labels: np.ndarray) -> None:
+    values, counts = np.unique(labels, return_counts=True)
+    few = values[counts < 2].tolist()
+    if few:
+        raise DataError(
+            "two images or more of every class, so that one can be held out for evaluation",
+            f"1 of class {', '.join(map(str, few[:5]))} in {path}",
+            "add images, or leave these classes out",
+        )
 
 
 def _one_file(path: Path) -> Path:
@@ -90,17 +100,16 @@ def _arrays(path: Path) -> dict[str, Any]:
         raise DataError(
             "an .npz file", f"{path}, a pointer of Git LFS", f"run `git lfs pull` in {path.parent}"
         )
-    broken = (OSError, ValueError, EOFError, KeyError, RuntimeError, zipfile.BadZipFile, zlib.error)
     try:
         with path.open("rb") as stream:
             archive = np.load(stream, allow_pickle=False)
             if isinstance(archive, np.ndarray):
                 raise ValueError("one array without a name (.npy)")
             return {name: archive[name] for name in archive.files}
-    except broken as error:
-        raise DataError(
-            f"an .npz file with {WANTED}", f"{path}: {error}", "write it again"
-        ) from None
+    # Damaged archives raise anything, from zlib.error to MemoryError at a shape that is none.
+    except Exception as error:
+        received = f"{path}: {error or type(error).__name__}"
+        raise DataError(f"an .npz file with {WANTED}", received, "write it again") from None
 
 
 LAYOUTS.register("npz", Layout("one .npz file", _recognises, _read, rank=1))

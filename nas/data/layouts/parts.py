@@ -157,7 +157,7 @@ def _refuse_flat(folder: Folder, train: Folder, named: Mapping[str, list[Folder]
     instead = f"{held[0].name}/ is evaluated" if held else f"a share of {train.name}/ is held out"
     raise DataError(
         f"a folder of images for each class in {folder.path}, as in {train.path} ({classes})",
-        f"{_count(_inner(folder))} and no class folders in {folder.path}",
+        _held(_inner(folder)),
         f"sort its images into {folder.name}/<class>/, or move {folder.name}/ away, so that "
         f"{instead} instead",
     )
@@ -168,7 +168,7 @@ def _refuse_train(root: Folder, train: list[Folder], held: list[Folder]) -> NoRe
         lacking = _inner(train[0])
         raise DataError(
             f"a folder of images for each class in {train[0].path}",
-            f"{_count(lacking)} and no class folders in {lacking.path}",
+            _held(lacking),
             f"sort the images into {train[0].name}/<class>/; if `{train[0].name}` is a class, put "
             "a folder for each other class beside it",
         )
@@ -201,8 +201,11 @@ def shown(folders: Sequence[Folder], most: int = 5) -> str:
     return names + (f" and {len(folders) - most} more" if len(folders) > most else "")
 
 
-def _count(folder: Folder) -> str:
-    return counted(folder.image_count, "image") if folder.image_count else "no images"
+def _held(folder: Folder) -> str:
+    """What a part holds instead of class folders."""
+    images = counted(folder.image_count, "image") if folder.image_count else "no images"
+    others = f", but {', '.join(folder.others[:3])}" if folder.others else ""
+    return f"{images} and no class folders in {folder.path}{others}"
 
 
 def counted(count: int, noun: str) -> str:

@@ -9,7 +9,7 @@ from latency.device import strict_json
 from nas.report import cards, numbers, plots
 from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.report.facts import RunFacts
-from nas.report.seeds import difference_text, seed_lines
+from nas.report.seeds import MoreSeeds, difference_text, seed_lines
 from nas.report.terminal import interval_text, spread_cell
 from nas.selection.seed_spread import difference
 
@@ -70,7 +70,7 @@ def _seed_texts(run: RunFacts) -> list[str]:
     certificate = run.records.certificate
     if certificate is None:
         return []
-    texts = seed_lines(run.networks, certificate, run.records.path)
+    texts = seed_lines(run.networks, certificate, MoreSeeds(run.records.path))
     own = certificate.known_trainings
     for network in run.networks:
         other = network.known_trainings

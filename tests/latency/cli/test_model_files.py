@@ -30,8 +30,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def read(*names: str, shapes: list[str] | None = None, repeated: bool = False) -> list[Model]:
-    options = Namespace(input_shape=shapes, precision="fp32", scheme=None)
+def read(
+    *names: str,
+    shapes: list[str] | None = None,
+    inputs: list[str] | None = None,
+    repeated: bool = False,
+) -> list[Model]:
+    options = Namespace(input_shape=shapes, input=inputs, precision="fp32", scheme=None)
     return read_models(options, [Path(name) for name in names], repeated=repeated)
 
 
@@ -50,8 +55,8 @@ def test_two_models_of_different_inputs_get_two_shapes(folder: Path) -> None:
 def test_every_dynamic_input_of_every_model_is_asked_for_at_once(folder: Path) -> None:
     error = refused(lambda: read("a.onnx", "b.onnx"))
     assert "'image' of shape (N, 3); 'pixels' of shape (N, 4)" in error.received
-    assert "--input_shape image=N,3 with" in error.fix
-    assert "--input_shape pixels=N,4 with" in error.fix
+    assert "for a.onnx: pass --input_shape image=N,3 with" in error.fix
+    assert "for b.onnx: pass --input_shape pixels=N,4 with" in error.fix
 
 
 @pytest.mark.parametrize("shapes", [None, ["image=1,3"]])
@@ -78,8 +83,11 @@ def test_a_misspelt_input_is_refused_before_a_shape_is_asked_for(folder: Path) -
     assert error.received == "'imagee'" and "did you mean 'image'?" in error.fix
 
 
-def test_a_file_that_is_named_twice_is_one_model_or_two(folder: Path) -> None:
-    assert [model.key for model in read("fixed.onnx", "fixed.onnx")] == ["fixed.onnx"]
+def test_a_file_that_is_named_twice_is_one_model_or_two(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert [model.key for model in read("fixed.onnx", "./fixed.onnx")] == ["fixed.onnx"]
+    assert "note: fixed.onnx is named 2 times and measured once" in capsys.readouterr().err
     two = read("fixed.onnx", "fixed.onnx", repeated=True)
     assert [model.key for model in two] == ["fixed.onnx", "fixed.onnx #2"]
 
@@ -150,6 +158,20 @@ def test_arrays_that_fit_nothing_are_refused_before_anything_runs(
 ) -> None:
     np.savez("x.npz", **arrays)
     assert words in str(refused(lambda: with_inputs(pair, [text])))
+
+
+def test_an_array_says_the_shape_of_a_dynamic_input(folder: Path) -> None:
+    np.savez("x.npz", image=np.ones((5, 3), np.float32), pixels=np.ones((2, 4), np.float32))
+    models = read("a.onnx", "b.onnx", inputs=["x.npz"])
+    assert fed(models, "x.npz")["a.onnx"]["image"].shape == (5, 3)
+    # A shape that was asked for stays, and then the array does not fit.
+    models = read("a.onnx", "b.onnx", shapes=["image=7,3"], inputs=["x.npz"])
+    assert "of type float32 and shape [7, 3] for input 'image' of a.onnx" in str(
+        refused(lambda: with_inputs(models, ["x.npz"]))
+    )
+    np.savez("flat.npz", image=np.ones(3, np.float32))
+    error = refused(lambda: read("a.onnx", inputs=["flat.npz"]))
+    assert "a shape for input 'image' of a.onnx that agrees with (N, 3)" in error.expected
 
 
 def test_copies_of_a_file_share_arrays_or_have_their_own(folder: Path) -> None:

@@ -448,3 +448,23 @@ def test_a_slower_clock_is_shown_with_then_and_now(
     assert "8.00 us since 2026-11-01T00:00:00+00:00; today 1.500 times as long" in printed
     assert "then: 2600 MHz, 45 degrees; now: 1700 MHz, 95 degrees" in printed
     assert "other programs used unknown" in printed and "slower: never faster" in printed
+
+
+@pytest.mark.parametrize(
+    ("best", "said"),
+    [
+        (BestSpeed("p", 8.0, "2026-11-01T00:00:00+00:00", None, None), "this is kept as its best"),
+        (None, "none can be kept now"),
+    ],
+)
+def test_a_clock_without_a_past_says_whether_it_is_kept(
+    best: BestSpeed | None,
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    state = DeviceState("2026-11-26T00:00:00+00:00", 0.1, 1700.0, 95.0, None)
+    found = ClockWatch(replace(FULL, best=best), 5.0, None, state, None)
+    monkeypatch.setattr("latency.cli.clock_command.watch_clock", lambda _: found)
+    assert program.main(["clock"]) == 0
+    assert said in capsys.readouterr().out

@@ -13,7 +13,9 @@ from latency.device.errors import WorkerError
 from latency.device.foreign import foreign_kind
 from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
-from latency.errors import FileFormatError
+from latency.errors import FileFormatError, LatencyError
+from latency.measurement.result import read_result
+from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n"
@@ -71,6 +73,15 @@ def test_a_table_that_is_a_pointer_or_a_page_is_named_as_such(tmp_path: Path, da
         strict_json.read_object(path)
     kind = foreign_kind(data)
     assert kind and (info.value.received, info.value.fix) == (kind.name, kind.fix)
+
+
+def test_a_pointer_in_the_place_of_a_table_or_a_result_keeps_its_fix(tmp_path: Path) -> None:
+    path = tmp_path / "table.json"
+    path.write_bytes(LFS)
+    for read in (LatencyTable.load, read_result):
+        with pytest.raises(LatencyError, match="a git-LFS pointer") as info:
+            read(path)
+        assert "git lfs pull" in info.value.fix
 
 
 def test_a_model_of_a_hand_made_folder_is_named_as_a_pointer_when_it_is_loaded() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -120,6 +120,52 @@ def test_a_number_of_elements_is_from_one_to_all_of_them() -> None:
     model = finish(nodes, [1], [], weights, input_type=INT64)
     assert ranges(model) == {"image": (1, 9)}
     runs(model)
+
+
+def fed(
+    operator: str, names: Sequence[str], sizes: Mapping[str, Sequence[int]], domain: str = ""
+) -> bytes:
+    """An operator of stored tensors of these sizes, and of the ids 'image'."""
+    weights = [constant(name, np.ones(size), np.float32) for name, size in sizes.items()]
+    nodes = [node(operator, names, ["pooled"], domain=domain)]
+    return finish(nodes, [4], None, weights, input_type=TensorProto.INT32)
+
+
+EMBED, ROTARY, OURS = "EmbedLayerNormalization", "RotaryEmbedding", "com.microsoft"
+TABLES = {"words": [90, 2], "places": [20, 2], "kinds": [2, 2]}
+LSTM = {"x": [7, 4, 3], "w": [1, 8, 3], "r": [1, 8, 2]}
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        (fed("LSTM", ["x", "w", "r", "", "image"], LSTM), (1, 7)),
+        (fed("ReverseSequence", ["x", "image"], {"x": [5, 4]}), (1, 5)),
+        (fed("SoftmaxCrossEntropyLoss", ["x", "image"], {"x": [4, 10]}), (0, 9)),
+        (fed(EMBED, ["image", "", "words", "places"], TABLES, OURS), (0, 89)),
+        (fed(EMBED, ["other", "image", "words", "places", "kinds"], TABLES, OURS), (0, 1)),
+        (fed(ROTARY, ["x", "image", "cos", "sin"], {"cos": [64, 2]}, OURS), (0, 63)),
+    ],
+    ids=["lengths", "reversed", "labels", "words", "kinds", "rotary"],
+)
+def test_lengths_labels_and_fused_lookups_show_their_range(
+    model: bytes, expected: tuple[int, int]
+) -> None:
+    assert ranges(model) == {"image": expected}
+
+
+def test_a_filled_tensor_is_no_table_of_its_filling() -> None:
+    # ConstantOfShape also has a tensor as its `value`, of one element.
+    nodes = [
+        node("ConstantOfShape", ["size"], ["table"], value=constant("v", [2.0], np.float32)),
+        node("Gather", ["table", "image"], ["rows"]),
+        node("ReduceSum", ["rows"], ["sum"], keepdims=0),
+        node("Cast", ["sum"], ["pooled"], to=INT64),
+    ]
+    assert ranges(finish(nodes, [1, 4], [], [constant("size", [200, 2])], input_type=INT64)) == {}
+    made = [node("Constant", [], ["table"], value=constant("v", np.ones((6, 2)), np.float32))]
+    model = finish([*made, *nodes[1:]], [1, 4], [], [], input_type=INT64)
+    assert ranges(model) == {"image": (0, 5)}
 
 
 def test_a_quantised_table_shows_its_rows() -> None:

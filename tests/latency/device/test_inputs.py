@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from latency.device.errors import WorkerError
 from latency.device.inputs import USUAL_INTEGERS, random_inputs, read_arrays, write_arrays
@@ -166,6 +166,23 @@ def test_a_reshape_of_another_batch_is_answered_with_the_shape_of_the_export() -
         ModelRunner(baked(2), SETTINGS, 0, key="baked")
     assert "eshape" in info.value.received
     assert "at the shape that it was exported for" in info.value.fix
+
+
+def test_memory_that_is_not_there_is_answered_with_a_smaller_model() -> None:
+    shape = numpy_helper.from_array(np.array([1 << 20, 1 << 20], np.int64), "shape")
+    nodes = [
+        helper.make_node("Expand", ["image", "shape"], ["huge"]),
+        helper.make_node("ReduceSum", ["huge"], ["pooled"], keepdims=0),
+    ]
+    with pytest.raises(WorkerError, match="for model 'huge'") as info:
+        ModelRunner(finish(nodes, [1, 1], [], [shape]), SETTINGS, 0, key="huge")
+    assert info.value.fix.startswith("free memory")
+
+
+def test_numbers_that_are_none_do_not_stop_a_model() -> None:
+    node = helper.make_node("Log", ["image"], ["pooled"])
+    (found,) = ModelRunner(finish([node], [1, 90], [1, 90]), SETTINGS, 0)()
+    assert np.isnan(found).any()
 
 
 def test_a_model_without_outputs_fails_when_it_is_loaded() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from latency.device.inputs import random_inputs
 from latency.device.sessions import create_session, pinned
 from latency.device.settings import CPU_PROVIDER, SessionSettings
 from tests.support.latency_graphs import chain, finish
+from tests.support.model_files import edited
 
 
 @pytest.fixture
@@ -77,6 +79,24 @@ def test_a_model_that_does_not_load_is_refused_in_one_line() -> None:
         create_session(b"no model", SessionSettings())
     assert info.value.expected == f"an ONNX model that {CPU_PROVIDER} runs"
     assert info.value.received and "\n" not in info.value.received
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda model: setattr(model, "ir_version", 99), "IR version: 99"),
+        (lambda model: setattr(model.opset_import[0], "version", 99), "Opset 99"),
+        (lambda model: setattr(model.graph.node[1], "op_type", "NoSuchOp"), "NoSuchOp"),
+    ],
+    ids=["ir_version", "opset", "operator"],
+)
+def test_a_model_of_a_newer_onnx_is_answered_with_an_older_export(
+    change: Callable[[onnx.ModelProto], None], said: str
+) -> None:
+    with pytest.raises(WorkerError) as info:
+        create_session(edited(chain(1), change), SessionSettings())
+    assert said in info.value.received
+    assert "opset 17 and IR version 8, or install a newer onnxruntime" in info.value.fix
 
 
 def test_a_value_that_onnxruntime_does_not_take_is_refused() -> None:

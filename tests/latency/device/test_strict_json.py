@@ -277,6 +277,28 @@ def test_another_schema_version_is_refused(tmp_path: Path, version: Any, receive
     assert info.value.received == received
 
 
+@dataclass(frozen=True)
+class Grown:
+    """A record that had one key less in the version before."""
+
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
+
+    count: int
+    more: str = ""
+
+
+def test_a_version_that_lacks_only_keys_with_a_default_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "record.json"
+    path.write_text('{"schema_version": 2, "count": 1}')
+    assert strict_json.read(Grown, path) == Grown(1)
+    assert strict_json.dumps(Grown(1)).startswith('{\n "schema_version": 3,')
+    for version in ("1", "4", "true", '"2"', "2.0"):
+        path.write_text(f'{{"schema_version": {version}, "count": 1}}')
+        with pytest.raises(FileFormatError, match="Expected schema version 3 in"):
+            strict_json.read(Grown, path)
+
+
 def test_a_record_without_a_version_takes_a_file_with_any(tmp_path: Path) -> None:
     path = tmp_path / "record.json"
     for text in ('{"count": 1}', '{"schema_version": 9, "count": 1}'):

@@ -27,7 +27,7 @@ def first_visit(document: dict[str, Any]) -> list[float]:
 @pytest.mark.parametrize(
     ("change", "text"),
     [
-        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 3 in"),
+        (lambda d: d.update(schema_version=9), "Expected a device's result: schema version 4 in"),
         (lambda d: d.update(job_id="0" * 16), "Received: one of job 0000000000000000.\nFix:"),
         (lambda d: d.pop("visits"), "Expected a device's result: the key 'visits' in"),
         (lambda d: d["host"].pop("cpu_model"), "the key 'cpu_model' at `host` in"),
