@@ -20,7 +20,7 @@ from tests.support.toy import TOY
 # Whether a target is met cannot be told at toy size.
 DONE = (0, 4)
 TARGET = ("--target_ms", "66.7%")
-RACE = ("--race", "2", "--race_epochs", "0.5")
+RACE = ("--race", "3", "--race_epochs", "0.5")
 SEARCHES = {
     "a search": ("--lambda", "0.1"),
     "a sweep": ("--lambda", "0.5,0.1"),
@@ -118,7 +118,8 @@ def test_a_search_that_is_stopped_ends_like_one_that_is_not(
     stopped_twice(
         searcher(parts, toy_table, kind, precision),
         lambda: run_program("nas.py", "--resume", "--run_dir", str(parts)),
-        checkpoints,
+        # Who races by chance depends on what is measured; two of them write more than this.
+        4 if kind == "a race of chance" else checkpoints,
     )
     assert_same_weights(whole, parts)
     for path in whole.rglob("search.json"):
