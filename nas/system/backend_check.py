@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
+import hashlib
 import importlib
 import json
 import os
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
+from latency.device.cache_folder import NoHomeError, cache_folder
 from latency.measurement.measure import last_words
 from nas.errors import InputError
 from nas.system.backend import Compute, not_startable
@@ -30,6 +34,8 @@ except LatencyError as error:
     sys.exit(3)
 """
 _REFUSED = 3
+# Beginnings of the variables that decide whether a framework starts.
+READ_VARIABLES = ("CUDA", "JAX", "KERAS", "LD_", "NPROC", "OMP", "PJRT", "PYTORCH", "TF_", "XLA")
 
 
 def check_starts(compute: Compute) -> None:
@@ -51,7 +57,10 @@ def check_starts(compute: Compute) -> None:
 
 @functools.cache
 def _try(compute: Compute, name: str) -> None:
-    """Starts the backend in a process of its own; once is enough."""
+    """Starts the backend in a process of its own; once is enough for one installation."""
+    started = _started_file(compute, name)
+    if started is not None and started.is_file():
+        return
     mode = "parallel" if compute.data_parallel else "single"
     command = [sys.executable, "-P", "-c", _TRIAL, compute.mixed_precision, mode]
     root = str(Path(__file__).resolve().parents[2])
@@ -64,6 +73,37 @@ def _try(compute: Compute, name: str) -> None:
         raise InputError(*json.loads(done.stdout.splitlines()[-1]))
     if done.returncode:
         raise not_startable(name, last_words(done))
+    _keep(started)
+
+
+def _started_file(compute: Compute, name: str) -> Path | None:
+    """Kept once the backend has started here; None where nothing can be kept.
+
+    Its name stands for all that a start depends on: the interpreter, where packages are looked
+    for, which are installed and since when, and the variables that frameworks read.
+    """
+    installed = []
+    for folder in sys.path:
+        with contextlib.suppress(OSError):
+            installed += [
+                (entry.path, entry.stat().st_mtime_ns)
+                for entry in os.scandir(folder or ".")
+                if entry.name.endswith((".dist-info", ".egg-info"))
+            ]
+    variables = {key: value for key, value in os.environ.items() if key.startswith(READ_VARIABLES)}
+    facts = [sys.executable, sys.version, sys.path, sorted(installed), variables, asdict(compute)]
+    digest = hashlib.sha256(json.dumps([name, *facts], sort_keys=True).encode()).hexdigest()
+    with contextlib.suppress(NoHomeError):
+        return cache_folder() / "backends" / digest[:24]
+    return None
+
+
+def _keep(started: Path | None) -> None:
+    if started is None:
+        return
+    with contextlib.suppress(OSError):  # then it is tried again the next time
+        started.parent.mkdir(parents=True, exist_ok=True)
+        started.touch()
 
 
 def check_late_packages() -> None:

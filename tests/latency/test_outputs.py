@@ -108,7 +108,7 @@ def test_each_command_refuses_before_it_reads_a_model(
     def read(*_: object) -> None:
         raise AssertionError("a model was read")
 
-    monkeypatch.setattr("latency.cli.model_files.read_model", read)
+    monkeypatch.setattr("latency.onnx_files.several_models.read_model", read)
     assert program.main(words) == 2
     said = capsys.readouterr().err
     assert words[-2] in said and "Fix: " in said

@@ -133,10 +133,14 @@ def test_streams_that_python_does_not_have_are_the_null_device(
 
 
 def test_handlers_are_put_back_after_imports() -> None:
-    before = signal.getsignal(signal.SIGINT)
-    with start.importing():
-        assert signal.getsignal(signal.SIGINT) is not before
-    assert signal.getsignal(signal.SIGINT) is before
+    # In the background of a shell, where SIGINT is ignored, it would stay so.
+    earlier = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with start.importing():
+            assert signal.getsignal(signal.SIGINT) is not signal.default_int_handler
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, earlier)
 
 
 def test_what_is_ignored_stays_ignored_and_other_threads_change_nothing() -> None:

@@ -30,8 +30,9 @@ BROKEN = {
 
 
 @pytest.fixture(autouse=True)
-def no_keras(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def no_keras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing runs in this process, and nothing was tried."""
+    monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.delitem(sys.modules, "keras", raising=False)
     backend_check._try.cache_clear()
     yield
@@ -71,6 +72,58 @@ def test_the_trial_asks_for_what_the_run_will_ask_for_once(
     for compute in (Compute(), Compute(), Compute("float16", data_parallel=True)):
         check_starts(compute)
     assert asked == [["none", "single", "jax"], ["float16", "parallel", "jax"]]
+
+
+def test_an_installation_that_has_started_is_not_tried_again_until_it_changes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    codes = iter((1, 0, 0, 0))
+    tried: list[int] = []
+
+    def run(*arguments: Any, **options: Any) -> SimpleNamespace:
+        tried.append(next(codes))
+        return SimpleNamespace(returncode=tried[-1], stdout="", stderr="no such library")
+
+    def check() -> None:
+        backend_check._try.cache_clear()  # as another process would begin
+        check_starts(Compute())
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("nas.system.chosen_backend.is_installed", lambda name: True)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    with pytest.raises(InputError):  # what failed is not kept
+        check()
+    check()
+    check()
+    assert tried == [1, 0]
+    (tmp_path / "jax-2.dist-info").mkdir()
+    check()
+    check()
+    assert tried == [1, 0, 0]
+    monkeypatch.setenv("XLA_FLAGS", "--none")
+    check()
+    assert tried == [1, 0, 0, 0]
+
+
+def test_without_a_place_to_keep_it_a_backend_is_tried_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path / "file"))
+    tried: list[None] = []
+
+    def run(*arguments: Any, **options: Any) -> SimpleNamespace:
+        tried.append(None)
+        return SimpleNamespace(returncode=0, stdout="", stderr="")
+
+    monkeypatch.setattr(subprocess, "run", run)
+    monkeypatch.setattr("nas.system.chosen_backend.is_installed", lambda name: True)
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    for _ in range(2):
+        backend_check._try.cache_clear()
+        check_starts(Compute())
+    assert len(tried) == 2
 
 
 def test_a_backend_that_runs_here_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -128,7 +128,11 @@ def scaled(name: str, factor: float) -> Callable[[Document], None]:
         ),
         (scaled("rows.block.latency_ms", 0.9), "latency_ms of row 'block' as the samples give it"),
         (scaled("rows.block.divisor", 2), "latency_ms of row 'block' as the samples give it"),
-        (scaled("rows.block.count", 2), "count of row 'block' as the samples give it"),
+        (
+            # On a busy machine no run may have counted: twice nothing would be the same.
+            lambda d: d["rows"]["block"].update(count=d["rows"]["block"]["count"] + 1),
+            "count of row 'block' as the samples give it",
+        ),
         (lambda d: d["rows"]["block"]["visits"].pop("short"), "a long and a short model in row"),
         (
             lambda d: d["networks"]["net2"]["row_keys"].append("roof"),
