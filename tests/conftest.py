@@ -27,6 +27,9 @@ LONGEST_FIRST = (
     "programs/test_benchmarks.py",
     "programs/test_backends.py",
     "programs/test_kill_and_resume.py",
+    "programs/test_docs_example.py",
+    "pipeline/test_inherit.py",
+    "interface/test_api.py",
 )
 
 

@@ -94,6 +94,7 @@ def searcher(run: Path, table: Path, kind: str, precision: str) -> Callable[[], 
     return lambda: run_program("nas.py", *flags, *TOY, *files)
 
 
+@slow
 def test_a_sweep_in_half_precision_goes_on_to_all_of_its_goals(
     toy_table: Path, tmp_path: Path
 ) -> None:

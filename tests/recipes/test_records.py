@@ -153,7 +153,7 @@ def test_scales_hold_the_lengths_of_each_job() -> None:
             scale.trains_baselines,
         )
 
-    assert lengths(Scale.named("sample")) == (12.0, 4.0, 32, 32, 2, 32, True)
+    assert lengths(Scale.named("sample")) == (12.0, 5.0, 32, 32, 2, 32, True)
     assert lengths(Scale.named("images")) == (8.0, 30.0, 64, 64, 3, 32, False)
     assert lengths(Scale.named("smoke")) == (1.0, 0.5, 16, 16, 1, 3, True)
     # Figures in docs/results were made with these rates at these batch sizes.
