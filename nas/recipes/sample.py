@@ -17,12 +17,12 @@ from nas.training.recipe import Recipe
 SAMPLE = RECIPES.register(
     "sample",
     Recipe(
-        epochs=4.0,
+        epochs=5.0,
         batch_size=32,
         learning_rate=0.006,
         rate_batch_size=32,
         weight_decay=0.02,
         augmentation=Augmentation(crop_padding_pixels=2, flip=False),
-        made_for_steps=1250,
+        made_for_steps=1563,
     ),
 )

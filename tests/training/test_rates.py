@@ -107,10 +107,10 @@ def test_few_steps_are_warned_of_with_what_to_do() -> None:
     text = few_steps_text(large, large.steps(SAMPLE_IMAGES))
     assert text is not None
     assert (
-        "79 steps are few" in text and "made for 1,250" in text and "--batch_size below 512" in text
+        "98 steps are few" in text and "made for 1,563" in text and "--batch_size below 512" in text
     )
     assert few_steps_text(SAMPLE, SAMPLE.steps(SAMPLE_IMAGES)) is None
-    limit = round(FEW_STEPS_SHARE * 1250 + 1)
+    limit = round(FEW_STEPS_SHARE * 1563 + 1)
     assert few_steps_text(SAMPLE, limit) is None
     assert few_steps_text(SAMPLE, limit - 2) is not None
     assert few_steps_text(Recipe(1.0), 1) is None, "nobody said what this one was made for"
@@ -121,7 +121,7 @@ def test_the_proposed_epochs_give_the_steps() -> None:
     text = few_steps_text(few, few.steps(SAMPLE_IMAGES)) or ""
     epochs = float(text.rpartition("--epochs ")[2].rstrip("."))
     # Three digits are written.
-    assert few.changed(epochs=epochs).steps(SAMPLE_IMAGES) == pytest.approx(1250, rel=0.01)
+    assert few.changed(epochs=epochs).steps(SAMPLE_IMAGES) == pytest.approx(1563, rel=0.01)
 
 
 def test_each_scale_is_long_enough_for_what_it_says() -> None:
