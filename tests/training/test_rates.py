@@ -78,7 +78,7 @@ def test_the_gates_rate_follows_the_batch_of_the_search() -> None:
 @pytest.mark.parametrize(
     ("recipe", "parts"),
     [
-        (SAMPLE, ("adamw", "learning rate 0.006, made for 32", "1,250 steps of 32 images")),
+        (SAMPLE, ("adamw", "learning rate 0.006, made for 32", "1,563 steps of 32 images")),
         (
             SAMPLE.changed(batch_size=512),
             ("learning rate 0.024", "0.006, made for 32", "root of the ratio 512/32", "Malladi"),
