@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from nas.data.sources import Files, Sources
 from nas.data.split_decoding import decode_splits
 from nas.system.console import bar
 
+SAMPLE_HOLDS = "the embedded sample, which is drawn"
 EVALUATION_SHARE = 0.1  # of images that a layout without a division of its own holds out
 
 
@@ -60,35 +61,39 @@ def load_dataset(
             An option of files beside images that are no files.
     """
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
-    of_files = {
-        "resize": resize != "squeeze",
-        "skip_bad_images": skip_bad_images,
-        "verify_data": verify_data,
-    }
     if data_dir is None:
-        refuse_file_options(of_files, "the embedded sample, which is drawn")
+        refuse_file_options(SAMPLE_HOLDS, resize, skip_bad_images, verify_data)
         return load_sample(image_size, cache_dir=folder)
     layout = find_layout(data_dir, seed, EVALUATION_SHARE)
     check_classes(layout.class_names)
     if isinstance(layout, ArrayLayout):
         # Arrays are read anew at every start: to verify them says nothing more.
-        refuse_file_options({**of_files, "verify_data": False}, f"{data_dir}, which holds arrays")
+        refuse_file_options(f"{data_dir}, which holds arrays", resize, skip_bad_images)
         return _of_arrays(layout, image_size)
     preparation = Preparation(image_size or layout.native_size, resize)
     root = Path(data_dir).expanduser().absolute()
     return _from_files(layout, root, preparation, skip_bad_images, verify_data, folder)
 
 
-def refuse_file_options(options: Mapping[str, bool], received: str) -> None:
+def refuse_file_options(
+    received: str, resize: Resize, skip_bad_images: bool, verify_data: bool = False
+) -> None:
     """Refuses options that apply to files of images alone.
 
     Args:
-        options: Name -> whether it is given.
         received: What is there in place of files.
+        resize: As `load_dataset` takes it; `squeeze` is no wish.
+        skip_bad_images: Likewise.
+        verify_data: Likewise.
 
     Raises:
         DataError: One is given.
     """
+    options = {
+        "resize": resize != "squeeze",
+        "skip_bad_images": skip_bad_images,
+        "verify_data": verify_data,
+    }
     for name, given in options.items():
         if given:
             raise DataError(f"files of images with --{name}", received, f"leave --{name} out")

@@ -10,7 +10,7 @@ from typing import Any
 
 from nas.architecture.spec import Architecture
 from nas.data import Dataset, load_dataset
-from nas.data.load import load_sample, refuse_file_options
+from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.errors import InputError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
@@ -73,12 +73,7 @@ def load_data(
 
 def _sample(source: DataSource, sizes: Scale) -> Dataset:
     out.print("No --data_dir: using the embedded sample, images drawn by this program.")
-    of_files = {
-        "resize": source.resize != "squeeze",
-        "skip_bad_images": source.skip_bad_images,
-        "verify_data": source.verify_data,
-    }
-    refuse_file_options(of_files, "the embedded sample, which is drawn")
+    refuse_file_options(SAMPLE_HOLDS, source.resize, source.skip_bad_images, source.verify_data)
     return load_sample(source.image_size, sizes.sample)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from latency.device.speed import BUSY, HostSpeed
+from latency.device.speed import BUSY, FULL_SPEED, HostSpeed
 from latency.device.statistics import Visit
 from latency.measurement.measure import Measurement
 from latency.measurement.timing import LEAST_KEPT, Timing
@@ -15,6 +15,7 @@ DISTURBED_US = 14.0
 FULL_HOST = HostSpeed(
     "full speed", probe="a probe", full_speed_us=FULL_US, session_us=FULL_US, share_full_speed=0.9
 )
+STATED_SPEED = HostSpeed(FULL_SPEED, "", "p", 12.0, 12.0, share_full_speed=0.9)
 BUSY_HOST = HostSpeed(
     BUSY,
     "at full speed in 5% of the time",
@@ -51,3 +52,29 @@ def timing(*process_ms: float, host: HostSpeed = FULL_HOST, **process: Any) -> T
     """
     values: Sequence[float] = process_ms if len(process_ms) > 1 else 3 * process_ms
     return Timing.of([measurement(ms, **process) for ms in values], [host] * len(values))
+
+
+def stated_timing(low_ms: float | None, high_ms: float | None, reason: str = "") -> Timing:
+    """A timing whose interval is stated, as commands print it.
+
+    Args:
+        low_ms: Lower end of the interval; None for no interval.
+        high_ms: Its upper end.
+        reason: Why it cannot be told; empty where it can.
+    """
+    middle = 1.0 if low_ms is None or high_ms is None else (low_ms + high_ms) / 2
+    return Timing(
+        latency_ms=middle,
+        low_ms=low_ms,
+        high_ms=high_ms,
+        p50_ms=1.25,
+        p90_ms=1.5,
+        p99_ms=2.0,
+        share_full_speed=0.9,
+        kept_count=77,
+        count=99,
+        noise=None,
+        process_ms=(1.0, 1.0, 1.0),
+        speeds=(STATED_SPEED,) * 3,
+        reason=reason,
+    )

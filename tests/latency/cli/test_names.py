@@ -15,11 +15,11 @@ import pytest
 
 from latency.cli import program, timing_commands
 from latency.device.job import Model
-from latency.device.speed import FULL_SPEED, HostSpeed
 from latency.device.startup import Startup
 from latency.device.text import visible
 from latency.measurement.timing import Timing
 from tests.support.latency_graphs import chain
+from tests.support.timings import stated_timing
 
 NAMES = [
     "net[v1].onnx",
@@ -35,22 +35,7 @@ NAMES = [
     "a:b.onnx",
     os.fsdecode(b"caf\xe9.onnx"),
 ]
-FULL = HostSpeed(FULL_SPEED, "", "p", 12.0, 12.0, share_full_speed=0.9)
-GOOD = Timing(
-    latency_ms=1.0,
-    low_ms=0.995,
-    high_ms=1.005,
-    p50_ms=1.25,
-    p90_ms=1.5,
-    p99_ms=2.0,
-    share_full_speed=0.9,
-    kept_count=77,
-    count=99,
-    noise=None,
-    process_ms=(1.0, 1.0, 1.0),
-    speeds=(FULL,) * 3,
-    reason="",
-)
+GOOD = stated_timing(0.995, 1.005)
 WIDE = replace(GOOD, low_ms=0.9, high_ms=1.1)
 
 

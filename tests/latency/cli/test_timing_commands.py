@@ -20,7 +20,7 @@ from latency.device.host import DeviceState
 from latency.device.job import Model
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.speed import FULL_SPEED, SLOWER, BestSpeed, HostSpeed
+from latency.device.speed import SLOWER, BestSpeed
 from latency.measurement import processes
 from latency.measurement.certificate import CertificateFile
 from latency.measurement.host_clock import ClockWatch
@@ -29,9 +29,9 @@ from latency.measurement.processes import ProcessRule
 from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
 from tests.support.latency_graphs import chain, finish, hidden_gather
+from tests.support.timings import STATED_SPEED, stated_timing
 
 QUICK = ("--min_rounds", "2", "--max_rounds", "2", "--max_wait_seconds", "0.5")
-FULL = HostSpeed(FULL_SPEED, "", "p", 12.0, 12.0, share_full_speed=0.9)
 
 Main = Callable[..., int]
 
@@ -46,27 +46,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def timing(low_ms: float | None, high_ms: float | None, reason: str = "") -> Timing:
-    middle = 1.0 if low_ms is None or high_ms is None else (low_ms + high_ms) / 2
-    return Timing(
-        latency_ms=middle,
-        low_ms=low_ms,
-        high_ms=high_ms,
-        p50_ms=1.25,
-        p90_ms=1.5,
-        p99_ms=2.0,
-        share_full_speed=0.9,
-        kept_count=77,
-        count=99,
-        noise=None,
-        process_ms=(1.0, 1.0, 1.0),
-        speeds=(FULL,) * 3,
-        reason=reason,
-    )
-
-
-GOOD, WIDE = timing(0.995, 1.005), timing(0.9, 1.1)
-UNTOLD = timing(None, None, "too few undisturbed runs: 0 of 99")
+GOOD, WIDE = stated_timing(0.995, 1.005), stated_timing(0.9, 1.1)
+UNTOLD = stated_timing(None, None, "too few undisturbed runs: 0 of 99")
 
 
 class Stub:
@@ -153,11 +134,16 @@ def test_what_is_not_stable_decides_the_exit_code(
     ("loose", "flags", "why", "words"),
     [
         (WIDE, [], "the widest interval is +-10.0%, more than 2%: my other.onnx", "--processes 7"),
-        (replace(WIDE, speeds=(FULL,) * 7), ["--processes", "7"], "+-10.0%", "--processes 14"),
+        (
+            replace(WIDE, speeds=(STATED_SPEED,) * 7),
+            ["--processes", "7"],
+            "+-10.0%",
+            "--processes 14",
+        ),
         # More processes do not make more undisturbed runs.
         (UNTOLD, [], "my other.onnx: too few undisturbed runs", "--max_wait_seconds 60"),
         (UNTOLD, ["--max_wait_seconds", "60"], "too few", "--max_wait_seconds 120"),
-        (replace(UNTOLD, speeds=(FULL,)), ["--processes", "1"], "too few", "--processes 7"),
+        (replace(UNTOLD, speeds=(STATED_SPEED,)), ["--processes", "1"], "too few", "--processes 7"),
     ],
 )
 def test_instability_names_why_and_the_next_command(
@@ -263,7 +249,7 @@ def test_inputs_that_do_not_fit_are_refused(
 
 @pytest.mark.parametrize(
     ("net", "code", "met"),
-    [(GOOD, 0, True), (timing(1.1, 1.2), 5, False), (WIDE, 4, None), (UNTOLD, 4, None)],
+    [(GOOD, 0, True), (stated_timing(1.1, 1.2), 5, False), (WIDE, 4, None), (UNTOLD, 4, None)],
 )
 def test_certify_ends_by_its_verdict(
     stub: Callable[..., Stub], folder: Path, net: Timing, code: int, met: bool | None
@@ -288,7 +274,11 @@ def test_a_certificate_names_all_that_it_rests_on(stub: Callable[..., Stub], fol
     assert (found.threads, found.graph_level, found.set_denormal_as_zero) == (1, "basic", True)
     assert found.provider == "CPUExecutionProvider" and found.plan.seed == 5
     assert found.statistic == "median over processes of the 10th percentile of undisturbed runs"
-    assert found.gate == FULL.gate and found.host_state == "full speed" and len(found.speeds) == 3
+    assert (
+        found.gate == STATED_SPEED.gate
+        and found.host_state == "full speed"
+        and len(found.speeds) == 3
+    )
     assert (found.kept_count, found.count, found.share_kept) == (77, 99, 77 / 99)
     assert (found.low_ms, found.high_ms) == (0.995, 1.005)
     assert (found.p50_ms, found.p90_ms, found.p99_ms) == (1.25, 1.5, 2.0)
@@ -308,7 +298,7 @@ def test_several_certificates_end_by_the_worst(
     assert "net.onnx: met: 1.0000 ms" in printed and "my other.onnx: cannot tell" in printed
     next_one = "python -m latency certify net.onnx 'my other.onnx' --target_ms 1 --processes 7"
     assert next_one in printed
-    stub(net=WIDE, other=timing(1.1, 1.2))
+    stub(net=WIDE, other=stated_timing(1.1, 1.2))
     assert program.main([*both, "--json"]) == 5
     printed = json.loads(capsys.readouterr().out)
     assert [entry["met"] for entry in printed["certificates"]] == [None, False]
@@ -334,7 +324,7 @@ def test_certify_refuses_what_it_cannot_judge(
 
 
 def test_a_slower_host_is_told_in_the_certificate(stub: Callable[..., Stub], folder: Path) -> None:
-    slower = replace(FULL, state=SLOWER, reason="never faster than 1.30 times its best")
+    slower = replace(STATED_SPEED, state=SLOWER, reason="never faster than 1.30 times its best")
     stub(net=replace(UNTOLD, speeds=(slower,) * 3, reason="the host is slower"))
     arguments = ["certify", "net.onnx", "--target_ms", "1.0", "--output", "c.json"]
     assert program.main(arguments) == 4
@@ -439,7 +429,7 @@ def test_a_slower_clock_is_shown_with_then_and_now(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     best = BestSpeed("p", 8.0, "2026-11-01T00:00:00+00:00", 2600.0, 45.0)
-    speed = replace(FULL, state=SLOWER, reason="never faster", session_us=12.0, best=best)
+    speed = replace(STATED_SPEED, state=SLOWER, reason="never faster", session_us=12.0, best=best)
     state = DeviceState("2026-11-26T00:00:00+00:00", 0.1, 1700.0, 95.0, None)
     found = ClockWatch(speed, 5.0, None, state, best)
     monkeypatch.setattr("latency.cli.clock_command.watch_clock", lambda _: found)
@@ -464,7 +454,7 @@ def test_a_clock_without_a_past_says_whether_it_is_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     state = DeviceState("2026-11-26T00:00:00+00:00", 0.1, 1700.0, 95.0, None)
-    found = ClockWatch(replace(FULL, best=best), 5.0, None, state, None)
+    found = ClockWatch(replace(STATED_SPEED, best=best), 5.0, None, state, None)
     monkeypatch.setattr("latency.cli.clock_command.watch_clock", lambda _: found)
     assert program.main(["clock"]) == 0
     assert said in capsys.readouterr().out
