@@ -105,7 +105,17 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
     flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
     flags.DEFINE_bool(
-        "inherit", False, "Start from the supernet's weights instead of random ones.", **text
+        "inherit",
+        False,
+        "Start from the supernet's weights instead of random ones; a sweep's networks do, with a "
+        "third of the epochs, unless --noinherit is written.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "networks",
+        "With the --run of a sweep: different networks to train; those beyond the goals' lie "
+        "between them.",
     )
     strict_flags.define_count(
         values,

@@ -16,7 +16,7 @@ from nas.interface.asked import AskedSearch, source_of
 from nas.interface.networks import read_architecture
 from nas.interface.options import RetrainOptions, SearchOptions
 from nas.interface.retraining import AskedRetraining, run_retraining
-from nas.interface.run import Run
+from nas.interface.run import Run, run_or_front
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
 from nas.search_space.files import load_blocks
@@ -86,49 +86,56 @@ def search(
 
 
 def retrain(
-    run_or_architecture: Run | Architecture | str | Path,
+    run_or_architecture: Run | Architecture | str | Path | None = None,
     data: Data = None,
     *,
+    run: Run | str | Path | None = None,
     run_dir: str | Path | None = None,
     **options: Unpack[RetrainOptions],
 ) -> Run:
-    """Trains a network, exports it to ONNX, measures and certifies it.
+    """Trains a network, exports it to ONNX, measures and certifies it; of a sweep, every one.
 
     Args:
         run_or_architecture: A run or its folder; or an architecture, its text, or a file with it.
+            The networks of a sweep are timed together, and there may be further ones (`networks`).
         data: Images for a given network, as `search` takes them; those of a run, which may have
             moved, for a run. None for the run's own, or the embedded sample.
+        run: A run or its folder by this name, in the place of the first argument.
         run_dir: Folder for a given network; default: a new one below `runs/`.
         **options: See `RetrainOptions`.
 
     Returns:
-        The run.
+        The run; of a sweep a `Front`, whose `networks` are the runs of all of them.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
-        TypeError: An unknown option.
+        TypeError: An unknown option, or not one of `run` and `run_or_architecture`.
     """
     given = _given("retrain", options, RETRAIN_NAMES)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
-    run, architecture = _run_or_architecture(run_or_architecture)
-    named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": architecture}
+    asked_run, architecture = _named(run, run_or_architecture)
+    named = {"run_dir": run_dir, "data_dir": data, "run": asked_run, "arch": architecture}
     given |= {name: value for name, value in named.items() if value is not None}
     asked = AskedRetraining(
         given,
         source_of(data, given) if data is not None else None,
         architecture,
-        run,
+        asked_run,
         "nas.retrain(...)",
         data if isinstance(data, Dataset) else None,
     )
     with _stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
-    return Run(path)
+    return run_or_front(path)
 
 
-def _run_or_architecture(
-    value: Run | Architecture | str | Path,
+def _named(
+    run: Run | str | Path | None, value: Run | Architecture | str | Path | None
 ) -> tuple[Path | None, Architecture | None]:
+    if value is None and run is not None:
+        return (run.path if isinstance(run, Run) else own_path(run)), None
+    if value is None or run is not None:
+        raise TypeError("retrain() takes one run or architecture")
     if isinstance(value, Run):
         return value.path, None
     if isinstance(value, Architecture):

@@ -94,7 +94,10 @@ class RetrainOptions(TypedDict, total=False):
         label_smoothing: Of the loss, from 0 to below 1; default 0.1.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
-        inherit: Start from the supernet's weights instead of random ones.
+        inherit: Start from the supernet's weights instead of random ones; default: no, but yes for
+            the networks of a sweep whose method trains a supernet.
+        networks: Different networks to train of a sweep, as many as its goals found or more;
+            further ones are chosen between those. Default: those of the goals.
         blocks: Python files with the blocks of a network that is given.
         restart: Forget an earlier training of the run.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
@@ -118,6 +121,7 @@ class RetrainOptions(TypedDict, total=False):
     baselines: bool
     largest: bool
     inherit: bool
+    networks: int
     blocks: Sequence[str]
     restart: bool
     seeds: int

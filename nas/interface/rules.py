@@ -184,6 +184,13 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("networks",),
+        lambda o: "run" in o,
+        "--networks with --run SWEEP, the folder of a sweep",
+        "no --run",
+        "name the sweep's folder",
+    ),
+    Rule(
         ("blocks",),
         lambda o: "arch" in o,
         "--blocks with --arch",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,8 @@ from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 
 RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
+# Epochs of networks that start from a supernet's weights, a share of those from random weights.
+SHORT = 1 / 3
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is.
 RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
@@ -63,7 +65,7 @@ def training_config(
     """
     if options.get("restart"):
         _forget(folder)
-    if _has_begun(folder) and folder.has(TrainingConfig):
+    if has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
     training = TrainingConfig(
         recipe=_recipe(config, sizes, options),
@@ -115,7 +117,12 @@ def _with_seeds(
     return training
 
 
-def _has_begun(folder: RunFolder) -> bool:
+def has_begun(folder: RunFolder) -> bool:
+    """Whether a training of the run was begun.
+
+    Args:
+        folder: Of the run.
+    """
     return any((folder.path / "retrained").glob("*.json")) or any(
         (folder.path / "checkpoints").glob("retrain_*.npz")
     )
@@ -133,3 +140,45 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
+
+
+def front_training(
+    runs: Sequence[tuple[RunFolder, AnyConfig]],
+    sizes: Scale,
+    options: Mapping[str, Any],
+    inherits: bool,
+) -> TrainingConfig:
+    """The one recipe of all networks of a front, written into each of their folders.
+
+    Networks that start from a supernet's weights get `SHORT` of the usual epochs, unless something
+    else is asked for.
+
+    Args:
+        runs: Folder and configuration of each network's run.
+        sizes: The runs' own, or toy size where that is asked for now.
+        options: As `RetrainOptions`.
+        inherits: Whether networks start from a supernet's weights, where nothing has begun.
+
+    Raises:
+        InputError: Trainings have begun with another recipe, or with several ones.
+    """
+    begun = [] if options.get("restart") else [run for run in runs if has_begun(run[0])]
+    if not begun:
+        chosen = {**options, "inherit": inherits}
+        folder, config = runs[0]
+        if inherits and not {"epochs", "recipe"} & set(options):
+            own = config.recipe if sizes.name == config.scale else sizes.recipe
+            chosen["epochs"] = SHORT * own.epochs
+        return [training_config(folder, config, sizes, chosen) for folder, config in runs][-1]
+    trainings = [training_config(folder, config, sizes, options) for folder, config in begun]
+    training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
+    for (folder, _), other in zip(begun, trainings, strict=True):
+        if replace(other, seeds=training.seeds) != training:
+            raise InputError(
+                f"networks of one recipe: that of {begun[0][0].path.name}",
+                f"another one, or another start, in {folder.path.name}",
+                "add --restart to train all of them anew",
+            )
+    for folder, _ in runs:
+        folder.write(training)
+    return training

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -24,7 +25,7 @@ from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, pred
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
-from nas.report.page import write_report
+from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
@@ -52,6 +53,8 @@ from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
 PARITY_IMAGES = 16
+# Of each network all trainings, first seed first; the found network is the first.
+Trainings = Sequence[Sequence[TrainedRecord]]
 
 
 @dataclass
@@ -71,6 +74,8 @@ class RetrainRun:
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
         initial_weights: Name of a network -> what it starts from; others start at random.
+        inherits: Whether networks start from a supernet's weights, also where all are trained and
+            none of these weights is needed any more.
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
         said_again: Words that a command with more seeds needs beside the run's name.
@@ -90,23 +95,65 @@ class RetrainRun:
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
     said_again: Sequence[str] = ()
+    inherits: bool = False
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
-        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
-        images = len(self.dataset.train.labels)
-        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
-        for finding in self._few_steps():
-            out.print(f"Warning: {finding.text}", markup=False)
-        trained = self._trained([found, *self.others])
-        timed = self._measure({first.name: self._network(first) for first, *_ in trained})
-        records = self._certified(trained, timed)
-        baselines = Baselines(self._seeded, records) if self.others else None
+        trained = self.train()
+        certificate, baselines = self.certify(trained, self._measure(trained))
+        self._say(certificate, baselines)
+        return certificate
+
+    def train(self, says_recipe: bool = True) -> Trainings:
+        """Every training that is not done yet; returns the records of all.
+
+        Args:
+            says_recipe: Whether the recipe is printed, and what speaks against it.
+        """
+        if says_recipe:
+            images = len(self.dataset.train.labels)
+            out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
+            for finding in self._few_steps():
+                out.print(f"Warning: {finding.text}", markup=False)
+        return self._trained()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether every training is done, so that `train` only reads."""
+        keys = (self._key(entry, seed) for entry in self._entries for seed in self._all_seeds)
+        return all(self.folder.has(TrainedRecord, name=key) for key in keys)
+
+    def files(self, trained: Trainings) -> dict[str, bytes]:
+        """Name of each network -> the ONNX file that is timed; the found one as it ships.
+
+        Args:
+            trained: From `train`.
+        """
+        files = {first.name: network_bytes(self._network(first)) for first, *_ in trained[1:]}
+        return {"searched": self._model_file(), **files}
+
+    def certify(
+        self, trained: Trainings, timed: TimedNetworks, measured_by: RunFolder | None = None
+    ) -> tuple[Certificate, Baselines | None]:
+        """Writes the certificate, the baselines and the report.
+
+        Args:
+            trained: From `train`.
+            timed: Measurement of `files`; empty where nothing is measured here.
+            measured_by: Folder of the run or sweep whose command measures again; None for this run.
+        """
+        again = go_on_command("retrain", (measured_by or self.folder).path.absolute())
+        records = self._certified(trained, timed, again)
+        baselines = Baselines(self.seeded_recipe, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
         certificate = self._certificate(records, timed)
         self.folder.write(certificate)
-        report = write_report(self.folder.path)
+        write_report(self.folder.path)
+        return certificate, baselines
+
+    def _say(self, certificate: Certificate, baselines: Baselines | None) -> None:
+        """Prints the end of the run."""
         out.print(terminal_table(certificate, baselines))
         more = MoreSeeds(self.folder.path, self.said_again)
         for line in verdict_lines(certificate, baselines, more):
@@ -115,17 +162,47 @@ class RetrainRun:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
             f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
-            f"Report: {report}",
+            f"Report: {self.folder.path / REPORT_NAME}",
             markup=False,
         )
-        return certificate
 
     @property
-    def _seeded(self) -> SeededRecipe:
+    def networks(self) -> dict[str, Architecture]:
+        """Name -> network of the found one, which is the first, and of those beside it."""
+        return {entry.name: self._network(entry) for entry in self._entries}
+
+    def certifies_its_file(self, certificate: Certificate) -> bool:
+        """Whether a certificate is of the model.onnx that is there.
+
+        Args:
+            certificate: Of the run.
+        """
+        if certificate.hashes is None or not self.folder.has("model.onnx"):
+            return False
+        return hashlib.sha256(self._model_file()).hexdigest() == certificate.hashes.file_sha256
+
+    @property
+    def _entries(self) -> list[ComparedNetwork]:
+        """The found network and those beside it."""
+        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        return [found, *self.others]
+
+    @property
+    def _all_seeds(self) -> range:
+        return range(self.seed, self.seed + self.seeds)
+
+    def _key(self, entry: ComparedNetwork, seed: int) -> str:
+        """What the files of one training are called."""
+        key = entry.name.replace(" ", "_")
+        return key if seed == self.seed else f"{key}-seed-{seed}"
+
+    @property
+    def seeded_recipe(self) -> SeededRecipe:
+        """What all networks of the run are trained by."""
         return SeededRecipe(
             **values_of(self.recipe),
             seed=self.seed,
-            inherits=bool(self.initial_weights),
+            inherits=self.inherits or bool(self.initial_weights),
             seeds=self.seeds,
         )
 
@@ -133,13 +210,13 @@ class RetrainRun:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
 
-    def _trained(self, entries: Sequence[ComparedNetwork]) -> list[list[TrainedRecord]]:
+    def _trained(self) -> Trainings:
         """All trainings of each network, first seed first.
 
         All networks train with one seed before the next one begins, so that a run that was stopped
         has compared whole sets of networks.
         """
-        seeds = range(self.seed, self.seed + self.seeds)
+        entries, seeds = self._entries, self._all_seeds
         found: dict[str, list[TrainedRecord]] = {entry.name: [] for entry in entries}
         total = len(entries) * len(seeds)
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
@@ -150,9 +227,7 @@ class RetrainRun:
 
     def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
-        key = entry.name.replace(" ", "_")
-        if seed != self.seed:
-            key = f"{key}-seed-{seed}"
+        key = self._key(entry, seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.folder.read(TrainedRecord, name=key)
         network = self._network(entry)
@@ -209,11 +284,10 @@ class RetrainRun:
         return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
 
     def _certified(
-        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+        self, trained: Trainings, timed: TimedNetworks, again: str
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
-        go_on = go_on_command("retrain", self.folder.path.absolute())
 
         def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
             first = records[0]
@@ -227,20 +301,18 @@ class RetrainRun:
                 timed.get(first.name),
                 predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(first.name, asked_ms, go_on),
+                timed.verdict(first.name, asked_ms, again),
                 **values,
                 trainings=SeedSpread.of(top1),
             )
 
         return tuple(certified(records) for records in trained)
 
-    def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
-        """All networks in the same fresh processes; the searched one as the file that ships."""
+    def _measure(self, trained: Trainings) -> TimedNetworks:
+        """All networks in the same fresh processes; none where nothing is measured here."""
         if self.device is not None:
             return TimedNetworks()
-        files = {name: network_bytes(network) for name, network in networks.items()}
-        files["searched"] = self._model_file()
-        return fresh_timings(files, self.scale, self.known)
+        return fresh_timings(self.files(trained), self.scale, self.known)
 
     def _model_file(self) -> bytes:
         return (self.folder.path / "model.onnx").read_bytes()
@@ -254,7 +326,7 @@ class RetrainRun:
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
-        before = earlier_certificate(self.folder, self._seeded)
+        before = earlier_certificate(self.folder, self.seeded_recipe)
         by_role = {
             role: tuple(r for r in records if r.role == role)
             for role in ("largest", "uniform", "random")
@@ -277,7 +349,7 @@ class RetrainRun:
             hashes=file_hashes(self._model_file()),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
-            recipe=self._seeded,
+            recipe=self.seeded_recipe,
             warnings=(
                 *(finding.text for finding in self._few_steps()),
                 *training_warnings(own, search),

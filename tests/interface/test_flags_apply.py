@@ -257,12 +257,13 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
+    "networks": ["--networks", "12"],
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
-    "a run": {"image_size", "skip_bad_images", "resize"},
+    "a run": {"image_size", "skip_bad_images", "resize", "networks"},
     # Off is what baselines of a given network are anyway.
-    "a given network": {"image_size", *OF_FILES, "inherit"},
+    "a given network": {"image_size", *OF_FILES, "inherit", "networks"},
 }
 
 
@@ -377,6 +378,10 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
         (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+        (["--run", "RUN", "--networks", "12"], "--networks with the folder of a sweep"),
+        (["--run", "RUN", "--summary", "--networks", "12"], "--networks as well"),
+        (["--networks", "12"], "--networks with --run SWEEP"),
+        (["--arch", NETWORK, "--networks", "12"], "--networks with --run SWEEP"),
     ],
 )
 def test_retrain_flags_that_would_say_nothing(
