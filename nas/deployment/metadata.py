@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal, get_args
 
@@ -72,6 +72,14 @@ class ModelMetadata:
     run_id: str | None = None
     precision: Precision = "fp32"
     weights_sha256: str = ""
+
+    def in_precision(self, precision: Precision) -> ModelMetadata:
+        """The same of another file of the same network.
+
+        Args:
+            precision: What that one computes in.
+        """
+        return replace(self, precision=precision)
 
     @property
     def properties(self) -> dict[str, str]:
