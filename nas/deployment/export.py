@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import keras
@@ -9,10 +10,8 @@ import numpy as np
 
 from latency import atomic
 from nas.architecture.spec import Architecture
-from nas.architecture.text import to_text
 from nas.builders.keras_model import portable_model, weights_by_name
 from nas.builders.onnx_model import to_onnx
-from nas.data import Dataset
 from nas.deployment.metadata import ModelMetadata, with_metadata
 from nas.errors import InputError
 
@@ -20,23 +19,6 @@ from nas.errors import InputError
 # float32 differences of a few 1e-5 of the largest score are expected, wrong padding or a lost
 # layer gives > 1e-1.
 PARITY_TOLERANCE = 1e-3
-
-
-def metadata_for(architecture: Architecture, dataset: Dataset, run_id: str | None) -> ModelMetadata:
-    """What a file of a network says of itself.
-
-    Args:
-        architecture: The network.
-        dataset: What it learned from.
-        run_id: Of the run; None where there is none.
-    """
-    return ModelMetadata(
-        class_names=tuple(dataset.class_names),
-        architecture=to_text(architecture),
-        image_size=architecture.image_size,
-        preparation=dataset.preparation,
-        run_id=run_id,
-    )
 
 
 def export(
@@ -62,6 +44,7 @@ def export(
 
     Raises:
         InputError: An exported file does not compute what the model does.
+        OSError: The disk is full or read-only; earlier files stay as they are.
     """
     weights = weights_by_name(model, architecture)
     data = with_metadata(to_onnx(architecture, weights), metadata)
@@ -70,11 +53,21 @@ def export(
     _check("ONNX scores", compare_with_onnx(data, images, own)["max_abs_difference"], own)
     _check("scores of model.keras", float(np.abs(expected - own).max()), own)
     report = compare_with_onnx(data, images, expected)
-    atomic.write_bytes(folder / "model.onnx", data)
-    temporary = folder / ".model.tmp.keras"
-    portable.save(temporary)
-    temporary.replace(folder / "model.keras")
+    _write_both(folder, data, portable)
     return {**report, "file_bytes": float(len(data))}
+
+
+def _write_both(folder: Path, data: bytes, portable: keras.Model) -> None:
+    """Both files or, where the disk is full, none: what was there before stays."""
+    temporary = folder / ".model.tmp.keras"
+    try:
+        portable.save(temporary)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        atomic.write_bytes(folder / "model.onnx", data)
+        temporary.replace(folder / "model.keras")
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _scores(model: keras.Model, images: np.ndarray) -> np.ndarray:

@@ -14,7 +14,8 @@ from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
-from nas.deployment.export import export, metadata_for
+from nas.deployment.export import export
+from nas.deployment.metadata import metadata_for
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,

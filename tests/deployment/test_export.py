@@ -15,8 +15,8 @@ from nas.architecture.weights import random_weights
 from nas.builders.keras_model import build_model, set_weights_by_name, weights_by_name
 from nas.builders.onnx_model import to_onnx, to_onnx_bytes
 from nas.data import Dataset, Split
-from nas.deployment.export import compare_with_onnx, export, metadata_for
-from nas.deployment.metadata import ModelMetadata
+from nas.deployment.export import compare_with_onnx, export
+from nas.deployment.metadata import ModelMetadata, metadata_for
 from nas.errors import InputError
 
 NETWORK = parse(
