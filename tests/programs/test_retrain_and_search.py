@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
-
 import pytest
 
 from nas.architecture import text as arch_text
