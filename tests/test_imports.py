@@ -41,6 +41,7 @@ ORDER = (
     "nas.data",
     "nas.search_space",
     "nas.builders",
+    "nas.deployment",
     "nas.cost",
     "nas.training",
     "nas.hardware",
