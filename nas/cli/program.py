@@ -16,6 +16,7 @@ from nas.cli import flags as strict_flags
 from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cost.constraints import Bounds
+from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
@@ -114,6 +115,18 @@ def retrain_flags() -> flags.FlagValues:
         "seeds",
         "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
         "tell the spread, and whether the search paid. The first is exported.",
+    )
+    flags.DEFINE_string(
+        "export",
+        None,
+        "Further files beside model.onnx, such as int8,litert: "
+        f"{', '.join(EXPORT_FORMATS.names)}. A trained run trains nothing anew for them.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "calibration_images",
+        "Training images that --export int8 is calibrated on; default: 200.",
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     recipe_flags.define(values)

@@ -14,6 +14,7 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
@@ -90,6 +91,7 @@ def run_retraining(
     recipe_options.check(asked.options)
     check_count("--seeds", asked.options.get("seeds", 1))
     compute_of(asked.options).check()
+    exports_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
@@ -111,6 +113,18 @@ def _retrained(
         if isinstance(config, RunConfig) and config.is_sweep:
             return _sweep(asked, folder, config, interrupter, on_folder)
         return _one(asked, folder, config, interrupter, on_folder)
+
+
+def exports_of(options: Mapping[str, Any]) -> AskedExports:
+    """The files that are asked for.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: An unknown format.
+    """
+    return AskedExports.of(options.get("export"), options.get("calibration_images"))
 
 
 def architecture_of(folder: RunFolder) -> Architecture:
@@ -237,6 +251,7 @@ def _one(
         weights,
         training.seeds,
         said_again(asked.options),
+        exports_of(asked.options),
     )
     return run.run().outcome
 

@@ -184,6 +184,13 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("calibration_images",),
+        lambda o: "int8" in str(o.get("export", "")),
+        "--export int8 with --calibration_images",
+        "--export without int8",
+        "only int8 is calibrated; leave it out, or add --export int8",
+    ),
+    Rule(
         ("blocks",),
         lambda o: "arch" in o,
         "--blocks with --arch",

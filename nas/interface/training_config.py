@@ -11,6 +11,7 @@ from latency.command_line import with_flags
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
@@ -164,3 +165,4 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
+    forget_exports(folder)

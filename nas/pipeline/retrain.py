@@ -15,7 +15,9 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.deployment.export import export
+from nas.deployment.formats import AskedExports
 from nas.deployment.metadata import metadata_for
+from nas.deployment.records import Exports, Parity
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,
@@ -23,18 +25,19 @@ from nas.hardware.measurement import (
 )
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
+from nas.pipeline.deploy import Deployment
 from nas.pipeline.inherit import Weights
 from nas.recipes.scales import Scale
+from nas.report.exports import print_exports
 from nas.report.page import write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
-from nas.runs.folder import RunFolder
+from nas.runs.folder import RunFolder, disk_error
 from nas.runs.records import (
     Baselines,
     Certificate,
     CertifiedNetwork,
     ComparedNetwork,
-    Parity,
     SeededRecipe,
     TrainedRecord,
     values_of,
@@ -52,6 +55,7 @@ from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
+# Compared before a file is written; the exported files are then compared on every image.
 PARITY_IMAGES = 16
 
 
@@ -75,6 +79,7 @@ class RetrainRun:
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
         said_again: Words that a command with more seeds needs beside the run's name.
+        exports: Files that are asked for.
     """
 
     folder: RunFolder
@@ -91,6 +96,7 @@ class RetrainRun:
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
     said_again: Sequence[str] = ()
+    exports: AskedExports = AskedExports()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -99,19 +105,23 @@ class RetrainRun:
         out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
         for finding in self._few_steps():
             out.print(f"Warning: {finding.text}", markup=False)
+        deployment = self._deployment
+        deployment.check()
         trained = self._trained([found, *self.others])
+        exports = deployment.run()
         timed = self._measure({first.name: self._network(first) for first, *_ in trained})
-        records = self._certified(trained, timed)
+        records = self._certified(trained, timed, exports)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
-        certificate = self._certificate(records, timed)
+        certificate = self._certificate(records, timed, exports)
         self.folder.write(certificate)
         report = write_report(self.folder.path)
         out.print(terminal_table(certificate, baselines))
         more = MoreSeeds(self.folder.path, self.said_again)
         for line in verdict_lines(certificate, baselines, more):
             out.print(line, markup=False)
+        print_exports(exports, self.folder.path, self.device)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
@@ -128,6 +138,18 @@ class RetrainRun:
             seed=self.seed,
             inherits=bool(self.initial_weights),
             seeds=self.seeds,
+        )
+
+    @property
+    def _deployment(self) -> Deployment:
+        return Deployment(
+            self.folder,
+            self.architecture,
+            self.dataset,
+            self.exports,
+            self.seed,
+            self.device is None,
+            self.scale,
         )
 
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
@@ -208,10 +230,16 @@ class RetrainRun:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
         metadata = metadata_for(network, self.dataset, self.folder.run_id)
-        return Parity(**export(result.model, network, metadata, self.folder.path, images))
+        try:
+            return export(result.model, network, metadata, self.folder.path, images)
+        except OSError as error:
+            raise disk_error(self.folder.path / "model.onnx", error) from error
 
     def _certified(
-        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+        self,
+        trained: Sequence[Sequence[TrainedRecord]],
+        timed: TimedNetworks,
+        exports: Exports,
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
@@ -223,6 +251,8 @@ class RetrainRun:
             asked_ms = self.asked_ms if first.role == "searched" else None
             values = values_of(first)
             del values["seed"]  # stands among the trainings
+            if first.role == "searched":
+                values["parity"] = exports.parity or first.parity
             top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
             return CertifiedNetwork.of(
                 network,
@@ -252,7 +282,7 @@ class RetrainRun:
         return LatencyTable.load(path, allow_other_host=True) if path.is_file() else None
 
     def _certificate(
-        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks
+        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks, exports: Exports
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
@@ -285,6 +315,8 @@ class RetrainRun:
                 *training_warnings(own, search),
             ),
             search_verdict=search,
+            run_id=self.folder.run_id,
+            exports=exports,
         )
 
     def _few_steps(self) -> list[Finding]:

@@ -14,6 +14,7 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.deployment.records import Exports, Parity
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
@@ -114,23 +115,6 @@ class Comparison:
     networks: tuple[ComparedNetwork, ...] = ()
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How well model.onnx computes what model.keras does, on evaluation images.
-
-    Args:
-        max_abs_difference: Greatest difference of two scores.
-        max_abs_logit: Greatest score.
-        top1_agreement: Share of the images with the same best class, 0 to 1.
-        file_bytes: Size of model.onnx.
-    """
-
-    max_abs_difference: float
-    max_abs_logit: float
-    top1_agreement: float
-    file_bytes: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeededRecipe(Recipe):
     """What all networks of a run are trained by.
@@ -167,7 +151,8 @@ class TrainedRecord:
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     name: str
     role: str
@@ -243,12 +228,15 @@ class Certificate(CertifiedNetwork):
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
         warnings: Of the training, for people.
+        run_id: Of the run, as the metadata of exported files have it; None before main.py.
+        exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     method: str | None
     supernet_top1: float | None
@@ -266,6 +254,8 @@ class Certificate(CertifiedNetwork):
     recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
     search_verdict: SearchVerdict | None = None
+    run_id: str | None = None
+    exports: Exports | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +268,8 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]
