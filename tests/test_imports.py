@@ -31,6 +31,7 @@ ORDER = (
     "latency.interface",
     "latency.cli",
     "nas.errors",
+    "nas.field_texts",
     "nas.ranges",
     "nas.registry",
     "nas.system",

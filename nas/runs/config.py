@@ -180,6 +180,7 @@ class TrainingConfig:
         seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
         goal_top1: Share of the evaluation images of which it is told how often they reach it,
             above 0 and up to 1; None where nobody asked.
+        named_recipe: Name of the recipe that the knobs changed; None for that of the run.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
@@ -195,6 +196,7 @@ class TrainingConfig:
     inherits: bool = False
     seeds: int = 1
     goal_top1: float | None = None
+    named_recipe: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

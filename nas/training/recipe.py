@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.ranges import check_count, check_number
+from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
 from nas.training.teachers.settings import Distillation
@@ -47,9 +48,9 @@ class Recipe:
     """
 
     epochs: float
-    batch_size: int = 64
-    optimizer: str = "adamw"
-    schedule: str = "one_cycle"
+    batch_size: int = field(default=64, metadata={"least": 2})
+    optimizer: str = field(default="adamw", metadata={"names": OPTIMIZERS})
+    schedule: str = field(default="one_cycle", metadata={"names": SCHEDULES})
     learning_rate: float | None = None
     rate_batch_size: int | None = None
     weight_decay: float | None = None
@@ -61,7 +62,7 @@ class Recipe:
     distillation: Distillation = Distillation()
     evaluate_every: float | None = None
     held_out_share: float = 0.1
-    made_for_steps: int | None = None
+    made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:
         check_number("epochs", self.epochs, above=0)
@@ -125,7 +126,10 @@ class Recipe:
         rate and decay, and another batch changes the rate by the optimizer's rule.
 
         Args:
-            changes: Field -> its new value.
+            changes: Field of the recipe, or of a record inside of it -> its new value.
+
+        Raises:
+            InputError: A value is out of its range, or there is no such field.
         """
         rate: dict[str, Any] = {}
         if changes.get("optimizer", self.optimizer) != self.optimizer:
@@ -134,7 +138,7 @@ class Recipe:
             rate = {"rate_batch_size": self.batch_size}
         if "learning_rate" in changes:
             rate["rate_batch_size"] = None
-        return replace(self, **{**rate, **changes})
+        return with_values(self, {**rate, **changes})
 
     def with_flip(self, flip: bool) -> Recipe:
         """The same recipe with or without random mirror images."""
