@@ -190,6 +190,18 @@ class TrainedRecord:
     weights: LastAndAverage | None = None
     held_out: tuple[HeldOutScore, ...] = ()
 
+    @staticmethod
+    def key(name: str, seed: int, first_seed: int) -> str:
+        """What tells the file of a training from others of its run.
+
+        Args:
+            name: Of the network.
+            seed: Of the training.
+            first_seed: Of the network's first training.
+        """
+        plain = name.replace(" ", "_")
+        return plain if seed == first_seed else f"{plain}-seed-{seed}"
+
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
         """Epochs and top-1 on held-out images, of the kind of weights that was kept."""

@@ -71,9 +71,7 @@ class SuccessRate:
         reached = sum(share >= goal_top1 - EQUAL for share in top1)
         interval = binomtest(reached, len(top1)).proportion_ci(CONFIDENCE, method="wilson")
         epochs = tuple(_first(curve, goal_top1) for curve in curves) if any(curves) else ()
-        return cls(
-            goal_top1, reached, len(top1), float(interval.low), float(interval.high), epochs
-        )
+        return cls(goal_top1, reached, len(top1), float(interval.low), float(interval.high), epochs)
 
 
 def _first(curve: Sequence[tuple[float, float]], goal_top1: float) -> float | None:

@@ -39,12 +39,12 @@ class TrainResult:
     Args:
         model: With the weights that are exported, and statistics made for them.
         evaluation: On the whole evaluation split, or on the part that a division names.
-        weights: The last weights beside their average, and which of them the model has.
         train: On images of the training split, without augmentation.
         running_accuracy: Of the last training steps, augmented, as the training metric says.
         images_seen: Images trained on.
         seconds: Of training and evaluation in this process.
         history: Rows for retrain_history.csv.
+        weights: The last weights beside their average, and which of them the model has.
         held_out: Scores on held-out training images along the way; none where none were held out.
         judging_seconds: Of these evaluations, and of those at the end.
         teacher_share: Part of the time in which steps waited for their teacher, 0 to 1.
@@ -52,12 +52,12 @@ class TrainResult:
 
     model: keras.Model
     evaluation: Accuracy
-    weights: LastAndAverage
     train: Accuracy
     running_accuracy: float
     images_seen: int
     seconds: float
     history: list[dict[str, Any]]
+    weights: LastAndAverage | None = None
     held_out: tuple[HeldOutScore, ...] = ()
     judging_seconds: float = 0.0
     teacher_share: float = 0.0
@@ -115,12 +115,12 @@ def train_network(
     return TrainResult(
         model,
         evaluation,
-        weights,
         train,
         float(state.history[-1]["accuracy"]),
         trainer.total_steps * trainer.loader.batch_size,
         seconds,
         state.history,
+        weights,
         held_out_scores,
         trainer.judge.seconds,
         trainer.lessons.seconds_waiting / seconds if trainer.lessons else 0.0,
@@ -151,10 +151,10 @@ def _judged(
         exported,
         "recipe" if last is None else "held-out images",
         found["last"].top1,
-        average and average.top1,
+        None if average is None else average.top1,
         None if images is None else len(images),
-        last and last.top1,
-        last and last.top1_average,
+        None if last is None else last.top1,
+        None if last is None else last.top1_average,
     )
 
 

@@ -82,11 +82,11 @@ def _told(model: Any, node: Any, name: str) -> tuple[str, str] | None:
 def _constant(model: Any, name: str) -> np.ndarray | None:
     for tensor in model.graph.initializer:
         if tensor.name == name:
-            return onnx.numpy_helper.to_array(tensor)
+            return np.asarray(onnx.numpy_helper.to_array(tensor))
     for node in model.graph.node:
         if node.op_type == "Constant" and name in node.output:
             values = [a.t for a in node.attribute if a.name == "value"]
-            return onnx.numpy_helper.to_array(values[0]) if values else None
+            return np.asarray(onnx.numpy_helper.to_array(values[0])) if values else None
     return None
 
 
