@@ -76,7 +76,8 @@ def check(options: Mapping[str, Any]) -> None:
     Raises:
         InputError: A value is out of its range, of another form, or an unknown name.
     """
-    base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0)
+    # A recipe of a run has its numbers written out.
+    base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0).resolved()
     base.changed(**chosen(options))
 
 

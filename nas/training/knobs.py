@@ -183,7 +183,7 @@ def knobs_of(recipe: type) -> Mapping[str, Knob]:
 
 def _knobs(kind: type, path: tuple[str, ...]) -> Iterator[Knob]:
     texts, hints = field_texts(kind), typing.get_type_hints(kind)
-    for field in fields(kind):  # type: ignore[arg-type]
+    for field in fields(kind):
         hint, optional = _without_none(hints[field.name])
         if is_dataclass(hint):
             yield from _knobs(typing.cast(type, hint), (*path, field.name))
@@ -239,7 +239,7 @@ def with_values(record: T, values: Mapping[str, Any]) -> T:
 def _records_in(kind: type) -> Iterator[tuple[str, type]]:
     """Fields of a record that are records themselves, with their types."""
     hints = typing.get_type_hints(kind)
-    for field in fields(kind):  # type: ignore[arg-type]
+    for field in fields(kind):
         hint, _ = _without_none(hints[field.name])
         if is_dataclass(hint):
             yield field.name, typing.cast(type, hint)

@@ -255,7 +255,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "optimizer": ["--optimizer", "sgd"],
     "schedule": ["--schedule", "linear"],
     "learning_rate": ["--learning_rate", "0.1"],
-    "rate_batch_size": ["--rate_batch_size", "8"],
+    "rate_batch_size": ["--learning_rate", "0.1", "--rate_batch_size", "8"],
     "weight_decay": ["--weight_decay", "0.5"],
     "warmup_share": ["--warmup_share", "0.25"],
     "label_smoothing": ["--label_smoothing", "0.3"],
