@@ -7,6 +7,7 @@ from dataclasses import fields, replace
 from typing import Any
 
 from nas.errors import InputError
+from nas.interface import recipe_options
 from nas.training.knobs import NONE
 from nas.training.recipe import Recipe
 from nas.training.teachers.reading import check_same_file, teacher_file, with_file
@@ -30,11 +31,15 @@ def with_teacher(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     Raises:
         LatencyError: There is no such file, or options that would say nothing without others.
     """
+    _check(recipe, options)
+    return replace(recipe, distillation=with_file(recipe.distillation))
+
+
+def _check(recipe: Recipe, options: Mapping[str, Any]) -> None:
     if recipe.distillation.teacher is None:
         _refuse(OF_TEACHER, options, "--teacher")
     if recipe.evaluate_every is None:
         _refuse(("held_out_share",), options, "--evaluate_every")
-    return replace(recipe, distillation=with_file(recipe.distillation))
 
 
 def _refuse(names: tuple[str, ...], options: Mapping[str, Any], needed: str) -> None:
@@ -60,6 +65,7 @@ def begun_teacher(begun: Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Ma
     settings = begun.distillation
     # Where none is named, and where one of both is none, paths can be compared as they are.
     if named in (None, NONE) or settings.teacher is None:
+        _check(begun.changed(**recipe_options.chosen(options)), options)
         return begun, options
     path = teacher_file(named)
     check_same_file(path, settings.teacher_sha256)

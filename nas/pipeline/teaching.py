@@ -8,10 +8,11 @@ import numpy as np
 
 from latency import atomic
 from nas.architecture.spec import Architecture
-from nas.builders.export import onnx_metadata
 from nas.builders.keras_model import weights_by_name
-from nas.builders.onnx_model import to_onnx_bytes
+from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset
+from nas.deployment.export import metadata_for
+from nas.deployment.metadata import with_metadata
 from nas.errors import InputError
 from nas.report import numbers
 from nas.runs.data import class_differences
@@ -122,7 +123,7 @@ def keep_largest(
         folder: Of the run.
     """
     weights = weights_by_name(result.model, network)
-    metadata = onnx_metadata(network, dataset.class_names)
+    metadata = metadata_for(network, dataset, folder.run_id)
     own = folder.path / LARGEST
     own.mkdir(exist_ok=True)
-    atomic.write_bytes(own / EXPORTED, to_onnx_bytes(network, weights, metadata=metadata))
+    atomic.write_bytes(own / EXPORTED, with_metadata(to_onnx(network, weights), metadata))
