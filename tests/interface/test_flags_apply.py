@@ -51,6 +51,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "max_params": ["--max_params", "1000"],
     "max_macs": ["--max_macs", "1000"],
     "max_size_bytes": ["--max_size_bytes", "1000"],
+    "max_memory_bytes": ["--max_memory_bytes", "1000"],
     "method": ["--method", "random"],
     "gate": ["--gate", "threshold"],
     "supernet": ["--supernet", "/runs/y"],
