@@ -28,6 +28,7 @@ from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture
 from nas.architecture.text import layer_to_text
 from nas.architecture.weights import STATISTICS, op_weights
+from nas.cost.memory import network_peak_bytes
 
 FLOAT32_BITS = 32
 
@@ -72,13 +73,23 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class ArchitectureCost:
-    """A whole network's counts; `size_bytes` is of the folded float32 weights."""
+    """A whole network's counts.
+
+    Args:
+        layers: Each layer's own.
+        params: Trainable numbers.
+        params_with_statistics: With the running statistics of batch normalisation.
+        macs: Multiply-adds for one image.
+        size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; see `nas.cost.memory`.
+    """
 
     layers: tuple[LayerCost, ...]
     params: int
     params_with_statistics: int
     macs: int
     size_bytes: int
+    memory_bytes: int
 
 
 @functools.singledispatch
@@ -168,7 +179,8 @@ def architecture_cost(architecture: Architecture) -> ArchitectureCost:
     """
     rows = []
     total = Cost()
-    for layer in lower_architecture(architecture):
+    lowered = lower_architecture(architecture)
+    for layer in lowered:
         cost = layer_cost(layer)
         total += cost
         rows.append(
@@ -188,4 +200,5 @@ def architecture_cost(architecture: Architecture) -> ArchitectureCost:
         total.params_with_statistics,
         total.macs,
         total.folded_params * FLOAT32_BITS // 8,
+        network_peak_bytes(architecture.image_size, lowered),
     )

@@ -17,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from latency.onnx_files.memory import peak_activation_bytes
 from nas.architecture import spec
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower, lower_architecture
@@ -195,9 +196,9 @@ def test_shapes_cost_keras_and_onnx_agree(network: Architecture) -> None:
     size = network.image_size
     image = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
     expected = keras.ops.convert_to_numpy(model(image, training=False))
-    session = onnxruntime.InferenceSession(
-        to_onnx_bytes(network, weights), providers=["CPUExecutionProvider"]
-    )
+    exported = to_onnx_bytes(network, weights)
+    assert cost.memory_bytes == peak_activation_bytes(exported)
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     got = session.run(None, {"image": image})[0]
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= RELATIVE_TOLERANCE * max(1.0, np.abs(expected).max())
