@@ -97,6 +97,8 @@ class RetrainOptions(RecipeOptions, total=False):
         restart: Forget an earlier training of the run.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
+        goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
+            many of the trainings reach it; it changes nothing that is trained.
     """
 
     image_size: int
@@ -114,3 +116,4 @@ class RetrainOptions(RecipeOptions, total=False):
     blocks: Sequence[str]
     restart: bool
     seeds: int
+    goal_top1: float
