@@ -178,6 +178,7 @@ class TrainingConfig:
         inherits: Whether networks of the space start from the supernet's weights.
         seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
+        schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
 
     Raises:
         InputError: The number of seeds is out of its range.
@@ -192,6 +193,7 @@ class TrainingConfig:
     inherits: bool = False
     seeds: int = 1
     named_recipe: str | None = None
+    schedule_fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

@@ -11,7 +11,7 @@ from nas.errors import InputError
 from nas.training.loop import MeanLogs
 from nas.training.optimizers import weights_optimizer
 from nas.training.recipe import Recipe
-from nas.training.schedules import SCHEDULES
+from nas.training.schedule_files import share_at
 
 
 def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -76,6 +76,7 @@ class WeightSteps:
         self.model, self.recipe = model, recipe
         self.total_steps, self.num_classes = total_steps, num_classes
         self.rate = 0.0
+        self._course = recipe.course(total_steps)
         self._logs = MeanLogs()
         model.compile(
             optimizer=weights_optimizer(
@@ -104,7 +105,7 @@ class WeightSteps:
             InputError: The loss became NaN or infinite.
         """
         recipe = self.recipe
-        share = SCHEDULES[recipe.schedule](step, self.total_steps, recipe.warmup_share)
+        share = share_at(recipe.schedule, step, self._course)
         self.rate = recipe.peak_rate * share
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
         targets = one_hot(labels, self.num_classes)
