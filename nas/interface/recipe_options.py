@@ -24,7 +24,10 @@ class RecipeOptions(TypedDict, total=False):
     schedule: str
     learning_rate: float | Nothing
     rate_batch_size: int | Nothing
+    momentum: float | Nothing
     weight_decay: float | Nothing
+    l2: float
+    clip_norm: float | Nothing
     warmup_share: float | Nothing
     label_smoothing: float
     dropout: float | Nothing
@@ -79,7 +82,8 @@ def check(options: Mapping[str, Any]) -> None:
     """
     base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0)
     # A recipe of a run has its numbers written out, and nobody knows its epochs here.
-    base.changed(**{"epochs": ENDLESS, **base.rates, **chosen(options)})
+    base = base.changed(epochs=ENDLESS, **base.rates)
+    base.changed(**chosen(options))
 
 
 def difference(begun: Recipe, options: Mapping[str, Any]) -> tuple[str, Any] | None:

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
+from nas.errors import InputError
 from nas.ranges import check_count, check_number
 from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
@@ -27,8 +28,14 @@ class Recipe:
         learning_rate: Peak of the schedule, above 0; None for the optimizer's own.
         rate_batch_size: Images a step that this rate is meant for, 1 or more: another `batch_size`
             changes the rate by the optimizer's rule. None: the rate is used as it is.
+        momentum: From 0 to below 1; None for the optimizer's own. Refused where it has none.
         weight_decay: Decoupled, 0 or more, of kernels only (never BN or biases); None for the
             optimizer's own.
+        l2: Half of this times the squares of the same kernels is added to the loss, 0 or more. By
+            `sgd` it decays as in older papers, through the momentum, which makes it ten times as
+            much; beside `weight_decay` both hold.
+        clip_norm: Greatest norm of all gradients of a step together, above 0; longer ones are
+            shortened. None for no bound.
         warmup_share: Part of the steps in which the rate grows first, from 0 to 1; None for the
             schedule's own.
         label_smoothing: From 0 to below 1.
@@ -51,7 +58,10 @@ class Recipe:
     schedule: str = field(default="one_cycle", metadata={"names": SCHEDULES, "is_path": True})
     learning_rate: float | None = None
     rate_batch_size: int | None = None
+    momentum: float | None = None
     weight_decay: float | None = None
+    l2: float = 0.0
+    clip_norm: float | None = None
     warmup_share: float | None = None
     label_smoothing: float = 0.1
     dropout: float | None = None
@@ -70,6 +80,9 @@ class Recipe:
             check_count("rate_batch_size", self.rate_batch_size)
             check_number("learning_rate beside rate_batch_size", self.learning_rate, above=0)
         check_number("weight_decay", self.weight_decay, least=0, optional=True)
+        check_number("l2", self.l2, least=0)
+        check_number("clip_norm", self.clip_norm, above=0, optional=True)
+        self._check_momentum()
         check_number("warmup_share", self.warmup_share, least=0, most=1, optional=True)
         self.schedule_settings.check(
             self.schedule, self.epochs, {"warmup_share": self.warmup_share}
@@ -79,6 +92,16 @@ class Recipe:
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
         if self.made_for_steps is not None:
             check_count("made_for_steps", self.made_for_steps)
+
+    def _check_momentum(self) -> None:
+        check_number("momentum", self.momentum, least=0, below=1, optional=True)
+        if self.momentum is not None and OPTIMIZERS[self.optimizer].momentum is None:
+            having = [name for name in OPTIMIZERS if OPTIMIZERS[name].momentum is not None]
+            raise InputError(
+                f"momentum with an optimizer that has one: {', '.join(having)}",
+                f"the optimizer {self.optimizer}",
+                f"leave momentum out, or write optimizer {having[0]}",
+            )
 
     @property
     def peak_rate(self) -> float:
@@ -133,7 +156,9 @@ class Recipe:
     @property
     def rates(self) -> dict[str, Any]:
         """What the optimizer brings where nobody names it, with every number written out."""
-        own, found = OPTIMIZERS[self.optimizer], {"weight_decay": self.decay}
+        own = OPTIMIZERS[self.optimizer]
+        momentum = own.momentum if self.momentum is None else self.momentum
+        found = {"weight_decay": self.decay, "momentum": momentum}
         if self.learning_rate is None:
             rate = {"learning_rate": own.learning_rate, "rate_batch_size": own.batch_size}
             return {**found, **rate}
@@ -154,7 +179,7 @@ class Recipe:
         """
         rate: dict[str, Any] = {}
         if changes.get("optimizer", self.optimizer) != self.optimizer:
-            rate = {"learning_rate": None, "rate_batch_size": None, "weight_decay": None}
+            rate = dict.fromkeys(("learning_rate", "rate_batch_size", "weight_decay", "momentum"))
         elif self.learning_rate is not None and self.rate_batch_size is None:
             rate = {"rate_batch_size": self.batch_size}
         if "learning_rate" in changes:

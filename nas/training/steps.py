@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
 from nas.errors import InputError
 from nas.training.loop import MeanLogs
-from nas.training.optimizers import weights_optimizer
+from nas.training.optimizers import decays, weights_optimizer
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import share_at
 
@@ -60,6 +62,15 @@ def ema_momentum(share: float | None, total_steps: int) -> float | None:
     return 1.0 - 1.0 / (share * total_steps)
 
 
+def _penalise(variables: Iterable[Any], l2: float) -> None:
+    """Lets Keras add the squares of kernels to the loss; biases and normalisations have no part."""
+    if not l2:
+        return
+    for variable in filter(decays, variables):
+        # Keras' factor is of the squares, the usual one of half of them.
+        variable.regularizer = keras.regularizers.L2(l2 / 2)
+
+
 class WeightSteps:
     """A compiled model and what its steps reported.
 
@@ -78,6 +89,7 @@ class WeightSteps:
         self.rate = 0.0
         self._course = recipe.course(total_steps)
         self._logs = MeanLogs()
+        _penalise(model.trainable_variables, recipe.l2)
         model.compile(
             optimizer=weights_optimizer(
                 recipe.optimizer,
@@ -85,6 +97,8 @@ class WeightSteps:
                 learning_rate=recipe.peak_rate,
                 weight_decay=recipe.decay,
                 ema_momentum=ema_momentum(recipe.average_share, total_steps),
+                momentum=recipe.momentum,
+                clip_norm=recipe.clip_norm,
             ),
             loss=keras.losses.CategoricalCrossentropy(
                 from_logits=True, label_smoothing=recipe.label_smoothing
