@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.ranges import check_count, check_number
+from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
 
@@ -41,9 +42,9 @@ class Recipe:
     """
 
     epochs: float
-    batch_size: int = 64
-    optimizer: str = "adamw"
-    schedule: str = "one_cycle"
+    batch_size: int = field(default=64, metadata={"least": 2})
+    optimizer: str = field(default="adamw", metadata={"names": OPTIMIZERS})
+    schedule: str = field(default="one_cycle", metadata={"names": SCHEDULES})
     learning_rate: float | None = None
     rate_batch_size: int | None = None
     weight_decay: float | None = None
@@ -52,7 +53,7 @@ class Recipe:
     dropout: float | None = None
     average_share: float | None = 0.02
     augmentation: Augmentation = Augmentation()
-    made_for_steps: int | None = None
+    made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:
         check_number("epochs", self.epochs, above=0)
@@ -114,7 +115,10 @@ class Recipe:
         rate and decay, and another batch changes the rate by the optimizer's rule.
 
         Args:
-            changes: Field -> its new value.
+            changes: Field of the recipe, or of a record inside of it -> its new value.
+
+        Raises:
+            InputError: A value is out of its range, or there is no such field.
         """
         rate: dict[str, Any] = {}
         if changes.get("optimizer", self.optimizer) != self.optimizer:
@@ -123,7 +127,7 @@ class Recipe:
             rate = {"rate_batch_size": self.batch_size}
         if "learning_rate" in changes:
             rate["rate_batch_size"] = None
-        return replace(self, **{**rate, **changes})
+        return with_values(self, {**rate, **changes})
 
     def with_flip(self, flip: bool) -> Recipe:
         """The same recipe with or without random mirror images."""

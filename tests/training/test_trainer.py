@@ -84,7 +84,11 @@ def policy(request: pytest.FixtureRequest) -> Iterator[str]:
     keras.config.set_dtype_policy("float32")
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16", "mixed_bfloat16"], indirect=True)
+@pytest.mark.parametrize(
+    "policy",
+    ["float32", "mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_a_training_that_was_stopped_ends_like_one_that_was_not(
     policy: str, dataset: Dataset, tmp_path: Path
 ) -> None:
