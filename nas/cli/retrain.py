@@ -95,8 +95,7 @@ def _given_network(options: Mapping[str, Any]) -> Architecture | None:
 
 
 def _goes_on_comparing(options: Mapping[str, Any]) -> bool:
-    run = options.get("run")
-    return bool(run) and is_comparison(RunFolder.open(own_path(run)))
+    return "run" in options and is_comparison(RunFolder.open(own_path(options["run"])))
 
 
 def _compare(

@@ -15,7 +15,7 @@ from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
 from nas.errors import InputError
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.named_networks import (
     NamedNetwork,
@@ -108,6 +108,7 @@ def run_comparison(
     """
     options = asked.options
     rules.check(options, rules.RETRAIN_RULES)
+    recipe_options.check(options)
     check_count("--seeds", options.get("seeds", 1))
     compute_of(options).check()
     load_blocks(options.get("blocks", ()))
@@ -283,7 +284,8 @@ def _check_recipes(
     recipes = _recipes(runs)
     names = list(recipes)
     differing = [n for n in names if _plain(recipes[n]) != _plain(recipes[names[0]])]
-    if differing and "recipe" not in options and "epochs" not in options:
+    is_named = any(name in options for name in ("recipe", *recipe_options.KNOBS))
+    if differing and not is_named:
         raise InputError(
             f"one recipe for {to_train[0].name}, as the runs have it",
             f"different ones of {names[0]} and {differing[0]}",
@@ -320,7 +322,7 @@ def _source(
                 f"{size} px of {name}",
                 "leave one of them out, or write its text with another in_s",
             )
-    size = sizes[first] if first is not None else None
+    common = None if first is None else sizes[first]
     if asked.source is not None:
         source = asked.source
     elif runs:
@@ -328,7 +330,7 @@ def _source(
         source = source_now(config.data, None, asked.options)
     else:
         source = DataSource()
-    return replace(source, image_size=size), size
+    return replace(source, image_size=common), common
 
 
 def _images(

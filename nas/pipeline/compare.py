@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latency.device.clock import now_text
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
+from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.inputs import keep_data
@@ -37,6 +39,9 @@ from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.training.history import TrainingRow
+
+if TYPE_CHECKING:
+    from nas.pipeline.retrain import RetrainRun
 
 
 @dataclass(frozen=True)
@@ -72,19 +77,17 @@ class Compared:
             self._retraining(entry).certify(trained[entry.name], timing)
         return self._written(timed)
 
-    def _retraining(self, entry: ComparisonEntry):  # type: ignore[no-untyped-def]
+    def _retraining(self, entry: ComparisonEntry) -> RetrainRun:
         """The training of one network in a run folder of its own, begun or to go on."""
         from nas.pipeline.retrain import RetrainRun
 
-        if self.training is None or self.dataset is None:
-            raise RuntimeError("a comparison that trains needs a recipe and images")
+        training, dataset = self.trained_by()
         network = arch_text.parse(entry.text, entry.name)
-        training = self.training
         folder = self._begun(entry, network)
         return RetrainRun(
             folder,
             network,
-            self.dataset,
+            dataset,
             training.recipe,
             training.seed,
             (),
@@ -101,14 +104,25 @@ class Compared:
         (path / "checkpoints").mkdir(parents=True, exist_ok=True)
         folder = RunFolder(path)
         if not folder.has(GivenNetworkConfig):
-            names = RunSettings.__dataclass_fields__
+            names = [entry.name for entry in fields(RunSettings)]
             settings = {name: getattr(self.config, name) for name in names}
             folder.write(GivenNetworkConfig(**settings))
         if not folder.has("architecture.json"):
             folder.write_json("architecture.json", arch_text.to_json(network))
-        keep_data(folder, self.dataset)
-        folder.write(self.training)
+        training, dataset = self.trained_by()
+        keep_data(folder, dataset)
+        folder.write(training)
         return folder
+
+    def trained_by(self) -> tuple[TrainingConfig, Dataset]:
+        """The recipe and the images of what the comparison trains.
+
+        Raises:
+            InputError: It has none, though a network is to be trained.
+        """
+        if self.training is None or self.dataset is None:
+            raise InputError("a recipe and images", "none", "begin the comparison again")
+        return self.training, self.dataset
 
     def _model(self, entry: ComparisonEntry) -> Path:
         return entry.folder_in(self.folder.path) / "model.onnx"
@@ -138,7 +152,7 @@ class Compared:
         )
         return found
 
-    def _row(self, entry: ComparisonEntry, timed: Mapping) -> ComparedRow:  # type: ignore[type-arg]
+    def _row(self, entry: ComparisonEntry, timed: TimedNetworks) -> ComparedRow:
         folder = RunFolder(entry.folder_in(self.folder.path))
         certificate, data = folder.read(Certificate), folder.read(DataRecord)
         rows = read_history(TrainingRow, folder.path / TrainingRow.FILE)

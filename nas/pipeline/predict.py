@@ -127,23 +127,17 @@ def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Pred
     if not words:
         raise InputError("paths of images or of folders", "none", "name one or more")
     classifier = Classifier.of(folder, int8)
+    paths, failed = _all_images(words)
     found: list[PredictedImage] = []
-    failed: list[FailedImage] = []
-    for word in _paths(words):
+    for path in paths:
         try:
-            paths = list(_images(word))
+            found.append(classifier.classify(path))
         except DataError as error:
-            failed.append(FailedImage.of(word, error))
-            continue
-        for path in paths:
-            try:
-                found.append(classifier.classify(path))
-            except DataError as error:
-                # The error of a data set proposes to skip bad images of the training.
-                fix = error.fix.partition(", or go on without it by --skip_bad_images")[0]
-                failed.append(FailedImage.of(path, error, f"{fix}, or leave it out"))
-            except LatencyError as error:
-                failed.append(FailedImage.of(path, error))
+            # The error of a data set proposes to skip bad images of the training.
+            fix = error.fix.partition(", or go on without it by --skip_bad_images")[0]
+            failed.append(FailedImage.of(path, error, f"{fix}, or leave it out"))
+        except LatencyError as error:
+            failed.append(FailedImage.of(path, error))
     return Predictions(
         date=now_text(),
         model=classifier.name,
@@ -153,6 +147,19 @@ def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Pred
         images=tuple(found),
         failed=tuple(failed),
     )
+
+
+def _all_images(words: Iterable[str]) -> tuple[list[str], list[FailedImage]]:
+    """Every image file once, as it was named or found first, and what leads to none."""
+    found: dict[Path, str] = {}
+    failed: list[FailedImage] = []
+    for word in _paths(words):
+        try:
+            for path in _images(word):
+                found.setdefault(Path(path).absolute(), path)
+        except DataError as error:
+            failed.append(FailedImage.of(word, error))
+    return list(found.values()), failed
 
 
 def _paths(words: Iterable[str]) -> list[str]:

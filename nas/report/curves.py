@@ -207,4 +207,4 @@ def _finish(loss: Axes, accuracy: Axes, rate: Axes, marks: set[str], count: int)
         for _, label, marker in EVALUATED
         if marker in marks
     ]
-    accuracy.legend(handles=handles, loc="lower right", fontsize=8.5)
+    accuracy.legend(handles=handles, loc="best", fontsize=8.5)

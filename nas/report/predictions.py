@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -96,7 +95,7 @@ def _draw_image(axes: Axes, image: PredictedImage, preparation: Preparation) -> 
 
 
 def _draw_bars(axes: Axes, image: PredictedImage) -> None:
-    places = np.arange(len(image.classes))
+    places = [float(place) for place in range(len(image.classes))]
     shares = [100 * found.probability for found in image.classes]
     colours = [GREEN, *[BLUE] * (len(shares) - 1)]
     axes.barh(places, shares, color=colours, height=0.62)
