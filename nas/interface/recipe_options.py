@@ -31,6 +31,12 @@ class RecipeOptions(TypedDict, total=False):
     average_share: float | Nothing
     crop_padding_pixels: int
     flip: bool
+    teacher: str | Nothing
+    teacher_weight: float
+    teacher_temperature: float
+    teacher_input: str | Nothing
+    evaluate_every: float | Nothing
+    held_out_share: float
 
 
 KNOBS: Mapping[str, Knob] = knobs_of(Recipe)

@@ -11,6 +11,7 @@ from latency.command_line import with_flags
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.teaching import begun_teacher, with_teacher
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
@@ -44,8 +45,10 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 def check_training(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
-) -> None:
-    """Refuses a recipe that cannot be, or is not that of a training which has begun.
+) -> TrainingConfig:
+    """What `training_config` will write down.
+
+    A recipe is refused that cannot be, or is not that of a training which has begun.
 
     Args:
         folder: Of the run.
@@ -56,7 +59,7 @@ def check_training(
     Raises:
         InputError: One of both.
     """
-    _planned(folder, config, sizes, options)
+    return _planned(folder, config, sizes, options)
 
 
 def training_config(
@@ -92,6 +95,7 @@ def _planned(
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
+        goal_top1=options.get("goal_top1"),
     )
 
 
@@ -102,7 +106,7 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return recipe.changed(**recipe_options.chosen(options)).resolved()
+    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
@@ -119,11 +123,12 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
             raise _other(name, recorded(training), options[name])
-    changed = recipe_options.difference(training.recipe, options)
+    recipe, options = begun_teacher(training.recipe, options)
+    changed = recipe_options.difference(recipe, options)
     if changed is not None:
         name, began = changed
         raise _other(name, began, options[name])
-    return _with_seeds(training, options)
+    return _with_seeds(replace(training, recipe=recipe), options)
 
 
 def _other(name: str, began: Any, received: Any) -> InputError:
@@ -135,7 +140,10 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 
 
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
-    """More seeds than a training began with are further trainings; fewer would forget some."""
+    """More seeds than a training began with are further trainings; fewer would forget some.
+
+    A goal changes nothing that is trained.
+    """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
         raise InputError(
@@ -143,7 +151,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             f"{seeds}",
             "leave the flag out to go on, or add --restart to train anew",
         )
-    return replace(training, seeds=seeds)
+    goal_top1 = options.get("goal_top1", training.goal_top1)
+    return replace(training, seeds=seeds, goal_top1=goal_top1)
 
 
 def _has_begun(folder: RunFolder) -> bool:
