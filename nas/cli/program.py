@@ -15,6 +15,7 @@ from latency.command_line import join, with_flags
 from nas.cli import flags as strict_flags
 from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
+from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
@@ -100,7 +101,7 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_string("run", None, "Run folder of nas.py; default: the newest.", **text)
     flags.DEFINE_string("arch", None, "Architecture file or string instead of a run.", **text)
     flags.DEFINE_string("run_dir", None, "Run folder for --arch.", **text)
-    flags.DEFINE_bool("summary", False, "Print the layers' params and MACs and stop.", **text)
+    define_show_flags(values)
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
     )
@@ -127,6 +128,13 @@ def retrain_flags() -> flags.FlagValues:
         values,
         "calibration_images",
         "Training images that --export int8 is calibrated on; default: 200.",
+    )
+    flags.DEFINE_float(
+        "goal_top1",
+        None,
+        "Share of the evaluation images, such as 0.94, of which it is told how many of the "
+        "--seeds trainings reach it.",
+        **text,
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     recipe_flags.define(values)
@@ -181,7 +189,8 @@ def _run(
     folders: list[Path] = []
 
     def main() -> int:
-        strict_flags.parse(values, argv)
+        takes_words = [name for name in TAKES_WORDS if name in values]
+        strict_flags.parse(values, argv, takes_words)
         if values["help"].value:
             out.print(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
@@ -215,7 +224,10 @@ def go_on_words(
     if verb == "search":
         return with_flags(given, {"run_dir": folder, "resume": True}, switches)
     changes: dict[str, object] = {"restart": None}
-    if values["arch"].value is not None:
+    if values["compare"].value is not None:
+        # The comparison's folder knows its networks and their blocks by now.
+        changes |= {"compare": None, "run_dir": None, "blocks": None, "run": folder}
+    elif values["arch"].value is not None:
         # The run has the network, its blocks and a folder of its own by now.
         changes |= {"arch": None, "run_dir": None, "blocks": None, "run": folder}
     elif values["run"].value is None:

@@ -11,14 +11,16 @@ from latency.command_line import with_flags
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.teaching import begun_teacher, with_teacher
 from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
-from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
+from nas.training.schedule_files import check_shares, fingerprint
 
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is, beside the knobs of its recipe.
@@ -45,8 +47,10 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 def check_training(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
-) -> None:
-    """Refuses a recipe that cannot be, or is not that of a training which has begun.
+) -> TrainingConfig:
+    """What `training_config` will write down.
+
+    A recipe is refused that cannot be, or is not that of a training which has begun.
 
     Args:
         folder: Of the run.
@@ -57,7 +61,7 @@ def check_training(
     Raises:
         InputError: One of both.
     """
-    _planned(folder, config, sizes, options)
+    return _planned(folder, config, sizes, options)
 
 
 def training_config(
@@ -86,13 +90,17 @@ def _planned(
 ) -> TrainingConfig:
     if not options.get("restart") and _has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
+    recipe = _recipe(config, sizes, options)
+    check_shares(recipe.schedule, recipe.course(1))
     return TrainingConfig(
-        recipe=_recipe(config, sizes, options),
+        recipe=recipe,
+        schedule_fingerprint=fingerprint(recipe.schedule),
         named_recipe=options.get("recipe"),
         seed=options.get("seed", 0),
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
+        goal_top1=options.get("goal_top1"),
     )
 
 
@@ -103,14 +111,14 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return recipe.changed(**recipe_options.chosen(options)).resolved()
+    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
     """A named recipe, by which no image is mirrored that the run does not mirror."""
     recipe = RECIPES[name]
     if sizes.name == "smoke":
-        recipe = recipe.changed(epochs=sizes.recipe.epochs, batch_size=sizes.recipe.batch_size)
+        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
     return recipe.with_flip(recipe.augmentation.flip and flip)
 
 
@@ -120,11 +128,24 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
             raise _other(name, recorded(training), options[name])
-    changed = recipe_options.difference(training.recipe, options)
+    _check_schedule_file(training)
+    recipe, options = begun_teacher(training.recipe, options)
+    changed = recipe_options.difference(recipe, options)
     if changed is not None:
         name, began = changed
         raise _other(name, began, options[name])
-    return _with_seeds(training, options)
+    return _with_seeds(replace(training, recipe=recipe), options)
+
+
+def _check_schedule_file(training: TrainingConfig) -> None:
+    """Refuses to go on with a schedule whose file has changed: it would be another curve."""
+    name = training.recipe.schedule
+    if fingerprint(name) != training.schedule_fingerprint:
+        raise InputError(
+            f"the file of the schedule {name} as this run's training began",
+            "another content",
+            "bring the content back, or add --restart to train anew",
+        )
 
 
 def _other(name: str, began: Any, received: Any) -> InputError:
@@ -136,7 +157,10 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 
 
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
-    """More seeds than a training began with are further trainings; fewer would forget some."""
+    """More seeds than a training began with are further trainings; fewer would forget some.
+
+    A goal changes nothing that is trained.
+    """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
         raise InputError(
@@ -144,13 +168,14 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             f"{seeds}",
             "leave the flag out to go on, or add --restart to train anew",
         )
-    return replace(training, seeds=seeds)
+    goal_top1 = options.get("goal_top1", training.goal_top1)
+    return replace(training, seeds=seeds, goal_top1=goal_top1)
 
 
 def _has_begun(folder: RunFolder) -> bool:
-    return any((folder.path / "retrained").glob("*.json")) or any(
-        (folder.path / "checkpoints").glob("retrain_*.npz")
-    )
+    """Whether a training of a run, or of a network of a comparison, has left anything."""
+    traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
+    return any(any(folder.path.glob(trace)) for trace in traces)
 
 
 def _forget(folder: RunFolder) -> None:

@@ -79,13 +79,34 @@ class Deployment:
         network = to_onnx_bytes(self.architecture, random_weights(self.architecture))
         to_int8(network, replace(settings, images=1), self.dataset.train)
 
+    def bring_up_to_date(self) -> None:
+        """Lets a file of an earlier version say what this version's files say; same weights.
+
+        Raises:
+            LatencyError: A file of the run is missing or was changed, or the disk is full.
+        """
+        import onnx
+
+        data = self._onnx
+        if not is_of_earlier_version(data):
+            metadata_of(data, str(self._onnx_path))
+            return
+        metadata = metadata_for(self.architecture, self.dataset, self.folder.run_id)
+        renewed = with_metadata(onnx.ModelProto.FromString(data), metadata)
+        metadata_of(renewed, str(self._onnx_path))
+        self._write(self._onnx_path, renewed)
+        out.print(
+            f"{self._onnx_path.name} is of an earlier version. Its metadata were written anew; "
+            "its weights are the same."
+        )
+
     def run(self) -> Exports:
         """Makes what is missing, compares and times it, and writes classify.py.
 
         Raises:
             LatencyError: A file of the run is missing or was changed, or the disk is full.
         """
-        self._bring_up_to_date()
+        self.bring_up_to_date()
         rows: list[Mapping[str, Any]] = []
         files = []
         for name in EXPORT_FORMATS:
@@ -96,8 +117,8 @@ class Deployment:
         self._write_flips(rows)
         self._write_script()
         timings = self._timings(files)
-        name, advice = recommended(tuple(files), timings)
-        return Exports(files=tuple(files), timings=timings, recommended=name, advice=advice)
+        best, advice = recommended(tuple(files), timings)
+        return Exports(files=tuple(files), timings=timings, recommended=best, advice=advice)
 
     # --- model.onnx -----------------------------------------------------------------------
 
@@ -115,23 +136,6 @@ class Deployment:
                 str(error.strerror or error),
                 "put it back, or train anew with --restart",
             ) from None
-
-    def _bring_up_to_date(self) -> None:
-        """Lets a file of an earlier version say what this version's files say; same weights."""
-        import onnx
-
-        data = self._onnx
-        if not is_of_earlier_version(data):
-            metadata_of(data, str(self._onnx_path))
-            return
-        metadata = metadata_for(self.architecture, self.dataset, self.folder.run_id)
-        renewed = with_metadata(onnx.ModelProto.FromString(data), metadata)
-        metadata_of(renewed, str(self._onnx_path))
-        self._write(self._onnx_path, renewed)
-        out.print(
-            f"{self._onnx_path.name} is of an earlier version. Its metadata were written anew; "
-            "its weights are the same."
-        )
 
     # --- one file -------------------------------------------------------------------------
 

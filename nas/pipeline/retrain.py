@@ -26,10 +26,12 @@ from nas.hardware.measurement import (
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.deploy import Deployment
+from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
+from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
 from nas.report.exports import print_exports
-from nas.report.page import write_report
+from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder, disk_error
@@ -43,13 +45,15 @@ from nas.runs.records import (
     values_of,
 )
 from nas.runs.tensorboard import write_events
-from nas.selection.diagnostics import Finding, few_steps_warning
+from nas.selection.diagnostics import few_steps_warning
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
+from nas.training.last_or_average import divided
 from nas.training.loop import Control
 from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
@@ -79,6 +83,8 @@ class RetrainRun:
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
         said_again: Words that a command with more seeds needs beside the run's name.
+        teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
         exports: Files that are asked for.
     """
 
@@ -96,40 +102,79 @@ class RetrainRun:
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
     said_again: Sequence[str] = ()
+    teaching: Teaching | None = None
+    goal_top1: float | None = None
     exports: AskedExports = AskedExports()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
+        trained = self.train()
+        certificate, baselines = self.certify(trained, self.measure(trained))
+        self._print(certificate, baselines)
+        return certificate
+
+    def train(self) -> list[list[TrainedRecord]]:
+        """Trains each network with each seed, or reads what an earlier call reached.
+
+        Returns:
+            The trainings of each network, the found one first, first seed first.
+        """
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
-        images = len(self.dataset.train.labels)
-        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
-        for finding in self._few_steps():
-            out.print(f"Warning: {finding.text}", markup=False)
+        out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
+        for line in held_out_lines(self.recipe, self.dataset.train.labels):
+            out.print(line, markup=False)
+        for warning in self._early_warnings:
+            out.print(f"Warning: {warning}", markup=False)
         deployment = self._deployment
         deployment.check()
         trained = self._trained([found, *self.others])
-        exports = deployment.run()
-        timed = self._measure({first.name: self._network(first) for first, *_ in trained})
+        deployment.bring_up_to_date()
+        return trained
+
+    def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:
+        """Times all networks together; nothing with `--device`.
+
+        Args:
+            trained: As `train` returns it.
+        """
+        return self._measure({first.name: self._network(first) for first, *_ in trained})
+
+    def certify(
+        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+    ) -> tuple[Certificate, Baselines | None]:
+        """Writes down what was reached and measured, and the page about it.
+
+        Args:
+            trained: As `train` returns it.
+            timed: Of the same networks by their names.
+
+        Returns:
+            The certificate, and the networks beside it where there are any.
+        """
+        exports = self._deployment.run()
         records = self._certified(trained, timed, exports)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
         certificate = self._certificate(records, timed, exports)
         self.folder.write(certificate)
-        report = write_report(self.folder.path)
+        write_report(self.folder.path)
+        return certificate, baselines
+
+    def _print(self, certificate: Certificate, baselines: Baselines | None) -> None:
         out.print(terminal_table(certificate, baselines))
         more = MoreSeeds(self.folder.path, self.said_again)
         for line in verdict_lines(certificate, baselines, more):
             out.print(line, markup=False)
-        print_exports(exports, self.folder.path, self.device)
+        if certificate.exports is not None:
+            print_exports(certificate.exports, self.folder.path, self.device)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
             f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
-            f"Report: {report}",
+            f"Report: {self.folder.path / REPORT_NAME}",
             markup=False,
         )
-        return certificate
 
     @property
     def _seeded(self) -> SeededRecipe:
@@ -173,9 +218,7 @@ class RetrainRun:
 
     def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
-        key = entry.name.replace(" ", "_")
-        if seed != self.seed:
-            key = f"{key}-seed-{seed}"
+        key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.folder.read(TrainedRecord, name=key)
         network = self._network(entry)
@@ -194,6 +237,7 @@ class RetrainRun:
                 ),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
+                teacher=self.teaching.teacher if self.teaching else None,
             )
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.
@@ -201,6 +245,8 @@ class RetrainRun:
             parity = self._export(result, network)
             self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
+        if entry.role == "largest" and seed == self.seed:
+            keep_largest(result, network, self.dataset, self.folder)
         self.folder.write(
             TrainedRecord(
                 name=entry.name,
@@ -215,6 +261,8 @@ class RetrainRun:
                 seconds=result.seconds,
                 parity=parity,
                 seed=seed,
+                weights=result.weights,
+                held_out=result.held_out,
             ),
             name=key,
         )
@@ -224,6 +272,8 @@ class RetrainRun:
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
+        for line in training_lines(result):
+            out.print(f"  {line}", markup=False)
         return self.folder.read(TrainedRecord, name=key)
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
@@ -250,7 +300,7 @@ class RetrainRun:
             network = self._network(first)
             asked_ms = self.asked_ms if first.role == "searched" else None
             values = values_of(first)
-            del values["seed"]  # stands among the trainings
+            del values["seed"], values["held_out"]  # stand among the trainings
             if first.role == "searched":
                 values["parity"] = exports.parity or first.parity
             top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
@@ -262,9 +312,16 @@ class RetrainRun:
                 timed.verdict(first.name, asked_ms, go_on),
                 **values,
                 trainings=SeedSpread.of(top1),
+                success=self._success(records),
             )
 
         return tuple(certified(records) for records in trained)
+
+    def _success(self, records: Sequence[TrainedRecord]) -> SuccessRate | None:
+        if self.goal_top1 is None:
+            return None
+        curves = [record.curve for record in records]
+        return SuccessRate.of(self.goal_top1, [record.top1 for record in records], curves)
 
     def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
         """All networks in the same fresh processes; the searched one as the file that ships."""
@@ -311,7 +368,7 @@ class RetrainRun:
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
             warnings=(
-                *(finding.text for finding in self._few_steps()),
+                *self._early_warnings,
                 *training_warnings(own, search),
             ),
             search_verdict=search,
@@ -319,12 +376,23 @@ class RetrainRun:
             exports=exports,
         )
 
-    def _few_steps(self) -> list[Finding]:
-        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
+    @property
+    def _learned_images(self) -> int:
+        return len(divided(self.recipe, self.dataset.train.labels)[0])
+
+    @property
+    def _early_warnings(self) -> tuple[str, ...]:
+        """What is known before anything trains."""
+        findings = few_steps_warning(self.recipe, self.recipe.steps(self._learned_images))
+        teaching = self.teaching.warnings if self.teaching else ()
+        return (*(finding.text for finding in findings), *teaching)
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
-    return (
+    text = (
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
         f"{row['examples_per_s']:.0f} images/s"
     )
+    if row.get("val_top1") is None:
+        return text
+    return f"{text}  held out {max(row['val_top1'], row['val_top1_average'] or 0):.1%}"

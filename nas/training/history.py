@@ -17,6 +17,9 @@ class TrainingRow:
         accuracy: Mean top-1 on augmented images, a share from 0 to 1.
         learning_rate: Of the last step.
         examples_per_s: Images in a second.
+        val_top1: Share of the held-out training images, 0 to 1, with the weights of this step;
+            None where the recipe evaluates nothing along the way, or not here.
+        val_top1_average: Likewise with the average of the weights.
     """
 
     FILE: ClassVar[str] = "retrain_history.csv"
@@ -27,3 +30,5 @@ class TrainingRow:
     accuracy: float | None = None
     learning_rate: float | None = None
     examples_per_s: float | None = None
+    val_top1: float | None = None
+    val_top1_average: float | None = None

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nas.deployment.records import ExportedFile, ExportTimings, TimedFile
 from nas.deployment.timing import recommended
-
-NAN_FREE = dict(measured_ms=1.0, measured_low_ms=0.9, measured_high_ms=1.1)
 
 
 def file(name: str, top1: float | None) -> ExportedFile:
@@ -30,13 +30,16 @@ def timings(
     reference = TimedFile(
         name="fp32",
         file_sha256="fp32",
+        measured_ms=1.0,
+        measured_low_ms=0.9,
+        measured_high_ms=1.1,
         ratio=None,
         ratio_low=None,
         ratio_high=None,
         verdict="reference",
-        **NAN_FREE,
     )
-    other = TimedFile(
+    other = replace(
+        reference,
         name="int8",
         file_sha256="int8",
         ratio=ratio,
@@ -44,7 +47,6 @@ def timings(
         ratio_high=high,
         verdict=verdict,
         reason=reason,
-        **NAN_FREE,
     )
     return ExportTimings(
         host_fingerprint="h", date="d", threads=1, processes=5, files=(reference, other)

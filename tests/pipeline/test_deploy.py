@@ -14,6 +14,8 @@ import numpy as np
 import onnx
 import pytest
 
+from latency import atomic
+from latency.device.host import current_host
 from nas.architecture import text as arch_text
 from nas.architecture.weights import random_weights
 from nas.builders.keras_model import portable_model
@@ -25,6 +27,7 @@ from nas.deployment.metadata import MetadataError, metadata_for, metadata_of, re
 from nas.deployment.records import ExportedFile, ExportTimings, Flip
 from nas.deployment.scores import onnx_scores
 from nas.deployment.script import SCRIPT_NAME
+from nas.deployment.timing import sha256
 from nas.errors import InputError
 from nas.pipeline import deploy
 from nas.pipeline.deploy import Deployment, forget_exports
@@ -73,10 +76,8 @@ def made_up_timings(files: dict[str, bytes], *rest: Any) -> ExportTimings:
     from tests.deployment.test_timing import timings
 
     found = timings("faster", 0.5, 0.49, 0.51)
-    hashed = tuple(
-        replace(file, file_sha256=deploy.sha256(files[file.name])) for file in found.files
-    )
-    return replace(found, files=hashed, host_fingerprint=deploy.current_host().fingerprint)
+    hashed = tuple(replace(file, file_sha256=sha256(files[file.name])) for file in found.files)
+    return replace(found, files=hashed, host_fingerprint=current_host().fingerprint)
 
 
 @pytest.fixture
@@ -270,8 +271,8 @@ def test_a_full_disk_leaves_what_was_there(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    whole = deploy.atomic.write_bytes
-    monkeypatch.setattr(deploy.atomic, "write_bytes", full)
+    whole = atomic.write_bytes
+    monkeypatch.setattr(atomic, "write_bytes", full)
     again = replace(stage, asked=replace(INT8, calibration_images=7))
     with pytest.raises(InputError, match="free some space"):
         again.run()
@@ -283,7 +284,7 @@ def test_a_full_disk_leaves_what_was_there(
         export(other, NETWORK, metadata, stage.folder.path, images)
     assert {name: (stage.folder.path / name).read_bytes() for name in files} == before
     assert not list(stage.folder.path.glob(".*tmp*"))
-    monkeypatch.setattr(deploy.atomic, "write_bytes", whole)
+    monkeypatch.setattr(atomic, "write_bytes", whole)
     found = again.run().of("int8")
     assert found is not None and found.int8 is not None and found.int8.images == 7
 
