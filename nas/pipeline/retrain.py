@@ -50,6 +50,7 @@ from nas.training.loop import Control
 from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
+from nas.training.waiting import waiting_text
 
 PARITY_IMAGES = 16
 
@@ -201,6 +202,8 @@ class RetrainRun:
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
+        if waiting := waiting_text(result.history):
+            out.print(f"{name}: {waiting}")
         return self.folder.read(TrainedRecord, name=key)
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
@@ -290,7 +293,8 @@ class RetrainRun:
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
+    kind = "accuracy" if row["accuracy"] is not None else "dominant_accuracy"
     return (
-        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
+        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  {kind.replace('_', ' ')} "
+        f"{row[kind]:.1%}  {row['examples_per_s']:.0f} images/s"
     )

@@ -8,6 +8,7 @@ from typing import Any, Self
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.ranges import check_count, check_number
+from nas.training.image_sizes import check_ascending
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
 
@@ -29,6 +30,11 @@ class Recipe:
         warmup_share: Part of the steps in which the rate grows, from 0 to 1.
         label_smoothing: From 0 to below 1.
         dropout: Before the classifier, from 0 to below 1; None keeps the architecture's.
+        stochastic_depth: How often the last residual branch of a network that trains alone is left
+            out, from 0 to below 1; earlier ones less often.
+        image_sizes: Sides in pixels that the images have one after the other, each for an equal
+            part of the steps; they grow. None named: all images have their own. A supernet always
+            trains with these.
         average_share: Length of the weights' moving average, which is evaluated and exported, as
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
@@ -50,6 +56,8 @@ class Recipe:
     warmup_share: float = 0.1
     label_smoothing: float = 0.1
     dropout: float | None = None
+    stochastic_depth: float = 0.0
+    image_sizes: tuple[int, ...] = ()
     average_share: float | None = 0.02
     augmentation: Augmentation = Augmentation()
     made_for_steps: int | None = None
@@ -67,6 +75,8 @@ class Recipe:
         check_number("warmup_share", self.warmup_share, least=0, most=1)
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         check_number("dropout", self.dropout, least=0, below=1, optional=True)
+        check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
+        check_ascending(self.image_sizes)
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
         if self.made_for_steps is not None:
             check_count("made_for_steps", self.made_for_steps)

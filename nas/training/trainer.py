@@ -18,9 +18,12 @@ from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
+from nas.training.history import accuracy_cells
+from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
 from nas.training.optimizers import unscaled
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
+from nas.training.waiting import WaitClock
 
 # Images of the training split that are evaluated as a check of labels and overfitting.
 TRAIN_CHECK_IMAGES = 10_000
@@ -35,7 +38,8 @@ class TrainResult:
         model: With averaged weights and statistics made for them.
         evaluation: On the whole evaluation split, or on the part that a division names.
         train: On images of the training split, without augmentation.
-        running_accuracy: Of the last training steps, augmented, as the training metric says.
+        running_accuracy: Of the last training steps, augmented, as the training metric says; None
+            where their images were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation in this process.
         history: Rows for retrain_history.csv.
@@ -44,7 +48,7 @@ class TrainResult:
     model: keras.Model
     evaluation: Accuracy
     train: Accuracy
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     history: list[dict[str, Any]]
@@ -92,7 +96,7 @@ def train_network(
         model,
         accuracy(model.predict_on_batch, judged[0], indices=judged[1]),
         accuracy(model.predict_on_batch, dataset.train, indices=part),
-        float(state.history[-1]["accuracy"]),
+        state.history[-1]["accuracy"],
         trainer.total_steps * trainer.loader.batch_size,
         time.monotonic() - begun,
         state.history,
@@ -129,25 +133,40 @@ class _Trainer:
         keras.utils.set_random_seed(seed)
         # No batch is larger than the images, and the rate follows the batch that there is.
         recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
-        self.model = build_model(architecture, dropout=recipe.dropout)
-        self.architecture = architecture
+        check_takes_sizes(architecture, recipe.image_sizes)
+        self.model = build_model(
+            architecture,
+            dropout=recipe.dropout,
+            stochastic_depth=recipe.stochastic_depth,
+            any_size=bool(recipe.image_sizes),
+        )
+        self.architecture, self.recipe = architecture, recipe
         self.loader = BatchLoader(
             split,
             batch_size=recipe.batch_size,
             seed=seed,
             indices=learned,
             augment=recipe.augmentation,
+            num_classes=architecture.num_classes,
+            size_at=self._size_at if recipe.image_sizes else None,
         )
+        self.waiting = WaitClock(self.loader)
         self.total_steps = max(2, self.loader.steps(recipe.epochs))
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
+        self.graphs = OneGraphASize(self.model)
+
+    def _size_at(self, step: int) -> int:
+        return size_at(self.recipe.image_sizes, step, self.total_steps)
 
     def variables(self) -> Parts:
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
+        self.waiting.start(start)
         return self.loader.iterate(start, self.total_steps)
 
     def step(self, step: int, batch: Any) -> None:
+        self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
@@ -155,9 +174,10 @@ class _Trainer:
         return {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
-            "accuracy": means["accuracy"],
+            **accuracy_cells(means, self.recipe.augmentation),
             "learning_rate": self.steps.rate,
             "examples_per_s": steps_per_second * self.loader.batch_size,
+            "input_wait_share": self.waiting.take(step, steps_per_second),
         }
 
     def finished_model(self) -> keras.Model:
@@ -167,5 +187,5 @@ class _Trainer:
             optimizer.finalize_variable_values(self.model.trainable_variables)
         self.model = in_float32(self.model, self.architecture)
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
-        reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
+        reestimate_statistics(self.model, map(self.loader.plain_images, steps))
         return self.model

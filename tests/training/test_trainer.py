@@ -14,10 +14,11 @@ from nas.architecture import text as arch_text
 from nas.builders.keras_model import build_model, weights_by_name
 from nas.data import Dataset, Split
 from nas.data.augment import Augmentation
+from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training import loop, trainer
 from nas.training.recipe import Pace, Recipe
-from nas.training.steps import check_finite, ema_momentum, one_hot
+from nas.training.steps import check_finite, ema_momentum
 
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c4")
 RECIPE = Recipe(1.0, 16, augmentation=Augmentation(0, flip=False))
