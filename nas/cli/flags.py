@@ -14,14 +14,13 @@ from nas.errors import InputError
 from nas.system.backend import MIXED_PRECISION
 
 MOST_SEED = 2**32 - 1  # of Keras and numpy
-# Checked floats: flag -> (least, greatest, whether the least itself is allowed).
+# Checked floats: flag -> (least, greatest, whether the least itself is allowed). Knobs of recipes
+# are checked by their records.
 _RANGES = {
-    "epochs": (0.0, math.inf, False),
     "search_epochs": (0.0, math.inf, False),
     "race_epochs": (0.0, math.inf, False),
     "learning_rate": (0.0, math.inf, False),
     "gate_learning_rate": (0.0, math.inf, False),
-    "label_smoothing": (0.0, 1.0, True),
 }
 
 
@@ -92,11 +91,6 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_integer(
         "seed", 0, "Of weights, draws and data order.", lower_bound=0, upper_bound=MOST_SEED, **text
     )
-    flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
-    flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
-    flags.DEFINE_bool(
-        "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
-    )
     flags.DEFINE_enum(
         "mixed_precision",
         "none",
@@ -129,8 +123,8 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
     if len(rest) > 1:
         raise InputError("flags only", repr(rest[1]), "write values as --flag value")
     for name, (least, greatest, inclusive) in _RANGES.items():
-        if name in values and values[name].value is not None:
-            value = float(values[name].value or 0.0)
+        if name in values and isinstance(values[name].value, int | float):
+            value = float(values[name].value)
             inside = least <= value <= greatest if inclusive else least < value <= greatest
             if not math.isfinite(value) or not inside:
                 bound = "at least" if inclusive else "above"

@@ -13,6 +13,7 @@ from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.cli import flags as strict_flags
+from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
@@ -21,7 +22,6 @@ from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line, command_words
-from nas.training.optimizers import OPTIMIZERS
 
 SEARCH_INTRO = f"""
 {{}} --lambda 0.1: search a network that is accurate and fast on this device.
@@ -79,6 +79,11 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
     flags.DEFINE_string("device", None, "The --table is of this other device.", **text)
     flags.DEFINE_float("search_epochs", None, "Passes over the images in the search.", **text)
+    flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
+    flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
+    flags.DEFINE_bool(
+        "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
+    )
     flags.DEFINE_float("gate_learning_rate", None, "Adam's rate for the gates.", **text)
     flags.DEFINE_integer(
         "random_networks", None, "Random networks of equal ms to compare.", lower_bound=0, **text
@@ -101,9 +106,6 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_bool(
         "largest", True, "The largest network among the baselines, often the dearest.", **text
     )
-    flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
-    flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
-    flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
     flags.DEFINE_bool(
         "inherit", False, "Start from the supernet's weights instead of random ones.", **text
     )
@@ -114,6 +116,7 @@ def retrain_flags() -> flags.FlagValues:
         "tell the spread, and whether the search paid. The first is exported.",
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
+    recipe_flags.define(values)
     return values
 
 

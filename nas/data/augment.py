@@ -79,12 +79,7 @@ class Augmentation:
                 f"{pixels}",
                 f"set cutout_pixels to {size} or less",
             )
-        if self.mixing.cutmix_alpha is not None and size < 2:
-            raise InputError(
-                "images of 2 pixels or more a side with cutmix_alpha",
-                f"{size}, of which no part can be pasted",
-                "leave cutmix_alpha out, or use mixup_alpha",
-            )
+        self.mixing.check_size(size)
 
     def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Changes images (n, height, width, 3), each on its own; none is mixed.

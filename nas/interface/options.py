@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from nas.data.preparation import Resize
+from nas.interface.recipe_options import RecipeOptions
 
 
 class SearchOptions(TypedDict, total=False):
@@ -72,8 +73,8 @@ class SearchOptions(TypedDict, total=False):
     random_networks: int
 
 
-class RetrainOptions(TypedDict, total=False):
-    """What a retraining may be asked for; each option has a default.
+class RetrainOptions(RecipeOptions, total=False):
+    """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
         image_size: Height and width in pixels, which must be the network's.
@@ -85,13 +86,8 @@ class RetrainOptions(TypedDict, total=False):
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
         data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
             the greatest multiple of their number up to its size.
-        batch_size: Images a step, 2 or more.
-        learning_rate: Peak learning rate, used as it is; default: the optimizer's own, by its rule
-            for the batch size.
-        flip: Mirror images at random; default: as the search did.
-        epochs: Passes over the training images.
-        optimizer: `adamw` (default) or `sgd`.
-        label_smoothing: Of the loss, from 0 to below 1; default 0.1.
+        recipe: Named recipe to begin with; default: that of the images' kind. Knobs that are
+            given change single values of it; see `RecipeOptions`.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
         inherit: Start from the supernet's weights instead of random ones.
@@ -109,12 +105,7 @@ class RetrainOptions(TypedDict, total=False):
     smoke: bool
     mixed_precision: str
     data_parallel: bool
-    batch_size: int
-    learning_rate: float
-    flip: bool
-    epochs: float
-    optimizer: str
-    label_smoothing: float
+    recipe: str
     baselines: bool
     largest: bool
     inherit: bool

@@ -17,9 +17,9 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
-from nas.interface.training_config import said_again, training_config
+from nas.interface.training_config import check_training, said_again, training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
@@ -87,6 +87,7 @@ def run_retraining(
         Interrupted: A signal came; the state is saved.
     """
     rules.check(asked.options, rules.RETRAIN_RULES)
+    recipe_options.check(asked.options)
     check_count("--seeds", asked.options.get("seeds", 1))
     compute_of(asked.options).check()
     if asked.architecture is not None:
@@ -194,6 +195,7 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
+    check_training(folder, config, sizes, asked.options, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)

@@ -8,26 +8,23 @@ from pathlib import Path
 from typing import Any
 
 from latency.command_line import with_flags
+from nas.architecture.spec import Architecture
 from nas.errors import InputError
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
+from nas.training.suits import check_suits
 
-RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
-# Option -> what the record of a training says it is.
+# Option -> what the record of a training says it is, beside the knobs of its recipe.
 RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
-    "epochs": lambda t: t.recipe.epochs,
-    "batch_size": lambda t: t.recipe.batch_size,
-    "optimizer": lambda t: t.recipe.optimizer,
-    "learning_rate": lambda t: t.recipe.peak_rate,
-    "label_smoothing": lambda t: t.recipe.label_smoothing,
-    "flip": lambda t: t.recipe.augmentation.flip,
+    "recipe": lambda t: t.named_recipe,
     "seed": lambda t: t.seed,
     "mixed_precision": lambda t: t.compute.mixed_precision,
     "data_parallel": lambda t: t.compute.data_parallel,
@@ -47,6 +44,28 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(with_flags((), named))
 
 
+def check_training(
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    architecture: Architecture,
+) -> None:
+    """Refuses a recipe that cannot be, is not that of a training which has begun, or cannot train.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+        sizes: The run's own, or toy size where that is asked for now.
+        options: As `RetrainOptions`.
+        architecture: The network.
+
+    Raises:
+        InputError: One of these.
+    """
+    check_suits(architecture, _planned(folder, config, sizes, options).recipe)
+
+
 def training_config(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
 ) -> TrainingConfig:
@@ -61,19 +80,26 @@ def training_config(
     Raises:
         InputError: A training has begun with another recipe.
     """
+    training = _planned(folder, config, sizes, options)
     if options.get("restart"):
         _forget(folder)
-    if _has_begun(folder) and folder.has(TrainingConfig):
+    folder.write(training)
+    return training
+
+
+def _planned(
+    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+) -> TrainingConfig:
+    if not options.get("restart") and _has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
-    training = TrainingConfig(
+    return TrainingConfig(
         recipe=_recipe(config, sizes, options),
+        named_recipe=options.get("recipe"),
         seed=options.get("seed", 0),
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
     )
-    folder.write(training)
-    return training
 
 
 def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Recipe:
@@ -81,8 +107,17 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
     recipe = config.recipe
     if sizes.name != config.scale:
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
-    chosen = {name: options[name] for name in RECIPE_OPTIONS if name in options}
-    return recipe.changed(**chosen).resolved().with_flip(options.get("flip", flip))
+    if "recipe" in options:
+        recipe = _named(options["recipe"], sizes, flip)
+    return recipe.changed(**recipe_options.chosen(options)).resolved()
+
+
+def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
+    """A named recipe, by which no image is mirrored that the run does not mirror."""
+    recipe = RECIPES[name]
+    if sizes.name == "smoke":
+        recipe = recipe.changed(epochs=sizes.recipe.epochs, batch_size=sizes.recipe.batch_size)
+    return recipe.with_flip(recipe.augmentation.flip and flip)
 
 
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
@@ -90,17 +125,23 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     training = folder.read(TrainingConfig)
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
-            raise InputError(
-                f"--{name} {recorded(training)}, as this run's training began",
-                f"{options[name]}",
-                "leave the flag out to go on, or add --restart to train anew",
-            )
-    return _with_seeds(folder, training, options)
+            raise _other(name, recorded(training), options[name])
+    changed = recipe_options.difference(training.recipe, options)
+    if changed is not None:
+        name, began = changed
+        raise _other(name, began, options[name])
+    return _with_seeds(training, options)
 
 
-def _with_seeds(
-    folder: RunFolder, training: TrainingConfig, options: Mapping[str, Any]
-) -> TrainingConfig:
+def _other(name: str, began: Any, received: Any) -> InputError:
+    return InputError(
+        f"--{name} {began}, as this run's training began",
+        f"{received}",
+        "leave the flag out to go on, or add --restart to train anew",
+    )
+
+
+def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     """More seeds than a training began with are further trainings; fewer would forget some."""
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
@@ -109,10 +150,7 @@ def _with_seeds(
             f"{seeds}",
             "leave the flag out to go on, or add --restart to train anew",
         )
-    if seeds > training.seeds:
-        training = replace(training, seeds=seeds)
-        folder.write(training)
-    return training
+    return replace(training, seeds=seeds)
 
 
 def _has_begun(folder: RunFolder) -> bool:

@@ -13,8 +13,8 @@ from latency.device.clock import now_text
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.builders.export import export
 from nas.data import Dataset
+from nas.deployment.export import export, metadata_for
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,
@@ -209,7 +209,8 @@ class RetrainRun:
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
-        return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
+        metadata = metadata_for(network, self.dataset, self.folder.run_id)
+        return Parity(**export(result.model, network, metadata, self.folder.path, images))
 
     def _certified(
         self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks

@@ -177,6 +177,7 @@ class TrainingConfig:
         compute: What Keras computes with.
         inherits: Whether networks of the space start from the supernet's weights.
         seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
+        named_recipe: Name of the recipe that the knobs changed; None for that of the run.
 
     Raises:
         InputError: The number of seeds is out of its range.
@@ -190,6 +191,7 @@ class TrainingConfig:
     compute: Compute
     inherits: bool = False
     seeds: int = 1
+    named_recipe: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

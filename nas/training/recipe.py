@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.ranges import check_count, check_number
 from nas.training.image_sizes import check_ascending
+from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
 
@@ -33,8 +34,9 @@ class Recipe:
         stochastic_depth: How often the last residual branch of a network that trains alone is left
             out, from 0 to below 1; earlier ones less often.
         image_sizes: Sides in pixels that the images have one after the other, each for an equal
-            part of the steps; they grow. None named: all images have their own. A supernet always
-            trains with these.
+            part of the steps; they grow, and are up to that of the network's images. None: all
+            images have their own. Only networks that take the mean of their last map can do this;
+            a supernet never does.
         average_share: Length of the weights' moving average, which is evaluated and exported, as
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
@@ -47,9 +49,9 @@ class Recipe:
     """
 
     epochs: float
-    batch_size: int = 64
-    optimizer: str = "adamw"
-    schedule: str = "one_cycle"
+    batch_size: int = field(default=64, metadata={"least": 2})
+    optimizer: str = field(default="adamw", metadata={"names": OPTIMIZERS})
+    schedule: str = field(default="one_cycle", metadata={"names": SCHEDULES})
     learning_rate: float | None = None
     rate_batch_size: int | None = None
     weight_decay: float | None = None
@@ -57,10 +59,10 @@ class Recipe:
     label_smoothing: float = 0.1
     dropout: float | None = None
     stochastic_depth: float = 0.0
-    image_sizes: tuple[int, ...] = ()
+    image_sizes: tuple[int, ...] | None = None
     average_share: float | None = 0.02
     augmentation: Augmentation = Augmentation()
-    made_for_steps: int | None = None
+    made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:
         check_number("epochs", self.epochs, above=0)
@@ -76,7 +78,7 @@ class Recipe:
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         check_number("dropout", self.dropout, least=0, below=1, optional=True)
         check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
-        check_ascending(self.image_sizes)
+        check_ascending(self.image_sizes or ())
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
         if self.made_for_steps is not None:
             check_count("made_for_steps", self.made_for_steps)
@@ -124,7 +126,10 @@ class Recipe:
         rate and decay, and another batch changes the rate by the optimizer's rule.
 
         Args:
-            changes: Field -> its new value.
+            changes: Field of the recipe, or of a record inside of it -> its new value.
+
+        Raises:
+            InputError: A value is out of its range, or there is no such field.
         """
         rate: dict[str, Any] = {}
         if changes.get("optimizer", self.optimizer) != self.optimizer:
@@ -133,7 +138,7 @@ class Recipe:
             rate = {"rate_batch_size": self.batch_size}
         if "learning_rate" in changes:
             rate["rate_batch_size"] = None
-        return replace(self, **{**rate, **changes})
+        return with_values(self, {**rate, **changes})
 
     def with_flip(self, flip: bool) -> Recipe:
         """The same recipe with or without random mirror images."""

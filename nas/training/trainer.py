@@ -133,7 +133,7 @@ class _Trainer:
         keras.utils.set_random_seed(seed)
         # No batch is larger than the images, and the rate follows the batch that there is.
         recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
-        check_takes_sizes(architecture, recipe.image_sizes)
+        check_takes_sizes(architecture, recipe.image_sizes or ())
         self.model = build_model(
             architecture,
             dropout=recipe.dropout,
@@ -156,7 +156,7 @@ class _Trainer:
         self.graphs = OneGraphASize(self.model)
 
     def _size_at(self, step: int) -> int:
-        return size_at(self.recipe.image_sizes, step, self.total_steps)
+        return size_at(self.recipe.image_sizes or (), step, self.total_steps)
 
     def variables(self) -> Parts:
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}

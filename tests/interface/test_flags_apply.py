@@ -22,6 +22,7 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
+from nas.interface.recipe_options import KNOBS
 from nas.runs.config import RunConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
@@ -244,15 +245,41 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "resize": ["--resize", "crop"],
     "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
-    "batch_size": ["--batch_size", "48"],
-    "learning_rate": ["--learning_rate", "0.1"],
-    "flip": ["--flip"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
     "smoke": ["--smoke"],
+    "recipe": ["--recipe", "images"],
+    # Knobs of the recipe.
     "epochs": ["--epochs", "0.25"],
+    "batch_size": ["--batch_size", "48"],
     "optimizer": ["--optimizer", "sgd"],
+    "schedule": ["--schedule", "linear"],
+    "learning_rate": ["--learning_rate", "0.1"],
+    "rate_batch_size": ["--learning_rate", "0.1", "--rate_batch_size", "8"],
+    "weight_decay": ["--weight_decay", "0.5"],
+    "warmup_share": ["--warmup_share", "0.25"],
     "label_smoothing": ["--label_smoothing", "0.3"],
+    "dropout": ["--dropout", "0.25"],
+    "stochastic_depth": ["--stochastic_depth", "0.1"],
+    "image_sizes": ["--image_sizes", "20,26,32"],
+    "average_share": ["--average_share", "none"],
+    "crop_padding_pixels": ["--crop_padding_pixels", "3"],
+    "flip": ["--flip"],
+    "rotation_degrees": ["--rotation_degrees", "15"],
+    "rand_augment_magnitude": ["--rand_augment_magnitude", "9"],
+    "rand_augment_operations": [
+        *("--rand_augment_magnitude", "9"),
+        *("--rand_augment_operations", "3"),
+    ],
+    "trivial_augment": ["--trivial_augment"],
+    "blur_sigma_pixels": ["--blur_sigma_pixels", "1"],
+    "erasing_probability": ["--erasing_probability", "0.25"],
+    "erasing_share": ["--erasing_probability", "0.25", "--erasing_share", "0.1:0.2"],
+    "cutout_pixels": ["--cutout_pixels", "8"],
+    "cutout_share": ["--cutout_share", "0.25"],
+    "mixup_alpha": ["--mixup_alpha", "0.2"],
+    "cutmix_alpha": ["--cutmix_alpha", "1"],
+    "mixing_probability": ["--mixup_alpha", "0.2", "--mixing_probability", "0.5"],
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
@@ -434,7 +461,10 @@ def test_baselines_of_a_run_that_has_none_are_refused(run: Path, called: Called)
 
 @pytest.mark.parametrize(
     "words",
-    [RETRAIN_VALUES[name] for name in sorted(set(RETRAIN_VALUES) & set(training_config.RECORDED))],
+    [
+        RETRAIN_VALUES[name]
+        for name in sorted(set(RETRAIN_VALUES) & {*training_config.RECORDED, *KNOBS})
+    ],
 )
 def test_a_training_that_has_begun_goes_on_as_it_began(
     words: list[str], run: Path, called: Called

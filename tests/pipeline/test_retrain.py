@@ -14,9 +14,9 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.architecture.weights import random_weights
-from nas.builders.export import PARITY_TOLERANCE
 from nas.builders.onnx_model import to_onnx_bytes
 from nas.cost.counts import architecture_cost
+from nas.deployment.export import PARITY_TOLERANCE
 from nas.hardware.measurement import Doubt, TimedNetworks, network_bytes
 from nas.interface.training_config import training_config
 from nas.pipeline import certify, retrain

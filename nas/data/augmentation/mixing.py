@@ -50,6 +50,22 @@ class Mixing:
         """Whether images are mixed."""
         return (self.mixup_alpha, self.cutmix_alpha) != (None, None)
 
+    def check_size(self, size: int) -> None:
+        """Refuses images of which no part can be pasted.
+
+        Args:
+            size: Height and width in pixels.
+
+        Raises:
+            InputError: They are of one pixel.
+        """
+        if self.cutmix_alpha is not None and size < 2:
+            raise InputError(
+                "images of 2 pixels or more a side with cutmix_alpha",
+                f"{size}, of which no part can be pasted",
+                "leave cutmix_alpha out, or use mixup_alpha",
+            )
+
     def apply(
         self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:

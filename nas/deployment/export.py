@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import keras
@@ -12,8 +11,9 @@ from latency import atomic
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.builders.keras_model import portable_model, weights_by_name
-from nas.builders.onnx_model import to_onnx_bytes
+from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset
+from nas.deployment.metadata import ModelMetadata, with_metadata
 from nas.errors import InputError
 
 # Folding BN rescales kernels, and Keras' own layers, ours and ONNX Runtime sum in other orders:
@@ -22,20 +22,27 @@ from nas.errors import InputError
 PARITY_TOLERANCE = 1e-3
 
 
-def onnx_metadata(architecture: Architecture, class_names: tuple[str, ...]) -> dict[str, str]:
-    """What a program needs to use the file without ours."""
-    return {
-        "architecture": to_text(architecture),
-        "class_names": json.dumps(list(class_names)),
-        "input": "image: float32 [1, height, width, 3], RGB, pixels 0 to 255, not scaled",
-        "output": "logits: float32 [1, classes], before softmax",
-    }
+def metadata_for(architecture: Architecture, dataset: Dataset, run_id: str | None) -> ModelMetadata:
+    """What a file of a network says of itself.
+
+    Args:
+        architecture: The network.
+        dataset: What it learned from.
+        run_id: Of the run; None where there is none.
+    """
+    return ModelMetadata(
+        class_names=tuple(dataset.class_names),
+        architecture=to_text(architecture),
+        image_size=architecture.image_size,
+        preparation=dataset.preparation,
+        run_id=run_id,
+    )
 
 
 def export(
     model: keras.Model,
     architecture: Architecture,
-    dataset: Dataset,
+    metadata: ModelMetadata,
     folder: Path,
     images: np.ndarray,
 ) -> dict[str, float]:
@@ -46,7 +53,7 @@ def export(
     Args:
         model: Trained, of `build_model(architecture)`.
         architecture: Its description.
-        dataset: For the class names.
+        metadata: What model.onnx says of itself.
         folder: Where the files go.
         images: Real images (n, height, width, 3), pixels 0 to 255, to compare on.
 
@@ -57,9 +64,7 @@ def export(
         InputError: An exported file does not compute what the model does.
     """
     weights = weights_by_name(model, architecture)
-    data = to_onnx_bytes(
-        architecture, weights, metadata=onnx_metadata(architecture, dataset.class_names)
-    )
+    data = with_metadata(to_onnx(architecture, weights), metadata)
     portable = portable_model(architecture, weights)
     own, expected = _scores(model, images), _scores(portable, images)
     _check("ONNX scores", compare_with_onnx(data, images, own)["max_abs_difference"], own)
