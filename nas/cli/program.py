@@ -115,6 +115,13 @@ def retrain_flags() -> flags.FlagValues:
         "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
         "tell the spread, and whether the search paid. The first is exported.",
     )
+    flags.DEFINE_float(
+        "goal_top1",
+        None,
+        "Share of the evaluation images, such as 0.94, of which it is told how many of the "
+        "--seeds trainings reach it.",
+        **text,
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     recipe_flags.define(values)
     return values

@@ -25,6 +25,7 @@ class SearchOptions(TypedDict, total=False):
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
+        max_memory_bytes: Most bytes of activations that are alive at once, for one image.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -55,6 +56,7 @@ class SearchOptions(TypedDict, total=False):
     max_params: int
     max_macs: int
     max_size_bytes: int
+    max_memory_bytes: int
     method: str
     gate: str
     execution: str
@@ -95,6 +97,8 @@ class RetrainOptions(RecipeOptions, total=False):
         restart: Forget an earlier training of the run.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
+        goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
+            many of the trainings reach it; it changes nothing that is trained.
     """
 
     image_size: int
@@ -112,3 +116,4 @@ class RetrainOptions(RecipeOptions, total=False):
     blocks: Sequence[str]
     restart: bool
     seeds: int
+    goal_top1: float

@@ -45,6 +45,12 @@ class RecipeOptions(TypedDict, total=False):
     mixup_alpha: float | Nothing
     cutmix_alpha: float | Nothing
     mixing_probability: float
+    teacher: str | Nothing
+    teacher_weight: float
+    teacher_temperature: float
+    teacher_input: str | Nothing
+    evaluate_every: float | Nothing
+    held_out_share: float
 
 
 KNOBS: Mapping[str, Knob] = knobs_of(Recipe)

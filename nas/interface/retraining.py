@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latency.errors import LatencyError
 from latency.tables.storage import TableMismatchError
@@ -27,20 +27,24 @@ from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
-from nas.runs.config import AnyConfig, RunConfig, read_config
+from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
-from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
 from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
+from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
 from nas.system.program import go_on_command
+
+if TYPE_CHECKING:
+    from nas.pipeline.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,8 @@ def run_retraining(
     rules.check(asked.options, rules.RETRAIN_RULES)
     recipe_options.check(asked.options)
     check_count("--seeds", asked.options.get("seeds", 1))
+    if "goal_top1" in asked.options:
+        check_goal(asked.options["goal_top1"])
     compute_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
@@ -195,7 +201,7 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
-    check_training(folder, config, sizes, asked.options, architecture)
+    planned = check_training(folder, config, sizes, asked.options, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -212,6 +218,7 @@ def _one(
     others = _baselines(folder, asked.options, sizes)
     if asked.options.get("inherit"):
         check_inherits(folder, config)
+    teaching = _teaching(folder, planned, others, dataset)
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
     if training.inherits:
@@ -237,8 +244,28 @@ def _one(
         weights,
         training.seeds,
         said_again(asked.options),
+        teaching,
+        training.goal_top1,
     )
     return run.run().outcome
+
+
+def _teaching(
+    folder: RunFolder,
+    planned: TrainingConfig,
+    others: Sequence[ComparedNetwork],
+    dataset: Dataset,
+) -> Teaching | None:
+    """The teacher of trainings that are still to come, refused before any of them; else None."""
+    if planned.recipe.distillation.teacher is None:
+        return None
+    from nas.pipeline.teaching import teaching_for
+
+    names = ["searched", *(entry.name for entry in others)]
+    seeds = range(planned.seed, planned.seed + planned.seeds)
+    keys = [TrainedRecord.key(name, seed, planned.seed) for name in names for seed in seeds]
+    has_all = all(folder.has(TrainedRecord, name=key) for key in keys)
+    return None if has_all else teaching_for(planned.recipe, dataset)
 
 
 def _with_classes(architecture: Architecture, num_classes: int) -> Architecture:

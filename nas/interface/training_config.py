@@ -12,6 +12,7 @@ from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.teaching import begun_teacher, with_teacher
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
@@ -50,8 +51,11 @@ def check_training(
     sizes: Scale,
     options: Mapping[str, Any],
     architecture: Architecture,
-) -> None:
-    """Refuses a recipe that cannot be, is not that of a training which has begun, or cannot train.
+) -> TrainingConfig:
+    """What `training_config` will write down.
+
+    A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
+    the network.
 
     Args:
         folder: Of the run.
@@ -63,7 +67,9 @@ def check_training(
     Raises:
         InputError: One of these.
     """
-    check_suits(architecture, _planned(folder, config, sizes, options).recipe)
+    planned = _planned(folder, config, sizes, options)
+    check_suits(architecture, planned.recipe)
+    return planned
 
 
 def training_config(
@@ -99,6 +105,7 @@ def _planned(
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
+        goal_top1=options.get("goal_top1"),
     )
 
 
@@ -109,7 +116,7 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return recipe.changed(**recipe_options.chosen(options)).resolved()
+    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
@@ -126,11 +133,12 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
             raise _other(name, recorded(training), options[name])
-    changed = recipe_options.difference(training.recipe, options)
+    recipe, options = begun_teacher(training.recipe, options)
+    changed = recipe_options.difference(recipe, options)
     if changed is not None:
         name, began = changed
         raise _other(name, began, options[name])
-    return _with_seeds(training, options)
+    return _with_seeds(replace(training, recipe=recipe), options)
 
 
 def _other(name: str, began: Any, received: Any) -> InputError:
@@ -142,7 +150,10 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 
 
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
-    """More seeds than a training began with are further trainings; fewer would forget some."""
+    """More seeds than a training began with are further trainings; fewer would forget some.
+
+    A goal changes nothing that is trained.
+    """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
         raise InputError(
@@ -150,7 +161,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             f"{seeds}",
             "leave the flag out to go on, or add --restart to train anew",
         )
-    return replace(training, seeds=seeds)
+    goal_top1 = options.get("goal_top1", training.goal_top1)
+    return replace(training, seeds=seeds, goal_top1=goal_top1)
 
 
 def _has_begun(folder: RunFolder) -> bool:

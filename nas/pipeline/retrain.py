@@ -22,7 +22,9 @@ from nas.hardware.measurement import (
 )
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
+from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
+from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
 from nas.report.page import write_report
 from nas.report.seeds import MoreSeeds
@@ -39,18 +41,19 @@ from nas.runs.records import (
     values_of,
 )
 from nas.runs.tensorboard import write_events
-from nas.selection.diagnostics import Finding, few_steps_warning
+from nas.selection.diagnostics import few_steps_warning
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
+from nas.training.last_or_average import divided
 from nas.training.loop import Control
 from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
-from nas.training.waiting import waiting_text
 
 PARITY_IMAGES = 16
 
@@ -75,6 +78,8 @@ class RetrainRun:
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
         said_again: Words that a command with more seeds needs beside the run's name.
+        teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
     """
 
     folder: RunFolder
@@ -91,14 +96,17 @@ class RetrainRun:
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
     said_again: Sequence[str] = ()
+    teaching: Teaching | None = None
+    goal_top1: float | None = None
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
-        images = len(self.dataset.train.labels)
-        out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
-        for finding in self._few_steps():
-            out.print(f"Warning: {finding.text}", markup=False)
+        out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
+        for line in held_out_lines(self.recipe, self.dataset.train.labels):
+            out.print(line, markup=False)
+        for warning in self._early_warnings:
+            out.print(f"Warning: {warning}", markup=False)
         trained = self._trained([found, *self.others])
         timed = self._measure({first.name: self._network(first) for first, *_ in trained})
         records = self._certified(trained, timed)
@@ -151,9 +159,7 @@ class RetrainRun:
 
     def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
-        key = entry.name.replace(" ", "_")
-        if seed != self.seed:
-            key = f"{key}-seed-{seed}"
+        key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.folder.read(TrainedRecord, name=key)
         network = self._network(entry)
@@ -172,6 +178,7 @@ class RetrainRun:
                 ),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
+                teacher=self.teaching.teacher if self.teaching else None,
             )
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.
@@ -179,6 +186,8 @@ class RetrainRun:
             parity = self._export(result, network)
             self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
+        if entry.role == "largest" and seed == self.seed:
+            keep_largest(result, network, self.dataset, self.folder)
         self.folder.write(
             TrainedRecord(
                 name=entry.name,
@@ -193,6 +202,8 @@ class RetrainRun:
                 seconds=result.seconds,
                 parity=parity,
                 seed=seed,
+                weights=result.weights,
+                held_out=result.held_out,
             ),
             name=key,
         )
@@ -202,8 +213,8 @@ class RetrainRun:
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
-        if waiting := waiting_text(result.history):
-            out.print(f"{name}: {waiting}")
+        for line in training_lines(result):
+            out.print(f"  {line}", markup=False)
         return self.folder.read(TrainedRecord, name=key)
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
@@ -224,7 +235,7 @@ class RetrainRun:
             network = self._network(first)
             asked_ms = self.asked_ms if first.role == "searched" else None
             values = values_of(first)
-            del values["seed"]  # stands among the trainings
+            del values["seed"], values["held_out"]  # stand among the trainings
             top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
             return CertifiedNetwork.of(
                 network,
@@ -234,9 +245,16 @@ class RetrainRun:
                 timed.verdict(first.name, asked_ms, go_on),
                 **values,
                 trainings=SeedSpread.of(top1),
+                success=self._success(records),
             )
 
         return tuple(certified(records) for records in trained)
+
+    def _success(self, records: Sequence[TrainedRecord]) -> SuccessRate | None:
+        if self.goal_top1 is None:
+            return None
+        curves = [record.curve for record in records]
+        return SuccessRate.of(self.goal_top1, [record.top1 for record in records], curves)
 
     def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
         """All networks in the same fresh processes; the searched one as the file that ships."""
@@ -283,19 +301,30 @@ class RetrainRun:
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self._seeded,
             warnings=(
-                *(finding.text for finding in self._few_steps()),
+                *self._early_warnings,
                 *training_warnings(own, search),
             ),
             search_verdict=search,
         )
 
-    def _few_steps(self) -> list[Finding]:
-        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
+    @property
+    def _learned_images(self) -> int:
+        return len(divided(self.recipe, self.dataset.train.labels)[0])
+
+    @property
+    def _early_warnings(self) -> tuple[str, ...]:
+        """What is known before anything trains."""
+        findings = few_steps_warning(self.recipe, self.recipe.steps(self._learned_images))
+        teaching = self.teaching.warnings if self.teaching else ()
+        return (*(finding.text for finding in findings), *teaching)
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
     kind = "accuracy" if row["accuracy"] is not None else "dominant_accuracy"
-    return (
+    text = (
         f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  {kind.replace('_', ' ')} "
         f"{row[kind]:.1%}  {row['examples_per_s']:.0f} images/s"
     )
+    if row.get("val_top1") is None:
+        return text
+    return f"{text}  held out {max(row['val_top1'], row['val_top1_average'] or 0):.1%}"

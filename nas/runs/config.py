@@ -21,6 +21,7 @@ from nas.recipes.scales import Scale
 from nas.runs.data import DataSource
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
+from nas.selection.success_rate import check_goal
 from nas.system.backend import Compute
 from nas.system.environment import Environment
 from nas.system.program import command_line
@@ -177,24 +178,30 @@ class TrainingConfig:
         compute: What Keras computes with.
         inherits: Whether networks of the space start from the supernet's weights.
         seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
+        goal_top1: Share of the evaluation images of which it is told how often they reach it,
+            above 0 and up to 1; None where nobody asked.
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
 
     Raises:
-        InputError: The number of seeds is out of its range.
+        InputError: The number of seeds or the goal is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
 
     recipe: Recipe
     seed: int
     compute: Compute
     inherits: bool = False
     seeds: int = 1
+    goal_top1: float | None = None
     named_recipe: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)
+        if self.goal_top1 is not None:
+            check_goal(self.goal_top1)
 
 
 def read_config(folder: Path) -> AnyConfig:

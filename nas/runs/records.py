@@ -17,7 +17,9 @@ from nas.cost.counts import architecture_cost
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.environment import Environment
+from nas.training.last_or_average import HeldOutScore, LastAndAverage
 from nas.training.recipe import Recipe
 
 
@@ -165,10 +167,14 @@ class TrainedRecord:
         parity: Of the exported files; None for networks that are not exported.
         seed: Of this training, which is the first one's in NAME.json, and another one's in
             NAME-seed-SEED.json; None where an earlier version trained, whose recipe.json has it.
+        weights: The last weights beside their average, and which of them `top1` is of; None where
+            an earlier version trained, which took the average.
+        held_out: Scores on held-out training images along the way; none where none were held out.
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     name: str
     role: str
@@ -182,6 +188,27 @@ class TrainedRecord:
     seconds: float
     parity: Parity | None
     seed: int | None = None
+    weights: LastAndAverage | None = None
+    held_out: tuple[HeldOutScore, ...] = ()
+
+    @staticmethod
+    def key(name: str, seed: int, first_seed: int) -> str:
+        """What tells the file of a training from others of its run.
+
+        Args:
+            name: Of the network.
+            seed: Of the training.
+            first_seed: Of the network's first training.
+        """
+        plain = name.replace(" ", "_")
+        return plain if seed == first_seed else f"{plain}-seed-{seed}"
+
+    @property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Epochs and top-1 on held-out images, of the kind of weights that was kept."""
+        kept = self.weights.exported if self.weights is not None else "average"
+        pairs = ((score.epoch, score.of(kept)) for score in self.held_out)
+        return tuple((epoch, top1) for epoch, top1 in pairs if top1 is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -202,8 +229,11 @@ class CertifiedNetwork(NetworkRecord):
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
+        weights: The last weights beside their average, of the first training; None where it was
+            not trained, or by a version that looked at the average alone.
         trainings: Top-1 over seeds; None where it was not trained, or by a version that trained
             once.
+        success: How often it reached `--goal_top1`; None where nobody asked.
     """
 
     name: str
@@ -215,7 +245,9 @@ class CertifiedNetwork(NetworkRecord):
     images_seen: int | None = None
     seconds: float | None = None
     parity: Parity | None = None
+    weights: LastAndAverage | None = None
     trainings: SeedSpread | None = None
+    success: SuccessRate | None = None
 
     @property
     def known_trainings(self) -> SeedSpread | None:
@@ -250,7 +282,8 @@ class Certificate(CertifiedNetwork):
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     method: str | None
     supernet_top1: float | None
@@ -280,7 +313,8 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]

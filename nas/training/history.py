@@ -23,6 +23,9 @@ class TrainingRow:
         learning_rate: Of the last step.
         examples_per_s: Images in a second.
         input_wait_share: Part of the time in which the training waited for images, from 0 to 1.
+        val_top1: Share of the held-out training images, 0 to 1, with the weights of this step;
+            None where the recipe evaluates nothing along the way, or not here.
+        val_top1_average: Likewise with the average of the weights.
     """
 
     FILE: ClassVar[str] = "retrain_history.csv"
@@ -35,6 +38,8 @@ class TrainingRow:
     learning_rate: float | None = None
     examples_per_s: float | None = None
     input_wait_share: float | None = None
+    val_top1: float | None = None
+    val_top1_average: float | None = None
 
 
 def accuracy_cells(

@@ -12,6 +12,7 @@ from nas.training.image_sizes import check_ascending
 from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedules import SCHEDULES
+from nas.training.teachers.settings import Distillation
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Recipe:
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
         augmentation: What is done to training images.
+        distillation: The teacher whose scores are learned beside the labels, and how.
+        evaluate_every: Epochs between evaluations of the last and the averaged weights on training
+            images that are held out for it, above 0; None holds nothing out.
+        held_out_share: Share of the training images that `evaluate_every` holds out, above 0 and
+            below 1; the same images for every network and seed.
         made_for_steps: Steps that the recipe was tried with, 1 or more; a training of far fewer is
             warned of. None where nobody can say.
 
@@ -62,6 +68,9 @@ class Recipe:
     image_sizes: tuple[int, ...] | None = None
     average_share: float | None = 0.02
     augmentation: Augmentation = Augmentation()
+    distillation: Distillation = Distillation()
+    evaluate_every: float | None = None
+    held_out_share: float = 0.1
     made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:
@@ -80,6 +89,8 @@ class Recipe:
         check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
         check_ascending(self.image_sizes or ())
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
+        check_number("evaluate_every", self.evaluate_every, above=0, optional=True)
+        check_number("held_out_share", self.held_out_share, above=0, below=1)
         if self.made_for_steps is not None:
             check_count("made_for_steps", self.made_for_steps)
 

@@ -10,6 +10,7 @@ import numpy as np
 from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training.loop import MeanLogs
+from nas.training.losses import training_accuracy, training_loss, with_scores
 from nas.training.optimizers import weights_optimizer
 from nas.training.recipe import Recipe
 from nas.training.schedules import SCHEDULES
@@ -75,14 +76,18 @@ class WeightSteps:
                 weight_decay=recipe.decay,
                 ema_momentum=ema_momentum(recipe.average_share, total_steps),
             ),
-            loss=keras.losses.CategoricalCrossentropy(
-                from_logits=True, label_smoothing=recipe.label_smoothing
-            ),
-            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            loss=training_loss(recipe),
+            metrics=[training_accuracy(recipe)],
             jit_compile=False,
         )
 
-    def train(self, step: int, images: np.ndarray, labels: np.ndarray) -> None:
+    def train(
+        self,
+        step: int,
+        images: np.ndarray,
+        labels: np.ndarray,
+        scores: np.ndarray | None = None,
+    ) -> None:
         """One step.
 
         Args:
@@ -90,6 +95,7 @@ class WeightSteps:
             images: Pixels (batch, height, width, 3) float32.
             labels: (batch,) class indices, or (batch, classes) targets of mixed images. The
                 accuracy of mixed images is that on the class with the greatest share.
+            scores: (batch, classes) of the recipe's teacher; None where it has none.
 
         Raises:
             InputError: The loss became NaN or infinite.
@@ -99,6 +105,8 @@ class WeightSteps:
         self.rate = recipe.peak_rate * share
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
         targets = one_hot(labels, self.num_classes) if labels.ndim == 1 else labels
+        if scores is not None:
+            targets = with_scores(targets, scores)
         logs = self.model.train_on_batch(images, targets, return_dict=True)
         self._logs.add(logs)
         check_finite(float(logs["loss"]), step, recipe.peak_rate)

@@ -68,4 +68,4 @@ def waiting_text(rows: Sequence[Mapping[str, Any]]) -> str | None:
         rows: Of a history.
     """
     share = waiting_share(rows)
-    return None if share is None else f"waiting for images: {share:.1%} of the time"
+    return None if share is None else f"Waiting for images: {share:.1%} of the time."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -30,6 +31,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
 from tests.support.run_config import run_config
+from tests.support.teachers import ToyTeacher
 
 # A value for each flag that is not its default.
 SEARCH_VALUES: dict[str, list[str]] = {
@@ -49,6 +51,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "max_params": ["--max_params", "1000"],
     "max_macs": ["--max_macs", "1000"],
     "max_size_bytes": ["--max_size_bytes", "1000"],
+    "max_memory_bytes": ["--max_memory_bytes", "1000"],
     "method": ["--method", "random"],
     "gate": ["--gate", "threshold"],
     "supernet": ["--supernet", "/runs/y"],
@@ -280,10 +283,17 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "mixup_alpha": ["--mixup_alpha", "0.2"],
     "cutmix_alpha": ["--cutmix_alpha", "1"],
     "mixing_probability": ["--mixup_alpha", "0.2", "--mixing_probability", "0.5"],
+    "teacher": ["--teacher", "TEACHER"],
+    "teacher_weight": ["--teacher", "TEACHER", "--teacher_weight", "0.5"],
+    "teacher_temperature": ["--teacher", "TEACHER", "--teacher_temperature", "2"],
+    "teacher_input": ["--teacher", "TEACHER", "--teacher_input", "pixels"],
+    "evaluate_every": ["--evaluate_every", "0.5"],
+    "held_out_share": ["--evaluate_every", "0.5", "--held_out_share", "0.3"],
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
+    "goal_top1": ["--goal_top1", "0.5"],
 }
 RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
 RETRAIN_REFUSED: dict[str, set[str]] = {
@@ -335,6 +345,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
+    monkeypatch.setattr(retraining, "_teaching", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
@@ -362,6 +373,14 @@ def retrained_with(called: Called, words: list[str]) -> tuple[Any, ...]:
     return called.values()
 
 
+def with_teacher(words: list[str], folder: Path) -> list[str]:
+    """The same words with the path of a teacher, which is written into the folder."""
+    path = folder / "teacher.onnx"
+    if "TEACHER" in words and not path.exists():
+        ToyTeacher(classes=2).write(path)
+    return [str(path) if word == "TEACHER" else word for word in words]
+
+
 @pytest.mark.parametrize("situation", RETRAIN_REFUSED)
 def test_each_retrain_flag_is_used_or_refused(
     situation: str, run: Path, called: Called, tmp_path: Path
@@ -379,6 +398,7 @@ def test_each_retrain_flag_is_used_or_refused(
     before = retrained_with(called, base())
     refused = set()
     for name, words in RETRAIN_VALUES.items():
+        words = with_teacher(words, tmp_path)
         try:
             after = retrained_with(called, [*base(), *words])
         except InputError:
@@ -404,6 +424,14 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
         (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+        (["--run", "RUN", "--teacher_weight", "0.5"], "--teacher with --teacher_weight"),
+        (["--run", "RUN", "--teacher_temperature", "4"], "--teacher with --teacher_temperature"),
+        (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
+        (["--run", "RUN", "--held_out_share", "0.1"], "--evaluate_every with --held_out_share"),
+        (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
+        (["--run", "RUN", "--teacher", "/nowhere.onnx"], "where no file lies"),
+        (["--run", "RUN", "--teacher", "teacher.pt"], "FILE.onnx, FILE.keras or the folder"),
+        (["--run", "RUN", "--teacher", "/"], "a run with a trained network as --teacher"),
     ],
 )
 def test_retrain_flags_that_would_say_nothing(
@@ -467,8 +495,9 @@ def test_baselines_of_a_run_that_has_none_are_refused(run: Path, called: Called)
     ],
 )
 def test_a_training_that_has_begun_goes_on_as_it_began(
-    words: list[str], run: Path, called: Called
+    words: list[str], run: Path, called: Called, tmp_path: Path
 ) -> None:
+    words = with_teacher(words, tmp_path)
     began = retrained_with(called, ["--run", str(run)])
     (run / "retrained").mkdir()
     (run / "retrained" / "searched.json").write_text("{}")
@@ -496,6 +525,40 @@ def test_more_seeds_go_on_with_a_training_and_fewer_are_refused(run: Path, calle
     assert "--restart" in caught.value.fix
     assert retrained_with(called, ["--run", str(run), "--seeds", "2", "--restart"])[2].seeds == 2
     assert not kept.exists()
+
+
+def test_a_goal_may_change_while_a_training_goes_on(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run), "--goal_top1", "0.9"])
+    assert began[2].goal_top1 == 0.9
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    assert retrained_with(called, ["--run", str(run), "--goal_top1", "1"])[2].goal_top1 == 1
+
+
+def test_a_teacher_may_have_moved_and_may_not_have_changed(
+    run: Path, called: Called, tmp_path: Path
+) -> None:
+    path, moved = tmp_path / "teacher.onnx", tmp_path / "moved.onnx"
+    words = ["--run", str(run), *with_teacher(["--teacher", "TEACHER"], tmp_path)]
+    began = retrained_with(called, words)
+    settings = began[2].recipe.distillation
+    assert settings.teacher == str(path)
+    assert settings.teacher_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, words) == began
+    path.rename(moved)
+    now = retrained_with(called, ["--run", str(run), "--teacher", str(moved)])
+    assert now == began, "where it lies is no part of a recipe"
+    assert now[2].recipe.distillation.teacher == str(moved)
+    ToyTeacher(classes=2, seed=1).write(path)
+    with pytest.raises(InputError, match="the teacher that the training began with") as caught:
+        retrained_with(called, words)
+    assert "--restart" in caught.value.fix
+    with pytest.raises(InputError, match="as this run's training began"):
+        retrained_with(called, ["--run", str(run), "--teacher", "none"])
+    assert retrained_with(called, [*words, "--restart"])[2] != began[2]
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "many"])

@@ -21,6 +21,7 @@ from nas.training.history import accuracy_cells
 from nas.training.image_sizes import check_takes_sizes, size_at
 from nas.training.recipe import Recipe
 from nas.training.suits import check_suits
+from nas.training.teachers.settings import Distillation
 from nas.training.waiting import WaitClock, waiting_share, waiting_text
 
 DEEP = arch_text.loads("in_s16 cn_r1_k3_s2_c8 ir_r3_k3_s1_e2_c8 gap fc_c4")
@@ -66,6 +67,9 @@ def test_a_recipe_must_say_something_for_its_network() -> None:
     pasted = Augmentation(mixing=Mixing(None, 1.0))
     with pytest.raises(InputError, match="cutmix_alpha"):
         check_suits(DEEP, Recipe(1.0, image_sizes=(1, 16), augmentation=pasted))
+    taught = Recipe(1.0, image_sizes=(8, 16), distillation=Distillation("teacher.onnx"))
+    with pytest.raises(InputError, match="no image_sizes with a teacher"):
+        check_suits(DEEP, taught)
 
 
 def test_branches_are_left_out_more_often_the_deeper_they_are() -> None:
@@ -121,7 +125,7 @@ def test_rows_count_by_their_time() -> None:
         {"step": 20, "examples_per_s": 300.0, "input_wait_share": 0.4},
     ]
     assert waiting_share(rows) == pytest.approx(0.1)
-    assert waiting_text(rows) == "waiting for images: 10.0% of the time"
+    assert waiting_text(rows) == "Waiting for images: 10.0% of the time."
     assert waiting_share([{"step": 3}]) is None and waiting_text([]) is None
 
 
