@@ -218,7 +218,7 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
-    planned = check_training(folder, config, sizes, asked.options)
+    planned = check_training(folder, config, sizes, asked.options, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)

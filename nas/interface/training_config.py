@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.command_line import with_flags
+from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
@@ -21,6 +22,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import check_shares, fingerprint
+from nas.training.suits import check_suits
 
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is, beside the knobs of its recipe.
@@ -46,22 +48,30 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_training(
-    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    architecture: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
-    A recipe is refused that cannot be, or is not that of a training which has begun.
+    A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
+    the network.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
+        architecture: The network.
 
     Raises:
-        InputError: One of both.
+        InputError: One of these.
     """
-    return _planned(folder, config, sizes, options)
+    planned = _planned(folder, config, sizes, options)
+    check_suits(architecture, planned.recipe)
+    return planned
 
 
 def training_config(

@@ -389,9 +389,10 @@ class RetrainRun:
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
+    kind = "accuracy" if row["accuracy"] is not None else "dominant_accuracy"
     text = (
-        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
+        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  {kind.replace('_', ' ')} "
+        f"{row[kind]:.1%}  {row['examples_per_s']:.0f} images/s"
     )
     if row.get("val_top1") is None:
         return text

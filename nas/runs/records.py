@@ -144,7 +144,8 @@ class TrainedRecord:
         top5: Likewise with five guesses.
         evaluation_images: How many these are.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
@@ -166,7 +167,7 @@ class TrainedRecord:
     top5: float
     evaluation_images: int
     train_top1: float
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     parity: Parity | None
@@ -207,7 +208,8 @@ class CertifiedNetwork(NetworkRecord):
         text: The architecture.
         evaluation_images: How many images `top1` and `top5` are shares of.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
