@@ -78,10 +78,11 @@ def float32_policy() -> Iterator[None]:
 def _add(op: Op, x: Any, settings: LayerSettings) -> Any:
     """One operation on a symbolic tensor; every layer is called before the next one is made."""
     if isinstance(op, ResidualOp):
-        body = x
-        for inner in op.body:
-            body = _add(inner, body, settings)
-        x = [x, body]
+        ways = [x, x]
+        for place, inside in enumerate((op.shortcut, op.body)):
+            for inner in inside:
+                ways[place] = _add(inner, ways[place], settings)
+        x = ways
     if isinstance(op, SqueezeExciteOp) and settings.is_portable:
         return squeeze_excite(op, x)
     for layer in op_layers(op, settings):

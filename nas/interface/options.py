@@ -25,6 +25,7 @@ class SearchOptions(TypedDict, total=False):
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
+        max_memory_bytes: Most bytes of activations that are alive at once, for one image.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -55,6 +56,7 @@ class SearchOptions(TypedDict, total=False):
     max_params: int
     max_macs: int
     max_size_bytes: int
+    max_memory_bytes: int
     method: str
     gate: str
     execution: str
