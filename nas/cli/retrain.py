@@ -14,8 +14,14 @@ from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.interface import rules
 from nas.interface.asked import source_of
-from nas.interface.networks import read_architecture
+from nas.interface.networks import (
+    GivenNetwork,
+    network_for_images,
+    read_architecture,
+    read_network,
+)
 from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.system.interrupt import Interrupter
@@ -64,20 +70,32 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
     options = strict_flags.given(values)
     rules.check(options, rules.RETRAIN_RULES)
     data_dir, run = options.get("data_dir"), options.get("run")
+    source = source_of(data_dir, options) if data_dir else None
+    network = _given_network(options, source)
     return AskedRetraining(
         options,
-        source_of(data_dir, options) if data_dir else None,
-        _given_network(options),
+        source,
+        network.architecture if network else None,
         Path(run) if run else None,
         command,
+        notes=network.notes if network else (),
     )
 
 
-def _given_network(options: Mapping[str, Any]) -> Architecture | None:
-    """The network of --arch, whose text may name blocks of a user's own."""
+def _given_network(options: Mapping[str, Any], source: DataSource | None) -> GivenNetwork | None:
+    """The network of --arch or --network, whose text may name blocks of a user's own."""
     load_blocks(options.get("blocks", ()))
-    text = options.get("arch")
-    return read_architecture(text) if text else None
+    if "network" in options:
+        return network_for_images(options["network"], options, source)
+    return GivenNetwork(read_architecture(options["arch"])) if "arch" in options else None
+
+
+def _summarised_network(options: Mapping[str, Any]) -> Architecture | None:
+    """The network of --arch or --network by itself, without images."""
+    load_blocks(options.get("blocks", ()))
+    if "network" in options:
+        return read_network(options["network"], options.get("image_size")).architecture
+    return read_architecture(options["arch"]) if "arch" in options else None
 
 
 def _summary(values: flags.FlagValues) -> int:
@@ -86,7 +104,7 @@ def _summary(values: flags.FlagValues) -> int:
     options = strict_flags.given(values)
     rules.check(options, rules.RETRAIN_RULES)
     rules.check_summary(options)
-    architecture, run = _given_network(options), options.get("run")
+    architecture, run = _summarised_network(options), options.get("run")
     if architecture is None:
         folder = RunFolder.open(Path(run)) if run else RunFolder.newest()
         architecture = architecture_of(folder)

@@ -153,12 +153,36 @@ SEARCH_RULES = (
     ),
 )
 
-# Of main.py; a network is `--arch`, everything else is a run.
+
+def gives_network(options: Options) -> bool:
+    """Whether a network is given, so that a new run begins.
+
+    Args:
+        options: Name -> value of everything that was given.
+    """
+    return "arch" in options or "network" in options
+
+
+# Of main.py; a network is given by --arch or --network, everything else is a run.
 RETRAIN_RULES = (
     Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
     Rule(
+        ("network",),
+        lambda o: "run" not in o,
+        "one of --run and --network",
+        "both",
+        "leave one out",
+    ),
+    Rule(
+        ("network",),
+        lambda o: "arch" not in o,
+        "one of --arch and --network",
+        "both",
+        "leave one out",
+    ),
+    Rule(
         ("run_dir",),
-        lambda o: "arch" in o,
+        gives_network,
         "--run for an existing run",
         "--run_dir",
         "write --run instead",
@@ -172,21 +196,21 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("verify_data",),
-        lambda o: "data_dir" in o or "arch" not in o,
+        lambda o: "data_dir" in o or not gives_network(o),
         "--data_dir with --verify_data",
         "no --data_dir",
         "leave it out: the embedded sample is drawn, not read from files",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),
-        lambda o: "arch" not in o,
+        lambda o: not gives_network(o),
         "--{name} with a run that is there already",
-        "--arch, which begins a new one",
+        "a network that is given, which begins a new one",
     ),
     Rule(
         ("blocks",),
-        lambda o: "arch" in o,
-        "--blocks with --arch",
+        gives_network,
+        "--blocks with --arch or --network",
         "--blocks with a run, which names its own",
     ),
     Rule(
@@ -197,7 +221,7 @@ RETRAIN_RULES = (
     ),
 )
 # Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
+SUMMARY_APPLIES = ("summary", "run", "arch", "network", "image_size", "blocks", "help")
 
 
 def check_summary(options: Options) -> None:
@@ -212,5 +236,7 @@ def check_summary(options: Options) -> None:
     for name in options:
         if says(options, name) and name not in SUMMARY_APPLIES:
             raise InputError(
-                "--summary with --run or --arch alone", f"--{name} as well", f"leave --{name} out"
+                "--summary with --run or --arch alone, or with --network and --image_size",
+                f"--{name} as well",
+                f"leave --{name} out",
             )

@@ -68,7 +68,7 @@ def test_every_public_name_is_there() -> None:
 def test_options_are_the_flags_of_the_programs() -> None:
     elsewhere = {"lambda", "target_ms", "space", "run_dir", "resume", "data_dir", "help", "h"}
     assert set(SearchOptions.__annotations__) == set(search_flags()) - elsewhere
-    elsewhere = {"run", "arch", "run_dir", "data_dir", "summary", "help", "h"}
+    elsewhere = {"run", "arch", "network", "run_dir", "data_dir", "summary", "help", "h"}
     assert set(RetrainOptions.__annotations__) == set(retrain_flags()) - elsewhere
 
 

@@ -278,7 +278,17 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seeds": ["--seeds", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
+RETRAIN_ELSEWHERE = {
+    "run",
+    "arch",
+    "network",
+    "blocks",
+    "run_dir",
+    "summary",
+    "help",
+    "h",
+    "restart",
+}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
