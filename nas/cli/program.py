@@ -16,6 +16,7 @@ from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
 from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
+from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
@@ -106,8 +107,8 @@ def retrain_flags() -> flags.FlagValues:
         f"({', '.join(NAMES)}); a Keras file; or what --arch takes.",
         **text,
     )
-    flags.DEFINE_string("run_dir", None, "Run folder for --arch or --network.", **text)
-    flags.DEFINE_bool("summary", False, "Print the layers' params and MACs and stop.", **text)
+    flags.DEFINE_string("run_dir", None, "Run folder for --arch, --network or --compare.", **text)
+    define_show_flags(values)
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
     )
@@ -183,7 +184,8 @@ def _run(
     folders: list[Path] = []
 
     def main() -> int:
-        strict_flags.parse(values, argv)
+        takes_words = [name for name in TAKES_WORDS if name in values]
+        strict_flags.parse(values, argv, takes_words)
         if values["help"].value:
             out.print(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
@@ -217,7 +219,10 @@ def go_on_words(
     if verb == "search":
         return with_flags(given, {"run_dir": folder, "resume": True}, switches)
     changes: dict[str, object] = {"restart": None}
-    if values["arch"].value is not None or values["network"].value is not None:
+    if values["compare"].value is not None:
+        # The comparison's folder knows its networks and their blocks by now.
+        changes |= {"compare": None, "run_dir": None, "blocks": None, "run": folder}
+    elif values["arch"].value is not None or values["network"].value is not None:
         # The run has the network, its blocks and a folder of its own by now.
         gone = ("arch", "network", "run_dir", "blocks")
         changes |= {**dict.fromkeys(gone), "run": folder}

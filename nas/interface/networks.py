@@ -156,6 +156,35 @@ def read_architecture(text_or_file: str) -> Architecture:
     return arch_text.loads(text_or_file)
 
 
+def sized_network(
+    value: Architecture | str, image_size: int | None = None, num_classes: int | None = None
+) -> GivenNetwork:
+    """A network by itself, of the size and classes that are asked for.
+
+    Args:
+        value: The network, or what `read_network` takes.
+        image_size: Height and width in pixels; None for its own.
+        num_classes: Class scores; None for its own.
+
+    Raises:
+        InputError: No network, or one of another size or of other classes.
+    """
+    if isinstance(value, str):
+        given = read_network(value, image_size, num_classes)
+    else:
+        given = GivenNetwork(value)
+    found = given.architecture
+    if image_size not in (None, found.image_size):
+        raise InputError(
+            f"image_size {found.image_size}, the network's", f"{image_size}", "leave it out"
+        )
+    if num_classes is not None and num_classes != found.num_classes:
+        raise InputError(
+            f"num_classes {found.num_classes}, the network's", f"{num_classes}", "leave it out"
+        )
+    return given
+
+
 def count(
     architecture: Architecture | str, image_size: int | None = None, num_classes: int | None = None
 ) -> ArchitectureCost:
@@ -169,7 +198,7 @@ def count(
     Raises:
         InputError: No architecture.
     """
-    return architecture_cost(_architecture(architecture, image_size, num_classes))
+    return architecture_cost(sized_network(architecture, image_size, num_classes).architecture)
 
 
 def build_model(
@@ -185,26 +214,8 @@ def build_model(
     Raises:
         InputError: No architecture, or no backend that works.
     """
-    found = _architecture(architecture, image_size, num_classes)
+    found = sized_network(architecture, image_size, num_classes).architecture
     backend.import_keras()
     from nas.builders import keras_model
 
     return keras_model.build_model(found)
-
-
-def _architecture(
-    value: Architecture | str, image_size: int | None, num_classes: int | None
-) -> Architecture:
-    """The network, which has to be of the size and classes that are asked for."""
-    found = (
-        read_network(value, image_size, num_classes).architecture
-        if isinstance(value, str)
-        else value
-    )
-    for what, asked, own in (
-        ("image_size", image_size, found.image_size),
-        ("num_classes", num_classes, found.num_classes if num_classes is not None else None),
-    ):
-        if asked not in (None, own):
-            raise InputError(f"{what} {own}, the network's", f"{asked}", "leave it out")
-    return found
