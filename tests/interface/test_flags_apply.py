@@ -259,11 +259,20 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "schedule": ["--schedule", "linear"],
     "learning_rate": ["--learning_rate", "0.1"],
     "rate_batch_size": ["--learning_rate", "0.1", "--rate_batch_size", "8"],
+    "momentum": ["--optimizer", "sgd", "--momentum", "0.5"],
     "weight_decay": ["--weight_decay", "0.5"],
+    "l2": ["--l2", "0.0005"],
+    "clip_norm": ["--clip_norm", "5"],
     "warmup_share": ["--warmup_share", "0.25"],
     "label_smoothing": ["--label_smoothing", "0.3"],
     "dropout": ["--dropout", "0.25"],
     "average_share": ["--average_share", "none"],
+    "last_share": ["--last_share", "0.25"],
+    "base_share": ["--schedule", "triangular", "--base_share", "0.25"],
+    "step_size_epochs": ["--schedule", "triangular", "--step_size_epochs", "0.5"],
+    "gamma": ["--schedule", "exp_range", "--gamma", "0.5"],
+    "stair_epochs": ["--schedule", "staircase", "--stair_epochs", "0.5"],
+    "points": ["--schedule", "piecewise_linear", "--points", "0:0.5,2:1"],
     "crop_padding_pixels": ["--crop_padding_pixels", "3"],
     "flip": ["--flip"],
     "teacher": ["--teacher", "TEACHER"],
@@ -278,7 +287,9 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seeds": ["--seeds", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
+# Show networks in place of training one, or compare several; see test_showing and test_comparing.
+SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
+RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "help", "h", "restart", *SHOWING}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
@@ -405,8 +416,25 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
         (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
-        (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
+        (
+            ["--run", "RUN", "--summary", "--epochs", "1"],
+            "--summary with --run, --arch, --network or --compare alone",
+        ),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+        (["--run", "RUN", "--summary", "--curves"], "--curves as well"),
+        (["--run", "RUN", "--summary", "--predict", "a.png"], "--predict as well"),
+        (["--run", "RUN", "--summary", "--int8"], "--int8 as well"),
+        (["--run", "RUN", "--curves", "--seed", "1"], "--curves with --run or --compare alone"),
+        (["--run", "RUN", "--predict", "a.png", "--csv", "x"], "--predict with --run alone"),
+        (["--arch", NETWORK, "--predict", "a.png"], "--arch as well"),
+        (["--run", "RUN", "--csv", "x"], "--summary with --csv"),
+        (["--run", "RUN", "--int8"], "--predict with --int8"),
+        (["--run", "RUN", "--compare", "a,b"], "one of --run and --compare"),
+        (["--arch", NETWORK, "--compare", "a,b"], "one of --arch and --compare"),
+        (["--compare", "a,b", "--baselines"], "--baselines with one run"),
+        (["--compare", "a,b", "--inherit"], "--inherit with one run"),
+        (["--compare", "a,b", "--restart"], "--restart with one run"),
+        (["--compare", "a,b", "--resize", "crop"], "--data_dir with --resize"),
         (["--run", "RUN", "--teacher_weight", "0.5"], "--teacher with --teacher_weight"),
         (["--run", "RUN", "--teacher_temperature", "4"], "--teacher with --teacher_temperature"),
         (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
