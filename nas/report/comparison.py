@@ -33,6 +33,7 @@ class ShownNetwork:
         seen_p90_ms: 90 % quantile of these.
         params: Trainable numbers.
         macs: Multiply-adds of one image.
+        memory_bytes: Peak activation memory of one image.
         top1: Share of the evaluation set, from 0 to 1, after its first training.
         top5: The same for five guesses.
         supernet_top1: Share with weights taken from the supernet, not retrained.
@@ -51,6 +52,7 @@ class ShownNetwork:
     seen_p90_ms: float | None = None
     params: int | None = None
     macs: int | None = None
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
     supernet_top1: float | None = None
@@ -82,6 +84,7 @@ class ShownNetwork:
             network.seen_p90_ms,
             network.params,
             network.macs,
+            network.memory_bytes,
             network.top1,
             network.top5,
             network.supernet_top1 if isinstance(network, Certificate) else None,
@@ -106,6 +109,7 @@ class ShownNetwork:
             measured_high_ms=measured.measured_high_ms,
             seen_p50_ms=measured.seen_p50_ms,
             seen_p90_ms=measured.seen_p90_ms,
+            memory_bytes=other.memory_bytes if self.memory_bytes is None else self.memory_bytes,
             top1=_first(self.top1, other.top1),
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),

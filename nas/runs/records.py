@@ -41,6 +41,8 @@ class NetworkRecord(MeasuredRecord):
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
+            wrote the file.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
     """
@@ -48,6 +50,7 @@ class NetworkRecord(MeasuredRecord):
     params: int
     macs: int
     size_bytes: int
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
 
@@ -79,6 +82,7 @@ class NetworkRecord(MeasuredRecord):
             params=cost.params,
             macs=cost.macs,
             size_bytes=cost.size_bytes,
+            memory_bytes=cost.memory_bytes,
             **others,
         )
 
