@@ -97,7 +97,7 @@ def build(ops: tuple[Op, ...]) -> nn.Sequential:
     parts: list[nn.Module] = []
     for op in ops:
         match op:
-            case ConvOp():
+            case ConvOp(valid=False):
                 parts.append(SameConv(op))
                 if op.batch_norm:
                     parts.append(nn.BatchNorm2d(op.out_channels, BATCH_NORM_EPSILON))
@@ -113,7 +113,7 @@ def build(ops: tuple[Op, ...]) -> nn.Sequential:
                 parts += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
             case DropoutOp():
                 parts.append(nn.Dropout(op.rate))
-            case ResidualOp():
+            case ResidualOp(shortcut=()):
                 parts.append(Add(build(op.body)))
             case _:
                 raise TypeError(f"Expected a known operation. Received: {op!r}. Fix: add it here.")

@@ -34,6 +34,7 @@ from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.field_texts import field_texts
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
@@ -264,15 +265,9 @@ def _wrapped(text: str, indent: str = "", end: str = "\n") -> str:
 
 
 def _meanings(kind: type) -> dict[str, str]:
-    """Field -> what its record's docstring says of it, the record's bases included."""
-    found: dict[str, str] = {}
-    for base in reversed(kind.__mro__):
-        text = inspect.cleandoc(base.__dict__.get("__doc__") or "")
-        block = re.search(r"^Args:\n((?:[ ]+.*\n?|\n)+)", text, re.MULTILINE)
-        for entry in re.split(r"\n(?=    \w)", block[1].rstrip()) if block else ():
-            name, _, meaning = entry.strip().partition(": ")
-            found[name] = re.sub(r"\bNone\b", "`null`", " ".join(meaning.split()))
-    return found
+    """Field -> what its record's docstring says of it, with the word that files have for None."""
+    texts = field_texts(kind)
+    return {name: re.sub(r"\bNone\b", "`null`", text) for name, text in texts.items()}
 
 
 PLURALS = {bool: "flags", int: "whole numbers", float: "numbers", str: "texts"}

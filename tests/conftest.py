@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import tempfile
 from pathlib import Path
@@ -11,6 +12,13 @@ import pytest
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+# Two processes of tests share two cores. Where one has threads of its own for an operation, these
+# wait for each other: one thread each is a tenth faster (docs/log.md).
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+# Tracing a network makes a million objects that all stay: looking through them for circles after
+# every 700 takes a tenth of the time.
+gc.set_threshold(200_000, 20, 100)
 # Tests must neither use nor change what the user has cached or run. Removed when the process ends.
 _own = tempfile.TemporaryDirectory(prefix="stopwatch-tests-")
 os.environ["STOPWATCH_CACHE"] = str(Path(_own.name, "cache"))

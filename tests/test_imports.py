@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,7 @@ ORDER = (
     "latency.interface",
     "latency.cli",
     "nas.errors",
+    "nas.field_texts",
     "nas.ranges",
     "nas.registry",
     "nas.system",
@@ -39,6 +41,7 @@ ORDER = (
     "nas.data",
     "nas.search_space",
     "nas.builders",
+    "nas.deployment",
     "nas.cost",
     "nas.training",
     "nas.hardware",
@@ -70,6 +73,7 @@ def modules() -> dict[str, ast.Module]:
 MODULES = modules()
 
 
+@cache
 def imports(tree: ast.AST) -> set[str]:
     """Every imported name, also inside functions; `from a import b` gives a and a.b."""
     names = set()
@@ -85,6 +89,7 @@ def imports(tree: ast.AST) -> set[str]:
     return names
 
 
+@cache
 def own_imports(name: str) -> set[str]:
     """Modules of ours that one imports; a package counts only where nothing below it is meant."""
     found = {i for i in imports(MODULES[name]) if i in MODULES and i != name}

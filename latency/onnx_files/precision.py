@@ -5,43 +5,41 @@ onnxruntime's own converters do the work; what is here keeps them quiet, repeata
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import platform
-import sys
 import tempfile
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from latency.device.inputs import integer_ranges, random_inputs
 from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
-from latency.errors import LatencyError
+from latency.onnx_files.converters import PrecisionError, converted, quiet
+from latency.onnx_files.int8 import (
+    SCHEMES,
+    WEIGHTED_OPERATORS,
+    Quantization,
+    check_opset,
+    default_scheme,
+    is_quantizable,
+    to_int8,
+)
+
+__all__ = [
+    "PRECISIONS",
+    "SCHEMES",
+    "PrecisionError",
+    "convert",
+    "default_scheme",
+    "quantized",
+    "require_fp16_compute",
+]
 
 PRECISIONS = ("fp32", "int8", "fp16")
-# Types of activations and weights: u is unsigned, s is signed.
-SCHEMES = ("u8s8", "u8u8", "s8s8")
 # With one alone, small maps leave its range by a fifth; further ones hardly cost time.
 CALIBRATION_INPUTS = 4
-# The library would raise an older opset by itself, and the file would be another one.
-LEAST_INT8_OPSET = 11
 LEAST_IR_VERSION = 4
-# Operators that multiply; int8 of a graph without one of them would only add conversions.
-WEIGHTED_OPERATORS = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 QUANTIZED_OPERATORS = ("QuantizeLinear", "DequantizeLinear", "QLinear", "QGemm", "ConvInteger")
 FLOAT, FLOAT16, BFLOAT16, DOUBLE = 1, 10, 16, 11  # onnx.TensorProto's numbers
-
-
-class PrecisionError(LatencyError):
-    """A precision, a scheme or a model that does not go with it."""
-
-
-def default_scheme() -> str:
-    """Returns this processor's int8 scheme: 's8s8' on ARM, 'u8s8' elsewhere."""
-    machine = platform.machine().lower()
-    return "s8s8" if machine.startswith(("arm", "aarch64")) else "u8s8"
 
 
 def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) -> bytes:
@@ -68,17 +66,14 @@ def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) ->
         raise PrecisionError(
             f"no scheme for {precision}", repr(scheme), "leave it out, or ask for int8"
         )
-    if scheme and scheme not in SCHEMES:
-        raise PrecisionError(
-            f"a scheme among {', '.join(SCHEMES)}", repr(scheme), "name one of these"
-        )
+    how = Quantization(scheme or default_scheme())
     if precision == "fp32":
         return model
     proto = _fp32_proto(model)
-    with _quiet():
+    with quiet():
         if precision == "fp16":
-            return _converted("fp16", lambda: _to_fp16(proto))
-        return _to_int8(model, proto, scheme or default_scheme(), seed)
+            return converted("fp16", lambda: _to_fp16(proto))
+        return _drawn_int8(model, proto, how, seed)
 
 
 def _fp32_proto(model: bytes) -> Any:
@@ -122,89 +117,44 @@ def _keep_weights_off_inputs(proto: Any) -> None:
     proto.graph.input.extend(inputs)
 
 
-def _converted(precision: str, convert_it: Callable[[], bytes]) -> bytes:
-    """Runs a library's converter; its many exceptions become one."""
-    try:
-        return convert_it()
-    except Exception as error:
-        line = (str(error).splitlines() or [repr(error)])[0].rstrip(".")
+def quantized(model: bytes, how: Quantization, inputs: Iterable[Mapping[str, Any]]) -> bytes:
+    """Returns an fp32 model in int8, calibrated on inputs that are at hand.
+
+    Changes the process's logging and warnings while it works, so no two threads at a time.
+
+    Args:
+        model: A serialised ONNX model in fp32.
+        how: Types and scales.
+        inputs: Input name -> array, one for each calibration run; one or more.
+
+    Raises:
+        PrecisionError: The model is not in fp32, has nothing that int8 would make cheaper, or the
+            quantizer failed.
+    """
+    proto = _fp32_proto(model)
+    if not is_quantizable(proto):
+        names = sorted({node.op_type for node in proto.graph.node})
         raise PrecisionError(
-            f"a model that onnxruntime's converter turns into {precision}",
-            f"{type(error).__name__}: {line}",
-            "check the model with onnx.checker, or convert it with your own tool and measure "
-            "that file",
-        ) from error
-
-
-# --- int8 -------------------------------------------------------------------------------------
-
-
-def _to_int8(model: bytes, proto: Any, scheme: str, seed: int) -> bytes:
-    if not any(node.op_type in WEIGHTED_OPERATORS for node in proto.graph.node):
-        return model
-    versions = [entry.version for entry in proto.opset_import if entry.domain in ("", "ai.onnx")]
-    opset = max(versions, default=0)
-    if opset < LEAST_INT8_OPSET:
-        raise PrecisionError(
-            f"opset {LEAST_INT8_OPSET} or newer for int8",
-            f"opset {opset}",
-            "export the model with a newer opset, such as 17",
+            f"a model with one of {', '.join(WEIGHTED_OPERATORS)} for int8",
+            f"{', '.join(names)} alone",
+            "use the fp32 model: int8 would only add conversions",
         )
+    check_opset(proto)
+    with quiet():
+        return to_int8(proto, how, inputs)
+
+
+def _drawn_int8(model: bytes, proto: Any, how: Quantization, seed: int) -> bytes:
+    """int8 on drawn inputs: good enough for milliseconds, and nothing is said of accuracy."""
+    if not is_quantizable(proto):
+        return model
+    check_opset(proto)
     # Without optimizations a session loads fastest, and says what the inputs are.
     session = create_session(model, SessionSettings(graph_level="disabled"))
     ranges = integer_ranges(session, model, {})
     numbers = range(CALIBRATION_INPUTS)
     inputs = [random_inputs(session, seed + number, ranges=ranges) for number in numbers]
-    _name_nodes(proto)
-    return _converted("int8", lambda: _quantized(proto, scheme, inputs))
-
-
-def _name_nodes(proto: Any) -> None:
-    """Gives every node a name of its own: the quantizer finds a shared bias's users by name."""
-    taken = {node.name for node in proto.graph.node}
-    seen: set[str] = set()
-    for number, node in enumerate(proto.graph.node):
-        if not node.name or node.name in seen:
-            name = f"{node.op_type}_{number}"
-            while name in taken:
-                name += "_"
-            node.name = name
-            taken.add(name)
-        seen.add(node.name)
-
-
-def _quantized(proto: Any, scheme: str, inputs: list[dict[str, Any]]) -> bytes:
-    from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
-
-    types = {"u": QuantType.QUInt8, "s": QuantType.QInt8}
-    # One scale a weight tensor: a scale a channel leaves the same operators, but requantising
-    # costs time in each of them (onnxruntime's guide says so too) and conversion takes three
-    # times as long. 7-bit weights would help a scale a channel against saturation in AVX2's
-    # 16-bit sums; with one scale a tensor they only lose a bit.
-    with tempfile.TemporaryDirectory(prefix="latency-") as folder:
-        source, target = Path(folder, "fp32.onnx"), Path(folder, "int8.onnx")
-        source.write_bytes(proto.SerializeToString())
-        quantize_static(
-            source,
-            target,
-            _Inputs(inputs),
-            quant_format=QuantFormat.QDQ,
-            activation_type=types[scheme[0]],
-            weight_type=types[scheme[2]],
-            per_channel=False,
-            reduce_range=False,
-        )
-        return target.read_bytes()
-
-
-class _Inputs:
-    """The calibration inputs, in the form that the quantizer reads."""
-
-    def __init__(self, inputs: list[dict[str, Any]]) -> None:
-        self._left = iter(inputs)
-
-    def get_next(self) -> dict[str, Any] | None:
-        return next(self._left, None)
+    return to_int8(proto, how, inputs)
 
 
 # --- fp16 -------------------------------------------------------------------------------------
@@ -262,28 +212,3 @@ def _no_fp16(provider: str, received: str) -> PrecisionError:
         received,
         "measure fp32 or int8, or name a provider with fp16 kernels",
     )
-
-
-# --- the libraries' side effects --------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Undoes what onnxruntime's converters do to the process beside their work.
-
-    They configure the root logger, advise on it, warn, and lengthen `sys.path`.
-    """
-    root, path = logging.root, list(sys.path)
-    disabled, level, handlers = root.manager.disable, root.level, list(root.handlers)
-    silent = logging.NullHandler()  # with a handler there, basicConfig leaves the root alone
-    root.addHandler(silent)
-    logging.disable(logging.CRITICAL)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(disabled)
-        root.handlers[:] = handlers
-        root.setLevel(level)
-        sys.path[:] = path

@@ -52,15 +52,20 @@ class ShapedGraph:
         proto = onnx.load_model_from_string(model)
         if proto.functions:
             proto = onnx.inliner.inline_local_functions(proto)
-        graph = onnx.shape_inference.infer_shapes(proto).graph
+        # Shapes that a graph computes from shapes are known as well.
+        graph = onnx.shape_inference.infer_shapes(proto, data_prop=True).graph
         self.nodes = list(graph.node)
+        self.inputs = tuple(value.name for value in graph.input)
+        self.outputs = tuple(value.name for value in graph.output)
         self.shapes: dict[str, list[int]] = {}
         self.types: dict[str, int] = {}
         self.weights = {tensor.name for tensor in graph.initializer}
         self.source = {name: node for node in self.nodes for name in node.output}
         for value in (*graph.input, *graph.value_info, *graph.output):
             tensor = value.type.tensor_type
-            self.shapes[value.name] = [dim.dim_value for dim in tensor.shape.dim]
+            # Without a shape the number of dimensions is unknown; a number has a shape of none.
+            if tensor.HasField("shape"):
+                self.shapes[value.name] = [dim.dim_value for dim in tensor.shape.dim]
             self.types[value.name] = tensor.elem_type
         for tensor in graph.initializer:
             self.shapes[tensor.name] = list(tensor.dims)

@@ -16,6 +16,7 @@ class Activation:
         keras: Name of the function in `keras.activations`.
         onnx: Operator of the graph; empty for no operator.
         onnx_inputs: Name and value of each further input of the operator.
+        onnx_attributes: Name and value of each attribute that differs from the operator's default.
         is_gate: The operator's output is what the input is multiplied with.
     """
 
@@ -23,6 +24,7 @@ class Activation:
     keras: str
     onnx: str = ""
     onnx_inputs: tuple[tuple[str, float], ...] = ()
+    onnx_attributes: tuple[tuple[str, float], ...] = ()
     is_gate: bool = False
 
 
@@ -33,6 +35,17 @@ ACTIVATIONS: dict[str, Activation] = {
     "hard_swish": Activation("hs", "hard_silu", "HardSwish"),
     # The opset has no operator of its own for x * sigmoid(x).
     "swish": Activation("sw", "silu", "Sigmoid", is_gate=True),
+    # max(x, 0.2 x), as `keras.activations` has it.
+    "leaky_relu": Activation("lr", "leaky_relu", "LeakyRelu", onnx_attributes=(("alpha", 0.2),)),
+    "elu": Activation("el", "elu", "Elu"),
+    "selu": Activation("se", "selu", "Selu"),
+    "tanh": Activation("th", "tanh", "Tanh"),
+    "sigmoid": Activation("si", "sigmoid", "Sigmoid"),
+    # clip(x + 3, 0, 6) / 6
+    "hard_sigmoid": Activation(
+        "hg", "hard_sigmoid", "HardSigmoid", onnx_attributes=(("alpha", 1 / 6), ("beta", 0.5))
+    ),
+    "softplus": Activation("sp", "softplus", "Softplus"),
 }
 
 

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 
 from nas.architecture import spec
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -129,6 +131,24 @@ def _lower_conv(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        valid=layer.valid,
+    )
+    return (conv,)
+
+
+@lower.register
+def _lower_depthwise_conv(layer: spec.DepthwiseConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    conv = ConvOp(
+        f"{prefix}.conv",
+        shape,
+        layer.kernel,
+        layer.stride,
+        _channels(shape, layer),
+        depthwise=True,
+        bias=layer.bias,
+        batch_norm=layer.batch_norm,
+        activation=layer.activation,
+        valid=layer.valid,
     )
     return (conv,)
 
@@ -137,7 +157,13 @@ def _lower_conv(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
 def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     channels = _channels(shape, layer)
     depthwise = ConvOp(
-        f"{prefix}.depthwise", shape, layer.kernel, layer.stride, channels, depthwise=True
+        f"{prefix}.depthwise",
+        shape,
+        layer.kernel,
+        layer.stride,
+        channels,
+        depthwise=True,
+        valid=layer.valid,
     )
     pointwise = ConvOp(
         f"{prefix}.pointwise",
@@ -222,16 +248,28 @@ def _lower_widths_block(layer: spec.WidthsBlock, prefix: str, shape: Shape) -> t
 
 
 @lower.register
+def _lower_squeeze(layer: spec.SqueezeExcite, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    gate = "sigmoid" if layer.sigmoid_gate else "hard_sigmoid"
+    return (SqueezeExciteOp(f"{prefix}.se", shape, layer.squeeze, layer.activation, gate),)
+
+
+@lower.register
 def _lower_skip(_layer: spec.Skip, _prefix: str, _shape: Shape) -> tuple[Op, ...]:
     return ()
 
 
 @lower.register
 def _lower_residual(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    body = _lower_inside(layer.layers, prefix, shape)
+    shortcut = _lower_inside(layer.shortcut, f"{prefix}.shortcut", shape)
+    return (ResidualOp(f"{prefix}.add", shape, body, shortcut),)
+
+
+def _lower_inside(layers: Sequence[spec.Layer], prefix: str, shape: Shape) -> tuple[Op, ...]:
     ops: list[Op] = []
-    for index, inner in enumerate(layer.layers):
+    for index, inner in enumerate(layers):
         ops.extend(lower(inner, f"{prefix}.{index}", output_shape(tuple(ops), shape)))
-    return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
+    return tuple(ops)
 
 
 @lower.register
@@ -240,8 +278,23 @@ def _lower_max_pool(layer: spec.MaxPool, prefix: str, shape: Shape) -> tuple[Op,
 
 
 @lower.register
+def _lower_average_pool(layer: spec.AveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (PoolOp(f"{prefix}.pool", shape, "average", layer.size),)
+
+
+@lower.register
 def _lower_mean(_layer: spec.GlobalAveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
     return (PoolOp(f"{prefix}.pool", shape, "mean"),)
+
+
+@lower.register
+def _lower_activation(layer: spec.Activate, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (ActivationOp(f"{prefix}.act", shape, layer.activation),)
+
+
+@lower.register
+def _lower_norm(_layer: spec.Normalise, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    return (NormOp(f"{prefix}.norm", shape),)
 
 
 @lower.register

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from nas.architecture.bounds import MOST_VALUES, check_most
-from nas.architecture.shapes import Shape, pooled_size, same_output_size
+from nas.architecture.shapes import Shape, pooled_size, same_output_size, valid_output_size
 from nas.errors import ArchitectureError
 
 
@@ -50,7 +50,10 @@ class _ShapeKeeping(_Operation):
 
 @dataclass(frozen=True)
 class ConvOp(_OnMap):
-    """Convolution, `same` padding; kernel (k, k, in, out), or (k, k, 1, out) if depthwise."""
+    """Convolution; kernel (k, k, in, out), or (k, k, 1, out) if depthwise.
+
+    The padding is TensorFlow's `same`, or none at all where it is `valid`.
+    """
 
     kernel: int
     stride: int
@@ -59,9 +62,12 @@ class ConvOp(_OnMap):
     bias: bool = False
     batch_norm: bool = False
     activation: str = "none"
+    valid: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        is_large = not self.valid or min(self.input_shape[:2]) >= self.kernel
+        need(is_large, f"a map of {self.kernel} pixels", self.input_shape, "pad with `same`")
         inputs = 1 if self.depthwise else self.in_channels
         _check_values(f"the kernel of `{self.name}`", self.kernel**2 * inputs * self.out_channels)
         _check_values(f"the map after `{self.name}`", math.prod(self.output_shape))
@@ -69,7 +75,11 @@ class ConvOp(_OnMap):
     @property
     def output_shape(self) -> Shape:
         """Shape of the output."""
-        height, width = (same_output_size(size, self.stride) for size in self.input_shape[:2])
+        sizes = self.input_shape[:2]
+        if self.valid:
+            height, width = (valid_output_size(size, self.kernel, self.stride) for size in sizes)
+        else:
+            height, width = (same_output_size(size, self.stride) for size in sizes)
         return height, width, self.out_channels
 
 
@@ -117,7 +127,7 @@ class SqueezeExciteOp(_OnMap, _ShapeKeeping):
 
 @dataclass(frozen=True)
 class PoolOp(_OnMap):
-    """`max` over size x size windows, or `mean` over the whole map (size 0)."""
+    """`max` or `average` over size x size windows, or `mean` over the whole map (size 0)."""
 
     kind: str
     size: int = 0
@@ -155,25 +165,59 @@ class DropoutOp(_ShapeKeeping):
 
 
 @dataclass(frozen=True)
-class ResidualOp(_ShapeKeeping):
-    """x + body(x)."""
+class ActivationOp(_ShapeKeeping):
+    """An activation by itself, as after the sum of a residual."""
+
+    activation: str
+
+
+@dataclass(frozen=True)
+class NormOp(_ShapeKeeping):
+    """Batch normalisation over the last axis that follows no convolution, so that it stays."""
+
+    @property
+    def channels(self) -> int:
+        """Values of the last axis."""
+        return self.input_shape[-1]
+
+
+@dataclass(frozen=True)
+class ResidualOp(_Operation):
+    """shortcut(x) + body(x); the shortcut of no operations is x itself."""
 
     body: tuple[Op, ...]
+    shortcut: tuple[Op, ...] = ()
 
     def __post_init__(self) -> None:
         inner = output_shape(self.body, self.input_shape)
-        expected = f"shape {self.input_shape} after the layers of a residual"
-        need(inner == self.input_shape, expected, inner, "match")
+        expected = f"shape {self.output_shape} after the layers of a residual"
+        need(inner == self.output_shape, expected, inner, "match")
+
+    @property
+    def output_shape(self) -> Shape:
+        """Shape of the output."""
+        return output_shape(self.shortcut, self.input_shape)
 
 
-Op = ConvOp | DenseOp | SqueezeExciteOp | PoolOp | FlattenOp | DropoutOp | ResidualOp
+Op = (
+    ConvOp
+    | DenseOp
+    | SqueezeExciteOp
+    | PoolOp
+    | FlattenOp
+    | DropoutOp
+    | ActivationOp
+    | NormOp
+    | ResidualOp
+)
 
 
 def all_ops(ops: tuple[Op, ...]) -> Iterator[Op]:
-    """Every operation, the bodies of residuals included, in the order of execution."""
+    """Every operation, the inside of residuals included, in the order of execution."""
     for op in ops:
         if isinstance(op, ResidualOp):
             yield from all_ops(op.body)
+            yield from all_ops(op.shortcut)
         yield op
 
 

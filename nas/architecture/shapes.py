@@ -1,4 +1,4 @@
-"""The only stride and padding arithmetic: TensorFlow's `same` rule."""
+"""The only stride and padding arithmetic: TensorFlow's `same` and `valid` rules."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ Shape = tuple[int, ...]  # (height, width, channels) of a map or (units,) of a v
 def same_output_size(size: int, stride: int) -> int:
     """Output length of a `same` convolution: ceil(size / stride)."""
     return -(-size // stride)
+
+
+def valid_output_size(size: int, kernel: int, stride: int) -> int:
+    """Output length of a convolution without padding: floor((size - kernel) / stride) + 1."""
+    return (size - kernel) // stride + 1
 
 
 def same_padding(size: int, kernel: int, stride: int) -> tuple[int, int]:

@@ -14,6 +14,17 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from nas.architecture.bounds import MOST_LAYERS, MOST_LEVELS, MOST_NUMBER, check_most, shown
+from nas.architecture.plain_layers import Activate as Activate
+from nas.architecture.plain_layers import AveragePool as AveragePool
+from nas.architecture.plain_layers import Dense as Dense
+from nas.architecture.plain_layers import DepthwiseConv as DepthwiseConv
+from nas.architecture.plain_layers import Dropout as Dropout
+from nas.architecture.plain_layers import Flatten as Flatten
+from nas.architecture.plain_layers import GlobalAveragePool as GlobalAveragePool
+from nas.architecture.plain_layers import MaxPool as MaxPool
+from nas.architecture.plain_layers import Normalise as Normalise
+from nas.architecture.plain_layers import Skip as Skip
+from nas.architecture.plain_layers import SqueezeExcite as SqueezeExcite
 from nas.architecture.record import Field as Field
 from nas.architecture.record import Layer as Layer
 from nas.errors import ArchitectureError
@@ -26,7 +37,10 @@ BATCH_NORM_EPSILON = 1e-3
 
 @dataclass(frozen=True)
 class Conv(Layer):
-    """A dense convolution: kernel x kernel, stride, output channels, then BN and activation."""
+    """A dense convolution: kernel x kernel, stride, output channels, then BN and activation.
+
+    `valid` is no padding, so that the map loses kernel - 1 pixels.
+    """
 
     kernel: int
     stride: int
@@ -34,6 +48,7 @@ class Conv(Layer):
     activation: str = "relu6"
     batch_norm: bool = True
     bias: bool = False
+    valid: bool = False
 
     TOKEN: ClassVar[str] = "cn"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -43,6 +58,7 @@ class Conv(Layer):
         Field("n", "activation", "activation"),
         Field("nobn", "batch_norm", "flag"),
         Field("bias", "bias", "flag"),
+        Field("valid", "valid", "flag"),
     )
 
 
@@ -56,6 +72,7 @@ class SeparableConv(Layer):
     activation: str = "relu6"
     batch_norm: bool = True
     bias: bool = False
+    valid: bool = False
 
     TOKEN: ClassVar[str] = "sp"
     FIELDS: ClassVar[tuple[Field, ...]] = Conv.FIELDS
@@ -139,17 +156,16 @@ class WidthsBlock(Layer):
 
 
 @dataclass(frozen=True)
-class Skip(Layer):
-    """A block that was left out: exactly the identity."""
-
-    TOKEN: ClassVar[str] = "skip"
-
-
-@dataclass(frozen=True)
 class Residual(Layer):
-    """`x + layers(x)`; the layers must keep the shape. Written `res[...]`."""
+    """`shortcut(x) + layers(x)`, which must have one shape. Written `res[...]`, `res[... | ...]`.
+
+    Args:
+        layers: One or more.
+        shortcut: Of the other way, such as a 1x1 convolution to other channels; none for x itself.
+    """
 
     layers: tuple[Layer, ...]
+    shortcut: tuple[Layer, ...] = ()
 
     TOKEN: ClassVar[str] = "res"
 
@@ -160,69 +176,22 @@ class Residual(Layer):
             )
 
 
-@dataclass(frozen=True)
-class MaxPool(Layer):
-    """Maximum over non-overlapping size x size windows; a remainder at the border is dropped."""
-
-    size: int
-
-    TOKEN: ClassVar[str] = "mp"
-    FIELDS: ClassVar[tuple[Field, ...]] = (Field("k", "size"),)
-
-
-@dataclass(frozen=True)
-class GlobalAveragePool(Layer):
-    """Mean over height and width."""
-
-    TOKEN: ClassVar[str] = "gap"
-
-
-@dataclass(frozen=True)
-class Flatten(Layer):
-    """All values of a map in one vector, height first, channels last."""
-
-    TOKEN: ClassVar[str] = "flat"
-
-
-@dataclass(frozen=True)
-class Dropout(Layer):
-    """Dropout while training; nothing afterwards."""
-
-    rate: float
-
-    TOKEN: ClassVar[str] = "drop"
-    FIELDS: ClassVar[tuple[Field, ...]] = (Field("p", "rate", "float"),)
-
-
-@dataclass(frozen=True)
-class Dense(Layer):
-    """A fully connected layer; the last one of a network gives the class scores."""
-
-    units: int
-    activation: str = "none"
-    batch_norm: bool = False
-    bias: bool = True
-
-    TOKEN: ClassVar[str] = "fc"
-    FIELDS: ClassVar[tuple[Field, ...]] = (
-        Field("c", "units"),
-        Field("n", "activation", "activation"),
-        Field("bn", "batch_norm", "flag"),
-        Field("nobias", "bias", "flag"),
-    )
-
-
 # Token -> record. A user's own block joins through `register_layer`.
 LAYER_TYPES: dict[str, type[Layer]] = {
     layer.TOKEN: layer
     for layer in (
         Conv,
         SeparableConv,
+        DepthwiseConv,
         MBConv,
         WidthsBlock,
+        SqueezeExcite,
         Skip,
         Residual,
+        Activate,
+        Normalise,
         MaxPool,
+        AveragePool,
         GlobalAveragePool,
         Flatten,
         Dropout,
@@ -246,9 +215,8 @@ def count_layers(layers: Sequence[Layer]) -> int:
         check_most("levels of `res[...]`", levels, MOST_LEVELS, "write fewer of them")
         if count > MOST_LAYERS:
             break  # one record may stand in many places
-        inside = [
-            inner for layer in inside if isinstance(layer, Residual) for inner in layer.layers
-        ]
+        residuals = [layer for layer in inside if isinstance(layer, Residual)]
+        inside = [inner for one in residuals for inner in (*one.layers, *one.shortcut)]
         levels += 1
     return count
 

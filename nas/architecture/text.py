@@ -2,9 +2,10 @@
 
 Text is a list of tokens, `in_s64 cn_r1_k3_s2_c16 ir_r1_k5_s2_e6_c24 skip gap drop_p0.2 fc_c200`:
 `r` repeats a block (the stride is the first one's alone), `res[...]` is a residual around
-layers. The notation looks like timm's block strings and differs from them: a missing activation
-means relu6, an expansion of 1 has no expansion convolution, a squeeze is rounded to 8 channels,
-and an unknown part is an error. `nas.architecture.timm_text` reads timm's own strings.
+layers, and `res[... | ...]` one with layers on its other way too. The notation looks like timm's
+block strings and differs from them: a missing activation means relu6, an expansion of 1 has no
+expansion convolution, a squeeze is rounded to 8 channels, and an unknown part is an error.
+`nas.architecture.timm_text` reads timm's own strings.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Resid
 from nas.architecture.timm_blocks import BLOCKS
 from nas.errors import ArchitectureError, InputError
 
-SCHEMA_VERSION = 1
+# 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, act, norm, ap.
+SCHEMA_VERSION = 2
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 # Bounded, since a number of thousands of digits is no number that Python reads.
 _PART = re.compile(r"([a-z]+)([0-9.]{0,30})")
@@ -43,7 +45,8 @@ def to_text(architecture: Architecture) -> str:
 def layer_to_text(layer: Layer) -> str:
     """One record -> its token; `r1` marks blocks that could be repeated."""
     if isinstance(layer, Residual):
-        return "res[" + " ".join(layer_to_text(inner) for inner in layer.layers) + "]"
+        ways = [layer.layers, layer.shortcut] if layer.shortcut else [layer.layers]
+        return f"res[{' | '.join(' '.join(map(layer_to_text, way)) for way in ways)}]"
     parts = [layer.TOKEN]
     if _repeatable(type(layer)):
         parts.append("r1")
@@ -68,7 +71,7 @@ def parse(text: str, name: str = "") -> Architecture:
         ArchitectureError: Names the token at fault and what is allowed in its place.
     """
     check_most("characters of an architecture", len(text), MOST_CHARACTERS, "shorten the text")
-    tokens = text.replace("[", " [ ").replace("]", " ] ").split()
+    tokens = re.sub(r"([\[\]|])", r" \1 ", text).split()
     if not tokens or not _INPUT.fullmatch(tokens[0]):
         raise ArchitectureError(
             "an architecture string that starts with `in_s<pixels>`",
@@ -80,18 +83,22 @@ def parse(text: str, name: str = "") -> Architecture:
 
 
 def _parse_layers(tokens: Sequence[str]) -> tuple[Layer, ...]:
-    levels: list[list[Layer]] = [[]]
+    # Of each open `res[`, and of the network itself: the layers of its ways.
+    levels: list[list[list[Layer]]] = [[[]]]
     count = 0
     for place, token in enumerate(tokens):
         if token == "res" and tokens[place + 1 : place + 2] == ["["]:
             check_most("levels of `res[...]`", len(levels), MOST_LEVELS, "write fewer of them")
-            levels.append([])
+            levels.append([[]])
         elif token == "[" and place and tokens[place - 1] == "res":
             continue
+        elif token == "|":
+            _check_second_way(levels)
+            levels[-1].append([])
         elif token == "]":
             if len(levels) == 1:
                 raise ArchitectureError("balanced brackets", "`]` without `res[`", "remove it")
-            levels[-2].append(Residual(tuple(levels.pop())))
+            levels[-2][-1].append(Residual(*map(tuple, levels.pop())))
         else:
             layer, repeats = _parse_token(token)
             count += repeats
@@ -101,10 +108,16 @@ def _parse_layers(tokens: Sequence[str]) -> tuple[Layer, ...]:
                     f"{count:,} or more with {shown(token)}",
                     "write a smaller `r`, or fewer layers",
                 )
-            levels[-1] += repeated(layer, repeats)
+            levels[-1][-1] += repeated(layer, repeats)
     if len(levels) > 1:
         raise ArchitectureError("`]` after `res[`", "the end of the string", "close the bracket")
-    return tuple(levels[0])
+    return tuple(levels[0][0])
+
+
+def _check_second_way(levels: Sequence[Sequence[Sequence[Layer]]]) -> None:
+    if len(levels) == 1 or len(levels[-1]) == 2:
+        where = "outside of `res[...]`" if len(levels) == 1 else "again in one `res[...]`"
+        raise ArchitectureError("`|` once in a `res[...]`", f"`|` {where}", "remove it")
 
 
 def _parse_token(token: str) -> tuple[Layer, int]:
@@ -216,7 +229,9 @@ def to_json(architecture: Architecture) -> dict[str, Any]:
 
 def _layer_to_json(layer: Layer) -> dict[str, Any]:
     if isinstance(layer, Residual):
-        return {"type": layer.TOKEN, "layers": [_layer_to_json(x) for x in layer.layers]}
+        ways = {"layers": layer.layers, "shortcut": layer.shortcut}
+        inside = {key: [_layer_to_json(x) for x in way] for key, way in ways.items()}
+        return {"type": layer.TOKEN, **inside}
     return {"type": layer.TOKEN, **dataclasses.asdict(layer)}
 
 
@@ -306,9 +321,9 @@ def _layer_from_json(entry: Any) -> Layer:
             f"`{kind}` with {sorted(known)}", shown(sorted(values)), "add or remove entries"
         )
     if layer_type is Residual:
-        if not isinstance(values["layers"], list):
-            raise ArchitectureError("`res` with a list of layers", shown(entry), "correct it")
-        return Residual(tuple(_layer_from_json(inner) for inner in values["layers"]))
+        if not all(isinstance(way, list) for way in values.values()):
+            raise ArchitectureError("`res` with lists of layers", shown(entry), "correct it")
+        return Residual(**{key: tuple(map(_layer_from_json, way)) for key, way in values.items()})
     try:
         return layer_type(**values)
     except ArchitectureError as error:

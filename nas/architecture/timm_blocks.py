@@ -53,6 +53,7 @@ _ALLOWED = {"ir": ("se",), "er": ("fc",), "ds": ("se", "e"), "dsa": ("se", "e"),
 # Kernels of the 1x1 convolutions: another size than 1 is another block.
 _POINTWISE = ("a", "p")
 BLOCKS = frozenset({*_NEEDED, "tu", "uir", "mha", "mqa"} - {"ir", "cn"})
+TIMMS_ACTIVATIONS = ("relu", "relu6", "hard_swish", "swish")
 _PART = re.compile(r"([a-z]+)([0-9]{1,9}(?:\.[0-9]{1,9})?)")
 
 
@@ -188,7 +189,7 @@ def taken_apart(token: str, family: Family) -> Block:
 
 def _part(token: str, kind: str, part: str) -> tuple[str, float | str]:
     """`k5` -> ("k", 5.0), `nre` -> ("n", "relu"), `noskip` -> ("skip", "noskip")."""
-    acts = {act.short: name for name, act in ACTIVATIONS.items() if name != "none"}
+    acts = {ACTIVATIONS[name].short: name for name in TIMMS_ACTIVATIONS}
     allowed = [*_NEEDED[kind], *_ALLOWED[kind]]
     skips = ("skip",) if kind == "cn" else ("noskip",)
     if part in skips:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import ConvOp, DenseOp, Op, SqueezeExciteOp, all_ops
+from nas.architecture.operations import ConvOp, DenseOp, NormOp, Op, SqueezeExciteOp, all_ops
 from nas.architecture.spec import Architecture
 
 STATISTICS = ("mean", "variance")
@@ -38,7 +38,7 @@ class WeightSpec:
 
 
 def op_weights(op: Op) -> Iterator[WeightSpec]:
-    """Weights of one operation (bodies of residuals are separate operations)."""
+    """Weights of one operation (those inside of residuals are others)."""
     match op:
         case ConvOp():
             inputs = 1 if op.depthwise else op.in_channels
@@ -47,6 +47,8 @@ def op_weights(op: Op) -> Iterator[WeightSpec]:
         case DenseOp():
             yield WeightSpec(f"{op.name}.kernel", (op.in_units, op.out_units))
             yield from _bias_and_norm(op.name, op.out_units, op.bias, op.batch_norm)
+        case NormOp():
+            yield from _bias_and_norm(op.name, op.channels, bias=False, batch_norm=True)
         case SqueezeExciteOp():
             yield WeightSpec(f"{op.name}.reduce.kernel", (op.in_channels, op.squeeze_channels))
             yield WeightSpec(f"{op.name}.reduce.bias", (op.squeeze_channels,))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -12,10 +12,12 @@ import numpy as np
 from nas.architecture import spec
 from nas.architecture.activations import activation
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -39,11 +41,14 @@ class LayerSettings:
         dropout: Replaces the rate of every dropout layer, 0 to below 1; None keeps it.
         is_portable: Whether all layers are Keras' own, so that a saved model can be loaded without
             this program; ours are faster to train and have parts that a supernet needs.
+        branch_rates: Name of a residual -> how often its branch is left out in training, from 0 to
+            below 1.
     """
 
     momentum: float = 0.9
     dropout: float | None = None
     is_portable: bool = False
+    branch_rates: Mapping[str, float] = field(default_factory=dict)
 
     def norm(self, name: str) -> keras.layers.Layer:
         """A normalisation.
@@ -91,10 +96,12 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
         case SqueezeExciteOp():
             inside = activation(op.activation).keras
             layer = SqueezeExcite(op.squeeze_channels, inside, op.gate, name=name)
-        case PoolOp(kind="mean"):
-            layer = keras.layers.GlobalAveragePooling2D(name=name)
         case PoolOp():
-            layer = keras.layers.MaxPooling2D(op.size, name=name)
+            layer = _pool_layer(op)
+        case ActivationOp():
+            layer = keras.layers.Activation(activation(op.activation).keras, name=name)
+        case NormOp():
+            layer = settings.norm(op.name)
         case FlattenOp():
             layer = keras.layers.Flatten(name=name)
         case DropoutOp():
@@ -105,6 +112,14 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
         case _:
             raise TypeError(f"Expected a primitive operation. Received: {op!r}. Fix: add it here.")
     return layer
+
+
+def _pool_layer(op: PoolOp) -> keras.layers.Layer:
+    name = layer_name(op.name)
+    if op.kind == "mean":
+        return keras.layers.GlobalAveragePooling2D(name=name)
+    kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
+    return kinds[op.kind](op.size, name=name)
 
 
 def squeeze_excite(op: SqueezeExciteOp, x: Any) -> Any:
@@ -129,7 +144,7 @@ def _conv_layer(op: ConvOp, is_portable: bool) -> keras.layers.Layer:
     arguments: dict[str, Any] = {
         "kernel_size": op.kernel,
         "strides": op.stride,
-        "padding": "same",
+        "padding": "valid" if op.valid else "same",
         "use_bias": op.bias,
         "name": layer_name(op.name),
     }
@@ -156,18 +171,20 @@ class OpChain:
 
     def __init__(self, ops: Sequence[Op], settings: LayerSettings) -> None:
         self.ops = tuple(ops)
-        self._bodies = {
-            op.name: OpChain(op.body, settings) for op in ops if isinstance(op, ResidualOp)
+        self._ways = {
+            op.name: (OpChain(op.shortcut, settings), OpChain(op.body, settings))
+            for op in ops
+            if isinstance(op, ResidualOp)
         }
         self._layers = {op.name: op_layers(op, settings) for op in ops}
 
     @property
     def layers(self) -> list[keras.layers.Layer]:
-        """All layers, the bodies of residuals included."""
+        """All layers, those inside of residuals included."""
         found: list[keras.layers.Layer] = []
         for op in self.ops:
-            if op.name in self._bodies:
-                found += self._bodies[op.name].layers
+            for way in self._ways.get(op.name, ()):
+                found += way.layers
             found += self._layers[op.name]
         return found
 
@@ -180,9 +197,10 @@ class OpChain:
         """Makes the weights, by the shapes that the operations carry."""
         for op in self.ops:
             first, *rest = self._layers[op.name]
-            if op.name in self._bodies:
-                self._bodies[op.name].build()
-                first.build([(None, *op.input_shape)] * 2)
+            if op.name in self._ways:
+                for way in self._ways[op.name]:
+                    way.build()
+                first.build([(None, *op.output_shape)] * 2)
             else:
                 first.build((None, *op.input_shape))
             for layer in rest:
@@ -196,8 +214,8 @@ class OpChain:
             call: Runs one layer.
         """
         for op in self.ops:
-            if op.name in self._bodies:
-                x = [x, self._bodies[op.name].run(x, call)]
+            if op.name in self._ways:
+                x = [way.run(x, call) for way in self._ways[op.name]]
             for layer in self._layers[op.name]:
                 x = call(layer, x)
         return x
@@ -212,7 +230,7 @@ def variables_of(op: Op, get_layer: Callable[[str], Any]) -> Iterator[tuple[str,
     """Name, Keras variable, and whether it is a depthwise kernel, of each weight of an operation.
 
     Args:
-        op: The operation; the body of a residual is left out.
+        op: The operation; what is inside of a residual is left out.
         get_layer: Keras layer of a name.
     """
     for weight in op_weights(op):
@@ -242,7 +260,7 @@ def _squeeze_variable(
 def _arrays(ops: Sequence[Op], get_layer: Callable[[str], Any]) -> Iterator[tuple[str, np.ndarray]]:
     for op in ops:
         if isinstance(op, ResidualOp):
-            yield from _arrays(op.body, get_layer)
+            yield from _arrays((*op.body, *op.shortcut), get_layer)
         for name, variable, depthwise in variables_of(op, get_layer):
             value = np.asarray(keras.ops.convert_to_numpy(variable), np.float32)
             yield name, value.transpose(0, 1, 3, 2) if depthwise else value

@@ -17,10 +17,12 @@ from nas.architecture import spec
 from nas.architecture.activations import activation
 from nas.architecture.lowering import lower_architecture, lower_chain
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -175,15 +177,16 @@ class _Writer:
                 x = self._dense(op, x)
             case SqueezeExciteOp():
                 x = self._squeeze_excite(op, x)
-            case PoolOp(kind="mean"):
-                x = self.node("Flatten", [self.node("GlobalAveragePool", [x])])
             case PoolOp():
-                window = [op.size, op.size]
-                x = self.node("MaxPool", [x], kernel_shape=window, strides=window)
+                x = self._pool(op, x)
+            case ActivationOp():
+                x = self._activation(op.activation, x)
+            case NormOp():
+                x = self._norm(op, x)
             case FlattenOp():
                 x = self.node("Flatten", [self.node("Transpose", [x], perm=[0, 2, 3, 1])])
             case ResidualOp():
-                x = self.node("Add", [x, self.ops(op.body, x)])
+                x = self.node("Add", [self.ops(op.shortcut, x), self.ops(op.body, x)])
             case DropoutOp():
                 pass  # the identity outside training
             case _:
@@ -191,6 +194,13 @@ class _Writer:
                     f"Expected a primitive operation. Received: {op!r}. Fix: add it here."
                 )
         return x
+
+    def _pool(self, op: PoolOp, x: str) -> str:
+        if op.kind == "mean":
+            return self.node("Flatten", [self.node("GlobalAveragePool", [x])])
+        window = [op.size, op.size]
+        kind = {"max": "MaxPool", "average": "AveragePool"}[op.kind]
+        return self.node(kind, [x], kernel_shape=window, strides=window)
 
     def _dense(self, op: DenseOp, x: str) -> str:
         kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
@@ -232,8 +242,10 @@ class _Writer:
 
     def _conv(self, op: ConvOp, x: str) -> str:
         kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
-        top, bottom = same_padding(op.input_shape[0], op.kernel, op.stride)
-        left, right = same_padding(op.input_shape[1], op.kernel, op.stride)
+        (top, bottom), (left, right) = (
+            (0, 0) if op.valid else same_padding(size, op.kernel, op.stride)
+            for size in op.input_shape[:2]
+        )
         x = self.node(
             "Conv",
             [x, kernel, bias] if bias else [x, kernel],
@@ -251,8 +263,15 @@ class _Writer:
         constants = [
             self.constant(key, np.array(value, np.float32)) for key, value in found.onnx_inputs
         ]
-        y = self.node(found.onnx, [x, *constants])
+        y = self.node(found.onnx, [x, *constants], **dict(found.onnx_attributes))
         return self.node("Mul", [x, y]) if found.is_gate else y
+
+    def _norm(self, op: NormOp, x: str) -> str:
+        names = [
+            self.constant(f"{op.name}.{kind}", self._weight(f"{op.name}.{kind}").astype(np.float32))
+            for kind in ("gamma", "beta", "mean", "variance")
+        ]
+        return self.node("BatchNormalization", [x, *names], epsilon=spec.BATCH_NORM_EPSILON)
 
     def _squeeze_excite(self, op: SqueezeExciteOp, x: str) -> str:
         y = self.node("GlobalAveragePool", [x])

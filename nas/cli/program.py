@@ -12,16 +12,19 @@ from absl import flags
 from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
+from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
+from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
+from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
+from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line, command_words
-from nas.training.optimizers import OPTIMIZERS
 
 SEARCH_INTRO = f"""
 {{}} --lambda 0.1: search a network that is accurate and fast on this device.
@@ -79,6 +82,11 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
     flags.DEFINE_string("device", None, "The --table is of this other device.", **text)
     flags.DEFINE_float("search_epochs", None, "Passes over the images in the search.", **text)
+    flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
+    flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
+    flags.DEFINE_bool(
+        "flip", None, "Mirror images at random; default: yes, but not for the sample.", **text
+    )
     flags.DEFINE_float("gate_learning_rate", None, "Adam's rate for the gates.", **text)
     flags.DEFINE_integer(
         "random_networks", None, "Random networks of equal ms to compare.", lower_bound=0, **text
@@ -93,17 +101,21 @@ def retrain_flags() -> flags.FlagValues:
     strict_flags.define_common(values)
     flags.DEFINE_string("run", None, "Run folder of nas.py; default: the newest.", **text)
     flags.DEFINE_string("arch", None, "Architecture file or string instead of a run.", **text)
-    flags.DEFINE_string("run_dir", None, "Run folder for --arch.", **text)
-    flags.DEFINE_bool("summary", False, "Print the layers' params and MACs and stop.", **text)
+    flags.DEFINE_string(
+        "network",
+        None,
+        "Network instead of a run: a name, with a width as in mobilenetv2_x0.5 "
+        f"({', '.join(NAMES)}); a Keras file; or what --arch takes.",
+        **text,
+    )
+    flags.DEFINE_string("run_dir", None, "Run folder for --arch, --network or --compare.", **text)
+    define_show_flags(values)
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
     )
     flags.DEFINE_bool(
         "largest", True, "The largest network among the baselines, often the dearest.", **text
     )
-    flags.DEFINE_float("epochs", None, "Passes over the training images.", **text)
-    flags.DEFINE_enum("optimizer", "adamw", list(OPTIMIZERS.names), "Optimizer.", **text)
-    flags.DEFINE_float("label_smoothing", 0.1, "Of the loss.", **text)
     flags.DEFINE_bool(
         "inherit",
         False,
@@ -123,7 +135,27 @@ def retrain_flags() -> flags.FlagValues:
         "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
         "tell the spread, and whether the search paid. The first is exported.",
     )
+    flags.DEFINE_string(
+        "export",
+        None,
+        "Further files beside model.onnx, such as int8,litert: "
+        f"{', '.join(EXPORT_FORMATS.names)}. A trained run trains nothing anew for them.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "calibration_images",
+        "Training images that --export int8 is calibrated on; default: 200.",
+    )
+    flags.DEFINE_float(
+        "goal_top1",
+        None,
+        "Share of the evaluation images, such as 0.94, of which it is told how many of the "
+        "--seeds trainings reach it.",
+        **text,
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
+    recipe_flags.define(values)
     return values
 
 
@@ -175,7 +207,8 @@ def _run(
     folders: list[Path] = []
 
     def main() -> int:
-        strict_flags.parse(values, argv)
+        takes_words = [name for name in TAKES_WORDS if name in values]
+        strict_flags.parse(values, argv, takes_words)
         if values["help"].value:
             out.print(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
@@ -209,9 +242,13 @@ def go_on_words(
     if verb == "search":
         return with_flags(given, {"run_dir": folder, "resume": True}, switches)
     changes: dict[str, object] = {"restart": None}
-    if values["arch"].value is not None:
+    if values["compare"].value is not None:
+        # The comparison's folder knows its networks and their blocks by now.
+        changes |= {"compare": None, "run_dir": None, "blocks": None, "run": folder}
+    elif values["arch"].value is not None or values["network"].value is not None:
         # The run has the network, its blocks and a folder of its own by now.
-        changes |= {"arch": None, "run_dir": None, "blocks": None, "run": folder}
+        gone = ("arch", "network", "run_dir", "blocks")
+        changes |= {**dict.fromkeys(gone), "run": folder}
     elif values["run"].value is None:
         changes["run"] = folder
     return with_flags(given, changes, switches)

@@ -1,7 +1,8 @@
 """Exact parameters, MACs and sizes, counted on primitive operations.
 
 One multiply-add is one MAC. Batch normalisation folds into the convolution before it and
-counts 0, as do pooling, activations and skipped blocks. What cannot be counted is an error.
+counts 0, as do pooling, activations and skipped blocks. One that follows no convolution stays, and
+counts one a value. What cannot be counted is an error.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from dataclasses import dataclass
 
 from nas.architecture.lowering import LoweredLayer, lower_architecture
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -25,6 +28,7 @@ from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture
 from nas.architecture.text import layer_to_text
 from nas.architecture.weights import STATISTICS, op_weights
+from nas.cost.memory import network_peak_bytes
 
 FLOAT32_BITS = 32
 
@@ -69,13 +73,23 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class ArchitectureCost:
-    """A whole network's counts; `size_bytes` is of the folded float32 weights."""
+    """A whole network's counts.
+
+    Args:
+        layers: Each layer's own.
+        params: Trainable numbers.
+        params_with_statistics: With the running statistics of batch normalisation.
+        macs: Multiply-adds for one image.
+        size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; see `nas.cost.memory`.
+    """
 
     layers: tuple[LayerCost, ...]
     params: int
     params_with_statistics: int
     macs: int
     size_bytes: int
+    memory_bytes: int
 
 
 @functools.singledispatch
@@ -112,22 +126,30 @@ def _squeeze_excite_macs(op: SqueezeExciteOp) -> int:
 @op_macs.register(PoolOp)
 @op_macs.register(FlattenOp)
 @op_macs.register(DropoutOp)
+@op_macs.register(ActivationOp)
 def _no_macs(_op: Op) -> int:
     return 0
 
 
 @op_macs.register
 def _residual_macs(op: ResidualOp) -> int:
-    return ops_cost(op.body).macs
+    return _inside(op).macs
+
+
+@op_macs.register
+def _norm_macs(op: NormOp) -> int:
+    return math.prod(op.input_shape)
+
+
+def _inside(op: ResidualOp) -> Cost:
+    return ops_cost(op.body) + ops_cost(op.shortcut)
 
 
 def ops_cost(ops: tuple[Op, ...]) -> Cost:
-    """Counts of a chain of operations, the bodies of residuals included."""
+    """Counts of a chain of operations, the inside of residuals included."""
     total = Cost()
     for op in ops:
-        total += (
-            ops_cost(op.body) if isinstance(op, ResidualOp) else Cost(*_params(op), op_macs(op))
-        )
+        total += _inside(op) if isinstance(op, ResidualOp) else Cost(*_params(op), op_macs(op))
     return total
 
 
@@ -135,6 +157,8 @@ def _params(op: Op) -> tuple[int, int, int]:
     weights = list(op_weights(op))
     trainable = sum(w.size for w in weights if w.trainable)
     statistics = sum(w.size for w in weights if w.kind in STATISTICS)
+    if isinstance(op, NormOp):
+        return trainable, trainable + statistics, trainable + statistics
     kernels = sum(w.size for w in weights if w.kind in ("kernel", "bias"))
     adds_bias = isinstance(op, ConvOp | DenseOp) and op.batch_norm and not op.bias
     folded = kernels + (sum(w.size for w in weights if w.kind == "beta") if adds_bias else 0)
@@ -155,7 +179,8 @@ def architecture_cost(architecture: Architecture) -> ArchitectureCost:
     """
     rows = []
     total = Cost()
-    for layer in lower_architecture(architecture):
+    lowered = lower_architecture(architecture)
+    for layer in lowered:
         cost = layer_cost(layer)
         total += cost
         rows.append(
@@ -175,4 +200,5 @@ def architecture_cost(architecture: Architecture) -> ArchitectureCost:
         total.params_with_statistics,
         total.macs,
         total.folded_params * FLOAT32_BITS // 8,
+        network_peak_bytes(architecture.image_size, lowered),
     )

@@ -10,15 +10,24 @@ from typing import Any, Unpack
 
 from latency.shell import Interrupted
 from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, source_of
-from nas.interface.networks import read_architecture
+from nas.interface.comparing import AskedComparison, go_on_with_comparison, run_comparison
+from nas.interface.networks import (
+    GivenNetwork,
+    is_named,
+    network_for_images,
+    read_architecture,
+)
 from nas.interface.options import RetrainOptions, SearchOptions
 from nas.interface.retraining import AskedRetraining, run_retraining
 from nas.interface.run import Run, run_or_front
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
+from nas.runs.data import DataSource
+from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
 from nas.system.interrupt import Interrupter
@@ -91,17 +100,21 @@ def retrain(
     *,
     run: Run | str | Path | None = None,
     run_dir: str | Path | None = None,
+    networks: int | None = None,
     **options: Unpack[RetrainOptions],
 ) -> Run:
     """Trains a network, exports it to ONNX, measures and certifies it; of a sweep, every one.
 
     Args:
-        run_or_architecture: A run or its folder; or an architecture, its text, or a file with it.
-            The networks of a sweep are timed together, and there may be further ones (`networks`).
+        run_or_architecture: A run or its folder; or an architecture, its text, or a file with it;
+            or what `main.py --network` takes, such as the name of a published network. The
+            networks of a sweep are timed together.
         data: Images for a given network, as `search` takes them; those of a run, which may have
             moved, for a run. None for the run's own, or the embedded sample.
         run: A run or its folder by this name, in the place of the first argument.
         run_dir: Folder for a given network; default: a new one below `runs/`.
+        networks: Different networks to train of a sweep, as many as its goals found or more;
+            further ones are chosen between those. None for those of the goals.
         **options: See `RetrainOptions`.
 
     Returns:
@@ -113,36 +126,104 @@ def retrain(
     """
     given = _given("retrain", options, RETRAIN_NAMES)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
-    asked_run, architecture = _named(run, run_or_architecture)
-    named = {"run_dir": run_dir, "data_dir": data, "run": asked_run, "arch": architecture}
+    source = source_of(data, given) if data is not None else None
+    dataset = data if isinstance(data, Dataset) else None
+    folder, network = None, None
+    if run_or_architecture is None and run is not None:
+        folder = run.path if isinstance(run, Run) else own_path(run)
+    elif run_or_architecture is not None and run is None:
+        folder = _run_of(run_or_architecture)
+        network = None if folder else _network_of(run_or_architecture, given, source, dataset)
+    else:
+        raise TypeError("retrain() takes one run or architecture")
+    named: dict[str, Any] = {"run_dir": run_dir, "data_dir": data, "run": folder, "arch": network}
+    named["networks"] = networks
     given |= {name: value for name, value in named.items() if value is not None}
     asked = AskedRetraining(
         given,
-        source_of(data, given) if data is not None else None,
-        architecture,
-        asked_run,
+        source,
+        network.architecture if network else None,
+        folder,
         "nas.retrain(...)",
-        data if isinstance(data, Dataset) else None,
+        dataset,
+        notes=network.notes if network else (),
     )
     with _stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
     return run_or_front(path)
 
 
-def _named(
-    run: Run | str | Path | None, value: Run | Architecture | str | Path | None
-) -> tuple[Path | None, Architecture | None]:
-    if value is None and run is not None:
-        return (run.path if isinstance(run, Run) else own_path(run)), None
-    if value is None or run is not None:
-        raise TypeError("retrain() takes one run or architecture")
+def compare(
+    networks: Iterable[Run | Architecture | str | Path],
+    data: Data = None,
+    *,
+    run_dir: str | Path | None = None,
+    **options: Unpack[RetrainOptions],
+) -> Run:
+    """Trains networks by one recipe and measures all of them in one session.
+
+    Args:
+        networks: Two or more: runs or their folders, which keep their training; architectures,
+            their texts, files with them, or names of published networks, which are trained.
+        data: Images, as `search` takes them; None for those of the runs, or the embedded sample.
+        run_dir: Folder of the comparison; default: a new one below `runs/`. That of a comparison
+            which was stopped goes on where no networks are named.
+        **options: See `RetrainOptions`.
+
+    Returns:
+        The comparison as a run; `Run.comparison` has the figures, `Run.runs` are its networks.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    given = _given("compare", options, RETRAIN_NAMES)
+    words = tuple(_word(network) for network in networks)
+    named = {"data_dir": data, "compare": list(words) or None}
+    named |= {"run_dir": run_dir} if words else {"run": run_dir}
+    given |= {name: value for name, value in named.items() if value is not None}
+    asked = AskedComparison(
+        words,
+        given,
+        source_of(data, given) if data is not None else None,
+        "nas.compare(...)",
+        data if isinstance(data, Dataset) else None,
+    )
+    path = Path(run_dir) if run_dir else None
+    with _stoppable() as interrupter:
+        if words or path is None:
+            return Run(run_comparison(asked, path, interrupter))
+        return Run(go_on_with_comparison(asked, RunFolder.open(path), interrupter))
+
+
+def _word(network: Run | Architecture | str | Path) -> str:
+    """A network as a command line names it."""
+    if isinstance(network, Run):
+        return str(network.path)
+    return to_text(network) if isinstance(network, Architecture) else str(network)
+
+
+def _run_of(value: Run | Architecture | str | Path) -> Path | None:
+    """The folder of a run; None for anything else."""
     if isinstance(value, Run):
-        return value.path, None
+        return value.path
+    if isinstance(value, Architecture) or " " in str(value):
+        return None
+    return own_path(value) if (own_path(value) / CONFIG_FILE).is_file() else None
+
+
+def _network_of(
+    value: Run | Architecture | str | Path,
+    options: Mapping[str, Any],
+    source: DataSource | None,
+    dataset: Dataset | None,
+) -> GivenNetwork:
+    """A network that was given. Texts and files of ours take any classes, as `--arch` does."""
     if isinstance(value, Architecture):
-        return None, value
-    if " " not in str(value) and (own_path(value) / CONFIG_FILE).is_file():
-        return own_path(value), None
-    return None, read_architecture(str(value))
+        return GivenNetwork(value)
+    if is_named(str(value)):
+        return network_for_images(str(value), options, source, dataset)
+    return GivenNetwork(read_architecture(str(value)))
 
 
 def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,8 +15,9 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface.asked import OnFolder, compute_of
+from nas.interface.front_training import front_training
 from nas.interface.searching import check_unchanged
-from nas.interface.training_config import front_training, has_begun, said_again
+from nas.interface.training_config import check_training, has_begun, said_again
 from nas.methods.registry import METHODS
 from nas.pipeline.front_networks import FrontNetworks, GoalRun, different
 from nas.pipeline.inherit import check_inherits
@@ -92,6 +93,8 @@ def retrain_front(
     _check_host(sweep, config)
     plan = _plan(sweep, goals, asked.options)
     _check_supernets(sweep, goals, plan, asked.options)
+    for goal in goals:
+        check_training(goal.folder, goal.config, asked.sizes, asked.options, goal.architecture)
     on_folder(sweep.path)
     out.print(f"Sweep: {sweep.path}, {len(goals)} goals", markup=False)
     check_late_packages()

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 from nas.data.preparation import Resize
+from nas.interface.recipe_options import RecipeOptions
 
 
 class SearchOptions(TypedDict, total=False):
@@ -24,6 +25,7 @@ class SearchOptions(TypedDict, total=False):
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
+        max_memory_bytes: Most bytes of activations that are alive at once, for one image.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -54,6 +56,7 @@ class SearchOptions(TypedDict, total=False):
     max_params: int
     max_macs: int
     max_size_bytes: int
+    max_memory_bytes: int
     method: str
     gate: str
     execution: str
@@ -72,8 +75,8 @@ class SearchOptions(TypedDict, total=False):
     random_networks: int
 
 
-class RetrainOptions(TypedDict, total=False):
-    """What a retraining may be asked for; each option has a default.
+class RetrainOptions(RecipeOptions, total=False):
+    """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
         image_size: Height and width in pixels, which must be the network's.
@@ -85,23 +88,21 @@ class RetrainOptions(TypedDict, total=False):
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
         data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
             the greatest multiple of their number up to its size.
-        batch_size: Images a step, 2 or more.
-        learning_rate: Peak learning rate, used as it is; default: the optimizer's own, by its rule
-            for the batch size.
-        flip: Mirror images at random; default: as the search did.
-        epochs: Passes over the training images.
-        optimizer: `adamw` (default) or `sgd`.
-        label_smoothing: Of the loss, from 0 to below 1; default 0.1.
+        recipe: Named recipe to begin with; default: that of the images' kind. Knobs that are
+            given change single values of it; see `RecipeOptions`.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
         inherit: Start from the supernet's weights instead of random ones; default: no, but yes for
             the networks of a sweep whose method trains a supernet.
-        networks: Different networks to train of a sweep, as many as its goals found or more;
-            further ones are chosen between those. Default: those of the goals.
         blocks: Python files with the blocks of a network that is given.
         restart: Forget an earlier training of the run.
+        export: Further files of the trained network beside model.onnx and model.keras: `int8`,
+            `litert`; a run that is trained already trains nothing anew for them.
+        calibration_images: Training images that int8 is calibrated on; default 200, or all.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
+        goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
+            many of the trainings reach it; it changes nothing that is trained.
     """
 
     image_size: int
@@ -112,16 +113,13 @@ class RetrainOptions(TypedDict, total=False):
     smoke: bool
     mixed_precision: str
     data_parallel: bool
-    batch_size: int
-    learning_rate: float
-    flip: bool
-    epochs: float
-    optimizer: str
-    label_smoothing: float
+    recipe: str
     baselines: bool
     largest: bool
     inherit: bool
-    networks: int
     blocks: Sequence[str]
     restart: bool
+    export: str | Sequence[str]
+    calibration_images: int
     seeds: int
+    goal_top1: float

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,25 +15,27 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
-from nas.interface.training_config import said_again, training_config
+from nas.interface.training_config import check_training, said_again, training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
 from nas.ranges import check_count
 from nas.recipes.scales import Scale
-from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
+from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
-from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
+from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
@@ -42,6 +45,7 @@ from nas.system.program import command_line, go_on_command
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
+    from nas.pipeline.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -49,13 +53,14 @@ class AskedRetraining:
     """A retraining as it was asked for.
 
     Args:
-        options: As `RetrainOptions`, with `run`, `arch`, `run_dir` and `data_dir` if they were
-            given: what the rules look at.
+        options: As `RetrainOptions`, with `run`, `arch`, `network`, `run_dir` and `data_dir` if
+            they were given: what the rules look at.
         source: The images, if they were named; None for those of the run, or the sample.
         architecture: A network that was given; None for that of a run.
         run: Folder of the run; None for the newest, or with an architecture.
         command: Command line, for the record.
         dataset: Images that a program handed over; None if they are to be read.
+        notes: What of a given network is not as it was given or published, in sentences.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -64,6 +69,7 @@ class AskedRetraining:
     run: Path | None = None
     command: str = ""
     dataset: Dataset | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_retraining(
@@ -88,9 +94,13 @@ def run_retraining(
         Interrupted: A signal came; the state is saved.
     """
     rules.check(asked.options, rules.RETRAIN_RULES)
+    recipe_options.check(asked.options)
     check_count("--seeds", asked.options.get("seeds", 1))
     check_count("--networks", asked.options.get("networks", 1))
+    if "goal_top1" in asked.options:
+        check_goal(asked.options["goal_top1"])
     compute_of(asked.options).check()
+    exports_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
@@ -114,6 +124,18 @@ def _retrained(
         return _one(asked, folder, config, interrupter, on_folder)
 
 
+def exports_of(options: Mapping[str, Any]) -> AskedExports:
+    """The files that are asked for.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: An unknown format.
+    """
+    return AskedExports.of(options.get("export"), options.get("calibration_images"))
+
+
 def architecture_of(folder: RunFolder) -> Architecture:
     """The network of a run.
 
@@ -123,13 +145,16 @@ def architecture_of(folder: RunFolder) -> Architecture:
     Raises:
         InputError: The search is not finished, or the run is a sweep.
     """
-    if folder.has("pareto.json"):
+    config = read_config(folder.path)
+    is_comparison = isinstance(config, ComparisonConfig)
+    if is_comparison or folder.has("pareto.json"):
+        kind = "comparison" if is_comparison else "sweep"
         raise InputError(
-            f"a run of one network, unlike the sweep {folder.path}",
+            f"a run of one network, unlike the {kind} {folder.path}",
             "several networks",
             "name one of the folders below it",
         )
-    load_blocks(read_config(folder.path).blocks)
+    load_blocks(config.blocks)
     if not folder.has("architecture.json"):
         raise InputError(
             f"a finished search in {folder.path}",
@@ -150,8 +175,11 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
-    folder = RunFolder.create(run_dir, config, "arch")
+    is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
+    folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))
+    for note in asked.notes:
+        out.print(f"Network: {note}", markup=False)
     return folder
 
 
@@ -179,12 +207,16 @@ def _sweep(
         # Networks beside each of so many are trained where they are asked for, and only there.
         wanted = rules.says(asked.options, "baselines") and folder.has(Comparison)
         others = _baselines(folder, asked.options, sizes) if wanted else ()
-        return _run_of(asked, folder, dataset, training, others, interrupter)
+        if not teachers and (found := _teaching(folder, training, others, dataset)) is not None:
+            teachers.append(found)
+        teaching = teachers[0] if teachers else None
+        return _run_of(asked, folder, dataset, training, others, interrupter, teaching)
 
     def known(dataset: Dataset) -> KnownNetworks | None:
         return _known_networks(sweep, config, sizes, dataset.image_size, dataset.num_classes)
 
     sizes = _sizes(asked, config)
+    teachers: list[Teaching] = []  # one for all networks, which may be large
     request = AskedFront(asked.options, sizes, load, begin, known, asked.command)
     return retrain_front(request, sweep, config, interrupter, on_folder)
 
@@ -213,6 +245,7 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
+    planned = check_training(folder, config, sizes, asked.options, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -227,6 +260,7 @@ def _one(
     others = _baselines(folder, asked.options, sizes)
     if asked.options.get("inherit"):
         check_inherits(folder, config)
+    teaching = _teaching(folder, planned, others, dataset)
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
     if training.inherits:
@@ -234,8 +268,7 @@ def _one(
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute, dataset.image_size)
-    known = _known_networks(folder, config, sizes, dataset.image_size, dataset.num_classes)
-    run = _run_of(asked, folder, dataset, training, others, interrupter, known, weights)
+    run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)
     return run.run().outcome
 
 
@@ -246,15 +279,21 @@ def _run_of(
     training: TrainingConfig,
     others: tuple[ComparedNetwork, ...],
     interrupter: Interrupter,
-    known: KnownNetworks | None = None,
+    teaching: Teaching | None,
     weights: Mapping[str, Weights] | None = None,
 ) -> RetrainRun:
-    """The training of a run's network and of those beside it."""
+    """The training of a run's network and of those beside it.
+
+    A network of a front has no weights yet: it gets them later, and is timed with all others.
+    """
     from nas.pipeline.retrain import RetrainRun
 
     config = read_config(folder.path)
     sizes = _sizes(asked, config)
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
+    known = None
+    if weights is not None:
+        known = _known_networks(folder, config, sizes, dataset.image_size, dataset.num_classes)
     return RetrainRun(
         folder,
         _with_classes(architecture_of(folder), dataset.num_classes),
@@ -270,8 +309,29 @@ def _run_of(
         weights or {},
         training.seeds,
         said_again(asked.options),
+        teaching,
+        training.goal_top1,
+        exports_of(asked.options),
         training.inherits,
     )
+
+
+def _teaching(
+    folder: RunFolder,
+    planned: TrainingConfig,
+    others: Sequence[ComparedNetwork],
+    dataset: Dataset,
+) -> Teaching | None:
+    """The teacher of trainings that are still to come, refused before any of them; else None."""
+    if planned.recipe.distillation.teacher is None:
+        return None
+    from nas.pipeline.teaching import teaching_for
+
+    names = ["searched", *(entry.name for entry in others)]
+    seeds = range(planned.seed, planned.seed + planned.seeds)
+    keys = [TrainedRecord.key(name, seed, planned.seed) for name in names for seed in seeds]
+    has_all = all(folder.has(TrainedRecord, name=key) for key in keys)
+    return None if has_all else teaching_for(planned.recipe, dataset)
 
 
 def _with_classes(architecture: Architecture, num_classes: int) -> Architecture:

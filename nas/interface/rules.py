@@ -17,9 +17,11 @@ COMPUTING = ("mixed_precision", "data_parallel")
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
     "baselines",
+    "curves",
     "data_parallel",
     "help",
     "inherit",
+    "int8",
     "largest",
     "restart",
     "resume",
@@ -153,12 +155,57 @@ SEARCH_RULES = (
     ),
 )
 
-# Of main.py; a network is `--arch`, everything else is a run.
+
+def gives_network(options: Options) -> bool:
+    """Whether a network is given, so that a new run begins.
+
+    Args:
+        options: Name -> value of everything that was given.
+    """
+    return "arch" in options or "network" in options
+
+
+# Of main.py; a network is given by --arch or --network, everything else is a run.
 RETRAIN_RULES = (
     Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
     Rule(
+        ("network",),
+        lambda o: "run" not in o and "arch" not in o,
+        "one of --run, --arch and --network",
+        "more than one",
+        "leave the others out",
+    ),
+    Rule(
+        ("run", "arch", "network"),
+        lambda o: "compare" not in o,
+        "one of --{name} and --compare",
+        "both",
+        "name what --{name} says among the networks of --compare",
+    ),
+    Rule(
+        ("csv",),
+        lambda o: says(o, "summary"),
+        "--summary with --csv",
+        "no --summary",
+        "write both, or leave --csv out: a comparison writes its CSV file by itself",
+    ),
+    Rule(
+        ("image_size",),
+        lambda o: "network" in o or not says(o, "summary"),
+        "--network with --image_size, where layers are shown",
+        "no --network",
+        "leave it out: the network has a size",
+    ),
+    Rule(
+        ("int8",),
+        lambda o: "predict" in o,
+        "--predict with --int8",
+        "no --predict",
+        "name images with --predict, or leave --int8 out",
+    ),
+    Rule(
         ("run_dir",),
-        lambda o: "arch" in o,
+        lambda o: gives_network(o) or "compare" in o,
         "--run for an existing run",
         "--run_dir",
         "write --run instead",
@@ -172,16 +219,29 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("verify_data",),
-        lambda o: "data_dir" in o or "arch" not in o,
+        lambda o: "data_dir" in o or not gives_network(o),
         "--data_dir with --verify_data",
         "no --data_dir",
         "leave it out: the embedded sample is drawn, not read from files",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),
-        lambda o: "arch" not in o,
+        lambda o: not gives_network(o),
         "--{name} with a run that is there already",
-        "--arch, which begins a new one",
+        "a network that is given, which begins a new one",
+    ),
+    Rule(
+        ("calibration_images",),
+        lambda o: "int8" in str(o.get("export", "")),
+        "--export int8 with --calibration_images",
+        "--export without int8",
+        "only int8 is calibrated; leave it out, or add --export int8",
+    ),
+    Rule(
+        ("baselines", "largest", "inherit", "restart"),
+        lambda o: "compare" not in o,
+        "--{name} with one run",
+        "--compare, which names its networks itself and trains all of them from random weights",
     ),
     Rule(
         ("networks",),
@@ -192,8 +252,8 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("blocks",),
-        lambda o: "arch" in o,
-        "--blocks with --arch",
+        lambda o: gives_network(o) or "compare" in o,
+        "--blocks with --arch, --network or --compare",
         "--blocks with a run, which names its own",
     ),
     Rule(
@@ -203,21 +263,34 @@ RETRAIN_RULES = (
         "--nobaselines",
     ),
 )
-# Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
+# What shows a network and trains nothing looks at these options and at no others.
+SHOWS = {
+    "summary": ("run", "arch", "network", "image_size", "compare", "blocks", "csv"),
+    "curves": ("run", "compare"),
+    "predict": ("run", "int8"),
+}
+NETWORKS = ("run", "arch", "network", "compare")
 
 
-def check_summary(options: Options) -> None:
-    """Refuses every option that `--summary` would not look at.
+def shown(options: Options) -> str | None:
+    """What is to be shown in place of a training; None where something is to be trained.
 
     Args:
         options: Name -> value of everything that was given.
 
     Raises:
-        InputError: There is one.
+        InputError: Two things at once, or an option that would not be looked at.
     """
+    asked = [name for name in SHOWS if says(options, name)]
+    if not asked:
+        return None
+    first = asked[0]
+    applying = SHOWS[first]
+    named = [f"--{name}" for name in NETWORKS if name in applying]
+    networks = f"{', '.join(named[:-1])} or {named[-1]}" if len(named) > 1 else named[0]
     for name in options:
-        if says(options, name) and name not in SUMMARY_APPLIES:
+        if says(options, name) and name not in (first, "help", *applying):
             raise InputError(
-                "--summary with --run or --arch alone", f"--{name} as well", f"leave --{name} out"
+                f"--{first} with {networks} alone", f"--{name} as well", f"leave --{name} out"
             )
+    return first

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from latency.command_line import with_flags
+from nas.architecture.spec import Architecture
 from nas.errors import InputError
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.teaching import begun_teacher, with_teacher
+from nas.pipeline.deploy import forget_exports
+from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
-from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
+from nas.training.schedule_files import check_shares, fingerprint
+from nas.training.suits import check_suits
 
-RECIPE_OPTIONS = ("epochs", "batch_size", "optimizer", "learning_rate", "label_smoothing")
-# Epochs of networks that start from a supernet's weights, a share of those from random weights.
-SHORT = 1 / 3
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
-# Option -> what the record of a training says it is.
+# Option -> what the record of a training says it is, beside the knobs of its recipe.
 RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
-    "epochs": lambda t: t.recipe.epochs,
-    "batch_size": lambda t: t.recipe.batch_size,
-    "optimizer": lambda t: t.recipe.optimizer,
-    "learning_rate": lambda t: t.recipe.peak_rate,
-    "label_smoothing": lambda t: t.recipe.label_smoothing,
-    "flip": lambda t: t.recipe.augmentation.flip,
+    "recipe": lambda t: t.named_recipe,
     "seed": lambda t: t.seed,
     "mixed_precision": lambda t: t.compute.mixed_precision,
     "data_parallel": lambda t: t.compute.data_parallel,
@@ -49,6 +47,33 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(with_flags((), named))
 
 
+def check_training(
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    architecture: Architecture,
+) -> TrainingConfig:
+    """What `training_config` will write down.
+
+    A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
+    the network.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+        sizes: The run's own, or toy size where that is asked for now.
+        options: As `RetrainOptions`.
+        architecture: The network.
+
+    Raises:
+        InputError: One of these.
+    """
+    planned = _planned(folder, config, sizes, options)
+    check_suits(architecture, planned.recipe)
+    return planned
+
+
 def training_config(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
 ) -> TrainingConfig:
@@ -63,19 +88,30 @@ def training_config(
     Raises:
         InputError: A training has begun with another recipe.
     """
+    training = _planned(folder, config, sizes, options)
     if options.get("restart"):
         _forget(folder)
-    if has_begun(folder) and folder.has(TrainingConfig):
+    folder.write(training)
+    return training
+
+
+def _planned(
+    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+) -> TrainingConfig:
+    if not options.get("restart") and has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
-    training = TrainingConfig(
-        recipe=_recipe(config, sizes, options),
+    recipe = _recipe(config, sizes, options)
+    check_shares(recipe.schedule, recipe.course(1))
+    return TrainingConfig(
+        recipe=recipe,
+        schedule_fingerprint=fingerprint(recipe.schedule),
+        named_recipe=options.get("recipe"),
         seed=options.get("seed", 0),
         compute=compute_of(options),
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
+        goal_top1=options.get("goal_top1"),
     )
-    folder.write(training)
-    return training
 
 
 def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Recipe:
@@ -83,8 +119,17 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
     recipe = config.recipe
     if sizes.name != config.scale:
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
-    chosen = {name: options[name] for name in RECIPE_OPTIONS if name in options}
-    return recipe.changed(**chosen).resolved().with_flip(options.get("flip", flip))
+    if "recipe" in options:
+        recipe = _named(options["recipe"], sizes, flip)
+    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
+
+
+def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
+    """A named recipe, by which no image is mirrored that the run does not mirror."""
+    recipe = RECIPES[name]
+    if sizes.name == "smoke":
+        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
+    return recipe.with_flip(recipe.augmentation.flip and flip)
 
 
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
@@ -92,18 +137,40 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     training = folder.read(TrainingConfig)
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
-            raise InputError(
-                f"--{name} {recorded(training)}, as this run's training began",
-                f"{options[name]}",
-                "leave the flag out to go on, or add --restart to train anew",
-            )
-    return _with_seeds(folder, training, options)
+            raise _other(name, recorded(training), options[name])
+    _check_schedule_file(training)
+    recipe, options = begun_teacher(training.recipe, options)
+    changed = recipe_options.difference(recipe, options)
+    if changed is not None:
+        name, began = changed
+        raise _other(name, began, options[name])
+    return _with_seeds(replace(training, recipe=recipe), options)
 
 
-def _with_seeds(
-    folder: RunFolder, training: TrainingConfig, options: Mapping[str, Any]
-) -> TrainingConfig:
-    """More seeds than a training began with are further trainings; fewer would forget some."""
+def _check_schedule_file(training: TrainingConfig) -> None:
+    """Refuses to go on with a schedule whose file has changed: it would be another curve."""
+    name = training.recipe.schedule
+    if fingerprint(name) != training.schedule_fingerprint:
+        raise InputError(
+            f"the file of the schedule {name} as this run's training began",
+            "another content",
+            "bring the content back, or add --restart to train anew",
+        )
+
+
+def _other(name: str, began: Any, received: Any) -> InputError:
+    return InputError(
+        f"--{name} {began}, as this run's training began",
+        f"{received}",
+        "leave the flag out to go on, or add --restart to train anew",
+    )
+
+
+def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
+    """More seeds than a training began with are further trainings; fewer would forget some.
+
+    A goal changes nothing that is trained.
+    """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
         raise InputError(
@@ -111,21 +178,18 @@ def _with_seeds(
             f"{seeds}",
             "leave the flag out to go on, or add --restart to train anew",
         )
-    if seeds > training.seeds:
-        training = replace(training, seeds=seeds)
-        folder.write(training)
-    return training
+    goal_top1 = options.get("goal_top1", training.goal_top1)
+    return replace(training, seeds=seeds, goal_top1=goal_top1)
 
 
 def has_begun(folder: RunFolder) -> bool:
-    """Whether a training of the run was begun.
+    """Whether a training of a run, or of a network of a comparison, has left anything.
 
     Args:
         folder: Of the run.
     """
-    return any((folder.path / "retrained").glob("*.json")) or any(
-        (folder.path / "checkpoints").glob("retrain_*.npz")
-    )
+    traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
+    return any(any(folder.path.glob(trace)) for trace in traces)
 
 
 def _forget(folder: RunFolder) -> None:
@@ -140,45 +204,4 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
-
-
-def front_training(
-    runs: Sequence[tuple[RunFolder, AnyConfig]],
-    sizes: Scale,
-    options: Mapping[str, Any],
-    inherits: bool,
-) -> TrainingConfig:
-    """The one recipe of all networks of a front, written into each of their folders.
-
-    Networks that start from a supernet's weights get `SHORT` of the usual epochs, unless something
-    else is asked for.
-
-    Args:
-        runs: Folder and configuration of each network's run.
-        sizes: The runs' own, or toy size where that is asked for now.
-        options: As `RetrainOptions`.
-        inherits: Whether networks start from a supernet's weights, where nothing has begun.
-
-    Raises:
-        InputError: Trainings have begun with another recipe, or with several ones.
-    """
-    begun = [] if options.get("restart") else [run for run in runs if has_begun(run[0])]
-    if not begun:
-        chosen = {**options, "inherit": inherits}
-        folder, config = runs[0]
-        if inherits and not {"epochs", "recipe"} & set(options):
-            own = config.recipe if sizes.name == config.scale else sizes.recipe
-            chosen["epochs"] = SHORT * own.epochs
-        return [training_config(folder, config, sizes, chosen) for folder, config in runs][-1]
-    trainings = [training_config(folder, config, sizes, options) for folder, config in begun]
-    training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
-    for (folder, _), other in zip(begun, trainings, strict=True):
-        if replace(other, seeds=training.seeds) != training:
-            raise InputError(
-                f"networks of one recipe: that of {begun[0][0].path.name}",
-                f"another one, or another start, in {folder.path.name}",
-                "add --restart to train all of them anew",
-            )
-    for folder, _ in runs:
-        folder.write(training)
-    return training
+    forget_exports(folder)

@@ -43,7 +43,9 @@ def _untrained(network: CertifiedNetwork) -> CertifiedNetwork:
         running_accuracy=None,
         images_seen=None,
         seconds=None,
+        weights=None,
         trainings=None,
+        success=None,
     )
 
 

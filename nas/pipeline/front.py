@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -10,7 +11,7 @@ from nas.hardware.tables import DEPLOYED
 from nas.pipeline.front_networks import GoalRun
 from nas.pipeline.front_record import front_record
 from nas.pipeline.inherit import Weights, inherited_weights
-from nas.pipeline.retrain import RetrainRun, Trainings
+from nas.pipeline.retrain import RetrainRun
 from nas.report.front import print_front
 from nas.report.front_page import write_front_page
 from nas.report.pareto import write_pareto
@@ -18,12 +19,14 @@ from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.front import Front
 from nas.runs.outcome import Outcome
-from nas.runs.records import Certificate
+from nas.runs.records import Certificate, TrainedRecord
 from nas.selection.seed_spread import SeedSpread
 from nas.system import backend
 from nas.system.console import bar, out
 
 FOUND = "searched"
+# Of each network all trainings, first seed first; the found network is the first.
+Trainings = Sequence[Sequence[TrainedRecord]]
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ class FrontRun:
                 member.run.seeded_recipe,
                 _spread(member, trained[member.name]),
             )
-            if not is_same or not member.run.certifies_its_file(certificate):
+            if not is_same or not _has_files(member, certificate):
                 return False
         return True
 
@@ -189,6 +192,22 @@ class FrontRun:
 def _key(member: Member, name: str) -> str:
     """Name of a network among those of all members."""
     return f"{member.name}/{name}"
+
+
+def _has_files(member: Member, certificate: Certificate) -> bool:
+    """Whether a certificate is of the model.onnx that is there, and of every file asked for."""
+    path = member.run.folder.path / "model.onnx"
+    if certificate.hashes is None or certificate.exports is None or not path.is_file():
+        return False
+    if hashlib.sha256(path.read_bytes()).hexdigest() != certificate.hashes.file_sha256:
+        return False
+    made = {file.name: file for file in certificate.exports.files}
+    asked = member.run.exports
+    images = asked.calibration_images
+    return all(
+        name in made and (images is None or (i := made[name].int8) is None or i.images == images)
+        for name in asked.formats
+    )
 
 
 def _spread(member: Member, trained: Trainings) -> SeedSpread:

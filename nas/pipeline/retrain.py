@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import product
@@ -14,8 +13,11 @@ from latency.device.clock import now_text
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
-from nas.builders.export import export
 from nas.data import Dataset
+from nas.deployment.export import export
+from nas.deployment.formats import AskedExports
+from nas.deployment.metadata import metadata_for
+from nas.deployment.records import Exports, Parity
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,
@@ -23,38 +25,42 @@ from nas.hardware.measurement import (
 )
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
+from nas.pipeline.deploy import Deployment
+from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
+from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
+from nas.report.exports import print_exports
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
-from nas.runs.folder import RunFolder
+from nas.runs.folder import RunFolder, disk_error
 from nas.runs.records import (
     Baselines,
     Certificate,
     CertifiedNetwork,
     ComparedNetwork,
-    Parity,
     SeededRecipe,
     TrainedRecord,
     values_of,
 )
 from nas.runs.tensorboard import write_events
-from nas.selection.diagnostics import Finding, few_steps_warning
+from nas.selection.diagnostics import few_steps_warning
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.history import TrainingRow
+from nas.training.last_or_average import divided
 from nas.training.loop import Control
 from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
+# Compared before a file is written; the exported files are then compared on every image.
 PARITY_IMAGES = 16
-# Of each network all trainings, first seed first; the found network is the first.
-Trainings = Sequence[Sequence[TrainedRecord]]
 
 
 @dataclass
@@ -74,11 +80,14 @@ class RetrainRun:
         interrupter: Asked whether to stop.
         known: Measured beside them, so that a busy machine is noticed.
         initial_weights: Name of a network -> what it starts from; others start at random.
-        inherits: Whether networks start from a supernet's weights, also where all are trained and
-            none of these weights is needed any more.
         seeds: Trainings of each network, 1 or more; every network gets the same seeds, `seed` and
             those that follow it.
         said_again: Words that a command with more seeds needs beside the run's name.
+        teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
+        exports: Files that are asked for.
+        inherits: Whether networks start from a supernet's weights, also where all are trained and
+            none of these weights is needed any more.
     """
 
     folder: RunFolder
@@ -95,91 +104,41 @@ class RetrainRun:
     initial_weights: Mapping[str, Weights] = field(default_factory=dict)
     seeds: int = 1
     said_again: Sequence[str] = ()
+    teaching: Teaching | None = None
+    goal_top1: float | None = None
+    exports: AskedExports = AskedExports()
     inherits: bool = False
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
         trained = self.train()
-        certificate, baselines = self.certify(trained, self._measure(trained))
-        self._say(certificate, baselines)
+        certificate, baselines = self.certify(trained, self.measure(trained))
+        self._print(certificate, baselines)
         return certificate
 
-    def train(self, says_recipe: bool = True) -> Trainings:
-        """Every training that is not done yet; returns the records of all.
+    def train(self, says_recipe: bool = True) -> list[list[TrainedRecord]]:
+        """Trains each network with each seed, or reads what an earlier call reached.
 
         Args:
             says_recipe: Whether the recipe is printed, and what speaks against it.
+
+        Returns:
+            The trainings of each network, the found one first, first seed first.
         """
         if says_recipe:
-            images = len(self.dataset.train.labels)
-            out.print(f"Training by {recipe_text(self.recipe, images)}.", markup=False)
-            for finding in self._few_steps():
-                out.print(f"Warning: {finding.text}", markup=False)
-        return self._trained()
+            self._say_recipe()
+        deployment = self._deployment
+        deployment.check()
+        trained = self._trained(self._entries)
+        deployment.bring_up_to_date()
+        return trained
 
-    @property
-    def is_trained(self) -> bool:
-        """Whether every training is done, so that `train` only reads."""
-        keys = (self._key(entry, seed) for entry in self._entries for seed in self._all_seeds)
-        return all(self.folder.has(TrainedRecord, name=key) for key in keys)
-
-    def files(self, trained: Trainings) -> dict[str, bytes]:
-        """Name of each network -> the ONNX file that is timed; the found one as it ships.
-
-        Args:
-            trained: From `train`.
-        """
-        files = {first.name: network_bytes(self._network(first)) for first, *_ in trained[1:]}
-        return {"searched": self._model_file(), **files}
-
-    def certify(
-        self, trained: Trainings, timed: TimedNetworks, measured_by: RunFolder | None = None
-    ) -> tuple[Certificate, Baselines | None]:
-        """Writes the certificate, the baselines and the report.
-
-        Args:
-            trained: From `train`.
-            timed: Measurement of `files`; empty where nothing is measured here.
-            measured_by: Folder of the run or sweep whose command measures again; None for this run.
-        """
-        again = go_on_command("retrain", (measured_by or self.folder).path.absolute())
-        records = self._certified(trained, timed, again)
-        baselines = Baselines(self.seeded_recipe, records) if self.others else None
-        if baselines is not None:
-            self.folder.write(baselines)
-        certificate = self._certificate(records, timed)
-        self.folder.write(certificate)
-        write_report(self.folder.path)
-        return certificate, baselines
-
-    def _say(self, certificate: Certificate, baselines: Baselines | None) -> None:
-        """Prints the end of the run."""
-        out.print(terminal_table(certificate, baselines))
-        more = MoreSeeds(self.folder.path, self.said_again)
-        for line in verdict_lines(certificate, baselines, more):
+    def _say_recipe(self) -> None:
+        out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
+        for line in held_out_lines(self.recipe, self.dataset.train.labels):
             out.print(line, markup=False)
-        for warning in certificate.warnings:
+        for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)
-        out.print(
-            f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
-            f"Report: {self.folder.path / REPORT_NAME}",
-            markup=False,
-        )
-
-    @property
-    def networks(self) -> dict[str, Architecture]:
-        """Name -> network of the found one, which is the first, and of those beside it."""
-        return {entry.name: self._network(entry) for entry in self._entries}
-
-    def certifies_its_file(self, certificate: Certificate) -> bool:
-        """Whether a certificate is of the model.onnx that is there.
-
-        Args:
-            certificate: Of the run.
-        """
-        if certificate.hashes is None or not self.folder.has("model.onnx"):
-            return False
-        return hashlib.sha256(self._model_file()).hexdigest() == certificate.hashes.file_sha256
 
     @property
     def _entries(self) -> list[ComparedNetwork]:
@@ -188,13 +147,77 @@ class RetrainRun:
         return [found, *self.others]
 
     @property
-    def _all_seeds(self) -> range:
-        return range(self.seed, self.seed + self.seeds)
+    def networks(self) -> dict[str, Architecture]:
+        """Name -> network of the found one, which is the first, and of those beside it."""
+        return {entry.name: self._network(entry) for entry in self._entries}
 
-    def _key(self, entry: ComparedNetwork, seed: int) -> str:
-        """What the files of one training are called."""
-        key = entry.name.replace(" ", "_")
-        return key if seed == self.seed else f"{key}-seed-{seed}"
+    @property
+    def is_trained(self) -> bool:
+        """Whether every training is done, so that `train` only reads."""
+        seeds = range(self.seed, self.seed + self.seeds)
+        keys = (TrainedRecord.key(e.name, seed, self.seed) for e in self._entries for seed in seeds)
+        return all(self.folder.has(TrainedRecord, name=key) for key in keys)
+
+    def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:
+        """Times all networks together; nothing with `--device`.
+
+        Args:
+            trained: As `train` returns it.
+        """
+        if self.device is not None:
+            return TimedNetworks()
+        return fresh_timings(self.files(trained), self.scale, self.known)
+
+    def files(self, trained: Sequence[Sequence[TrainedRecord]]) -> dict[str, bytes]:
+        """Name of each network -> the ONNX file that is timed; the found one's as it ships.
+
+        Args:
+            trained: As `train` returns it.
+        """
+        files = {first.name: network_bytes(self._network(first)) for first, *_ in trained[1:]}
+        return {"searched": self._model_file(), **files}
+
+    def certify(
+        self,
+        trained: Sequence[Sequence[TrainedRecord]],
+        timed: TimedNetworks,
+        measured_by: RunFolder | None = None,
+    ) -> tuple[Certificate, Baselines | None]:
+        """Writes down what was reached and measured, and the page about it.
+
+        Args:
+            trained: As `train` returns it.
+            timed: Of the same networks by their names.
+            measured_by: Folder of the sweep whose command measures again; None for this run's.
+
+        Returns:
+            The certificate, and the networks beside it where there are any.
+        """
+        exports = self._deployment.run()
+        again = go_on_command("retrain", (measured_by or self.folder).path.absolute())
+        records = self._certified(trained, timed, exports, again)
+        baselines = Baselines(self.seeded_recipe, records) if self.others else None
+        if baselines is not None:
+            self.folder.write(baselines)
+        certificate = self._certificate(records, timed, exports)
+        self.folder.write(certificate)
+        write_report(self.folder.path)
+        return certificate, baselines
+
+    def _print(self, certificate: Certificate, baselines: Baselines | None) -> None:
+        out.print(terminal_table(certificate, baselines))
+        more = MoreSeeds(self.folder.path, self.said_again)
+        for line in verdict_lines(certificate, baselines, more):
+            out.print(line, markup=False)
+        if certificate.exports is not None:
+            print_exports(certificate.exports, self.folder.path, self.device)
+        for warning in certificate.warnings:
+            out.print(f"Warning: {warning}", markup=False)
+        out.print(
+            f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
+            f"Report: {self.folder.path / REPORT_NAME}",
+            markup=False,
+        )
 
     @property
     def seeded_recipe(self) -> SeededRecipe:
@@ -206,17 +229,29 @@ class RetrainRun:
             seeds=self.seeds,
         )
 
+    @property
+    def _deployment(self) -> Deployment:
+        return Deployment(
+            self.folder,
+            self.architecture,
+            self.dataset,
+            self.exports,
+            self.seed,
+            self.device is None,
+            self.scale,
+        )
+
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
 
-    def _trained(self) -> Trainings:
+    def _trained(self, entries: Sequence[ComparedNetwork]) -> list[list[TrainedRecord]]:
         """All trainings of each network, first seed first.
 
         All networks train with one seed before the next one begins, so that a run that was stopped
         has compared whole sets of networks.
         """
-        entries, seeds = self._entries, self._all_seeds
+        seeds = range(self.seed, self.seed + self.seeds)
         found: dict[str, list[TrainedRecord]] = {entry.name: [] for entry in entries}
         total = len(entries) * len(seeds)
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
@@ -227,7 +262,7 @@ class RetrainRun:
 
     def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
         """Trains one network, or reads what an earlier call reached."""
-        key = self._key(entry, seed)
+        key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.folder.read(TrainedRecord, name=key)
         network = self._network(entry)
@@ -246,6 +281,7 @@ class RetrainRun:
                 ),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
+                teacher=self.teaching.teacher if self.teaching else None,
             )
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.
@@ -253,6 +289,8 @@ class RetrainRun:
             parity = self._export(result, network)
             self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
+        if entry.role == "largest" and seed == self.seed:
+            keep_largest(result, network, self.dataset, self.folder)
         self.folder.write(
             TrainedRecord(
                 name=entry.name,
@@ -267,6 +305,8 @@ class RetrainRun:
                 seconds=result.seconds,
                 parity=parity,
                 seed=seed,
+                weights=result.weights,
+                held_out=result.held_out,
             ),
             name=key,
         )
@@ -276,15 +316,25 @@ class RetrainRun:
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
+        for line in training_lines(result):
+            out.print(f"  {line}", markup=False)
         return self.folder.read(TrainedRecord, name=key)
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
-        return Parity(**export(result.model, network, self.dataset, self.folder.path, images))
+        metadata = metadata_for(network, self.dataset, self.folder.run_id)
+        try:
+            return export(result.model, network, metadata, self.folder.path, images)
+        except OSError as error:
+            raise disk_error(self.folder.path / "model.onnx", error) from error
 
     def _certified(
-        self, trained: Trainings, timed: TimedNetworks, again: str
+        self,
+        trained: Sequence[Sequence[TrainedRecord]],
+        timed: TimedNetworks,
+        exports: Exports,
+        again: str,
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
@@ -294,7 +344,9 @@ class RetrainRun:
             network = self._network(first)
             asked_ms = self.asked_ms if first.role == "searched" else None
             values = values_of(first)
-            del values["seed"]  # stands among the trainings
+            del values["seed"], values["held_out"]  # stand among the trainings
+            if first.role == "searched":
+                values["parity"] = exports.parity or first.parity
             top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
             return CertifiedNetwork.of(
                 network,
@@ -304,15 +356,16 @@ class RetrainRun:
                 timed.verdict(first.name, asked_ms, again),
                 **values,
                 trainings=SeedSpread.of(top1),
+                success=self._success(records),
             )
 
         return tuple(certified(records) for records in trained)
 
-    def _measure(self, trained: Trainings) -> TimedNetworks:
-        """All networks in the same fresh processes; none where nothing is measured here."""
-        if self.device is not None:
-            return TimedNetworks()
-        return fresh_timings(self.files(trained), self.scale, self.known)
+    def _success(self, records: Sequence[TrainedRecord]) -> SuccessRate | None:
+        if self.goal_top1 is None:
+            return None
+        curves = [record.curve for record in records]
+        return SuccessRate.of(self.goal_top1, [record.top1 for record in records], curves)
 
     def _model_file(self) -> bytes:
         return (self.folder.path / "model.onnx").read_bytes()
@@ -322,7 +375,7 @@ class RetrainRun:
         return LatencyTable.load(path, allow_other_host=True) if path.is_file() else None
 
     def _certificate(
-        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks
+        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks, exports: Exports
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
@@ -351,18 +404,32 @@ class RetrainRun:
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
             recipe=self.seeded_recipe,
             warnings=(
-                *(finding.text for finding in self._few_steps()),
+                *self._early_warnings,
                 *training_warnings(own, search),
             ),
             search_verdict=search,
+            run_id=self.folder.run_id,
+            exports=exports,
         )
 
-    def _few_steps(self) -> list[Finding]:
-        return few_steps_warning(self.recipe, self.recipe.steps(len(self.dataset.train.labels)))
+    @property
+    def _learned_images(self) -> int:
+        return len(divided(self.recipe, self.dataset.train.labels)[0])
+
+    @property
+    def _early_warnings(self) -> tuple[str, ...]:
+        """What is known before anything trains."""
+        findings = few_steps_warning(self.recipe, self.recipe.steps(self._learned_images))
+        teaching = self.teaching.warnings if self.teaching else ()
+        return (*(finding.text for finding in findings), *teaching)
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
-    return (
-        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
+    kind = "accuracy" if row["accuracy"] is not None else "dominant_accuracy"
+    text = (
+        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  {kind.replace('_', ' ')} "
+        f"{row[kind]:.1%}  {row['examples_per_s']:.0f} images/s"
     )
+    if row.get("val_top1") is None:
+        return text
+    return f"{text}  held out {max(row['val_top1'], row['val_top1_average'] or 0):.1%}"

@@ -21,12 +21,15 @@ from nas.recipes.scales import Scale
 from nas.runs.data import DataSource
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
+from nas.selection.success_rate import check_goal
 from nas.system.backend import Compute
 from nas.system.environment import Environment
 from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
+# Below the folder of a comparison: a run for each network that it trains.
+NETWORKS_FOLDER = "networks"
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,62 @@ class GivenNetworkConfig(RunSettings):
     kind: Literal["retrain"] = "retrain"
 
 
-AnyConfig = RunConfig | GivenNetworkConfig
+@dataclass(frozen=True)
+class ComparisonEntry:
+    """One network of a comparison.
+
+    Args:
+        name: For people, and of its folder; different for each.
+        word: As it was named.
+        text: The architecture, for the images' size and number of classes.
+        run: Absolute path of the run that trained it before; None where the comparison trains it,
+            in `networks/NAME`.
+    """
+
+    name: str
+    word: str
+    text: str
+    run: str | None = None
+
+    def folder_in(self, comparison: Path) -> Path:
+        """The folder of the run that trains it, or has trained it.
+
+        Args:
+            comparison: Folder of the comparison.
+        """
+        return Path(self.run) if self.run else comparison / NETWORKS_FOLDER / self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonConfig(RunSettings):
+    """What `main.py --compare` was asked for.
+
+    Args:
+        networks: Two or more, in the order in which they were named.
+
+    Raises:
+        InputError: Fewer networks, or one name twice.
+    """
+
+    kind: Literal["compare"] = "compare"
+    networks: tuple[ComparisonEntry, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [network.name for network in self.networks]
+        if len(set(names)) < len(names) or len(names) < 2:
+            raise InputError(
+                "two networks or more, each under a name of its own",
+                ", ".join(names) or "none",
+                "name them as --compare A,B",
+            )
+
+
+AnyConfig = RunConfig | GivenNetworkConfig | ComparisonConfig
+_KINDS: dict[str, type[AnyConfig]] = {
+    "retrain": GivenNetworkConfig,
+    "compare": ComparisonConfig,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,22 +235,32 @@ class TrainingConfig:
         compute: What Keras computes with.
         inherits: Whether networks of the space start from the supernet's weights.
         seeds: Trainings of each network, 1 or more; the others have the seeds that follow.
+        goal_top1: Share of the evaluation images of which it is told how often they reach it,
+            above 0 and up to 1; None where nobody asked.
+        named_recipe: Name of the recipe that the knobs changed; None for that of the run.
+        schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
 
     Raises:
-        InputError: The number of seeds is out of its range.
+        InputError: The number of seeds or the goal is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
 
     recipe: Recipe
     seed: int
     compute: Compute
     inherits: bool = False
     seeds: int = 1
+    goal_top1: float | None = None
+    named_recipe: str | None = None
+    schedule_fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)
+        if self.goal_top1 is not None:
+            check_goal(self.goal_top1)
 
 
 def read_config(folder: Path) -> AnyConfig:
@@ -224,11 +292,9 @@ def read_config(folder: Path) -> AnyConfig:
             f"the run; its network can be trained here by {command_line('retrain')} --arch "
             f"{quote(path_word(folder / 'architecture.json'))}",
         )
-    config: AnyConfig = (
-        strict_json.read(GivenNetworkConfig, path)
-        if head.get("kind") == "retrain"
-        else strict_json.read(RunConfig, path)
-    )
+    named = head.get("kind")
+    kind = _KINDS.get(named, RunConfig) if isinstance(named, str) else RunConfig
+    config: AnyConfig = strict_json.read(kind, path)
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
     refuse_relative((*config.blocks, *space), path)
     return config

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import datetime
 import errno
+import hashlib
 import io
 import json
 import os
@@ -210,6 +211,14 @@ class RunFolder:
             except OSError as error:
                 raise disk_error(self.path / ".lock", error) from error
             yield stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", errors="replace"))
+
+    @property
+    def run_id(self) -> str:
+        """12 hex digits of this run: of its config.json, which nothing changes later.
+
+        A copy of a run is the same run, wherever it is and whatever its folder is called.
+        """
+        return hashlib.sha256((self.path / CONFIG_FILE).read_bytes()).hexdigest()[:12]
 
     def checkpoint(self, name: str) -> Path:
         """Path of a checkpoint."""

@@ -14,10 +14,13 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.deployment.records import Exports, Parity
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.environment import Environment
+from nas.training.last_or_average import HeldOutScore, LastAndAverage
 from nas.training.recipe import Recipe
 
 
@@ -38,6 +41,8 @@ class NetworkRecord(MeasuredRecord):
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
+            wrote the file.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
     """
@@ -45,6 +50,7 @@ class NetworkRecord(MeasuredRecord):
     params: int
     macs: int
     size_bytes: int
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
 
@@ -76,6 +82,7 @@ class NetworkRecord(MeasuredRecord):
             params=cost.params,
             macs=cost.macs,
             size_bytes=cost.size_bytes,
+            memory_bytes=cost.memory_bytes,
             **others,
         )
 
@@ -114,23 +121,6 @@ class Comparison:
     networks: tuple[ComparedNetwork, ...] = ()
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How well model.onnx computes what model.keras does, on evaluation images.
-
-    Args:
-        max_abs_difference: Greatest difference of two scores.
-        max_abs_logit: Greatest score.
-        top1_agreement: Share of the images with the same best class, 0 to 1.
-        file_bytes: Size of model.onnx.
-    """
-
-    max_abs_difference: float
-    max_abs_logit: float
-    top1_agreement: float
-    file_bytes: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeededRecipe(Recipe):
     """What all networks of a run are trained by.
@@ -158,16 +148,21 @@ class TrainedRecord:
         top5: Likewise with five guesses.
         evaluation_images: How many these are.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
         seed: Of this training, which is the first one's in NAME.json, and another one's in
             NAME-seed-SEED.json; None where an earlier version trained, whose recipe.json has it.
+        weights: The last weights beside their average, and which of them `top1` is of; None where
+            an earlier version trained, which took the average.
+        held_out: Scores on held-out training images along the way; none where none were held out.
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     name: str
     role: str
@@ -176,11 +171,32 @@ class TrainedRecord:
     top5: float
     evaluation_images: int
     train_top1: float
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     parity: Parity | None
     seed: int | None = None
+    weights: LastAndAverage | None = None
+    held_out: tuple[HeldOutScore, ...] = ()
+
+    @staticmethod
+    def key(name: str, seed: int, first_seed: int) -> str:
+        """What tells the file of a training from others of its run.
+
+        Args:
+            name: Of the network.
+            seed: Of the training.
+            first_seed: Of the network's first training.
+        """
+        plain = name.replace(" ", "_")
+        return plain if seed == first_seed else f"{plain}-seed-{seed}"
+
+    @property
+    def curve(self) -> tuple[tuple[float, float], ...]:
+        """Epochs and top-1 on held-out images, of the kind of weights that was kept."""
+        kept = self.weights.exported if self.weights is not None else "average"
+        pairs = ((score.epoch, score.of(kept)) for score in self.held_out)
+        return tuple((epoch, top1) for epoch, top1 in pairs if top1 is not None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -196,12 +212,16 @@ class CertifiedNetwork(NetworkRecord):
         text: The architecture.
         evaluation_images: How many images `top1` and `top5` are shares of.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
+        weights: The last weights beside their average, of the first training; None where it was
+            not trained, or by a version that looked at the average alone.
         trainings: Top-1 over seeds; None where it was not trained, or by a version that trained
             once.
+        success: How often it reached `--goal_top1`; None where nobody asked.
     """
 
     name: str
@@ -213,7 +233,9 @@ class CertifiedNetwork(NetworkRecord):
     images_seen: int | None = None
     seconds: float | None = None
     parity: Parity | None = None
+    weights: LastAndAverage | None = None
     trainings: SeedSpread | None = None
+    success: SuccessRate | None = None
 
     @property
     def known_trainings(self) -> SeedSpread | None:
@@ -243,12 +265,15 @@ class Certificate(CertifiedNetwork):
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
         warnings: Of the training, for people.
+        run_id: Of the run, as the metadata of exported files have it; None before main.py.
+        exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     method: str | None
     supernet_top1: float | None
@@ -266,6 +291,8 @@ class Certificate(CertifiedNetwork):
     recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
     search_verdict: SearchVerdict | None = None
+    run_id: str | None = None
+    exports: Exports | None = None
 
 
 @dataclass(frozen=True)
@@ -278,7 +305,8 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]

@@ -1,4 +1,4 @@
-"""Bounds on parameters, multiply-adds and bytes, and the exact choice that keeps them."""
+"""Bounds on parameters, multiply-adds, bytes and memory, and the exact choice that keeps them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from nas.cost.constraints import Bounds, Network, quantities
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.space import Space
-from nas.selection.integer_program import TOLERANCE, choose
+from nas.selection.contradictions import bounds_text, impossible_bounds
+from nas.selection.integer_program import TOLERANCE
+from nas.selection.limits import Limits
 
 # Between a target and its nearest neighbours the solver would compare millions of sums that
 # differ by nothing that can be measured; with this gap it needs under a second.
@@ -29,6 +31,7 @@ class BoundedSpace:
     def __init__(self, space: Space, latency: SpaceLatency, bounds: Bounds) -> None:
         self.space, self.latency, self.bounds = space, latency, bounds
         self.quantities = quantities(space, bounds)
+        self.limits = Limits(self.quantities)
         self.sizes = [len(choice.options) for choice in space.choices]
 
     def fits(self, network: Network, low_ms: float, high_ms: float) -> bool:
@@ -36,7 +39,7 @@ class BoundedSpace:
         # The solver keeps the window up to its own tolerance; both must agree on what fits.
         slack_ms = TOLERANCE * self.latency.a * self._slowest_ms()
         inside = low_ms - slack_ms <= self.latency.predict_ms(network) <= high_ms + slack_ms
-        return inside and all(q.kept(network) for q in self.quantities)
+        return inside and self.limits.kept(network)
 
     def _slowest_ms(self) -> float:
         return max(float(np.abs(row).max()) for row in self.latency.option_ms)
@@ -67,16 +70,8 @@ class BoundedSpace:
             One option a choice; None if nothing fits, which is then proven.
         """
         low, high = (self.latency.options_sum(ms) for ms in (low_ms, high_ms))
-        limits = [(q.options, q.most - q.fixed) for q in self.quantities if q.most is not None]
-        left_out = list(forbidden)
-        while True:
-            network = choose(
-                scores, self.latency.option_ms, low, high, left_out, limits, relative_gap
-            )
-            if network is None or all(q.kept(network) for q in self.quantities):
-                return network
-            # The solver's tolerance let a count pass by a few units.
-            left_out.append(network)
+        window = (self.latency.option_ms, low, high)
+        return self.limits.choose(scores, window, forbidden, relative_gap)
 
     def extreme_ms(
         self, sign: int, low_ms: float = -np.inf, high_ms: float = np.inf
@@ -94,7 +89,7 @@ class BoundedSpace:
         """
         low, high = self.extreme_ms(-1), self.extreme_ms(1)
         if low is None or high is None:
-            raise self._contradiction()
+            raise impossible_bounds(self.space.name, self.quantities)
         return low, high
 
     def check_target(self, target_ms: float, margin: float = 0.02) -> None:
@@ -110,33 +105,30 @@ class BoundedSpace:
         low, high = self.range_ms()
         name = f"space `{self.space.name}` on this device"
         if not (1 - margin) * low <= target_ms <= (1 + margin) * high:
-            within = f" within {self._bounds_text()}" if self.bounds else ""
+            within = f" within {bounds_text(self.quantities)}" if self.bounds else ""
             whole = BoundedSpace(self.space, self.latency, Bounds()).range_ms()
             reach = f"; without those bounds {whole[0]:.3f} to {whole[1]:.3f}"
             raise InputError(
                 f"--target_ms from {low:.3f} to {high:.3f}, the range of {name}{within}",
                 f"{target_ms:g}" + (reach if self.bounds else ""),
                 "ask for milliseconds inside the range"
-                + (", loosen a bound" if self.bounds else "")
+                + (f", loosen a bound{self._tightest(target_ms, margin)}" if self.bounds else "")
                 + ", or choose another --space",
             )
 
-    def _bounds_text(self) -> str:
-        return ", ".join(f"--max_{q.name} {q.most}" for q in self.quantities if q.most is not None)
-
-    def _contradiction(self) -> InputError:
-        """Says what each bounded count could be at least, were it the only bound."""
-        parts = []
-        alone = BoundedSpace(self.space, self.latency, Bounds())
-        for quantity in self.quantities:
-            network = alone.choose([-row for row in quantity.options], -np.inf, np.inf)
-            if quantity.most is not None and network is not None:
-                parts.append(f"{quantity.name} of at least {quantity.of(network)}")
-        return InputError(
-            f"bounds that a network of space `{self.space.name}` can keep: {', '.join(parts)}",
-            self._bounds_text(),
-            "loosen a bound, or choose another --space",
-        )
+    def _tightest(self, target_ms: float, margin: float) -> str:
+        """Which bounds each rule out a target by themselves; nothing where only all of them do."""
+        alone = []
+        for name, most in self.bounds.to_json().items():
+            if most is None:
+                continue
+            low, high = BoundedSpace(self.space, self.latency, Bounds(**{name: most})).range_ms()
+            if not (1 - margin) * low <= target_ms <= (1 + margin) * high:
+                alone.append(f"--{name}")
+        if not alone:
+            return ""
+        rules = "rules" if len(alone) == 1 else "rule"
+        return f" ({' and '.join(alone)} alone {rules} it out)"
 
     def neighbours_ms(self, target_ms: float) -> tuple[float | None, float | None]:
         """Predicted ms of the networks next below and next above a target, proven to 0.01 %.

@@ -22,6 +22,7 @@ def choose(
     forbidden: Sequence[tuple[int, ...]] = (),
     limits: Sequence[tuple[Sequence[np.ndarray], float]] = (),
     relative_gap: float = 0.0,
+    excluded: Sequence[np.ndarray] | None = None,
 ) -> tuple[int, ...] | None:
     """The network of the highest total score whose options' sum lies in a window.
 
@@ -35,6 +36,7 @@ def choose(
         limits: Further costs of each option of each choice, with the most that their sum may be;
             kept up to `TOLERANCE` of the largest cost.
         relative_gap: Share by which the score may fall short of the best; 0 is exact.
+        excluded: Of each choice, whether an option must not be taken; None excludes nothing.
 
     Returns:
         One option a choice, or None if no network keeps all of them.
@@ -63,10 +65,11 @@ def choose(
         cost = np.concatenate(list(costs)).astype(float)
         scale = max(float(np.abs(cost).max()), 1.0)
         constraints.append(LinearConstraint(cost[None, :] / scale, -np.inf, most / scale))
+    most_of_each = np.ones(count) if excluded is None else 1.0 - np.concatenate(list(excluded))
     result = milp(
         -np.concatenate(list(scores)),
         integrality=np.ones(count),
-        bounds=Bounds(0, 1),
+        bounds=Bounds(0, most_of_each),
         constraints=constraints,
         # The default gap of 1e-4 would end the search at a network that is nearly the best.
         options={"mip_rel_gap": relative_gap},

@@ -24,7 +24,7 @@ def set_environment() -> None:
 
 
 @contextlib.contextmanager
-def _native_stderr_held() -> Iterator[None]:
+def native_stderr_held() -> Iterator[None]:
     """Keeps what native libraries write to file descriptor 2; shows it if the block fails.
 
     TensorFlow reports the absence of a GPU there as an error, before any log level counts.
@@ -128,7 +128,7 @@ def _quietly(work: Callable[[], object], compute: Compute) -> None:
     if compute.data_parallel:
         allow_waiting()
     try:
-        with _native_stderr_held():
+        with native_stderr_held():
             work()
     except InputError:
         raise

@@ -121,7 +121,8 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
                 now = time.monotonic()
                 rate = (state.step - rows_step) / max(now - last_row, 1e-9)
                 state.history.append({"step": state.step, **work.row(state.step, rate)})
-                last_row, rows_step = now, state.step
+                # What a row evaluates is no time of the steps that follow.
+                last_row, rows_step = time.monotonic(), state.step
                 control.on_progress(state, total_steps)
                 if done or interrupter.pending or now - last_saved > pace.checkpoint_seconds:
                     save(control.checkpoint_path, state, work.variables())

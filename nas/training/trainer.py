@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import math
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from nas.architecture.spec import Architecture
-from nas.builders.keras_model import build_model, float32_policy, set_weights_by_name
+from nas.architecture.text import to_text
+from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
+from nas.errors import InputError
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
-from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
-from nas.training.optimizers import unscaled
+from nas.training.evaluation import Accuracy, accuracy
+from nas.training.history import accuracy_cells
+from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
+from nas.training.judge import Judge
+from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, better, divided
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
+from nas.training.teachers.beside import Lessons
+from nas.training.teachers.reading import read_teacher
+from nas.training.teachers.teacher import Teacher
+from nas.training.waiting import WaitClock
 
 # Images of the training split that are evaluated as a check of labels and overfitting.
 TRAIN_CHECK_IMAGES = 10_000
@@ -32,22 +43,31 @@ class TrainResult:
     """A trained network and what it reached.
 
     Args:
-        model: With averaged weights and statistics made for them.
+        model: With the weights that are exported, and statistics made for them.
         evaluation: On the whole evaluation split, or on the part that a division names.
         train: On images of the training split, without augmentation.
-        running_accuracy: Of the last training steps, augmented, as the training metric says.
+        running_accuracy: Of the last training steps, augmented, as the training metric says; None
+            where their images were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation in this process.
         history: Rows for retrain_history.csv.
+        weights: The last weights beside their average, and which of them the model has.
+        held_out: Scores on held-out training images along the way; none where none were held out.
+        judging_seconds: Of these evaluations, and of those at the end.
+        teacher_share: Part of the time in which steps waited for their teacher, 0 to 1.
     """
 
     model: keras.Model
     evaluation: Accuracy
     train: Accuracy
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     history: list[dict[str, Any]]
+    weights: LastAndAverage | None = None
+    held_out: tuple[HeldOutScore, ...] = ()
+    judging_seconds: float = 0.0
+    teacher_share: float = 0.0
 
 
 def train_network(
@@ -59,8 +79,11 @@ def train_network(
     seed: int = 0,
     division: tuple[np.ndarray, np.ndarray] | None = None,
     initial_weights: Mapping[str, np.ndarray] | None = None,
+    teacher: Teacher | None = None,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
+
+    The evaluation images are looked at when all is settled: see `LastAndAverage`.
 
     Args:
         architecture: Its classes must be the data's.
@@ -72,47 +95,86 @@ def train_network(
             between networks never sees the evaluation split; None for the two splits themselves.
         initial_weights: What the network starts with, named as in `nas.architecture.weights`; None
             for random weights. A training that goes on from its checkpoint does not look at them.
+        teacher: Of the recipe, where it was read already; None to read it, if the recipe has one.
 
     Raises:
         Interrupted: A signal came; the state is saved.
         InputError: The loss became NaN, or an initial weight is missing or has another shape.
     """
     begun = time.monotonic()
-    learned = np.arange(len(dataset.train.labels)) if division is None else division[0]
-    trainer = _Trainer(architecture, dataset.train, learned, recipe, seed)
+    labels = dataset.train.labels
+    part = np.arange(len(labels)) if division is None else division[0]
+    learned, held_out = divided(recipe, labels, part)
+    teacher = teacher or read_teacher(recipe.distillation, dataset.image_size)
+    trainer = _Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
+    _check_architecture(control.checkpoint_path, state, to_text(architecture))
     loop.run(trainer, state, trainer.total_steps, control)
-    model = trainer.finished_model()
+    held_out_scores = tuple(_scores(state.history))
+    judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
+    evaluation, weights = _judged(trainer, held_out_scores, *judged)
+    model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
-    judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
+    train = accuracy(model.predict_on_batch, dataset.train, indices=part)
+    seconds = time.monotonic() - begun
     return TrainResult(
         model,
-        accuracy(model.predict_on_batch, judged[0], indices=judged[1]),
-        accuracy(model.predict_on_batch, dataset.train, indices=part),
-        float(state.history[-1]["accuracy"]),
+        evaluation,
+        train,
+        state.history[-1]["accuracy"],
         trainer.total_steps * trainer.loader.batch_size,
-        time.monotonic() - begun,
+        seconds,
         state.history,
+        weights,
+        held_out_scores,
+        trainer.judge.seconds,
+        trainer.lessons.seconds_waiting / seconds if trainer.lessons else 0.0,
     )
 
 
-def in_float32(model: keras.Model, architecture: Architecture) -> keras.Model:
-    """The same network without mixed precision, as it is evaluated and exported.
+def _check_architecture(path: Path | None, state: loop.LoopState, text: str) -> None:
+    """Refuses the checkpoint of another network, whose weights may have the very same shapes."""
+    found = state.extra.setdefault("architecture", text)
+    if found != text:
+        raise InputError(
+            f"a checkpoint of {text}",
+            f"one of {found} at {path}",
+            "remove the file, or train the network that it is of",
+        )
 
-    Args:
-        model: From `build_model`.
-        architecture: That it was built from.
-    """
-    if keras.config.dtype_policy().compute_dtype == "float32":
-        return model
-    with float32_policy():
-        plain = build_model(architecture)
-    plain.compile(jit_compile=False)
-    plain.set_weights(model.get_weights())
-    return plain
+
+def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
+    """What stands in the rows of a history that an evaluation was made for."""
+    for row in history:
+        if row.get("val_top1") is not None:
+            yield HeldOutScore(row["epoch"], row["val_top1"], row["val_top1_average"])
+
+
+def _judged(
+    trainer: _Trainer,
+    held_out: Sequence[HeldOutScore],
+    split: Split,
+    indices: np.ndarray | None,
+) -> tuple[Accuracy, LastAndAverage]:
+    """What the exported weights reach, which the judge's copy then has, and the others reach."""
+    judge, last = trainer.judge, held_out[-1] if held_out else None
+    exported = better(last, "average" in judge.kinds)
+    kinds = sorted(judge.kinds, key=lambda kind: kind == exported)  # the exported ones last
+    found = {kind: judge.accuracy(kind, split, indices) for kind in kinds}
+    average = found.get("average")
+    images = trainer.held_out
+    return found[exported], LastAndAverage(
+        exported,
+        "recipe" if last is None else "held-out images",
+        found["last"].top1,
+        None if average is None else average.top1,
+        None if images is None else len(images),
+        None if last is None else last.top1,
+        None if last is None else last.top1_average,
+    )
 
 
 class _Trainer:
@@ -122,50 +184,88 @@ class _Trainer:
         self,
         architecture: Architecture,
         split: Split,
-        learned: np.ndarray,
+        division: tuple[np.ndarray, np.ndarray | None],
         recipe: Recipe,
         seed: int,
+        teacher: Teacher | None,
     ) -> None:
+        learned, self.held_out = division
+        self.split, self.every = split, recipe.evaluate_every
         keras.utils.set_random_seed(seed)
         # No batch is larger than the images, and the rate follows the batch that there is.
         recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
-        self.model = build_model(architecture, dropout=recipe.dropout)
-        self.architecture = architecture
+        check_takes_sizes(architecture, recipe.image_sizes or ())
+        self.model = build_model(
+            architecture,
+            dropout=recipe.dropout,
+            stochastic_depth=recipe.stochastic_depth,
+            any_size=bool(recipe.image_sizes),
+        )
+        self.recipe = recipe
         self.loader = BatchLoader(
             split,
             batch_size=recipe.batch_size,
             seed=seed,
             indices=learned,
             augment=recipe.augmentation,
+            num_classes=architecture.num_classes,
+            size_at=self._size_at if recipe.image_sizes else None,
         )
+        self.waiting = WaitClock(self.loader)
         self.total_steps = max(2, self.loader.steps(recipe.epochs))
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
+        self.graphs = OneGraphASize(self.model)
+        self.judge = Judge(self.model, architecture, self._statistics_images)
+        self.lessons = None if teacher is None else Lessons(teacher)
+        self._evaluated = 0
+
+    def _size_at(self, step: int) -> int:
+        return size_at(self.recipe.image_sizes or (), step, self.total_steps)
 
     def variables(self) -> Parts:
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
-        return self.loader.iterate(start, self.total_steps)
+        self.waiting.start(start)
+        self._evaluated = self._evaluations_until(start)
+        batches = self.loader.iterate(start, self.total_steps)
+        return batches if self.lessons is None else self.lessons.taught(batches)
 
     def step(self, step: int, batch: Any) -> None:
+        self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         means = self.steps.take_logs()
-        return {
+        row = {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
-            "accuracy": means["accuracy"],
+            **accuracy_cells(means, self.recipe.augmentation),
             "learning_rate": self.steps.rate,
             "examples_per_s": steps_per_second * self.loader.batch_size,
+            "input_wait_share": self.waiting.take(step, steps_per_second),
         }
+        return row if self.held_out is None else {**row, **self._held_out_cells(step)}
 
-    def finished_model(self) -> keras.Model:
-        """The model with averaged weights and statistics that belong to them."""
-        optimizer = unscaled(self.model.optimizer)
-        if optimizer.use_ema:
-            optimizer.finalize_variable_values(self.model.trainable_variables)
-        self.model = in_float32(self.model, self.architecture)
+    def _evaluations_until(self, step: int) -> int:
+        """Evaluations that are due up to a step, whatever rows there were on the way."""
+        if self.every is None:
+            return 0
+        return math.floor(step / (self.every * self.loader.steps_per_epoch))
+
+    def _held_out_cells(self, step: int) -> dict[str, float | None]:
+        """The evaluation of a row, or empty cells where none is due."""
+        cells: dict[str, float | None] = {"val_top1": None, "val_top1_average": None}
+        due = self._evaluations_until(step)
+        if due > self._evaluated or step == self.total_steps:
+            names: dict[Weights, str] = {"last": "val_top1", "average": "val_top1_average"}
+            for kind in self.judge.kinds:
+                found = self.judge.accuracy(kind, self.split, self.held_out)
+                cells[names[kind]] = found.top1
+        self._evaluated = due
+        return cells
+
+    def _statistics_images(self) -> Iterator[np.ndarray]:
+        """Batches that statistics are made from, the same ones whenever they are asked for."""
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
-        reestimate_statistics(self.model, (self.loader.batch(step)[0] for step in steps))
-        return self.model
+        return map(self.loader.plain_images, steps)

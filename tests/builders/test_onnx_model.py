@@ -14,10 +14,12 @@ from scipy.signal import correlate
 from nas.architecture.activations import ACTIVATIONS
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -42,11 +44,19 @@ def activate(name: str, x: np.ndarray) -> np.ndarray:
         "relu6": lambda: np.clip(x, 0, 6),
         "hard_swish": lambda: x * np.clip(x + 3, 0, 6) / 6,
         "swish": lambda: x / (1 + np.exp(-x)),
+        "leaky_relu": lambda: np.where(x > 0, x, 0.2 * x),
+        "elu": lambda: np.where(x > 0, x, np.expm1(x)),
+        # Klambauer et al. 2017, arXiv 1706.02515, equation 2.
+        "selu": lambda: 1.05070098735 * np.where(x > 0, x, 1.67326324235 * np.expm1(x)),
+        "tanh": lambda: np.tanh(x),
+        "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "hard_sigmoid": lambda: np.clip(x + 3, 0, 6) / 6,
+        "softplus": lambda: np.log1p(np.exp(x)),
     }
     return forms[name]()
 
 
-def convolve(x: np.ndarray, kernel: np.ndarray, stride: int, depthwise: bool) -> np.ndarray:
+def convolve(x: np.ndarray, kernel: np.ndarray, op: ConvOp) -> np.ndarray:
     """Convolution of (height, width, channels) by TensorFlow's rule, on scipy's correlation.
 
     The output's first window starts before the map by half of what is missing, rounded down:
@@ -58,11 +68,12 @@ def convolve(x: np.ndarray, kernel: np.ndarray, stride: int, depthwise: bool) ->
     padded = np.pad(x, ((size, size), (size, size), (0, 0)))
     every = np.zeros((height + size + 1, width + size + 1, channels))
     for out in range(channels):
-        if depthwise:
+        if op.depthwise:
             every[..., out] = correlate(padded[..., out], kernel[:, :, 0, out], "valid")
         else:
             every[..., out] = correlate(padded, kernel[..., out], "valid")[..., 0]
-    rows, columns = (window_starts(n, size, stride) + size for n in (height, width))
+    starts = range_of_whole_windows if op.valid else window_starts
+    rows, columns = (starts(n, size, op.stride) + size for n in (height, width))
     return every[rows][:, columns]
 
 
@@ -72,16 +83,22 @@ def window_starts(length: int, size: int, stride: int) -> np.ndarray:
     return np.arange(count) * stride - max(missing, 0) // 2
 
 
+def range_of_whole_windows(length: int, size: int, stride: int) -> np.ndarray:
+    return np.arange(0, length - size + 1, stride)
+
+
 def norm(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     if op.bias:
         x = x + weights[f"{op.name}.bias"]
-    if op.batch_norm:
-        gamma, beta, mean, variance = (
-            weights[f"{op.name}.{part}"].astype(np.float64)
-            for part in ("gamma", "beta", "mean", "variance")
-        )
-        x = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
-    return activate(op.activation, x)
+    return activate(op.activation, normalise(op.name, x, weights) if op.batch_norm else x)
+
+
+def normalise(name: str, x: np.ndarray, weights: Weights) -> np.ndarray:
+    gamma, beta, mean, variance = (
+        weights[f"{name}.{part}"].astype(np.float64)
+        for part in ("gamma", "beta", "mean", "variance")
+    )
+    return (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
 
 
 def pool(op: PoolOp, x: np.ndarray) -> np.ndarray:
@@ -90,14 +107,15 @@ def pool(op: PoolOp, x: np.ndarray) -> np.ndarray:
     n = op.size
     height, width, channels = (x.shape[0] // n, x.shape[1] // n, x.shape[2])
     cut = x[: height * n, : width * n]
-    return cut.reshape(height, n, width, n, channels).max(axis=(1, 3))
+    windows = cut.reshape(height, n, width, n, channels)
+    return windows.max(axis=(1, 3)) if op.kind == "max" else windows.mean(axis=(1, 3))
 
 
 def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
     match op:
         case ConvOp():
             kernel = weights[f"{op.name}.kernel"].astype(np.float64)
-            return norm(op, convolve(x, kernel, op.stride, op.depthwise), weights)
+            return norm(op, convolve(x, kernel, op), weights)
         case DenseOp():
             return norm(op, x @ weights[f"{op.name}.kernel"].astype(np.float64), weights)
         case SqueezeExciteOp():
@@ -111,23 +129,34 @@ def run_op(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
             return x * (1 / (1 + np.exp(-scores)) if op.gate == "sigmoid" else hard)
         case PoolOp():
             return pool(op, x)
+        case ResidualOp():
+            return run_ops(op.body, x, weights) + run_ops(op.shortcut, x, weights)
+    return run_plain(op, x, weights)
+
+
+def run_plain(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
+    match op:
         case FlattenOp():
             return x.reshape(-1)
         case DropoutOp():
             return x
-        case ResidualOp():
-            body = x
-            for inner in op.body:
-                body = run_op(inner, body, weights)
-            return x + body
+        case ActivationOp():
+            return activate(op.activation, x)
+        case NormOp():
+            return normalise(op.name, x, weights)
     raise AssertionError(op)
+
+
+def run_ops(ops: tuple[Op, ...], x: np.ndarray, weights: Weights) -> np.ndarray:
+    for op in ops:
+        x = run_op(op, x, weights)
+    return x
 
 
 def expected_output(network: Architecture, weights: Weights, image: np.ndarray) -> np.ndarray:
     x = image[0].astype(np.float64) / 127.5 - 1
     for layer in lower_architecture(network):
-        for op in layer.ops:
-            x = run_op(op, x, weights)
+        x = run_ops(layer.ops, x, weights)
     return x
 
 
@@ -201,6 +230,10 @@ def test_activations_over_their_whole_range(name: str) -> None:
         "in_s8 cn_k3_s1_c8 gap drop_p0.5 fc_c4_nhs",
         "in_s8 cn_k3_s1_c8_nsw wb_k3_s1_x20_q3_c8_nsw_qnsw_sigmoid wb_k5_s2_q4_c16_actproject",
         "in_s8 drop_p0.5 cn_k3_s1_c8",
+        "in_s9 cn_k3_s2_c8_valid_nre sp_k2_s1_c8_valid dw_k3_s1_valid_bias_nobn_nno",
+        "in_s10 cn_k3_s1_c8 dw_k5_s2_nlr ap_k2 norm act_nel flat norm fc_c3",
+        "in_s8 norm cn_k3_s1_c8_nno act_nre res[norm cn_k3_s2_c16 | cn_k1_s2_c16_nno_nobn] act_nre",
+        "in_s8 res[cn_k3_s1_c8 res[cn_k3_s1_c8 | norm] | cn_k1_s1_c8] gap act_nth fc_c3",
         "in_s8 res[cn_k3_s1_c3 cn_k3_s1_c3_nno] cn_k3_s2_c8",
         "in_s8 skip cn_k3_s1_c8 skip gap fc_c3",
         "in_s8 cn_k3_s1_c8 ir_k5_s1_e3_c8_se0.25_nhs gap",

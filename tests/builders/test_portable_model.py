@@ -126,6 +126,7 @@ def test_a_file_names_no_class_that_keras_has_not(
     assert np.abs(own - other).max() <= 1e-5 * max(1.0, np.abs(own).max())
 
 
+@pytest.mark.slow
 def test_files_load_with_keras_alone_in_a_process_that_cannot_find_us(
     images: np.ndarray, tmp_path: Path
 ) -> None:

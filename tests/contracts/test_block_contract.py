@@ -6,6 +6,7 @@ the same contract (`OwnBlock`).
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
+from latency.onnx_files.memory import peak_activation_bytes
 from nas.architecture import spec
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower, lower_architecture
@@ -23,9 +25,12 @@ from nas.architecture.operations import Op
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import (
     LAYER_TYPES,
+    Activate,
     Architecture,
+    AveragePool,
     Conv,
     Dense,
+    DepthwiseConv,
     Dropout,
     Field,
     Flatten,
@@ -33,9 +38,11 @@ from nas.architecture.spec import (
     Layer,
     MaxPool,
     MBConv,
+    Normalise,
     Residual,
     SeparableConv,
     Skip,
+    SqueezeExcite,
     WidthsBlock,
 )
 from nas.architecture.weights import random_weights
@@ -79,10 +86,21 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
         (33, (Conv(5, 2, 8, "relu"), Conv(3, 2, 16, "hard_swish"), *HEAD)),
         (15, (Conv(3, 1, 8, "none", batch_norm=False, bias=True), *HEAD)),
         (16, (Conv(3, 2, 8, "relu", bias=True), *HEAD)),
+        (15, (Conv(3, 2, 8, "leaky_relu", valid=True), Conv(1, 1, 8, valid=True), *HEAD)),
     ],
     "sp": [
-        (16, (Conv(3, 2, 8), SeparableConv(5, 2, 16), SeparableConv(3, 1, 8, bias=True), *HEAD))
+        (16, (Conv(3, 2, 8), SeparableConv(5, 2, 16), SeparableConv(3, 1, 8, bias=True), *HEAD)),
+        (16, (SeparableConv(5, 2, 16, "relu", batch_norm=False, valid=True), *HEAD)),
     ],
+    "dw": [
+        (16, (Conv(3, 2, 8), DepthwiseConv(5, 2), DepthwiseConv(3, 1, "elu", bias=True), *HEAD)),
+        (16, (DepthwiseConv(3, 2, batch_norm=False, bias=True, valid=True), *HEAD)),
+    ],
+    "se": [
+        (16, (Conv(3, 2, 8), SqueezeExcite(3), SqueezeExcite(4, "swish", True), *HEAD)),
+    ],
+    "act": [(16, (Conv(3, 2, 8, "none"), Activate("relu"), *HEAD, Activate("softplus")))],
+    "norm": [(16, (Normalise(), Conv(3, 2, 8), Normalise(), *HEAD[:1], Normalise(), HEAD[1]))],
     "ir": [
         (32, (Conv(3, 2, 8), MBConv(7, 2, 6, 16), MBConv(5, 1, 3, 16), MBConv(3, 1, 1, 8), *HEAD)),
         (21, (Conv(3, 2, 8), MBConv(5, 2, 3, 16, 0.25, "hard_swish"), *HEAD)),
@@ -110,8 +128,13 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
         ),
     ],
     "skip": [(16, (Conv(3, 2, 8), Skip(), *HEAD))],
-    "res": [(16, (Conv(3, 2, 8), Residual((Conv(3, 1, 8), Conv(3, 1, 8, "none"))), *HEAD))],
+    "res": [
+        (16, (Conv(3, 2, 8), Residual((Conv(3, 1, 8), Conv(3, 1, 8, "none"))), *HEAD)),
+        (15, (Residual((Conv(3, 2, 8), Skip()), (Conv(1, 2, 8, "none", bias=True),)), *HEAD)),
+        (9, (Residual((Residual((Conv(3, 1, 4),), (Conv(1, 1, 4),)),), (Conv(1, 1, 4),)), *HEAD)),
+    ],
     "mp": [(18, (Conv(3, 2, 8), MaxPool(2), *HEAD))],
+    "ap": [(18, (Conv(3, 2, 8), AveragePool(2), *HEAD))],
     "gap": [(16, (Conv(3, 2, 8), *HEAD))],
     "flat": [(12, (Conv(3, 2, 8), Flatten(), Dense(5)))],
     "drop": [(16, (Conv(3, 2, 8), GlobalAveragePool(), Dropout(0.3), Dense(5)))],
@@ -131,6 +154,23 @@ def test_every_registered_layer_has_an_example() -> None:
     for token, examples in EXAMPLES.items():
         for _, layers in examples:
             assert any(token == layer.TOKEN for layer in layers), token
+
+
+def test_every_attribute_has_an_example() -> None:
+    """An attribute that no example changes could be lost by any reader, and nobody would see it."""
+    layers = [inner for examples in EXAMPLES.values() for _, every in examples for inner in every]
+    unchanged = [
+        f"{kind.__name__}.{attribute.name}"
+        for kind in LAYER_TYPES.values()
+        for attribute in dataclasses.fields(kind)
+        if attribute.default is not dataclasses.MISSING
+        and all(
+            getattr(layer, attribute.name) == attribute.default
+            for layer in layers
+            if isinstance(layer, kind)
+        )
+    ]
+    assert not unchanged, unchanged
 
 
 @pytest.mark.parametrize("network", CASES)
@@ -156,9 +196,9 @@ def test_shapes_cost_keras_and_onnx_agree(network: Architecture) -> None:
     size = network.image_size
     image = np.random.default_rng(0).uniform(0, 255, (1, size, size, 3)).astype(np.float32)
     expected = keras.ops.convert_to_numpy(model(image, training=False))
-    session = onnxruntime.InferenceSession(
-        to_onnx_bytes(network, weights), providers=["CPUExecutionProvider"]
-    )
+    exported = to_onnx_bytes(network, weights)
+    assert cost.memory_bytes == peak_activation_bytes(exported)
+    session = onnxruntime.InferenceSession(exported, providers=["CPUExecutionProvider"])
     got = session.run(None, {"image": image})[0]
     assert got.shape == expected.shape
     assert np.abs(got - expected).max() <= RELATIVE_TOLERANCE * max(1.0, np.abs(expected).max())

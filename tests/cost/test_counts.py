@@ -10,11 +10,13 @@ import onnx
 import pytest
 from onnx import numpy_helper, shape_inference
 
+from latency.onnx_files.memory import peak_activation_bytes
 from nas.architecture.spec import Conv, Dense, Layer, MBConv, Residual, SeparableConv
 from nas.architecture.text import parse
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx
 from nas.cost.counts import architecture_cost, op_macs
+from nas.cost.memory import Steps, add_steps
 from nas.report.summary import print_summary
 from nas.search_space.named import SPACES, get_space
 
@@ -115,12 +117,15 @@ def test_counts_are_those_of_the_exported_graph(text: str) -> None:
     stored = [numpy_helper.to_array(i) for i in model.graph.initializer if i.name not in CONSTANTS]
     assert all(value.dtype == np.float32 for value in stored)
     assert cost.size_bytes == sum(value.nbytes for value in stored)
+    assert cost.memory_bytes == peak_activation_bytes(model.SerializeToString())
 
 
 def test_tiny_with_squeeze_excite_as_exported() -> None:
     network = get_space("tiny_se").sample(np.random.default_rng(1))
     model = to_onnx(network, random_weights(network))
-    assert architecture_cost(network).macs == graph_macs(model)
+    cost = architecture_cost(network)
+    assert cost.macs == graph_macs(model)
+    assert cost.memory_bytes == peak_activation_bytes(model.SerializeToString())
 
 
 def test_what_folds_or_computes_nothing_is_free() -> None:
@@ -143,6 +148,19 @@ def test_rows_of_the_table() -> None:
 def test_unknown_operation_is_an_error() -> None:
     with pytest.raises(TypeError, match="Expected an operation.*Received: str.*Fix: register"):
         op_macs("upsample")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Expected an operation.*Received: str.*Fix: register"):
+        add_steps("upsample", Steps((4, 4, 8)), "input")  # type: ignore[arg-type]
+
+
+def test_memory_by_hand() -> None:
+    # At the depthwise convolution: the block's input, which is added later, and 6 times its
+    # channels before and after it.
+    pixels = 16 * 16 * 4
+    network = parse("in_s32 cn_k3_s2_c8 ir_k3_s1_e6_c8 gap fc_c2")
+    assert architecture_cost(network).memory_bytes == pixels * (8 + 6 * 8 + 6 * 8)
+    # Nothing is larger than the image, as it comes and turned.
+    tiny = parse("in_s32 cn_k3_s2_c1 gap fc_c2")
+    assert architecture_cost(tiny).memory_bytes == 2 * 3 * 32 * 32 * 4
 
 
 def test_summary_cuts_and_swallows_nothing() -> None:
@@ -166,6 +184,7 @@ def test_summary_cuts_and_swallows_nothing() -> None:
             row.name,
             row.type,
             f"{row.params:,}",
+            f"{row.params_with_statistics - row.params:,}",
             f"{row.macs:,}",
             size,
         ]

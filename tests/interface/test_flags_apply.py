@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sys
 from dataclasses import dataclass, replace
@@ -22,6 +23,7 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
+from nas.interface.recipe_options import KNOBS
 from nas.runs.config import RunConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
@@ -29,6 +31,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
 from tests.support.run_config import run_config
+from tests.support.teachers import ToyTeacher
 
 # A value for each flag that is not its default.
 SEARCH_VALUES: dict[str, list[str]] = {
@@ -48,6 +51,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "max_params": ["--max_params", "1000"],
     "max_macs": ["--max_macs", "1000"],
     "max_size_bytes": ["--max_size_bytes", "1000"],
+    "max_memory_bytes": ["--max_memory_bytes", "1000"],
     "method": ["--method", "random"],
     "gate": ["--gate", "threshold"],
     "supernet": ["--supernet", "/runs/y"],
@@ -244,22 +248,69 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "resize": ["--resize", "crop"],
     "verify_data": ["--verify_data"],
     "seed": ["--seed", "3"],
-    "batch_size": ["--batch_size", "48"],
-    "learning_rate": ["--learning_rate", "0.1"],
-    "flip": ["--flip"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
     "smoke": ["--smoke"],
+    "recipe": ["--recipe", "images"],
+    # Knobs of the recipe.
     "epochs": ["--epochs", "0.25"],
+    "batch_size": ["--batch_size", "48"],
     "optimizer": ["--optimizer", "sgd"],
+    "schedule": ["--schedule", "linear"],
+    "learning_rate": ["--learning_rate", "0.1"],
+    "rate_batch_size": ["--learning_rate", "0.1", "--rate_batch_size", "8"],
+    "momentum": ["--optimizer", "sgd", "--momentum", "0.5"],
+    "weight_decay": ["--weight_decay", "0.5"],
+    "l2": ["--l2", "0.0005"],
+    "clip_norm": ["--clip_norm", "5"],
+    "warmup_share": ["--warmup_share", "0.25"],
     "label_smoothing": ["--label_smoothing", "0.3"],
+    "dropout": ["--dropout", "0.25"],
+    "stochastic_depth": ["--stochastic_depth", "0.1"],
+    "image_sizes": ["--image_sizes", "20,26,32"],
+    "average_share": ["--average_share", "none"],
+    "last_share": ["--last_share", "0.25"],
+    "base_share": ["--schedule", "triangular", "--base_share", "0.25"],
+    "step_size_epochs": ["--schedule", "triangular", "--step_size_epochs", "0.5"],
+    "gamma": ["--schedule", "exp_range", "--gamma", "0.5"],
+    "stair_epochs": ["--schedule", "staircase", "--stair_epochs", "0.5"],
+    "points": ["--schedule", "piecewise_linear", "--points", "0:0.5,2:1"],
+    "crop_padding_pixels": ["--crop_padding_pixels", "3"],
+    "flip": ["--flip"],
+    "rotation_degrees": ["--rotation_degrees", "15"],
+    "rand_augment_magnitude": ["--rand_augment_magnitude", "9"],
+    "rand_augment_operations": [
+        *("--rand_augment_magnitude", "9"),
+        *("--rand_augment_operations", "3"),
+    ],
+    "trivial_augment": ["--trivial_augment"],
+    "blur_sigma_pixels": ["--blur_sigma_pixels", "1"],
+    "erasing_probability": ["--erasing_probability", "0.25"],
+    "erasing_share": ["--erasing_probability", "0.25", "--erasing_share", "0.1:0.2"],
+    "cutout_pixels": ["--cutout_pixels", "8"],
+    "cutout_share": ["--cutout_share", "0.25"],
+    "mixup_alpha": ["--mixup_alpha", "0.2"],
+    "cutmix_alpha": ["--cutmix_alpha", "1"],
+    "mixing_probability": ["--mixup_alpha", "0.2", "--mixing_probability", "0.5"],
+    "teacher": ["--teacher", "TEACHER"],
+    "teacher_weight": ["--teacher", "TEACHER", "--teacher_weight", "0.5"],
+    "teacher_temperature": ["--teacher", "TEACHER", "--teacher_temperature", "2"],
+    "teacher_input": ["--teacher", "TEACHER", "--teacher_input", "pixels"],
+    "evaluate_every": ["--evaluate_every", "0.5"],
+    "held_out_share": ["--evaluate_every", "0.5", "--held_out_share", "0.3"],
     "baselines": ["--nobaselines"],
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
     "networks": ["--networks", "12"],
+    "export": ["--export", "int8"],
+    "calibration_images": ["--export", "int8", "--calibration_images", "2"],
+    "goal_top1": ["--goal_top1", "0.5"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
+# Show networks in place of training one, or compare several; see test_showing and test_comparing.
+SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
+NETWORKS = {"run", "arch", "network", "compare"}
+RETRAIN_ELSEWHERE = {"blocks", "run_dir", "help", "h", "restart", *NETWORKS, *SHOWING}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize", "networks"},
     # Off is what baselines of a given network are anyway.
@@ -275,9 +326,10 @@ class Called:
     sizes: Any = None
     training: Any = None
     others: Any = None
+    exports: Any = None
 
     def values(self) -> tuple[Any, ...]:
-        return (self.source, self.sizes, self.training, self.others)
+        return (self.source, self.sizes, self.training, self.others, self.exports)
 
 
 @pytest.fixture
@@ -302,6 +354,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     class Recorder:
         def __init__(self, *arguments: Any) -> None:
             found.others = [entry.name for entry in arguments[5]]
+            found.exports = arguments[-1]
 
         def run(self) -> SimpleNamespace:
             return SimpleNamespace(outcome=Outcome.NOT_ASKED)
@@ -309,6 +362,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
+    monkeypatch.setattr(retraining, "_teaching", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
@@ -336,6 +390,14 @@ def retrained_with(called: Called, words: list[str]) -> tuple[Any, ...]:
     return called.values()
 
 
+def with_teacher(words: list[str], folder: Path) -> list[str]:
+    """The same words with the path of a teacher, which is written into the folder."""
+    path = folder / "teacher.onnx"
+    if "TEACHER" in words and not path.exists():
+        ToyTeacher(classes=2).write(path)
+    return [str(path) if word == "TEACHER" else word for word in words]
+
+
 @pytest.mark.parametrize("situation", RETRAIN_REFUSED)
 def test_each_retrain_flag_is_used_or_refused(
     situation: str, run: Path, called: Called, tmp_path: Path
@@ -353,6 +415,7 @@ def test_each_retrain_flag_is_used_or_refused(
     before = retrained_with(called, base())
     refused = set()
     for name, words in RETRAIN_VALUES.items():
+        words = with_teacher(words, tmp_path)
         try:
             after = retrained_with(called, [*base(), *words])
         except InputError:
@@ -369,6 +432,12 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
+        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
+        (
+            ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
+            "--export int8 with --calibration_images",
+        ),
         (["--arch", NETWORK, "--inherit"], "--inherit with a run"),
         (["--arch", NETWORK, "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
@@ -376,12 +445,37 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
         (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
-        (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
+        (
+            ["--run", "RUN", "--summary", "--epochs", "1"],
+            "--summary with --run, --arch, --network or --compare alone",
+        ),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
         (["--run", "RUN", "--networks", "12"], "--networks with the folder of a sweep"),
         (["--run", "RUN", "--summary", "--networks", "12"], "--networks as well"),
         (["--networks", "12"], "--networks with --run SWEEP"),
         (["--arch", NETWORK, "--networks", "12"], "--networks with --run SWEEP"),
+        (["--run", "RUN", "--summary", "--curves"], "--curves as well"),
+        (["--run", "RUN", "--summary", "--predict", "a.png"], "--predict as well"),
+        (["--run", "RUN", "--summary", "--int8"], "--int8 as well"),
+        (["--run", "RUN", "--curves", "--seed", "1"], "--curves with --run or --compare alone"),
+        (["--run", "RUN", "--predict", "a.png", "--csv", "x"], "--predict with --run alone"),
+        (["--arch", NETWORK, "--predict", "a.png"], "--arch as well"),
+        (["--run", "RUN", "--csv", "x"], "--summary with --csv"),
+        (["--run", "RUN", "--int8"], "--predict with --int8"),
+        (["--run", "RUN", "--compare", "a,b"], "one of --run and --compare"),
+        (["--arch", NETWORK, "--compare", "a,b"], "one of --arch and --compare"),
+        (["--compare", "a,b", "--baselines"], "--baselines with one run"),
+        (["--compare", "a,b", "--inherit"], "--inherit with one run"),
+        (["--compare", "a,b", "--restart"], "--restart with one run"),
+        (["--compare", "a,b", "--resize", "crop"], "--data_dir with --resize"),
+        (["--run", "RUN", "--teacher_weight", "0.5"], "--teacher with --teacher_weight"),
+        (["--run", "RUN", "--teacher_temperature", "4"], "--teacher with --teacher_temperature"),
+        (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
+        (["--run", "RUN", "--held_out_share", "0.1"], "--evaluate_every with --held_out_share"),
+        (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
+        (["--run", "RUN", "--teacher", "/nowhere.onnx"], "where no file lies"),
+        (["--run", "RUN", "--teacher", "teacher.pt"], "FILE.onnx, FILE.keras or the folder"),
+        (["--run", "RUN", "--teacher", "/"], "a run with a trained network as --teacher"),
     ],
 )
 def test_retrain_flags_that_would_say_nothing(
@@ -439,11 +533,15 @@ def test_baselines_of_a_run_that_has_none_are_refused(run: Path, called: Called)
 
 @pytest.mark.parametrize(
     "words",
-    [RETRAIN_VALUES[name] for name in sorted(set(RETRAIN_VALUES) & set(training_config.RECORDED))],
+    [
+        RETRAIN_VALUES[name]
+        for name in sorted(set(RETRAIN_VALUES) & {*training_config.RECORDED, *KNOBS})
+    ],
 )
 def test_a_training_that_has_begun_goes_on_as_it_began(
-    words: list[str], run: Path, called: Called
+    words: list[str], run: Path, called: Called, tmp_path: Path
 ) -> None:
+    words = with_teacher(words, tmp_path)
     began = retrained_with(called, ["--run", str(run)])
     (run / "retrained").mkdir()
     (run / "retrained" / "searched.json").write_text("{}")
@@ -471,6 +569,40 @@ def test_more_seeds_go_on_with_a_training_and_fewer_are_refused(run: Path, calle
     assert "--restart" in caught.value.fix
     assert retrained_with(called, ["--run", str(run), "--seeds", "2", "--restart"])[2].seeds == 2
     assert not kept.exists()
+
+
+def test_a_goal_may_change_while_a_training_goes_on(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run), "--goal_top1", "0.9"])
+    assert began[2].goal_top1 == 0.9
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    assert retrained_with(called, ["--run", str(run), "--goal_top1", "1"])[2].goal_top1 == 1
+
+
+def test_a_teacher_may_have_moved_and_may_not_have_changed(
+    run: Path, called: Called, tmp_path: Path
+) -> None:
+    path, moved = tmp_path / "teacher.onnx", tmp_path / "moved.onnx"
+    words = ["--run", str(run), *with_teacher(["--teacher", "TEACHER"], tmp_path)]
+    began = retrained_with(called, words)
+    settings = began[2].recipe.distillation
+    assert settings.teacher == str(path)
+    assert settings.teacher_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, words) == began
+    path.rename(moved)
+    now = retrained_with(called, ["--run", str(run), "--teacher", str(moved)])
+    assert now == began, "where it lies is no part of a recipe"
+    assert now[2].recipe.distillation.teacher == str(moved)
+    ToyTeacher(classes=2, seed=1).write(path)
+    with pytest.raises(InputError, match="the teacher that the training began with") as caught:
+        retrained_with(called, words)
+    assert "--restart" in caught.value.fix
+    with pytest.raises(InputError, match="as this run's training began"):
+        retrained_with(called, ["--run", str(run), "--teacher", "none"])
+    assert retrained_with(called, [*words, "--restart"])[2] != began[2]
 
 
 @pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "many"])

@@ -23,6 +23,7 @@ from latency.measurement.measure import Measurement, Readings
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import baked, chain, hidden_gather
 from tests.support.model_files import edited, named_input
+from tests.support.unhurried import begin_processes_at_once
 
 ROOT = Path(__file__).resolve().parents[2]
 QUICK = latency.MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.5)
@@ -58,6 +59,7 @@ class Fresh:
         self.plans: list[latency.MeasurePlan] = []
         self._ms = ms
         monkeypatch.setattr(processes, "measure_fresh_process", self)
+        begin_processes_at_once(monkeypatch)
         monkeypatch.setattr(interface, "start_fresh_process", lambda *_: None)
 
     def __call__(

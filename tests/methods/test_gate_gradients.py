@@ -46,7 +46,7 @@ def rows(search: GradientSearch) -> list[SearchRow]:
     return [SearchRow(**{n: row[n] for n in names}) for row in search.result().history]
 
 
-@pytest.mark.parametrize("penalty", [0.3, None])
+@pytest.mark.parametrize("penalty", [0.3, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
     one, thousand = (rows(searched(penalty, unit)) for unit in (1.0, 1000.0))
     measured = [row for row in one if row.penalty_gradient is not None]
@@ -66,7 +66,7 @@ def test_the_ratio_tells_a_penalty_that_decides_alone_from_one_that_does_not() -
     assert small < LARGEST_GRADIENT_RATIO < large
 
 
-@pytest.mark.parametrize("form", ["categorical", "threshold"])
+@pytest.mark.parametrize("form", [pytest.param("categorical", marks=pytest.mark.slow), "threshold"])
 def test_lengths_are_those_of_the_gradients_themselves(form: str) -> None:
     search = searched(0.3, gates=GateConfig(form, learning_rate=0.05))
     view, optimizer = search.gate_view, keras.optimizers.Adam(0.0, beta_1=0.5)

@@ -48,7 +48,7 @@ def trained(name: str, *arguments: str) -> dict[str, Any]:
     return TRAINED[key]
 
 
-@pytest.mark.parametrize("execution", ["masked", "sampled"])
+@pytest.mark.parametrize("execution", [pytest.param("masked", marks=pytest.mark.slow), "sampled"])
 @pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
 def test_search_and_derive(name: str, execution: str) -> None:
     if name == keras.backend.backend():
@@ -66,7 +66,7 @@ def test_search_and_derive(name: str, execution: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
-@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+@pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
 def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> None:
     plain, mixed = trained(name, "none"), trained(name, precision)
     assert mixed["scores_dtype"] == "float32"

@@ -67,6 +67,7 @@ def test_operation_times_of_one_framework() -> None:
     assert all(is_positive(value) for value in found.values())
 
 
+@pytest.mark.slow
 def test_memory_is_that_of_training() -> None:
     # A process of its own: one that has freed memory before would not grow.
     result = figures_of(call(SCRIPT, *SIZES, "--memory"))

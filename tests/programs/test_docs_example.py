@@ -12,6 +12,7 @@ import pytest
 from tests.support.programs import ROOT, forget_keras, run_program
 
 
+@pytest.mark.slow
 def test_the_example_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -27,6 +27,7 @@ def test_each_seed_is_compared_with_itself() -> None:
     assert single["standard_error"] is single["low"] is single["high"] is None
 
 
+@pytest.mark.slow
 def test_both_starts_are_trained_for_every_seed(toy_run: Path, tmp_path: Path) -> None:
     file = tmp_path / "figures.json"
     flags = ["--run", str(toy_run), "--seeds", "2", "--epochs", "0.1", "--json", str(file)]

@@ -26,6 +26,8 @@ def table() -> LatencyTable:
     return toy_table()
 
 
+# The usual plan; tests/latency/cli/test_timing_commands.py has shorter ones.
+@pytest.mark.slow
 def test_measure_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     model, output = tmp_path / "net.onnx", tmp_path / "out.json"
     model.write_bytes(chain(1))

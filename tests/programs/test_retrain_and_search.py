@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime
+import pytest
 
 from nas.architecture import text as arch_text
 from nas.cli.program import retrain_flags, search_flags
@@ -74,6 +75,7 @@ def test_retraining_again_reads_what_is_done(toy_retrained: Path, tmp_path: Path
     assert {path.name: path.read_bytes() for path in (run / "retrained").iterdir()} == before
 
 
+@pytest.mark.slow
 def test_one_more_seed_tells_a_spread_and_leaves_the_first_training_as_it_is(
     toy_retrained: Path, tmp_path: Path
 ) -> None:

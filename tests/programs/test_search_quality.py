@@ -109,6 +109,7 @@ def test_several_jobs_share_the_cores(
     assert quality.Programs(tmp_path, 2)._threads()["TF_NUM_INTRAOP_THREADS"] == "3"
 
 
+@pytest.mark.slow
 def test_sigterm_stops_the_programs_too(tmp_path: Path) -> None:
     with begun(SCRIPT, "--folder", str(tmp_path), "--case", "planted", "--smoke") as process:
         lock = tmp_path / "search_0" / ".lock"

@@ -129,6 +129,7 @@ def test_readings_without_full_speed_are_left_out(
     assert choice.attempts[0].is_accepted(target) is False
 
 
+@pytest.mark.slow
 def test_most_choices_are_truly_within_two_percent(
     latency: SpaceLatency, probabilities: GateProbabilities
 ) -> None:

@@ -81,7 +81,11 @@ DRAWS = [(0, 0, 0), (3, 3, 3), (4, 1, 2), (1, 2, 4), (4, 0, 4)]
 
 @pytest.mark.parametrize(
     "activation, se_ratio, slices",
-    [("relu6", 0.0, True), ("hard_swish", 0.25, True), ("hard_swish", 0.25, False)],
+    [
+        ("relu6", 0.0, True),
+        ("hard_swish", 0.25, True),
+        pytest.param("hard_swish", 0.25, False, marks=pytest.mark.slow),
+    ],
 )
 def test_sampled_execution_trains_as_masked_does(
     activation: str, se_ratio: float, slices: bool, monkeypatch: pytest.MonkeyPatch

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from nas.architecture import text as arch_text
-from nas.hardware.measurement import network_bytes
 from nas.pipeline.retrain import RetrainRun
 from nas.training.evaluation import Accuracy
 from nas.training.trainer import TrainResult
+from tests.support.toy_stages import exported_file
 
 
 class KilledError(BaseException):
@@ -40,4 +40,4 @@ class MadeUpTrainings:
 
     def export(self, run: RetrainRun, result: TrainResult, network: Any) -> None:
         self.exported.append(result.evaluation.top1)
-        (run.folder.path / "model.onnx").write_bytes(network_bytes(network))
+        (run.folder.path / "model.onnx").write_bytes(exported_file(network))

@@ -41,6 +41,8 @@ def make_sweep(
     """
     goals = tuple(Goal(target=ms) for ms in found)
     config = run_config(*goals, method=method, table=str(table), random_networks=0)
+    # Two candidates for each choice: a test asks what becomes of the better one.
+    config = replace(config, evolution=replace(config.evolution, population=2, generations=0))
     sweep = RunFolder.create(path, config, "sweep")
     keep_data(sweep, toy_dataset())
     (path / "table.json").write_bytes(table.read_bytes())

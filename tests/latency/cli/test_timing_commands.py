@@ -30,6 +30,7 @@ from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
 from tests.support.latency_graphs import chain, finish, hidden_gather
 from tests.support.timings import STATED_SPEED, stated_timing
+from tests.support.unhurried import begin_processes_at_once
 
 QUICK = ("--min_rounds", "2", "--max_rounds", "2", "--max_wait_seconds", "0.5")
 
@@ -86,8 +87,9 @@ def stub(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Stub]:
 
 
 def test_measure_times_in_fresh_processes_and_writes_what_it_prints(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    begin_processes_at_once(monkeypatch)
     arguments = ["measure", "net.onnx", "--json", "--output", "out.json", *QUICK]
     # 18 runs are too few for an interval, whatever the machine does.
     assert program.main(arguments) == 4
@@ -338,6 +340,7 @@ def test_a_slower_host_is_told_in_the_certificate(stub: Callable[..., Stub], fol
 @pytest.fixture
 def simulated(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, float]], None]:
     """Fresh processes on a machine of two speeds."""
+    begin_processes_at_once(monkeypatch)
 
     def use(models_ms: dict[str, float]) -> None:
         run = processes_of(two_speeds(np.random.default_rng(1)), models_ms, 0.002)

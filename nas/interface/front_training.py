@@ -1,0 +1,58 @@
+"""The one recipe of all networks of a front: options, else what began, else a short one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from nas.errors import InputError
+from nas.interface.training_config import has_begun, training_config
+from nas.recipes.scales import Scale
+from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.folder import RunFolder
+
+# Epochs of networks that start from a supernet's weights, a share of those from random weights.
+SHORT = 1 / 3
+
+
+def front_training(
+    runs: Sequence[tuple[RunFolder, AnyConfig]],
+    sizes: Scale,
+    options: Mapping[str, Any],
+    inherits: bool,
+) -> TrainingConfig:
+    """The one recipe of all networks of a front, written into each of their folders.
+
+    Networks that start from a supernet's weights get `SHORT` of the usual epochs, unless something
+    else is asked for.
+
+    Args:
+        runs: Folder and configuration of each network's run.
+        sizes: The runs' own, or toy size where that is asked for now.
+        options: As `RetrainOptions`.
+        inherits: Whether networks start from a supernet's weights, where nothing has begun.
+
+    Raises:
+        InputError: Trainings have begun with another recipe, or with several ones.
+    """
+    begun = [] if options.get("restart") else [run for run in runs if has_begun(run[0])]
+    if not begun:
+        chosen = {**options, "inherit": inherits}
+        if inherits and not {"epochs", "recipe"} & set(options):
+            own = runs[0][1]
+            recipe = own.recipe if sizes.name == own.scale else sizes.recipe
+            chosen["epochs"] = SHORT * recipe.epochs
+        return [training_config(folder, config, sizes, chosen) for folder, config in runs][-1]
+    trainings = [training_config(folder, config, sizes, options) for folder, config in begun]
+    training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
+    for (folder, _), other in zip(begun, trainings, strict=True):
+        if replace(other, seeds=training.seeds, goal_top1=training.goal_top1) != training:
+            raise InputError(
+                f"networks of one recipe: that of {begun[0][0].path.name}",
+                f"another one, or another start, in {folder.path.name}",
+                "add --restart to train all of them anew",
+            )
+    for folder, _ in runs:
+        folder.write(training)
+    return training

@@ -1,0 +1,77 @@
+"""Accuracy of the last and of the averaged weights of a training, which goes on undisturbed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import cached_property
+
+import keras
+import numpy as np
+
+from nas.architecture.spec import Architecture
+from nas.builders.keras_model import build_model, float32_policy
+from nas.data import Split
+from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
+from nas.training.last_or_average import Weights
+from nas.training.optimizers import unscaled
+
+
+class Judge:
+    """A copy of a network, in which weights are tried.
+
+    The training's own variables are read and never written: statistics, dropout and what else a
+    forward pass changes are the copy's.
+
+    Args:
+        model: That trains, compiled.
+        architecture: That it was built from.
+        images: Gives the batches that statistics are made from, the same ones at each call.
+    """
+
+    def __init__(
+        self,
+        model: keras.Model,
+        architecture: Architecture,
+        images: Callable[[], Iterator[np.ndarray]],
+    ) -> None:
+        self._model, self._architecture, self._images = model, architecture, images
+        self.seconds = 0.0
+
+    @cached_property
+    def copy(self) -> keras.Model:
+        """The copy, in float32, with the weights that were tried last."""
+        with float32_policy():
+            # Statistics are those of the whole network, without anything dropped.
+            copy = build_model(self._architecture, dropout=0.0)
+        copy.compile(jit_compile=False)
+        return copy
+
+    @property
+    def kinds(self) -> tuple[Weights, ...]:
+        """What there is to try; the average comes last."""
+        return ("last", "average") if unscaled(self._model.optimizer).use_ema else ("last",)
+
+    def accuracy(
+        self, weights: Weights, split: Split, indices: np.ndarray | None = None
+    ) -> Accuracy:
+        """What these weights reach.
+
+        Args:
+            weights: Which.
+            split: Images and labels.
+            indices: Part of the split; None for all of it.
+        """
+        begun = time.monotonic()
+        self._try(weights)
+        found = accuracy(self.copy.predict_on_batch, split, indices=indices)
+        self.seconds += time.monotonic() - begun
+        return found
+
+    def _try(self, weights: Weights) -> None:
+        """Puts weights into the copy, and makes statistics that belong to them."""
+        self.copy.set_weights(self._model.get_weights())
+        if weights == "average":
+            # Keras writes the averages into variables of the same order.
+            unscaled(self._model.optimizer).finalize_variable_values(self.copy.trainable_variables)
+        reestimate_statistics(self.copy, self._images())
