@@ -311,8 +311,8 @@ def _run_of(
         said_again(asked.options),
         teaching,
         training.goal_top1,
-        exports_of(asked.options),
         training.inherits,
+        exports_of(asked.options),
     )
 
 

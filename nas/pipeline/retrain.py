@@ -85,9 +85,9 @@ class RetrainRun:
         said_again: Words that a command with more seeds needs beside the run's name.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
         goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
-        exports: Files that are asked for.
         inherits: Whether networks start from a supernet's weights, also where all are trained and
             none of these weights is needed any more.
+        exports: Files that are asked for.
     """
 
     folder: RunFolder
@@ -106,8 +106,8 @@ class RetrainRun:
     said_again: Sequence[str] = ()
     teaching: Teaching | None = None
     goal_top1: float | None = None
-    exports: AskedExports = AskedExports()
     inherits: bool = False
+    exports: AskedExports = AskedExports()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
