@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from latency.device import strict_json
 from nas.architecture import text as arch_text
@@ -35,12 +35,14 @@ from nas.runs.config import (
     ComparisonConfig,
     ComparisonEntry,
     GivenNetworkConfig,
+    TrainingConfig,
     read_config,
 )
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
-from nas.runs.records import Certificate, SeededRecipe
+from nas.runs.records import Certificate, SeededRecipe, TrainedRecord
 from nas.search_space.files import load_blocks
+from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
@@ -48,6 +50,9 @@ from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
 from nas.system.program import go_on_command
 from nas.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from nas.pipeline.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,8 @@ def run_comparison(
     rules.check(options, rules.RETRAIN_RULES)
     recipe_options.check(options)
     check_count("--seeds", options.get("seeds", 1))
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
     compute_of(options).check()
     load_blocks(options.get("blocks", ()))
     named = name_networks(asked.words)
@@ -134,6 +141,8 @@ def run_comparison(
     if dataset is not None:
         size = dataset.image_size
     entries = _entries(named, runs, dataset, size)
+    for note in (text for network in named for text in network.notes(size)):
+        out.print(note, markup=False)
     config = _config(asked, options, source, size, entries, runs)
     folder = RunFolder.create(run_dir, config, "compare")
     on_folder(folder.path)
@@ -210,7 +219,7 @@ def _compared(
     dataset: Dataset | None,
     interrupter: Interrupter,
 ) -> Path:
-    training = None
+    training = teaching = None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
         if dataset is not None:
@@ -218,8 +227,25 @@ def _compared(
             training = training_config(folder, config, config.sizes, options)
             check_late_packages()
             backend.start(training.compute, dataset.image_size)
-        Compared(folder, config, training, dataset, interrupter).run()
+            teaching = _teaching(folder, config, training, dataset)
+        Compared(folder, config, training, dataset, interrupter, teaching).run()
     return folder.path
+
+
+def _teaching(
+    folder: RunFolder, config: ComparisonConfig, training: TrainingConfig, dataset: Dataset
+) -> Teaching | None:
+    """The teacher of trainings that are still to come; None where there is none."""
+    if training.recipe.distillation.teacher is None:
+        return None
+    from nas.pipeline.teaching import teaching_for
+
+    last_seed = training.seed + training.seeds - 1
+    key = TrainedRecord.key("searched", last_seed, training.seed)
+    own = [RunFolder(e.folder_in(folder.path)) for e in config.networks if e.run is None]
+    if all(one.has(TrainedRecord, name=key) for one in own):
+        return None
+    return teaching_for(training.recipe, dataset)
 
 
 def _facts(path: Path) -> _RunFacts:
@@ -409,7 +435,7 @@ def _config(
                 for block in (*settings["blocks"], *read_config(facts.folder.path).blocks)
             )
         )
-    return ComparisonConfig(**settings, networks=entries)
+    return ComparisonConfig(**settings, networks=entries, goal_top1=options.get("goal_top1"))
 
 
 def _differ(recipes: Sequence[SeededRecipe]) -> bool:
