@@ -13,7 +13,7 @@ from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import read_architecture
 from nas.interface.retraining import architecture_of
-from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
+from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.system.paths import own_path
@@ -206,7 +206,7 @@ def trained_certificate(folder: RunFolder) -> Certificate | None:
     Raises:
         InputError: It is a sweep, or a comparison.
     """
-    _check_one_network(folder, read_config(folder.path))
+    check_one_network(folder)
     if not folder.has(Certificate) or not folder.has("model.onnx"):
         return None
     certificate = folder.read(Certificate)
@@ -224,7 +224,16 @@ def has_begun(folder: RunFolder) -> bool:
     )
 
 
-def _check_one_network(folder: RunFolder, config: AnyConfig) -> None:
+def check_one_network(folder: RunFolder) -> None:
+    """Refuses the folder of a sweep or a comparison, which has several networks.
+
+    Args:
+        folder: Of a run.
+
+    Raises:
+        InputError: It is one of these.
+    """
+    config = read_config(folder.path)
     several = isinstance(config, ComparisonConfig) or (
         isinstance(config, RunConfig) and config.is_sweep
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
-from nas.interface.named_networks import check_trained, folders_of, name_networks
+from nas.interface.named_networks import check_one_network, check_trained, folders_of, name_networks
 from nas.pipeline.predict import predict
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
@@ -99,6 +99,7 @@ def predict_images(
     """
     from nas.report.predictions import MOST_DRAWN, write_sheets
 
+    check_one_network(folder)
     predictions = predict(folder, words, int8)
     folder.write(predictions)
     lines = [f"Predictions: {folder.path_of(Predictions)} (by {predictions.model})"]
