@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from nas.recipes import RECIPES
@@ -24,13 +24,36 @@ class RecipeOptions(TypedDict, total=False):
     schedule: str
     learning_rate: float | Nothing
     rate_batch_size: int | Nothing
+    momentum: float | Nothing
     weight_decay: float | Nothing
-    warmup_share: float
+    l2: float
+    clip_norm: float | Nothing
+    warmup_share: float | Nothing
     label_smoothing: float
     dropout: float | Nothing
+    stochastic_depth: float
+    image_sizes: Sequence[int] | str | Nothing
     average_share: float | Nothing
+    last_share: float | Nothing
+    base_share: float | Nothing
+    step_size_epochs: float | Nothing
+    gamma: float | Nothing
+    stair_epochs: float | Nothing
+    points: str | Sequence[tuple[float, float]] | Nothing
     crop_padding_pixels: int
     flip: bool
+    rotation_degrees: float
+    rand_augment_magnitude: float | Nothing
+    rand_augment_operations: int
+    trivial_augment: bool
+    blur_sigma_pixels: float
+    erasing_probability: float
+    erasing_share: tuple[float, float] | str
+    cutout_pixels: int | Nothing
+    cutout_share: float | Nothing
+    mixup_alpha: float | Nothing
+    cutmix_alpha: float | Nothing
+    mixing_probability: float
     teacher: str | Nothing
     teacher_weight: float
     teacher_temperature: float
@@ -42,6 +65,7 @@ class RecipeOptions(TypedDict, total=False):
 KNOBS: Mapping[str, Knob] = knobs_of(Recipe)
 # Two knobs of one quantity: what counts is the rate that comes of them.
 RATE = ("learning_rate", "rate_batch_size")
+ENDLESS = 1e9  # epochs
 
 
 def chosen(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -76,8 +100,9 @@ def check(options: Mapping[str, Any]) -> None:
     Raises:
         InputError: A value is out of its range, of another form, or an unknown name.
     """
-    # A recipe of a run has its numbers written out.
-    base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0).resolved()
+    base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0)
+    # A recipe of a run has its numbers written out, and nobody knows its epochs here.
+    base = base.changed(epochs=ENDLESS, **base.rates)
     base.changed(**chosen(options))
 
 
@@ -92,6 +117,10 @@ def difference(begun: Recipe, options: Mapping[str, Any]) -> tuple[str, Any] | N
         Its name, and the value that it began with; None where all agree.
     """
     values = chosen(options)
+    for name, value in values.items():
+        # None stands for a number that the record has written out.
+        if name not in RATE and value is not None and value != KNOBS[name].of(begun):
+            return name, KNOBS[name].of(begun)
     now = begun.changed(**values).resolved()
     for name in values:
         if name in RATE:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from latency.command_line import with_flags
+from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.teaching import begun_teacher, with_teacher
+from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
@@ -19,6 +21,8 @@ from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
+from nas.training.schedule_files import check_shares, fingerprint
+from nas.training.suits import check_suits
 
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is, beside the knobs of its recipe.
@@ -44,22 +48,30 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_training(
-    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    architecture: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
-    A recipe is refused that cannot be, or is not that of a training which has begun.
+    A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
+    the network.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
+        architecture: The network.
 
     Raises:
-        InputError: One of both.
+        InputError: One of these.
     """
-    return _planned(folder, config, sizes, options)
+    planned = _planned(folder, config, sizes, options)
+    check_suits(architecture, planned.recipe)
+    return planned
 
 
 def training_config(
@@ -88,8 +100,11 @@ def _planned(
 ) -> TrainingConfig:
     if not options.get("restart") and _has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
+    recipe = _recipe(config, sizes, options)
+    check_shares(recipe.schedule, recipe.course(1))
     return TrainingConfig(
-        recipe=_recipe(config, sizes, options),
+        recipe=recipe,
+        schedule_fingerprint=fingerprint(recipe.schedule),
         named_recipe=options.get("recipe"),
         seed=options.get("seed", 0),
         compute=compute_of(options),
@@ -113,7 +128,7 @@ def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
     """A named recipe, by which no image is mirrored that the run does not mirror."""
     recipe = RECIPES[name]
     if sizes.name == "smoke":
-        recipe = recipe.changed(epochs=sizes.recipe.epochs, batch_size=sizes.recipe.batch_size)
+        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
     return recipe.with_flip(recipe.augmentation.flip and flip)
 
 
@@ -123,12 +138,24 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
             raise _other(name, recorded(training), options[name])
+    _check_schedule_file(training)
     recipe, options = begun_teacher(training.recipe, options)
     changed = recipe_options.difference(recipe, options)
     if changed is not None:
         name, began = changed
         raise _other(name, began, options[name])
     return _with_seeds(replace(training, recipe=recipe), options)
+
+
+def _check_schedule_file(training: TrainingConfig) -> None:
+    """Refuses to go on with a schedule whose file has changed: it would be another curve."""
+    name = training.recipe.schedule
+    if fingerprint(name) != training.schedule_fingerprint:
+        raise InputError(
+            f"the file of the schedule {name} as this run's training began",
+            "another content",
+            "bring the content back, or add --restart to train anew",
+        )
 
 
 def _other(name: str, began: Any, received: Any) -> InputError:
@@ -173,3 +200,4 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
+    forget_exports(folder)

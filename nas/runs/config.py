@@ -241,6 +241,7 @@ class TrainingConfig:
         goal_top1: Share of the evaluation images of which it is told how often they reach it,
             above 0 and up to 1; None where nobody asked.
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
+        schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
@@ -257,6 +258,7 @@ class TrainingConfig:
     seeds: int = 1
     goal_top1: float | None = None
     named_recipe: str | None = None
+    schedule_fingerprint: str | None = None
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

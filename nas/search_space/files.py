@@ -6,21 +6,16 @@ or a function `space(image_size, num_classes)`. Both are programs: load what you
 
 from __future__ import annotations
 
-import hashlib
-import importlib.util
-import os
-import sys
 from collections.abc import Iterable
 from pathlib import Path
-from types import ModuleType
 
 from nas.architecture.lowering import lower
 from nas.architecture.spec import LAYER_TYPES, Layer, register_layer
 from nas.errors import InputError, SpaceError
 from nas.search_space.space import Space
 from nas.system.paths import kept_path, own_path
+from nas.system.user_files import SUFFIX, load_file, module_name
 
-SUFFIX = ".py"
 # Module of a file -> its records: the same file again is the same records.
 _loaded: dict[str, list[type[Layer]]] = {}
 
@@ -75,7 +70,7 @@ def load_blocks(paths: Iterable[str]) -> None:
         InputError: No such file, one that breaks off, or one that registers nothing.
     """
     for path in map(own_path, paths):
-        name = _module_name(path)
+        name = module_name(path)
         if name not in _loaded:
             _loaded[name] = _new_records(path)
         for record in _loaded[name]:
@@ -86,7 +81,7 @@ def _new_records(path: Path) -> list[type[Layer]]:
     """The records that a file registers; one that is refused leaves nothing behind."""
     before = dict(LAYER_TYPES)
     try:
-        _load(path, "--blocks")
+        load_file(path, "--blocks")
         found = [record for token, record in LAYER_TYPES.items() if token not in before]
         _check_records(path, found)
     except InputError:
@@ -124,7 +119,7 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
         InputError: No such file, one that breaks off, or one without a space.
         SpaceError: A space of another image size or number of classes.
     """
-    module = _load(own_path(path), "--space")
+    module = load_file(own_path(path), "--space")
     make = getattr(module, "space", None)
     if callable(make):
         if image_size is None or num_classes is None:
@@ -150,36 +145,3 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
             "write a function space(image_size, num_classes) in the file",
         )
     return found
-
-
-def _module_name(path: Path) -> str:
-    digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
-    return f"stopwatch_user_{path.stem}_{digest}"
-
-
-def _load(path: Path, flag: str) -> ModuleType:
-    if not path.is_file():
-        raise InputError(
-            f"a Python file for {flag}", f"{path}, which does not exist", f"correct {flag}"
-        )
-    spec = importlib.util.spec_from_file_location(_module_name(path), path)
-    if spec is None or spec.loader is None:
-        raise InputError(
-            f"a Python file, with the suffix {SUFFIX}, for {flag}", f"{path}", "rename the file"
-        )
-    module = importlib.util.module_from_spec(spec)
-    # Dataclasses look their module up while they are made.
-    sys.modules[spec.name] = module
-    try:
-        spec.loader.exec_module(module)
-    except InputError:
-        sys.modules.pop(spec.name, None)
-        raise  # one of ours says itself what to correct
-    except (Exception, SystemExit) as error:
-        sys.modules.pop(spec.name, None)
-        raise InputError(
-            f"a Python file for {flag} that runs to its end",
-            f"{type(error).__name__}: {error} in {path}",
-            "correct the file; `python FILE` shows the line",
-        ) from error
-    return module

@@ -13,8 +13,8 @@ from typing import Any
 from nas.ranges import check_count, check_number
 from nas.registry import Registry
 
-# (learning rate, weight decay, arguments of the moving average) -> a Keras optimizer that decays
-# weights decoupled from the gradient.
+# (learning rate, weight decay, arguments that every Keras optimizer takes, and `momentum` where
+# the optimizer has one) -> a Keras optimizer that decays weights decoupled from the gradient.
 Builder = Callable[[float, float, Mapping[str, Any]], Any]
 
 
@@ -56,6 +56,7 @@ class Optimizer:
         batch_size: Images a step that this rate is meant for, 1 or more.
         rule: The rate for other numbers of images.
         weight_decay: Decoupled, a share of the rate, 0 or more; it does not follow the batch.
+        momentum: From 0 to below 1; None for an optimizer that has none of this kind.
 
     Raises:
         InputError: A value is out of its range.
@@ -66,17 +67,19 @@ class Optimizer:
     batch_size: int
     rule: BatchRule
     weight_decay: float
+    momentum: float | None = None
 
     def __post_init__(self) -> None:
         check_number("learning_rate", self.learning_rate, above=0)
         check_count("batch_size", self.batch_size)
         check_number("weight_decay", self.weight_decay, least=0)
+        check_number("momentum", self.momentum, least=0, below=1, optional=True)
 
 
 OPTIMIZERS: Registry[Optimizer] = Registry("optimizer")
 
 
-def adamw(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
+def adamw(learning_rate: float, weight_decay: float, more: Mapping[str, Any]) -> Any:
     """Adam with decoupled weight decay; beta 2 is 0.99, since trainings here are short.
 
     Source: Loshchilov and Hutter 2019, arXiv 1711.05101.
@@ -84,33 +87,91 @@ def adamw(learning_rate: float, weight_decay: float, average: Mapping[str, Any])
     Args:
         learning_rate: Rate of the first step.
         weight_decay: Decoupled decay.
-        average: Arguments of the moving average of the weights; empty for none.
+        more: Arguments that every Keras optimizer takes.
 
     Returns:
         A Keras optimizer that has no variables yet.
     """
     import keras
 
-    return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, beta_2=0.99, **average)
+    return keras.optimizers.AdamW(learning_rate, weight_decay=weight_decay, beta_2=0.99, **more)
 
 
-def sgd(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
-    """Gradient descent with Nesterov momentum 0.9.
+def sgd(learning_rate: float, weight_decay: float, more: Mapping[str, Any]) -> Any:
+    """Gradient descent with Nesterov momentum.
 
     Source: Sutskever et al. 2013, ICML, section 2.
 
     Args:
         learning_rate: Rate of the first step.
         weight_decay: Decoupled decay.
-        average: Arguments of the moving average of the weights; empty for none.
+        more: Arguments that every Keras optimizer takes, and the momentum.
 
     Returns:
         A Keras optimizer that has no variables yet.
     """
     import keras
 
-    return keras.optimizers.SGD(
-        learning_rate, momentum=0.9, nesterov=True, weight_decay=weight_decay, **average
+    return keras.optimizers.SGD(learning_rate, nesterov=True, weight_decay=weight_decay, **more)
+
+
+def lamb(learning_rate: float, weight_decay: float, more: Mapping[str, Any]) -> Any:
+    """Adam whose step is a share of each weight's own length, for large batches.
+
+    Source: You et al. 2020, arXiv 1904.00962, algorithm 2; the decay is decoupled.
+
+    Args:
+        learning_rate: Rate of the first step.
+        weight_decay: Decoupled decay.
+        more: Arguments that every Keras optimizer takes.
+
+    Returns:
+        A Keras optimizer that has no variables yet.
+    """
+    import keras
+
+    return keras.optimizers.Lamb(learning_rate, weight_decay=weight_decay, **more)
+
+
+def rmsprop(learning_rate: float, weight_decay: float, more: Mapping[str, Any]) -> Any:
+    """Gradients over their root mean square, with momentum, as mobile networks are trained.
+
+    Source: Tan and Le 2019, arXiv 1905.11946, section 5.1; epsilon is that of its program.
+
+    Args:
+        learning_rate: Rate of the first step.
+        weight_decay: Decoupled decay.
+        more: Arguments that every Keras optimizer takes, and the momentum.
+
+    Returns:
+        A Keras optimizer that has no variables yet.
+    """
+    import keras
+
+    return keras.optimizers.RMSprop(
+        learning_rate, rho=0.9, epsilon=1e-3, weight_decay=weight_decay, **more
+    )
+
+
+def muon(learning_rate: float, weight_decay: float, more: Mapping[str, Any]) -> Any:
+    """Kernels by orthogonal steps, all else by AdamW; see `nas.training.muon`.
+
+    Args:
+        learning_rate: Rate of the first step.
+        weight_decay: Decoupled decay.
+        more: Arguments that every Keras optimizer takes, and the momentum.
+
+    Returns:
+        A Keras optimizer that has no variables yet.
+    """
+    from nas.training.muon import ConvMuon
+
+    return ConvMuon(
+        learning_rate,
+        adam_beta_2=0.99,
+        weight_decay=weight_decay,
+        adam_weight_decay=weight_decay,
+        **more,
     )
 
 
@@ -118,7 +179,14 @@ OPTIMIZERS.register("adamw", Optimizer(adamw, 0.006, 64, SQUARE_ROOT, 0.02))
 # The published 0.1 is for 128 or 256 images and for many epochs; in trainings as short as ours it
 # has to be for 32 (docs/log.md). The published 0.0001 of L2 (He et al. 2016, arXiv 1512.03385) goes
 # through the momentum, which makes it ten times as much; decoupled, 0.001 takes the same off.
-OPTIMIZERS.register("sgd", Optimizer(sgd, 0.1, 32, LINEAR, 0.001))
+OPTIMIZERS.register("sgd", Optimizer(sgd, 0.1, 32, LINEAR, 0.001, 0.9))
+# The rate of 512 images in the source's table of ResNet-50, which follows the root of the batch.
+OPTIMIZERS.register("lamb", Optimizer(lamb, 0.005, 512, SQUARE_ROOT, 0.01))
+# 0.016 for 256 images is the source's. Its L2 of 0.00001 is divided by the gradients' size, so that
+# no number takes the same off; 0.02 takes as much off a step as AdamW's.
+OPTIMIZERS.register("rmsprop", Optimizer(rmsprop, 0.016, 256, LINEAR, 0.02, 0.9))
+# A step has the root mean square of AdamW's (Liu et al. 2025), so that rate and decay are AdamW's.
+OPTIMIZERS.register("muon", Optimizer(muon, 0.006, 64, SQUARE_ROOT, 0.02, 0.95))
 
 
 def weights_optimizer(
@@ -128,6 +196,8 @@ def weights_optimizer(
     learning_rate: float,
     weight_decay: float,
     ema_momentum: float | None,
+    momentum: float | None = None,
+    clip_norm: float | None = None,
 ) -> Any:
     """A Keras optimizer, built for `variables`, that decays kernels and no BN and no biases.
 
@@ -137,18 +207,33 @@ def weights_optimizer(
         learning_rate: Rate of the first step; each step sets its own.
         weight_decay: Decoupled decay.
         ema_momentum: Of the moving average of the weights; None for none.
+        momentum: From 0 to below 1; None for the optimizer's own, if it has one.
+        clip_norm: Greatest norm of all gradients together, above 0; None for no bound.
 
     Raises:
         InputError: The name is unknown.
     """
-    average: dict[str, Any] = {}
+    entry = OPTIMIZERS[name]
+    more: dict[str, Any] = {}
     if ema_momentum is not None:
-        average = {"use_ema": True, "ema_momentum": ema_momentum}
-    optimizer = OPTIMIZERS[name].build(learning_rate, weight_decay, average)
+        more |= {"use_ema": True, "ema_momentum": ema_momentum}
+    if clip_norm is not None:
+        more["global_clipnorm"] = clip_norm
+    if entry.momentum is not None:
+        more["momentum"] = entry.momentum if momentum is None else momentum
+    optimizer = entry.build(learning_rate, weight_decay, more)
     variables = list(variables)
-    flat = [v for v in variables if len([n for n in v.shape if n > 1]) < 2]
-    optimizer.exclude_from_weight_decay(var_list=flat)
+    optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not decays(v)])
     return built(optimizer, variables)
+
+
+def decays(variable: Any) -> bool:
+    """Whether weight decay is for a variable: kernels, and no biases and no normalisations.
+
+    Args:
+        variable: Of a network.
+    """
+    return len([length for length in variable.shape if length > 1]) >= 2
 
 
 def built(optimizer: Any, variables: Iterable[Any]) -> Any:

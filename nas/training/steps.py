@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
+from typing import Any
 
 import keras
 import numpy as np
 
+from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
-from nas.training.optimizers import weights_optimizer
+from nas.training.optimizers import decays, weights_optimizer
 from nas.training.recipe import Recipe
-from nas.training.schedules import SCHEDULES
-
-
-def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """(n,) class indices -> (n, classes) float32 targets.
-
-    Args:
-        labels: From 0 to `num_classes` - 1.
-        num_classes: Number of classes.
-    """
-    targets: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
-    return targets
+from nas.training.schedule_files import share_at
 
 
 def check_finite(loss: float, step: int, learning_rate: float) -> None:
@@ -61,6 +53,15 @@ def ema_momentum(share: float | None, total_steps: int) -> float | None:
     return 1.0 - 1.0 / (share * total_steps)
 
 
+def _penalise(variables: Iterable[Any], l2: float) -> None:
+    """Lets Keras add the squares of kernels to the loss; biases and normalisations have no part."""
+    if not l2:
+        return
+    for variable in filter(decays, variables):
+        # Keras' factor is of the squares, the usual one of half of them.
+        variable.regularizer = keras.regularizers.L2(l2 / 2)
+
+
 class WeightSteps:
     """A compiled model and what its steps reported.
 
@@ -77,7 +78,9 @@ class WeightSteps:
         self.model, self.recipe = model, recipe
         self.total_steps, self.num_classes = total_steps, num_classes
         self.rate = 0.0
+        self._course = recipe.course(total_steps)
         self._logs = MeanLogs()
+        _penalise(model.trainable_variables, recipe.l2)
         model.compile(
             optimizer=weights_optimizer(
                 recipe.optimizer,
@@ -85,6 +88,8 @@ class WeightSteps:
                 learning_rate=recipe.peak_rate,
                 weight_decay=recipe.decay,
                 ema_momentum=ema_momentum(recipe.average_share, total_steps),
+                momentum=recipe.momentum,
+                clip_norm=recipe.clip_norm,
             ),
             loss=training_loss(recipe),
             metrics=[training_accuracy(recipe)],
@@ -103,17 +108,18 @@ class WeightSteps:
         Args:
             step: Its number, from 0.
             images: Pixels (batch, height, width, 3) float32.
-            labels: (batch,) class indices.
+            labels: (batch,) class indices, or (batch, classes) targets of mixed images. The
+                accuracy of mixed images is that on the class with the greatest share.
             scores: (batch, classes) of the recipe's teacher; None where it has none.
 
         Raises:
             InputError: The loss became NaN or infinite.
         """
         recipe = self.recipe
-        share = SCHEDULES[recipe.schedule](step, self.total_steps, recipe.warmup_share)
+        share = share_at(recipe.schedule, step, self._course)
         self.rate = recipe.peak_rate * share
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
-        targets = one_hot(labels, self.num_classes)
+        targets = one_hot(labels, self.num_classes) if labels.ndim == 1 else labels
         if scores is not None:
             targets = with_scores(targets, scores)
         logs = self.model.train_on_batch(images, targets, return_dict=True)

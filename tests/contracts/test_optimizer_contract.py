@@ -16,15 +16,18 @@ from nas.training.optimizers import LINEAR, OPTIMIZERS, Optimizer, weights_optim
 from nas.training.recipe import Recipe
 
 RATE, DECAY = 0.1, 0.5
-# A kernel, a depthwise kernel, a bias, and gamma and beta of a normalisation.
+# A kernel, a depthwise kernel, a bias, gamma and beta of a normalisation, and two dense kernels,
+# of which the last one scores the classes.
 SHAPES = {
     "kernel": (3, 3, 2, 4),
     "depthwise": (3, 3, 4, 1),
     "bias": (4,),
     "gamma": (4,),
     "beta": (4,),
+    "reduce": (4, 2),
+    "classifier": (4, 3),
 }
-KERNELS = {"kernel", "depthwise"}
+KERNELS = {"kernel", "depthwise", "reduce", "classifier"}
 
 
 def own(learning_rate: float, weight_decay: float, average: Mapping[str, Any]) -> Any:
@@ -147,8 +150,66 @@ def test_the_average_lies_between_the_weights_it_is_made_of(name: str) -> None:
         assert (value < seen[0][key]).all() and (value > seen[-1][key]).all(), key
 
 
+def moved(name: str, **settings: Any) -> dict[str, np.ndarray]:
+    """How far three steps of equal gradients move each weight."""
+    variables = make_variables()
+    before = values(variables)
+    optimizer = weights_optimizer(
+        name,
+        variables.values(),
+        learning_rate=RATE,
+        weight_decay=0.0,
+        ema_momentum=None,
+        **settings,
+    )
+    for _ in range(3):
+        optimizer.apply([keras.ops.ones(v.shape) for v in variables.values()])
+    return {key: before[key] - value for key, value in values(variables).items()}
+
+
+@pytest.mark.parametrize("name", ["sgd", "rmsprop"])
+def test_momentum_adds_steps_up(name: str) -> None:
+    slow, usual = moved(name, momentum=0.0), moved(name)
+    for key, way in usual.items():
+        assert (way > 1.2 * slow[key]).all(), key
+
+
+def test_clipped_gradients_keep_their_direction_and_have_the_norm() -> None:
+    lengths = sum(int(np.prod(shape)) for shape in SHAPES.values())
+    clipped = moved("sgd", momentum=0.0, clip_norm=0.5)
+    # Ones have the norm of the root of their number; three steps, in float32.
+    expected = 3 * RATE * 0.5 / np.sqrt(lengths)
+    for key, way in clipped.items():
+        np.testing.assert_allclose(way, expected, rtol=1e-3, err_msg=key)
+    np.testing.assert_array_equal(moved("sgd", clip_norm=1e6)["bias"], moved("sgd")["bias"])
+
+
+def test_muon_makes_kernels_orthogonal_and_nothing_else() -> None:
+    rng = np.random.default_rng(0)
+    variables = make_variables()
+    before = values(variables)
+    optimizer = weights_optimizer(
+        "muon", variables.values(), learning_rate=1.0, weight_decay=0.0, ema_momentum=None
+    )
+    optimizer.apply(
+        [
+            keras.ops.convert_to_tensor(rng.standard_normal(v.shape).astype(np.float32))
+            for v in variables.values()
+        ]
+    )
+    steps = {key: before[key] - value for key, value in values(variables).items()}
+    for key, rows in (("kernel", 18), ("reduce", 4)):
+        matrix = steps[key].reshape(rows, -1) / (0.2 * np.sqrt(rows))
+        singular = np.linalg.svd(matrix, compute_uv=False)
+        # The source's five rounds leave singular values between 0.68 and 1.13.
+        assert (singular > 0.6).all() and (singular < 1.2).all(), key
+    for key in ("depthwise", "bias", "gamma", "beta", "classifier"):
+        # Adam's first step has the size of the rate, whatever the gradient.
+        np.testing.assert_allclose(np.abs(steps[key]), 1.0, rtol=1e-3, err_msg=key)
+
+
 def test_an_unknown_name_is_an_error_that_names_the_known_ones() -> None:
-    with pytest.raises(InputError, match="adamw, sgd, own(?s:.*)'AdamW'(?s:.*)write 'adamw'"):
+    with pytest.raises(InputError, match="adamw, sgd, (?s:.*)'AdamW'(?s:.*)write 'adamw'"):
         built("AdamW", make_variables())
 
 
@@ -166,6 +227,14 @@ def test_each_has_a_rate_of_its_own_that_follows_the_batch(name: str) -> None:
     assert more.peak_rate == pytest.approx(own_.learning_rate * 4**own_.rule.exponent)
     assert more.decay == same.decay
     assert own_.rule.source and own_.rule.words
+
+
+def test_momentum_is_refused_where_an_optimizer_has_none() -> None:
+    with pytest.raises(InputError, match="momentum with an optimizer that has one: sgd, rmsprop"):
+        Recipe(1.0, momentum=0.5)
+    sgd = Recipe(1.0, optimizer="sgd", momentum=0.5)
+    assert sgd.changed(optimizer="adamw").momentum is None, "another optimizer brings its own"
+    assert Recipe(1.0, optimizer="rmsprop").resolved().momentum == 0.9
 
 
 @pytest.mark.parametrize(

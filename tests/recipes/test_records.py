@@ -24,6 +24,7 @@ from nas.methods.config import (
 from nas.recipes import IMAGES, RECIPES, SAMPLE, SMOKE
 from nas.recipes.scales import SCALES, Scale
 from nas.training.recipe import Pace, Recipe
+from nas.training.schedule_settings import ScheduleSettings
 
 
 def through_a_file(record: Any) -> Any:
@@ -39,6 +40,7 @@ def through_a_file(record: Any) -> Any:
         Recipe(1, 8, learning_rate=0.1, rate_batch_size=32, weight_decay=0.0, made_for_steps=9),
         Recipe(1, 8, "sgd").resolved(),
         Recipe(0.5, augmentation=Augmentation(crop_padding_pixels=0, flip=False)),
+        Recipe(9.0, schedule="piecewise_linear").resolved(),
         Pace(1, 0.0),
         SearchConfig(weights=supernet_recipe(8.0)),
         SearchConfig(
@@ -68,6 +70,9 @@ WRONG: list[tuple[Callable[[], Any], str]] = [
     (lambda: Recipe(1.0, made_for_steps=0), "made_for_steps"),
     (lambda: GateConfig(rate_batch_size=0), "gates.rate_batch_size"),
     (lambda: Recipe(1.0, weight_decay=-0.1), "weight_decay"),
+    (lambda: Recipe(1.0, optimizer="sgd", momentum=1.0), "momentum"),
+    (lambda: Recipe(1.0, l2=-0.1), "l2"),
+    (lambda: Recipe(1.0, clip_norm=0.0), "clip_norm to be a number above 0"),
     (lambda: Recipe(1.0, warmup_share=1.5), "warmup_share to be a number from 0 and up to 1"),
     (lambda: Recipe(1.0, label_smoothing=1.0), "label_smoothing"),
     (lambda: Recipe(1.0, dropout=1.0), "dropout"),
@@ -126,6 +131,7 @@ def test_usual_settings_of_trainings_and_searches() -> None:
         label_smoothing=0.1,
         dropout=None,
         average_share=0.02,
+        schedule_settings=ScheduleSettings(last_share=0.002),
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
     )
     weights = replace(Recipe(1.0, 128), learning_rate=0.004, weight_decay=0.02, average_share=None)

@@ -48,7 +48,8 @@ def test_a_recipe_of_an_earlier_run_keeps_its_rate_until_something_is_changed() 
         "an earlier run",
     )
     assert (old.peak_rate, old.decay) == (0.006, 0.02)
-    assert old.resolved() == old
+    found = old.resolved()
+    assert (found.learning_rate, found.rate_batch_size, found.weight_decay) == (0.006, None, 0.02)
     assert old.changed(epochs=1.0).peak_rate == 0.006
     assert old.changed(batch_size=128).peak_rate == pytest.approx(0.012)
     assert old.changed(optimizer="sgd") == replace(
