@@ -13,6 +13,7 @@ from latency.onnx_files.shaped_graph import FeatureError
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks
 from nas.hardware.tables import DEPLOYED
@@ -59,6 +60,7 @@ class Compared:
         dataset: Images; None where it trains none.
         interrupter: Asked whether to stop.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        exports: Files that are asked for beside model.onnx, of the networks that it trains.
     """
 
     folder: RunFolder
@@ -67,6 +69,7 @@ class Compared:
     dataset: Dataset | None
     interrupter: Interrupter
     teaching: Teaching | None = None
+    exports: AskedExports = AskedExports()
 
     def run(self) -> ComparedNetworks:
         """Trains what is not trained, measures everything together, and writes it down."""
@@ -104,6 +107,8 @@ class Compared:
             seeds=training.seeds,
             teaching=self.teaching,
             goal_top1=training.goal_top1,
+            exports=self.exports,
+            title=entry.name,
         )
 
     def _begun(self, entry: ComparisonEntry, network: Architecture) -> RunFolder:
