@@ -13,6 +13,7 @@ from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.teaching import begun_teacher, with_teacher
+from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
@@ -199,3 +200,4 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
+    forget_exports(folder)

@@ -14,6 +14,7 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.deployment.records import Exports, Parity
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
@@ -40,6 +41,8 @@ class NetworkRecord(MeasuredRecord):
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
+            wrote the file.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
     """
@@ -47,6 +50,7 @@ class NetworkRecord(MeasuredRecord):
     params: int
     macs: int
     size_bytes: int
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
 
@@ -78,6 +82,7 @@ class NetworkRecord(MeasuredRecord):
             params=cost.params,
             macs=cost.macs,
             size_bytes=cost.size_bytes,
+            memory_bytes=cost.memory_bytes,
             **others,
         )
 
@@ -114,23 +119,6 @@ class Comparison:
     uniform_over_searched_ms: float | None = None
     random_asked: int | None = None
     networks: tuple[ComparedNetwork, ...] = ()
-
-
-@dataclass(frozen=True)
-class Parity:
-    """How well model.onnx computes what model.keras does, on evaluation images.
-
-    Args:
-        max_abs_difference: Greatest difference of two scores.
-        max_abs_logit: Greatest score.
-        top1_agreement: Share of the images with the same best class, 0 to 1.
-        file_bytes: Size of model.onnx.
-    """
-
-    max_abs_difference: float
-    max_abs_logit: float
-    top1_agreement: float
-    file_bytes: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +265,8 @@ class Certificate(CertifiedNetwork):
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
         warnings: Of the training, for people.
+        run_id: Of the run, as the metadata of exported files have it; None before main.py.
+        exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
     """
@@ -301,6 +291,8 @@ class Certificate(CertifiedNetwork):
     recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
     search_verdict: SearchVerdict | None = None
+    run_id: str | None = None
+    exports: Exports | None = None
 
 
 @dataclass(frozen=True)

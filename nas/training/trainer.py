@@ -6,15 +6,18 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
 from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
+from nas.errors import InputError
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
@@ -107,6 +110,7 @@ def train_network(
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
+    _check_architecture(control.checkpoint_path, state, to_text(architecture))
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
@@ -129,6 +133,17 @@ def train_network(
         trainer.judge.seconds,
         trainer.lessons.seconds_waiting / seconds if trainer.lessons else 0.0,
     )
+
+
+def _check_architecture(path: Path | None, state: loop.LoopState, text: str) -> None:
+    """Refuses the checkpoint of another network, whose weights may have the very same shapes."""
+    found = state.extra.setdefault("architecture", text)
+    if found != text:
+        raise InputError(
+            f"a checkpoint of {text}",
+            f"one of {found} at {path}",
+            "remove the file, or train the network that it is of",
+        )
 
 
 def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:

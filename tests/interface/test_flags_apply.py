@@ -302,11 +302,14 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
+    "export": ["--export", "int8"],
+    "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "help", "h", "restart", *SHOWING}
+NETWORKS = {"run", "arch", "network", "compare"}
+RETRAIN_ELSEWHERE = {"blocks", "run_dir", "help", "h", "restart", *NETWORKS, *SHOWING}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
@@ -322,9 +325,10 @@ class Called:
     sizes: Any = None
     training: Any = None
     others: Any = None
+    exports: Any = None
 
     def values(self) -> tuple[Any, ...]:
-        return (self.source, self.sizes, self.training, self.others)
+        return (self.source, self.sizes, self.training, self.others, self.exports)
 
 
 @pytest.fixture
@@ -349,6 +353,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     class Recorder:
         def __init__(self, *arguments: Any) -> None:
             found.others = [entry.name for entry in arguments[5]]
+            found.exports = arguments[-1]
 
         def run(self) -> SimpleNamespace:
             return SimpleNamespace(outcome=Outcome.NOT_ASKED)
@@ -426,6 +431,12 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
+        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
+        (
+            ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
+            "--export int8 with --calibration_images",
+        ),
         (["--arch", NETWORK, "--inherit"], "--inherit with a run"),
         (["--arch", NETWORK, "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),
