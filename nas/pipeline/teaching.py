@@ -11,8 +11,7 @@ from nas.architecture.spec import Architecture
 from nas.builders.keras_model import weights_by_name
 from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset
-from nas.deployment.export import metadata_for
-from nas.deployment.metadata import with_metadata
+from nas.deployment.metadata import metadata_for, with_metadata
 from nas.errors import InputError
 from nas.report import numbers
 from nas.runs.data import class_differences
@@ -21,7 +20,7 @@ from nas.system.console import out
 from nas.training.evaluation import accuracy
 from nas.training.recipe import Recipe
 from nas.training.teachers.reading import EXPORTED, read_teacher
-from nas.training.teachers.teacher import HOW_TO_NAME, Teacher
+from nas.training.teachers.teacher import Teacher
 from nas.training.trainer import TrainResult
 
 # Training images that a teacher is tried on.
@@ -70,7 +69,8 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
         f"{settings.teacher_weight:g}, temperature {settings.teacher_temperature:g}.",
         markup=False,
     )
-    return Teaching(teacher, _warnings(teacher, found.top1, found.count, dataset.num_classes))
+    frequent = float(np.bincount(dataset.train.labels[tried]).max() / found.count)
+    return Teaching(teacher, _warnings(teacher, found.top1, found.count, frequent))
 
 
 def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
@@ -96,18 +96,27 @@ def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
         )
 
 
-def _warnings(teacher: Teacher, top1: float, images: int, classes: int) -> tuple[str, ...]:
-    """A warning where the teacher is no better than chance."""
+def _warnings(teacher: Teacher, top1: float, images: int, frequent: float) -> tuple[str, ...]:
+    """A warning where the teacher seems to know nothing of the classes.
+
+    Args:
+        teacher: That was tried.
+        top1: Share of the images that it got right.
+        images: How many.
+        frequent: Share of the most frequent class: what naming it always would reach.
+    """
     from scipy.stats import binomtest  # takes a moment to load
 
-    by_chance = binomtest(round(top1 * images), images, 1 / classes, alternative="greater")
-    if by_chance.pvalue <= CHANCE:
+    if frequent == 1.0:
+        return ()
+    test = binomtest(round(top1 * images), images, frequent, alternative="greater")
+    if test.pvalue <= CHANCE:
         return ()
     order = "" if teacher.class_names else "its classes may stand in another order, or "
     return (
-        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, no better than "
-        f"chance ({numbers.share(1 / classes)}): {order}its input may be meant otherwise. "
-        f"Check the file, or {HOW_TO_NAME}.",
+        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, where naming "
+        f"one class always would reach {numbers.share(frequent)}: {order}its pixels may be meant "
+        f"otherwise than {teacher.input.scaling} ({teacher.input.told_by}). Check the file.",
     )
 
 

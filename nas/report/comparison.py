@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 
 ROLE_NAMES = {
     "searched": "This network",
@@ -37,6 +38,7 @@ class ShownNetwork:
         top5: The same for five guesses.
         supernet_top1: Share with weights taken from the supernet, not retrained.
         known_trainings: Top-1 of all its trainings.
+        success: How often they reached `--goal_top1`; None where nobody asked.
     """
 
     role: str
@@ -55,6 +57,7 @@ class ShownNetwork:
     top5: float | None = None
     supernet_top1: float | None = None
     known_trainings: SeedSpread | None = None
+    success: SuccessRate | None = None
 
     @property
     def mean_top1(self) -> float | None:
@@ -86,6 +89,7 @@ class ShownNetwork:
             network.top5,
             network.supernet_top1 if isinstance(network, Certificate) else None,
             network.known_trainings,
+            network.success,
         )
 
     def completed(self, other: ShownNetwork) -> ShownNetwork:
@@ -110,6 +114,7 @@ class ShownNetwork:
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),
             known_trainings=self.known_trainings or other.known_trainings,
+            success=self.success or other.success,
         )
 
 
