@@ -96,10 +96,10 @@ def run_comparison(
     RunFolder.check_new(run_dir)
     to_train = [n for n in named if n.name not in runs or runs[n.name].certificate is None]
     _check_applies(options, trains=bool(to_train))
+    source, size = images_asked(asked, runs, named)
     if to_train:
         check_recipes(runs, options, to_train)
         check_starts(compute_of(options))
-    source, size = images_asked(asked, runs, named)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.device.clock import now_text
-from latency.onnx_files.memory import peak_activation_bytes
-from latency.onnx_files.shaped_graph import FeatureError
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
@@ -187,7 +185,6 @@ class Compared:
             top1=certificate.top1,
             top5=certificate.top5,
             file_bytes=path.stat().st_size,
-            peak_activation_bytes=peak_bytes(path),
             train_top1=certificate.train_top1,
             evaluation_images=certificate.evaluation_images,
             trainings=seeds,
@@ -199,18 +196,6 @@ class Compared:
                 rows, certificate.images_seen or 0, data.train_images
             ),
         )
-
-
-def peak_bytes(path: Path) -> int | None:
-    """Peak activation memory of an exported file; None where a shape in it is not known.
-
-    Args:
-        path: Of the file.
-    """
-    try:
-        return peak_activation_bytes(path.read_bytes())
-    except FeatureError:
-        return None
 
 
 def measured_together(files: Mapping[str, bytes], sizes: Scale) -> TimedNetworks:
