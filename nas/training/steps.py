@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
-from nas.errors import InputError
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
+from nas.training.lost import check_loss
 from nas.training.optimizers import decays, weights_optimizer
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import share_at
@@ -26,26 +25,6 @@ def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
     """
     targets: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
     return targets
-
-
-def check_finite(loss: float, step: int, learning_rate: float) -> None:
-    """Refuses to go on with weights that are lost.
-
-    Args:
-        loss: Of the step.
-        step: Its number, from 0.
-        learning_rate: Peak of the schedule.
-
-    Raises:
-        InputError: The loss is NaN or infinite.
-    """
-    if not math.isfinite(loss):
-        raise InputError(
-            "a finite loss",
-            f"{loss} at step {step} with --learning_rate {learning_rate:g}",
-            f"pass a --learning_rate above 0 and below {learning_rate:g}, such as "
-            f"{learning_rate / 3:.1g}; what was saved before this step is kept in checkpoints/",
-        )
 
 
 def ema_momentum(share: float | None, total_steps: int) -> float | None:
@@ -122,7 +101,7 @@ class WeightSteps:
             scores: (batch, classes) of the recipe's teacher; None where it has none.
 
         Raises:
-            InputError: The loss became NaN or infinite.
+            LostWeightsError: The loss became NaN or infinite.
         """
         recipe = self.recipe
         share = share_at(recipe.schedule, step, self._course)
@@ -133,7 +112,7 @@ class WeightSteps:
             targets = with_scores(targets, scores)
         logs = self.model.train_on_batch(images, targets, return_dict=True)
         self._logs.add(logs)
-        check_finite(float(logs["loss"]), step, recipe.peak_rate)
+        check_loss(float(logs["loss"]), step, recipe.peak_rate)
 
     def take_logs(self) -> dict[str, float]:
         """Mean loss and accuracy of the steps since the last call; empty if there were none."""
