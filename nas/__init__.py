@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nas.architecture.spec import Architecture
     from nas.data import Dataset, from_arrays
-    from nas.interface.api import retrain, search
+    from nas.interface.api import compare, retrain, search
     from nas.interface.networks import build_model, count, read_architecture
     from nas.interface.run import Run
 
@@ -24,6 +24,7 @@ _HOMES = {
     "Dataset": "nas.data",
     "Run": "nas.interface.run",
     "build_model": "nas.interface.networks",
+    "compare": "nas.interface.api",
     "count": "nas.interface.networks",
     "from_arrays": "nas.data",
     "read_architecture": "nas.interface.networks",
@@ -36,6 +37,7 @@ __all__ = [
     "Dataset",
     "Run",
     "build_model",
+    "compare",
     "count",
     "from_arrays",
     "read_architecture",

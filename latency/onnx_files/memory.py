@@ -7,8 +7,9 @@ runtime. What counts:
   node that writes it to its last reader; the graph's outputs, from their node to the end.
 - Not what is stored in the file, nor what follows from that alone: weights, constants, shapes.
 - Reshape, Flatten and the like are views: they have the memory of their input.
-- An element-wise node writes over an input of the same size which nobody reads later, as ONNX
-  Runtime lets it do. Any other node needs its inputs and its outputs at the same time.
+- An activation such as Relu or Clip writes over its input if nobody reads that later, as it does
+  in ONNX Runtime. Any other node needs its inputs and its outputs at the same time, also an
+  addition.
 - Values between a QuantizeLinear and the DequantizeLinear nodes that read it are kept in the
   quantised type, and so is what only a QuantizeLinear reads: integer kernels run it that way.
 - Not the working memory inside of a kernel.
@@ -26,12 +27,11 @@ from latency.onnx_files.liveness import ActivationPeak, Step, Storage, Tensor, a
 from latency.onnx_files.shaped_graph import FeatureError, ShapedGraph, malformed_refused
 
 VIEWS = frozenset(("Reshape", "Flatten", "Squeeze", "Unsqueeze", "Identity", "Dropout"))
-# One value of the output is a function of one value of each input, so that it can take its place.
-ELEMENT_WISE = frozenset(
-    ("Relu", "Clip", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "PRelu", "Gelu", "Mish")
-    + ("Sigmoid", "HardSigmoid", "HardSwish", "Tanh", "Softplus", "Softsign", "Erf")
-    + ("Abs", "Neg", "Exp", "Log", "Sqrt", "Reciprocal", "Floor", "Ceil", "Round", "Sign", "Not")
-    + ("Add", "Sub", "Mul", "Div", "Pow", "BatchNormalization")
+# Functions of one value, which ONNX Runtime writes over their input. It does not do so for sums,
+# products and further functions, and neither are they counted so.
+ACTIVATIONS = frozenset(
+    ("Relu", "Clip", "LeakyRelu", "Elu", "Selu", "Celu", "ThresholdedRelu", "HardSwish")
+    + ("Sigmoid", "HardSigmoid", "Tanh", "Softplus", "Softsign")
 )
 RANDOM = frozenset(
     ("RandomNormal", "RandomNormalLike", "RandomUniform", "RandomUniformLike")
@@ -124,7 +124,7 @@ class _MemoryGraph:
             if node.op_type == "QuantizeLinear" and self._is_read_by_one_kind(node.input[0], node):
                 kept[node.input[0]] = written
             # An activation behind a convolution is a part of its kernel.
-            is_activation = node.op_type in ELEMENT_WISE and len(self._moving(node)) == 1
+            is_activation = node.op_type in ACTIVATIONS and len(self._moving(node)) == 1
             if is_activation and written in kept:
                 source = self._moving(node)[0]
                 if source not in kept and self._is_read_by_one_kind(source, node):
@@ -155,7 +155,7 @@ class _MemoryGraph:
             shares = node.op_type in VIEWS
         if shares and first not in self._constants:
             return Storage.VIEW
-        return Storage.OVERWRITES if node.op_type in ELEMENT_WISE else Storage.NEW
+        return Storage.OVERWRITES if node.op_type in ACTIVATIONS else Storage.NEW
 
     def _tensor(self, name: str) -> Tensor:
         kept = self._kept.get(name, name)

@@ -41,6 +41,10 @@ ACTIVATIONS: dict[str, Activation] = {
     "selu": Activation("se", "selu", "Selu"),
     "tanh": Activation("th", "tanh", "Tanh"),
     "sigmoid": Activation("si", "sigmoid", "Sigmoid"),
+    # clip(x + 3, 0, 6) / 6
+    "hard_sigmoid": Activation(
+        "hg", "hard_sigmoid", "HardSigmoid", onnx_attributes=(("alpha", 1 / 6), ("beta", 0.5))
+    ),
     "softplus": Activation("sp", "softplus", "Softplus"),
 }
 

@@ -248,6 +248,12 @@ def _lower_widths_block(layer: spec.WidthsBlock, prefix: str, shape: Shape) -> t
 
 
 @lower.register
+def _lower_squeeze(layer: spec.SqueezeExcite, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    gate = "sigmoid" if layer.sigmoid_gate else "hard_sigmoid"
+    return (SqueezeExciteOp(f"{prefix}.se", shape, layer.squeeze, layer.activation, gate),)
+
+
+@lower.register
 def _lower_skip(_layer: spec.Skip, _prefix: str, _shape: Shape) -> tuple[Op, ...]:
     return ()
 

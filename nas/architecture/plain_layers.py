@@ -38,6 +38,28 @@ class DepthwiseConv(Layer):
 
 
 @dataclass(frozen=True)
+class SqueezeExcite(Layer):
+    """Channels scaled by a gate that sees the mean of each, by itself.
+
+    Args:
+        squeeze: Units between the two layers of the gate.
+        activation: Of these units.
+        sigmoid_gate: The gate is a sigmoid and not a hard one.
+    """
+
+    squeeze: int
+    activation: str = "relu"
+    sigmoid_gate: bool = False
+
+    TOKEN: ClassVar[str] = "se"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("q", "squeeze"),
+        Field("n", "activation", "activation"),
+        Field("sigmoid", "sigmoid_gate", "flag"),
+    )
+
+
+@dataclass(frozen=True)
 class Activate(Layer):
     """An activation by itself, as after the sum of a residual."""
 

@@ -24,6 +24,7 @@ from nas.architecture.plain_layers import GlobalAveragePool as GlobalAveragePool
 from nas.architecture.plain_layers import MaxPool as MaxPool
 from nas.architecture.plain_layers import Normalise as Normalise
 from nas.architecture.plain_layers import Skip as Skip
+from nas.architecture.plain_layers import SqueezeExcite as SqueezeExcite
 from nas.architecture.record import Field as Field
 from nas.architecture.record import Layer as Layer
 from nas.errors import ArchitectureError
@@ -184,6 +185,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
         DepthwiseConv,
         MBConv,
         WidthsBlock,
+        SqueezeExcite,
         Skip,
         Residual,
         Activate,

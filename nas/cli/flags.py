@@ -105,12 +105,14 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_bool("help", False, "Print this.", short_name="h", **text)
 
 
-def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
+def parse(values: flags.FlagValues, argv: Sequence[str], takes_words: Sequence[str] = ()) -> None:
     """Reads a command line strictly.
 
     Args:
         values: Defined flags.
         argv: With the program's name first.
+        takes_words: Flags of several values that words without a flag are further values of, as a
+            shell writes them for `--predict *.jpg`. The first of them that was given gets them.
 
     Raises:
         InputError: An unknown, abbreviated or contradictory flag, or a bad value.
@@ -120,8 +122,7 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
         rest = values(list(argv))
     except flags.Error as error:
         raise InputError("flags as --help lists them", str(error), "correct the flag") from None
-    if len(rest) > 1:
-        raise InputError("flags only", repr(rest[1]), "write values as --flag value")
+    _take_words(values, rest[1:], takes_words)
     for name, (least, greatest, inclusive) in _RANGES.items():
         if name in values and isinstance(values[name].value, int | float):
             value = float(values[name].value)
@@ -131,6 +132,20 @@ def parse(values: flags.FlagValues, argv: Sequence[str]) -> None:
                 raise InputError(
                     f"--{name} to be a number {bound} {least:g}", f"{value}", f"correct --{name}"
                 )
+
+
+def _take_words(values: flags.FlagValues, words: Sequence[str], takes_words: Sequence[str]) -> None:
+    """Words without a flag: further values of the flag that takes them, or refused."""
+    taker = next((name for name in takes_words if values[name].present), None)
+    empty = [word for word in words if not word.strip()]
+    if words and (taker is None or empty):
+        raise InputError(
+            "flags only" if taker is None else f"values of --{taker}",
+            repr([*empty, *words][0]),
+            "write values as --flag value",
+        )
+    if taker is not None:
+        values[taker].value = [*(values[taker].value or ()), *words]
 
 
 def _check_words(values: flags.FlagValues, words: Sequence[str]) -> None:

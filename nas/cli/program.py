@@ -15,6 +15,7 @@ from latency.command_line import join, with_flags
 from nas.cli import flags as strict_flags
 from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
+from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
@@ -99,7 +100,7 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_string("run", None, "Run folder of nas.py; default: the newest.", **text)
     flags.DEFINE_string("arch", None, "Architecture file or string instead of a run.", **text)
     flags.DEFINE_string("run_dir", None, "Run folder for --arch.", **text)
-    flags.DEFINE_bool("summary", False, "Print the layers' params and MACs and stop.", **text)
+    define_show_flags(values)
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
     )
@@ -175,7 +176,8 @@ def _run(
     folders: list[Path] = []
 
     def main() -> int:
-        strict_flags.parse(values, argv)
+        takes_words = [name for name in TAKES_WORDS if name in values]
+        strict_flags.parse(values, argv, takes_words)
         if values["help"].value:
             out.print(
                 strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
@@ -209,7 +211,10 @@ def go_on_words(
     if verb == "search":
         return with_flags(given, {"run_dir": folder, "resume": True}, switches)
     changes: dict[str, object] = {"restart": None}
-    if values["arch"].value is not None:
+    if values["compare"].value is not None:
+        # The comparison's folder knows its networks and their blocks by now.
+        changes |= {"compare": None, "run_dir": None, "blocks": None, "run": folder}
+    elif values["arch"].value is not None:
         # The run has the network, its blocks and a folder of its own by now.
         changes |= {"arch": None, "run_dir": None, "blocks": None, "run": folder}
     elif values["run"].value is None:

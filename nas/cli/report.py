@@ -8,13 +8,15 @@ from pathlib import Path
 from latency.cli.exit_codes import EXIT_DONE
 from latency.cli.parser import Parser
 from nas.interface.run import Run
+from nas.report.compared import write_compared_page
 from nas.report.page import write_report
 from nas.report.pareto import write_pareto
+from nas.runs.config import ComparisonConfig
 from nas.system.console import out
 
 
 def report(words: Sequence[str]) -> int:
-    """Writes the page of a run again, or the front of a sweep and its runs' pages.
+    """Writes the page of a run or a comparison again, or a sweep's front and its runs' pages.
 
     Args:
         words: Of the command line, without the verb.
@@ -29,6 +31,9 @@ def report(words: Sequence[str]) -> int:
     parser.add_argument("run", type=Path, metavar="RUN", help="folder of a run")
     path: Path = parser.parse_args(words).run
     run = Run(path)
+    if isinstance(run.config, ComparisonConfig):
+        out.print(f"Page: {write_compared_page(run.path)}")
+        return EXIT_DONE
     for one in run.runs:
         out.print(f"Report: {write_report(one.path)}")
     if len(run.runs) > 1:

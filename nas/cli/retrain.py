@@ -12,13 +12,22 @@ from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
+from nas.cli.show import show
 from nas.interface import rules
 from nas.interface.asked import source_of
+from nas.interface.comparing import (
+    AskedComparison,
+    go_on_with_comparison,
+    is_comparison,
+    run_comparison,
+)
+from nas.interface.named_networks import split_words
 from nas.interface.networks import read_architecture
-from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
+from nas.interface.retraining import AskedRetraining, run_retraining
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.system.interrupt import Interrupter
+from nas.system.paths import own_path
 
 
 def retrain(
@@ -42,11 +51,16 @@ def retrain(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
-    if values["summary"].value:
-        return _summary(values)
-    asked = asked_retraining(values, command)
+    options = strict_flags.given(values)
+    what = rules.shown(options)
+    if what is not None:
+        rules.check(options, rules.RETRAIN_RULES)
+        return show(what, options, _given_network(options))
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
+    if "compare" in options or _goes_on_comparing(options):
+        return _compare(options, command, path, interrupter, on_folder)
+    asked = asked_retraining(values, command)
     _, outcome = run_retraining(asked, path, interrupter, on_folder)
     return EXIT_CODES[outcome]
 
@@ -80,15 +94,25 @@ def _given_network(options: Mapping[str, Any]) -> Architecture | None:
     return read_architecture(text) if text else None
 
 
-def _summary(values: flags.FlagValues) -> int:
-    from nas.report.summary import print_summary
+def _goes_on_comparing(options: Mapping[str, Any]) -> bool:
+    return "run" in options and is_comparison(RunFolder.open(own_path(options["run"])))
 
-    options = strict_flags.given(values)
-    rules.check(options, rules.RETRAIN_RULES)
-    rules.check_summary(options)
-    architecture, run = _given_network(options), options.get("run")
-    if architecture is None:
-        folder = RunFolder.open(Path(run)) if run else RunFolder.newest()
-        architecture = architecture_of(folder)
-    print_summary(architecture)
+
+def _compare(
+    options: Mapping[str, Any],
+    command: str,
+    run_dir: Path | None,
+    interrupter: Interrupter,
+    on_folder: Callable[[Path], None],
+) -> int:
+    """Begins a comparison, or goes on with that of --run."""
+    data_dir = options.get("data_dir")
+    words = tuple(split_words(options.get("compare", ())))
+    source = source_of(data_dir, options) if data_dir else None
+    asked = AskedComparison(words, options, source, command)
+    if words:
+        run_comparison(asked, run_dir, interrupter, on_folder)
+    else:
+        folder = RunFolder.open(own_path(options["run"]))
+        go_on_with_comparison(asked, folder, interrupter, on_folder)
     return EXIT_DONE

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable
 
 from latency.onnx_files.liveness import Step, Storage, Tensor, activation_peak
-from latency.onnx_files.memory import ELEMENT_WISE, VIEWS
+from latency.onnx_files.memory import ACTIVATIONS, VIEWS
 from nas.architecture.activations import activation
 from nas.architecture.lowering import LoweredLayer
 from nas.architecture.operations import (
@@ -52,7 +52,7 @@ class Steps:
         """
         name = f"{operator} {len(self.steps)}"
         storage = Storage.VIEW if operator in VIEWS else Storage.NEW
-        storage = Storage.OVERWRITES if operator in ELEMENT_WISE else storage
+        storage = Storage.OVERWRITES if operator in ACTIVATIONS else storage
         output = Tensor(name, FLOAT32_BYTES * math.prod(shape))
         self.steps.append(Step(name, operator, tuple(reads), (output,), storage))
         return name

@@ -10,15 +10,18 @@ from typing import Any, Unpack
 
 from latency.shell import Interrupted
 from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, source_of
+from nas.interface.comparing import AskedComparison, go_on_with_comparison, run_comparison
 from nas.interface.networks import read_architecture
 from nas.interface.options import RetrainOptions, SearchOptions
 from nas.interface.retraining import AskedRetraining, run_retraining
 from nas.interface.run import Run
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
+from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
 from nas.system.interrupt import Interrupter
@@ -124,6 +127,56 @@ def retrain(
     with _stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
     return Run(path)
+
+
+def compare(
+    networks: Iterable[Run | Architecture | str | Path],
+    data: Data = None,
+    *,
+    run_dir: str | Path | None = None,
+    **options: Unpack[RetrainOptions],
+) -> Run:
+    """Trains networks by one recipe and measures all of them in one session.
+
+    Args:
+        networks: Two or more: runs or their folders, which keep their training; architectures,
+            their texts, files with them, or names of published networks, which are trained.
+        data: Images, as `search` takes them; None for those of the runs, or the embedded sample.
+        run_dir: Folder of the comparison; default: a new one below `runs/`. That of a comparison
+            which was stopped goes on where no networks are named.
+        **options: See `RetrainOptions`.
+
+    Returns:
+        The comparison as a run; `Run.comparison` has the figures, `Run.runs` are its networks.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    given = _given("compare", options, RETRAIN_NAMES)
+    words = tuple(_word(network) for network in networks)
+    named = {"data_dir": data, "compare": list(words) or None}
+    named |= {"run_dir": run_dir} if words else {"run": run_dir}
+    given |= {name: value for name, value in named.items() if value is not None}
+    asked = AskedComparison(
+        words,
+        given,
+        source_of(data, given) if data is not None else None,
+        "nas.compare(...)",
+        data if isinstance(data, Dataset) else None,
+    )
+    path = Path(run_dir) if run_dir else None
+    with _stoppable() as interrupter:
+        if words or path is None:
+            return Run(run_comparison(asked, path, interrupter))
+        return Run(go_on_with_comparison(asked, RunFolder.open(path), interrupter))
+
+
+def _word(network: Run | Architecture | str | Path) -> str:
+    """A network as a command line names it."""
+    if isinstance(network, Run):
+        return str(network.path)
+    return to_text(network) if isinstance(network, Architecture) else str(network)
 
 
 def _run_or_architecture(

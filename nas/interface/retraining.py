@@ -27,7 +27,7 @@ from nas.ranges import check_count
 from nas.recipes.scales import Scale
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
-from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
+from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
@@ -128,13 +128,16 @@ def architecture_of(folder: RunFolder) -> Architecture:
     Raises:
         InputError: The search is not finished, or the run is a sweep.
     """
-    if folder.has("pareto.json"):
+    config = read_config(folder.path)
+    is_comparison = isinstance(config, ComparisonConfig)
+    if is_comparison or folder.has("pareto.json"):
+        kind = "comparison" if is_comparison else "sweep"
         raise InputError(
-            f"a run of one network, unlike the sweep {folder.path}",
+            f"a run of one network, unlike the {kind} {folder.path}",
             "several networks",
             "name one of the folders below it",
         )
-    load_blocks(read_config(folder.path).blocks)
+    load_blocks(config.blocks)
     if not folder.has("architecture.json"):
         raise InputError(
             f"a finished search in {folder.path}",

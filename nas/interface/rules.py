@@ -17,9 +17,11 @@ COMPUTING = ("mixed_precision", "data_parallel")
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
     "baselines",
+    "curves",
     "data_parallel",
     "help",
     "inherit",
+    "int8",
     "largest",
     "restart",
     "resume",
@@ -157,8 +159,29 @@ SEARCH_RULES = (
 RETRAIN_RULES = (
     Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
     Rule(
+        ("run", "arch", "network"),
+        lambda o: "compare" not in o,
+        "one of --{name} and --compare",
+        "both",
+        "name what --{name} says among the networks of --compare",
+    ),
+    Rule(
+        ("csv",),
+        lambda o: says(o, "summary"),
+        "--summary with --csv",
+        "no --summary",
+        "write both, or leave --csv out: a comparison writes its CSV file by itself",
+    ),
+    Rule(
+        ("int8",),
+        lambda o: "predict" in o,
+        "--predict with --int8",
+        "no --predict",
+        "name images with --predict, or leave --int8 out",
+    ),
+    Rule(
         ("run_dir",),
-        lambda o: "arch" in o,
+        lambda o: "arch" in o or "compare" in o,
         "--run for an existing run",
         "--run_dir",
         "write --run instead",
@@ -184,8 +207,14 @@ RETRAIN_RULES = (
         "--arch, which begins a new one",
     ),
     Rule(
+        ("baselines", "largest", "inherit", "restart"),
+        lambda o: "compare" not in o,
+        "--{name} with one run",
+        "--compare, which names its networks itself and trains all of them from random weights",
+    ),
+    Rule(
         ("blocks",),
-        lambda o: "arch" in o,
+        lambda o: "arch" in o or "compare" in o,
         "--blocks with --arch",
         "--blocks with a run, which names its own",
     ),
@@ -196,21 +225,34 @@ RETRAIN_RULES = (
         "--nobaselines",
     ),
 )
-# Printing a network's layers needs the network and nothing else.
-SUMMARY_APPLIES = ("summary", "run", "arch", "blocks", "help")
+# What shows a network and trains nothing looks at these options and at no others.
+SHOWS = {
+    "summary": ("run", "arch", "network", "compare", "blocks", "csv"),
+    "curves": ("run", "compare"),
+    "predict": ("run", "int8"),
+}
+NETWORKS = ("run", "arch", "network", "compare")
 
 
-def check_summary(options: Options) -> None:
-    """Refuses every option that `--summary` would not look at.
+def shown(options: Options) -> str | None:
+    """What is to be shown in place of a training; None where something is to be trained.
 
     Args:
         options: Name -> value of everything that was given.
 
     Raises:
-        InputError: There is one.
+        InputError: Two things at once, or an option that would not be looked at.
     """
+    asked = [name for name in SHOWS if says(options, name)]
+    if not asked:
+        return None
+    first = asked[0]
+    applying = SHOWS[first]
+    named = [f"--{name}" for name in NETWORKS if name in applying]
+    networks = f"{', '.join(named[:-1])} or {named[-1]}" if len(named) > 1 else named[0]
     for name in options:
-        if says(options, name) and name not in SUMMARY_APPLIES:
+        if says(options, name) and name not in (first, "help", *applying):
             raise InputError(
-                "--summary with --run or --arch alone", f"--{name} as well", f"leave --{name} out"
+                f"--{first} with {networks} alone", f"--{name} as well", f"leave --{name} out"
             )
+    return first

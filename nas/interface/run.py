@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
 from nas.interface.retraining import architecture_of
+from nas.interface.showing import draw_curves, predict_images
 from nas.methods.history import SearchRow
+from nas.report.compared import write_compared_page
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.pareto import PICTURE_NAME
-from nas.runs.config import AnyConfig, RunConfig, read_config
+from nas.runs.compared import ComparedNetworks
+from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
+from nas.runs.predictions import Predictions
 from nas.runs.records import Certificate
 from nas.system.paths import kept_path
+from nas.training.history import TrainingRow
 
 
 @dataclass(frozen=True)
@@ -42,8 +48,10 @@ class Run:
 
     @property
     def runs(self) -> tuple[Run, ...]:
-        """The run of every goal of a sweep, in order; the run alone where it is no sweep."""
+        """The runs of a sweep's goals or a comparison's networks, in order; else the run alone."""
         config = self.config
+        if isinstance(config, ComparisonConfig):
+            return tuple(Run(network.folder_in(self.path)) for network in config.networks)
         if isinstance(config, RunConfig) and config.is_sweep:
             return tuple(Run(self.path / goal.label) for goal in config.goals)
         return (self,)
@@ -75,8 +83,55 @@ class Run:
         return read_history(SearchRow, self.path / SearchRow.FILE)
 
     @property
+    def training_history(self) -> tuple[TrainingRow, ...]:
+        """Rows of the training, in order; empty where nothing was trained."""
+        return read_history(TrainingRow, self.path / TrainingRow.FILE)
+
+    @property
+    def comparison(self) -> ComparedNetworks:
+        """The networks of a comparison in figures.
+
+        Raises:
+            LatencyError: The run is none, or is not finished.
+        """
+        return RunFolder(self.path).read(ComparedNetworks)
+
+    def curves(self) -> Path:
+        """Draws loss, accuracy and learning rate over the epochs.
+
+        Returns:
+            The picture, `curves.png` in the run's folder.
+
+        Raises:
+            InputError: The run is not trained.
+        """
+        return draw_curves([self.path])
+
+    def predict(self, images: str | Path | Sequence[str | Path], int8: bool = False) -> Predictions:
+        """What the exported network says of images; starts no framework.
+
+        An image that cannot be read stops no other: `Predictions.failed` has it.
+
+        Args:
+            images: Paths of image files, and of folders, whose images are all taken.
+            int8: With the exported file of 8 bits.
+
+        Returns:
+            The five most probable classes of each; also written to `predictions/` in the run's
+            folder, with pictures.
+
+        Raises:
+            InputError: The run is not trained, or not exported in this form.
+        """
+        several = [images] if isinstance(images, str | Path) else images
+        words = [str(path) for path in several]
+        return predict_images(RunFolder(self.path), words, int8)[0]
+
+    @property
     def report(self) -> Path:
         """The page about the run, or the picture of a sweep's front; written if it is missing."""
+        if isinstance(self.config, ComparisonConfig):
+            return write_compared_page(self.path)
         if len(self.runs) > 1:
             return self.path / PICTURE_NAME
         page = self.path / REPORT_NAME

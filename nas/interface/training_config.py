@@ -14,7 +14,7 @@ from nas.interface.asked import compute_of
 from nas.interface.teaching import begun_teacher, with_teacher
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
-from nas.runs.config import AnyConfig, TrainingConfig
+from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
@@ -172,9 +172,9 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
 
 
 def _has_begun(folder: RunFolder) -> bool:
-    return any((folder.path / "retrained").glob("*.json")) or any(
-        (folder.path / "checkpoints").glob("retrain_*.npz")
-    )
+    """Whether a training of a run, or of a network of a comparison, has left anything."""
+    traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
+    return any(any(folder.path.glob(trace)) for trace in traces)
 
 
 def _forget(folder: RunFolder) -> None:

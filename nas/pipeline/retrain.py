@@ -26,7 +26,7 @@ from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
 from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
-from nas.report.page import write_report
+from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
@@ -101,21 +101,55 @@ class RetrainRun:
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
+        trained = self.train()
+        certificate, baselines = self.certify(trained, self.measure(trained))
+        self._print(certificate, baselines)
+        return certificate
+
+    def train(self) -> list[list[TrainedRecord]]:
+        """Trains each network with each seed, or reads what an earlier call reached.
+
+        Returns:
+            The trainings of each network, the found one first, first seed first.
+        """
         found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
         out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
         for line in held_out_lines(self.recipe, self.dataset.train.labels):
             out.print(line, markup=False)
         for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)
-        trained = self._trained([found, *self.others])
-        timed = self._measure({first.name: self._network(first) for first, *_ in trained})
+        return self._trained([found, *self.others])
+
+    def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:
+        """Times all networks together; nothing with `--device`.
+
+        Args:
+            trained: As `train` returns it.
+        """
+        return self._measure({first.name: self._network(first) for first, *_ in trained})
+
+    def certify(
+        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+    ) -> tuple[Certificate, Baselines | None]:
+        """Writes down what was reached and measured, and the page about it.
+
+        Args:
+            trained: As `train` returns it.
+            timed: Of the same networks by their names.
+
+        Returns:
+            The certificate, and the networks beside it where there are any.
+        """
         records = self._certified(trained, timed)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
         certificate = self._certificate(records, timed)
         self.folder.write(certificate)
-        report = write_report(self.folder.path)
+        write_report(self.folder.path)
+        return certificate, baselines
+
+    def _print(self, certificate: Certificate, baselines: Baselines | None) -> None:
         out.print(terminal_table(certificate, baselines))
         more = MoreSeeds(self.folder.path, self.said_again)
         for line in verdict_lines(certificate, baselines, more):
@@ -124,10 +158,9 @@ class RetrainRun:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
             f"Run folder: {self.folder.path} (model.keras, model.onnx, certificate.json)    "
-            f"Report: {report}",
+            f"Report: {self.folder.path / REPORT_NAME}",
             markup=False,
         )
-        return certificate
 
     @property
     def _seeded(self) -> SeededRecipe:

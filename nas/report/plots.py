@@ -90,7 +90,12 @@ def written_out(figure: Figure) -> Figure:
     return figure
 
 
-def _address(figure: Figure) -> str:
+def figure_address(figure: Figure) -> str:
+    """A figure as an SVG data address.
+
+    Args:
+        figure: Complete, with a canvas for SVG.
+    """
     stream = io.BytesIO()
     written_out(figure).savefig(stream, format="svg", transparent=True, metadata={"Date": None})
     return "data:image/svg+xml;base64," + base64.b64encode(stream.getvalue()).decode("ascii")
@@ -147,7 +152,7 @@ def history_plot(
         axes.margins(x=0.01)
         if sum(drawn) > 1 or target is not None:
             axes.legend(loc="best")
-        return _address(figure)
+        return figure_address(figure)
 
 
 def _shade_warm_up(axes: Axes, rows: Sequence[Any]) -> None:
@@ -189,7 +194,7 @@ def prediction_plot(
         _mark_networks(axes, [(n, n.measured_ms or 0.0, n.predicted_ms or 0.0) for n in marked])
         axes.set(xlim=(low, high), ylim=(low, high), xlabel="measured ms", ylabel="predicted ms")
         _legend_own_first(axes, "upper left")
-        return _address(figure)
+        return figure_address(figure)
 
 
 def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | None) -> str | None:
@@ -227,7 +232,7 @@ def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | N
         axes.set(xlabel="measured ms", ylabel=top1_label)
         axes.margins(0.12)
         _legend_own_first(axes, "best")
-        return _address(figure)
+        return figure_address(figure)
 
 
 def accuracy_reach(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from typing import TextIO
 
 from rich.table import Table
@@ -12,38 +14,90 @@ from nas.cost.counts import ArchitectureCost, architecture_cost
 
 # Wider than any table; where there is no terminal to fit, nothing is cut.
 UNBOUNDED_WIDTH = 10_000
+CSV_COLUMNS = ("network", "number", "layer", "type", "params", "not_trained", "macs", "output_size")
 
 
 def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
-    """Layer, type, params, MACs and output size, with totals."""
+    """Layer, type, params, MACs and output size, with totals.
+
+    Args:
+        cost: Of a network.
+        title: Above the table; empty for none.
+    """
     table = Table(title=title or None, title_justify="left")
     for name in ("#", "layer", "type"):
         table.add_column(name, overflow="fold")
-    for name in ("params", "MACs", "output size"):
+    for name in ("params", "not trained", "MACs", "output size"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in cost.layers:
-        size = "x".join(str(n) for n in row.output_shape)
-        table.add_row(f"{row.index}", row.name, row.type, f"{row.params:,}", f"{row.macs:,}", size)
+        table.add_row(
+            f"{row.index}",
+            row.name,
+            row.type,
+            f"{row.params:,}",
+            f"{row.params_with_statistics - row.params:,}",
+            f"{row.macs:,}",
+            _size(row.output_shape),
+        )
     table.add_section()
-    table.add_row("", "total", "", f"{cost.params:,}", f"{cost.macs:,}", "")
+    not_trained = cost.params_with_statistics - cost.params
+    table.add_row("", "total", "", f"{cost.params:,}", f"{not_trained:,}", f"{cost.macs:,}", "")
     return table
 
 
-def print_summary(architecture: Architecture, file: TextIO | None = None) -> None:
-    """Prints the table and the totals that have no column.
+def print_summary(
+    architecture: Architecture, file: TextIO | None = None, title: str | None = None
+) -> None:
+    """Prints the table and the totals in words.
 
     Args:
         architecture: The network.
         file: Where to; standard output by default.
+        title: Above the table; None for the network's own name.
     """
     console = Terminal(file=file, soft_wrap=True)
     cost = architecture_cost(architecture)
-    table = summary_table(cost, architecture.name)
+    table = summary_table(cost, architecture.name if title is None else title)
     if not console.is_terminal:
         unbounded = console.options.update(width=UNBOUNDED_WIDTH)
         console.width = console.measure(table, options=unbounded).maximum
     console.print(table)
-    console.print(
-        f"params {cost.params:,} (with BN statistics {cost.params_with_statistics:,}), "
-        f"MACs {cost.macs:,}, float32 weights {cost.size_bytes:,} bytes"
+    console.print(totals_text(cost))
+
+
+def totals_text(cost: ArchitectureCost) -> str:
+    """The totals of a network in one line, as course works ask for them.
+
+    Args:
+        cost: Of the network.
+    """
+    not_trained = cost.params_with_statistics - cost.params
+    return (
+        f"params {cost.params_with_statistics:,} (trainable {cost.params:,}, not trainable "
+        f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, "
+        f"float32 weights {cost.size_bytes:,} bytes"
     )
+
+
+def summary_csv(networks: list[tuple[str, ArchitectureCost]]) -> str:
+    """The tables of networks for other programs: a row a layer, and one of totals for each.
+
+    Args:
+        networks: Name and counts of each.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(CSV_COLUMNS)
+    for name, cost in networks:
+        for row in cost.layers:
+            not_trained = row.params_with_statistics - row.params
+            size = _size(row.output_shape)
+            counts = (row.params, not_trained, row.macs, size)
+            writer.writerow((name, row.index, row.name, row.type, *counts))
+        totals = (cost.params, cost.params_with_statistics - cost.params, cost.macs, "")
+        writer.writerow((name, "", "total", "", *totals))
+    return buffer.getvalue()
+
+
+def _size(shape: tuple[int, ...]) -> str:
+    return "x".join(str(length) for length in shape)

@@ -28,6 +28,8 @@ from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
 CONFIG_FILE = "config.json"
+# Below the folder of a comparison: a run for each network that it trains.
+NETWORKS_FOLDER = "networks"
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,62 @@ class GivenNetworkConfig(RunSettings):
     kind: Literal["retrain"] = "retrain"
 
 
-AnyConfig = RunConfig | GivenNetworkConfig
+@dataclass(frozen=True)
+class ComparisonEntry:
+    """One network of a comparison.
+
+    Args:
+        name: For people, and of its folder; different for each.
+        word: As it was named.
+        text: The architecture, for the images' size and number of classes.
+        run: Absolute path of the run that trained it before; None where the comparison trains it,
+            in `networks/NAME`.
+    """
+
+    name: str
+    word: str
+    text: str
+    run: str | None = None
+
+    def folder_in(self, comparison: Path) -> Path:
+        """The folder of the run that trains it, or has trained it.
+
+        Args:
+            comparison: Folder of the comparison.
+        """
+        return Path(self.run) if self.run else comparison / NETWORKS_FOLDER / self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparisonConfig(RunSettings):
+    """What `main.py --compare` was asked for.
+
+    Args:
+        networks: Two or more, in the order in which they were named.
+
+    Raises:
+        InputError: Fewer networks, or one name twice.
+    """
+
+    kind: Literal["compare"] = "compare"
+    networks: tuple[ComparisonEntry, ...]
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        names = [network.name for network in self.networks]
+        if len(set(names)) < len(names) or len(names) < 2:
+            raise InputError(
+                "two networks or more, each under a name of its own",
+                ", ".join(names) or "none",
+                "name them as --compare A,B",
+            )
+
+
+AnyConfig = RunConfig | GivenNetworkConfig | ComparisonConfig
+_KINDS: dict[str, type[AnyConfig]] = {
+    "retrain": GivenNetworkConfig,
+    "compare": ComparisonConfig,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,11 +292,9 @@ def read_config(folder: Path) -> AnyConfig:
             f"the run; its network can be trained here by {command_line('retrain')} --arch "
             f"{quote(path_word(folder / 'architecture.json'))}",
         )
-    config: AnyConfig = (
-        strict_json.read(GivenNetworkConfig, path)
-        if head.get("kind") == "retrain"
-        else strict_json.read(RunConfig, path)
-    )
+    named = head.get("kind")
+    kind = _KINDS.get(named, RunConfig) if isinstance(named, str) else RunConfig
+    config: AnyConfig = strict_json.read(kind, path)
     space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
     refuse_relative((*config.blocks, *space), path)
     return config

@@ -50,6 +50,7 @@ def activate(name: str, x: np.ndarray) -> np.ndarray:
         "selu": lambda: 1.05070098735 * np.where(x > 0, x, 1.67326324235 * np.expm1(x)),
         "tanh": lambda: np.tanh(x),
         "sigmoid": lambda: 1 / (1 + np.exp(-x)),
+        "hard_sigmoid": lambda: np.clip(x + 3, 0, 6) / 6,
         "softplus": lambda: np.log1p(np.exp(x)),
     }
     return forms[name]()

@@ -42,6 +42,7 @@ from nas.architecture.spec import (
     Residual,
     SeparableConv,
     Skip,
+    SqueezeExcite,
     WidthsBlock,
 )
 from nas.architecture.weights import random_weights
@@ -94,6 +95,9 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
     "dw": [
         (16, (Conv(3, 2, 8), DepthwiseConv(5, 2), DepthwiseConv(3, 1, "elu", bias=True), *HEAD)),
         (16, (DepthwiseConv(3, 2, batch_norm=False, bias=True, valid=True), *HEAD)),
+    ],
+    "se": [
+        (16, (Conv(3, 2, 8), SqueezeExcite(3), SqueezeExcite(4, "swish", True), *HEAD)),
     ],
     "act": [(16, (Conv(3, 2, 8, "none"), Activate("relu"), *HEAD, Activate("softplus")))],
     "norm": [(16, (Normalise(), Conv(3, 2, 8), Normalise(), *HEAD[:1], Normalise(), HEAD[1]))],

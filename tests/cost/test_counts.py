@@ -184,6 +184,7 @@ def test_summary_cuts_and_swallows_nothing() -> None:
             row.name,
             row.type,
             f"{row.params:,}",
+            f"{row.params_with_statistics - row.params:,}",
             f"{row.macs:,}",
             size,
         ]

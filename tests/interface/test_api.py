@@ -40,7 +40,8 @@ def images() -> Dataset:
 
 def test_importing_the_package_starts_nothing() -> None:
     code = (
-        "import sys, nas; nas.search; nas.retrain; nas.Run; nas.build_model; nas.count('"
+        "import sys, nas; nas.search; nas.retrain; nas.compare; nas.Run; nas.build_model; "
+        "nas.count('"
         + NETWORK
         + "'); print({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
     )
@@ -68,7 +69,8 @@ def test_every_public_name_is_there() -> None:
 def test_options_are_the_flags_of_the_programs() -> None:
     elsewhere = {"lambda", "target_ms", "space", "run_dir", "resume", "data_dir", "help", "h"}
     assert set(SearchOptions.__annotations__) == set(search_flags()) - elsewhere
-    elsewhere = {"run", "arch", "run_dir", "data_dir", "summary", "help", "h"}
+    showing = {"summary", "csv", "curves", "predict", "int8", "compare"}
+    elsewhere = {"run", "arch", "run_dir", "data_dir", "help", "h", *showing}
     assert set(RetrainOptions.__annotations__) == set(retrain_flags()) - elsewhere
 
 

@@ -287,7 +287,9 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seeds": ["--seeds", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
 }
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "summary", "help", "h", "restart"}
+# Show networks in place of training one, or compare several; see test_showing and test_comparing.
+SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
+RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "help", "h", "restart", *SHOWING}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
@@ -414,8 +416,25 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
         (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
-        (["--run", "RUN", "--summary", "--epochs", "1"], "--summary with --run or --arch alone"),
+        (
+            ["--run", "RUN", "--summary", "--epochs", "1"],
+            "--summary with --run, --arch, --network or --compare alone",
+        ),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+        (["--run", "RUN", "--summary", "--curves"], "--curves as well"),
+        (["--run", "RUN", "--summary", "--predict", "a.png"], "--predict as well"),
+        (["--run", "RUN", "--summary", "--int8"], "--int8 as well"),
+        (["--run", "RUN", "--curves", "--seed", "1"], "--curves with --run or --compare alone"),
+        (["--run", "RUN", "--predict", "a.png", "--csv", "x"], "--predict with --run alone"),
+        (["--arch", NETWORK, "--predict", "a.png"], "--arch as well"),
+        (["--run", "RUN", "--csv", "x"], "--summary with --csv"),
+        (["--run", "RUN", "--int8"], "--predict with --int8"),
+        (["--run", "RUN", "--compare", "a,b"], "one of --run and --compare"),
+        (["--arch", NETWORK, "--compare", "a,b"], "one of --arch and --compare"),
+        (["--compare", "a,b", "--baselines"], "--baselines with one run"),
+        (["--compare", "a,b", "--inherit"], "--inherit with one run"),
+        (["--compare", "a,b", "--restart"], "--restart with one run"),
+        (["--compare", "a,b", "--resize", "crop"], "--data_dir with --resize"),
         (["--run", "RUN", "--teacher_weight", "0.5"], "--teacher with --teacher_weight"),
         (["--run", "RUN", "--teacher_temperature", "4"], "--teacher with --teacher_temperature"),
         (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),

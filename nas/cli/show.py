@@ -1,0 +1,82 @@
+"""`main.py --summary`, `--curves` and `--predict`: what there is of networks, without training."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from latency import atomic
+from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_DONE
+from latency.outputs import check_output_file
+from nas.architecture.spec import Architecture
+from nas.interface.named_networks import name_networks, split_words
+from nas.interface.showing import draw_curves, predict_images, shown_networks
+from nas.runs.folder import RunFolder
+from nas.system.console import err, out
+from nas.system.paths import own_path
+
+
+def show(what: str, options: Mapping[str, Any], architecture: Architecture | None) -> int:
+    """Shows what was asked for.
+
+    Args:
+        what: `summary`, `curves` or `predict`.
+        options: Everything that was given.
+        architecture: Of --arch or --network, if one was given.
+
+    Returns:
+        The exit code: that of bad input where an image of several could not be predicted.
+    """
+    if what == "summary":
+        return _summary(options, architecture)
+    if what == "curves":
+        paths = _named(options) or [_run(options).path]
+        out.print(f"Curves: {draw_curves(paths)}", markup=False)
+        return EXIT_DONE
+    return _predict(_run(options), options["predict"], bool(options.get("int8", False)))
+
+
+def _run(options: Mapping[str, Any]) -> RunFolder:
+    run = options.get("run")
+    return RunFolder.open(own_path(run)) if run else RunFolder.newest()
+
+
+def _named(options: Mapping[str, Any]) -> list[Path]:
+    """Folders of the runs of `--compare`, of which nothing else has curves."""
+    found = name_networks(split_words(options.get("compare", ())))
+    return [network.trained_run() for network in found]
+
+
+def _summary(options: Mapping[str, Any], architecture: Architecture | None) -> int:
+    from nas.cost.counts import architecture_cost
+    from nas.report.summary import print_summary, summary_csv
+
+    path = own_path(options["csv"]) if "csv" in options else None
+    if path is not None:
+        check_output_file(path, "--csv")
+    if architecture is not None:
+        networks = [(architecture.name, architecture)]
+    else:
+        words = split_words(options.get("compare", ()))
+        networks = shown_networks(words) if words else shown_networks([str(_run(options).path)])
+    for name, network in networks:
+        print_summary(network, title=name)
+    if path is not None:
+        counts = [(name, architecture_cost(network)) for name, network in networks]
+        atomic.write_text(path, summary_csv(counts))
+        out.print(f"CSV: {path}", markup=False)
+    return EXIT_DONE
+
+
+def _predict(folder: RunFolder, words: Sequence[str], int8: bool) -> int:
+    from nas.report.predictions import failure_lines, prediction_table
+
+    predictions, written = predict_images(folder, words, int8)
+    if predictions.images:
+        out.print(prediction_table(predictions))
+    for line in written:
+        out.print(line, markup=False)
+    for line in failure_lines(predictions):
+        err.print(f"Error: {line}", markup=False)
+    return EXIT_BAD_INPUT if predictions.failed else EXIT_DONE

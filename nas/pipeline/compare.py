@@ -1,0 +1,211 @@
+"""`main.py --compare`: each network a resumable training, then one measurement of all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from latency.device.clock import now_text
+from nas.architecture import text as arch_text
+from nas.architecture.spec import Architecture
+from nas.data import Dataset
+from nas.errors import InputError
+from nas.hardware.measurement import TimedNetworks, measure_networks
+from nas.hardware.tables import DEPLOYED
+from nas.pipeline.inputs import keep_data
+from nas.recipes.scales import Scale
+from nas.report.compared import compared_table, compared_warnings, write_compared_page
+from nas.runs.compared import (
+    ComparedCells,
+    ComparedNetworks,
+    ComparedRow,
+    seconds_per_epoch,
+)
+from nas.runs.config import (
+    ComparisonConfig,
+    ComparisonEntry,
+    GivenNetworkConfig,
+    RunSettings,
+    TrainingConfig,
+)
+from nas.runs.data import DataRecord
+from nas.runs.folder import RunFolder
+from nas.runs.history import read_history
+from nas.runs.measured import Conditions
+from nas.runs.records import Certificate, TrainedRecord
+from nas.system.console import bar, out
+from nas.system.environment import environment
+from nas.system.interrupt import Interrupter
+from nas.training.history import TrainingRow
+
+if TYPE_CHECKING:
+    from nas.pipeline.retrain import RetrainRun
+
+
+@dataclass(frozen=True)
+class Compared:
+    """A comparison that can go on.
+
+    Args:
+        folder: Of the comparison.
+        config: What it was asked for.
+        training: The recipe of every network that it trains itself; None where it trains none.
+        dataset: Images; None where it trains none.
+        interrupter: Asked whether to stop.
+    """
+
+    folder: RunFolder
+    config: ComparisonConfig
+    training: TrainingConfig | None
+    dataset: Dataset | None
+    interrupter: Interrupter
+
+    def run(self) -> ComparedNetworks:
+        """Trains what is not trained, measures everything together, and writes it down."""
+        entries = self.config.networks
+        own = [entry for entry in entries if entry.run is None]
+        trained: dict[str, list[list[TrainedRecord]]] = {}
+        for number, entry in enumerate(own, start=1):
+            out.print(f"{entry.name} ({number} of {len(own)}): {entry.text}", markup=False)
+            trained[entry.name] = self._retraining(entry).train()
+        files = {entry.name: self._model(entry).read_bytes() for entry in entries}
+        timed = measured_together(files, self.config.sizes)
+        for entry in own:
+            timing = TimedNetworks({"searched": timed[entry.name]})
+            self._retraining(entry).certify(trained[entry.name], timing)
+        return self._written(timed)
+
+    def _retraining(self, entry: ComparisonEntry) -> RetrainRun:
+        """The training of one network in a run folder of its own, begun or to go on."""
+        from nas.pipeline.retrain import RetrainRun
+
+        training, dataset = self.trained_by()
+        network = arch_text.parse(entry.text, entry.name)
+        folder = self._begun(entry, network)
+        return RetrainRun(
+            folder,
+            network,
+            dataset,
+            training.recipe,
+            training.seed,
+            (),
+            None,
+            None,
+            self.config.sizes,
+            self.interrupter,
+            seeds=training.seeds,
+        )
+
+    def _begun(self, entry: ComparisonEntry, network: Architecture) -> RunFolder:
+        """The folder of a network's run; each of its files is written when it is missing."""
+        path = entry.folder_in(self.folder.path)
+        (path / "checkpoints").mkdir(parents=True, exist_ok=True)
+        folder = RunFolder(path)
+        if not folder.has(GivenNetworkConfig):
+            names = [entry.name for entry in fields(RunSettings)]
+            settings = {name: getattr(self.config, name) for name in names}
+            folder.write(GivenNetworkConfig(**settings))
+        if not folder.has("architecture.json"):
+            folder.write_json("architecture.json", arch_text.to_json(network))
+        training, dataset = self.trained_by()
+        keep_data(folder, dataset)
+        folder.write(training)
+        return folder
+
+    def trained_by(self) -> tuple[TrainingConfig, Dataset]:
+        """The recipe and the images of what the comparison trains.
+
+        Raises:
+            InputError: It has none, though a network is to be trained.
+        """
+        if self.training is None or self.dataset is None:
+            raise InputError("a recipe and images", "none", "begin the comparison again")
+        return self.training, self.dataset
+
+    def _model(self, entry: ComparisonEntry) -> Path:
+        return entry.folder_in(self.folder.path) / "model.onnx"
+
+    def _written(self, timed: TimedNetworks) -> ComparedNetworks:
+        """compared.json, compared.csv, the pictures and the page."""
+        rows = tuple(self._row(entry, timed) for entry in self.config.networks)
+        plan = self.config.sizes.measuring.certificate
+        now = environment()
+        found = ComparedNetworks(
+            date=now_text(),
+            environment=now,
+            conditions=Conditions.of(timed[rows[0].name], DEPLOYED, plan),
+            warnings=compared_warnings(rows, now.host_fingerprint, self.config.is_smoke),
+            networks=rows,
+        )
+        self.folder.write(found)
+        self.folder.write_csv(ComparedCells.FILE, [ComparedCells.of(row).cells() for row in rows])
+        page = write_compared_page(self.folder.path)
+        out.print(compared_table(found))
+        for warning in found.warnings:
+            out.print(f"Warning: {warning}", markup=False)
+        out.print(
+            f"Comparison: {self.folder.path} (compared.json, compared.csv, compared.png, "
+            f"curves.png)    Page: {page}",
+            markup=False,
+        )
+        return found
+
+    def _row(self, entry: ComparisonEntry, timed: TimedNetworks) -> ComparedRow:
+        folder = RunFolder(entry.folder_in(self.folder.path))
+        certificate, data = folder.read(Certificate), folder.read(DataRecord)
+        rows = read_history(TrainingRow, folder.path / TrainingRow.FILE)
+        network = arch_text.parse(entry.text, entry.name)
+        path = self._model(entry)
+        here = entry.run is None
+        return ComparedRow.of(
+            network,
+            timed[entry.name],
+            None,
+            None,
+            name=entry.name,
+            text=entry.text,
+            run=entry.run or path.parent.relative_to(self.folder.path).as_posix(),
+            is_trained_here=here,
+            trained_on=certificate.environment.host_fingerprint,
+            recipe=certificate.recipe,
+            top1=certificate.top1,
+            top5=certificate.top5,
+            file_bytes=path.stat().st_size,
+            peak_activation_bytes=peak_bytes(path),
+            train_top1=certificate.train_top1,
+            evaluation_images=certificate.evaluation_images,
+            trainings=certificate.known_trainings,
+            seconds_per_epoch=seconds_per_epoch(rows, data.train_images),
+        )
+
+
+def peak_bytes(path: Path) -> int | None:
+    """Peak activation memory of an exported file.
+
+    Args:
+        path: Of the file.
+    """
+    del path
+    return None
+
+
+def measured_together(files: Mapping[str, bytes], sizes: Scale) -> TimedNetworks:
+    """Times networks in one session of new processes, their visits in random order.
+
+    Args:
+        files: Name -> ONNX file; all of them become as precise as a certificate is.
+        sizes: The size of the job.
+    """
+    plans = sizes.measuring
+    with bar("Measuring all networks together in new processes") as shown:
+        return measure_networks(
+            files,
+            DEPLOYED,
+            plans.certificate,
+            plans.certificate_rule,
+            progress=lambda done, most, left: shown.update(
+                done, most, note=f"{left:.0f} s left at most"
+            ),
+        )

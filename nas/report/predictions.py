@@ -1,0 +1,130 @@
+"""What a network says of images: a table for the terminal, and sheets of pictures with bars."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from rich import box
+from rich.table import Table
+
+from latency import atomic
+from nas.data.decoding import decode_image, shown
+from nas.data.preparation import Preparation
+from nas.report import numbers
+from nas.report.plots import BLUE, GREEN, INK, MUTED, STYLE, written_out
+from nas.runs.predictions import PredictedImage, Predictions
+
+# Images on one sheet, one below the other, and on all sheets of a call.
+IMAGES_A_SHEET = 8
+MOST_DRAWN = 40
+# A photograph of 32 px shows nobody what it is; the same part of it is drawn larger.
+DRAWN_PIXELS = 224
+NAME_LENGTH = 44
+
+
+def prediction_table(predictions: Predictions) -> Table:
+    """The most probable classes of every image.
+
+    Args:
+        predictions: Of one call.
+    """
+    most = max((len(image.classes) for image in predictions.images), default=1)
+    table = Table(box=box.SIMPLE_HEAD)
+    table.add_column("image", overflow="fold")
+    for rank in range(1, most + 1):
+        table.add_column("best" if rank == 1 else f"{rank}.", no_wrap=True)
+    for image in predictions.images:
+        cells = [f"{c.name} {numbers.share(c.probability)}" for c in image.classes]
+        table.add_row(shown(Path(image.path)), *cells)
+    return table
+
+
+def write_sheets(folder: Path, predictions: Predictions) -> list[Path]:
+    """Draws images with their bars, and removes the sheets of an earlier call.
+
+    Args:
+        folder: Where they go.
+        predictions: Of one call; the first `MOST_DRAWN` images are drawn.
+
+    Returns:
+        Paths of the sheets, in order.
+    """
+    for old in folder.glob("sheet-*.png"):
+        old.unlink()
+    images = predictions.images[:MOST_DRAWN]
+    paths = []
+    for number, start in enumerate(range(0, len(images), IMAGES_A_SHEET), start=1):
+        path = folder / f"sheet-{number}.png"
+        part = images[start : start + IMAGES_A_SHEET]
+        folder.mkdir(exist_ok=True)
+        atomic.write_bytes(path, sheet(part, predictions.preparation))
+        paths.append(path)
+    return paths
+
+
+def sheet(images: Sequence[PredictedImage], preparation: Preparation) -> bytes:
+    """A picture of images, each beside the bars of its classes, as PNG.
+
+    Args:
+        images: One or more.
+        preparation: How they became arrays; the part that the network saw is drawn.
+    """
+    with matplotlib.rc_context(STYLE):
+        figure = Figure(figsize=(6.4, 1.75 * len(images)), layout="constrained", dpi=130)
+        FigureCanvasAgg(figure)
+        grid = figure.subplots(len(images), 2, squeeze=False, width_ratios=(1, 2.4))
+        for (left, right), image in zip(grid, images, strict=True):
+            _draw_image(left, image, preparation)
+            _draw_bars(right, image)
+        stream = io.BytesIO()
+        written_out(figure).savefig(stream, format="png", metadata={"Software": None})
+        return stream.getvalue()
+
+
+def _draw_image(axes: Axes, image: PredictedImage, preparation: Preparation) -> None:
+    pixels = max(DRAWN_PIXELS, preparation.image_size)
+    axes.imshow(decode_image(Path(image.path), replace(preparation, image_size=pixels)))
+    axes.set_axis_off()
+
+
+def _draw_bars(axes: Axes, image: PredictedImage) -> None:
+    places = [float(place) for place in range(len(image.classes))]
+    shares = [100 * found.probability for found in image.classes]
+    colours = [GREEN, *[BLUE] * (len(shares) - 1)]
+    axes.barh(places, shares, color=colours, height=0.62)
+    axes.set_yticks(places, [_short(found.name, 22) for found in image.classes], color=INK)
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    axes.set_xlim(0, 116)
+    axes.set_xticks([])
+    axes.grid(False)
+    axes.spines[["bottom", "left"]].set_visible(False)
+    for place, percent in zip(places, shares, strict=True):
+        axes.text(percent + 1.5, place, f"{percent:.1f} %", va="center", fontsize=9, color=MUTED)
+    title = _short(Path(image.path).name, NAME_LENGTH)
+    axes.set_title(title, loc="left", fontsize=10, color=INK)
+
+
+def _short(text: str, most: int) -> str:
+    """A name that fits; the end of one that does not tells files apart better than its middle."""
+    if len(text) <= most:
+        return text
+    kept = most - 1
+    return f"{text[: kept // 2]}…{text[-(kept - kept // 2) :]}"
+
+
+def failure_lines(predictions: Predictions) -> Iterator[str]:
+    """What could not be predicted, in three parts each.
+
+    Args:
+        predictions: Of one call.
+    """
+    for failed in predictions.failed:
+        yield failed.text
