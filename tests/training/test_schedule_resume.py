@@ -18,7 +18,7 @@ from nas.training.recipe import Pace, Recipe
 from nas.training.schedules import SCHEDULES
 from nas.training.steps import WeightSteps
 
-TOTAL, CLASSES = 6, 3
+TOTAL, CLASSES = 4, 3
 FILE = "def mine(step, course):\n    return 1.0 / (1.0 + step)\n"
 
 
@@ -57,7 +57,7 @@ class Training:
 
     def run(self, path: Path | None) -> loop.LoopState:
         state = loop.restore(path, self.variables())
-        control = loop.Control(path, Pace(2, checkpoint_seconds=0.0), Interrupter())
+        control = loop.Control(path, Pace(1, checkpoint_seconds=0.0), Interrupter())
         return loop.run(self, state, TOTAL, control)
 
     def weights(self) -> list[np.ndarray]:
@@ -69,15 +69,22 @@ def check_goes_on(recipe: Recipe, tmp_path: Path) -> None:
     expected = whole.run(None).history
     path = tmp_path / "state.npz"
     with pytest.raises(KilledError):
-        Training(recipe, killed_at=5).run(path)  # the last checkpoint is that of step 4
+        Training(recipe, killed_at=3).run(path)
     again = Training(recipe)
     assert again.run(path).history == expected
     assert all(map(np.array_equal, again.weights(), whole.weights()))
     rates = [row["learning_rate"] for row in expected]
-    assert all(0 < rate <= recipe.peak_rate for rate in rates) and len(rates) == 3
+    assert all(0 < rate <= recipe.peak_rate for rate in rates) and len(rates) == TOTAL
 
 
-@pytest.mark.parametrize("name", [*SCHEDULES.names, "file"])
+QUICK = ("triangular2", "file")  # the others take the same way through the same code
+CASES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for name in (*SCHEDULES.names, "file")
+]
+
+
+@pytest.mark.parametrize("name", CASES)
 def test_every_schedule_goes_on_exactly(name: str, tmp_path: Path) -> None:
     if name == "file":
         (tmp_path / "mine.py").write_text(FILE)
@@ -85,6 +92,7 @@ def test_every_schedule_goes_on_exactly(name: str, tmp_path: Path) -> None:
     check_goes_on(Recipe(3.0, 4, "sgd", name, learning_rate=0.1), tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", OPTIMIZERS.names)
 def test_every_optimizer_goes_on_exactly(name: str, tmp_path: Path) -> None:
     recipe = Recipe(3.0, 4, name, "triangular", l2=0.01, clip_norm=0.1, average_share=0.5)
