@@ -94,6 +94,8 @@ class RetrainOptions(RecipeOptions, total=False):
         largest: The largest network among the baselines; default: yes.
         inherit: Start from the supernet's weights instead of random ones.
         blocks: Python files with the blocks of a network that is given.
+        find_learning_rate: Try rising learning rates on the network and stop; the run's folder
+            has the curve and its picture then.
         restart: Forget an earlier training of the run.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
@@ -114,6 +116,7 @@ class RetrainOptions(RecipeOptions, total=False):
     largest: bool
     inherit: bool
     blocks: Sequence[str]
+    find_learning_rate: bool
     restart: bool
     seeds: int
     goal_top1: float

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
@@ -67,7 +67,11 @@ class WeightSteps:
         self.model, self.recipe = model, recipe
         self.total_steps, self.num_classes = total_steps, num_classes
         self.rate = 0.0
-        self._course = recipe.course(total_steps)
+        course = recipe.course(total_steps)
+        # Who looks for a rate has a course of its own.
+        self.rate_of: Callable[[int], float] = lambda step: (
+            recipe.peak_rate * share_at(recipe.schedule, step, course)
+        )
         self._logs = MeanLogs()
         _penalise(model.trainable_variables, recipe.l2)
         model.compile(
@@ -104,8 +108,7 @@ class WeightSteps:
             LostWeightsError: The loss became NaN or infinite.
         """
         recipe = self.recipe
-        share = share_at(recipe.schedule, step, self._course)
-        self.rate = recipe.peak_rate * share
+        self.rate = self.rate_of(step)
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
         targets = one_hot(labels, self.num_classes)
         if scores is not None:

@@ -289,7 +289,10 @@ RETRAIN_VALUES: dict[str, list[str]] = {
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
-RETRAIN_ELSEWHERE = {"run", "arch", "blocks", "run_dir", "help", "h", "restart", *SHOWING}
+RETRAIN_ELSEWHERE = {
+    *("run", "arch", "blocks", "run_dir", "help", "h", "restart", "find_learning_rate"),
+    *SHOWING,
+}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.
