@@ -12,11 +12,13 @@ from absl import flags
 from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
+from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
 from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
+from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
@@ -53,6 +55,12 @@ def search_flags() -> flags.FlagValues:
     )
     for bound in fields(Bounds):
         strict_flags.define_count(values, bound.name, bound.metadata["help"])
+    flags.DEFINE_bool(
+        "profile",
+        False,
+        "Print the ranges of the space, and whether bounds and target can be kept, and stop.",
+        **text,
+    )
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text
@@ -99,7 +107,14 @@ def retrain_flags() -> flags.FlagValues:
     strict_flags.define_common(values)
     flags.DEFINE_string("run", None, "Run folder of nas.py; default: the newest.", **text)
     flags.DEFINE_string("arch", None, "Architecture file or string instead of a run.", **text)
-    flags.DEFINE_string("run_dir", None, "Run folder for --arch.", **text)
+    flags.DEFINE_string(
+        "network",
+        None,
+        "Network instead of a run: a name, with a width as in mobilenetv2_x0.5 "
+        f"({', '.join(NAMES)}); a Keras file; or what --arch takes.",
+        **text,
+    )
+    flags.DEFINE_string("run_dir", None, "Run folder for --arch, --network or --compare.", **text)
     define_show_flags(values)
     flags.DEFINE_bool(
         "baselines", None, "Train the largest, a uniform and random networks too.", **text
@@ -115,6 +130,18 @@ def retrain_flags() -> flags.FlagValues:
         "seeds",
         "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
         "tell the spread, and whether the search paid. The first is exported.",
+    )
+    flags.DEFINE_string(
+        "export",
+        None,
+        "Further files beside model.onnx, such as int8,litert: "
+        f"{', '.join(EXPORT_FORMATS.names)}. A trained run trains nothing anew for them.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "calibration_images",
+        "Training images that --export int8 is calibrated on; default: 200.",
     )
     flags.DEFINE_float(
         "goal_top1",
@@ -220,9 +247,10 @@ def go_on_words(
     if values["compare"].value is not None:
         # The comparison's folder knows its networks and their blocks by now.
         changes |= {"compare": None, "run_dir": None, "blocks": None, "run": folder}
-    elif values["arch"].value is not None:
+    elif values["arch"].value is not None or values["network"].value is not None:
         # The run has the network, its blocks and a folder of its own by now.
-        changes |= {"arch": None, "run_dir": None, "blocks": None, "run": folder}
+        gone = ("arch", "network", "run_dir", "blocks")
+        changes |= {**dict.fromkeys(gone), "run": folder}
     elif values["run"].value is None:
         changes["run"] = folder
     return with_flags(given, changes, switches)

@@ -22,10 +22,17 @@ from nas.interface.comparing import (
     run_comparison,
 )
 from nas.interface.named_networks import split_words
-from nas.interface.networks import read_architecture
+from nas.interface.networks import (
+    GivenNetwork,
+    network_for_images,
+    read_architecture,
+    sized_network,
+)
 from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
+from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
 
@@ -55,7 +62,7 @@ def retrain(
     what = rules.shown(options)
     if what is not None:
         rules.check(options, rules.RETRAIN_RULES)
-        return show(what, options, _given_network(options))
+        return show(what, options, _shown_network(options))
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
     if "compare" in options or _goes_on_comparing(options):
@@ -78,20 +85,35 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
     options = strict_flags.given(values)
     rules.check(options, rules.RETRAIN_RULES)
     data_dir, run = options.get("data_dir"), options.get("run")
+    source = source_of(data_dir, options) if data_dir else None
+    network = _given_network(options, source)
     return AskedRetraining(
         options,
-        source_of(data_dir, options) if data_dir else None,
-        _given_network(options),
+        source,
+        network.architecture if network else None,
         Path(run) if run else None,
         command,
+        notes=network.notes if network else (),
     )
 
 
-def _given_network(options: Mapping[str, Any]) -> Architecture | None:
-    """The network of --arch, whose text may name blocks of a user's own."""
+def _given_network(options: Mapping[str, Any], source: DataSource | None) -> GivenNetwork | None:
+    """The network of --arch or --network, whose text may name blocks of a user's own."""
     load_blocks(options.get("blocks", ()))
-    text = options.get("arch")
-    return read_architecture(text) if text else None
+    if "network" in options:
+        return network_for_images(options["network"], options, source)
+    return GivenNetwork(read_architecture(options["arch"])) if "arch" in options else None
+
+
+def _shown_network(options: Mapping[str, Any]) -> Architecture | None:
+    """The network of --arch or --network by itself, without images."""
+    load_blocks(options.get("blocks", ()))
+    if "network" not in options:
+        return read_architecture(options["arch"]) if "arch" in options else None
+    found = sized_network(options["network"], options.get("image_size"))
+    for note in found.notes:
+        out.print(f"Network: {note}", markup=False)
+    return found.architecture
 
 
 def _goes_on_comparing(options: Mapping[str, Any]) -> bool:

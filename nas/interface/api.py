@@ -15,12 +15,18 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.comparing import AskedComparison, go_on_with_comparison, run_comparison
-from nas.interface.networks import read_architecture
+from nas.interface.networks import (
+    GivenNetwork,
+    is_named,
+    network_for_images,
+    read_architecture,
+)
 from nas.interface.options import RetrainOptions, SearchOptions
 from nas.interface.retraining import AskedRetraining, run_retraining
 from nas.interface.run import Run
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
+from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
@@ -98,7 +104,8 @@ def retrain(
     """Trains a network, exports it to ONNX, measures and certifies it.
 
     Args:
-        run_or_architecture: A run or its folder; or an architecture, its text, or a file with it.
+        run_or_architecture: A run or its folder; or an architecture, its text, or a file with it;
+            or what `main.py --network` takes, such as the name of a published network.
         data: Images for a given network, as `search` takes them; those of a run, which may have
             moved, for a run. None for the run's own, or the embedded sample.
         run_dir: Folder for a given network; default: a new one below `runs/`.
@@ -113,16 +120,20 @@ def retrain(
     """
     given = _given("retrain", options, RETRAIN_NAMES)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
-    run, architecture = _run_or_architecture(run_or_architecture)
-    named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": architecture}
+    source = source_of(data, given) if data is not None else None
+    dataset = data if isinstance(data, Dataset) else None
+    run = _run_of(run_or_architecture)
+    network = None if run else _network_of(run_or_architecture, given, source, dataset)
+    named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": network}
     given |= {name: value for name, value in named.items() if value is not None}
     asked = AskedRetraining(
         given,
-        source_of(data, given) if data is not None else None,
-        architecture,
+        source,
+        network.architecture if network else None,
         run,
         "nas.retrain(...)",
-        data if isinstance(data, Dataset) else None,
+        dataset,
+        notes=network.notes if network else (),
     )
     with _stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
@@ -179,16 +190,27 @@ def _word(network: Run | Architecture | str | Path) -> str:
     return to_text(network) if isinstance(network, Architecture) else str(network)
 
 
-def _run_or_architecture(
-    value: Run | Architecture | str | Path,
-) -> tuple[Path | None, Architecture | None]:
+def _run_of(value: Run | Architecture | str | Path) -> Path | None:
+    """The folder of a run; None for anything else."""
     if isinstance(value, Run):
-        return value.path, None
+        return value.path
+    if isinstance(value, Architecture) or " " in str(value):
+        return None
+    return own_path(value) if (own_path(value) / CONFIG_FILE).is_file() else None
+
+
+def _network_of(
+    value: Run | Architecture | str | Path,
+    options: Mapping[str, Any],
+    source: DataSource | None,
+    dataset: Dataset | None,
+) -> GivenNetwork:
+    """A network that was given. Texts and files of ours take any classes, as `--arch` does."""
     if isinstance(value, Architecture):
-        return None, value
-    if " " not in str(value) and (own_path(value) / CONFIG_FILE).is_file():
-        return own_path(value), None
-    return None, read_architecture(str(value))
+        return GivenNetwork(value)
+    if is_named(str(value)):
+        return network_for_images(str(value), options, source, dataset)
+    return GivenNetwork(read_architecture(str(value)))
 
 
 def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:

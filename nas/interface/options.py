@@ -97,6 +97,9 @@ class RetrainOptions(RecipeOptions, total=False):
         find_learning_rate: Try rising learning rates on the network and stop; the run's folder
             has the curve and its picture then.
         restart: Forget an earlier training of the run.
+        export: Further files of the trained network beside model.onnx and model.keras: `int8`,
+            `litert`; a run that is trained already trains nothing anew for them.
+        calibration_images: Training images that int8 is calibrated on; default 200, or all.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
         goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
@@ -118,5 +121,7 @@ class RetrainOptions(RecipeOptions, total=False):
     blocks: Sequence[str]
     find_learning_rate: bool
     restart: bool
+    export: str | Sequence[str]
+    calibration_images: int
     seeds: int
     goal_top1: float

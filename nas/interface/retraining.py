@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +15,7 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
@@ -52,13 +54,14 @@ class AskedRetraining:
     """A retraining as it was asked for.
 
     Args:
-        options: As `RetrainOptions`, with `run`, `arch`, `run_dir` and `data_dir` if they were
-            given: what the rules look at.
+        options: As `RetrainOptions`, with `run`, `arch`, `network`, `run_dir` and `data_dir` if
+            they were given: what the rules look at.
         source: The images, if they were named; None for those of the run, or the sample.
         architecture: A network that was given; None for that of a run.
         run: Folder of the run; None for the newest, or with an architecture.
         command: Command line, for the record.
         dataset: Images that a program handed over; None if they are to be read.
+        notes: What of a given network is not as it was given or published, in sentences.
     """
 
     options: Mapping[str, Any] = field(default_factory=dict)
@@ -67,6 +70,7 @@ class AskedRetraining:
     run: Path | None = None
     command: str = ""
     dataset: Dataset | None = None
+    notes: tuple[str, ...] = ()
 
 
 def run_retraining(
@@ -96,6 +100,7 @@ def run_retraining(
     if "goal_top1" in asked.options:
         check_goal(asked.options["goal_top1"])
     compute_of(asked.options).check()
+    exports_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
@@ -127,6 +132,18 @@ def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
             f"the sweep {sweep.path}",
             "name one of the folders below it",
         )
+
+
+def exports_of(options: Mapping[str, Any]) -> AskedExports:
+    """The files that are asked for.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: An unknown format.
+    """
+    return AskedExports.of(options.get("export"), options.get("calibration_images"))
 
 
 def architecture_of(folder: RunFolder) -> Architecture:
@@ -168,8 +185,11 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
-    folder = RunFolder.create(run_dir, config, "arch")
+    is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
+    folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))
+    for note in asked.notes:
+        out.print(f"Network: {note}", markup=False)
     return folder
 
 
@@ -217,7 +237,7 @@ def _one(
     finds_rate = rules.says(asked.options, "find_learning_rate")
     # Rates are tried for a training that is still to begin.
     anew = {**asked.options, "restart": True} if finds_rate else asked.options
-    planned = check_training(folder, config, sizes, anew)
+    planned = check_training(folder, config, sizes, anew, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -269,6 +289,7 @@ def _one(
         said_again(asked.options),
         teaching,
         training.goal_top1,
+        exports_of(asked.options),
     )
     return run.run().outcome
 

@@ -25,6 +25,7 @@ OFF_IS_NOTHING = (
     "inherit",
     "int8",
     "largest",
+    "profile",
     "restart",
     "resume",
     "skip_bad_images",
@@ -161,10 +162,29 @@ SEARCH_RULES = (
 NOT_OF_A_RATE = (
     *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
+    *("export", "calibration_images", "image_sizes"),
 )
-# Of main.py; a network is `--arch`, everything else is a run.
+
+
+def gives_network(options: Options) -> bool:
+    """Whether a network is given, so that a new run begins.
+
+    Args:
+        options: Name -> value of everything that was given.
+    """
+    return "arch" in options or "network" in options
+
+
+# Of main.py; a network is given by --arch or --network, everything else is a run.
 RETRAIN_RULES = (
     Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
+    Rule(
+        ("network",),
+        lambda o: "run" not in o and "arch" not in o,
+        "one of --run, --arch and --network",
+        "more than one",
+        "leave the others out",
+    ),
     Rule(
         ("run", "arch", "network"),
         lambda o: "compare" not in o,
@@ -180,6 +200,13 @@ RETRAIN_RULES = (
         "write both, or leave --csv out: a comparison writes its CSV file by itself",
     ),
     Rule(
+        ("image_size",),
+        lambda o: "network" in o or not says(o, "summary"),
+        "--network with --image_size, where layers are shown",
+        "no --network",
+        "leave it out: the network has a size",
+    ),
+    Rule(
         ("int8",),
         lambda o: "predict" in o,
         "--predict with --int8",
@@ -188,7 +215,7 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("run_dir",),
-        lambda o: "arch" in o or "compare" in o,
+        lambda o: gives_network(o) or "compare" in o,
         "--run for an existing run",
         "--run_dir",
         "write --run instead",
@@ -202,16 +229,23 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("verify_data",),
-        lambda o: "data_dir" in o or "arch" not in o,
+        lambda o: "data_dir" in o or not gives_network(o),
         "--data_dir with --verify_data",
         "no --data_dir",
         "leave it out: the embedded sample is drawn, not read from files",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),
-        lambda o: "arch" not in o,
+        lambda o: not gives_network(o),
         "--{name} with a run that is there already",
-        "--arch, which begins a new one",
+        "a network that is given, which begins a new one",
+    ),
+    Rule(
+        ("calibration_images",),
+        lambda o: "int8" in str(o.get("export", "")),
+        "--export int8 with --calibration_images",
+        "--export without int8",
+        "only int8 is calibrated; leave it out, or add --export int8",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),
@@ -221,8 +255,8 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("blocks",),
-        lambda o: "arch" in o or "compare" in o,
-        "--blocks with --arch",
+        lambda o: gives_network(o) or "compare" in o,
+        "--blocks with --arch, --network or --compare",
         "--blocks with a run, which names its own",
     ),
     Rule(
@@ -241,7 +275,7 @@ RETRAIN_RULES = (
 )
 # What shows a network and trains nothing looks at these options and at no others.
 SHOWS = {
-    "summary": ("run", "arch", "network", "compare", "blocks", "csv"),
+    "summary": ("run", "arch", "network", "image_size", "compare", "blocks", "csv"),
     "curves": ("run", "compare"),
     "predict": ("run", "int8"),
 }

@@ -83,4 +83,4 @@ def _ramp_recipe(recipe: Recipe, plan: RatePlan, images: int) -> Recipe:
     """The recipe for so many steps; the ramp takes the place of its schedule."""
     batch_size = min(recipe.batch_size, images)
     short = recipe.changed(schedule="constant", epochs=plan.steps * batch_size / images)
-    return replace(short, average_share=None)
+    return replace(short, average_share=None, image_sizes=None)
