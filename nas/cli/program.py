@@ -55,6 +55,12 @@ def search_flags() -> flags.FlagValues:
     )
     for bound in fields(Bounds):
         strict_flags.define_count(values, bound.name, bound.metadata["help"])
+    flags.DEFINE_bool(
+        "profile",
+        False,
+        "Print the ranges of the space, and whether bounds and target can be kept, and stop.",
+        **text,
+    )
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text

@@ -23,6 +23,7 @@ OFF_IS_NOTHING = (
     "inherit",
     "int8",
     "largest",
+    "profile",
     "restart",
     "resume",
     "skip_bad_images",
