@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import keras
@@ -41,11 +41,14 @@ class LayerSettings:
         dropout: Replaces the rate of every dropout layer, 0 to below 1; None keeps it.
         is_portable: Whether all layers are Keras' own, so that a saved model can be loaded without
             this program; ours are faster to train and have parts that a supernet needs.
+        branch_rates: Name of a residual -> how often its branch is left out in training, from 0 to
+            below 1.
     """
 
     momentum: float = 0.9
     dropout: float | None = None
     is_portable: bool = False
+    branch_rates: Mapping[str, float] = field(default_factory=dict)
 
     def norm(self, name: str) -> keras.layers.Layer:
         """A normalisation.

@@ -12,7 +12,14 @@ import numpy as np
 from nas.architecture import spec
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import Op, ResidualOp, SqueezeExciteOp, all_ops
-from nas.builders.keras_layers import LayerSettings, op_layers, squeeze_excite, variables_of
+from nas.builders.keras_layers import (
+    LayerSettings,
+    layer_name,
+    op_layers,
+    squeeze_excite,
+    variables_of,
+)
+from nas.builders.stochastic_depth import branch_dropout, branch_rates
 from nas.errors import InputError
 
 
@@ -21,7 +28,9 @@ def build_model(
     *,
     batch_norm_momentum: float = 0.9,
     dropout: float | None = None,
+    stochastic_depth: float = 0.0,
     is_portable: bool = False,
+    any_size: bool = False,
     name: str = "network",
 ) -> keras.Model:
     """Builds the network; its input is float32 pixels 0 to 255, its output class scores.
@@ -30,13 +39,18 @@ def build_model(
         architecture: What to build.
         batch_norm_momentum: Share of the running statistics kept at each step.
         dropout: Replaces the rate of every dropout layer; None keeps the architecture's.
+        stochastic_depth: How often the last residual branch is left out in training, from 0 to
+            below 1; earlier ones less often. It is no part of the architecture.
         is_portable: Whether all layers are Keras' own; see `portable_model`.
+        any_size: Whether images of other sizes may be given too, which a network that flattens its
+            map cannot take.
         name: Name of the Keras model.
     """
-    size = architecture.image_size
+    size = None if any_size else architecture.image_size
     inputs = keras.Input((size, size, spec.IMAGE_CHANNELS), name="image")
     x = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET, name="scale_pixels")(inputs)
-    settings = LayerSettings(batch_norm_momentum, dropout, is_portable)
+    rates = branch_rates(architecture, stochastic_depth)
+    settings = LayerSettings(batch_norm_momentum, dropout, is_portable, rates)
     for layer in lower_architecture(architecture):
         for op in layer.ops:
             x = _add(op, x, settings)
@@ -82,6 +96,9 @@ def _add(op: Op, x: Any, settings: LayerSettings) -> Any:
         for place, inside in enumerate((op.shortcut, op.body)):
             for inner in inside:
                 ways[place] = _add(inner, ways[place], settings)
+        if rate := settings.branch_rates.get(op.name):
+            name = layer_name(f"{op.name}.depth")
+            ways[1] = branch_dropout(rate, len(op.output_shape), name)(ways[1])
         x = ways
     if isinstance(op, SqueezeExciteOp) and settings.is_portable:
         return squeeze_excite(op, x)

@@ -18,6 +18,7 @@ from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
+from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
@@ -54,6 +55,12 @@ def search_flags() -> flags.FlagValues:
     )
     for bound in fields(Bounds):
         strict_flags.define_count(values, bound.name, bound.metadata["help"])
+    flags.DEFINE_bool(
+        "profile",
+        False,
+        "Print the ranges of the space, and whether bounds and target can be kept, and stop.",
+        **text,
+    )
     flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text
@@ -128,6 +135,18 @@ def retrain_flags() -> flags.FlagValues:
         "seeds",
         "Trainings of each network, with --seed and those that follow; default: 1. Two or more "
         "tell the spread, and whether the search paid. The first is exported.",
+    )
+    flags.DEFINE_string(
+        "export",
+        None,
+        "Further files beside model.onnx, such as int8,litert: "
+        f"{', '.join(EXPORT_FORMATS.names)}. A trained run trains nothing anew for them.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "calibration_images",
+        "Training images that --export int8 is calibrated on; default: 200.",
     )
     flags.DEFINE_float(
         "goal_top1",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
@@ -136,3 +136,13 @@ def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
             least = max(image_peak_bytes(space.image_size), *map(peak, fixed))
             found.append(Quantity(name, least, options, most, "peak"))
     return tuple(found)
+
+
+def excluded_options(counts: Sequence[Quantity]) -> tuple[np.ndarray, ...]:
+    """Of each choice, the options that break a bound whatever stands at the other choices.
+
+    Args:
+        counts: Of one space; those without a bound exclude nothing.
+    """
+    rows = zip(*(quantity.excluded() for quantity in counts), strict=True)
+    return tuple(np.any(masks, axis=0) for masks in rows)

@@ -1,50 +1,153 @@
-"""Random crops and mirror images, vectorised on uint8."""
+"""What is done to training images: one record, and its changes in their order."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 import numpy as np
 
-from nas.ranges import check_count
+from nas.data.augmentation import geometry
+from nas.data.augmentation.boxes import Cutout, Erasing
+from nas.data.augmentation.mixing import Mixing
+from nas.data.augmentation.policies import RandAugment, trivially_augmented
+from nas.errors import InputError
+from nas.ranges import check_count, check_number
+
+# Each change draws from a stream of its own, so that one more leaves the others as they were.
+# A later one goes to the end.
+STREAMS = ("rotation", "policy", "blur", "erasing", "cutout", "mixing")
 
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What is done to training images.
+    """What is done to training images, in this order, each image on its own.
 
     Args:
         crop_padding_pixels: The image is reflected outwards by this much, then cropped back
             to its size at a random place; 0 for none.
         flip: Mirrored left to right with probability one half.
+        rotation_degrees: Turned by an angle from minus this to this, from 0, for none, to 180; the
+            corners show a reflection.
+        rand_augment: Operations of one strength.
+        trivial_augment: One operation of any strength, in place of RandAugment.
+        blur_sigma_pixels: Blurred by a Gaussian whose standard deviation is drawn from 0 to this;
+            0 for none.
+        erasing: A rectangle of noise.
+        cutout: A grey square.
+        mixing: With other images of the batch, after all others.
 
     Raises:
-        InputError: The padding is negative.
+        InputError: A value is out of its range, or both policies are asked for.
     """
 
     crop_padding_pixels: int = 4
     flip: bool = True
+    rotation_degrees: float = 0.0
+    rand_augment: RandAugment = RandAugment()
+    trivial_augment: bool = False
+    blur_sigma_pixels: float = 0.0
+    erasing: Erasing = Erasing()
+    cutout: Cutout = Cutout()
+    mixing: Mixing = Mixing()
 
     def __post_init__(self) -> None:
         check_count("crop_padding_pixels", self.crop_padding_pixels, least=0)
+        check_number("rotation_degrees", self.rotation_degrees, least=0, most=180)
+        check_number("blur_sigma_pixels", self.blur_sigma_pixels, least=0)
+        magnitude = self.rand_augment.rand_augment_magnitude
+        if self.trivial_augment and magnitude is not None:
+            raise InputError(
+                "one of rand_augment_magnitude and trivial_augment",
+                f"magnitude {magnitude:g} and trivial_augment",
+                "leave one of them out: each draws from the same fourteen operations",
+            )
+
+    def check_size(self, size: int) -> None:
+        """Refuses images that are too small for what is to be done to them.
+
+        Args:
+            size: Height and width in pixels.
+
+        Raises:
+            InputError: They are.
+        """
+        pixels = self.cutout.cutout_pixels
+        if pixels is not None and pixels > size:
+            raise InputError(
+                f"cutout_pixels from 1 to {size}, the side of the images",
+                f"{pixels}",
+                f"set cutout_pixels to {size} or less",
+            )
+        self.mixing.check_size(size)
 
     def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Augments images (n, height, width, channels), each on its own.
+        """Changes images (n, height, width, 3), each on its own; none is mixed.
 
         Args:
             images: uint8; not changed.
-            rng: Source of chance.
+            rng: Source of chance, fresh from its seed.
         """
-        count, height, width, _ = images.shape
-        pad = self.crop_padding_pixels
-        if pad:
-            tops = rng.integers(0, 2 * pad + 1, count)
-            lefts = rng.integers(0, 2 * pad + 1, count)
-            padded = np.pad(images, ((0, 0), (pad, pad), (pad, pad), (0, 0)), mode="reflect")
-            windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), (1, 2))
-            # (n, height, width, channels) again: the window axes come last in the view.
-            images = windows[np.arange(count), tops, lefts].transpose(0, 2, 3, 1)
+        count = len(images)
+        streams = self._streams(rng)
+        if self.crop_padding_pixels:
+            images = geometry.cropped(images, self.crop_padding_pixels, rng)
         if self.flip:
-            mirrored = np.asarray(rng.random(count) < 0.5)
-            images = np.where(mirrored[:, None, None, None], images[:, :, ::-1], images)
+            images = geometry.mirrored(images, rng)
+        if self.rotation_degrees:
+            most = self.rotation_degrees
+            images = geometry.rotated(images, streams["rotation"].uniform(-most, most, count))
+        if self.rand_augment.rand_augment_magnitude is not None:
+            images = self.rand_augment.apply(images, streams["policy"])
+        if self.trivial_augment:
+            images = trivially_augmented(images, streams["policy"])
+        if self.blur_sigma_pixels:
+            sigmas = streams["blur"].uniform(0.0, self.blur_sigma_pixels, count)
+            images = geometry.blurred(images, sigmas)
+        if self.erasing.erasing_probability:
+            images = self.erasing.apply(images, streams["erasing"])
+        if self.cutout.is_on:
+            images = self.cutout.apply(images, streams["cutout"])
         return images
+
+    def mix(
+        self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Mixes the images of a batch, and their targets; the same images where nothing is mixed.
+
+        Args:
+            images: (n, height, width, 3) float32.
+            targets: (n, classes) float32, each row of sum 1.
+            rng: Source of chance, fresh from its seed.
+        """
+        if not self.mixing.is_on:
+            return images, targets
+        return self.mixing.apply(images, targets, self._streams(rng)["mixing"])
+
+    @staticmethod
+    def _streams(rng: np.random.Generator) -> dict[str, np.random.Generator]:
+        return dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
+
+    @property
+    def mild(self) -> Self:
+        """Crops and mirror images alone: what images of the same kind may look like.
+
+        Statistics of a finished network are taken on these. What it will see has no grey squares,
+        no noise, and is of one class.
+        """
+        plain = Augmentation()
+        return replace(
+            self,
+            rotation_degrees=0.0,
+            rand_augment=plain.rand_augment,
+            trivial_augment=False,
+            blur_sigma_pixels=0.0,
+            erasing=plain.erasing,
+            cutout=plain.cutout,
+            mixing=plain.mixing,
+        )
+
+    @property
+    def unmixed(self) -> Self:
+        """The same without mixing: every image keeps its one label."""
+        return replace(self, mixing=Mixing())

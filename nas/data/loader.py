@@ -3,18 +3,31 @@
 from __future__ import annotations
 
 import math
-import queue
-import threading
+import os
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
 from nas.data.augment import Augmentation
+from nas.data.augmentation.geometry import resized
 from nas.data.dataset import Split
 from nas.errors import InputError
 
+# float32 pixels (n, height, width, 3) from 0 to 255, and int32 class indices (n,), or float32
+# targets (n, classes) where images are mixed.
 Batch = tuple[np.ndarray, np.ndarray]
+BATCHES_AHEAD = 4  # made in the background, so that a slow one is not waited for
+# A thread that makes batches for so many cores: on few of them it would only disturb the training.
+CORES_A_THREAD = 4
+MOST_THREADS = 4
+
+
+def usual_threads() -> int:
+    """Threads that make batches; what a batch holds does not depend on them."""
+    return max(1, min(MOST_THREADS, (os.cpu_count() or 1) // CORES_A_THREAD))
 
 
 def steps_of(epochs: float, images: int, batch_size: int) -> int:
@@ -41,7 +54,11 @@ class BatchLoader:
         seed: Of order and augmentation.
         indices: Part of the split; None for all of it.
         augment: What is done to each image; None for nothing.
-        prefetch: Batches made ahead by a background thread.
+        num_classes: Of the targets, which mixed images have; None where nothing is mixed.
+        size_at: Side of the images of a step in pixels, up to their own; None for their own.
+
+    Raises:
+        InputError: There are fewer images than in a batch, or the images do not suit `augment`.
     """
 
     def __init__(
@@ -52,7 +69,8 @@ class BatchLoader:
         seed: int,
         indices: np.ndarray | None = None,
         augment: Augmentation | None = None,
-        prefetch: int = 2,
+        num_classes: int | None = None,
+        size_at: Callable[[int], int] | None = None,
     ) -> None:
         self._indices = np.arange(len(split.labels)) if indices is None else np.asarray(indices)
         if not 1 <= batch_size <= len(self._indices):
@@ -62,7 +80,9 @@ class BatchLoader:
                 "use a smaller --batch_size or more images",
             )
         self.split, self.batch_size, self.seed = split, batch_size, seed
-        self.augment, self.prefetch = augment, prefetch
+        self.augment, self.num_classes, self.size_at = augment, num_classes, size_at
+        if augment is not None:
+            augment.check_size(split.images.shape[1])
         self.seconds_waiting = 0.0
         self._orders: dict[int, np.ndarray] = {}
 
@@ -88,50 +108,88 @@ class BatchLoader:
         return order
 
     def batch(self, step: int) -> Batch:
-        """Batch of a step: float32 pixels (batch, height, width, 3) 0 to 255, int32 labels."""
+        """Batch of a step: the same again whenever it is asked for.
+
+        Args:
+            step: Its number, from 0.
+        """
+        rows = self._rows(step)
+        images, labels = self._images(rows, step, self.augment), self._labels(rows)
+        if self.size_at is not None:
+            images = resized(images, self.size_at(step))
+        pixels = images.astype(np.float32)
+        if self.augment is None or not self.augment.mixing.is_on:
+            return pixels, labels
+        return self.augment.mix(pixels, one_hot(labels, self._classes), self._rng(step))
+
+    def plain_images(self, step: int) -> np.ndarray:
+        """Pixels of a step in their full size, cropped and mirrored, and changed no further.
+
+        Args:
+            step: Its number, from 0.
+        """
+        mild = None if self.augment is None else self.augment.mild
+        return self._images(self._rows(step), step, mild).astype(np.float32)
+
+    def _rows(self, step: int) -> np.ndarray:
         count = len(self._indices)
         positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         chosen = [self._indices[self._order(int(p // count))[p % count]] for p in positions]
         # Sorted reads touch a memory-mapped file in one direction.
-        rows = np.sort(np.array(chosen))
+        return np.sort(np.array(chosen))
+
+    def _images(self, rows: np.ndarray, step: int, augment: Augmentation | None) -> np.ndarray:
         images = np.asarray(self.split.images[rows])
-        if self.augment is not None:
-            images = self.augment.apply(images, np.random.default_rng((self.seed, 1, step)))
-        return images.astype(np.float32), self.split.labels[rows].astype(np.int32)
+        return images if augment is None else augment.apply(images, self._rng(step))
 
-    def iterate(self, start_step: int, stop_step: int) -> Iterator[Batch]:
-        """Batches of the steps in turn, made ahead by a thread; the same as `batch` gives."""
-        made: queue.Queue[Batch | BaseException] = queue.Queue(maxsize=self.prefetch)
-        stopped = threading.Event()
+    def _labels(self, rows: np.ndarray) -> np.ndarray:
+        labels: np.ndarray = self.split.labels[rows].astype(np.int32)
+        return labels
 
-        def put(item: Batch | BaseException) -> None:
-            while not stopped.is_set():
-                try:
-                    made.put(item, timeout=0.1)
-                except queue.Full:
-                    continue
-                return
+    def _rng(self, step: int) -> np.random.Generator:
+        return np.random.default_rng((self.seed, 1, step))
 
-        def work() -> None:
-            try:
-                for step in range(start_step, stop_step):
-                    if stopped.is_set():
-                        return
-                    put(self.batch(step))
-            except BaseException as error:
-                put(error)
+    @property
+    def _classes(self) -> int:
+        if self.num_classes is None:
+            raise InputError(
+                "the number of classes where images are mixed", "None", "pass num_classes"
+            )
+        return self.num_classes
 
-        threading.Thread(target=work, daemon=True, name="batches").start()
+    def iterate(
+        self, start_step: int, stop_step: int, threads: int | None = None
+    ) -> Iterator[Batch]:
+        """Batches of the steps in turn, made ahead by threads; the same as `batch` gives.
+
+        Args:
+            start_step: Number of the first step, from 0.
+            stop_step: Number after the last one.
+            threads: How many, 1 or more; None for `usual_threads`.
+        """
+        made: deque[Future[Batch]] = deque()
+        pool = ThreadPoolExecutor(threads or usual_threads(), thread_name_prefix="batches")
         try:
-            for _ in range(start_step, stop_step):
+            for step in range(start_step, stop_step):
+                ahead = range(step + len(made), min(step + BATCHES_AHEAD, stop_step))
+                made.extend(pool.submit(self.batch, later) for later in ahead)
                 begun = time.perf_counter()
-                item = made.get()
+                item = made.popleft().result()
                 self.seconds_waiting += time.perf_counter() - begun
-                if isinstance(item, BaseException):
-                    raise item
                 yield item
         finally:
-            stopped.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """(n,) class indices -> (n, classes) float32 targets.
+
+    Args:
+        labels: From 0 to `num_classes` - 1.
+        num_classes: Number of classes.
+    """
+    targets: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
+    return targets
 
 
 def evaluation_batches(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import keras
@@ -9,11 +10,12 @@ import numpy as np
 
 from latency import atomic
 from nas.architecture.spec import Architecture
-from nas.architecture.text import to_text
 from nas.builders.keras_model import portable_model, weights_by_name
 from nas.builders.onnx_model import to_onnx
-from nas.data import Dataset
+from nas.data import Split
 from nas.deployment.metadata import ModelMetadata, with_metadata
+from nas.deployment.records import Parity
+from nas.deployment.scores import onnx_scores, parity
 from nas.errors import InputError
 
 # Folding BN rescales kernels, and Keras' own layers, ours and ONNX Runtime sum in other orders:
@@ -22,30 +24,13 @@ from nas.errors import InputError
 PARITY_TOLERANCE = 1e-3
 
 
-def metadata_for(architecture: Architecture, dataset: Dataset, run_id: str | None) -> ModelMetadata:
-    """What a file of a network says of itself.
-
-    Args:
-        architecture: The network.
-        dataset: What it learned from.
-        run_id: Of the run; None where there is none.
-    """
-    return ModelMetadata(
-        class_names=tuple(dataset.class_names),
-        architecture=to_text(architecture),
-        image_size=architecture.image_size,
-        preparation=dataset.preparation,
-        run_id=run_id,
-    )
-
-
 def export(
     model: keras.Model,
     architecture: Architecture,
     metadata: ModelMetadata,
     folder: Path,
     images: np.ndarray,
-) -> dict[str, float]:
+) -> Parity:
     """Writes `model.onnx` and `model.keras` after checking that both compute what was trained.
 
     The Keras file holds layers of Keras' own: whoever loads it needs nothing of this program.
@@ -58,23 +43,33 @@ def export(
         images: Real images (n, height, width, 3), pixels 0 to 255, to compare on.
 
     Returns:
-        `max_abs_difference`, `max_abs_logit`, `top1_agreement`, `file_bytes`.
+        How well they agree on these images.
 
     Raises:
         InputError: An exported file does not compute what the model does.
+        OSError: The disk is full or read-only; earlier files stay as they are.
     """
     weights = weights_by_name(model, architecture)
     data = with_metadata(to_onnx(architecture, weights), metadata)
     portable = portable_model(architecture, weights)
     own, expected = _scores(model, images), _scores(portable, images)
-    _check("ONNX scores", compare_with_onnx(data, images, own)["max_abs_difference"], own)
+    _check("ONNX scores", compare_with_onnx(data, images, own).max_abs_difference, own)
     _check("scores of model.keras", float(np.abs(expected - own).max()), own)
-    report = compare_with_onnx(data, images, expected)
-    atomic.write_bytes(folder / "model.onnx", data)
+    _write_both(folder, data, portable)
+    return compare_with_onnx(data, images, expected)
+
+
+def _write_both(folder: Path, data: bytes, portable: keras.Model) -> None:
+    """Both files or, where the disk is full, none: what was there before stays."""
     temporary = folder / ".model.tmp.keras"
-    portable.save(temporary)
-    temporary.replace(folder / "model.keras")
-    return {**report, "file_bytes": float(len(data))}
+    try:
+        portable.save(temporary)
+        with temporary.open("rb+") as stream:
+            os.fsync(stream.fileno())
+        atomic.write_bytes(folder / "model.onnx", data)
+        temporary.replace(folder / "model.keras")
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def _scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
@@ -92,17 +87,13 @@ def _check(what: str, difference: float, expected: np.ndarray) -> None:
         )
 
 
-def compare_with_onnx(data: bytes, images: np.ndarray, expected: np.ndarray) -> dict[str, float]:
-    """Differences between an ONNX file's scores and expected ones, one image at a time."""
-    import onnxruntime
+def compare_with_onnx(data: bytes, images: np.ndarray, expected: np.ndarray) -> Parity:
+    """Differences between an ONNX file's scores and expected ones, one image at a time.
 
-    session = onnxruntime.InferenceSession(data, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    got = np.concatenate(
-        [session.run(None, {name: image[None].astype(np.float32)})[0] for image in images]
-    )
-    return {
-        "max_abs_difference": float(np.abs(got - expected).max()),
-        "max_abs_logit": float(np.abs(expected).max()),
-        "top1_agreement": float((got.argmax(1) == expected.argmax(1)).mean()),
-    }
+    Args:
+        data: Of the file.
+        images: (n, height, width, 3), pixels 0 to 255.
+        expected: (n, classes) scores.
+    """
+    split = Split(images, np.zeros(len(images), np.int32))
+    return parity(expected, onnx_scores(data, split), len(data))

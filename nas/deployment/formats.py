@@ -5,7 +5,7 @@ A new one is a function that makes the file, a function that gives its scores, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -85,6 +85,50 @@ class ExportFormat:
 # The file that is measured and certified, and that all others are compared with.
 REFERENCE = "fp32"
 EXPORT_FORMATS: Registry[ExportFormat] = Registry("export format")
+
+
+@dataclass(frozen=True)
+class AskedExports:
+    """What files are asked for.
+
+    Args:
+        formats: Names in `EXPORT_FORMATS`; model.onnx is always among them, as all others are
+            compared with it.
+        calibration_images: Training images for int8; None for the usual number.
+    """
+
+    formats: tuple[str, ...] = (REFERENCE,)
+    calibration_images: int | None = None
+
+    @classmethod
+    def of(
+        cls, export: str | Sequence[str] | None, calibration_images: int | None = None
+    ) -> AskedExports:
+        """From options.
+
+        Args:
+            export: Names, or a text of names with commas between them; None for model.onnx alone.
+            calibration_images: As the flag.
+
+        Raises:
+            InputError: A name is unknown.
+        """
+        names = export.split(",") if isinstance(export, str) else list(export or ())
+        names = [name.strip() for name in names]
+        for name in names:
+            EXPORT_FORMATS.check(name)
+        asked = {REFERENCE, *names}
+        known = tuple(name for name in EXPORT_FORMATS if name in asked)
+        return cls(known, calibration_images)
+
+    def check(self) -> None:
+        """Refuses formats that cannot be made here, before any work.
+
+        Raises:
+            InputError: There is one.
+        """
+        for name in self.formats:
+            EXPORT_FORMATS[name].check()
 
 
 def _onnx(source: Source) -> bytes:

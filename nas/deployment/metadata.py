@@ -16,6 +16,8 @@ from typing import Any, ClassVar, Literal, get_args
 
 from latency.onnx_files.model_file import read_model
 from nas.architecture import spec
+from nas.architecture.text import to_text
+from nas.data import Dataset
 from nas.data.colours import BACKGROUND
 from nas.data.preparation import RESIZES, Preparation
 from nas.errors import InputError
@@ -145,6 +147,37 @@ def metadata_of(data: bytes, source: str) -> ModelMetadata:
         run_id=None if found["run_id"] == UNKNOWN else found["run_id"],
         precision=_one_of(found, "precision", get_args(Precision), source),
         weights_sha256=found["weights_sha256"],
+    )
+
+
+def is_of_earlier_version(data: bytes) -> bool:
+    """Whether a file was exported by a version whose metadata were fewer.
+
+    Args:
+        data: A serialised ONNX model.
+    """
+    import onnx
+
+    model = onnx.ModelProto.FromString(data)
+    return {entry.key for entry in model.metadata_props} == EARLIER_KEYS
+
+
+def metadata_for(
+    architecture: spec.Architecture, dataset: Dataset, run_id: str | None
+) -> ModelMetadata:
+    """What a file of a network says of itself.
+
+    Args:
+        architecture: The network.
+        dataset: What it learned from.
+        run_id: Of the run; None where there is none.
+    """
+    return ModelMetadata(
+        class_names=tuple(dataset.class_names),
+        architecture=to_text(architecture),
+        image_size=architecture.image_size,
+        preparation=dataset.preparation,
+        run_id=run_id,
     )
 
 

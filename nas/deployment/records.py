@@ -183,6 +183,12 @@ class Exports:
     recommended: str | None = None
     advice: str = ""
 
+    @property
+    def parity(self) -> Parity | None:
+        """Of model.onnx; None where it could not be compared."""
+        own = self.of("fp32")
+        return own.parity if own else None
+
     def of(self, name: str) -> ExportedFile | None:
         """A format's file; None where it was not exported."""
         return next((file for file in self.files if file.name == name), None)

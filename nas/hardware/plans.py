@@ -30,6 +30,8 @@ CERTIFICATE_PLAN = MeasurePlan(
 ONE_PROCESS = ProcessRule(processes=1, most=1, min_seconds=0.0)
 # Half an interval of 1 % leaves the other half of the margin to the choice.
 CERTIFICATE_RULE = ProcessRule(precision=0.01, max_seconds=240.0)
+# int8 is seldom within a percent of fp32; five processes tell it apart, or nobody would notice.
+EXPORT_RULE = ProcessRule(processes=5, most=7, precision=0.01, max_seconds=240.0)
 # Enough to see that everything works; nobody waits for full speed.
 SMOKE_PLAN = MeasurePlan(min_rounds=3, max_rounds=3, runs_per_visit=2, max_wait_seconds=0.0)
 
@@ -43,6 +45,7 @@ class MeasuringPlans:
         choice: Rounds for candidates while a network is chosen, in one process a reading.
         certificate: Rounds for the measurement that is certified, in each process.
         certificate_rule: How many new processes it is measured in.
+        export_rule: How many new processes exported files are compared in.
         calibration_networks: Whole networks that a table is calibrated on, 2 or more.
         held_out_networks: Others that judge it, 2 or more.
         uses_table_cache: Whether a table comes from this host's cache and goes there.
@@ -58,6 +61,7 @@ class MeasuringPlans:
     choice: MeasurePlan = CHOICE_PLAN
     certificate: MeasurePlan = CERTIFICATE_PLAN
     certificate_rule: ProcessRule = CERTIFICATE_RULE
+    export_rule: ProcessRule = EXPORT_RULE
     calibration_networks: int = 10
     held_out_networks: int = 20
     uses_table_cache: bool = True
@@ -75,6 +79,7 @@ TOY = MeasuringPlans(
     choice=SMOKE_PLAN,
     certificate=SMOKE_PLAN,
     certificate_rule=ONE_PROCESS,
+    export_rule=ONE_PROCESS,
     calibration_networks=4,
     held_out_networks=4,
     uses_table_cache=False,

@@ -95,6 +95,9 @@ class RetrainOptions(RecipeOptions, total=False):
         inherit: Start from the supernet's weights instead of random ones.
         blocks: Python files with the blocks of a network that is given.
         restart: Forget an earlier training of the run.
+        export: Further files of the trained network beside model.onnx and model.keras: `int8`,
+            `litert`; a run that is trained already trains nothing anew for them.
+        calibration_images: Training images that int8 is calibrated on; default 200, or all.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
         goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
@@ -115,5 +118,7 @@ class RetrainOptions(RecipeOptions, total=False):
     inherit: bool
     blocks: Sequence[str]
     restart: bool
+    export: str | Sequence[str]
+    calibration_images: int
     seeds: int
     goal_top1: float

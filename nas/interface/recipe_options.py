@@ -31,6 +31,8 @@ class RecipeOptions(TypedDict, total=False):
     warmup_share: float | Nothing
     label_smoothing: float
     dropout: float | Nothing
+    stochastic_depth: float
+    image_sizes: Sequence[int] | str | Nothing
     average_share: float | Nothing
     last_share: float | Nothing
     base_share: float | Nothing
@@ -40,6 +42,18 @@ class RecipeOptions(TypedDict, total=False):
     points: str | Sequence[tuple[float, float]] | Nothing
     crop_padding_pixels: int
     flip: bool
+    rotation_degrees: float
+    rand_augment_magnitude: float | Nothing
+    rand_augment_operations: int
+    trivial_augment: bool
+    blur_sigma_pixels: float
+    erasing_probability: float
+    erasing_share: tuple[float, float] | str
+    cutout_pixels: int | Nothing
+    cutout_share: float | Nothing
+    mixup_alpha: float | Nothing
+    cutmix_alpha: float | Nothing
+    mixing_probability: float
     teacher: str | Nothing
     teacher_weight: float
     teacher_temperature: float

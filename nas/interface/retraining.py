@@ -15,6 +15,7 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
@@ -99,6 +100,7 @@ def run_retraining(
     if "goal_top1" in asked.options:
         check_goal(asked.options["goal_top1"])
     compute_of(asked.options).check()
+    exports_of(asked.options).check()
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
@@ -120,6 +122,18 @@ def _retrained(
         if isinstance(config, RunConfig) and config.is_sweep:
             return _sweep(asked, folder, config, interrupter, on_folder)
         return _one(asked, folder, config, interrupter, on_folder)
+
+
+def exports_of(options: Mapping[str, Any]) -> AskedExports:
+    """The files that are asked for.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: An unknown format.
+    """
+    return AskedExports.of(options.get("export"), options.get("calibration_images"))
 
 
 def architecture_of(folder: RunFolder) -> Architecture:
@@ -210,7 +224,7 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
-    planned = check_training(folder, config, sizes, asked.options)
+    planned = check_training(folder, config, sizes, asked.options, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -255,6 +269,7 @@ def _one(
         said_again(asked.options),
         teaching,
         training.goal_top1,
+        exports_of(asked.options),
     )
     return run.run().outcome
 

@@ -23,6 +23,7 @@ OFF_IS_NOTHING = (
     "inherit",
     "int8",
     "largest",
+    "profile",
     "restart",
     "resume",
     "skip_bad_images",
@@ -229,6 +230,13 @@ RETRAIN_RULES = (
         lambda o: not gives_network(o),
         "--{name} with a run that is there already",
         "a network that is given, which begins a new one",
+    ),
+    Rule(
+        ("calibration_images",),
+        lambda o: "int8" in str(o.get("export", "")),
+        "--export int8 with --calibration_images",
+        "--export without int8",
+        "only int8 is calibrated; leave it out, or add --export int8",
     ),
     Rule(
         ("baselines", "largest", "inherit", "restart"),

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from latency.command_line import with_flags
+from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.teaching import begun_teacher, with_teacher
+from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
@@ -20,6 +22,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import check_shares, fingerprint
+from nas.training.suits import check_suits
 
 NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is, beside the knobs of its recipe.
@@ -45,22 +48,30 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_training(
-    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    architecture: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
-    A recipe is refused that cannot be, or is not that of a training which has begun.
+    A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
+    the network.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
+        architecture: The network.
 
     Raises:
-        InputError: One of both.
+        InputError: One of these.
     """
-    return _planned(folder, config, sizes, options)
+    planned = _planned(folder, config, sizes, options)
+    check_suits(architecture, planned.recipe)
+    return planned
 
 
 def training_config(
@@ -189,3 +200,4 @@ def _forget(folder: RunFolder) -> None:
     ]:
         path.unlink()
     folder.path_of(Baselines).unlink(missing_ok=True)
+    forget_exports(folder)

@@ -8,7 +8,7 @@ images.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,7 @@ import numpy as np
 
 from nas.architecture.text import layer_to_text
 from nas.data import Split
+from nas.data.loader import Batch, one_hot
 from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
@@ -34,7 +35,7 @@ from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.optimizers import built
 from nas.training.schedules import ramp
-from nas.training.steps import one_hot
+from nas.training.waiting import WaitClock
 
 # Gate steps for each whose two gradients are measured; a quarter tells a median.
 GRADIENTS_EVERY = 4
@@ -89,7 +90,9 @@ class GradientSearch(SupernetTrainer):
     ) -> None:
         super().__init__(space, split, config.supernet, control, seed)
         self.config, self.penalty, self.target_ms = config, penalty, target_ms
-        self.gates_loader = self._loader(self.held_out_part, seed + 1)
+        # Gates are judged by the plain cross-entropy, on images of one class.
+        plain = config.weights.augmentation.unmixed
+        self.gates_loader = self._loader(self.held_out_part, seed + 1, plain)
         share = config.penalty.ramp_share if target_ms is None else config.penalty.approach_share
         self._ramp_steps = int(share * self.total_steps)
         self.gate_view = GateView(self.network, latency.cost, target_ms)
@@ -106,6 +109,8 @@ class GradientSearch(SupernetTrainer):
             jit_compile=False,
         )
         self._gradients = GateGradients(self.gate_view, optimizer)
+        self._gate_batches: Iterator[Batch] | None = None
+        self.waiting = WaitClock(self.weights_loader, self.gates_loader)
         self._gate_logs = loop.MeanLogs()
         self._gradient_logs = loop.MeanLogs()
 
@@ -167,7 +172,11 @@ class GradientSearch(SupernetTrainer):
 
     def _gate_step(self, step: int) -> None:
         config = self.config.gates
-        images, labels = self.gates_loader.batch(step // config.every)
+        if self._gate_batches is None:
+            # Gate steps follow each other without a gap from the first one on.
+            first, end = step // config.every, self.total_steps // config.every
+            self._gate_batches = self.gates_loader.iterate(first, end)
+        images, labels = next(self._gate_batches)
         gates = self.network.gates
         gates.set_draw(gate_draw(self.network, self.rng(step, 1)))
         if isinstance(gates, Gates):  # thresholds have no temperature
@@ -233,6 +242,7 @@ class GradientSearch(SupernetTrainer):
             "ramp": ramp(step, self.warmup_steps, self._ramp_steps),
             "temperature": _number(self.network.gates.temperature),
             "accuracy": weights["accuracy"],
+            "dominant_accuracy": weights["dominant_accuracy"],
             "gate_cross_entropy": gate.get("cross_entropy"),
             "gate_accuracy": gate.get("accuracy"),
             "gate_entropy": float(entropy),

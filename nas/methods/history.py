@@ -28,7 +28,10 @@ class SearchRow:
         penalty_weight: What the penalty is multiplied with at this step.
         ramp: Part of the penalty's growth, or of the way to a target, that is done, 0 to 1.
         temperature: Of the Gumbel-softmax.
-        accuracy: Mean top-1 of the weights' steps, a share from 0 to 1.
+        accuracy: Mean top-1 of the weights' steps, a share from 0 to 1; None where their images are
+            mixed.
+        dominant_accuracy: Share of mixed images whose best class is the one that has the greatest
+            part in them, from 0 to 1; None where no images are mixed.
         gate_cross_entropy: Mean cross-entropy of the gates' steps, on images held out for them.
         gate_accuracy: Mean top-1 of the gates' steps, a share from 0 to 1.
         gate_entropy: Mean entropy of the choices in nats; 0 is a firm decision.
@@ -53,6 +56,7 @@ class SearchRow:
     ramp: float | None = None
     temperature: float | None = None
     accuracy: float | None = None
+    dominant_accuracy: float | None = None
     gate_cross_entropy: float | None = None
     gate_accuracy: float | None = None
     gate_entropy: float | None = None

@@ -9,6 +9,7 @@ import numpy as np
 from nas.training.last_or_average import divided
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult
+from nas.training.waiting import waiting_text
 
 
 def held_out_lines(recipe: Recipe, labels: np.ndarray) -> list[str]:
@@ -42,6 +43,8 @@ def training_lines(result: TrainResult) -> list[str]:
         result: Of the training.
     """
     lines = [] if result.weights is None else [f"{result.weights.text}."]
+    if waiting := waiting_text(result.history):
+        lines.append(waiting)
     if result.held_out:
         share = result.judging_seconds / max(result.seconds, 1e-9)
         lines.append(

@@ -14,7 +14,10 @@ from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
-from nas.deployment.export import export, metadata_for
+from nas.deployment.export import export
+from nas.deployment.formats import AskedExports
+from nas.deployment.metadata import metadata_for
+from nas.deployment.records import Exports, Parity
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,
@@ -22,20 +25,21 @@ from nas.hardware.measurement import (
 )
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
+from nas.pipeline.deploy import Deployment
 from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
 from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
+from nas.report.exports import print_exports
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
-from nas.runs.folder import RunFolder
+from nas.runs.folder import RunFolder, disk_error
 from nas.runs.records import (
     Baselines,
     Certificate,
     CertifiedNetwork,
     ComparedNetwork,
-    Parity,
     SeededRecipe,
     TrainedRecord,
     values_of,
@@ -55,6 +59,7 @@ from nas.training.rates import recipe_text
 from nas.training.recipe import Recipe
 from nas.training.trainer import TrainResult, train_network
 
+# Compared before a file is written; the exported files are then compared on every image.
 PARITY_IMAGES = 16
 
 
@@ -80,6 +85,7 @@ class RetrainRun:
         said_again: Words that a command with more seeds needs beside the run's name.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
         goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
+        exports: Files that are asked for.
     """
 
     folder: RunFolder
@@ -98,6 +104,7 @@ class RetrainRun:
     said_again: Sequence[str] = ()
     teaching: Teaching | None = None
     goal_top1: float | None = None
+    exports: AskedExports = AskedExports()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -118,7 +125,11 @@ class RetrainRun:
             out.print(line, markup=False)
         for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)
-        return self._trained([found, *self.others])
+        deployment = self._deployment
+        deployment.check()
+        trained = self._trained([found, *self.others])
+        deployment.bring_up_to_date()
+        return trained
 
     def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:
         """Times all networks together; nothing with `--device`.
@@ -140,11 +151,12 @@ class RetrainRun:
         Returns:
             The certificate, and the networks beside it where there are any.
         """
-        records = self._certified(trained, timed)
+        exports = self._deployment.run()
+        records = self._certified(trained, timed, exports)
         baselines = Baselines(self._seeded, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
-        certificate = self._certificate(records, timed)
+        certificate = self._certificate(records, timed, exports)
         self.folder.write(certificate)
         write_report(self.folder.path)
         return certificate, baselines
@@ -154,6 +166,8 @@ class RetrainRun:
         more = MoreSeeds(self.folder.path, self.said_again)
         for line in verdict_lines(certificate, baselines, more):
             out.print(line, markup=False)
+        if certificate.exports is not None:
+            print_exports(certificate.exports, self.folder.path, self.device)
         for warning in certificate.warnings:
             out.print(f"Warning: {warning}", markup=False)
         out.print(
@@ -169,6 +183,18 @@ class RetrainRun:
             seed=self.seed,
             inherits=bool(self.initial_weights),
             seeds=self.seeds,
+        )
+
+    @property
+    def _deployment(self) -> Deployment:
+        return Deployment(
+            self.folder,
+            self.architecture,
+            self.dataset,
+            self.exports,
+            self.seed,
+            self.device is None,
+            self.scale,
         )
 
     def _network(self, entry: ComparedNetwork | TrainedRecord) -> Architecture:
@@ -254,10 +280,16 @@ class RetrainRun:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
         images = np.asarray(self.dataset.evaluation.images[:count], np.float32)
         metadata = metadata_for(network, self.dataset, self.folder.run_id)
-        return Parity(**export(result.model, network, metadata, self.folder.path, images))
+        try:
+            return export(result.model, network, metadata, self.folder.path, images)
+        except OSError as error:
+            raise disk_error(self.folder.path / "model.onnx", error) from error
 
     def _certified(
-        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+        self,
+        trained: Sequence[Sequence[TrainedRecord]],
+        timed: TimedNetworks,
+        exports: Exports,
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
@@ -269,6 +301,8 @@ class RetrainRun:
             asked_ms = self.asked_ms if first.role == "searched" else None
             values = values_of(first)
             del values["seed"], values["held_out"]  # stand among the trainings
+            if first.role == "searched":
+                values["parity"] = exports.parity or first.parity
             top1 = {self.seed + i: record.top1 for i, record in enumerate(records)}
             return CertifiedNetwork.of(
                 network,
@@ -305,7 +339,7 @@ class RetrainRun:
         return LatencyTable.load(path, allow_other_host=True) if path.is_file() else None
 
     def _certificate(
-        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks
+        self, records: Sequence[CertifiedNetwork], timed: TimedNetworks, exports: Exports
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
@@ -338,6 +372,8 @@ class RetrainRun:
                 *training_warnings(own, search),
             ),
             search_verdict=search,
+            run_id=self.folder.run_id,
+            exports=exports,
         )
 
     @property
@@ -353,9 +389,10 @@ class RetrainRun:
 
 
 def _train_note(row: Mapping[str, Any]) -> str:
+    kind = "accuracy" if row["accuracy"] is not None else "dominant_accuracy"
     text = (
-        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  accuracy {row['accuracy']:.1%}  "
-        f"{row['examples_per_s']:.0f} images/s"
+        f"epoch {row['epoch']:.2f}  loss {row['loss']:.3f}  {kind.replace('_', ' ')} "
+        f"{row[kind]:.1%}  {row['examples_per_s']:.0f} images/s"
     )
     if row.get("val_top1") is None:
         return text

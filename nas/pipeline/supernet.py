@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.architecture.spec import Architecture
+from nas.cost.constraints import excluded_options, quantities
 from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
@@ -137,8 +138,9 @@ class SupernetStage:
         control = Control(lent.checkpoint, self.config.sizes.search_pace, self.interrupter)
         if not METHODS[search.method].learns_gates:
             return SupernetTrainer(self.space, self.dataset.train, search.supernet, control, seed)
+        excluded = excluded_options(quantities(self.space, lent.config.bounds))
         return GradientSearch(
-            self.space,
+            self.space.without(excluded),
             self.latency,
             self.dataset.train,
             search,

@@ -11,8 +11,7 @@ from nas.architecture.spec import Architecture
 from nas.builders.keras_model import weights_by_name
 from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset
-from nas.deployment.export import metadata_for
-from nas.deployment.metadata import with_metadata
+from nas.deployment.metadata import metadata_for, with_metadata
 from nas.errors import InputError
 from nas.report import numbers
 from nas.runs.data import class_differences
@@ -21,7 +20,7 @@ from nas.system.console import out
 from nas.training.evaluation import accuracy
 from nas.training.recipe import Recipe
 from nas.training.teachers.reading import EXPORTED, read_teacher
-from nas.training.teachers.teacher import HOW_TO_NAME, Teacher
+from nas.training.teachers.teacher import Teacher
 from nas.training.trainer import TrainResult
 
 # Training images that a teacher is tried on.
@@ -60,8 +59,7 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
         return None
     rng = np.random.default_rng(0)
     tried = np.sort(rng.permutation(len(dataset.train.labels))[:TRIED_IMAGES])
-    first = np.asarray(dataset.train.images[tried[:2]], np.float32)
-    check_classes(teacher, teacher.scores(first).shape[1], dataset)
+    check_classes(teacher, dataset)
     found = accuracy(teacher.scores, dataset.train, indices=tried)
     settings = recipe.distillation
     out.print(
@@ -70,15 +68,15 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
         f"{settings.teacher_weight:g}, temperature {settings.teacher_temperature:g}.",
         markup=False,
     )
-    return Teaching(teacher, _warnings(teacher, found.top1, found.count, dataset.num_classes))
+    frequent = float(np.bincount(dataset.train.labels[tried]).max() / found.count)
+    return Teaching(teacher, _warnings(teacher, found.top1, found.count, frequent))
 
 
-def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
+def check_classes(teacher: Teacher, dataset: Dataset) -> None:
     """Refuses a teacher of other classes.
 
     Args:
         teacher: That was read.
-        classes: Scores that it gives to an image.
         dataset: Whose classes it has to know.
 
     Raises:
@@ -86,8 +84,8 @@ def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
     """
     names = teacher.class_names
     differences = [] if names is None else class_differences(dataset.class_names, names)
-    if classes != dataset.num_classes and not differences:
-        differences = [f"{classes} classes instead of {dataset.num_classes}"]
+    if teacher.classes != dataset.num_classes and not differences:
+        differences = [f"{teacher.classes} classes instead of {dataset.num_classes}"]
     if differences:
         raise InputError(
             f"a teacher of the {dataset.num_classes} classes of {dataset.name}, in their order",
@@ -96,18 +94,27 @@ def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
         )
 
 
-def _warnings(teacher: Teacher, top1: float, images: int, classes: int) -> tuple[str, ...]:
-    """A warning where the teacher is no better than chance."""
+def _warnings(teacher: Teacher, top1: float, images: int, frequent: float) -> tuple[str, ...]:
+    """A warning where the teacher seems to know nothing of the classes.
+
+    Args:
+        teacher: That was tried.
+        top1: Share of the images that it got right.
+        images: How many.
+        frequent: Share of the most frequent class: what naming it always would reach.
+    """
     from scipy.stats import binomtest  # takes a moment to load
 
-    by_chance = binomtest(round(top1 * images), images, 1 / classes, alternative="greater")
-    if by_chance.pvalue <= CHANCE:
+    if frequent == 1.0:
+        return ()
+    test = binomtest(round(top1 * images), images, frequent, alternative="greater")
+    if test.pvalue <= CHANCE:
         return ()
     order = "" if teacher.class_names else "its classes may stand in another order, or "
     return (
-        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, no better than "
-        f"chance ({numbers.share(1 / classes)}): {order}its input may be meant otherwise. "
-        f"Check the file, or {HOW_TO_NAME}.",
+        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, where naming "
+        f"one class always would reach {numbers.share(frequent)}: {order}its pixels may be meant "
+        f"otherwise than {teacher.input.scaling} ({teacher.input.told_by}). Check the file.",
     )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 
 ROLE_NAMES = {
     "searched": "This network",
@@ -32,10 +33,12 @@ class ShownNetwork:
         seen_p90_ms: 90 % quantile of these.
         params: Trainable numbers.
         macs: Multiply-adds of one image.
+        memory_bytes: Peak activation memory of one image.
         top1: Share of the evaluation set, from 0 to 1, after its first training.
         top5: The same for five guesses.
         supernet_top1: Share with weights taken from the supernet, not retrained.
         known_trainings: Top-1 of all its trainings.
+        success: How often they reached `--goal_top1`; None where nobody asked.
     """
 
     role: str
@@ -49,10 +52,12 @@ class ShownNetwork:
     seen_p90_ms: float | None = None
     params: int | None = None
     macs: int | None = None
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
     supernet_top1: float | None = None
     known_trainings: SeedSpread | None = None
+    success: SuccessRate | None = None
 
     @property
     def mean_top1(self) -> float | None:
@@ -79,10 +84,12 @@ class ShownNetwork:
             network.seen_p90_ms,
             network.params,
             network.macs,
+            network.memory_bytes,
             network.top1,
             network.top5,
             network.supernet_top1 if isinstance(network, Certificate) else None,
             network.known_trainings,
+            network.success,
         )
 
     def completed(self, other: ShownNetwork) -> ShownNetwork:
@@ -102,10 +109,12 @@ class ShownNetwork:
             measured_high_ms=measured.measured_high_ms,
             seen_p50_ms=measured.seen_p50_ms,
             seen_p90_ms=measured.seen_p90_ms,
+            memory_bytes=other.memory_bytes if self.memory_bytes is None else self.memory_bytes,
             top1=_first(self.top1, other.top1),
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),
             known_trainings=self.known_trainings or other.known_trainings,
+            success=self.success or other.success,
         )
 
 

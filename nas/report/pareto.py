@@ -90,6 +90,7 @@ def _point(folder: RunFolder) -> ParetoPoint:
         supernet_top1=certificate.supernet_top1,
         params=certificate.params,
         macs=certificate.macs,
+        memory_bytes=certificate.memory_bytes,
         text=certificate.text,
         trainings=certificate.trainings,
     )
@@ -107,7 +108,7 @@ def pareto_table(pareto: Pareto) -> Table:
     for name in ("asked ms", "measured ms", "as seen p50"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("budget", no_wrap=True)
-    for name in ("params", "MACs"):
+    for name in ("params", "MACs", "memory"):
         table.add_column(name, justify="right", no_wrap=True)
     several = _has_several_seeds(pareto)
     trained = "top-1,\nmean" if several else "top-1"
@@ -125,6 +126,7 @@ def pareto_table(pareto: Pareto) -> Table:
             WORDS[network.outcome],
             numbers.count(network.params),
             numbers.count(network.macs),
+            numbers.size(network.memory_bytes),
             numbers.share(network.accuracy(pareto.accuracy)),
             *([spread_cell(network.known_trainings)] if several else []),
             "yes" if network.on_front else "",

@@ -11,6 +11,7 @@ from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.runs.records import Certificate
 from nas.selection.seed_spread import SearchVerdict, SeedDifference, SeedSpread, known_spread
+from nas.selection.success_rate import SuccessRate
 from nas.selection.successive_halving import RaceResult
 from nas.system.program import go_on_command
 
@@ -55,6 +56,25 @@ def spread_text(trainings: Sequence[SeedSpread]) -> str:
         return f"{text}."
     least = numbers.points(known.least_difference())
     return f"{text}. Differences of single trainings below about {least} points are no evidence."
+
+
+def success_text(label: str, success: SuccessRate) -> str:
+    """How often a network reached a goal, and after how many epochs where that is known.
+
+    Args:
+        label: Of the network, for people.
+        success: Of its trainings.
+    """
+    trainings = "training" if success.trainings == 1 else "trainings"
+    text = (
+        f"{label}: top-1 of {numbers.share(success.goal_top1, 2)} or more in {success.reached} of "
+        f"{success.trainings} {trainings}, a success rate of {numbers.share(success.rate, 0)} "
+        f"(95 % interval {100 * success.low:.0f} to {numbers.share(success.high, 0)}, Wilson)"
+    )
+    if not success.epochs:
+        return f"{text}."
+    epochs = ", ".join("never" if e is None else f"{e:.3g}" for e in success.epochs)
+    return f"{text}; on held-out images first after epochs: {epochs}."
 
 
 def _seeds_text(trainings: Sequence[SeedSpread]) -> str:
@@ -167,6 +187,7 @@ def seed_lines(
     trainings = [row.known_trainings for row in rows if row.known_trainings is not None]
     own = certificate.known_trainings
     lines = [spread_text(trainings)] if trainings else []
+    lines += [success_text(row.label, row.success) for row in rows if row.success is not None]
     if own is not None and own.count > 1:
         lines.append(
             f"model.onnx is the training with seed {own.seeds[0]} ({numbers.share(own.top1[0])}), "

@@ -28,7 +28,9 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     table.add_column("network", no_wrap=True)
     for name in ("asked\nms", "predicted\nms", "measured\nms", "95 %\ninterval"):
         table.add_column(name, justify="right", no_wrap=True)
-    for name in ("params", "MACs"):
+    # Certificates of earlier versions have no memory.
+    has_memory = any(row.memory_bytes is not None for row in rows)
+    for name in ("params", "MACs", *(("memory",) if has_memory else ())):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("top-1,\nmean" if several else top1, justify="right")
     if several:
@@ -36,11 +38,13 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     for row in rows:
         style = "bold" if row.role == "searched" else None
         spread = [spread_cell(row.known_trainings)] if several else []
-        table.add_row(row.label, *_cells(row, retrained), *spread, style=style)
+        memory = [numbers.size(row.memory_bytes)] if has_memory else []
+        cells = [*_cells(row), *memory, _accuracy(row, retrained), *spread]
+        table.add_row(row.label, *cells, style=style)
     return table
 
 
-def _cells(row: ShownNetwork, retrained: bool) -> list[str]:
+def _cells(row: ShownNetwork) -> list[str]:
     return [
         numbers.milliseconds(row.asked_ms),
         numbers.milliseconds(row.predicted_ms),
@@ -48,9 +52,12 @@ def _cells(row: ShownNetwork, retrained: bool) -> list[str]:
         interval_text(row),
         numbers.count(row.params),
         numbers.count(row.macs),
-        # Without any trained network the column's name says whose accuracy it is.
-        top1_text(row) if retrained else numbers.share(row.supernet_top1),
     ]
+
+
+def _accuracy(row: ShownNetwork, retrained: bool) -> str:
+    # Without any trained network the column's name says whose accuracy it is.
+    return top1_text(row) if retrained else numbers.share(row.supernet_top1)
 
 
 def interval_text(row: ShownNetwork) -> str:

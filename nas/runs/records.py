@@ -14,6 +14,7 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.deployment.records import Exports, Parity
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
@@ -40,6 +41,8 @@ class NetworkRecord(MeasuredRecord):
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
+        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
+            wrote the file.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
     """
@@ -47,6 +50,7 @@ class NetworkRecord(MeasuredRecord):
     params: int
     macs: int
     size_bytes: int
+    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
 
@@ -78,6 +82,7 @@ class NetworkRecord(MeasuredRecord):
             params=cost.params,
             macs=cost.macs,
             size_bytes=cost.size_bytes,
+            memory_bytes=cost.memory_bytes,
             **others,
         )
 
@@ -116,23 +121,6 @@ class Comparison:
     networks: tuple[ComparedNetwork, ...] = ()
 
 
-@dataclass(frozen=True)
-class Parity:
-    """How well model.onnx computes what model.keras does, on evaluation images.
-
-    Args:
-        max_abs_difference: Greatest difference of two scores.
-        max_abs_logit: Greatest score.
-        top1_agreement: Share of the images with the same best class, 0 to 1.
-        file_bytes: Size of model.onnx.
-    """
-
-    max_abs_difference: float
-    max_abs_logit: float
-    top1_agreement: float
-    file_bytes: float
-
-
 @dataclass(frozen=True, kw_only=True)
 class SeededRecipe(Recipe):
     """What all networks of a run are trained by.
@@ -160,7 +148,8 @@ class TrainedRecord:
         top5: Likewise with five guesses.
         evaluation_images: How many these are.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
@@ -182,7 +171,7 @@ class TrainedRecord:
     top5: float
     evaluation_images: int
     train_top1: float
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     parity: Parity | None
@@ -223,7 +212,8 @@ class CertifiedNetwork(NetworkRecord):
         text: The architecture.
         evaluation_images: How many images `top1` and `top5` are shares of.
         train_top1: Share of training images, without augmentation.
-        running_accuracy: Mean top-1 of the last training steps, on augmented images.
+        running_accuracy: Mean top-1 of the last training steps, on augmented images; None where
+            they were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation.
         parity: Of the exported files; None for networks that are not exported.
@@ -275,6 +265,8 @@ class Certificate(CertifiedNetwork):
         onnx_max_abs_difference: Greatest difference of a score of model.onnx and model.keras.
         recipe: All of its networks were trained by.
         warnings: Of the training, for people.
+        run_id: Of the run, as the metadata of exported files have it; None before main.py.
+        exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
     """
@@ -299,6 +291,8 @@ class Certificate(CertifiedNetwork):
     recipe: SeededRecipe | None = None
     warnings: tuple[str, ...] = ()
     search_verdict: SearchVerdict | None = None
+    run_id: str | None = None
+    exports: Exports | None = None
 
 
 @dataclass(frozen=True)

@@ -42,6 +42,7 @@ class ParetoPoint:
         supernet_top1: Likewise with the supernet's weights.
         params: Trainable numbers.
         macs: Multiply-adds for one image.
+        memory_bytes: Peak activation memory of one image; None where an earlier version wrote it.
         text: The architecture.
         trainings: Top-1 of all its trainings; None where it was not trained, or by a version that
             trained once.
@@ -62,6 +63,7 @@ class ParetoPoint:
     supernet_top1: float | None
     params: int
     macs: int
+    memory_bytes: int | None = None
     text: str
     trainings: SeedSpread | None = None
     on_front: bool = False

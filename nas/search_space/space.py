@@ -10,7 +10,7 @@ import hashlib
 import json
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,11 +33,14 @@ class Space:
         name: Stable name, part of tables and run folders.
         image_size: Input height and width in pixels.
         layers: Records and choices from the first convolution to the class scores.
+        excluded: Of each choice, the indices of options that gates must not learn; empty for none.
+            The space has them still: weights learn them, and the encoding counts them.
     """
 
     name: str
     image_size: int
     layers: tuple[Layer | OneOf, ...]
+    excluded: tuple[tuple[int, ...], ...] = ()
 
     def __post_init__(self) -> None:
         tags = [choice.tag for choice in self.choices]
@@ -101,7 +104,16 @@ class Space:
     @cached_property
     def tables(self) -> DecisionTables:
         """The decisions of all choices."""
-        return DecisionTables.of(self.choices)
+        return DecisionTables.of(self.choices).without(self.excluded)
+
+    def without(self, excluded: Sequence[np.ndarray]) -> Space:
+        """The same space with options that gates must not learn.
+
+        Args:
+            excluded: Of each choice, whether an option is one of them.
+        """
+        indices = tuple(tuple(np.flatnonzero(row).tolist()) for row in excluded)
+        return replace(self, excluded=indices)
 
     def even_indices(self, rng: np.random.Generator) -> tuple[int, ...]:
         """One option a choice, drawn evenly over the joint options of each block.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +63,29 @@ class DecisionTables:
     def block_names(self) -> tuple[str, ...]:
         """Names of the decisions between blocks."""
         return tuple(d.name for d in self.decisions if d.name != SKIP)
+
+    def without(self, excluded: Sequence[Sequence[int]]) -> DecisionTables:
+        """The tables where values that only excluded options have are not allowed.
+
+        A value stays where another option at the choice has it: gates may then still draw an
+        excluded option, which whoever chooses leaves out.
+
+        Args:
+            excluded: Of each choice, indices of options; empty for none.
+        """
+        if not any(excluded):
+            return self
+        allowed = {name: table.copy() for name, table in self.allowed.items()}
+        for number, (indices, columns) in enumerate(zip(excluded, self.columns, strict=True)):
+            taken = np.isin(np.arange(self._size(number)), indices, invert=True)
+            is_block = columns.get(SKIP, np.zeros(len(taken), int)) == 0
+            for name, places in columns.items():
+                # What a skipped block would be is decided by nobody.
+                counted = taken if name == SKIP else taken & is_block
+                if counted.any():
+                    kept = np.isin(np.arange(allowed[name].shape[1]), places[counted])
+                    allowed[name][number] &= kept
+        return replace(self, allowed=allowed)
 
     def options_json(self) -> dict[str, list[Any]]:
         """Decision -> its options, as plain data for people and files."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nas.cost.constraints import Network, Quantity
+from nas.cost.constraints import Network, Quantity, excluded_options
 from nas.selection.integer_program import choose
 
 # Values of each option of each choice, with the least and the greatest sum that they may have.
@@ -27,8 +27,7 @@ class Limits:
         self.quantities = quantities
         self._bounded = [(q, q.most) for q in quantities if q.most is not None]
         self._sums = [(q.options, m - q.fixed) for q, m in self._bounded if q.kind == "sum"]
-        masks = zip(*(q.excluded() for q, _ in self._bounded), strict=True)
-        self._excluded = [np.any(rows, axis=0) for rows in masks] or None
+        self._excluded = excluded_options(quantities) or None
 
     def kept(self, network: Network) -> bool:
         """Whether a network keeps all bounds.

@@ -14,6 +14,7 @@ import keras
 import numpy as np
 
 from nas.data import Split, split_holdout
+from nas.data.augment import Augmentation
 from nas.data.loader import BatchLoader
 from nas.errors import InputError
 from nas.layers.draw import GateDraw
@@ -25,7 +26,9 @@ from nas.supernet.views import WeightView
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
+from nas.training.history import accuracy_cells
 from nas.training.steps import WeightSteps
+from nas.training.waiting import WaitClock
 
 
 class SupernetTrainer:
@@ -59,23 +62,23 @@ class SupernetTrainer:
         recipe = replace(settings.weights, batch_size=batch_size)
         self.network = Supernet(space, dropout=recipe.dropout, gate=settings.gate)
         self.weights_view = WeightView(self.network, settings.execution)
-        self.weights_loader = self._loader(self.weights_part, seed)
+        self.weights_loader = self._loader(self.weights_part, seed, recipe.augmentation)
         self.total_steps = max(4, self.weights_loader.steps(recipe.epochs))
         self.warmup_steps = settings.warm_up.steps(self.total_steps)
         self._weight_steps = WeightSteps(
             self.weights_view, recipe, self.total_steps, space.num_classes
         )
-        self._waited = 0.0
+        self.waiting = WaitClock(self.weights_loader)
         self._state = loop.LoopState()
 
-    def _loader(self, part: np.ndarray, seed: int) -> BatchLoader:
-        recipe = self.settings.weights
+    def _loader(self, part: np.ndarray, seed: int, augmentation: Augmentation) -> BatchLoader:
         return BatchLoader(
             self.split,
-            batch_size=whole_batch(min(recipe.batch_size, len(part))),
+            batch_size=whole_batch(min(self.settings.weights.batch_size, len(part))),
             seed=seed,
             indices=part,
-            augment=recipe.augmentation,
+            augment=augmentation,
+            num_classes=self.space.num_classes,
         )
 
     def variables(self) -> Parts:
@@ -131,6 +134,7 @@ class SupernetTrainer:
         Args:
             start: Number of the first step, from 0.
         """
+        self.waiting.start(start)
         return self.weights_loader.iterate(start, self.total_steps)
 
     def rng(self, step: int, kind: int) -> np.random.Generator:
@@ -169,15 +173,12 @@ class SupernetTrainer:
             steps_per_second: Since the last row.
         """
         logs = self._weight_steps.take_logs()
-        waited = self.weights_loader.seconds_waiting - self._waited
-        self._waited = self.weights_loader.seconds_waiting
-        seconds = self.control.pace.log_every / max(steps_per_second, 1e-9)
         return {
             "stage": "warmup" if step <= self.warmup_steps else "search",
             "images_seen": step * self.weights_loader.batch_size,
             "loss": logs.get("loss"),
             "cross_entropy": logs.get("loss"),
-            "accuracy": logs.get("accuracy"),
+            **accuracy_cells(logs, self.settings.weights.augmentation),
             "examples_per_s": steps_per_second * self.weights_loader.batch_size,
-            "input_wait_share": max(0.0, waited) / max(seconds, 1e-9),
+            "input_wait_share": self.waiting.take(step, steps_per_second),
         }

@@ -9,6 +9,7 @@ from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.errors import InputError
 from nas.ranges import check_count, check_number
+from nas.training.image_sizes import check_ascending
 from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
 from nas.training.schedule_files import check_name, schedule_of
@@ -41,6 +42,12 @@ class Recipe:
             schedule's own.
         label_smoothing: From 0 to below 1.
         dropout: Before the classifier, from 0 to below 1; None keeps the architecture's.
+        stochastic_depth: How often the last residual branch of a network that trains alone is left
+            out, from 0 to below 1; earlier ones less often.
+        image_sizes: Sides in pixels that the images have one after the other, each for an equal
+            part of the steps; they grow, and are up to that of the network's images. None: all
+            images have their own. Only networks that take the mean of their last map can do this;
+            a supernet never does.
         average_share: Length of the weights' moving average, which is evaluated and exported, as
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
@@ -71,6 +78,8 @@ class Recipe:
     warmup_share: float | None = None
     label_smoothing: float = 0.1
     dropout: float | None = None
+    stochastic_depth: float = 0.0
+    image_sizes: tuple[int, ...] | None = None
     average_share: float | None = 0.02
     schedule_settings: ScheduleSettings = ScheduleSettings()
     augmentation: Augmentation = Augmentation()
@@ -98,6 +107,8 @@ class Recipe:
         )
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
         check_number("dropout", self.dropout, least=0, below=1, optional=True)
+        check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
+        check_ascending(self.image_sizes or ())
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
         check_number("evaluate_every", self.evaluate_every, above=0, optional=True)
         check_number("held_out_share", self.held_out_share, above=0, below=1)

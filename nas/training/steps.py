@@ -9,23 +9,13 @@ from typing import Any
 import keras
 import numpy as np
 
+from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
 from nas.training.optimizers import decays, weights_optimizer
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import share_at
-
-
-def one_hot(labels: np.ndarray, num_classes: int) -> np.ndarray:
-    """(n,) class indices -> (n, classes) float32 targets.
-
-    Args:
-        labels: From 0 to `num_classes` - 1.
-        num_classes: Number of classes.
-    """
-    targets: np.ndarray = np.eye(num_classes, dtype=np.float32)[labels]
-    return targets
 
 
 def check_finite(loss: float, step: int, learning_rate: float) -> None:
@@ -118,7 +108,8 @@ class WeightSteps:
         Args:
             step: Its number, from 0.
             images: Pixels (batch, height, width, 3) float32.
-            labels: (batch,) class indices.
+            labels: (batch,) class indices, or (batch, classes) targets of mixed images. The
+                accuracy of mixed images is that on the class with the greatest share.
             scores: (batch, classes) of the recipe's teacher; None where it has none.
 
         Raises:
@@ -128,7 +119,7 @@ class WeightSteps:
         share = share_at(recipe.schedule, step, self._course)
         self.rate = recipe.peak_rate * share
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
-        targets = one_hot(labels, self.num_classes)
+        targets = one_hot(labels, self.num_classes) if labels.ndim == 1 else labels
         if scores is not None:
             targets = with_scores(targets, scores)
         logs = self.model.train_on_batch(images, targets, return_dict=True)

@@ -6,19 +6,24 @@ import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
 
 from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
 from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
+from nas.errors import InputError
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.evaluation import Accuracy, accuracy
+from nas.training.history import accuracy_cells
+from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
 from nas.training.judge import Judge
 from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, better, divided
 from nas.training.recipe import Recipe
@@ -26,6 +31,7 @@ from nas.training.steps import WeightSteps
 from nas.training.teachers.beside import Lessons
 from nas.training.teachers.reading import read_teacher
 from nas.training.teachers.teacher import Teacher
+from nas.training.waiting import WaitClock
 
 # Images of the training split that are evaluated as a check of labels and overfitting.
 TRAIN_CHECK_IMAGES = 10_000
@@ -40,7 +46,8 @@ class TrainResult:
         model: With the weights that are exported, and statistics made for them.
         evaluation: On the whole evaluation split, or on the part that a division names.
         train: On images of the training split, without augmentation.
-        running_accuracy: Of the last training steps, augmented, as the training metric says.
+        running_accuracy: Of the last training steps, augmented, as the training metric says; None
+            where their images were mixed.
         images_seen: Images trained on.
         seconds: Of training and evaluation in this process.
         history: Rows for retrain_history.csv.
@@ -53,7 +60,7 @@ class TrainResult:
     model: keras.Model
     evaluation: Accuracy
     train: Accuracy
-    running_accuracy: float
+    running_accuracy: float | None
     images_seen: int
     seconds: float
     history: list[dict[str, Any]]
@@ -103,6 +110,7 @@ def train_network(
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
+    _check_architecture(control.checkpoint_path, state, to_text(architecture))
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
@@ -116,7 +124,7 @@ def train_network(
         model,
         evaluation,
         train,
-        float(state.history[-1]["accuracy"]),
+        state.history[-1]["accuracy"],
         trainer.total_steps * trainer.loader.batch_size,
         seconds,
         state.history,
@@ -125,6 +133,17 @@ def train_network(
         trainer.judge.seconds,
         trainer.lessons.seconds_waiting / seconds if trainer.lessons else 0.0,
     )
+
+
+def _check_architecture(path: Path | None, state: loop.LoopState, text: str) -> None:
+    """Refuses the checkpoint of another network, whose weights may have the very same shapes."""
+    found = state.extra.setdefault("architecture", text)
+    if found != text:
+        raise InputError(
+            f"a checkpoint of {text}",
+            f"one of {found} at {path}",
+            "remove the file, or train the network that it is of",
+        )
 
 
 def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
@@ -175,29 +194,45 @@ class _Trainer:
         keras.utils.set_random_seed(seed)
         # No batch is larger than the images, and the rate follows the batch that there is.
         recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
-        self.model = build_model(architecture, dropout=recipe.dropout)
+        check_takes_sizes(architecture, recipe.image_sizes or ())
+        self.model = build_model(
+            architecture,
+            dropout=recipe.dropout,
+            stochastic_depth=recipe.stochastic_depth,
+            any_size=bool(recipe.image_sizes),
+        )
+        self.recipe = recipe
         self.loader = BatchLoader(
             split,
             batch_size=recipe.batch_size,
             seed=seed,
             indices=learned,
             augment=recipe.augmentation,
+            num_classes=architecture.num_classes,
+            size_at=self._size_at if recipe.image_sizes else None,
         )
+        self.waiting = WaitClock(self.loader)
         self.total_steps = max(2, self.loader.steps(recipe.epochs))
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
+        self.graphs = OneGraphASize(self.model)
         self.judge = Judge(self.model, architecture, self._statistics_images)
         self.lessons = None if teacher is None else Lessons(teacher)
         self._evaluated = 0
+
+    def _size_at(self, step: int) -> int:
+        return size_at(self.recipe.image_sizes or (), step, self.total_steps)
 
     def variables(self) -> Parts:
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
+        self.waiting.start(start)
         self._evaluated = self._evaluations_until(start)
         batches = self.loader.iterate(start, self.total_steps)
         return batches if self.lessons is None else self.lessons.taught(batches)
 
     def step(self, step: int, batch: Any) -> None:
+        self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
@@ -205,9 +240,10 @@ class _Trainer:
         row = {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
-            "accuracy": means["accuracy"],
+            **accuracy_cells(means, self.recipe.augmentation),
             "learning_rate": self.steps.rate,
             "examples_per_s": steps_per_second * self.loader.batch_size,
+            "input_wait_share": self.waiting.take(step, steps_per_second),
         }
         return row if self.held_out is None else {**row, **self._held_out_cells(step)}
 
@@ -232,4 +268,4 @@ class _Trainer:
     def _statistics_images(self) -> Iterator[np.ndarray]:
         """Batches that statistics are made from, the same ones whenever they are asked for."""
         steps = range(min(STATISTICS_BATCHES, self.total_steps))
-        return (self.loader.batch(step)[0] for step in steps)
+        return map(self.loader.plain_images, steps)

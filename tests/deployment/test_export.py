@@ -15,8 +15,8 @@ from nas.architecture.weights import random_weights
 from nas.builders.keras_model import build_model, set_weights_by_name, weights_by_name
 from nas.builders.onnx_model import to_onnx, to_onnx_bytes
 from nas.data import Dataset, Split
-from nas.deployment.export import compare_with_onnx, export, metadata_for
-from nas.deployment.metadata import ModelMetadata
+from nas.deployment.export import compare_with_onnx, export
+from nas.deployment.metadata import ModelMetadata, metadata_for
 from nas.errors import InputError
 
 NETWORK = parse(
@@ -114,8 +114,8 @@ def scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
 
 def test_export_writes_both_files(model: keras.Model, images: np.ndarray, tmp_path: Path) -> None:
     report = export(model, NETWORK, metadata(images), tmp_path, images)
-    assert report["top1_agreement"] == 1.0
-    assert report["max_abs_difference"] <= 1e-4 * max(1.0, report["max_abs_logit"])
+    assert report.top1_agreement == 1.0
+    assert report.max_abs_difference <= 1e-4 * max(1.0, report.max_abs_logit)
     loaded = scores(keras.saving.load_model(tmp_path / "model.keras"), images)
     # Other kernels of the same sums in float32: a few 1e-6 of the largest score.
     assert np.abs(loaded - scores(model, images)).max() <= 1e-5 * np.abs(loaded).max()
@@ -142,4 +142,4 @@ def test_comparison_sees_a_shifted_padding(model: keras.Model, images: np.ndarra
         pads.ints[:] = [0, 0, 2, 2]
     expected = keras.ops.convert_to_numpy(model(images))
     report = compare_with_onnx(made.SerializeToString(), images, expected)
-    assert report["max_abs_difference"] > 1e-3 * report["max_abs_logit"]
+    assert report.max_abs_difference > 1e-3 * report.max_abs_logit

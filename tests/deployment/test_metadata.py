@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import onnx
@@ -33,10 +35,14 @@ def model() -> onnx.ModelProto:
     return to_onnx(NETWORK, random_weights(NETWORK))
 
 
-def written(path: Path, metadata: ModelMetadata = METADATA, **changes: str | None) -> Path:
+def written(
+    path: Path,
+    metadata: ModelMetadata = METADATA,
+    changes: Mapping[str, str | None] = MappingProxyType({}),
+) -> Path:
     """A file with these metadata; of the changes, None leaves a key out."""
     made = onnx.ModelProto.FromString(with_metadata(model(), metadata))
-    texts = {entry.key: entry.value for entry in made.metadata_props} | changes
+    texts = {entry.key: entry.value for entry in made.metadata_props} | dict(changes)
     onnx.helper.set_model_props(
         made, {key: text for key, text in texts.items() if text is not None}
     )
@@ -86,7 +92,7 @@ def test_what_nobody_knows_is_read_as_not_known(tmp_path: Path) -> None:
 def test_metadata_that_do_not_fit_are_refused(
     changes: dict[str, str | None], words: str, tmp_path: Path
 ) -> None:
-    path = written(tmp_path / "model.onnx", **changes)
+    path = written(tmp_path / "model.onnx", changes=changes)
     with pytest.raises(MetadataError) as caught:
         read_metadata(path)
     error = caught.value

@@ -266,6 +266,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "warmup_share": ["--warmup_share", "0.25"],
     "label_smoothing": ["--label_smoothing", "0.3"],
     "dropout": ["--dropout", "0.25"],
+    "stochastic_depth": ["--stochastic_depth", "0.1"],
+    "image_sizes": ["--image_sizes", "20,26,32"],
     "average_share": ["--average_share", "none"],
     "last_share": ["--last_share", "0.25"],
     "base_share": ["--schedule", "triangular", "--base_share", "0.25"],
@@ -275,6 +277,21 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "points": ["--schedule", "piecewise_linear", "--points", "0:0.5,2:1"],
     "crop_padding_pixels": ["--crop_padding_pixels", "3"],
     "flip": ["--flip"],
+    "rotation_degrees": ["--rotation_degrees", "15"],
+    "rand_augment_magnitude": ["--rand_augment_magnitude", "9"],
+    "rand_augment_operations": [
+        *("--rand_augment_magnitude", "9"),
+        *("--rand_augment_operations", "3"),
+    ],
+    "trivial_augment": ["--trivial_augment"],
+    "blur_sigma_pixels": ["--blur_sigma_pixels", "1"],
+    "erasing_probability": ["--erasing_probability", "0.25"],
+    "erasing_share": ["--erasing_probability", "0.25", "--erasing_share", "0.1:0.2"],
+    "cutout_pixels": ["--cutout_pixels", "8"],
+    "cutout_share": ["--cutout_share", "0.25"],
+    "mixup_alpha": ["--mixup_alpha", "0.2"],
+    "cutmix_alpha": ["--cutmix_alpha", "1"],
+    "mixing_probability": ["--mixup_alpha", "0.2", "--mixing_probability", "0.5"],
     "teacher": ["--teacher", "TEACHER"],
     "teacher_weight": ["--teacher", "TEACHER", "--teacher_weight", "0.5"],
     "teacher_temperature": ["--teacher", "TEACHER", "--teacher_temperature", "2"],
@@ -285,6 +302,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
+    "export": ["--export", "int8"],
+    "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
@@ -306,9 +325,10 @@ class Called:
     sizes: Any = None
     training: Any = None
     others: Any = None
+    exports: Any = None
 
     def values(self) -> tuple[Any, ...]:
-        return (self.source, self.sizes, self.training, self.others)
+        return (self.source, self.sizes, self.training, self.others, self.exports)
 
 
 @pytest.fixture
@@ -333,6 +353,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     class Recorder:
         def __init__(self, *arguments: Any) -> None:
             found.others = [entry.name for entry in arguments[5]]
+            found.exports = arguments[-1]
 
         def run(self) -> SimpleNamespace:
             return SimpleNamespace(outcome=Outcome.NOT_ASKED)
@@ -410,6 +431,12 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
+        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
+        (
+            ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
+            "--export int8 with --calibration_images",
+        ),
         (["--arch", NETWORK, "--inherit"], "--inherit with a run"),
         (["--arch", NETWORK, "--image_size", "64"], "--image_size 32, the network's"),
         (["--run", "RUN", "--nobaselines", "--largest"], "--largest with baselines"),

@@ -13,8 +13,6 @@ import onnxruntime
 import pytest
 
 from nas.architecture import text as arch_text
-from nas.architecture.weights import random_weights
-from nas.builders.onnx_model import to_onnx_bytes
 from nas.cost.counts import architecture_cost
 from nas.deployment.export import PARITY_TOLERANCE
 from nas.hardware.measurement import Doubt, TimedNetworks, network_bytes
@@ -39,7 +37,7 @@ from nas.training.trainer import TrainResult
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
-from tests.support.toy_stages import FakeClock, toy_dataset
+from tests.support.toy_stages import FakeClock, exported_file, toy_dataset
 
 SPACE = toy_space()
 FOUND = SPACE.smallest()
@@ -153,7 +151,7 @@ def trained(tmp_path: Path) -> RetrainRun:
     """A run whose trainings are recorded already, so that none is needed."""
     run = begun(tmp_path / "run")
     record(run, "searched", "searched", 0.6)
-    (run.folder.path / "model.onnx").write_bytes(network_bytes(FOUND))
+    (run.folder.path / "model.onnx").write_bytes(exported_file(FOUND))
     return run
 
 
@@ -304,7 +302,7 @@ class MadeUpTrainings:
 
     def export(self, run: RetrainRun, result: TrainResult, network: Any) -> None:
         self.exported.append(result.evaluation.top1)
-        (run.folder.path / "model.onnx").write_bytes(network_bytes(network))
+        (run.folder.path / "model.onnx").write_bytes(exported_file(network))
 
 
 def test_seeds_train_round_by_round_and_go_on_where_they_were(
@@ -333,7 +331,9 @@ def test_seeds_train_round_by_round_and_go_on_where_they_were(
     ]
     whole = begun(tmp_path / "whole", (RANDOM,), seed=5, seeds=2)
     again = whole.run()
-    assert replace(again, date=found.date) == found, "as if nothing had stopped it"
+    assert replace(again, date=found.date, run_id=found.run_id) == found, (
+        "as if nothing had stopped it"
+    )
     assert len(rest.begun) == 5 and rest.exported == [found.top1], "one training makes the files"
     for name in files:
         kept, made = (r.folder.path / "retrained" / name for r in (run, whole))
@@ -347,7 +347,7 @@ def test_the_file_that_was_measured_and_what_it_computes_can_be_told_again(
     first = trained.run().hashes
     assert first is not None and first == trained.run().hashes
     assert first.file_sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
-    path.write_bytes(to_onnx_bytes(FOUND, random_weights(FOUND, seed=1)))
+    path.write_bytes(exported_file(FOUND, seed=1))
     other = trained.run().hashes
     assert other is not None and other.outputs_sha256 != first.outputs_sha256
 
@@ -396,7 +396,7 @@ def test_the_searched_network_is_measured_as_the_file_that_ships(
         return FakeClock({})(networks)
 
     monkeypatch.setattr(certify, "measure_networks", measure)
-    shipped = to_onnx_bytes(FOUND, random_weights(FOUND, seed=1))
+    shipped = exported_file(FOUND, seed=1)
     (trained.folder.path / "model.onnx").write_bytes(shipped)
     record(trained, "random 1", "random", 0.5)
     replace(trained, others=(RANDOM,)).run()

@@ -269,8 +269,8 @@ def put_in(key: str, **changes: Any) -> Any:
 
 
 MALFORMED_VALUES = [
-    ("certificate.json", put(schema_version=99), "schema version 3"),
-    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 3"),
+    ("certificate.json", put(schema_version=99), "schema version 4"),
+    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 4"),
     ("certificate.json", put(met="yes"), "true or false at `met`"),
     ("certificate.json", put(random={}), "a list at `random`"),
     ("certificate.json", put(colour="red"), "the keys asked_ms, predicted_ms"),

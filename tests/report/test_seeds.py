@@ -20,12 +20,15 @@ from nas.report.seeds import (
     search_text,
     seed_lines,
     spread_text,
+    success_text,
 )
 from nas.report.terminal import spread_cell, terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 from nas.selection.seed_spread import SeedSpread, difference, search_verdict
+from nas.selection.success_rate import SuccessRate
 from nas.selection.successive_halving import Candidate, CandidateScore, RaceResult, RungResult
+from nas.training.last_or_average import LastAndAverage
 from tests.support.report_run import RECIPE, make_run
 
 FOUND = (0.95, 0.91, 0.93)
@@ -74,6 +77,38 @@ def with_seeds(
 def lines_of(run: RunFolder) -> list[str]:
     certificate, baselines = run.read(Certificate), run.read(Baselines)
     return seed_lines(compare(certificate, baselines), certificate, MoreSeeds(run.path))
+
+
+def test_a_goal_is_told_with_its_interval_and_epochs(run: RunFolder) -> None:
+    certificate = with_seeds(run)
+    # 0.95, 0.91 and 0.93: two of three reach it. Wilson's interval of 2 of 3 is 20.8 to 93.9 %.
+    success = SuccessRate.of(0.93, FOUND, [[(1.0, 0.8), (2.5, 0.94)], [], [(1.0, 0.93)]])
+    run.write(replace(certificate, success=success))
+    lines = lines_of(run)
+    assert (
+        "This network: top-1 of 93.00 % or more in 2 of 3 trainings, a success rate of 67 % "
+        "(95 % interval 21 to 94 %, Wilson); on held-out images first after epochs: 2.5, never, 1."
+    ) in lines
+    page = write_report(run.path).read_text("utf-8")
+    assert "a success rate of 67 %" in page
+
+
+def test_one_training_may_reach_a_goal_too() -> None:
+    text = success_text("Random 1", SuccessRate.of(0.5, [0.4]))
+    assert text == (
+        "Random 1: top-1 of 50.00 % or more in 0 of 1 training, a success rate of 0 % "
+        "(95 % interval 0 to 79 %, Wilson)."
+    )
+
+
+def test_both_kinds_of_weights_stand_on_the_page(run: RunFolder) -> None:
+    weights = LastAndAverage("last", "held-out images", 0.91, 0.9, 500, 0.95, 0.94)
+    run.write(replace(run.read(Certificate), weights=weights))
+    page = write_report(run.path).read_text("utf-8")
+    assert (
+        "Average of the weights: top-1 90.00%, last weights: top-1 91.00%; the last weights are "
+        "exported, by 500 held-out training images (average 94.00%, last 95.00%)."
+    ) in page
 
 
 def test_single_trainings_say_that_nothing_is_known_and_how_to_know(run: RunFolder) -> None:

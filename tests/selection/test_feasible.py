@@ -8,13 +8,21 @@ from typing import Any
 import numpy as np
 import pytest
 
-from nas.architecture.spec import Skip
+from nas.architecture.spec import (
+    Conv,
+    Dense,
+    GlobalAveragePool,
+    MBConv,
+    Residual,
+    Skip,
+    WidthsBlock,
+)
 from nas.cost.constraints import Bounds, quantities
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.named import get_space
-from nas.search_space.space import Space
+from nas.search_space.space import OneOf, Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.integer_program import choose
 
@@ -172,3 +180,60 @@ def test_a_table_in_another_unit_gives_the_same_choices(unit: float) -> None:
         neighbours = [ms * unit for ms in one.neighbours_ms(target) if ms is not None]
         # Proven to 0.01 % of the score, on either side.
         assert two.neighbours_ms(target * unit) == pytest.approx(tuple(neighbours), rel=2e-4)
+
+
+def test_memory_bounds_are_exact_against_every_network() -> None:
+    space = _shrinking()
+    latency = latency_of(space, 5)
+    every = list(itertools.product(*(range(len(c.options)) for c in space.choices)))
+    memory = quantities(space, Bounds())[3]
+    peaks = sorted({memory.of(network) for network in every})
+    assert len(peaks) > 2
+    rng = np.random.default_rng(1)
+    for most in (peaks[0], peaks[len(peaks) // 2], peaks[-1]):
+        bounded = BoundedSpace(space, latency, Bounds(max_memory_bytes=most))
+        kept = [network for network in every if memory.of(network) <= most]
+        scores = [rng.uniform(size=size) for size in bounded.sizes]
+        best = max(kept, key=lambda n: sum(r[i] for r, i in zip(scores, n, strict=True)))
+        assert bounded.choose(scores, -np.inf, np.inf) == best
+        assert {n for n in every if bounded.fits(n, -np.inf, np.inf)} == set(kept)
+        limits = bounded.limits
+        for quantity in bounded.quantities:
+            counts = [quantity.of(network) for network in kept]
+            assert limits.least(quantity) == min(counts)
+            assert limits.greatest(quantity) == max(counts)
+    with pytest.raises(InputError, match=f"memory_bytes of at least {peaks[0]}"):
+        BoundedSpace(space, latency, Bounds(max_memory_bytes=peaks[0] - 1)).range_ms()
+
+
+def test_bounds_that_only_together_are_impossible_are_named() -> None:
+    space = _opposites()
+    counts = quantities(space, Bounds())
+    both = [(q.of((0,)), q.of((1,))) for q in counts[:2]]
+    # The first option has fewer params, the second fewer MACs.
+    assert both[0][0] < both[0][1] and both[1][0] > both[1][1]
+    bounds = Bounds(
+        max_params=both[0][0], max_macs=both[1][1], max_memory_bytes=10**9, max_size_bytes=10**9
+    )
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        BoundedSpace(space, latency_of(space), bounds).range_ms()
+    text = str(caught.value)
+    assert f"no network keeps --max_params {both[0][0]}, --max_macs {both[1][1]} together" in text
+    assert f"params of at least {both[0][1]} beside --max_macs {both[1][1]}" in text
+    assert f"macs of at least {both[1][0]} beside --max_params {both[0][0]}" in text
+
+
+def _shrinking() -> Space:
+    """A space whose peak may be in any of three places."""
+    places = [(1, 8), (2, 16), (2, 48)]
+    blocks = [tuple(MBConv(3, s, e, c) for e in (2, 3, 6)) for s, c in places]
+    choices = [OneOf(f"place{i}", options) for i, options in enumerate(blocks)]
+    return Space("shrinking", 16, (Conv(3, 1, 8), *choices, GlobalAveragePool(), Dense(2)))
+
+
+def _opposites() -> Space:
+    """Few weights that every pixel meets against many that meet the mean of all pixels."""
+    large = Residual((Conv(3, 1, 8), Conv(3, 1, 8), Conv(3, 1, 8)))
+    small = WidthsBlock(3, 1, 8, expanded=16, squeeze=128)
+    narrow = (Conv(3, 2, 8), OneOf("place", (large, small)), GlobalAveragePool(), Dense(2))
+    return Space("opposites", 16, narrow)

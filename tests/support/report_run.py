@@ -26,6 +26,7 @@ from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
+from nas.deployment.records import Parity
 from nas.hardware.jobs import space_job
 from nas.hardware.rows import architecture_row_keys
 from nas.methods.config import SearchConfig, supernet_recipe
@@ -39,7 +40,6 @@ from nas.runs.records import (
     Baselines,
     Certificate,
     CertifiedNetwork,
-    Parity,
     RunWarnings,
     SeededRecipe,
     values_of,

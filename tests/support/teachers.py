@@ -15,6 +15,9 @@ from onnx import TensorProto, helper, numpy_helper
 # As our own files say how their pixels are meant.
 OURS = {"input": "image: float32 [1, height, width, 3], RGB, pixels 0 to 255, not scaled"}
 
+# An operator, its constant and its attributes.
+Step = tuple[str, np.ndarray | None, dict[str, Any]]
+
 
 def weights_of(classes: int, seed: int = 0) -> np.ndarray:
     """(3, classes) weights of a `ToyTeacher`."""
@@ -87,16 +90,15 @@ class ToyTeacher:
         return path
 
     @property
-    def _steps(self) -> list[tuple[str, np.ndarray | None, dict[str, Any]] | None]:
+    def _steps(self) -> list[Step | None]:
         """Operator, its constant and its attributes, in order; None where one is left out."""
         is_float = self.element == TensorProto.FLOAT
         axes = [1, 2] if self.channels_last else [2, 3]
         shape = (-1,) if self.channels_last else (-1, 1, 1)
-        first = self.first and (
-            self.first[0],
-            np.array(self.first[1], np.float32).reshape(shape),
-            {},
-        )
+        first: Step | None = None
+        if self.first is not None:
+            operator, constant = self.first
+            first = (operator, np.array(constant, np.float32).reshape(shape), {})
         wanted = np.array([self.batch or 1, self.classes], np.int64)
         return [
             None if is_float else ("Cast", None, {"to": TensorProto.FLOAT}),

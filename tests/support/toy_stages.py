@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from nas.architecture.spec import MBConv
+from nas.architecture.spec import Architecture, MBConv
+from nas.architecture.weights import random_weights
+from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset, Split
+from nas.deployment.metadata import metadata_for, with_metadata
 from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.space import Space
@@ -31,6 +34,17 @@ def toy_dataset(images_a_class: int = 5) -> Dataset:
 
     names = tuple(f"class {i}" for i in range(SAMPLE_CLASSES))
     return Dataset("toy", split(images_a_class), split(2), names, IMAGE_SIZE, "0" * 16, True)
+
+
+def exported_file(network: Architecture, seed: int = 0) -> bytes:
+    """A model.onnx as `main.py` writes it, of a network that learned nothing.
+
+    Args:
+        network: With the sample's classes.
+        seed: Of its weights.
+    """
+    metadata = metadata_for(network, toy_dataset(), None)
+    return with_metadata(to_onnx(network, random_weights(network, seed=seed)), metadata)
 
 
 def toy_latency(space: Space) -> SpaceLatency:

@@ -14,11 +14,16 @@ from nas.architecture import text as arch_text
 from nas.builders.keras_model import build_model, weights_by_name
 from nas.data import Dataset, Split
 from nas.data.augment import Augmentation
+from nas.data.augmentation.boxes import Cutout, Erasing
+from nas.data.augmentation.mixing import Mixing
+from nas.data.augmentation.policies import RandAugment
+from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training import loop, trainer
 from nas.training.recipe import Pace, Recipe
-from nas.training.steps import check_finite, ema_momentum, one_hot
+from nas.training.steps import WeightSteps, check_finite, ema_momentum
 
+RESIDUAL = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r2_k3_s1_e3_c8 gap drop_p0.1 fc_c4")
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c4")
 RECIPE = Recipe(1.0, 16, augmentation=Augmentation(0, flip=False))
 
@@ -134,3 +139,82 @@ def test_the_average_is_as_long_as_its_share_of_the_steps() -> None:
 def test_one_hot_targets_are_float32() -> None:
     found = one_hot(np.array([2, 0]), 3)
     assert found.dtype == np.float32 and found.tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def soft_loss(targets: np.ndarray, logits: np.ndarray, smoothing: float) -> float:
+    """The mean cross-entropy of smoothed targets, written out."""
+    smoothed = targets * (1 - smoothing) + smoothing / targets.shape[1]
+    log_sum = np.log(np.exp(logits).sum(axis=1, keepdims=True))
+    return float(-(smoothed * (logits - log_sum)).sum(axis=1).mean())
+
+
+def test_targets_of_mixed_images_are_smoothed_and_judged_by_their_greatest_part() -> None:
+    keras.utils.set_random_seed(0)
+    model = build_model(NETWORK)
+    steps = WeightSteps(model, replace(RECIPE, label_smoothing=0.2), 10, 4)
+    rng = np.random.default_rng(0)
+    images = rng.uniform(0, 255, (6, 8, 8, 3)).astype(np.float32)
+    targets = np.array(
+        [[0.7, 0.3, 0, 0], [0, 0.4, 0.6, 0], [1, 0, 0, 0], [0, 0, 0.2, 0.8]] + [[0, 1, 0, 0]] * 2,
+        np.float32,
+    )
+    logits = keras.ops.convert_to_numpy(model(images, training=True)).astype(float)
+    steps.train(0, images, targets)
+    logs = steps.take_logs()
+    # Float32 sums over six images.
+    assert logs["loss"] == pytest.approx(soft_loss(targets, logits, 0.2), rel=1e-5)
+    assert logs["accuracy"] == pytest.approx((logits.argmax(1) == targets.argmax(1)).mean())
+
+
+# Everything that draws at random or changes with the steps.
+STRONG = replace(
+    RECIPE,
+    epochs=3.0,
+    dropout=0.2,
+    stochastic_depth=0.3,
+    image_sizes=(5, 6, 8),
+    augmentation=Augmentation(
+        1,
+        rotation_degrees=20.0,
+        rand_augment=RandAugment(9.0),
+        blur_sigma_pixels=0.5,
+        erasing=Erasing(0.5),
+        cutout=Cutout(2),
+        mixing=Mixing(0.4, 1.0),
+    ),
+)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop_at", [3, 4, 9])
+def test_a_strong_recipe_that_was_stopped_ends_like_one_that_was_not(
+    stop_at: int, dataset: Dataset, tmp_path: Path, strong_end: trainer.TrainResult
+) -> None:
+    control = loop.Control(tmp_path / "state.npz", Pace(1, 0.0))
+
+    class StoppedError(Exception):
+        pass
+
+    def stop(state: loop.LoopState, total: int) -> None:
+        if state.step == stop_at:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        trainer.train_network(RESIDUAL, dataset, STRONG, replace(control, on_progress=stop))
+    again = trainer.train_network(RESIDUAL, dataset, STRONG, control)
+    assert again.evaluation == strong_end.evaluation
+    losses = [[row["loss"] for row in found.history] for found in (again, strong_end)]
+    assert losses[0] == losses[1]
+
+
+@pytest.mark.slow
+def test_mixed_images_have_no_accuracy(strong_end: trainer.TrainResult) -> None:
+    assert strong_end.running_accuracy is None
+    for row in strong_end.history:
+        assert row["accuracy"] is None and 0 <= row["dominant_accuracy"] <= 1
+        assert 0 <= row["input_wait_share"] <= 1
+
+
+@pytest.fixture(scope="module")
+def strong_end(dataset: Dataset) -> trainer.TrainResult:
+    return trainer.train_network(RESIDUAL, dataset, STRONG, loop.Control(pace=Pace(1)))

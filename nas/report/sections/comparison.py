@@ -15,7 +15,7 @@ from nas.selection.seed_spread import difference
 
 COLUMNS = (
     *("asked ms", "predicted ms", "measured ms", "as seen ms"),
-    *("params", "MACs", "top-1", "top-5"),
+    *("params", "MACs", "memory", "top-1", "top-5"),
 )
 LEAD = "What the same milliseconds buy elsewhere, and what more of them would buy."
 
@@ -102,6 +102,7 @@ def _cells(network: ShownNetwork) -> tuple[str, ...]:
         seen,
         numbers.count(network.params),
         numbers.count(network.macs),
+        numbers.size(network.memory_bytes),
         top1,
         numbers.share(network.top5),
     )

@@ -28,6 +28,11 @@ DEFINITIONS = (
     ("params", "trainable parameters, batch-norm statistics not counted"),
     ("MACs", "multiply-adds of one image; one multiply-add is one MAC"),
     ("size", "bits of the folded weights / 8; kB and MB are 1000 and 1,000,000 bytes"),
+    (
+        "memory",
+        "peak activation memory: the greatest sum of float32 tensors that are alive at once while "
+        "the nodes of the exported graph run in order, for one image; weights not counted",
+    ),
     ("uniform scaling", "all kernels 3 × 3, all expansions 6, one width multiplier"),
     (
         "sd (seeds)",

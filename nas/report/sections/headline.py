@@ -140,6 +140,9 @@ def _facts(run: RunFacts, own: ShownNetwork) -> str:
         file_bytes = certificate.file_bytes
         note = f"ONNX file {numbers.size(file_bytes)}" if file_bytes else "folded weights"
         facts.append(("Size", numbers.size(certificate.size_bytes), note))
+    if own.memory_bytes is not None:
+        note = "activations of one image at most"
+        facts.append(("Memory", numbers.size(own.memory_bytes), note))
     items = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(note)}</small></dd></div>"
         for name, value, note in facts

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 from nas.report import cards, plots
 from nas.report.facts import RunFacts
-from nas.report.plots import BLUE, GREEN, Curve
+from nas.report.plots import BLUE, GREEN, ORANGE, VIOLET, Curve
+
+BATCHES = "The recipe's crops, flips and dropout make these harder than the evaluation images."
+HELD_OUT = (
+    " The other curves are of training images that were held out, with the weights of that step "
+    "and with their average."
+)
 
 
 def retraining(run: RunFacts) -> str:
-    """The curve of the final training."""
+    """The curve of the final training, and which of its weights were kept."""
     rows = run.records.retrain_history
+    curves = [
+        Curve("accuracy", "training", GREEN, 100),
+        Curve("val_top1", "held out, last weights", ORANGE, 100),
+        Curve("val_top1_average", "held out, average", VIOLET, 100),
+    ]
+    is_held_out = any(row.val_top1 is not None for row in rows)
     shown = cards.charts(
         cards.chart(
-            plots.history_plot(rows, [Curve("accuracy", "training", GREEN, 100)], "top-1, %"),
+            plots.history_plot(rows, curves, "top-1, %"),
             "Accuracy on training batches",
-            "The recipe's crops, flips and dropout make these harder than the evaluation images.",
+            BATCHES + (HELD_OUT if is_held_out else ""),
+        ),
+        cards.chart(
+            plots.history_plot(
+                rows, [Curve("dominant_accuracy", "training", GREEN, 100)], "share, %"
+            ),
+            "Greatest part of mixed images that was named",
+            "Images are mixed of two, so that this is no accuracy: the evaluation tells that.",
         ),
         cards.chart(
             plots.history_plot(rows, [Curve("loss", "loss", BLUE)], "loss"), "Training loss", ""
         ),
     )
-    return cards.card("Retraining", "", shown) if shown else ""
+    return cards.card("Retraining", _lead(run), shown) if shown else ""
+
+
+def _lead(run: RunFacts) -> str:
+    """Both kinds of weights; empty where an earlier version trained."""
+    certificate = run.records.certificate
+    if certificate is None or certificate.weights is None:
+        return ""
+    text = certificate.weights.text
+    return f"{text[0].upper()}{text[1:]}."

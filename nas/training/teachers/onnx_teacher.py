@@ -14,7 +14,6 @@ import onnx
 from latency.device.graph import Input
 from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
-from latency.errors import LatencyError
 from latency.onnx_files.model_file import file_inputs, read_model
 from nas.errors import InputError
 from nas.training.teachers.onnx_graph import last_operator, scaling_of_graph, with_free_batch
@@ -22,7 +21,7 @@ from nas.training.teachers.teacher import (
     TRIAL_IMAGES,
     Teacher,
     TeacherInput,
-    check_outputs,
+    classes_of,
     image_shape,
     many_labels,
     settled_scaling,
@@ -60,10 +59,12 @@ def read_onnx_teacher(path: Path, asked_input: str | None, image_size: int) -> T
         raise many_labels(path)
     rng = np.random.default_rng(0)
     trial = fed.of(rng.uniform(0, 255, (TRIAL_IMAGES, *size, 3)).astype(np.float32))
+    run, classes = _runner(path, model, data, found.name, batch, trial)
     return Teacher(
         path,
         fed,
-        _runner(path, model, data, found.name, batch, trial),
+        run,
+        classes,
         class_names(metadata),
         last == "Softmax",
         runs_beside=True,
@@ -97,7 +98,7 @@ def class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
     """
     try:
         names = json.loads(metadata.get("class_names", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None
@@ -106,23 +107,25 @@ def class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
 
 def _runner(
     path: Path, model: Any, data: bytes, name: str, batch: int, trial: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """What runs any number of images: at once where the graph allows it, else in its own batch."""
+) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """What runs any number of images, and the number of classes.
+
+    Images are run at once where the graph allows it, else in the batch of the file.
+    """
     steady = _in_batches(_session(path, data), name, batch)
     expected = steady(trial)
-    check_outputs(path, expected, len(trial))
+    classes = classes_of(path, expected, len(trial))
     try:
-        session = _session(path, with_free_batch(model, name))
-        free = _in_batches(session, name, None)
+        free = _in_batches(_session(path, with_free_batch(model, name)), name, None)
         found = free(trial)
-    except (LatencyError, RuntimeError, ValueError):
-        return steady
+    except Exception:  # onnxruntime's exceptions share no base class
+        return steady, classes
     # A shape that is written into the graph may mix images up instead of failing. Sums in another
     # order differ by 1e-6 of the largest score.
     same = found.shape == expected.shape and np.allclose(
         found, expected, rtol=0, atol=1e-4 * max(1.0, float(np.abs(expected).max()))
     )
-    return free if same else steady
+    return (free if same else steady), classes
 
 
 def _session(path: Path, data: bytes) -> Any:
@@ -145,16 +148,20 @@ def _session(path: Path, data: bytes) -> Any:
 
 def _in_batches(session: Any, name: str, batch: int | None) -> Callable[[np.ndarray], np.ndarray]:
     """Runs images in batches of a fixed size, the last one filled up; None for all at once."""
+    import onnxruntime
+
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what fails is raised, and need not be printed, too
 
     def run(images: np.ndarray) -> np.ndarray:
         if batch is None:
-            return np.asarray(session.run(None, {name: images})[0])
+            return np.asarray(session.run(None, {name: images}, options)[0])
         outputs = []
         for start in range(0, len(images), batch):
             part = images[start : start + batch]
             missing = batch - len(part)
             filled = np.concatenate([part, np.repeat(part[-1:], missing, axis=0)])
-            outputs.append(np.asarray(session.run(None, {name: filled})[0])[: len(part)])
+            outputs.append(np.asarray(session.run(None, {name: filled}, options)[0])[: len(part)])
         return np.concatenate(outputs)
 
     return run

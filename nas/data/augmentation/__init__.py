@@ -1,0 +1,1 @@
+"""Parts of `nas.data.augment.Augmentation`: one file a kind of change."""

@@ -1,0 +1,40 @@
+"""Whether a recipe says something for a network and the size of its images."""
+
+from __future__ import annotations
+
+from nas.architecture.spec import Architecture
+from nas.builders.stochastic_depth import branch_rates
+from nas.errors import InputError
+from nas.training.image_sizes import check_takes_sizes
+from nas.training.recipe import Recipe
+
+
+def check_suits(architecture: Architecture, recipe: Recipe) -> None:
+    """Refuses a recipe that a network cannot be trained with, before its images are read.
+
+    Args:
+        architecture: The network.
+        recipe: That is asked for.
+
+    Raises:
+        InputError: A network that cannot read the recipe's sizes, images that are too small for
+            what is done to them, smaller images with a teacher, or stochastic depth without a
+            residual.
+    """
+    sizes = recipe.image_sizes or ()
+    check_takes_sizes(architecture, sizes)
+    recipe.augmentation.check_size(architecture.image_size)
+    # Images are mixed in the size that the network sees.
+    recipe.augmentation.mixing.check_size(min((architecture.image_size, *sizes)))
+    if sizes and recipe.distillation.teacher is not None:
+        raise InputError(
+            "no image_sizes with a teacher, which scores the pixels that the network is shown",
+            f"both: image_sizes {','.join(map(str, sizes))}",
+            "leave image_sizes or teacher out",
+        )
+    if recipe.stochastic_depth and not branch_rates(architecture, recipe.stochastic_depth):
+        raise InputError(
+            "a network with a residual branch with stochastic_depth",
+            f"stochastic_depth {recipe.stochastic_depth:g} and none in this network",
+            "set stochastic_depth to 0, or leave it out",
+        )
