@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latency.device import strict_json
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
@@ -17,13 +15,15 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
-from nas.interface.named_networks import (
-    NamedNetwork,
-    has_begun,
-    name_networks,
-    same_network,
-    trained_certificate,
+from nas.interface.compared_runs import (
+    RunFacts,
+    check_recipes,
+    check_same_images,
+    common_recipe,
+    facts_of,
+    options_of_runs,
 )
+from nas.interface.named_networks import NamedNetwork, name_networks, same_network
 from nas.interface.training_config import training_config
 from nas.pipeline.compare import Compared
 from nas.pipeline.inputs import SAME_IMAGES, check_fits, keep_data, load_data, source_now
@@ -35,19 +35,22 @@ from nas.runs.config import (
     ComparisonConfig,
     ComparisonEntry,
     GivenNetworkConfig,
+    TrainingConfig,
     read_config,
 )
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
-from nas.runs.records import Certificate, SeededRecipe
+from nas.runs.records import TrainedRecord
 from nas.search_space.files import load_blocks
+from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
-from nas.system.program import go_on_command
-from nas.training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from nas.pipeline.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -68,21 +71,6 @@ class AskedComparison:
     source: DataSource | None = None
     command: str = ""
     dataset: Dataset | None = None
-
-
-@dataclass(frozen=True)
-class _RunFacts:
-    """A run that is compared.
-
-    Args:
-        folder: Of the run.
-        data: Its images.
-        certificate: Of its training; None where it is not trained.
-    """
-
-    folder: RunFolder
-    data: DataRecord
-    certificate: Certificate | None
 
 
 def run_comparison(
@@ -110,6 +98,8 @@ def run_comparison(
     rules.check(options, rules.RETRAIN_RULES)
     recipe_options.check(options)
     check_count("--seeds", options.get("seeds", 1))
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
     compute_of(options).check()
     load_blocks(options.get("blocks", ()))
     named = name_networks(asked.words)
@@ -117,23 +107,25 @@ def run_comparison(
         raise InputError(
             "two networks or more to compare", ", ".join(asked.words) or "none", "name another one"
         )
-    runs = {network.name: _facts(network.run) for network in named if network.run is not None}
-    _check_same_images(runs)
+    runs = {network.name: facts_of(network.run) for network in named if network.run is not None}
+    check_same_images(runs)
     run_dir = own_path(run_dir) if run_dir else None
     RunFolder.check_new(run_dir)
     to_train = [n for n in named if n.name not in runs or runs[n.name].certificate is None]
     if to_train:
-        _check_recipes(runs, options, to_train)
+        check_recipes(runs, options, to_train)
         check_starts(compute_of(options))
     source, size = _source(asked, runs, named)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
-    options = {**_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
+    options = {**options_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
     dataset = _images(asked, options, source, runs) if to_train else None
     if dataset is not None:
         size = dataset.image_size
     entries = _entries(named, runs, dataset, size)
+    for note in (text for network in named for text in network.notes(size)):
+        out.print(note, markup=False)
     config = _config(asked, options, source, size, entries, runs)
     folder = RunFolder.create(run_dir, config, "compare")
     on_folder(folder.path)
@@ -180,7 +172,7 @@ def go_on_with_comparison(
     with folder.alone():
         for entry in config.networks:
             if entry.run is not None:
-                _facts(Path(entry.run))
+                facts_of(Path(entry.run))
     dataset = None
     if any(entry.run is None for entry in config.networks):
         record = folder.read(DataRecord)
@@ -210,7 +202,7 @@ def _compared(
     dataset: Dataset | None,
     interrupter: Interrupter,
 ) -> Path:
-    training = None
+    training = teaching = None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
         if dataset is not None:
@@ -218,94 +210,29 @@ def _compared(
             training = training_config(folder, config, config.sizes, options)
             check_late_packages()
             backend.start(training.compute, dataset.image_size)
-        Compared(folder, config, training, dataset, interrupter).run()
+            teaching = _teaching(folder, config, training, dataset)
+        Compared(folder, config, training, dataset, interrupter, teaching).run()
     return folder.path
 
 
-def _facts(path: Path) -> _RunFacts:
-    """What there is of a run, which may be trained or not, but not half.
+def _teaching(
+    folder: RunFolder, config: ComparisonConfig, training: TrainingConfig, dataset: Dataset
+) -> Teaching | None:
+    """The teacher of trainings that are still to come; None where there is none."""
+    if training.recipe.distillation.teacher is None:
+        return None
+    from nas.pipeline.teaching import teaching_for
 
-    Raises:
-        InputError: Its search is not finished, its training was stopped, or its file is another.
-    """
-    folder = RunFolder.open(path)
-    certificate = trained_certificate(folder)
-    go_on = go_on_command("retrain", path)
-    if certificate is None and has_begun(folder):
-        raise InputError(
-            "runs that are trained, or not trained at all",
-            f"{path}, whose training was stopped",
-            f"finish it first: {go_on}",
-        )
-    if not folder.has(DataRecord):
-        raise InputError(f"a finished search in {path}", "no data.json", f"finish it: {go_on}")
-    if certificate is not None and certificate.hashes is not None:
-        content = (path / "model.onnx").read_bytes()
-        if hashlib.sha256(content).hexdigest() != certificate.hashes.file_sha256:
-            raise InputError(
-                f"{path / 'model.onnx'} as it was certified",
-                "another file",
-                f"make it again: {go_on}",
-            )
-    return _RunFacts(folder, folder.read(DataRecord), certificate)
-
-
-def _check_same_images(runs: Mapping[str, _RunFacts]) -> None:
-    """Refuses runs whose accuracies are shares of different images."""
-    facts = list(runs.values())
-    for other in facts[1:]:
-        differences = facts[0].data.differences(other.data)
-        if differences:
-            raise InputError(
-                f"runs of the same images: {facts[0].folder.path} has {facts[0].data.summary}",
-                f"{other.folder.path}, with {'; '.join(differences)}",
-                "compare runs of one data set; the network of a run is trained on other images if "
-                f"its {other.folder.path / 'architecture.json'} is named in place of the run",
-            )
-
-
-def _recipes(runs: Mapping[str, _RunFacts]) -> dict[str, SeededRecipe]:
-    """Recipes of the runs that are trained, by name."""
-    return {
-        name: facts.certificate.recipe
-        for name, facts in runs.items()
-        if facts.certificate is not None and facts.certificate.recipe is not None
-    }
-
-
-def _plain(recipe: SeededRecipe) -> Recipe:
-    return Recipe(**{entry.name: getattr(recipe, entry.name) for entry in fields(Recipe)})
-
-
-def _check_recipes(
-    runs: Mapping[str, _RunFacts], options: Mapping[str, Any], to_train: Sequence[NamedNetwork]
-) -> None:
-    """Refuses to choose between the recipes of trained runs for a network that is not trained."""
-    recipes = _recipes(runs)
-    names = list(recipes)
-    differing = [n for n in names if _plain(recipes[n]) != _plain(recipes[names[0]])]
-    is_named = any(name in options for name in ("recipe", *recipe_options.KNOBS))
-    if differing and not is_named:
-        raise InputError(
-            f"one recipe for {to_train[0].name}, as the runs have it",
-            f"different ones of {names[0]} and {differing[0]}",
-            "name the recipe by its flags, at least --epochs, or compare trained runs alone",
-        )
-
-
-def _of_runs(runs: Mapping[str, _RunFacts]) -> dict[str, Any]:
-    """Options that the trained runs agree on, and that hold where nothing else is asked for."""
-    recipes = list(_recipes(runs).values())
-    found: dict[str, Any] = {}
-    for name in ("seed", "seeds"):
-        values = {getattr(recipe, name) for recipe in recipes}
-        if len(values) == 1:
-            found[name] = values.pop()
-    return found
+    last_seed = training.seed + training.seeds - 1
+    key = TrainedRecord.key("searched", last_seed, training.seed)
+    own = [RunFolder(e.folder_in(folder.path)) for e in config.networks if e.run is None]
+    if all(one.has(TrainedRecord, name=key) for one in own):
+        return None
+    return teaching_for(training.recipe, dataset)
 
 
 def _source(
-    asked: AskedComparison, runs: Mapping[str, _RunFacts], named: Sequence[NamedNetwork]
+    asked: AskedComparison, runs: Mapping[str, RunFacts], named: Sequence[NamedNetwork]
 ) -> tuple[DataSource, int | None]:
     """The images and their size: as asked for, of the runs, of the given networks, their own."""
     sizes = {f"images of {name}": facts.data.image_size for name, facts in runs.items()}
@@ -337,7 +264,7 @@ def _images(
     asked: AskedComparison,
     options: Mapping[str, Any],
     source: DataSource,
-    runs: Mapping[str, _RunFacts],
+    runs: Mapping[str, RunFacts],
 ) -> Dataset:
     """The images of what is trained, which have to be those of the runs."""
     sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
@@ -353,7 +280,7 @@ def _images(
 
 def _entries(
     named: Sequence[NamedNetwork],
-    runs: Mapping[str, _RunFacts],
+    runs: Mapping[str, RunFacts],
     dataset: Dataset | None,
     size: int | None,
 ) -> tuple[ComparisonEntry, ...]:
@@ -389,16 +316,16 @@ def _config(
     source: DataSource,
     size: int | None,
     entries: tuple[ComparisonEntry, ...],
-    runs: Mapping[str, _RunFacts],
+    runs: Mapping[str, RunFacts],
 ) -> ComparisonConfig:
     """What is written down of a new comparison."""
     given: GivenNetworkConfig = given_network_config(options, source, asked.command, size or 0)
     settings = {
         entry.name: getattr(given, entry.name) for entry in fields(given) if entry.name != "kind"
     }
-    recipes = list(_recipes(runs).values())
-    if recipes and not _differ(recipes):
-        settings["recipe"] = _plain(recipes[0])
+    recipe = common_recipe(runs)
+    if recipe is not None:
+        settings["recipe"] = recipe
     if runs:  # the division of the images, where their layout has none, is that of the runs
         first = next(iter(runs.values())).folder.path
         settings["seed"] = read_config(first).seed
@@ -409,9 +336,4 @@ def _config(
                 for block in (*settings["blocks"], *read_config(facts.folder.path).blocks)
             )
         )
-    return ComparisonConfig(**settings, networks=entries)
-
-
-def _differ(recipes: Sequence[SeededRecipe]) -> bool:
-    texts = {strict_json.dumps(_plain(recipe)) for recipe in recipes}
-    return len(texts) > 1
+    return ComparisonConfig(**settings, networks=entries, goal_top1=options.get("goal_top1"))

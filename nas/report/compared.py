@@ -23,6 +23,7 @@ from nas.runs.compared import ComparedNetworks, ComparedRow
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
+from nas.selection.success_rate import SuccessRate
 from nas.training.history import TrainingRow
 
 PICTURE_NAME = "compared.png"
@@ -43,6 +44,8 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
     shown = [("top-1, mean" if several else "top-1", [numbers.share(r.mean_top1) for r in rows])]
     if several:
         shown.append(("sd (seeds)", [spread_cell(row.trainings) for row in rows]))
+    if any(row.success for row in rows):
+        shown.append(("reached", [success_cell(row.success) for row in rows]))
     return [
         *shown,
         ("top-5", [numbers.share(row.top5) for row in rows]),
@@ -76,6 +79,17 @@ def compared_table(found: ComparedNetworks) -> Table:
 def _in_two_lines(name: str) -> str:
     head, space, rest = name.rpartition(" ")
     return f"{head}\n{rest}" if space and len(name) > 7 else name
+
+
+def success_cell(success: SuccessRate | None) -> str:
+    """'4 of 5 (92 %)': trainings that reached a goal; a dash where nobody asked.
+
+    Args:
+        success: Of a network.
+    """
+    if success is None:
+        return numbers.UNKNOWN
+    return f"{success.reached} of {success.trainings} ({100 * success.goal_top1:g} %)"
 
 
 def _interval(row: ComparedRow) -> str:
