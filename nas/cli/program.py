@@ -155,6 +155,12 @@ def retrain_flags() -> flags.FlagValues:
         "--seeds trainings reach it.",
         **text,
     )
+    flags.DEFINE_bool(
+        "find_learning_rate",
+        False,
+        "Try rising learning rates on the network and stop: a picture and a suggestion.",
+        **text,
+    )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
     recipe_flags.define(values)
     return values

@@ -103,6 +103,40 @@ SPACES: dict[str, SpaceDefinition] = {
         last_channels=0,
         head_channels=256,
     ),
+    # 32 px and few parameters: 27 k to 230 k, so that `--max_params 50000` leaves a choice. The
+    # resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
+    # parameters a wide one would be half of the network. No dropout: such networks underfit.
+    "small": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=1,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
+        last_channels=0,
+        head_channels=64,
+        kernels=(3, 5),
+        expansions=(2, 3, 4, 6),
+        dropout=0.0,
+        minimum_map=8,
+    ),
+    # `small` with squeeze-excite and HardSwish in every block.
+    "small_se": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=1,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
+        last_channels=0,
+        head_channels=64,
+        kernels=(3, 5),
+        expansions=(2, 3, 4, 6),
+        activation="hard_swish",
+        se_ratio=0.25,
+        dropout=0.0,
+        minimum_map=8,
+    ),
     # For the embedded sample: searched in minutes on two cores. Its smallest network sees 19 of
     # 32 px, so that depth and kernels count; it has more blocks than the sample needs, so that
     # the largest network, at five times the milliseconds, pays for much that brings little.
@@ -207,13 +241,10 @@ def _layers(definition: SpaceDefinition, num_classes: int) -> tuple[Layer | OneO
     if definition.last_channels:
         last = MBConv(3, 1, 6, definition.last_channels, activation=act, residual=False)
         layers.append(last)
-    layers += [
-        Conv(1, 1, definition.head_channels, act),
-        GlobalAveragePool(),
-        Dropout(definition.dropout),
-        Dense(num_classes),
-    ]
-    return tuple(layers)
+    layers += [Conv(1, 1, definition.head_channels, act), GlobalAveragePool()]
+    if definition.dropout:
+        layers.append(Dropout(definition.dropout))
+    return (*layers, Dense(num_classes))
 
 
 def _options(definition: SpaceDefinition, stride: int, channels: int) -> tuple[Layer, ...]:
