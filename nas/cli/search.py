@@ -10,8 +10,12 @@ from absl import flags
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.interface.asked import AskedSearch, source_of
+from nas.interface.profiling import check_profile, profile_of
 from nas.interface.searching import run_search
+from nas.report.profile import finding_text, profile_table
+from nas.runs.outcome import Outcome
 from nas.selection.goals import parse_goals
+from nas.system.console import out
 from nas.system.interrupt import Interrupter
 
 
@@ -36,10 +40,38 @@ def search(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
+    if values["profile"].value:
+        return profile(values)
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
     _, outcome = run_search(asked_search(values, command), path, interrupter, on_folder)
     return EXIT_CODES[outcome]
+
+
+def profile(values: flags.FlagValues) -> int:
+    """Prints what the space offers, and whether what is asked can be kept together.
+
+    Args:
+        values: The flags.
+
+    Returns:
+        0 where everything can be kept, 5 where it cannot, 4 where that cannot be told.
+
+    Raises:
+        LatencyError: Bad input.
+    """
+    options = strict_flags.given(values)
+    check_profile(options)
+    targets = options.get("target_ms")
+    goals = () if targets is None else parse_goals(None, targets)
+    found, notes = profile_of(options, goals)
+    out.print(profile_table(found))
+    for finding in found.findings:
+        out.print(finding_text(finding), markup=False)
+    for note in notes:
+        out.print(note, markup=False)
+    outcomes = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.CANNOT_TELL}
+    return EXIT_CODES[outcomes[found.can_be_kept]]
 
 
 def asked_search(values: flags.FlagValues, command: str = "") -> AskedSearch:

@@ -242,7 +242,7 @@ FILES: dict[str, Callable[[Any], Any]] = {
 }
 # A fingerprint of their contents is kept: they may lie elsewhere by now.
 MOVABLE = ("supernet", "space", "blocks")
-FREE = ("run_dir", "resume", "data_dir", "verify_data")
+FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile")
 GOAL_OPTIONS = ("lambda", "target_ms")
 
 

@@ -12,8 +12,24 @@ from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
 from nas.runs.folder import RunFolder
 
-# Epochs of networks that start from a supernet's weights, a share of those from random weights.
-SHORT = 1 / 3
+# What networks train by that start from a supernet's weights, unless something else is asked for.
+RECIPE = "short"
+
+
+def front_options(
+    runs: Sequence[RunFolder], options: Mapping[str, Any], inherits: bool
+) -> Mapping[str, Any]:
+    """What is asked for, with what a new front does by itself.
+
+    Args:
+        runs: Folders of its networks.
+        options: As `RetrainOptions`.
+        inherits: Whether networks start from a supernet's weights, where nothing has begun.
+    """
+    if not options.get("restart") and any(map(has_begun, runs)):
+        return options
+    usual = {"recipe": RECIPE} if inherits else {}
+    return {**usual, **options, "inherit": inherits}
 
 
 def front_training(
@@ -23,9 +39,6 @@ def front_training(
     inherits: bool,
 ) -> TrainingConfig:
     """The one recipe of all networks of a front, written into each of their folders.
-
-    Networks that start from a supernet's weights get `SHORT` of the usual epochs, unless something
-    else is asked for.
 
     Args:
         runs: Folder and configuration of each network's run.
@@ -37,13 +50,9 @@ def front_training(
         InputError: Trainings have begun with another recipe, or with several ones.
     """
     begun = [] if options.get("restart") else [run for run in runs if has_begun(run[0])]
+    options = front_options([folder for folder, _ in runs], options, inherits)
     if not begun:
-        chosen = {**options, "inherit": inherits}
-        if inherits and not {"epochs", "recipe"} & set(options):
-            own = runs[0][1]
-            recipe = own.recipe if sizes.name == own.scale else sizes.recipe
-            chosen["epochs"] = SHORT * recipe.epochs
-        return [training_config(folder, config, sizes, chosen) for folder, config in runs][-1]
+        return [training_config(folder, config, sizes, options) for folder, config in runs][-1]
     trainings = [training_config(folder, config, sizes, options) for folder, config in begun]
     training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
     for (folder, _), other in zip(begun, trainings, strict=True):

@@ -15,7 +15,7 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface.asked import OnFolder, compute_of
-from nas.interface.front_training import front_training
+from nas.interface.front_training import front_options, front_training
 from nas.interface.searching import check_unchanged
 from nas.interface.training_config import check_training, has_begun, said_again
 from nas.methods.registry import METHODS
@@ -93,8 +93,9 @@ def retrain_front(
     _check_host(sweep, config)
     plan = _plan(sweep, goals, asked.options)
     _check_supernets(sweep, goals, plan, asked.options)
+    own = front_options([g.folder for g in goals], asked.options, _inherits(goals, asked.options))
     for goal in goals:
-        check_training(goal.folder, goal.config, asked.sizes, asked.options, goal.architecture)
+        check_training(goal.folder, goal.config, asked.sizes, own, goal.architecture)
     on_folder(sweep.path)
     out.print(f"Sweep: {sweep.path}, {len(goals)} goals", markup=False)
     check_late_packages()

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from latency.errors import LatencyError
+from nas.cost.constraints import Bounds, quantities
 from nas.data import Dataset
 from nas.data.dataset import check_searchable
 from nas.errors import InputError
 from nas.interface.asked import (
+    BOUNDS,
     AskedSearch,
     OnFolder,
     check_resumed,
@@ -35,6 +37,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.records import SupernetScore
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
+from nas.selection.contradictions import check_bounds
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
@@ -92,8 +95,10 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
     check_searchable(dataset)
-    space = space_of(options.get("space"), dataset)
+    bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
+    space = space_of(options.get("space"), dataset, bounds)
     config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
+    check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
     goal = "sweep" if config.is_sweep else config.goal.label
     folder = RunFolder.create(run_dir, config, f"{space.name}-{goal}")

@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping
 from latency.device.clock import now_text
 from latency.measurement.measure import Model
 from latency.measurement.startup import start_fresh_process
+from latency.onnx_files.memory import peak_activation_bytes
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
+from nas.cost.counts import architecture_cost
+from nas.errors import InputError
 from nas.hardware.measurement import (
     KnownNetworks,
     TimedNetworks,
@@ -101,6 +104,7 @@ def search_certificate(
     networks = {found.name: architecture}
     networks |= {entry.name: arch_text.parse(entry.text) for entry in comparison.networks}
     files = {name: network_bytes(network) for name, network in networks.items()}
+    check_exported_memory(files[found.name], architecture, config.bounds.max_memory_bytes)
     timed = TimedNetworks() if config.device else fresh_timings(files, config.sizes, known)
 
     space, latency = bounded.space, bounded.latency
@@ -131,6 +135,29 @@ def search_certificate(
         environment=environment(),
         conditions=conditions_of(timed, config.sizes),
     )
+
+
+def check_exported_memory(
+    data: bytes, architecture: Architecture, max_memory_bytes: int | None
+) -> None:
+    """Counts the peak activation memory of a file, and refuses one that differs from the search's.
+
+    Args:
+        data: The ONNX file of the network.
+        architecture: The network.
+        max_memory_bytes: The bound; None for none.
+
+    Raises:
+        InputError: The file has another peak than was counted, or breaks the bound.
+    """
+    exported, counted = peak_activation_bytes(data), architecture_cost(architecture).memory_bytes
+    if exported != counted or exported > (max_memory_bytes or exported):
+        bound = "" if max_memory_bytes is None else f" and at most {max_memory_bytes}"
+        raise InputError(
+            f"a peak activation memory of {counted} bytes{bound} in the exported file",
+            f"{exported} bytes",
+            "register the nodes of your own operations in nas.cost.memory as they are exported",
+        )
 
 
 def fresh_timings(

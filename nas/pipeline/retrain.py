@@ -88,6 +88,7 @@ class RetrainRun:
         inherits: Whether networks start from a supernet's weights, also where all are trained and
             none of these weights is needed any more.
         exports: Files that are asked for.
+        title: What the found network is called while it trains.
     """
 
     folder: RunFolder
@@ -108,6 +109,7 @@ class RetrainRun:
     goal_top1: float | None = None
     inherits: bool = False
     exports: AskedExports = AskedExports()
+    title: str = "searched"
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -245,6 +247,9 @@ class RetrainRun:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
 
+    def _title(self, entry: ComparedNetwork) -> str:
+        return self.title if entry.role == "searched" else entry.name
+
     def _trained(self, entries: Sequence[ComparedNetwork]) -> list[list[TrainedRecord]]:
         """All trainings of each network, first seed first.
 
@@ -256,7 +261,7 @@ class RetrainRun:
         total = len(entries) * len(seeds)
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
             with_seed = f", seed {seed}" if len(seeds) > 1 else ""
-            label = f"Training {entry.name}{with_seed} ({number} of {total})"
+            label = f"Training {self._title(entry)}{with_seed} ({number} of {total})"
             found[entry.name].append(self._train(entry, seed, label))
         return list(found.values())
 
@@ -311,7 +316,8 @@ class RetrainRun:
             name=key,
         )
         self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
-        name = entry.name if self.seeds == 1 else f"{entry.name}, seed {seed}"
+        title = self._title(entry)
+        name = title if self.seeds == 1 else f"{title}, seed {seed}"
         out.print(
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"

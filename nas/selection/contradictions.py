@@ -38,6 +38,20 @@ def contradicting(quantities: Sequence[Quantity]) -> tuple[tuple[Quantity, ...],
     return ()
 
 
+def check_bounds(space_name: str, quantities: Sequence[Quantity]) -> None:
+    """Refuses bounds that no network keeps, which needs no milliseconds.
+
+    Args:
+        space_name: Of the space.
+        quantities: Of the space.
+
+    Raises:
+        InputError: As said; names the bounds that contradict the space or each other.
+    """
+    if not Limits(quantities).has_networks():
+        raise impossible_bounds(space_name, quantities)
+
+
 def impossible_bounds(space_name: str, quantities: Sequence[Quantity]) -> InputError:
     """The error of bounds that contradict the space, or each other.
 

@@ -1,0 +1,126 @@
+"""What a space offers, before anything is measured, decoded or trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from latency.command_line import join
+from latency.device.host import current_host
+from nas.cost.constraints import Bounds
+from nas.data import Dataset
+from nas.data.layouts.find import find_layout
+from nas.data.layouts.layout import FileLayout
+from nas.data.load import EVALUATION_SHARE
+from nas.errors import InputError
+from nas.hardware.predictor import SpaceLatency
+from nas.hardware.tables import default_table_path, load_table
+from nas.interface.asked import BOUNDS
+from nas.interface.rules import says
+from nas.search_space.files import load_blocks
+from nas.search_space.named import SPACES, get_space
+from nas.search_space.space import Space
+from nas.selection.default_space import default_space
+from nas.selection.goals import Goal
+from nas.selection.profile import SpaceProfile, space_profile
+from nas.system.paths import kept_path, own_path
+from nas.system.program import command_words
+
+# A profile looks at these and at nothing else.
+APPLIES = (
+    *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
+    *("device", "seed", *BOUNDS),
+)
+
+
+def check_profile(options: Mapping[str, Any]) -> None:
+    """Refuses every option that a profile would not look at.
+
+    Args:
+        options: Name -> value of everything that was given.
+
+    Raises:
+        InputError: There is one.
+    """
+    for name in options:
+        if says(options, name) and name not in APPLIES:
+            raise InputError(
+                "--profile with a space, images, --target_ms and bounds alone",
+                f"--{name} as well",
+                f"leave --{name} out: a profile trains and measures nothing",
+            )
+    if "device" in options and "table" not in options:
+        raise InputError("--table with --device", "no --table", "name the device's table")
+
+
+def profile_of(
+    options: Mapping[str, Any], goals: tuple[Goal, ...] = (), dataset: Dataset | None = None
+) -> tuple[SpaceProfile, tuple[str, ...]]:
+    """The profile of the space that a search with these options would have.
+
+    Args:
+        options: Those of `APPLIES`.
+        goals: To be reached within the bounds.
+        dataset: Images that a program handed over; None where the options say which.
+
+    Returns:
+        The profile, and what else a user should know: why it is this space, and the command that
+        makes a latency table where there is none.
+
+    Raises:
+        LatencyError: Bad input.
+    """
+    check_profile(options)
+    bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
+    load_blocks(options.get("blocks", ()))
+    space, why = _space(options, dataset, bounds)
+    latency, command = _latency(options, space)
+    profile = space_profile(space, latency, bounds, goals, options.get("seed", 0))
+    make = command and f"No latency table of this device yet. Make one: {command}"
+    return profile, tuple(text for text in (why, make) if text)
+
+
+def _space(
+    options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds
+) -> tuple[Space, str]:
+    """The space at the size and classes of the images, which are not decoded for it; and why."""
+    name, size = options.get("space"), options.get("image_size")
+    if dataset is not None:
+        size, classes = dataset.image_size, dataset.num_classes
+    elif options.get("data_dir") is None:
+        # The embedded sample has the size and the classes of the space of its name.
+        own_size = SPACES["sample"].image_size if name is None else None
+        return get_space(name or "sample", size or own_size), ""
+    else:
+        layout = find_layout(options["data_dir"], options.get("seed", 0), EVALUATION_SHARE)
+        if isinstance(layout, FileLayout):
+            native = layout.native_size
+        else:
+            native = int(layout.train.images.shape[1])
+        size, classes = size or native, len(layout.class_names)
+    if name is None:
+        return default_space(size, classes, bounds)
+    return get_space(name, size, classes), ""
+
+
+def _latency(options: Mapping[str, Any], space: Space) -> tuple[SpaceLatency | None, str]:
+    """Milliseconds of the named table, or of this host's in the cache."""
+    other = "device" in options
+    if "table" in options:
+        table = load_table(own_path(options["table"]), space, "fp32", other)
+        return SpaceLatency.from_table(space, table), ""
+    path = default_table_path(space, "fp32", current_host())
+    if path.is_file():
+        return SpaceLatency.from_table(space, load_table(path, space, "fp32", False)), ""
+    name = options.get("space") or space.name
+    words = [*command_words("table"), "--space", _word(name)]
+    words += [f"--image_size={space.image_size}", f"--num_classes={space.num_classes}"]
+    for blocks in options.get("blocks", ()):
+        words += ["--blocks", kept_path(blocks)]
+    return None, join(words)
+
+
+def _word(space: str) -> str:
+    """A space as the program of tables takes it from anywhere."""
+    return space if space in SPACES else str(Path(kept_path(space)))
