@@ -82,7 +82,12 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "execution", None, list(EXECUTIONS), "How weight steps run the supernet.", **text
     )
-    flags.DEFINE_string("space", None, f"{', '.join(SPACES)}; or a Python file.", **text)
+    flags.DEFINE_string(
+        "space",
+        None,
+        f"{', '.join(SPACES)}; around:NETWORK, with a name of main.py --network; or a Python file.",
+        **text,
+    )
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
