@@ -53,6 +53,7 @@ from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
 from nas.training.history import TrainingRow
+from nas.training.rate_curve import RateCurve
 
 PAGE = ROOT / "docs" / "files.md"
 WIDTH = 96
@@ -141,6 +142,8 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(TrainingConfig),
         record(TrainedRecord),
         record(TrainingRow),
+        record(RateCurve),
+        FileDoc("learning_rates.png", "The picture of what `--find_learning_rate` tried."),
         record(Baselines),
         FileDoc(
             "model.onnx",
