@@ -98,7 +98,7 @@ def test_evaluations_change_nothing_of_the_training_and_come_when_they_are_due(
         NETWORK, dataset, PLAIN, loop.Control(pace=Pace(1)), division=(learned, held_out)
     )
     assert [row["loss"] for row in found.history] == [row["loss"] for row in plain.history]
-    assert "val_top1" not in plain.history[0]
+    assert all(row["val_top1"] is None for row in plain.history)
     # 48 images in batches of 16 are three steps an epoch: half an epoch is over after 2, 3, 5, 6.
     due = [row["step"] for row in found.history if row["val_top1"] is not None]
     assert due == [2, 3, 5, 6]
