@@ -64,12 +64,12 @@ def profile(values: flags.FlagValues) -> int:
     check_profile(options)
     targets = options.get("target_ms")
     goals = () if targets is None else parse_goals(None, targets)
-    found, table_command = profile_of(options, goals)
+    found, notes = profile_of(options, goals)
     out.print(profile_table(found))
     for finding in found.findings:
         out.print(finding_text(finding), markup=False)
-    if table_command:
-        out.print(f"No latency table of this device yet. Make one: {table_command}", markup=False)
+    for note in notes:
+        out.print(note, markup=False)
     outcomes = {True: Outcome.MET, False: Outcome.NOT_MET, None: Outcome.CANNOT_TELL}
     return EXIT_CODES[outcomes[found.can_be_kept]]
 

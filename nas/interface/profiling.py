@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,17 @@ from nas.data.load import EVALUATION_SHARE
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import default_table_path, load_table
+from nas.interface.asked import BOUNDS
 from nas.interface.rules import says
 from nas.search_space.files import load_blocks
-from nas.search_space.named import SPACES, get_space, space_for
+from nas.search_space.named import SPACES, get_space
 from nas.search_space.space import Space
+from nas.selection.default_space import default_space
 from nas.selection.goals import Goal
 from nas.selection.profile import SpaceProfile, space_profile
 from nas.system.paths import kept_path, own_path
 from nas.system.program import command_words
 
-BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # A profile looks at these and at nothing else.
 APPLIES = (
     *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
@@ -56,7 +56,7 @@ def check_profile(options: Mapping[str, Any]) -> None:
 
 def profile_of(
     options: Mapping[str, Any], goals: tuple[Goal, ...] = (), dataset: Dataset | None = None
-) -> tuple[SpaceProfile, str]:
+) -> tuple[SpaceProfile, tuple[str, ...]]:
     """The profile of the space that a search with these options would have.
 
     Args:
@@ -65,7 +65,8 @@ def profile_of(
         dataset: Images that a program handed over; None where the options say which.
 
     Returns:
-        The profile, and the command that makes a latency table where there is none; else empty.
+        The profile, and what else a user should know: why it is this space, and the command that
+        makes a latency table where there is none.
 
     Raises:
         LatencyError: Bad input.
@@ -73,27 +74,34 @@ def profile_of(
     check_profile(options)
     bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
     load_blocks(options.get("blocks", ()))
-    space = _space(options, dataset)
+    space, why = _space(options, dataset, bounds)
     latency, command = _latency(options, space)
     profile = space_profile(space, latency, bounds, goals, options.get("seed", 0))
-    return profile, command
+    make = command and f"No latency table of this device yet. Make one: {command}"
+    return profile, tuple(text for text in (why, make) if text)
 
 
-def _space(options: Mapping[str, Any], dataset: Dataset | None) -> Space:
-    """The space at the size and classes of the images, which are not decoded for it."""
+def _space(
+    options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds
+) -> tuple[Space, str]:
+    """The space at the size and classes of the images, which are not decoded for it; and why."""
     name, size = options.get("space"), options.get("image_size")
     if dataset is not None:
         size, classes = dataset.image_size, dataset.num_classes
-        return get_space(name or space_for(size), size, classes)
-    if options.get("data_dir") is None:
+    elif options.get("data_dir") is None:
         # The embedded sample has the size and the classes of the space of its name.
-        sample = SPACES["sample"]
-        named = name or "sample"
-        return get_space(named, size or (sample.image_size if name is None else None))
-    layout = find_layout(options["data_dir"], options.get("seed", 0), EVALUATION_SHARE)
-    native = layout.native_size if isinstance(layout, FileLayout) else layout.train.images.shape[1]
-    size = size or int(native)
-    return get_space(name or space_for(size), size, len(layout.class_names))
+        own_size = SPACES["sample"].image_size if name is None else None
+        return get_space(name or "sample", size or own_size), ""
+    else:
+        layout = find_layout(options["data_dir"], options.get("seed", 0), EVALUATION_SHARE)
+        if isinstance(layout, FileLayout):
+            native = layout.native_size
+        else:
+            native = int(layout.train.images.shape[1])
+        size, classes = size or native, len(layout.class_names)
+    if name is None:
+        return default_space(size, classes, bounds)
+    return get_space(name, size, classes), ""
 
 
 def _latency(options: Mapping[str, Any], space: Space) -> tuple[SpaceLatency | None, str]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from latency.errors import LatencyError
-from nas.cost.constraints import quantities
+from nas.cost.constraints import Bounds, quantities
 from nas.data import Dataset
 from nas.data.dataset import check_searchable
 from nas.errors import InputError
 from nas.interface.asked import (
+    BOUNDS,
     AskedSearch,
     OnFolder,
     check_resumed,
@@ -94,7 +95,8 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
     check_searchable(dataset)
-    space = space_of(options.get("space"), dataset)
+    bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
+    space = space_of(options.get("space"), dataset, bounds)
     config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())

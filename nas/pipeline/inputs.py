@@ -9,16 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from nas.architecture.spec import Architecture
+from nas.cost.constraints import Bounds
 from nas.data import Dataset, load_dataset
 from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.errors import InputError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
-from nas.search_space.named import get_space, space_for
+from nas.search_space.named import get_space
 from nas.search_space.space import Space
+from nas.selection.default_space import default_space
 from nas.system.console import out
 
+NO_BOUNDS = Bounds()
 SAME_IMAGES = (
     "give the same images by --data_dir, or begin another run; `main.py --arch` trains the network "
     "of a run, its architecture.json, on other images"
@@ -173,13 +176,18 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     return record
 
 
-def space_of(name: str | None, dataset: Dataset) -> Space:
+def space_of(name: str | None, dataset: Dataset, bounds: Bounds = NO_BOUNDS) -> Space:
     """The named space, or one that fits the images, at their size and number of classes.
 
     Args:
         name: Of the space; None for one that fits.
         dataset: The images.
+        bounds: Beside the goal, which the space must leave a choice.
     """
-    if name is None:
-        name = "sample" if dataset.is_sample else space_for(dataset.image_size)
-    return get_space(name, dataset.image_size, dataset.num_classes)
+    size, classes = dataset.image_size, dataset.num_classes
+    if name is None and not dataset.is_sample:
+        space, why = default_space(size, classes, bounds)
+        if why:
+            out.print(why, markup=False)
+        return space
+    return get_space(name or "sample", size, classes)

@@ -13,6 +13,7 @@ from nas.architecture.shapes import same_output_size
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer, MBConv, Skip
 from nas.errors import SpaceError
 from nas.search_space import files
+from nas.search_space.around import PREFIX, around
 from nas.search_space.space import OneOf, Space
 
 
@@ -102,6 +103,40 @@ SPACES: dict[str, SpaceDefinition] = {
         last_channels=0,
         head_channels=256,
     ),
+    # 32 px and few parameters: 27 k to 230 k, so that `--max_params 50000` leaves a choice. The
+    # resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
+    # parameters a wide one would be half of the network. No dropout: such networks underfit.
+    "small": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=1,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
+        last_channels=0,
+        head_channels=64,
+        kernels=(3, 5),
+        expansions=(2, 3, 4, 6),
+        dropout=0.0,
+        minimum_map=8,
+    ),
+    # `small` with squeeze-excite and HardSwish in every block.
+    "small_se": SpaceDefinition(
+        image_size=32,
+        num_classes=10,
+        stem_stride=1,
+        stem_channels=16,
+        first_channels=16,
+        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
+        last_channels=0,
+        head_channels=64,
+        kernels=(3, 5),
+        expansions=(2, 3, 4, 6),
+        activation="hard_swish",
+        se_ratio=0.25,
+        dropout=0.0,
+        minimum_map=8,
+    ),
     # For the embedded sample: searched in minutes on two cores. Its smallest network sees 19 of
     # 32 px, so that depth and kernels count; it has more blocks than the sample needs, so that
     # the largest network, at five times the milliseconds, pays for much that brings little.
@@ -148,7 +183,8 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     """A space at an image size.
 
     Args:
-        name: One of `SPACES`, or a Python file that defines a space.
+        name: One of `SPACES`, `around:` with the name of a published network, or a Python file
+            that defines a space.
         image_size: Pixels; None for the space's own.
         num_classes: Class scores; None for the space's own.
 
@@ -158,8 +194,10 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     """
     if files.is_file(name):
         return files.load_space(name, image_size, num_classes)
+    if name.startswith(PREFIX):
+        return around(name.removeprefix(PREFIX), image_size, num_classes)
     if name not in SPACES:
-        known = f"a space, one of {', '.join(SPACES)}, or a Python file"
+        known = f"a space, one of {', '.join(SPACES)}, `{PREFIX}NETWORK`, or a Python file"
         raise SpaceError(known, repr(name), "choose one of these")
     definition = SPACES[name]
     size = definition.image_size if image_size is None else image_size
@@ -203,13 +241,10 @@ def _layers(definition: SpaceDefinition, num_classes: int) -> tuple[Layer | OneO
     if definition.last_channels:
         last = MBConv(3, 1, 6, definition.last_channels, activation=act, residual=False)
         layers.append(last)
-    layers += [
-        Conv(1, 1, definition.head_channels, act),
-        GlobalAveragePool(),
-        Dropout(definition.dropout),
-        Dense(num_classes),
-    ]
-    return tuple(layers)
+    layers += [Conv(1, 1, definition.head_channels, act), GlobalAveragePool()]
+    if definition.dropout:
+        layers.append(Dropout(definition.dropout))
+    return (*layers, Dense(num_classes))
 
 
 def _options(definition: SpaceDefinition, stride: int, channels: int) -> tuple[Layer, ...]:
