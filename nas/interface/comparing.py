@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from nas.architecture import text as arch_text
-from nas.architecture.spec import Architecture
-from nas.cost.counts import architecture_cost
+from latency.errors import LatencyError
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OnFolder, compute_of, tell_nobody
+from nas.interface.compared_parts import (
+    AskedComparison,
+    comparison_config,
+    entries_of,
+    images_asked,
+    images_of,
+)
 from nas.interface.compared_runs import (
-    RunFacts,
     check_recipes,
     check_same_images,
-    common_recipe,
     facts_of,
     options_of_runs,
 )
-from nas.interface.named_networks import NamedNetwork, name_networks, same_network
+from nas.interface.named_networks import name_networks
+from nas.interface.retraining import exports_of
 from nas.interface.training_config import training_config
 from nas.pipeline.compare import Compared
-from nas.pipeline.inputs import SAME_IMAGES, check_fits, keep_data, load_data, source_now
+from nas.pipeline.inputs import keep_data, load_data, source_now
 from nas.ranges import check_count
-from nas.recipes.scales import Scale
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
     ComparisonConfig,
-    ComparisonEntry,
-    GivenNetworkConfig,
     TrainingConfig,
     read_config,
 )
-from nas.runs.data import DataRecord, DataSource
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.records import TrainedRecord
 from nas.search_space.files import load_blocks
@@ -51,26 +53,6 @@ from nas.system.paths import own_path
 
 if TYPE_CHECKING:
     from nas.pipeline.teaching import Teaching
-
-
-@dataclass(frozen=True)
-class AskedComparison:
-    """A comparison as it was asked for, or one that goes on.
-
-    Args:
-        words: Networks as they were named; none where a comparison goes on.
-        options: As `RetrainOptions`, with `compare`, `run`, `run_dir` and `data_dir` if they were
-            given: what the rules look at.
-        source: The images, if they were named.
-        command: Command line, for the record.
-        dataset: Images that a program handed over; None if they are to be read.
-    """
-
-    words: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: DataSource | None = None
-    command: str = ""
-    dataset: Dataset | None = None
 
 
 def run_comparison(
@@ -97,6 +79,7 @@ def run_comparison(
     options = asked.options
     rules.check(options, rules.RETRAIN_RULES)
     recipe_options.check(options)
+    exports_of(options).check()
     check_count("--seeds", options.get("seeds", 1))
     if "goal_top1" in options:
         check_goal(options["goal_top1"])
@@ -112,24 +95,30 @@ def run_comparison(
     run_dir = own_path(run_dir) if run_dir else None
     RunFolder.check_new(run_dir)
     to_train = [n for n in named if n.name not in runs or runs[n.name].certificate is None]
+    _check_applies(options, trains=bool(to_train))
+    source, size = images_asked(asked, runs, named)
     if to_train:
         check_recipes(runs, options, to_train)
         check_starts(compute_of(options))
-    source, size = _source(asked, runs, named)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
     options = {**options_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
-    dataset = _images(asked, options, source, runs) if to_train else None
+    dataset = images_of(asked, options, source, runs) if to_train else None
     if dataset is not None:
         size = dataset.image_size
-    entries = _entries(named, runs, dataset, size)
+    entries = entries_of(named, runs, dataset, size)
     for note in (text for network in named for text in network.notes(size)):
         out.print(note, markup=False)
-    config = _config(asked, options, source, size, entries, runs)
+    config = comparison_config(asked, options, source, size, entries, runs)
     folder = RunFolder.create(run_dir, config, "compare")
+    try:
+        training = _training(folder, config, options, dataset)
+    except LatencyError:
+        folder.discard()
+        raise
     on_folder(folder.path)
-    return _compared(folder, config, options, dataset, interrupter)
+    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def go_on_with_comparison(
@@ -154,6 +143,31 @@ def go_on_with_comparison(
         Interrupted: A signal came; the state is saved.
     """
     options = asked.options
+    config = _begun(folder, options)
+    exports_of(options).check()
+    own = [entry for entry in config.networks if entry.run is None]
+    _check_applies(options, trains=bool(own))
+    on_folder(folder.path)
+    dataset = training = None
+    if own:
+        if not folder.has(TrainingConfig):
+            raise InputError(
+                "a comparison that has begun", f"{folder.path} without its recipe", "begin another"
+            )
+        record = folder.read(DataRecord)
+        source = source_now(config.data, asked.source, options)
+        dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+    with folder.alone():
+        training = _training(folder, config, options, dataset)
+        if options.get("restart"):
+            shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
+            for kind in (ComparedNetworks, ComparedCells):
+                (folder.path / kind.FILE).unlink(missing_ok=True)
+    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+
+
+def _begun(folder: RunFolder, options: Mapping[str, Any]) -> ComparisonConfig:
+    """What a comparison was asked for; options that it cannot have are refused."""
     rules.check(options, rules.RETRAIN_RULES)
     for name in ("baselines", "largest", "inherit"):
         if rules.says(options, name):
@@ -168,22 +182,41 @@ def go_on_with_comparison(
         raise InputError(
             "--smoke as the comparison began", "--smoke", "leave it out, or begin another one"
         )
-    on_folder(folder.path)
-    with folder.alone():
-        for entry in config.networks:
-            if entry.run is not None:
-                facts_of(Path(entry.run))
-    dataset = None
-    if any(entry.run is None for entry in config.networks):
-        record = folder.read(DataRecord)
-        source = source_now(config.data, asked.source, options)
-        dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
-        record.check_same(dataset, "the comparison began with", SAME_IMAGES)
-    if options.get("restart"):
-        shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
-        for kind in (ComparedNetworks, ComparedCells):
-            (folder.path / kind.FILE).unlink(missing_ok=True)
-    return _compared(folder, config, options, dataset, interrupter)
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
+        config = replace(config, goal_top1=options["goal_top1"])
+    for entry in config.networks:
+        if entry.run is not None:
+            facts_of(Path(entry.run))
+    return config
+
+
+# What says something of a comparison in which nothing is trained.
+OF_TRAINED_RUNS = ("compare", "run", "run_dir", "blocks", "goal_top1", "smoke", "help")
+
+
+def _check_applies(options: Mapping[str, Any], trains: bool) -> None:
+    """Refuses options of trainings where all networks are trained already."""
+    for name in options:
+        if not trains and rules.says(options, name) and name not in OF_TRAINED_RUNS:
+            raise InputError(
+                f"--{name} with a network that is to be trained",
+                "runs that are all trained",
+                f"leave --{name} out, or name another network",
+            )
+
+
+def _training(
+    folder: RunFolder,
+    config: ComparisonConfig,
+    options: Mapping[str, Any],
+    dataset: Dataset | None,
+) -> TrainingConfig | None:
+    """The images and the recipe of a comparison, written down; None where nothing is trained."""
+    if dataset is None:
+        return None
+    keep_data(folder, dataset)
+    return training_config(folder, config, config.sizes, options)
 
 
 def is_comparison(folder: RunFolder) -> bool:
@@ -198,20 +231,19 @@ def is_comparison(folder: RunFolder) -> bool:
 def _compared(
     folder: RunFolder,
     config: ComparisonConfig,
-    options: Mapping[str, Any],
+    training: TrainingConfig | None,
     dataset: Dataset | None,
+    exports: AskedExports,
     interrupter: Interrupter,
 ) -> Path:
-    training = teaching = None
+    teaching = None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
-        if dataset is not None:
-            keep_data(folder, dataset)
-            training = training_config(folder, config, config.sizes, options)
+        if training is not None and dataset is not None:
             check_late_packages()
             backend.start(training.compute, dataset.image_size)
             teaching = _teaching(folder, config, training, dataset)
-        Compared(folder, config, training, dataset, interrupter, teaching).run()
+        Compared(folder, config, training, dataset, interrupter, teaching, exports).run()
     return folder.path
 
 
@@ -229,111 +261,3 @@ def _teaching(
     if all(one.has(TrainedRecord, name=key) for one in own):
         return None
     return teaching_for(training.recipe, dataset)
-
-
-def _source(
-    asked: AskedComparison, runs: Mapping[str, RunFacts], named: Sequence[NamedNetwork]
-) -> tuple[DataSource, int | None]:
-    """The images and their size: as asked for, of the runs, of the given networks, their own."""
-    sizes = {f"images of {name}": facts.data.image_size for name, facts in runs.items()}
-    for network in named:
-        if network.architecture is not None:
-            sizes[network.name] = network.architecture.image_size
-    if asked.options.get("image_size") is not None:
-        sizes["--image_size"] = asked.options["image_size"]
-    first = next(iter(sizes), None)
-    for name, size in sizes.items():
-        if first is not None and size != sizes[first]:
-            raise InputError(
-                f"networks for images of one size, {sizes[first]} px as {first} has",
-                f"{size} px of {name}",
-                "leave one of them out, or write its text with another in_s",
-            )
-    common = None if first is None else sizes[first]
-    if asked.source is not None:
-        source = asked.source
-    elif runs:
-        config = read_config(next(iter(runs.values())).folder.path)
-        source = source_now(config.data, None, asked.options)
-    else:
-        source = DataSource()
-    return replace(source, image_size=common), common
-
-
-def _images(
-    asked: AskedComparison,
-    options: Mapping[str, Any],
-    source: DataSource,
-    runs: Mapping[str, RunFacts],
-) -> Dataset:
-    """The images of what is trained, which have to be those of the runs."""
-    sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
-    facts = next(iter(runs.values()), None)
-    seed = options.get("seed", 0) if facts is None else read_config(facts.folder.path).seed
-    record = facts.data if facts else None
-    dataset = load_data(source, sizes, seed, asked.dataset, record)
-    if facts is not None:
-        fix = "name the images of the runs by --data_dir, or leave it out"
-        facts.data.check_same(dataset, f"{facts.folder.path} learned from", fix)
-    return dataset
-
-
-def _entries(
-    named: Sequence[NamedNetwork],
-    runs: Mapping[str, RunFacts],
-    dataset: Dataset | None,
-    size: int | None,
-) -> tuple[ComparisonEntry, ...]:
-    """All networks as they are trained; the same network to be trained twice is refused."""
-    found: list[tuple[ComparisonEntry, Architecture]] = []
-    for network in named:
-        facts = runs.get(network.name)
-        is_trained = facts is not None and facts.certificate is not None
-        classes = dataset.num_classes if dataset else None
-        if facts is not None:
-            classes = facts.data.num_classes
-        built = network.built(size, classes)
-        architecture_cost(built)  # layers that do not fit each other are refused here
-        if dataset is not None:
-            check_fits(built, dataset, takes_any_classes=False)
-        run = str(network.run) if is_trained else None
-        entry = ComparisonEntry(network.name, network.word, arch_text.to_text(built), run)
-        for other, architecture in found:
-            both_trained = other.run is not None and run is not None
-            if same_network(architecture, built) and not both_trained:
-                raise InputError(
-                    "each network once",
-                    f"{other.word!r} and {network.word!r}, which are the same layers",
-                    "leave one of them out",
-                )
-        found.append((entry, built))
-    return tuple(entry for entry, _ in found)
-
-
-def _config(
-    asked: AskedComparison,
-    options: Mapping[str, Any],
-    source: DataSource,
-    size: int | None,
-    entries: tuple[ComparisonEntry, ...],
-    runs: Mapping[str, RunFacts],
-) -> ComparisonConfig:
-    """What is written down of a new comparison."""
-    given: GivenNetworkConfig = given_network_config(options, source, asked.command, size or 0)
-    settings = {
-        entry.name: getattr(given, entry.name) for entry in fields(given) if entry.name != "kind"
-    }
-    recipe = common_recipe(runs)
-    if recipe is not None:
-        settings["recipe"] = recipe
-    if runs:  # the division of the images, where their layout has none, is that of the runs
-        first = next(iter(runs.values())).folder.path
-        settings["seed"] = read_config(first).seed
-        settings["blocks"] = tuple(
-            dict.fromkeys(
-                block
-                for facts in runs.values()
-                for block in (*settings["blocks"], *read_config(facts.folder.path).blocks)
-            )
-        )
-    return ComparisonConfig(**settings, networks=entries, goal_top1=options.get("goal_top1"))

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from latency.device.clock import now_text
-from latency.onnx_files.memory import peak_activation_bytes
-from latency.onnx_files.shaped_graph import FeatureError
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks
 from nas.hardware.tables import DEPLOYED
@@ -59,6 +58,7 @@ class Compared:
         dataset: Images; None where it trains none.
         interrupter: Asked whether to stop.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        exports: Files that are asked for beside model.onnx, of the networks that it trains.
     """
 
     folder: RunFolder
@@ -67,6 +67,7 @@ class Compared:
     dataset: Dataset | None
     interrupter: Interrupter
     teaching: Teaching | None = None
+    exports: AskedExports = AskedExports()
 
     def run(self) -> ComparedNetworks:
         """Trains what is not trained, measures everything together, and writes it down."""
@@ -104,6 +105,8 @@ class Compared:
             seeds=training.seeds,
             teaching=self.teaching,
             goal_top1=training.goal_top1,
+            exports=self.exports,
+            title=entry.name,
         )
 
     def _begun(self, entry: ComparisonEntry, network: Architecture) -> RunFolder:
@@ -182,7 +185,6 @@ class Compared:
             top1=certificate.top1,
             top5=certificate.top5,
             file_bytes=path.stat().st_size,
-            peak_activation_bytes=peak_bytes(path),
             train_top1=certificate.train_top1,
             evaluation_images=certificate.evaluation_images,
             trainings=seeds,
@@ -194,18 +196,6 @@ class Compared:
                 rows, certificate.images_seen or 0, data.train_images
             ),
         )
-
-
-def peak_bytes(path: Path) -> int | None:
-    """Peak activation memory of an exported file; None where a shape in it is not known.
-
-    Args:
-        path: Of the file.
-    """
-    try:
-        return peak_activation_bytes(path.read_bytes())
-    except FeatureError:
-        return None
 
 
 def measured_together(files: Mapping[str, bytes], sizes: Scale) -> TimedNetworks:

@@ -30,8 +30,6 @@ class ComparedRow(NetworkRecord):
         trained_on: Fingerprint of the machine that trained it.
         recipe: It was trained by.
         file_bytes: Size of its model.onnx.
-        peak_activation_bytes: Greatest sum of the tensors that are alive at once while the
-            exported graph runs in its order, without weights; None where it is not known.
         train_top1: Share of training images, without augmentation.
         evaluation_images: How many images `top1` and `top5` are shares of.
         trainings: Top-1 of all its trainings.
@@ -47,7 +45,6 @@ class ComparedRow(NetworkRecord):
     trained_on: str
     recipe: SeededRecipe | None
     file_bytes: int
-    peak_activation_bytes: int | None
     train_top1: float | None
     evaluation_images: int | None
     trainings: SeedSpread | None
@@ -98,7 +95,7 @@ class ComparedCells:
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         file_bytes: Size of its model.onnx.
-        peak_activation_bytes: Of the tensors that are alive at once.
+        memory_bytes: Most bytes of maps that are alive at once, without weights.
         measured_ms: Milliseconds at the machine's own full speed.
         measured_low_ms: Lower end of the 95 % interval.
         measured_high_ms: Upper end.
@@ -120,7 +117,7 @@ class ComparedCells:
     params: int
     macs: int
     file_bytes: int
-    peak_activation_bytes: int | None
+    memory_bytes: int | None
     measured_ms: float | None
     measured_low_ms: float | None
     measured_high_ms: float | None
