@@ -254,6 +254,13 @@ RETRAIN_RULES = (
         "--compare, which names its networks itself and trains all of them from random weights",
     ),
     Rule(
+        ("networks",),
+        lambda o: "run" in o,
+        "--networks with --run SWEEP, the folder of a sweep",
+        "no --run",
+        "name the sweep's folder",
+    ),
+    Rule(
         ("blocks",),
         lambda o: gives_network(o) or "compare" in o,
         "--blocks with --arch, --network or --compare",
