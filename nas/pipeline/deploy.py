@@ -168,6 +168,9 @@ class Deployment:
             return False
         if there.source_sha256 not in (None, sha256(self._onnx)):
             return False
+        can_compare = not kind.missing() and (self.folder.path / KERAS_FILE).is_file()
+        if is_asked and there.parity is None and can_compare:
+            return False
         if there.int8 is None or not is_asked:
             return True
         wanted = self._settings
