@@ -109,7 +109,8 @@ def standing_text(network: FrontNetwork) -> str:
         return "No other network is as fast and as accurate by these figures."
     verb = "is" if len(network.beaten_by) == 1 else "are"
     if network.standing == "dominated":
-        return f"Dominated: {others} {verb} faster and more accurate, beyond the intervals."
+        which = "" if len(network.beaten_by) == 1 else " for at least one of them"
+        return f"Dominated: {others} {verb} faster and more accurate, beyond the intervals{which}."
     return (
         f"By the figures {others} {verb} at least as fast and as accurate. Whether that is so "
         "cannot be told: the times overlap, or the seeds do not tell the accuracies apart."

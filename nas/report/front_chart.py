@@ -14,6 +14,7 @@ from nas.runs.front import Front, FrontNetwork
 
 WIDTH, HEIGHT = 860, 430
 LEFT, RIGHT, TOP, BOTTOM = 62, 24, 18, 52
+NAME_WIDTH = 72
 # A margin around all points and intervals, a share of what they span.
 MARGIN = 0.08
 # An axis of one value still has a length, a share of that value.
@@ -80,11 +81,11 @@ def front_chart(front: Front, ids: dict[str, str]) -> str:
     ms = "measured ms, at full speed" if front.is_measured else f"predicted ms of {front.device}"
     parts = [_grid(x, y, ms, f"top-1{several}, %"), _line(networks, x, y)]
     # Networks of the front lie on top.
-    ordered = sorted(enumerate(networks), key=lambda pair: pair[1].standing == "front")
-    parts += [_mark(n, x, y, ids[n.name], above=place % 2 == 0) for place, n in ordered]
+    ordered = sorted(networks, key=lambda network: network.standing == "front")
+    parts += [_mark(network, x, y, ids[network.name]) for network in ordered]
     return (
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'aria-label="Accuracy against milliseconds">{"".join(parts)}</svg>'
+        f'<div class="scroll"><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
+        f'aria-label="Accuracy against milliseconds">{"".join(parts)}</svg></div>'
     )
 
 
@@ -136,17 +137,19 @@ def _line(networks: Sequence[FrontNetwork], x: Axis, y: Axis) -> str:
     return f'<polyline class="frontline" points="{points}"/>'
 
 
-def _mark(network: FrontNetwork, x: Axis, y: Axis, target: str, above: bool) -> str:
+def _mark(network: FrontNetwork, x: Axis, y: Axis, target: str) -> str:
     (ms, low_ms, high_ms), (percent, low, high) = _reach_ms(network), _reach_percent(network)
     at_x, at_y = x.place(ms), y.place(percent)
     kind = network.standing.replace(" ", "-")
     words = f"{network.name}: {numbers.milliseconds(ms)} ms, top-1 {percent:.1f} %"
     label = ""
     if network.standing == "front":
-        label_y = at_y - 12 if above else at_y + 22
+        # A front rises to the right: there is room at the lower right, but at the very end.
+        is_last = at_x > WIDTH - RIGHT - NAME_WIDTH
+        label_x, anchor = (at_x - 11, "end") if is_last else (at_x + 10, "start")
         label = (
-            f'<text class="name" x="{at_x:.1f}" y="{label_y:.1f}" text-anchor="middle">'
-            f"{escape(network.name)}</text>"
+            f'<text class="name" x="{label_x:.1f}" y="{at_y + (-9 if is_last else 17):.1f}" '
+            f'text-anchor="{anchor}">{escape(network.name)}</text>'
         )
     return (
         f'<a class="mark {kind}" href="#{target}" aria-label="{escape(words)}">'

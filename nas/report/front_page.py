@@ -196,7 +196,9 @@ def _cell(head: str, value: object, text: str, more: str) -> str:
     """One cell, with what it is sorted by."""
     sorted_by = "" if value is None else escape(str(value))
     small = f"<small>{escape(more)}</small>" if more not in ("", numbers.UNKNOWN) else ""
-    return f'<td data-label="{escape(head)}" data-value="{sorted_by}">{text}{small}</td>'
+    return (
+        f'<td data-label="{escape(head)}" data-value="{sorted_by}"><span>{text}{small}</span></td>'
+    )
 
 
 def _text(front: Front) -> str:

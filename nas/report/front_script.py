@@ -40,6 +40,7 @@ th[aria-sort=descending] button::after{content:" \\25be"}
 #all tr.shown td{background:#eaf1f8}
 .copy{font:inherit;font-size:14px;border:1px solid var(--line);border-radius:9px;padding:4px 14px;
 background:#f7f9fb;color:var(--accent);cursor:pointer;margin-top:8px}
+@media(max-width:700px){.chart{width:640px}}
 pre.table{white-space:pre;overflow-x:auto;tab-size:14}
 """
 
