@@ -24,6 +24,7 @@ WANTED = {
     "layout",
     "export format",
     "report section",
+    "known network",
     "space",
     "target",
     "bound",
