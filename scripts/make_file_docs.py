@@ -175,6 +175,10 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The same network in layers of Keras' own: `keras.saving.load_model` reads it on every "
             "backend, where nothing of this project is installed.",
         ),
+        FileDoc(
+            "largest/model.onnx",
+            "The largest network of the space, where it was trained: `--teacher RUN/largest`.",
+        ),
     ),
     "A sweep": (
         record(SharedWarmUp),

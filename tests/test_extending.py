@@ -19,6 +19,7 @@ WANTED = {
     "decision",
     "method",
     "recipe",
+    "knob",
     "optimizer",
     "schedule",
     "layout",

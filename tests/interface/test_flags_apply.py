@@ -302,6 +302,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "largest": ["--nolargest"],
     "inherit": ["--inherit"],
     "seeds": ["--seeds", "2"],
+    "networks": ["--networks", "12"],
     "export": ["--export", "int8"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
@@ -315,9 +316,9 @@ RETRAIN_ELSEWHERE = {
     *SHOWING,
 }
 RETRAIN_REFUSED: dict[str, set[str]] = {
-    "a run": {"image_size", "skip_bad_images", "resize"},
+    "a run": {"image_size", "skip_bad_images", "resize", "networks"},
     # Off is what baselines of a given network are anyway.
-    "a given network": {"image_size", *OF_FILES, "inherit"},
+    "a given network": {"image_size", *OF_FILES, "inherit", "networks"},
 }
 
 
@@ -459,6 +460,10 @@ def test_each_retrain_flag_is_used_or_refused(
             "--summary with --run, --arch, --network or --compare alone",
         ),
         (["--run", "RUN", "--summary", "--smoke"], "--smoke as well"),
+        (["--run", "RUN", "--networks", "12"], "--networks with the folder of a sweep"),
+        (["--run", "RUN", "--summary", "--networks", "12"], "--networks as well"),
+        (["--networks", "12"], "--networks with --run SWEEP"),
+        (["--arch", NETWORK, "--networks", "12"], "--networks with --run SWEEP"),
         (["--run", "RUN", "--summary", "--curves"], "--curves as well"),
         (["--run", "RUN", "--summary", "--predict", "a.png"], "--predict as well"),
         (["--run", "RUN", "--summary", "--int8"], "--int8 as well"),
