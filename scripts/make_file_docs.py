@@ -34,6 +34,7 @@ from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
+from nas.deployment.records import ExportedFile, ExportTimings, Flip
 from nas.field_texts import field_texts
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.config import GivenNetworkConfig, RunConfig, TrainingConfig
@@ -52,6 +53,7 @@ from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
 from nas.training.history import TrainingRow
+from nas.training.rate_curve import RateCurve
 
 PAGE = ROOT / "docs" / "files.md"
 WIDTH = 96
@@ -140,11 +142,33 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(TrainingConfig),
         record(TrainedRecord),
         record(TrainingRow),
+        record(RateCurve),
+        FileDoc("learning_rates.png", "The picture of what `--find_learning_rate` tried."),
         record(Baselines),
         FileDoc(
             "model.onnx",
             "The trained network for any runtime: pixels from 0 to 255 in, scores of the classes "
-            "out. Its metadata has the class names and the architecture.",
+            "out. Its metadata, one text a key, are `class_names` (a JSON list), `image_size`, "
+            "`resize` (as in data.json), `white` (of grey images of 16 bits), `orientation`, "
+            "`resize_filter`, `background` (under transparent pixels and borders), `layout`, "
+            "`colours`, `pixel_range`, `normalisation`, `input`, `output`, `precision`, "
+            "`architecture`, `run_id` (as in certificate.json), `weights_sha256` and "
+            "`metadata_version`; what nobody knows is `unknown`. `nas.deployment.metadata` reads "
+            "and checks them.",
+        ),
+        FileDoc(
+            "model_int8.onnx",
+            "The same network in int8, with `--export int8`; input, output and metadata are those "
+            "of model.onnx.",
+        ),
+        FileDoc("model.tflite", "The same network for LiteRT, with `--export litert`."),
+        record(ExportedFile),
+        record(ExportTimings),
+        record(Flip),
+        FileDoc(
+            "classify.py",
+            "A script that names the class of image files by model.onnx, with onnxruntime, numpy "
+            "and Pillow alone. It prepares images as the training images were.",
         ),
         FileDoc(
             "model.keras",

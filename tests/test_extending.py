@@ -22,6 +22,7 @@ WANTED = {
     "optimizer",
     "schedule",
     "layout",
+    "export format",
     "report section",
     "space",
     "target",

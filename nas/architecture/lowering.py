@@ -265,6 +265,17 @@ def _lower_residual(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op
     return (ResidualOp(f"{prefix}.add", shape, body, shortcut),)
 
 
+@lower.register
+def _lower_residual_block(layer: spec.ResidualBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
+    body: list[spec.Layer] = [
+        spec.Conv(layer.kernel, 1, channels, layer.activation)
+        for channels in (layer.width, _channels(shape, layer))
+    ]
+    if layer.dropout:
+        body.append(spec.Dropout(layer.dropout))
+    return (ResidualOp(f"{prefix}.add", shape, _lower_inside(body, prefix, shape)),)
+
+
 def _lower_inside(layers: Sequence[spec.Layer], prefix: str, shape: Shape) -> tuple[Op, ...]:
     ops: list[Op] = []
     for index, inner in enumerate(layers):

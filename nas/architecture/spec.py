@@ -176,6 +176,31 @@ class Residual(Layer):
             )
 
 
+@dataclass(frozen=True)
+class ResidualBlock(Layer):
+    """`x + dropout(convolution(convolution(x)))`, the block of ResNet-9; its output is its input's.
+
+    Args:
+        kernel: Of both convolutions.
+        width: Channels between them.
+        activation: After both of them.
+        dropout: Rate of the dropout before the sum, from 0 to below 1.
+    """
+
+    kernel: int
+    width: int
+    activation: str = "relu6"
+    dropout: float = 0.0
+
+    TOKEN: ClassVar[str] = "rb"
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("k", "kernel"),
+        Field("w", "width"),
+        Field("n", "activation", "activation"),
+        Field("p", "dropout", "float"),
+    )
+
+
 # Token -> record. A user's own block joins through `register_layer`.
 LAYER_TYPES: dict[str, type[Layer]] = {
     layer.TOKEN: layer
@@ -188,6 +213,7 @@ LAYER_TYPES: dict[str, type[Layer]] = {
         SqueezeExcite,
         Skip,
         Residual,
+        ResidualBlock,
         Activate,
         Normalise,
         MaxPool,

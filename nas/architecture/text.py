@@ -27,7 +27,7 @@ from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Resid
 from nas.architecture.timm_blocks import BLOCKS
 from nas.errors import ArchitectureError, InputError
 
-# 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, act, norm, ap.
+# 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, rb, act, norm, ap.
 SCHEMA_VERSION = 2
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 # Bounded, since a number of thousands of digits is no number that Python reads.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import keras
+from typing import Any
 
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import ResidualOp, all_ops
@@ -34,7 +34,7 @@ def branch_rates(architecture: Architecture, rate: float) -> dict[str, float]:
     return {name: rate * place / len(names) for place, name in enumerate(names, start=1)}
 
 
-def branch_dropout(rate: float, axes: int, name: str) -> keras.layers.Layer:
+def branch_dropout(rate: float, axes: int, name: str) -> Any:
     """Leaves the whole branch of an image out, and makes those that stay larger by as much.
 
     It is Keras' dropout with one draw an image; outside of training it does nothing.
@@ -43,5 +43,10 @@ def branch_dropout(rate: float, axes: int, name: str) -> keras.layers.Layer:
         rate: Share of the images, from 0 to below 1.
         axes: Of the branch's output without the batch.
         name: Of the layer.
+
+    Returns:
+        A Keras layer.
     """
+    import keras
+
     return keras.layers.Dropout(rate, noise_shape=(None, *[1] * axes), name=name)

@@ -82,7 +82,12 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_enum(
         "execution", None, list(EXECUTIONS), "How weight steps run the supernet.", **text
     )
-    flags.DEFINE_string("space", None, f"{', '.join(SPACES)}; or a Python file.", **text)
+    flags.DEFINE_string(
+        "space",
+        None,
+        f"{', '.join(SPACES)}; around:NETWORK, with a name of main.py --network; or a Python file.",
+        **text,
+    )
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
@@ -148,6 +153,12 @@ def retrain_flags() -> flags.FlagValues:
         None,
         "Share of the evaluation images, such as 0.94, of which it is told how many of the "
         "--seeds trainings reach it.",
+        **text,
+    )
+    flags.DEFINE_bool(
+        "find_learning_rate",
+        False,
+        "Try rising learning rates on the network and stop: a picture and a suggestion.",
         **text,
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)

@@ -6,6 +6,7 @@ from typing import Any
 
 from absl import flags
 
+from nas.errors import InputError
 from nas.interface.recipe_options import KNOBS
 from nas.recipes import RECIPES
 from nas.training.knobs import NONE, Knob
@@ -29,9 +30,12 @@ class KnobParser(flags.ArgumentParser):
             argument: As it was written.
 
         Raises:
-            InputError: It has another form.
+            ValueError: It has another form; absl makes a flag's error of it.
         """
-        value = self.knob.value(argument)
+        try:
+            value = self.knob.value(argument)
+        except InputError as error:
+            raise ValueError(f"{error.received} is not {self.knob.form}") from None
         return NONE if value is None else value
 
 

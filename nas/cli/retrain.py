@@ -15,12 +15,8 @@ from nas.cli.exit_codes import EXIT_CODES
 from nas.cli.show import show
 from nas.interface import rules
 from nas.interface.asked import source_of
-from nas.interface.comparing import (
-    AskedComparison,
-    go_on_with_comparison,
-    is_comparison,
-    run_comparison,
-)
+from nas.interface.compared_parts import AskedComparison
+from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
 from nas.interface.named_networks import split_words
 from nas.interface.networks import (
     GivenNetwork,

@@ -11,7 +11,12 @@ from latency.cli.exit_codes import EXIT_BAD_INPUT, EXIT_DONE
 from latency.outputs import check_output_file
 from nas.architecture.spec import Architecture
 from nas.interface.named_networks import name_networks, split_words
-from nas.interface.showing import draw_curves, predict_images, shown_networks
+from nas.interface.showing import (
+    ShownNetwork,
+    draw_curves,
+    predict_images,
+    shown_networks,
+)
 from nas.runs.folder import RunFolder
 from nas.system.console import err, out
 from nas.system.paths import own_path
@@ -55,15 +60,17 @@ def _summary(options: Mapping[str, Any], architecture: Architecture | None) -> i
     path = own_path(options["csv"]) if "csv" in options else None
     if path is not None:
         check_output_file(path, "--csv")
+    words = split_words(options.get("compare", ()))
     if architecture is not None:
-        networks = [(architecture.name, architecture)]
+        networks = [ShownNetwork(architecture.name, architecture)]
     else:
-        words = split_words(options.get("compare", ()))
-        networks = shown_networks(words) if words else shown_networks([str(_run(options).path)])
-    for name, network in networks:
-        print_summary(network, title=name)
+        networks = shown_networks(words or [str(_run(options).path)])
+    for network in networks:
+        print_summary(network.architecture, title=network.name)
+        for note in network.notes:
+            out.print(note, markup=False)
     if path is not None:
-        counts = [(name, architecture_cost(network)) for name, network in networks]
+        counts = [(n.name, architecture_cost(n.architecture)) for n in networks]
         atomic.write_text(path, summary_csv(counts))
         out.print(f"CSV: {path}", markup=False)
     return EXIT_DONE

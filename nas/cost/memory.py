@@ -16,10 +16,12 @@ from latency.onnx_files.memory import ACTIVATIONS, VIEWS
 from nas.architecture.activations import activation
 from nas.architecture.lowering import LoweredLayer
 from nas.architecture.operations import (
+    ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    NormOp,
     Op,
     PoolOp,
     ResidualOp,
@@ -140,7 +142,8 @@ def _pool_steps(op: PoolOp, steps: Steps, x: str) -> str:
     if op.kind == "mean":
         x = steps.node("GlobalAveragePool", [x], op.output_shape)
         return steps.node("Flatten", [x], op.output_shape)
-    return steps.node("MaxPool", [x], op.output_shape)
+    kind = "MaxPool" if op.kind == "max" else "AveragePool"
+    return steps.node(kind, [x], op.output_shape)
 
 
 @add_steps.register
@@ -156,7 +159,18 @@ def _dropout_steps(_op: DropoutOp, _steps: Steps, x: str) -> str:
 
 @add_steps.register
 def _residual_steps(op: ResidualOp, steps: Steps, x: str) -> str:
-    return steps.node("Add", [x, steps.chain(op.body, x)], op.output_shape)
+    ways = [steps.chain(op.shortcut, x), steps.chain(op.body, x)]
+    return steps.node("Add", ways, op.output_shape)
+
+
+@add_steps.register
+def _activation_steps(op: ActivationOp, steps: Steps, x: str) -> str:
+    return steps.activation(op.activation, x, op.output_shape)
+
+
+@add_steps.register
+def _norm_steps(op: NormOp, steps: Steps, x: str) -> str:
+    return steps.node("BatchNormalization", [x], op.output_shape)
 
 
 def layer_peak_bytes(layer: LoweredLayer) -> int:

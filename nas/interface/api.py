@@ -14,7 +14,8 @@ from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, source_of
-from nas.interface.comparing import AskedComparison, go_on_with_comparison, run_comparison
+from nas.interface.compared_parts import AskedComparison
+from nas.interface.comparing import go_on_with_comparison, run_comparison
 from nas.interface.networks import (
     GivenNetwork,
     is_named,

@@ -2,87 +2,57 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from latency.device import strict_json
-from nas.architecture import text as arch_text
-from nas.architecture.spec import Architecture
-from nas.cost.counts import architecture_cost
+from latency.errors import LatencyError
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
-from nas.interface.named_networks import (
-    NamedNetwork,
-    has_begun,
-    name_networks,
-    same_network,
-    trained_certificate,
+from nas.interface.asked import OnFolder, compute_of, tell_nobody
+from nas.interface.compared_parts import (
+    AskedComparison,
+    comparison_config,
+    entries_of,
+    images_asked,
+    images_of,
 )
+from nas.interface.compared_runs import (
+    check_recipes,
+    check_same_images,
+    facts_of,
+    options_of_runs,
+)
+from nas.interface.named_networks import name_networks
+from nas.interface.retraining import exports_of
 from nas.interface.training_config import training_config
 from nas.pipeline.compare import Compared
-from nas.pipeline.inputs import SAME_IMAGES, check_fits, keep_data, load_data, source_now
+from nas.pipeline.inputs import keep_data, load_data, source_now
 from nas.ranges import check_count
-from nas.recipes.scales import Scale
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
     ComparisonConfig,
-    ComparisonEntry,
-    GivenNetworkConfig,
+    TrainingConfig,
     read_config,
 )
-from nas.runs.data import DataRecord, DataSource
+from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
-from nas.runs.records import Certificate, SeededRecipe
+from nas.runs.records import TrainedRecord
 from nas.search_space.files import load_blocks
+from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
-from nas.system.program import go_on_command
-from nas.training.recipe import Recipe
 
-
-@dataclass(frozen=True)
-class AskedComparison:
-    """A comparison as it was asked for, or one that goes on.
-
-    Args:
-        words: Networks as they were named; none where a comparison goes on.
-        options: As `RetrainOptions`, with `compare`, `run`, `run_dir` and `data_dir` if they were
-            given: what the rules look at.
-        source: The images, if they were named.
-        command: Command line, for the record.
-        dataset: Images that a program handed over; None if they are to be read.
-    """
-
-    words: tuple[str, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: DataSource | None = None
-    command: str = ""
-    dataset: Dataset | None = None
-
-
-@dataclass(frozen=True)
-class _RunFacts:
-    """A run that is compared.
-
-    Args:
-        folder: Of the run.
-        data: Its images.
-        certificate: Of its training; None where it is not trained.
-    """
-
-    folder: RunFolder
-    data: DataRecord
-    certificate: Certificate | None
+if TYPE_CHECKING:
+    from nas.pipeline.teaching import Teaching
 
 
 def run_comparison(
@@ -109,7 +79,10 @@ def run_comparison(
     options = asked.options
     rules.check(options, rules.RETRAIN_RULES)
     recipe_options.check(options)
+    exports_of(options).check()
     check_count("--seeds", options.get("seeds", 1))
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
     compute_of(options).check()
     load_blocks(options.get("blocks", ()))
     named = name_networks(asked.words)
@@ -117,27 +90,35 @@ def run_comparison(
         raise InputError(
             "two networks or more to compare", ", ".join(asked.words) or "none", "name another one"
         )
-    runs = {network.name: _facts(network.run) for network in named if network.run is not None}
-    _check_same_images(runs)
+    runs = {network.name: facts_of(network.run) for network in named if network.run is not None}
+    check_same_images(runs)
     run_dir = own_path(run_dir) if run_dir else None
     RunFolder.check_new(run_dir)
     to_train = [n for n in named if n.name not in runs or runs[n.name].certificate is None]
+    _check_applies(options, trains=bool(to_train))
+    source, size = images_asked(asked, runs, named)
     if to_train:
-        _check_recipes(runs, options, to_train)
+        check_recipes(runs, options, to_train)
         check_starts(compute_of(options))
-    source, size = _source(asked, runs, named)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
-    options = {**_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
-    dataset = _images(asked, options, source, runs) if to_train else None
+    options = {**options_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
+    dataset = images_of(asked, options, source, runs) if to_train else None
     if dataset is not None:
         size = dataset.image_size
-    entries = _entries(named, runs, dataset, size)
-    config = _config(asked, options, source, size, entries, runs)
+    entries = entries_of(named, runs, dataset, size)
+    for note in (text for network in named for text in network.notes(size)):
+        out.print(note, markup=False)
+    config = comparison_config(asked, options, source, size, entries, runs)
     folder = RunFolder.create(run_dir, config, "compare")
+    try:
+        training = _training(folder, config, options, dataset)
+    except LatencyError:
+        folder.discard()
+        raise
     on_folder(folder.path)
-    return _compared(folder, config, options, dataset, interrupter)
+    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def go_on_with_comparison(
@@ -162,6 +143,31 @@ def go_on_with_comparison(
         Interrupted: A signal came; the state is saved.
     """
     options = asked.options
+    config = _begun(folder, options)
+    exports_of(options).check()
+    own = [entry for entry in config.networks if entry.run is None]
+    _check_applies(options, trains=bool(own))
+    on_folder(folder.path)
+    dataset = training = None
+    if own:
+        if not folder.has(TrainingConfig):
+            raise InputError(
+                "a comparison that has begun", f"{folder.path} without its recipe", "begin another"
+            )
+        record = folder.read(DataRecord)
+        source = source_now(config.data, asked.source, options)
+        dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+    with folder.alone():
+        training = _training(folder, config, options, dataset)
+        if options.get("restart"):
+            shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
+            for kind in (ComparedNetworks, ComparedCells):
+                (folder.path / kind.FILE).unlink(missing_ok=True)
+    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+
+
+def _begun(folder: RunFolder, options: Mapping[str, Any]) -> ComparisonConfig:
+    """What a comparison was asked for; options that it cannot have are refused."""
     rules.check(options, rules.RETRAIN_RULES)
     for name in ("baselines", "largest", "inherit"):
         if rules.says(options, name):
@@ -176,22 +182,41 @@ def go_on_with_comparison(
         raise InputError(
             "--smoke as the comparison began", "--smoke", "leave it out, or begin another one"
         )
-    on_folder(folder.path)
-    with folder.alone():
-        for entry in config.networks:
-            if entry.run is not None:
-                _facts(Path(entry.run))
-    dataset = None
-    if any(entry.run is None for entry in config.networks):
-        record = folder.read(DataRecord)
-        source = source_now(config.data, asked.source, options)
-        dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
-        record.check_same(dataset, "the comparison began with", SAME_IMAGES)
-    if options.get("restart"):
-        shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
-        for kind in (ComparedNetworks, ComparedCells):
-            (folder.path / kind.FILE).unlink(missing_ok=True)
-    return _compared(folder, config, options, dataset, interrupter)
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
+        config = replace(config, goal_top1=options["goal_top1"])
+    for entry in config.networks:
+        if entry.run is not None:
+            facts_of(Path(entry.run))
+    return config
+
+
+# What says something of a comparison in which nothing is trained.
+OF_TRAINED_RUNS = ("compare", "run", "run_dir", "blocks", "goal_top1", "smoke", "help")
+
+
+def _check_applies(options: Mapping[str, Any], trains: bool) -> None:
+    """Refuses options of trainings where all networks are trained already."""
+    for name in options:
+        if not trains and rules.says(options, name) and name not in OF_TRAINED_RUNS:
+            raise InputError(
+                f"--{name} with a network that is to be trained",
+                "runs that are all trained",
+                f"leave --{name} out, or name another network",
+            )
+
+
+def _training(
+    folder: RunFolder,
+    config: ComparisonConfig,
+    options: Mapping[str, Any],
+    dataset: Dataset | None,
+) -> TrainingConfig | None:
+    """The images and the recipe of a comparison, written down; None where nothing is trained."""
+    if dataset is None:
+        return None
+    keep_data(folder, dataset)
+    return training_config(folder, config, config.sizes, options)
 
 
 def is_comparison(folder: RunFolder) -> bool:
@@ -206,212 +231,33 @@ def is_comparison(folder: RunFolder) -> bool:
 def _compared(
     folder: RunFolder,
     config: ComparisonConfig,
-    options: Mapping[str, Any],
+    training: TrainingConfig | None,
     dataset: Dataset | None,
+    exports: AskedExports,
     interrupter: Interrupter,
 ) -> Path:
-    training = None
+    teaching = None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
-        if dataset is not None:
-            keep_data(folder, dataset)
-            training = training_config(folder, config, config.sizes, options)
+        if training is not None and dataset is not None:
             check_late_packages()
             backend.start(training.compute, dataset.image_size)
-        Compared(folder, config, training, dataset, interrupter).run()
+            teaching = _teaching(folder, config, training, dataset)
+        Compared(folder, config, training, dataset, interrupter, teaching, exports).run()
     return folder.path
 
 
-def _facts(path: Path) -> _RunFacts:
-    """What there is of a run, which may be trained or not, but not half.
+def _teaching(
+    folder: RunFolder, config: ComparisonConfig, training: TrainingConfig, dataset: Dataset
+) -> Teaching | None:
+    """The teacher of trainings that are still to come; None where there is none."""
+    if training.recipe.distillation.teacher is None:
+        return None
+    from nas.pipeline.teaching import teaching_for
 
-    Raises:
-        InputError: Its search is not finished, its training was stopped, or its file is another.
-    """
-    folder = RunFolder.open(path)
-    certificate = trained_certificate(folder)
-    go_on = go_on_command("retrain", path)
-    if certificate is None and has_begun(folder):
-        raise InputError(
-            "runs that are trained, or not trained at all",
-            f"{path}, whose training was stopped",
-            f"finish it first: {go_on}",
-        )
-    if not folder.has(DataRecord):
-        raise InputError(f"a finished search in {path}", "no data.json", f"finish it: {go_on}")
-    if certificate is not None and certificate.hashes is not None:
-        content = (path / "model.onnx").read_bytes()
-        if hashlib.sha256(content).hexdigest() != certificate.hashes.file_sha256:
-            raise InputError(
-                f"{path / 'model.onnx'} as it was certified",
-                "another file",
-                f"make it again: {go_on}",
-            )
-    return _RunFacts(folder, folder.read(DataRecord), certificate)
-
-
-def _check_same_images(runs: Mapping[str, _RunFacts]) -> None:
-    """Refuses runs whose accuracies are shares of different images."""
-    facts = list(runs.values())
-    for other in facts[1:]:
-        differences = facts[0].data.differences(other.data)
-        if differences:
-            raise InputError(
-                f"runs of the same images: {facts[0].folder.path} has {facts[0].data.summary}",
-                f"{other.folder.path}, with {'; '.join(differences)}",
-                "compare runs of one data set; the network of a run is trained on other images if "
-                f"its {other.folder.path / 'architecture.json'} is named in place of the run",
-            )
-
-
-def _recipes(runs: Mapping[str, _RunFacts]) -> dict[str, SeededRecipe]:
-    """Recipes of the runs that are trained, by name."""
-    return {
-        name: facts.certificate.recipe
-        for name, facts in runs.items()
-        if facts.certificate is not None and facts.certificate.recipe is not None
-    }
-
-
-def _plain(recipe: SeededRecipe) -> Recipe:
-    return Recipe(**{entry.name: getattr(recipe, entry.name) for entry in fields(Recipe)})
-
-
-def _check_recipes(
-    runs: Mapping[str, _RunFacts], options: Mapping[str, Any], to_train: Sequence[NamedNetwork]
-) -> None:
-    """Refuses to choose between the recipes of trained runs for a network that is not trained."""
-    recipes = _recipes(runs)
-    names = list(recipes)
-    differing = [n for n in names if _plain(recipes[n]) != _plain(recipes[names[0]])]
-    is_named = any(name in options for name in ("recipe", *recipe_options.KNOBS))
-    if differing and not is_named:
-        raise InputError(
-            f"one recipe for {to_train[0].name}, as the runs have it",
-            f"different ones of {names[0]} and {differing[0]}",
-            "name the recipe by its flags, at least --epochs, or compare trained runs alone",
-        )
-
-
-def _of_runs(runs: Mapping[str, _RunFacts]) -> dict[str, Any]:
-    """Options that the trained runs agree on, and that hold where nothing else is asked for."""
-    recipes = list(_recipes(runs).values())
-    found: dict[str, Any] = {}
-    for name in ("seed", "seeds"):
-        values = {getattr(recipe, name) for recipe in recipes}
-        if len(values) == 1:
-            found[name] = values.pop()
-    return found
-
-
-def _source(
-    asked: AskedComparison, runs: Mapping[str, _RunFacts], named: Sequence[NamedNetwork]
-) -> tuple[DataSource, int | None]:
-    """The images and their size: as asked for, of the runs, of the given networks, their own."""
-    sizes = {f"images of {name}": facts.data.image_size for name, facts in runs.items()}
-    for network in named:
-        if network.architecture is not None:
-            sizes[network.name] = network.architecture.image_size
-    if asked.options.get("image_size") is not None:
-        sizes["--image_size"] = asked.options["image_size"]
-    first = next(iter(sizes), None)
-    for name, size in sizes.items():
-        if first is not None and size != sizes[first]:
-            raise InputError(
-                f"networks for images of one size, {sizes[first]} px as {first} has",
-                f"{size} px of {name}",
-                "leave one of them out, or write its text with another in_s",
-            )
-    common = None if first is None else sizes[first]
-    if asked.source is not None:
-        source = asked.source
-    elif runs:
-        config = read_config(next(iter(runs.values())).folder.path)
-        source = source_now(config.data, None, asked.options)
-    else:
-        source = DataSource()
-    return replace(source, image_size=common), common
-
-
-def _images(
-    asked: AskedComparison,
-    options: Mapping[str, Any],
-    source: DataSource,
-    runs: Mapping[str, _RunFacts],
-) -> Dataset:
-    """The images of what is trained, which have to be those of the runs."""
-    sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
-    facts = next(iter(runs.values()), None)
-    seed = options.get("seed", 0) if facts is None else read_config(facts.folder.path).seed
-    record = facts.data if facts else None
-    dataset = load_data(source, sizes, seed, asked.dataset, record)
-    if facts is not None:
-        fix = "name the images of the runs by --data_dir, or leave it out"
-        facts.data.check_same(dataset, f"{facts.folder.path} learned from", fix)
-    return dataset
-
-
-def _entries(
-    named: Sequence[NamedNetwork],
-    runs: Mapping[str, _RunFacts],
-    dataset: Dataset | None,
-    size: int | None,
-) -> tuple[ComparisonEntry, ...]:
-    """All networks as they are trained; the same network to be trained twice is refused."""
-    found: list[tuple[ComparisonEntry, Architecture]] = []
-    for network in named:
-        facts = runs.get(network.name)
-        is_trained = facts is not None and facts.certificate is not None
-        classes = dataset.num_classes if dataset else None
-        if facts is not None:
-            classes = facts.data.num_classes
-        built = network.built(size, classes)
-        architecture_cost(built)  # layers that do not fit each other are refused here
-        if dataset is not None:
-            check_fits(built, dataset, takes_any_classes=False)
-        run = str(network.run) if is_trained else None
-        entry = ComparisonEntry(network.name, network.word, arch_text.to_text(built), run)
-        for other, architecture in found:
-            both_trained = other.run is not None and run is not None
-            if same_network(architecture, built) and not both_trained:
-                raise InputError(
-                    "each network once",
-                    f"{other.word!r} and {network.word!r}, which are the same layers",
-                    "leave one of them out",
-                )
-        found.append((entry, built))
-    return tuple(entry for entry, _ in found)
-
-
-def _config(
-    asked: AskedComparison,
-    options: Mapping[str, Any],
-    source: DataSource,
-    size: int | None,
-    entries: tuple[ComparisonEntry, ...],
-    runs: Mapping[str, _RunFacts],
-) -> ComparisonConfig:
-    """What is written down of a new comparison."""
-    given: GivenNetworkConfig = given_network_config(options, source, asked.command, size or 0)
-    settings = {
-        entry.name: getattr(given, entry.name) for entry in fields(given) if entry.name != "kind"
-    }
-    recipes = list(_recipes(runs).values())
-    if recipes and not _differ(recipes):
-        settings["recipe"] = _plain(recipes[0])
-    if runs:  # the division of the images, where their layout has none, is that of the runs
-        first = next(iter(runs.values())).folder.path
-        settings["seed"] = read_config(first).seed
-        settings["blocks"] = tuple(
-            dict.fromkeys(
-                block
-                for facts in runs.values()
-                for block in (*settings["blocks"], *read_config(facts.folder.path).blocks)
-            )
-        )
-    return ComparisonConfig(**settings, networks=entries)
-
-
-def _differ(recipes: Sequence[SeededRecipe]) -> bool:
-    texts = {strict_json.dumps(_plain(recipe)) for recipe in recipes}
-    return len(texts) > 1
+    last_seed = training.seed + training.seeds - 1
+    key = TrainedRecord.key("searched", last_seed, training.seed)
+    own = [RunFolder(e.folder_in(folder.path)) for e in config.networks if e.run is None]
+    if all(one.has(TrainedRecord, name=key) for one in own):
+        return None
+    return teaching_for(training.recipe, dataset)

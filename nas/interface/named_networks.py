@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nas.architecture.references.named import described, reference
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import read_architecture
 from nas.interface.retraining import architecture_of
-from nas.registry import check_known
-from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
+from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.system.paths import own_path
@@ -56,15 +56,22 @@ class NamedNetwork:
             InputError: The run has no network yet.
             ArchitectureError: A reference network does not exist in this size.
         """
-        if self.is_reference:
-            return _reference(self.word, image_size, num_classes)
-        found = self.architecture
         if self.run is not None:
             found = architecture_of(RunFolder.open(self.run))
-        if found is None:  # not reached: a network is one of the three
-            raise InputError(FORMS, repr(self.word), "correct it")
+        elif self.architecture is not None:
+            found = self.architecture
+        else:
+            return reference(self.word, image_size, num_classes)
         found = replace(found, name=self.name)
         return found if num_classes is None else found.with_num_classes(num_classes)
+
+    def notes(self, image_size: int | None) -> tuple[str, ...]:
+        """What of a published network is not as it was published, in sentences.
+
+        Args:
+            image_size: Height and width in pixels; None for its own.
+        """
+        return described(self.word, image_size).notes if self.is_reference else ()
 
     def trained_run(self) -> Path:
         """The folder of the run that trained it.
@@ -138,12 +145,8 @@ def _named(word: str, place: int) -> NamedNetwork:
         raise InputError(
             FORMS, f"{word}, where nothing is", "check the path, or write the name of a network"
         )
-    check_known("a network", word, ())
+    reference(word)  # refused here, with the nearest name, if there is none
     return NamedNetwork(word, word)
-
-
-def _reference(name: str, image_size: int | None, num_classes: int | None) -> Architecture:
-    raise InputError(FORMS, f"{name!r} at {image_size} px of {num_classes} classes", "correct it")
 
 
 def _is_same(one: NamedNetwork, other: NamedNetwork) -> bool:
@@ -203,7 +206,7 @@ def trained_certificate(folder: RunFolder) -> Certificate | None:
     Raises:
         InputError: It is a sweep, or a comparison.
     """
-    _check_one_network(folder, read_config(folder.path))
+    check_one_network(folder)
     if not folder.has(Certificate) or not folder.has("model.onnx"):
         return None
     certificate = folder.read(Certificate)
@@ -221,7 +224,16 @@ def has_begun(folder: RunFolder) -> bool:
     )
 
 
-def _check_one_network(folder: RunFolder, config: AnyConfig) -> None:
+def check_one_network(folder: RunFolder) -> None:
+    """Refuses the folder of a sweep or a comparison, which has several networks.
+
+    Args:
+        folder: Of a run.
+
+    Raises:
+        InputError: It is one of these.
+    """
+    config = read_config(folder.path)
     several = isinstance(config, ComparisonConfig) or (
         isinstance(config, RunConfig) and config.is_sweep
     )

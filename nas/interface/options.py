@@ -94,6 +94,8 @@ class RetrainOptions(RecipeOptions, total=False):
         largest: The largest network among the baselines; default: yes.
         inherit: Start from the supernet's weights instead of random ones.
         blocks: Python files with the blocks of a network that is given.
+        find_learning_rate: Try rising learning rates on the network and stop; the run's folder
+            has the curve and its picture then.
         restart: Forget an earlier training of the run.
         export: Further files of the trained network beside model.onnx and model.keras: `int8`,
             `litert`; a run that is trained already trains nothing anew for them.
@@ -117,6 +119,7 @@ class RetrainOptions(RecipeOptions, total=False):
     largest: bool
     inherit: bool
     blocks: Sequence[str]
+    find_learning_rate: bool
     restart: bool
     export: str | Sequence[str]
     calibration_images: int

@@ -91,6 +91,19 @@ def _kept(knob: Knob, value: Any) -> Any:
     return kept_path(path) + colon + rest if path.endswith(".py") else value
 
 
+def words(options: Mapping[str, Any]) -> dict[str, object]:
+    """Flags and values that ask for the same recipe once more.
+
+    Args:
+        options: As `RetrainOptions`.
+    """
+    found: dict[str, object] = {"recipe": options["recipe"]} if "recipe" in options else {}
+    for name, value in chosen(options).items():
+        switch = f"no{name}" if value is False else name
+        found[switch] = True if isinstance(value, bool) else KNOBS[name].word(value)
+    return found
+
+
 def check(options: Mapping[str, Any]) -> None:
     """Refuses what no recipe can have, before anything is read or written.
 

@@ -120,8 +120,18 @@ def _retrained(
     config = read_config(folder.path)
     with folder.alone():
         if isinstance(config, RunConfig) and config.is_sweep:
+            _refuse_rates(asked, folder)
             return _sweep(asked, folder, config, interrupter, on_folder)
         return _one(asked, folder, config, interrupter, on_folder)
+
+
+def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
+    if rules.says(asked.options, "find_learning_rate"):
+        raise InputError(
+            "--find_learning_rate with one network",
+            f"the sweep {sweep.path}",
+            "name one of the folders below it",
+        )
 
 
 def exports_of(options: Mapping[str, Any]) -> AskedExports:
@@ -224,7 +234,10 @@ def _one(
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
-    planned = check_training(folder, config, sizes, asked.options, architecture)
+    finds_rate = rules.says(asked.options, "find_learning_rate")
+    # Rates are tried for a training that is still to begin.
+    anew = {**asked.options, "restart": True} if finds_rate else asked.options
+    planned = check_training(folder, config, sizes, anew, architecture)
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
@@ -238,6 +251,13 @@ def _one(
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
     data = keep_data(folder, dataset)
+    if finds_rate:
+        from nas.pipeline.find_rate import find_rate
+
+        network = _with_classes(architecture, dataset.num_classes)
+        said = recipe_options.words(asked.options)
+        find_rate(folder, network, dataset, planned, interrupter, sizes.rate_plan, said)
+        return Outcome.NOT_ASKED
     others = _baselines(folder, asked.options, sizes)
     if asked.options.get("inherit"):
         check_inherits(folder, config)

@@ -10,6 +10,7 @@ from latency.flag_rules import check as check_rules
 from nas.errors import InputError
 from nas.methods.method import MethodType
 from nas.methods.registry import METHODS
+from nas.training.schedule_settings import PARAMETERS
 
 # What a supernet learns with.
 LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
@@ -19,6 +20,7 @@ OFF_IS_NOTHING = (
     "baselines",
     "curves",
     "data_parallel",
+    "find_learning_rate",
     "help",
     "inherit",
     "int8",
@@ -156,6 +158,13 @@ SEARCH_RULES = (
     ),
 )
 
+# What a search for a rate would not look at: it has a course of its own and ends without a network.
+NOT_OF_A_RATE = (
+    *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
+    *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
+    *("export", "calibration_images", "image_sizes"),
+)
+
 
 def gives_network(options: Options) -> bool:
     """Whether a network is given, so that a new run begins.
@@ -255,6 +264,13 @@ RETRAIN_RULES = (
         lambda o: o.get("baselines") is not False,
         "--largest with baselines",
         "--nobaselines",
+    ),
+    Rule(
+        NOT_OF_A_RATE,
+        lambda o: not says(o, "find_learning_rate"),
+        "--find_learning_rate without --{name}",
+        "both",
+        "leave --{name} out: rates are tried in one short training of its own course",
     ),
 )
 # What shows a network and trains nothing looks at these options and at no others.

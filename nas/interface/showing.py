@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
-from nas.interface.named_networks import check_trained, folders_of, name_networks
+from nas.interface.named_networks import check_one_network, check_trained, folders_of, name_networks
 from nas.pipeline.predict import predict
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
@@ -17,7 +18,22 @@ from nas.training.history import TrainingRow
 CURVES_OF_SEVERAL = "curves-of-several.png"
 
 
-def shown_networks(words: Sequence[str]) -> list[tuple[str, Architecture]]:
+@dataclass(frozen=True)
+class ShownNetwork:
+    """A network whose layers are shown.
+
+    Args:
+        name: For people.
+        architecture: Its layers.
+        notes: What of a published network is not as it was published.
+    """
+
+    name: str
+    architecture: Architecture
+    notes: tuple[str, ...] = ()
+
+
+def shown_networks(words: Sequence[str]) -> list[ShownNetwork]:
     """Networks with their names, at their own image sizes and numbers of classes.
 
     Args:
@@ -32,7 +48,10 @@ def shown_networks(words: Sequence[str]) -> list[tuple[str, Architecture]]:
         path = own_path(word)
         is_run = " " not in word and (path / "config.json").is_file()
         spread += map(str, folders_of(path)) if is_run else [word]
-    return [(network.name, network.built(None, None)) for network in name_networks(spread)]
+    return [
+        ShownNetwork(network.name, network.built(None, None), network.notes(None))
+        for network in name_networks(spread)
+    ]
 
 
 def draw_curves(paths: Sequence[Path]) -> Path:
@@ -80,6 +99,7 @@ def predict_images(
     """
     from nas.report.predictions import MOST_DRAWN, write_sheets
 
+    check_one_network(folder)
     predictions = predict(folder, words, int8)
     folder.write(predictions)
     lines = [f"Predictions: {folder.path_of(Predictions)} (by {predictions.model})"]

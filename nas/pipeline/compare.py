@@ -11,6 +11,7 @@ from latency.device.clock import now_text
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks
 from nas.hardware.tables import DEPLOYED
@@ -35,6 +36,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.measured import Conditions
 from nas.runs.records import Certificate, TrainedRecord
+from nas.selection.success_rate import SuccessRate
 from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
@@ -42,6 +44,7 @@ from nas.training.history import TrainingRow
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
+    from nas.pipeline.teaching import Teaching
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ class Compared:
         training: The recipe of every network that it trains itself; None where it trains none.
         dataset: Images; None where it trains none.
         interrupter: Asked whether to stop.
+        teaching: Teacher of the recipe; None where it has none, or where all is trained.
+        exports: Files that are asked for beside model.onnx, of the networks that it trains.
     """
 
     folder: RunFolder
@@ -61,6 +66,8 @@ class Compared:
     training: TrainingConfig | None
     dataset: Dataset | None
     interrupter: Interrupter
+    teaching: Teaching | None = None
+    exports: AskedExports = AskedExports()
 
     def run(self) -> ComparedNetworks:
         """Trains what is not trained, measures everything together, and writes it down."""
@@ -96,6 +103,10 @@ class Compared:
             self.config.sizes,
             self.interrupter,
             seeds=training.seeds,
+            teaching=self.teaching,
+            goal_top1=training.goal_top1,
+            exports=self.exports,
+            title=entry.name,
         )
 
     def _begun(self, entry: ComparisonEntry, network: Architecture) -> RunFolder:
@@ -158,7 +169,8 @@ class Compared:
         rows = read_history(TrainingRow, folder.path / TrainingRow.FILE)
         network = arch_text.parse(entry.text, entry.name)
         path = self._model(entry)
-        here = entry.run is None
+        goal = self.config.goal_top1
+        seeds = certificate.known_trainings
         return ComparedRow.of(
             network,
             timed[entry.name],
@@ -167,28 +179,23 @@ class Compared:
             name=entry.name,
             text=entry.text,
             run=entry.run or path.parent.relative_to(self.folder.path).as_posix(),
-            is_trained_here=here,
+            is_trained_here=entry.run is None,
             trained_on=certificate.environment.host_fingerprint,
             recipe=certificate.recipe,
             top1=certificate.top1,
             top5=certificate.top5,
             file_bytes=path.stat().st_size,
-            peak_activation_bytes=peak_bytes(path),
             train_top1=certificate.train_top1,
             evaluation_images=certificate.evaluation_images,
-            trainings=certificate.known_trainings,
-            seconds_per_epoch=seconds_per_epoch(rows, data.train_images),
+            trainings=seeds,
+            # A goal that is asked for now is that of all networks, whatever their runs asked for.
+            success=certificate.success
+            if goal is None or seeds is None
+            else SuccessRate.of(goal, seeds.top1),
+            seconds_per_epoch=seconds_per_epoch(
+                rows, certificate.images_seen or 0, data.train_images
+            ),
         )
-
-
-def peak_bytes(path: Path) -> int | None:
-    """Peak activation memory of an exported file.
-
-    Args:
-        path: Of the file.
-    """
-    del path
-    return None
 
 
 def measured_together(files: Mapping[str, bytes], sizes: Scale) -> TimedNetworks:

@@ -216,7 +216,8 @@ def _model_path(folder: RunFolder, int8: bool) -> Path:
         raise InputError(
             f"a network that was exported with 8 bits in {folder.path}",
             f"no {name}",
-            "leave --int8 out, or train the run again with a version that exports it",
+            "leave --int8 out, or make it, which trains nothing anew: "
+            f"{go_on_command('retrain', folder.path)} --export int8",
         )
     raise InputError(
         f"a trained network in {folder.path}",

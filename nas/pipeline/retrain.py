@@ -86,6 +86,7 @@ class RetrainRun:
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
         goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
         exports: Files that are asked for.
+        title: What the found network is called while it trains.
     """
 
     folder: RunFolder
@@ -105,6 +106,7 @@ class RetrainRun:
     teaching: Teaching | None = None
     goal_top1: float | None = None
     exports: AskedExports = AskedExports()
+    title: str = "searched"
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -201,6 +203,9 @@ class RetrainRun:
         is_found = entry.role == "searched"
         return self.architecture if is_found else arch_text.parse(entry.text)
 
+    def _title(self, entry: ComparedNetwork) -> str:
+        return self.title if entry.role == "searched" else entry.name
+
     def _trained(self, entries: Sequence[ComparedNetwork]) -> list[list[TrainedRecord]]:
         """All trainings of each network, first seed first.
 
@@ -212,7 +217,7 @@ class RetrainRun:
         total = len(entries) * len(seeds)
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
             with_seed = f", seed {seed}" if len(seeds) > 1 else ""
-            label = f"Training {entry.name}{with_seed} ({number} of {total})"
+            label = f"Training {self._title(entry)}{with_seed} ({number} of {total})"
             found[entry.name].append(self._train(entry, seed, label))
         return list(found.values())
 
@@ -267,7 +272,8 @@ class RetrainRun:
             name=key,
         )
         self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
-        name = entry.name if self.seeds == 1 else f"{entry.name}, seed {seed}"
+        title = self._title(entry)
+        name = title if self.seeds == 1 else f"{title}, seed {seed}"
         out.print(
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"

@@ -59,8 +59,7 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
         return None
     rng = np.random.default_rng(0)
     tried = np.sort(rng.permutation(len(dataset.train.labels))[:TRIED_IMAGES])
-    first = np.asarray(dataset.train.images[tried[:2]], np.float32)
-    check_classes(teacher, teacher.scores(first).shape[1], dataset)
+    check_classes(teacher, dataset)
     found = accuracy(teacher.scores, dataset.train, indices=tried)
     settings = recipe.distillation
     out.print(
@@ -73,12 +72,11 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
     return Teaching(teacher, _warnings(teacher, found.top1, found.count, frequent))
 
 
-def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
+def check_classes(teacher: Teacher, dataset: Dataset) -> None:
     """Refuses a teacher of other classes.
 
     Args:
         teacher: That was read.
-        classes: Scores that it gives to an image.
         dataset: Whose classes it has to know.
 
     Raises:
@@ -86,8 +84,8 @@ def check_classes(teacher: Teacher, classes: int, dataset: Dataset) -> None:
     """
     names = teacher.class_names
     differences = [] if names is None else class_differences(dataset.class_names, names)
-    if classes != dataset.num_classes and not differences:
-        differences = [f"{classes} classes instead of {dataset.num_classes}"]
+    if teacher.classes != dataset.num_classes and not differences:
+        differences = [f"{teacher.classes} classes instead of {dataset.num_classes}"]
     if differences:
         raise InputError(
             f"a teacher of the {dataset.num_classes} classes of {dataset.name}, in their order",

@@ -4,6 +4,7 @@ Command: python main.py, after python nas.py --data_dir DIR --lambda 0.1
 Hardware: any; a GPU where there is one.
 Time: as the images and the network ask for.
 Result: none of its own; docs/results/ names the flags that its pages were made with.
+n: 0
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ Command: python main.py, after python nas.py --lambda 0.1
 Hardware: two cores of a desktop processor, no GPU.
 Time: about 6 minutes for the found network and its baselines.
 Result: docs/results/, the pages of the sample.
+n: see there.
 """
 
 from __future__ import annotations

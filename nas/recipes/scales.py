@@ -17,6 +17,7 @@ from nas.recipes.sample import SAMPLE as SAMPLE_RECIPE
 from nas.recipes.smoke import SMOKE as SMOKE_RECIPE
 from nas.registry import check_known
 from nas.selection.baselines import EQUAL_MARGIN
+from nas.training.rate_curve import RatePlan
 from nas.training.recipe import USUAL_PACE, Pace, Recipe
 
 
@@ -40,6 +41,7 @@ class Scale:
         pace: How often a training does.
         evolution: Sizes of an evolution, and of the images that networks are scored on.
         equal_margin: Share by which networks of equal milliseconds may differ, above 0.
+        rate_plan: Which learning rates `--find_learning_rate` tries.
         measuring: How everything is measured.
         sample: Images of the embedded sample.
 
@@ -60,6 +62,7 @@ class Scale:
     pace: Pace = USUAL_PACE
     evolution: EvolutionConfig = EvolutionConfig()
     equal_margin: float = EQUAL_MARGIN
+    rate_plan: RatePlan = RatePlan()
     measuring: MeasuringPlans = FULL
     sample: SampleSize = WHOLE_SAMPLE
 
@@ -155,6 +158,7 @@ SMOKE = Scale(
         population=4, generations=1, parents=2, images=32, statistics_images=16
     ),
     equal_margin=1e6,  # three rounds on a busy machine differ by more than any honest margin
+    rate_plan=RatePlan(steps=12),
     measuring=TOY,
     sample=TOY_SAMPLE,
 )

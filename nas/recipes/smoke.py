@@ -4,6 +4,7 @@ Command: python main.py --smoke, after python nas.py --smoke --lambda 0.1
 Hardware: any.
 Time: seconds a network.
 Result: none.
+n: 0
 """
 
 from __future__ import annotations

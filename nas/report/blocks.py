@@ -15,9 +15,11 @@ from nas.architecture.spec import (
     Architecture,
     Conv,
     Dense,
+    DepthwiseConv,
     Dropout,
     Layer,
     MBConv,
+    ResidualBlock,
     SeparableConv,
     Skip,
 )
@@ -27,6 +29,7 @@ from nas.hardware.rows import architecture_rows, row_key
 KERNEL_COLOURS = {1: "#64748b", 3: "#2f7fb8", 5: "#e08a1e", 7: "#7d4fa6"}
 OTHER_COLOUR = "#64748b"
 HEAD = "head"
+_CONVOLUTIONS = {Conv: "conv", SeparableConv: "sep", DepthwiseConv: "dw", ResidualBlock: "res"}
 
 
 @dataclass(frozen=True)
@@ -162,12 +165,11 @@ def box_text(record: Layer) -> str:
         case MBConv():
             extra = " se" if record.se_ratio else ""
             return f"k{record.kernel} e{record.expansion}{extra}"
-        case Conv() | SeparableConv():
-            name = "conv" if isinstance(record, Conv) else "sep"
-            return f"{name} {record.kernel}×{record.kernel}"
+        case Conv() | SeparableConv() | DepthwiseConv() | ResidualBlock():
+            return f"{_CONVOLUTIONS[type(record)]} {record.kernel}×{record.kernel}"
         case Dense():
             return "fc"
-    return {"gap": "mean", "mp": "max", "flat": "flat"}.get(record.TOKEN, record.TOKEN)
+    return {"gap": "mean", "ap": "mean", "mp": "max"}.get(record.TOKEN, record.TOKEN)
 
 
 def _time(latency_ms: float | None, largest_ms: float, total_ms: float | None) -> str:

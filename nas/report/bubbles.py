@@ -20,7 +20,8 @@ from nas.runs.compared import ComparedRow
 LARGEST_AREA = 1500.0  # in square points, of the network with the most parameters
 SMALLEST_AREA = 22.0  # a bubble that is smaller cannot be seen
 # Where a name may stand beside its bubble, in points; the first place that is free is taken.
-PLACES = ((0, 1), (0, -1), (1, 0), (-1, 0), (0, 1.9), (0, -1.9), (0, 2.8), (0, -2.8))
+# Right and left come first: upright lines of intervals run above and below.
+PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0, 1.9), (0, -1.9), (0, 2.8), (0, -2.8))
 LINE_POINTS = 12.0
 
 
@@ -76,11 +77,21 @@ def bubbles_figure(rows: Sequence[ComparedRow]) -> Figure | None:
         axes.set_xlabel("measured ms, at full speed")
         axes.set_ylabel("top-1, mean of seeds, %" if several else "top-1, one training each, %")
         axes.margins(0.22)
+        _keep_possible(axes)
         note = f"area: parameters, the largest {numbers.count(most)}"
         place = {"transform": axes.transAxes, "ha": "right", "va": "bottom"}
         axes.text(1.0, 1.01, note, fontsize=9, color=MUTED, **place)  # type: ignore[arg-type]
         _name(figure, axes, drawn, areas)
         return written_out(figure)
+
+
+def _keep_possible(axes: Axes) -> None:
+    """Shows no milliseconds below 0 and no shares beyond 0 and 100 %, which there are none of."""
+    left, right = axes.get_xlim()
+    low, high = axes.get_ylim()
+    axes.set_xlim(max(left, 0.0) if left < 0 < right else left, right)
+    # A bubble at the very end is drawn whole.
+    axes.set_ylim(max(low, -3.0), min(high, 103.0))
 
 
 def _draw(axes: Axes, row: ComparedRow, area: float, colour: str) -> None:

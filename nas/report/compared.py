@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from typing import Any
 
 from rich import box
 from rich.table import Table
@@ -23,6 +24,7 @@ from nas.runs.compared import ComparedNetworks, ComparedRow
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
+from nas.selection.success_rate import SuccessRate
 from nas.training.history import TrainingRow
 
 PICTURE_NAME = "compared.png"
@@ -43,6 +45,8 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
     shown = [("top-1, mean" if several else "top-1", [numbers.share(r.mean_top1) for r in rows])]
     if several:
         shown.append(("sd (seeds)", [spread_cell(row.trainings) for row in rows]))
+    if any(row.success for row in rows):
+        shown.append(("reached", [success_cell(row.success) for row in rows]))
     return [
         *shown,
         ("top-5", [numbers.share(row.top5) for row in rows]),
@@ -50,7 +54,7 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
         ("params", [numbers.count(row.params) for row in rows]),
         ("MACs", [numbers.count(row.macs) for row in rows]),
         ("file", [numbers.size(row.file_bytes) for row in rows]),
-        ("peak memory", [numbers.size(row.peak_activation_bytes) for row in rows]),
+        ("peak memory", [numbers.size(row.memory_bytes) for row in rows]),
         ("measured ms", [numbers.milliseconds(row.measured_ms) for row in rows]),
         ("95 % interval", [_interval(row) for row in rows]),
         ("s/epoch", [_seconds(row.seconds_per_epoch) for row in rows]),
@@ -76,6 +80,17 @@ def compared_table(found: ComparedNetworks) -> Table:
 def _in_two_lines(name: str) -> str:
     head, space, rest = name.rpartition(" ")
     return f"{head}\n{rest}" if space and len(name) > 7 else name
+
+
+def success_cell(success: SuccessRate | None) -> str:
+    """'4 of 5 (92 %)': trainings that reached a goal; a dash where nobody asked.
+
+    Args:
+        success: Of a network.
+    """
+    if success is None:
+        return numbers.UNKNOWN
+    return f"{success.reached} of {success.trainings} ({100 * success.goal_top1:g} %)"
 
 
 def _interval(row: ComparedRow) -> str:
@@ -131,14 +146,25 @@ def recipe_differences(one: ComparedRow, other: ComparedRow) -> list[str]:
     if one.recipe is None or other.recipe is None:
         known = one if one.recipe else other
         return [] if one.recipe is other.recipe else [f"the recipe of {known.name} alone is known"]
-    first, second = strict_json.encode(one.recipe), strict_json.encode(other.recipe)
+    first, second = _flat(strict_json.encode(one.recipe)), _flat(strict_json.encode(other.recipe))
     return [
-        f"{name.replace('_', ' ')} {numbers.value_text(second[name])} instead of "
-        f"{numbers.value_text(value)}"
-        for name, value in first.items()
+        f"{name.replace('_', ' ')} {_value(second.get(name))} instead of {_value(value)}"
+        for name, value in {**dict.fromkeys(second), **first}.items()
         # More seeds of the same training are no other recipe.
-        if second[name] != value and name not in ("seeds", "seed")
+        if second.get(name) != value and name not in ("seeds", "seed")
     ]
+
+
+def _flat(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Knobs by their names, those of records inside of the recipe among them."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        found |= _flat(value) if isinstance(value, Mapping) else {name: value}
+    return found
+
+
+def _value(value: Any) -> str:
+    return "none" if value is None else numbers.value_text(value)
 
 
 def write_compared_page(path: Path) -> Path:

@@ -37,8 +37,11 @@ PICTURE_NAME = "curves.png"
 # So many lines can be told apart by colour; beyond, colours come back with other dashes.
 COLOURS = (BLUE, ORANGE, GREEN, VIOLET, RED, INK)
 DASHES = ("-", (0, (4, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)))
-# Columns of a share of the evaluation images, which a training may have on its way.
-EVALUATED = (("val_top1", "evaluation", "o"), ("val_top1_average", "evaluation, average", "s"))
+# Columns of a share of held-out training images, which a training may have on its way.
+EVALUATED = (
+    ("val_top1", "held-out images", "o"),
+    ("val_top1_average", "held-out images, averaged weights", "s"),
+)
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ def _line(
 
 
 def _evaluated(axes: Axes, curve: TrainingCurve, colour: str) -> set[str]:
-    """Shares of the evaluation images, where the training looked at them; which marks they have."""
+    """Shares of held-out images, where the training looked at them; which marks they have."""
     found = set()
     for column, _, marker in EVALUATED:
         epochs, values = known(curve.rows, column)

@@ -88,7 +88,7 @@ def export_lines(exports: Exports, run_dir: Path, device: str | None) -> list[st
         run_dir: Its folder.
         device: Another one that the network is for; None for this machine.
     """
-    lines = [_parity_text(file) for file in exports.files]
+    lines = [parity_text(file) for file in exports.files]
     for file in exports.files:
         if file.int8 is not None:
             made = file.int8
@@ -111,8 +111,12 @@ def export_lines(exports: Exports, run_dir: Path, device: str | None) -> list[st
     return lines
 
 
-def _parity_text(file: ExportedFile) -> str:
-    """Whether a file names the classes that Keras names."""
+def parity_text(file: ExportedFile) -> str:
+    """Whether a file names the classes that Keras names, in a sentence.
+
+    Args:
+        file: Exported.
+    """
     if file.parity is None or file.parity.images is None:
         return f"{file.file}: not compared with Keras: {file.note or 'it was not run'}."
     images, flips = file.parity.images, file.parity.flips

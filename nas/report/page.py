@@ -11,6 +11,7 @@ from latency.device.text import visible
 from nas.report.facts import RunFacts
 from nas.report.sections.comparison import comparison
 from nas.report.sections.definitions import definitions
+from nas.report.sections.exports import exports
 from nas.report.sections.headline import header, hero
 from nas.report.sections.layers import layers
 from nas.report.sections.network import network
@@ -34,6 +35,7 @@ SECTIONS: tuple[Callable[[RunFacts], str], ...] = (
     search,
     prediction,
     retraining,
+    exports,
     layers,
     origin,
     definitions,

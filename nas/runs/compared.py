@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from nas.runs.measured import Conditions
 from nas.runs.records import NetworkRecord, SeededRecipe
 from nas.selection.seed_spread import SeedSpread
+from nas.selection.success_rate import SuccessRate
 from nas.system.environment import Environment
 from nas.training.history import TrainingRow
 
@@ -29,11 +30,10 @@ class ComparedRow(NetworkRecord):
         trained_on: Fingerprint of the machine that trained it.
         recipe: It was trained by.
         file_bytes: Size of its model.onnx.
-        peak_activation_bytes: Greatest sum of the tensors that are alive at once while the
-            exported graph runs in its order, without weights; None where it is not known.
         train_top1: Share of training images, without augmentation.
         evaluation_images: How many images `top1` and `top5` are shares of.
         trainings: Top-1 of all its trainings.
+        success: How often it reached a goal; None where nobody asked.
         seconds_per_epoch: Of training alone, by the rows of its history but the first, in which
             the graph is compiled; None where there is no history.
     """
@@ -45,10 +45,10 @@ class ComparedRow(NetworkRecord):
     trained_on: str
     recipe: SeededRecipe | None
     file_bytes: int
-    peak_activation_bytes: int | None
     train_top1: float | None
     evaluation_images: int | None
     trainings: SeedSpread | None
+    success: SuccessRate | None
     seconds_per_epoch: float | None
 
     @property
@@ -88,12 +88,14 @@ class ComparedCells:
         top1: Share of the evaluation images, 0 to 1: the mean over its trainings.
         top1_sd: Standard deviation between seeds; empty for one training.
         seeds: Trainings.
+        goal_top1: Share that was to be reached; empty where nobody asked.
+        reached: Trainings that reached it.
         top5: Share with five guesses, after the first training.
         train_top1: Share of training images, without augmentation.
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         file_bytes: Size of its model.onnx.
-        peak_activation_bytes: Of the tensors that are alive at once.
+        memory_bytes: Most bytes of maps that are alive at once, without weights.
         measured_ms: Milliseconds at the machine's own full speed.
         measured_low_ms: Lower end of the 95 % interval.
         measured_high_ms: Upper end.
@@ -108,12 +110,14 @@ class ComparedCells:
     top1: float | None
     top1_sd: float | None
     seeds: int
+    goal_top1: float | None
+    reached: int | None
     top5: float | None
     train_top1: float | None
     params: int
     macs: int
     file_bytes: int
-    peak_activation_bytes: int | None
+    memory_bytes: int | None
     measured_ms: float | None
     measured_low_ms: float | None
     measured_high_ms: float | None
@@ -134,6 +138,8 @@ class ComparedCells:
                 "top1": row.mean_top1,
                 "top1_sd": seeds.standard_deviation if seeds else None,
                 "seeds": seeds.count if seeds else 1,
+                "goal_top1": row.success.goal_top1 if row.success else None,
+                "reached": row.success.reached if row.success else None,
             }
         )
 
@@ -142,7 +148,9 @@ class ComparedCells:
         return dataclasses.asdict(self)
 
 
-def seconds_per_epoch(rows: Sequence[TrainingRow], train_images: int) -> float | None:
+def seconds_per_epoch(
+    rows: Sequence[TrainingRow], images_seen: int, train_images: int
+) -> float | None:
     """Seconds that one pass over the training images took.
 
     The first row is left out where there are others: its steps compiled the graph. Evaluations
@@ -150,7 +158,8 @@ def seconds_per_epoch(rows: Sequence[TrainingRow], train_images: int) -> float |
 
     Args:
         rows: Of a training's history.
-        train_images: Images of one pass.
+        images_seen: Images that the whole training trained on; 0 where nobody knows.
+        train_images: Of the data set, which holds some out where trainings are evaluated.
 
     Returns:
         Seconds; None where no row says how fast it was.
@@ -163,5 +172,9 @@ def seconds_per_epoch(rows: Sequence[TrainingRow], train_images: int) -> float |
             continue
         steps += count
         seconds += count / row.examples_per_s
+    if not steps:
+        return None
+    last = rows[-1].epoch
+    images = images_seen / last if images_seen and last else train_images
     # Images a second are steps a second times the batch, which falls out here.
-    return train_images * seconds / steps if steps else None
+    return images * seconds / steps

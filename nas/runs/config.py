@@ -199,6 +199,8 @@ class ComparisonConfig(RunSettings):
 
     Args:
         networks: Two or more, in the order in which they were named.
+        goal_top1: Share of the evaluation images of which it is told how often each network's
+            trainings reach it; None for the goals of their runs.
 
     Raises:
         InputError: Fewer networks, or one name twice.
@@ -206,6 +208,7 @@ class ComparisonConfig(RunSettings):
 
     kind: Literal["compare"] = "compare"
     networks: tuple[ComparisonEntry, ...]
+    goal_top1: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -291,7 +291,9 @@ class RunFolder:
         _keep(self.path / name, json.dumps(plain, indent=1, allow_nan=False) + "\n")
 
     def write_csv(self, name: str, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Writes rows with the first row's keys as columns; None is an empty cell.
+        """Writes rows with all of their keys as columns; None, or no key, is an empty cell.
+
+        Rows of a stage that an earlier version began have fewer keys than later ones.
 
         Raises:
             InputError: The disk is full or read-only; the content is printed instead.
@@ -299,7 +301,8 @@ class RunFolder:
         if not rows:
             return
         buffer = io.StringIO()
-        writer = csv.DictWriter(buffer, fieldnames=list(rows[0]), lineterminator="\n")
+        names = list(dict.fromkeys(name for row in rows for name in row))
+        writer = csv.DictWriter(buffer, fieldnames=names, lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
         _keep(self.path / name, buffer.getvalue())

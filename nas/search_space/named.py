@@ -13,6 +13,7 @@ from nas.architecture.shapes import same_output_size
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer, MBConv, Skip
 from nas.errors import SpaceError
 from nas.search_space import files
+from nas.search_space.around import PREFIX, around
 from nas.search_space.space import OneOf, Space
 
 
@@ -182,7 +183,8 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     """A space at an image size.
 
     Args:
-        name: One of `SPACES`, or a Python file that defines a space.
+        name: One of `SPACES`, `around:` with the name of a published network, or a Python file
+            that defines a space.
         image_size: Pixels; None for the space's own.
         num_classes: Class scores; None for the space's own.
 
@@ -192,8 +194,10 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     """
     if files.is_file(name):
         return files.load_space(name, image_size, num_classes)
+    if name.startswith(PREFIX):
+        return around(name.removeprefix(PREFIX), image_size, num_classes)
     if name not in SPACES:
-        known = f"a space, one of {', '.join(SPACES)}, or a Python file"
+        known = f"a space, one of {', '.join(SPACES)}, `{PREFIX}NETWORK`, or a Python file"
         raise SpaceError(known, repr(name), "choose one of these")
     definition = SPACES[name]
     size = definition.image_size if image_size is None else image_size

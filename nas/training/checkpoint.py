@@ -15,6 +15,7 @@ import numpy as np
 
 from latency import atomic
 from nas.errors import InputError
+from nas.training.lost import LostWeightsError
 
 # Name of a part -> its Keras variables, in an order that depends on nothing but the settings.
 Parts = Mapping[str, Iterable[Any]]
@@ -44,6 +45,28 @@ def save(path: Path, parts: Parts, meta: Mapping[str, Any]) -> None:
     text = json.dumps(dict(meta)).encode()
     np.savez(buffer, **{_META: np.frombuffer(text, np.uint8)}, **arrays)  # type: ignore[arg-type]
     atomic.write_bytes(path, buffer.getvalue())
+
+
+def check_finite(parts: Parts, step: int) -> None:
+    """Refuses values that no step mends, so that no good state is replaced by them.
+
+    Args:
+        parts: As for `save`.
+        step: Steps done.
+
+    Raises:
+        LostWeightsError: A variable holds NaN or infinity.
+    """
+    for part, variables in parts.items():
+        for variable in variables:
+            values = np.asarray(_value(variable))
+            # `finfo` of bfloat16 is none of numpy's own.
+            if values.dtype.kind in "fV" and not np.isfinite(values.astype(np.float64)).all():
+                raise LostWeightsError(
+                    "finite weights",
+                    f"NaN or infinity in {part} `{variable.path}` after {step} steps",
+                    "begin anew with a lower --learning_rate, or with --clip_norm 1",
+                )
 
 
 def _value(variable: Any) -> Any:

@@ -74,6 +74,14 @@ class Knob:
             recipe = None if recipe is None else getattr(recipe, part)
         return recipe
 
+    def word(self, value: Any) -> str:
+        """How a flag writes a value; `value` reads the same from it.
+
+        Args:
+            value: Of the field.
+        """
+        return NONE if value is None else _word(value, ",")
+
     def value(self, given: Any) -> Any:
         """The value of the field that is meant by what a flag or a program gave.
 
@@ -148,6 +156,12 @@ def _read_tuple(inner: tuple[Any, ...], given: Any) -> tuple[Any, ...]:
     if len(given) != len(inner):
         raise ValueError
     return tuple(_read(kind, one) for kind, one in zip(inner, given, strict=True))
+
+
+def _word(value: Any, between: str) -> str:
+    if isinstance(value, tuple):
+        return between.join(_word(one, ":") for one in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _form(kind: Any) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from nas.system.interrupt import Interrupter
 from nas.training import checkpoint
 from nas.training.checkpoint import Parts
+from nas.training.lost import kept_state
 from nas.training.recipe import USUAL_PACE, Pace
 
 Row = dict[str, Any]
@@ -107,14 +108,17 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
 
     Raises:
         Interrupted: A signal came; the state has been saved first.
+        InputError: The weights are lost, or the disk is full. What was saved before is kept.
     """
     pace, interrupter = control.pace, control.interrupter
     last_saved = last_row = time.monotonic()
     rows_step = state.step
+    saved_step = state.step or None
     batches = work.batches(state.step)
     with interrupter.deferred():
         while state.step < total_steps:
-            work.step(state.step, next(batches))
+            with kept_state(control.checkpoint_path, saved_step):
+                work.step(state.step, next(batches))
             state.step += 1
             done = state.step == total_steps
             if state.step % pace.log_every == 0 or done:
@@ -125,8 +129,9 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
                 last_row, rows_step = time.monotonic(), state.step
                 control.on_progress(state, total_steps)
                 if done or interrupter.pending or now - last_saved > pace.checkpoint_seconds:
-                    save(control.checkpoint_path, state, work.variables())
-                    last_saved = now
+                    with kept_state(control.checkpoint_path, saved_step):
+                        save(control.checkpoint_path, state, work.variables())
+                    last_saved, saved_step = now, state.step
             if interrupter.pending and state.step % pace.log_every == 0:
                 break
     interrupter.raise_pending()
@@ -134,13 +139,19 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
 
 
 def save(path: Path | None, state: LoopState, variables: Parts) -> None:
-    """Writes the state and the variables.
+    """Writes the state and the variables, if these are good.
 
     Args:
         path: Of the checkpoint; None to keep none.
         state: Of the loop.
         variables: As `restore` gets them.
+
+    Raises:
+        LostWeightsError: A variable is NaN or infinite; the old file is untouched.
+        OSError: The disk is full, for example; the old file is untouched.
     """
+    # The loss of a step says nothing yet of the weights that the step left.
+    checkpoint.check_finite(variables, state.step)
     if path is not None:
         meta = {"step": state.step, "history": state.history, "extra": state.extra}
         checkpoint.save(path, variables, meta)

@@ -2,40 +2,19 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import keras
 import numpy as np
 
 from nas.data.loader import one_hot
-from nas.errors import InputError
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
+from nas.training.lost import check_loss
 from nas.training.optimizers import decays, weights_optimizer
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import share_at
-
-
-def check_finite(loss: float, step: int, learning_rate: float) -> None:
-    """Refuses to go on with weights that are lost.
-
-    Args:
-        loss: Of the step.
-        step: Its number, from 0.
-        learning_rate: Peak of the schedule.
-
-    Raises:
-        InputError: The loss is NaN or infinite.
-    """
-    if not math.isfinite(loss):
-        raise InputError(
-            "a finite loss",
-            f"{loss} at step {step} with --learning_rate {learning_rate:g}",
-            f"pass a --learning_rate above 0 and below {learning_rate:g}, such as "
-            f"{learning_rate / 3:.1g}; what was saved before this step is kept in checkpoints/",
-        )
 
 
 def ema_momentum(share: float | None, total_steps: int) -> float | None:
@@ -78,7 +57,11 @@ class WeightSteps:
         self.model, self.recipe = model, recipe
         self.total_steps, self.num_classes = total_steps, num_classes
         self.rate = 0.0
-        self._course = recipe.course(total_steps)
+        course = recipe.course(total_steps)
+        # Who looks for a rate has a course of its own.
+        self.rate_of: Callable[[int], float] = lambda step: (
+            recipe.peak_rate * share_at(recipe.schedule, step, course)
+        )
         self._logs = MeanLogs()
         _penalise(model.trainable_variables, recipe.l2)
         model.compile(
@@ -113,18 +96,17 @@ class WeightSteps:
             scores: (batch, classes) of the recipe's teacher; None where it has none.
 
         Raises:
-            InputError: The loss became NaN or infinite.
+            LostWeightsError: The loss became NaN or infinite.
         """
         recipe = self.recipe
-        share = share_at(recipe.schedule, step, self._course)
-        self.rate = recipe.peak_rate * share
+        self.rate = self.rate_of(step)
         self.model.optimizer.learning_rate.assign(np.float32(self.rate))
         targets = one_hot(labels, self.num_classes) if labels.ndim == 1 else labels
         if scores is not None:
             targets = with_scores(targets, scores)
         logs = self.model.train_on_batch(images, targets, return_dict=True)
         self._logs.add(logs)
-        check_finite(float(logs["loss"]), step, recipe.peak_rate)
+        check_loss(float(logs["loss"]), step, recipe.peak_rate)
 
     def take_logs(self) -> dict[str, float]:
         """Mean loss and accuracy of the steps since the last call; empty if there were none."""

@@ -106,7 +106,7 @@ def train_network(
     part = np.arange(len(labels)) if division is None else division[0]
     learned, held_out = divided(recipe, labels, part)
     teacher = teacher or read_teacher(recipe.distillation, dataset.image_size)
-    trainer = _Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
+    trainer = Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
@@ -154,7 +154,7 @@ def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
 
 
 def _judged(
-    trainer: _Trainer,
+    trainer: Trainer,
     held_out: Sequence[HeldOutScore],
     split: Split,
     indices: np.ndarray | None,
@@ -177,8 +177,17 @@ def _judged(
     )
 
 
-class _Trainer:
-    """The parts of one training, for `loop.run`."""
+class Trainer:
+    """The parts of one training, for `loop.run`.
+
+    Args:
+        architecture: Its classes must be the data's.
+        split: Images.
+        division: Indices to learn from, and those that are held out; None for none of these.
+        recipe: What it trains with.
+        seed: Of weights, dropout and data order, 0 or more.
+        teacher: Of the recipe; None where it has none.
+    """
 
     def __init__(
         self,
@@ -223,19 +232,37 @@ class _Trainer:
         return size_at(self.recipe.image_sizes or (), step, self.total_steps)
 
     def variables(self) -> Parts:
+        """All that decides the rest."""
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
+        """Batches, with the teacher's scores where there is one.
+
+        Args:
+            start: Number of the first step, from 0.
+        """
         self.waiting.start(start)
         self._evaluated = self._evaluations_until(start)
         batches = self.loader.iterate(start, self.total_steps)
         return batches if self.lessons is None else self.lessons.taught(batches)
 
     def step(self, step: int, batch: Any) -> None:
+        """Trains on one batch.
+
+        Args:
+            step: Its number, from 0.
+            batch: As `batches` gives it.
+        """
         self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        """A row of the history.
+
+        Args:
+            step: Steps done.
+            steps_per_second: Since the last row.
+        """
         means = self.steps.take_logs()
         row = {
             "epoch": step / self.loader.steps_per_epoch,

@@ -40,6 +40,7 @@ from nas.architecture.spec import (
     MBConv,
     Normalise,
     Residual,
+    ResidualBlock,
     SeparableConv,
     Skip,
     SqueezeExcite,
@@ -132,6 +133,9 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
         (16, (Conv(3, 2, 8), Residual((Conv(3, 1, 8), Conv(3, 1, 8, "none"))), *HEAD)),
         (15, (Residual((Conv(3, 2, 8), Skip()), (Conv(1, 2, 8, "none", bias=True),)), *HEAD)),
         (9, (Residual((Residual((Conv(3, 1, 4),), (Conv(1, 1, 4),)),), (Conv(1, 1, 4),)), *HEAD)),
+    ],
+    "rb": [
+        (9, (Conv(3, 1, 4), ResidualBlock(3, 8), ResidualBlock(5, 4, "relu", 0.1), *HEAD)),
     ],
     "mp": [(18, (Conv(3, 2, 8), MaxPool(2), *HEAD))],
     "ap": [(18, (Conv(3, 2, 8), AveragePool(2), *HEAD))],

@@ -309,7 +309,11 @@ RETRAIN_VALUES: dict[str, list[str]] = {
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
 NETWORKS = {"run", "arch", "network", "compare"}
-RETRAIN_ELSEWHERE = {"blocks", "run_dir", "help", "h", "restart", *NETWORKS, *SHOWING}
+RETRAIN_ELSEWHERE = {
+    *("blocks", "run_dir", "help", "h", "restart", "find_learning_rate"),
+    *NETWORKS,
+    *SHOWING,
+}
 RETRAIN_REFUSED: dict[str, set[str]] = {
     "a run": {"image_size", "skip_bad_images", "resize"},
     # Off is what baselines of a given network are anyway.

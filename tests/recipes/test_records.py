@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import math
+import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from latency.device import strict_json
 from latency.measurement.measure import MeasurePlan
+from nas import recipes
 from nas.data.augment import Augmentation
 from nas.errors import InputError
 from nas.methods.config import (
@@ -21,9 +25,10 @@ from nas.methods.config import (
     WarmUp,
     supernet_recipe,
 )
-from nas.recipes import IMAGES, RECIPES, SAMPLE, SMOKE
+from nas.recipes import RECIPES
 from nas.recipes.scales import SCALES, Scale
 from nas.training.recipe import Pace, Recipe
+from nas.training.schedule_files import share_at
 from nas.training.schedule_settings import ScheduleSettings
 
 
@@ -193,9 +198,51 @@ def test_the_scale_of_a_job() -> None:
     assert Scale.named("smoke").recipe_for(is_sample=False).augmentation.flip
 
 
-def test_named_recipes_are_registered() -> None:
-    assert {name: RECIPES[name] for name in RECIPES.names} == {
-        "images": IMAGES,
-        "sample": SAMPLE,
-        "smoke": SMOKE,
-    }
+FILES = sorted(Path(recipes.__file__).parent.glob("*.py"))
+NO_RECIPES = {"__init__", "registry", "scales"}
+
+
+def test_every_recipe_is_a_file_with_a_head_that_says_what_it_stands_for() -> None:
+    assert {file.stem for file in FILES} - NO_RECIPES == set(RECIPES.names)
+    for name in RECIPES.names:
+        text = importlib.import_module(f"nas.recipes.{name}").__doc__
+        assert text.startswith(f"Recipe `{name}`: ")
+        heads = re.findall(r"^(\w+): \S", text, re.MULTILINE)
+        assert heads == ["Command", "Hardware", "Time", "Result", "n"], name
+
+
+@pytest.mark.parametrize("name", RECIPES.names)
+def test_every_recipe_can_be_written_shortened_and_run_by_its_command(name: str) -> None:
+    recipe = RECIPES[name]
+    assert through_a_file(recipe.resolved()) == recipe.resolved()
+    assert recipe.shortened(0.5, 16).epochs == 0.5
+    words = importlib.import_module(f"nas.recipes.{name}").__doc__.split("--recipe ")
+    assert len(words) == 1 or words[1].split()[0].rstrip(",.") == name
+
+
+def test_policies_of_resnet9_differ_in_nothing_but_the_course_of_the_rate() -> None:
+    plain = RECIPES["resnet9"]
+    for name in RECIPES.names:
+        if name.startswith("resnet9_"):
+            found = RECIPES[name]
+            assert found.schedule != plain.schedule
+            same = replace(
+                found,
+                schedule=plain.schedule,
+                schedule_settings=plain.schedule_settings,
+                warmup_share=plain.warmup_share,
+                learning_rate=plain.learning_rate,
+            )
+            assert same == plain, name
+
+
+def test_the_custom_course_is_the_formula() -> None:
+    """0.5 * (1 + sin(x * pi / 2.5)) for the x-th triangle of eight epochs, from 0.001 to 0.4."""
+    recipe = RECIPES["resnet9_custom"]
+    course = recipe.course(20 * 98)
+    for number, middle in ((1, 4), (2, 12), (3, 20)):
+        step = min(middle * 98, 20 * 98 - 1)
+        rate = recipe.peak_rate * share_at(recipe.schedule, step, course)
+        height = 0.5 * (1 + math.sin(number * math.pi / 2.5))
+        # The top lies up to half a step away, of 392 on a side.
+        assert rate == pytest.approx(0.001 + 0.399 * height, rel=5e-3)

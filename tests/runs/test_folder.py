@@ -250,8 +250,10 @@ def test_a_file_that_holds_no_json_object_is_refused(
     assert received in caught.value.received
 
 
-def test_rows_are_written_with_the_first_rows_columns(folder: RunFolder) -> None:
+def test_rows_are_written_with_all_columns_that_any_of_them_has(folder: RunFolder) -> None:
     folder.write_csv("empty.csv", [])
     assert not folder.has("empty.csv")
     folder.write_csv("rows.csv", [{"step": 1, "loss": None}, {"step": 2, "loss": 0.5}])
     assert (folder.path / "rows.csv").read_text("utf-8") == "step,loss\n1,\n2,0.5\n"
+    folder.write_csv("older.csv", [{"step": 1}, {"step": 2, "loss": 0.5}])
+    assert (folder.path / "older.csv").read_text("utf-8") == "step,loss\n1,\n2,0.5\n"

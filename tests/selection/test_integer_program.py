@@ -15,7 +15,7 @@ from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
 from nas.search_space.named import get_space
 from nas.selection.integer_program import choose
-from nas.training.schedules import one_cycle, ramp
+from nas.training.schedules import ramp
 
 
 def brute_force(
@@ -132,10 +132,3 @@ def test_a_far_target_is_approached_without_falling_below_it() -> None:
     assert path[0] > 2
     assert min(path) > 0.93
     assert path[-100:] == pytest.approx([1.0] * 100, abs=0.05)
-
-
-def test_one_cycle_rises_linearly_and_falls_as_a_cosine() -> None:
-    assert one_cycle(0, 100, 0.1) == pytest.approx(1 / 11)
-    assert one_cycle(10, 100, 0.1) == pytest.approx(1.0)
-    assert one_cycle(55, 100, 0.1, 0.0) == pytest.approx(0.5)
-    assert one_cycle(100, 100, 0.1, 0.002) == pytest.approx(0.002)

@@ -77,6 +77,7 @@ def test_values_are_read_as_flags_and_programs_write_them(
     name: str, given: Any, value: Any
 ) -> None:
     assert KNOBS[name].value(given) == value
+    assert KNOBS[name].value(KNOBS[name].word(value)) == value
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -20,6 +21,7 @@ from nas.runs import history
 from nas.system.interrupt import Interrupter
 from nas.training import loop
 from nas.training.checkpoint import Parts, load, save
+from nas.training.lost import LostWeightsError, check_loss
 from nas.training.recipe import Pace
 
 
@@ -78,6 +80,82 @@ def test_resume_after_sigkill_uses_the_last_checkpoint(
     Toy(path, total=6).run(Interrupter())  # as if killed after step 6
     again = Toy(path).run(Interrupter())
     assert again.history == undisturbed.history
+
+
+# A training that ends early keeps its last good state, and says so.
+
+
+def lost_after(path: Path | None, lost_at: int) -> InputError:
+    """What a user is told whose weights become infinite in a step; rows stand at 3, 6, 9, 12."""
+    toy = Toy(path)
+    before = toy.step
+
+    def overflow(step: int, batch: int) -> None:
+        before(step, batch)
+        if step == lost_at:
+            toy.x.assign(np.float32(np.inf))
+
+    toy.step = overflow  # type: ignore[method-assign]
+    with pytest.raises(LostWeightsError) as lost:
+        toy.run(Interrupter())
+    return lost.value
+
+
+def test_lost_weights_never_replace_the_last_good_state(tmp_path: Path) -> None:
+    path = tmp_path / "toy.npz"
+    lost = lost_after(path, 7)
+    assert lost.expected == "finite weights"
+    assert "toy" in lost.received and "after 9 steps" in lost.received
+    assert "--learning_rate" in lost.fix
+    assert f"the last good state, after 6 steps, is kept in {path}" in lost.fix
+    toy = Toy(path)
+    assert loop.restore(path, toy.variables()).step == 6
+    assert np.isfinite(float(toy.x.numpy()))
+
+
+@pytest.mark.parametrize("has_path", [True, False])
+def test_weights_that_are_lost_at_once_leave_nothing(has_path: bool, tmp_path: Path) -> None:
+    path = tmp_path / "toy.npz" if has_path else None
+    assert "no state was saved before" in lost_after(path, 0).fix
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lost_loss_names_the_state_that_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "toy.npz"
+    toy = Toy(path)
+    before = toy.step
+
+    def lose(step: int, batch: int) -> None:
+        before(step, batch)
+        check_loss(float("nan") if step == 4 else 1.0, step, 0.1)
+
+    toy.step = lose  # type: ignore[method-assign]
+    with pytest.raises(LostWeightsError, match="nan at step 4") as lost:
+        toy.run(Interrupter())
+    assert f"after 3 steps, is kept in {path}" in lost.value.fix
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+def test_a_full_disk_leaves_the_checkpoint_before(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: loop.LoopState
+) -> None:
+    path = tmp_path / "toy.npz"
+    sync, calls = os.fsync, []
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) == 3:
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(InputError) as refused:
+        Toy(path).run(Interrupter())
+    assert refused.value.expected == f"room on the disk for the checkpoint {path}"
+    assert os.strerror(number) in refused.value.received
+    assert f"after 6 steps, is kept in {path}" in refused.value.fix
+    assert [file.name for file in tmp_path.iterdir()] == ["toy.npz"], "nothing half-written"
+    assert Toy(path).run(Interrupter()).history == undisturbed.history
 
 
 def test_a_second_signal_is_not_held_back() -> None:

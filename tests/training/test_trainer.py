@@ -20,8 +20,9 @@ from nas.data.augmentation.policies import RandAugment
 from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training import loop, trainer
+from nas.training.lost import check_loss
 from nas.training.recipe import Pace, Recipe
-from nas.training.steps import WeightSteps, check_finite, ema_momentum
+from nas.training.steps import WeightSteps, ema_momentum
 
 RESIDUAL = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r2_k3_s1_e3_c8 gap drop_p0.1 fc_c4")
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c4")
@@ -78,8 +79,8 @@ def test_a_lost_training_names_the_rate_that_was_found_and_those_allowed(dataset
 @pytest.mark.parametrize("loss", [float("nan"), float("inf")])
 def test_no_loss_that_is_not_finite_passes(loss: float) -> None:
     with pytest.raises(InputError, match="at step 7"):
-        check_finite(loss, 7, 0.006)
-    check_finite(0.0, 7, 0.006)
+        check_loss(loss, 7, 0.006)
+    check_loss(0.0, 7, 0.006)
 
 
 @pytest.fixture

@@ -73,6 +73,12 @@ def layers_of(node: Node, shape: Shape) -> list[Layer]:
             f"{shown(node.kind)}, a class of its own,",
             "write it with layers of Keras",
         )
+    if node.kind in ("Add", "Multiply"):
+        raise node.refused(
+            f"{node.kind} of two outputs of layers",
+            "one output and a number",
+            "leave it out, or write it with layers",
+        )
     if node.kind not in READERS:
         raise node.refused(
             f"layers of the kinds {', '.join(sorted(READERS))}, Add and Multiply",

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 
 from nas.architecture.lowering import lower_chain
-from nas.architecture.spec import IMAGE_CHANNELS, Layer, MaxPool, Residual
+from nas.architecture.spec import IMAGE_CHANNELS, Layer, MaxPool, Residual, ResidualBlock
 from nas.architecture.text import layer_to_text
 
 LEAST_MAP = 4  # pixels that the last maps keep: larger kernels would see nothing but padding
@@ -19,7 +19,7 @@ def last_map(layers: Sequence[Layer], image_size: int) -> int:
         layers: In order, with a convolution or more.
         image_size: Of the input, in pixels.
     """
-    last = max(i for i, x in enumerate(layers) if isinstance(x, Residual) or hasattr(x, "channels"))
+    last = max(index for index, layer in enumerate(layers) if _convolves(layer))
     return _map_after(layers[: last + 1], image_size)
 
 
@@ -58,6 +58,10 @@ def with_whole_pool(layers: Sequence[Layer], image_size: int) -> tuple[Layer, ..
     place = max(index for index, layer in enumerate(layers) if isinstance(layer, MaxPool))
     size = _map_after(layers[:place], image_size)
     return (*layers[:place], MaxPool(size), *layers[place + 1 :])
+
+
+def _convolves(layer: Layer) -> bool:
+    return isinstance(layer, Residual | ResidualBlock) or hasattr(layer, "channels")
 
 
 def _map_after(layers: Sequence[Layer], image_size: int) -> int:

@@ -13,6 +13,7 @@ from nas.architecture.spec import (
     Layer,
     MBConv,
     Residual,
+    ResidualBlock,
     SeparableConv,
     WidthsBlock,
 )
@@ -78,6 +79,8 @@ def _wider(layer: Layer, multiplier: float, before: int, after: int) -> Layer:
             return dataclasses.replace(
                 layer, channels=times(layer.channels), expanded=expanded, squeeze=squeeze
             )
+        case ResidualBlock():
+            return dataclasses.replace(layer, width=times(layer.width))
         case Dense():
             return dataclasses.replace(layer, units=times(layer.units))
         case Residual():

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from nas.errors import InputError
+from nas.system.devices import device_count
 from nas.training.teachers.scaling import told_by_factor, told_by_mean
 from nas.training.teachers.teacher import (
     TRIAL_IMAGES,
     Teacher,
     TeacherInput,
-    check_outputs,
+    classes_of,
     image_shape,
     many_labels,
     settled_scaling,
@@ -49,12 +51,14 @@ def read_keras_teacher(path: Path, asked_input: str | None, image_size: int) -> 
         raise many_labels(path)
     rng = np.random.default_rng(0)
     trial = fed.of(rng.uniform(0, 255, (TRIAL_IMAGES, *size, 3)).astype(np.float32))
-    check_outputs(path, np.asarray(model.predict_on_batch(trial)), len(trial))
+    run = _runner(model)
+    classes = classes_of(path, run(trial), len(trial))
     # Keras keeps settings for each thread: it runs in the one that trains.
     return Teacher(
         path,
         fed,
-        model.predict_on_batch,
+        run,
+        classes,
         None,
         last == "softmax",
         runs_beside=False,
@@ -84,6 +88,18 @@ def _loaded(path: Path) -> Any:
         )
     model.compile(jit_compile=False)
     return model
+
+
+def _runner(model: Any) -> Callable[[np.ndarray], np.ndarray]:
+    """Runs any number of images, filled up to one that can be divided over all devices."""
+    devices = device_count()
+
+    def run(images: np.ndarray) -> np.ndarray:
+        missing = -len(images) % devices
+        filled = np.concatenate([images, np.repeat(images[-1:], missing, axis=0)])
+        return np.asarray(model.predict_on_batch(filled))[: len(images)]
+
+    return run
 
 
 def _told(model: Any) -> tuple[str, str] | None:

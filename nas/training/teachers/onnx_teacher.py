@@ -21,7 +21,7 @@ from nas.training.teachers.teacher import (
     TRIAL_IMAGES,
     Teacher,
     TeacherInput,
-    check_outputs,
+    classes_of,
     image_shape,
     many_labels,
     settled_scaling,
@@ -59,10 +59,12 @@ def read_onnx_teacher(path: Path, asked_input: str | None, image_size: int) -> T
         raise many_labels(path)
     rng = np.random.default_rng(0)
     trial = fed.of(rng.uniform(0, 255, (TRIAL_IMAGES, *size, 3)).astype(np.float32))
+    run, classes = _runner(path, model, data, found.name, batch, trial)
     return Teacher(
         path,
         fed,
-        _runner(path, model, data, found.name, batch, trial),
+        run,
+        classes,
         class_names(metadata),
         last == "Softmax",
         runs_beside=True,
@@ -96,7 +98,7 @@ def class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
     """
     try:
         names = json.loads(metadata.get("class_names", ""))
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         return None
@@ -105,22 +107,25 @@ def class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
 
 def _runner(
     path: Path, model: Any, data: bytes, name: str, batch: int, trial: np.ndarray
-) -> Callable[[np.ndarray], np.ndarray]:
-    """What runs any number of images: at once where the graph allows it, else in its own batch."""
+) -> tuple[Callable[[np.ndarray], np.ndarray], int]:
+    """What runs any number of images, and the number of classes.
+
+    Images are run at once where the graph allows it, else in the batch of the file.
+    """
     steady = _in_batches(_session(path, data), name, batch)
     expected = steady(trial)
-    check_outputs(path, expected, len(trial))
+    classes = classes_of(path, expected, len(trial))
     try:
         free = _in_batches(_session(path, with_free_batch(model, name)), name, None)
         found = free(trial)
     except Exception:  # onnxruntime's exceptions share no base class
-        return steady
+        return steady, classes
     # A shape that is written into the graph may mix images up instead of failing. Sums in another
     # order differ by 1e-6 of the largest score.
     same = found.shape == expected.shape and np.allclose(
         found, expected, rtol=0, atol=1e-4 * max(1.0, float(np.abs(expected).max()))
     )
-    return free if same else steady
+    return (free if same else steady), classes
 
 
 def _session(path: Path, data: bytes) -> Any:

@@ -78,6 +78,7 @@ class Teacher:
         path: Of its file.
         input: What it is fed.
         run: What is fed -> (batch, classes) outputs.
+        classes: How many it scores.
         class_names: Position is the class index; None where the file does not say it.
         ends_in_softmax: Whether its outputs are probabilities, as its graph says.
         runs_beside: Whether it may run in a thread of its own while a step trains.
@@ -86,6 +87,7 @@ class Teacher:
     path: Path
     input: TeacherInput
     run: Callable[[np.ndarray], Any]
+    classes: int
     class_names: tuple[str, ...] | None
     ends_in_softmax: bool
     runs_beside: bool
@@ -122,8 +124,8 @@ def are_probabilities(outputs: np.ndarray) -> bool:
     return bool((outputs >= 0).all() and (abs(sums - 1) < SUM_TOLERANCE).all())
 
 
-def check_outputs(path: Path, outputs: np.ndarray, images: int) -> None:
-    """Refuses outputs that are no scores of classes, one row an image.
+def classes_of(path: Path, outputs: np.ndarray, images: int) -> int:
+    """The number of classes of a trial; refuses outputs that are no scores, one row an image.
 
     Args:
         path: Of the teacher's file.
@@ -139,6 +141,7 @@ def check_outputs(path: Path, outputs: np.ndarray, images: int) -> None:
             f"an output of shape {outputs.shape} for {images} images from {path}",
             "name a network that ends in one score for each class",
         )
+    return int(outputs.shape[1])
 
 
 def image_shape(path: Path, shape: tuple[int | None, ...]) -> tuple[int | None, int | None, bool]:
