@@ -25,6 +25,7 @@ WANTED = {
     "layout",
     "export format",
     "report section",
+    "known network",
     "space",
     "target",
     "bound",
