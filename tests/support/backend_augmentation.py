@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import tempfile
 from dataclasses import replace
@@ -59,10 +60,8 @@ def train() -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory() as folder:
         control = Control(Path(folder) / "state.npz", Pace(1, 0.0))
-        try:
+        with contextlib.suppress(StoppedError):
             losses(replace(control, on_progress=stop))
-        except StoppedError:
-            pass
         resumed = losses(control)
     return {"resumed": resumed, "whole": losses(Control(pace=Pace(1)))}
 
