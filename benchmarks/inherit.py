@@ -2,10 +2,13 @@
 """Whether a found network learns more from the supernet's weights than from random ones.
 
     python benchmarks/inherit.py --run runs/found --seeds 5 --epochs 3 --json inherit.json
+    python benchmarks/inherit.py --run runs/found --seeds 3 --lengths 1,2,4,8 --output epochs
 
 For each seed the network is trained twice by the same recipe, on the same batches in the same
 order, for the same epochs: once from random weights, once from those of the run's supernet. What
-the supernet's own epochs cost is not counted. See benchmarks/README.md.
+the supernet's own epochs cost is not counted. With `--lengths` it tells after how many epochs the
+supernet's weights reach what the longest training from random ones does; a run that was stopped
+goes on. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +29,8 @@ if __name__ == "__main__":
 
 import numpy as np
 
+from benchmarks.inherit_epochs import epochs_to_reach, trained, write_picture
+from benchmarks.inherit_epochs import table as reach_table
 from benchmarks.supernet_score import stage_of
 from latency import atomic, shell
 from latency.cli.parser import OutputFile, Parser
@@ -124,6 +130,53 @@ def measure(run: Path, seeds: int, epochs: float | None) -> dict[str, Any]:
     }
 
 
+def measure_lengths(
+    run: Path, seeds: int, lengths: Sequence[float], folder: Path
+) -> dict[str, Any]:
+    """Trains both starts for several lengths, and writes the figures and a picture.
+
+    Args:
+        run: Folder of a finished search with a supernet.
+        seeds: Trainings of each start and length.
+        lengths: Epochs, increasing.
+        folder: Of all files; a training that it has is not repeated.
+    """
+    stage = stage_of(run)
+    check_inherits(stage.folder, stage.config)
+    network = architecture_of(RunFolder.open(run))
+    weights = stage.weights_of(network)
+
+    def train(start: str, epochs: float, seed: int) -> float:
+        first = weights if start == "inherited" else None
+        recipe = replace(stage.config.recipe, epochs=epochs)
+        found = top1(network, stage.dataset, recipe, seed, first)
+        err.print(f"seed {seed}, {epochs:g} epochs, {start}: top-1 {found:.2%}")
+        return found
+
+    recipe = strict_json.encode(replace(stage.config.recipe, epochs=lengths[-1]))
+    settings = strict_json.dumps({"network": to_text(network), "recipe": recipe})
+    figures = epochs_to_reach(trained(folder, lengths, seeds, settings, train))
+    figures = {"run": str(run), "network": to_text(network), "recipe": recipe, **figures}
+    atomic.keep_json(folder / "figures.json", figures)
+    write_picture(folder / "epochs.png", figures)
+    return figures
+
+
+def parsed_lengths(text: str) -> list[float]:
+    """Epochs as `--lengths` writes them: two or more, increasing.
+
+    Args:
+        text: Numbers with commas between them.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    found = [float(word) for word in text.split(",")]
+    if len(found) < 2 or found[0] <= 0 or any(a >= b for a, b in pairwise(found)):
+        raise ValueError(text)
+    return found
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Trains and prints the figures; returns the exit code.
 
@@ -135,9 +188,26 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5, help="pairs of trainings")
     parser.add_argument("--epochs", type=float, help="of each training; default: the run's recipe")
     parser.add_argument("--json", action=OutputFile, type=Path, help="file for the figures")
+    parser.add_argument("--lengths", help="epochs of several trainings, such as 1,2,4,8")
+    parser.add_argument("--output", type=Path, help="folder of --lengths; a run goes on there")
     flags = parser.parse_args(arguments)
     if flags.seeds < 1:
         parser.error(f"expected --seeds of 1 or more, received {flags.seeds}; raise it")
+    if (flags.lengths is None) != (flags.output is None):
+        parser.error("expected --lengths with --output, received one of both; write both")
+    if flags.lengths is not None:
+        if flags.epochs is not None or flags.json is not None:
+            parser.error("expected --lengths without --epochs and --json, received them; leave out")
+        try:
+            lengths = parsed_lengths(flags.lengths)
+        except ValueError:
+            parser.error(
+                "expected --lengths of two or more increasing numbers above 0, received "
+                f"{flags.lengths!r}; write for example 1,2,4,8"
+            )
+        found = measure_lengths(flags.run, flags.seeds, lengths, flags.output)
+        out.print(reach_table(found))
+        return 0
     figures = measure(flags.run, flags.seeds, flags.epochs)
     out.print_json(data=figures)
     if flags.json:

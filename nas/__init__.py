@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from nas.interface.api import compare, retrain, search
     from nas.interface.networks import build_model, count, read_architecture
     from nas.interface.profiling import profile
-    from nas.interface.run import Run
+    from nas.interface.run import Front, Run
 
 # Public name -> module that has it, imported when it is first asked for.
 _HOMES = {
     "Architecture": "nas.architecture.spec",
     "Dataset": "nas.data",
+    "Front": "nas.interface.run",
     "Run": "nas.interface.run",
     "build_model": "nas.interface.networks",
     "compare": "nas.interface.api",
@@ -37,6 +38,7 @@ _HOMES = {
 __all__ = [
     "Architecture",
     "Dataset",
+    "Front",
     "Run",
     "build_model",
     "compare",

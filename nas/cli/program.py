@@ -128,7 +128,17 @@ def retrain_flags() -> flags.FlagValues:
         "largest", True, "The largest network among the baselines, often the dearest.", **text
     )
     flags.DEFINE_bool(
-        "inherit", False, "Start from the supernet's weights instead of random ones.", **text
+        "inherit",
+        False,
+        "Start from the supernet's weights instead of random ones; a sweep's networks do, by the "
+        "recipe `short`, unless --noinherit is written.",
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "networks",
+        "With the --run of a sweep: different networks to train; those beyond the goals' lie "
+        "between them.",
     )
     strict_flags.define_count(
         values,

@@ -24,7 +24,7 @@ from nas.interface.networks import (
 )
 from nas.interface.options import RetrainOptions, SearchOptions
 from nas.interface.retraining import AskedRetraining, run_retraining
-from nas.interface.run import Run
+from nas.interface.run import Run, run_or_front
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE
 from nas.runs.data import DataSource
@@ -96,49 +96,62 @@ def search(
 
 
 def retrain(
-    run_or_architecture: Run | Architecture | str | Path,
+    run_or_architecture: Run | Architecture | str | Path | None = None,
     data: Data = None,
     *,
+    run: Run | str | Path | None = None,
     run_dir: str | Path | None = None,
+    networks: int | None = None,
     **options: Unpack[RetrainOptions],
 ) -> Run:
-    """Trains a network, exports it to ONNX, measures and certifies it.
+    """Trains a network, exports it to ONNX, measures and certifies it; of a sweep, every one.
 
     Args:
         run_or_architecture: A run or its folder; or an architecture, its text, or a file with it;
-            or what `main.py --network` takes, such as the name of a published network.
+            or what `main.py --network` takes, such as the name of a published network. The
+            networks of a sweep are timed together.
         data: Images for a given network, as `search` takes them; those of a run, which may have
             moved, for a run. None for the run's own, or the embedded sample.
+        run: A run or its folder by this name, in the place of the first argument.
         run_dir: Folder for a given network; default: a new one below `runs/`.
+        networks: Different networks to train of a sweep, as many as its goals found or more;
+            further ones are chosen between those. None for those of the goals.
         **options: See `RetrainOptions`.
 
     Returns:
-        The run.
+        The run; of a sweep a `Front`, whose `networks` are the runs of all of them.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
-        TypeError: An unknown option.
+        TypeError: An unknown option, or not one of `run` and `run_or_architecture`.
     """
     given = _given("retrain", options, RETRAIN_NAMES)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
     source = source_of(data, given) if data is not None else None
     dataset = data if isinstance(data, Dataset) else None
-    run = _run_of(run_or_architecture)
-    network = None if run else _network_of(run_or_architecture, given, source, dataset)
-    named = {"run_dir": run_dir, "data_dir": data, "run": run, "arch": network}
+    folder, network = None, None
+    if run_or_architecture is None and run is not None:
+        folder = run.path if isinstance(run, Run) else own_path(run)
+    elif run_or_architecture is not None and run is None:
+        folder = _run_of(run_or_architecture)
+        network = None if folder else _network_of(run_or_architecture, given, source, dataset)
+    else:
+        raise TypeError("retrain() takes one run or architecture")
+    named: dict[str, Any] = {"run_dir": run_dir, "data_dir": data, "run": folder, "arch": network}
+    named["networks"] = networks
     given |= {name: value for name, value in named.items() if value is not None}
     asked = AskedRetraining(
         given,
         source,
         network.architecture if network else None,
-        run,
+        folder,
         "nas.retrain(...)",
         dataset,
         notes=network.notes if network else (),
     )
     with _stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
-    return Run(path)
+    return run_or_front(path)
 
 
 def compare(
@@ -219,7 +232,9 @@ def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) 
     for name in options:
         if name not in names:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
-    return {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    # A teacher may be a run or a path, which a knob keeps as a text.
+    return {name: _word(value) if name == "teacher" else value for name, value in given.items()}
 
 
 def _values(value: Target | Iterable[Target] | None) -> str | None:

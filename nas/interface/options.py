@@ -92,7 +92,8 @@ class RetrainOptions(RecipeOptions, total=False):
             given change single values of it; see `RecipeOptions`.
         baselines: Train the largest, a uniform and random networks too.
         largest: The largest network among the baselines; default: yes.
-        inherit: Start from the supernet's weights instead of random ones.
+        inherit: Start from the supernet's weights instead of random ones; default: no, but yes for
+            the networks of a sweep whose method trains a supernet.
         blocks: Python files with the blocks of a network that is given.
         find_learning_rate: Try rising learning rates on the network and stop; the run's folder
             has the curve and its picture then.

@@ -21,20 +21,18 @@ from nas.hardware.measurement import KnownNetworks
 from nas.hardware.tables import DEPLOYED
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.training_config import check_training, said_again, training_config
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
 from nas.ranges import check_count
 from nas.recipes.scales import Scale
-from nas.report.pareto import print_pareto, write_pareto
-from nas.report.seeds import MoreSeeds
 from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
-from nas.runs.sweep import Pareto
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
 from nas.selection.success_rate import check_goal
@@ -43,9 +41,10 @@ from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
-from nas.system.program import go_on_command
+from nas.system.program import command_line, go_on_command
 
 if TYPE_CHECKING:
+    from nas.pipeline.retrain import RetrainRun
     from nas.pipeline.teaching import Teaching
 
 
@@ -97,6 +96,7 @@ def run_retraining(
     rules.check(asked.options, rules.RETRAIN_RULES)
     recipe_options.check(asked.options)
     check_count("--seeds", asked.options.get("seeds", 1))
+    check_count("--networks", asked.options.get("networks", 1))
     if "goal_top1" in asked.options:
         check_goal(asked.options["goal_top1"])
     compute_of(asked.options).check()
@@ -208,19 +208,39 @@ def _sweep(
     interrupter: Interrupter,
     on_folder: OnFolder,
 ) -> Outcome:
-    """Every network of a sweep, then its front anew."""
-    labels = [goal.label for goal in config.goals]
-    outcomes = []
-    for label in labels:
-        folder = RunFolder.open(sweep.path / label)
-        own = read_config(folder.path)
-        with folder.alone():
-            outcomes.append(_one(asked, folder, own, interrupter, on_folder))
-    on_folder(sweep.path)
-    picture = write_pareto(sweep.path, labels)
-    print_pareto(sweep.read(Pareto), MoreSeeds(sweep.path, said_again(asked.options)))
-    out.print(f"Pareto front: {picture}", markup=False)
-    return Outcome.of_all(outcomes)
+    """Every network of a sweep, and further ones between them."""
+    if rules.says(asked.options, "find_learning_rate"):
+        raise InputError(
+            "--find_learning_rate with a run of one network",
+            f"{sweep.path}, a sweep",
+            "name one of the folders below it",
+        )
+
+    def load(record: DataRecord | None) -> Dataset:
+        return _load(asked, config, record)
+
+    def begin(folder: RunFolder, dataset: Dataset, training: TrainingConfig) -> RetrainRun:
+        # Networks beside each of so many are trained where they are asked for, and only there.
+        wanted = rules.says(asked.options, "baselines") and folder.has(Comparison)
+        others = _baselines(folder, asked.options, sizes) if wanted else ()
+        if not teachers and (found := _teaching(folder, training, others, dataset)) is not None:
+            teachers.append(found)
+        teaching = teachers[0] if teachers else None
+        return _run_of(asked, folder, dataset, training, others, interrupter, teaching)
+
+    def known(dataset: Dataset) -> KnownNetworks | None:
+        return _known_networks(sweep, config, sizes, dataset.image_size, dataset.num_classes)
+
+    sizes = _sizes(asked, config)
+    teachers: list[Teaching] = []  # one for all networks, which may be large
+    request = AskedFront(asked.options, sizes, load, begin, known, asked.command)
+    return retrain_front(request, sweep, config, interrupter, on_folder)
+
+
+def _load(asked: AskedRetraining, config: AnyConfig, record: DataRecord | None) -> Dataset:
+    """The images of a run, of its own size: `--smoke` shortens a training and changes no image."""
+    source = source_now(config.data, asked.source, asked.options)
+    return load_data(source, config.sizes, config.seed, asked.dataset, record)
 
 
 def _one(
@@ -231,6 +251,13 @@ def _one(
     on_folder: OnFolder,
 ) -> Outcome:
     """Retrains the network of a run; what it came to."""
+    if "networks" in asked.options:
+        raise InputError(
+            "--networks with the folder of a sweep",
+            f"{folder.path}, a run of one network",
+            f"leave it out, or search several goals at once: {command_line('search')} "
+            "--target_ms 25%,50%,75%",
+        )
     architecture = architecture_of(folder)
     _check_image_size(asked, architecture)
     sizes = _sizes(asked, config)
@@ -245,12 +272,10 @@ def _one(
     # Images take minutes to decode: what cannot train is told before.
     backend.start(compute_of(asked.options), architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
-    # Of its own size, whatever the training's: `--smoke` shortens that, and changes no image.
-    source = source_now(config.data, asked.source, asked.options)
-    dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+    dataset = _load(asked, config, record)
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
-    data = keep_data(folder, dataset)
+    keep_data(folder, dataset)
     if finds_rate:
         from nas.pipeline.find_rate import find_rate
 
@@ -269,12 +294,35 @@ def _one(
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute, dataset.image_size)
+    run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)
+    return run.run().outcome
+
+
+def _run_of(
+    asked: AskedRetraining,
+    folder: RunFolder,
+    dataset: Dataset,
+    training: TrainingConfig,
+    others: tuple[ComparedNetwork, ...],
+    interrupter: Interrupter,
+    teaching: Teaching | None,
+    weights: Mapping[str, Weights] | None = None,
+) -> RetrainRun:
+    """The training of a run's network and of those beside it.
+
+    A network of a front has no weights yet: it gets them later, and is timed with all others.
+    """
     from nas.pipeline.retrain import RetrainRun
 
+    config = read_config(folder.path)
+    sizes = _sizes(asked, config)
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
-    run = RetrainRun(
+    known = None
+    if weights is not None:
+        known = _known_networks(folder, config, sizes, dataset.image_size, dataset.num_classes)
+    return RetrainRun(
         folder,
-        _with_classes(architecture, dataset.num_classes),
+        _with_classes(architecture_of(folder), dataset.num_classes),
         dataset,
         training.recipe,
         training.seed,
@@ -283,15 +331,15 @@ def _one(
         config.device if isinstance(config, RunConfig) else None,
         sizes,
         interrupter,
-        _known_networks(folder, config, sizes, data.image_size, data.num_classes),
-        weights,
+        known,
+        weights or {},
         training.seeds,
         said_again(asked.options),
         teaching,
         training.goal_top1,
+        training.inherits,
         exports_of(asked.options),
     )
-    return run.run().outcome
 
 
 def _teaching(

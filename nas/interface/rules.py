@@ -201,8 +201,8 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("image_size",),
-        lambda o: "network" in o or not says(o, "summary"),
-        "--network with --image_size, where layers are shown",
+        lambda o: "network" in o or "compare" in o or not says(o, "summary"),
+        "--network or --compare with --image_size, where layers are shown",
         "no --network",
         "leave it out: the network has a size",
     ),
@@ -252,6 +252,13 @@ RETRAIN_RULES = (
         lambda o: "compare" not in o,
         "--{name} with one run",
         "--compare, which names its networks itself and trains all of them from random weights",
+    ),
+    Rule(
+        ("networks",),
+        lambda o: "run" in o,
+        "--networks with --run SWEEP, the folder of a sweep",
+        "no --run",
+        "name the sweep's folder",
     ),
     Rule(
         ("blocks",),

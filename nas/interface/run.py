@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
+from nas.errors import InputError
 from nas.interface.retraining import architecture_of
 from nas.interface.showing import draw_curves, predict_images
 from nas.methods.history import SearchRow
 from nas.report.compared import write_compared_page
+from nas.report.front_page import FRONT_PAGE
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.pareto import PICTURE_NAME
 from nas.runs.compared import ComparedNetworks
 from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
+from nas.runs.front import Front as FrontRecord
 from nas.runs.history import read_history
 from nas.runs.predictions import Predictions
 from nas.runs.records import Certificate
@@ -136,3 +139,48 @@ class Run:
             return self.path / PICTURE_NAME
         page = self.path / REPORT_NAME
         return page if page.is_file() else write_report(self.path)
+
+
+@dataclass(frozen=True)
+class Front(Run):
+    """A sweep whose networks are trained, timed together and certified: models to pick from.
+
+    Args:
+        path: The sweep's folder.
+
+    Raises:
+        InputError: It is no run folder, or its front is not trained yet.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not RunFolder(self.path).has(FrontRecord):
+            raise InputError(
+                f"a sweep whose networks are trained, with {FrontRecord.FILE}",
+                f"{self.path}, which has none",
+                "train them: nas.retrain(SWEEP)",
+            )
+
+    @property
+    def record(self) -> FrontRecord:
+        """All networks in figures, fastest first, and where each stands among the others."""
+        return RunFolder(self.path).read(FrontRecord)
+
+    @property
+    def networks(self) -> tuple[Run, ...]:
+        """The run of each network, fastest first, with its certificate and model.onnx."""
+        return tuple(Run(self.path / network.name) for network in self.record.networks)
+
+    @property
+    def report(self) -> Path:
+        """The page to pick a network from."""
+        return self.path / FRONT_PAGE
+
+
+def run_or_front(path: Path) -> Run:
+    """The run of a folder, which is a front where its networks are trained.
+
+    Args:
+        path: Of the folder.
+    """
+    return Front(path) if RunFolder(path).has(FrontRecord) else Run(path)

@@ -159,7 +159,7 @@ def _stages(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset)
-    _check_unchanged(space, config)
+    check_unchanged(space, config)
     if config.search.gates.form == "threshold":
         check_threshold(decision.name for decision in space.tables.decisions)
     with folder.alone():
@@ -168,8 +168,16 @@ def _stages(
         return SearchRun(folder, space, dataset, config, interrupter).run().outcome
 
 
-def _check_unchanged(space: Space, config: RunConfig) -> None:
-    """Refuses to go on with files of blocks or of a space that say something else by now."""
+def check_unchanged(space: Space, config: RunConfig) -> None:
+    """Refuses to go on with files of blocks or of a space that say something else by now.
+
+    Args:
+        space: As those files say it now.
+        config: What the run was asked for.
+
+    Raises:
+        InputError: It is another space.
+    """
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
             f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",

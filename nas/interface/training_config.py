@@ -98,7 +98,7 @@ def training_config(
 def _planned(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
 ) -> TrainingConfig:
-    if not options.get("restart") and _has_begun(folder) and folder.has(TrainingConfig):
+    if not options.get("restart") and has_begun(folder) and folder.has(TrainingConfig):
         return _begun(folder, options)
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
@@ -182,8 +182,12 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
     return replace(training, seeds=seeds, goal_top1=goal_top1)
 
 
-def _has_begun(folder: RunFolder) -> bool:
-    """Whether a training of a run, or of a network of a comparison, has left anything."""
+def has_begun(folder: RunFolder) -> bool:
+    """Whether a training of a run, or of a network of a comparison, has left anything.
+
+    Args:
+        folder: Of the run.
+    """
     traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
     return any(any(folder.path.glob(trace)) for trace in traces)
 

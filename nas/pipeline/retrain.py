@@ -85,6 +85,8 @@ class RetrainRun:
         said_again: Words that a command with more seeds needs beside the run's name.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
         goal_top1: Share of the evaluation images to reach, 0 to 1; None where nobody asked.
+        inherits: Whether networks start from a supernet's weights, also where all are trained and
+            none of these weights is needed any more.
         exports: Files that are asked for.
         title: What the found network is called while it trains.
     """
@@ -105,6 +107,7 @@ class RetrainRun:
     said_again: Sequence[str] = ()
     teaching: Teaching | None = None
     goal_top1: float | None = None
+    inherits: bool = False
     exports: AskedExports = AskedExports()
     title: str = "searched"
 
@@ -115,23 +118,47 @@ class RetrainRun:
         self._print(certificate, baselines)
         return certificate
 
-    def train(self) -> list[list[TrainedRecord]]:
+    def train(self, says_recipe: bool = True) -> list[list[TrainedRecord]]:
         """Trains each network with each seed, or reads what an earlier call reached.
+
+        Args:
+            says_recipe: Whether the recipe is printed, and what speaks against it.
 
         Returns:
             The trainings of each network, the found one first, first seed first.
         """
-        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        if says_recipe:
+            self._say_recipe()
+        deployment = self._deployment
+        deployment.check()
+        trained = self._trained(self._entries)
+        deployment.bring_up_to_date()
+        return trained
+
+    def _say_recipe(self) -> None:
         out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
         for line in held_out_lines(self.recipe, self.dataset.train.labels):
             out.print(line, markup=False)
         for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)
-        deployment = self._deployment
-        deployment.check()
-        trained = self._trained([found, *self.others])
-        deployment.bring_up_to_date()
-        return trained
+
+    @property
+    def _entries(self) -> list[ComparedNetwork]:
+        """The found network and those beside it."""
+        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        return [found, *self.others]
+
+    @property
+    def networks(self) -> dict[str, Architecture]:
+        """Name -> network of the found one, which is the first, and of those beside it."""
+        return {entry.name: self._network(entry) for entry in self._entries}
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether every training is done, so that `train` only reads."""
+        seeds = range(self.seed, self.seed + self.seeds)
+        keys = (TrainedRecord.key(e.name, seed, self.seed) for e in self._entries for seed in seeds)
+        return all(self.folder.has(TrainedRecord, name=key) for key in keys)
 
     def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:
         """Times all networks together; nothing with `--device`.
@@ -139,23 +166,39 @@ class RetrainRun:
         Args:
             trained: As `train` returns it.
         """
-        return self._measure({first.name: self._network(first) for first, *_ in trained})
+        if self.device is not None:
+            return TimedNetworks()
+        return fresh_timings(self.files(trained), self.scale, self.known)
+
+    def files(self, trained: Sequence[Sequence[TrainedRecord]]) -> dict[str, bytes]:
+        """Name of each network -> the ONNX file that is timed; the found one's as it ships.
+
+        Args:
+            trained: As `train` returns it.
+        """
+        files = {first.name: network_bytes(self._network(first)) for first, *_ in trained[1:]}
+        return {"searched": self._model_file(), **files}
 
     def certify(
-        self, trained: Sequence[Sequence[TrainedRecord]], timed: TimedNetworks
+        self,
+        trained: Sequence[Sequence[TrainedRecord]],
+        timed: TimedNetworks,
+        measured_by: RunFolder | None = None,
     ) -> tuple[Certificate, Baselines | None]:
         """Writes down what was reached and measured, and the page about it.
 
         Args:
             trained: As `train` returns it.
             timed: Of the same networks by their names.
+            measured_by: Folder of the sweep whose command measures again; None for this run's.
 
         Returns:
             The certificate, and the networks beside it where there are any.
         """
         exports = self._deployment.run()
-        records = self._certified(trained, timed, exports)
-        baselines = Baselines(self._seeded, records) if self.others else None
+        again = go_on_command("retrain", (measured_by or self.folder).path.absolute())
+        records = self._certified(trained, timed, exports, again)
+        baselines = Baselines(self.seeded_recipe, records) if self.others else None
         if baselines is not None:
             self.folder.write(baselines)
         certificate = self._certificate(records, timed, exports)
@@ -179,11 +222,12 @@ class RetrainRun:
         )
 
     @property
-    def _seeded(self) -> SeededRecipe:
+    def seeded_recipe(self) -> SeededRecipe:
+        """What all networks of the run are trained by."""
         return SeededRecipe(
             **values_of(self.recipe),
             seed=self.seed,
-            inherits=bool(self.initial_weights),
+            inherits=self.inherits or bool(self.initial_weights),
             seeds=self.seeds,
         )
 
@@ -296,10 +340,10 @@ class RetrainRun:
         trained: Sequence[Sequence[TrainedRecord]],
         timed: TimedNetworks,
         exports: Exports,
+        again: str,
     ) -> tuple[CertifiedNetwork, ...]:
         """What was trained, counted, measured and predicted."""
         table = self._table()
-        go_on = go_on_command("retrain", self.folder.path.absolute())
 
         def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
             first = records[0]
@@ -315,7 +359,7 @@ class RetrainRun:
                 timed.get(first.name),
                 predicted_ms(table, network),
                 asked_ms,
-                timed.verdict(first.name, asked_ms, go_on),
+                timed.verdict(first.name, asked_ms, again),
                 **values,
                 trainings=SeedSpread.of(top1),
                 success=self._success(records),
@@ -329,14 +373,6 @@ class RetrainRun:
         curves = [record.curve for record in records]
         return SuccessRate.of(self.goal_top1, [record.top1 for record in records], curves)
 
-    def _measure(self, networks: Mapping[str, Architecture]) -> TimedNetworks:
-        """All networks in the same fresh processes; the searched one as the file that ships."""
-        if self.device is not None:
-            return TimedNetworks()
-        files = {name: network_bytes(network) for name, network in networks.items()}
-        files["searched"] = self._model_file()
-        return fresh_timings(files, self.scale, self.known)
-
     def _model_file(self) -> bytes:
         return (self.folder.path / "model.onnx").read_bytes()
 
@@ -349,7 +385,7 @@ class RetrainRun:
     ) -> Certificate:
         """What this call found, and of the search's certificate what it did not make anew."""
         own = records[0]
-        before = earlier_certificate(self.folder, self._seeded)
+        before = earlier_certificate(self.folder, self.seeded_recipe)
         by_role = {
             role: tuple(r for r in records if r.role == role)
             for role in ("largest", "uniform", "random")
@@ -372,7 +408,7 @@ class RetrainRun:
             hashes=file_hashes(self._model_file()),
             file_bytes=int(parity.file_bytes) if parity else None,
             onnx_max_abs_difference=parity.max_abs_difference if parity else None,
-            recipe=self._seeded,
+            recipe=self.seeded_recipe,
             warnings=(
                 *self._early_warnings,
                 *training_warnings(own, search),

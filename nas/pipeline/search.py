@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from typing import TYPE_CHECKING
 
 from latency.cli.text_view import settings_text
 from latency.tables.table import LatencyTable
@@ -22,12 +20,12 @@ from nas.hardware.measurement import (
 from nas.hardware.plans import ONE_PROCESS
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import DEPLOYED
-from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
-from nas.methods.method import Method, MethodInputs, Scored
+from nas.methods.method import Method
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
 from nas.pipeline.lending import check_lender
+from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import build_command, run_table
@@ -43,12 +41,9 @@ from nas.search_space.space import Space
 from nas.selection.choice import Choice, choose_network
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import ResolvedTarget
-from nas.system.console import err, out
+from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
-
-if TYPE_CHECKING:
-    from nas.supernet.scoring import SharedScorer
 
 
 @dataclass
@@ -140,15 +135,7 @@ class SearchRun:
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
         asked = self.config.search.method
-        inputs = MethodInputs(
-            bounded,
-            self.config.seed,
-            _scored(supernet, self.config.evolution),
-            lambda: supernet.probabilities()[0].scores(self.space),
-            self.config.proposals,
-            self.config.evolution,
-            lambda what: partial(_progress, what),
-        )
+        inputs = method_inputs(bounded, supernet, self.config)
         found = {"search": METHODS[asked].of(inputs)}
         for name in ("random", "evolution"):
             # Only what the asked method trains is there to be asked.
@@ -278,22 +265,3 @@ class SearchRun:
             )
             self.folder.write(certificate)
         return self.folder.read(Certificate)
-
-
-def _scored(supernet: SupernetStage, config: EvolutionConfig) -> Callable[[tuple[int, ...]], float]:
-    """The supernet's score; the supernet is trained or restored when it is first asked."""
-    scorer: list[SharedScorer] = []
-
-    def score(network: tuple[int, ...]) -> float:
-        if not scorer:
-            scorer.append(supernet.scorer(config))
-        return scorer[0].score(network)
-
-    return score
-
-
-def _progress(what: str, done: int, total: int, best: Scored) -> None:
-    if done % 16 == 0 or done == total:
-        err.print(
-            f"{what}: {done} of at most {total} networks; least cross-entropy {-best.score:.4f}"
-        )

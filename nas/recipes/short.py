@@ -1,6 +1,6 @@
 """Recipe `short`: a few epochs from the weights of a supernet, for the networks of a front.
 
-Command: python main.py --run SWEEP --inherit --recipe short
+Command: python main.py --run SWEEP
 Hardware: any; a GPU where there is one.
 Time: not yet measured.
 Result: not yet run.

@@ -117,45 +117,6 @@ def of_network(**options: Any) -> AskedRetraining:
     return AskedRetraining({"arch": "given", **options}, architecture=NETWORK)
 
 
-def test_a_sweep_retrains_each_network_and_draws_its_front_anew(
-    sweep: RunFolder, trainings: Trainings
-) -> None:
-    assert not sweep.has(Pareto)
-    _, told = retrain(of_run(sweep))
-    below = [sweep.path / label for label in LABELS]
-    assert trainings.folders == below
-    assert told == [*below, sweep.path]
-    assert [point.name for point in sweep.read(Pareto).networks] == LABELS
-    assert (sweep.path / "pareto.png").read_bytes().startswith(b"\x89PNG")
-
-
-@pytest.mark.parametrize(
-    ("each", "together"),
-    [
-        ((Outcome.MET, Outcome.MET), Outcome.MET),
-        ((Outcome.MET, Outcome.NOT_MET), Outcome.NOT_MET),
-        ((Outcome.NOT_ASKED, Outcome.MET), Outcome.MET),
-        ((Outcome.NOT_ASKED, Outcome.NOT_MET), Outcome.NOT_MET),
-        ((Outcome.NOT_ASKED, Outcome.NOT_ASKED), Outcome.NOT_ASKED),
-        ((Outcome.MET, Outcome.CANNOT_TELL), Outcome.CANNOT_TELL),
-        ((Outcome.NOT_MET, Outcome.CANNOT_TELL), Outcome.NOT_MET),
-    ],
-)
-def test_a_sweep_meets_its_targets_if_each_that_was_asked_for_is_met(
-    each: tuple[Outcome, ...],
-    together: Outcome,
-    sweep: RunFolder,
-    trainings: Trainings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(retraining, "write_pareto", lambda folder, labels: folder / "pareto.png")
-    monkeypatch.setattr(retraining, "print_pareto", lambda pareto, more: None)
-    sweep.write(Pareto("top1", (), ()))
-    trainings.outcomes = dict(zip(LABELS, each, strict=True))
-    outcome, _ = retrain(of_run(sweep))
-    assert outcome is together
-
-
 @pytest.mark.parametrize("seeds", [0, -2, 1.5, True])
 def test_a_wrong_number_of_seeds_is_refused_before_any_work(
     seeds: Any, run: RunFolder, trainings: Trainings
@@ -181,13 +142,6 @@ def test_a_command_with_more_seeds_says_again_what_no_run_remembers(
     assert values["data_dir"].value == "moved images" and values["seeds"].value == 3
     retrain(of_run(run, data_dir=trainings.begun[-1][2], skip_bad_images=False))
     assert trainings.begun[-1][13] == (), "arrays have no word"
-
-
-def test_every_network_of_a_sweep_gets_as_many_seeds(
-    sweep: RunFolder, trainings: Trainings
-) -> None:
-    retrain(of_run(sweep, seeds=3))
-    assert [arguments[12] for arguments in trainings.begun] == [3, 3]
 
 
 def test_the_newest_run_is_retrained_where_none_is_named(

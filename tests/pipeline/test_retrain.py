@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -32,8 +32,7 @@ from nas.runs.records import (
 from nas.selection.goals import Goal
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
-from nas.training.evaluation import Accuracy
-from nas.training.trainer import TrainResult
+from tests.support.made_up_trainings import KilledError, MadeUpTrainings
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
@@ -272,37 +271,6 @@ def test_what_stays_of_the_company_is_compared_while_the_recipe_is_the_same(
     assert [n.top1 for n in other.random] == [None], "another recipe reached that"
     assert other.search_verdict is None
     assert other.random[0].measured_ms == first.random[0].measured_ms
-
-
-class KilledError(Exception):
-    """Stands for a program that is killed."""
-
-
-@dataclass
-class MadeUpTrainings:
-    """Stands in for `train_network`: what is reached follows from network and seed.
-
-    Args:
-        most: Trainings after which the program is killed.
-        begun: Text and seed of each.
-        exported: Seeds whose weights became files.
-    """
-
-    most: int = 1000
-    begun: list[tuple[str, int]] = field(default_factory=list)
-    exported: list[float] = field(default_factory=list)
-
-    def train(self, network: Any, *_: Any, seed: int, **__: Any) -> TrainResult:
-        if len(self.begun) == self.most:
-            raise KilledError
-        text = arch_text.to_text(network)
-        self.begun.append((text, seed))
-        reached = Accuracy(0.5 + len(text) / 1000 + 0.01 * seed, 0.9, 1.0, 24)
-        return TrainResult(None, reached, reached, 0.6, 60, 1.0, [])
-
-    def export(self, run: RetrainRun, result: TrainResult, network: Any) -> None:
-        self.exported.append(result.evaluation.top1)
-        (run.folder.path / "model.onnx").write_bytes(exported_file(network))
 
 
 def test_seeds_train_round_by_round_and_go_on_where_they_were(

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from nas.cost.counts import architecture_cost
 from tests.support.programs import (
     PROCESS_SECONDS,
     ROOT,
+    begun,
     environment_of,
     is_refusal,
     load_script,
@@ -100,13 +102,35 @@ def test_a_finished_sweep_starts_no_framework(sweep: Path, tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_main_retrains_a_whole_sweep(sweep: Path, tmp_path: Path) -> None:
-    run = shutil.copytree(sweep, tmp_path / "sweep")
-    done = run_program("main.py", "--run", str(run), "--smoke", "--nobaselines")
+def test_a_front_that_is_killed_while_it_trains_ends_with_the_same_networks(
+    sweep: Path, tmp_path: Path
+) -> None:
+    whole, killed = (shutil.copytree(sweep, tmp_path / n / "sweep") for n in ("whole", "killed"))
+    flags = ("--networks", "3", "--smoke")
+    done = run_program("main.py", "--run", str(whole), *flags)
     assert done.exit_code in DONE, done.err
-    data = read(run / "pareto.json")
-    assert data["accuracy"] == "top1"
-    assert all(n["top1"] is not None for n in data["networks"])
+    front = read(whole / "front.json")
+    names = {network["name"] for network in front["networks"]}
+    assert len(names) >= 3 and "added-1" in names
+    assert front["recipe"]["inherits"] is True
+    assert read(whole / "pareto.json")["accuracy"] == "top1"
+    with begun("main.py", "--run", str(killed), *flags) as process:
+        deadline = time.monotonic() + PROCESS_SECONDS
+        while not list(killed.glob("*/retrained/*.json")) and process.poll() is None:
+            assert time.monotonic() < deadline
+            time.sleep(0.005)
+        assert process.poll() is None, "nothing was trained before the end"
+        process.kill()
+    assert not (killed / "front.json").exists(), "it was too late to be killed"
+    done = run_program("main.py", "--run", str(killed), *flags)
+    assert done.exit_code in DONE, done.err
+    for name in names:
+        own, other = (run / name / "retrained" / "searched.json" for run in (whole, killed))
+        figures = ("top1", "top5", "train_top1", "running_accuracy", "images_seen", "text")
+        assert [read(own)[f] for f in figures] == [read(other)[f] for f in figures], name
+        assert (killed / name / "model.onnx").is_file()
+    page = (killed / "front.html").read_text("utf-8")
+    assert all(f"{name}/model.onnx" in page for name in names)
 
 
 def test_evolution_uses_a_trained_supernet_on_another_device(

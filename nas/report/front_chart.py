@@ -1,0 +1,163 @@
+"""Accuracy against milliseconds as SVG inside of a page: every point leads to its network."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from matplotlib.ticker import MaxNLocator
+
+from nas.report import numbers
+from nas.report.front import has_several_seeds
+from nas.runs.front import Front, FrontNetwork
+
+WIDTH, HEIGHT = 860, 430
+LEFT, RIGHT, TOP, BOTTOM = 62, 24, 18, 52
+NAME_WIDTH = 72
+# A margin around all points and intervals, a share of what they span.
+MARGIN = 0.08
+# An axis of one value still has a length, a share of that value.
+LEAST_SPAN = 0.02
+
+
+@dataclass(frozen=True)
+class Axis:
+    """Values -> pixels.
+
+    Args:
+        low: Least value.
+        high: Greatest value, above `low`.
+        start: Pixel of `low`.
+        end: Pixel of `high`.
+    """
+
+    low: float
+    high: float
+    start: float
+    end: float
+
+    @classmethod
+    def of(cls, values: Sequence[float], start: float, end: float) -> Axis:
+        """An axis that shows all values with a margin.
+
+        Args:
+            values: One or more.
+            start: Pixel where it begins.
+            end: Pixel where it ends.
+        """
+        low, high = min(values), max(values)
+        missing = max(LEAST_SPAN * abs(high) - (high - low), 0.0) or (1.0 if high == low else 0.0)
+        low, high = low - missing / 2, high + missing / 2
+        margin = MARGIN * (high - low)
+        return cls(low - margin, high + margin, start, end)
+
+    def place(self, value: float) -> float:
+        """The pixel of a value."""
+        share = (value - self.low) / (self.high - self.low)
+        return self.start + share * (self.end - self.start)
+
+    def ticks(self, most: int) -> list[float]:
+        """Round values along the axis.
+
+        Args:
+            most: How many at most.
+        """
+        found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
+        return [float(value) for value in found if self.low <= value <= self.high]
+
+
+def front_chart(front: Front, ids: dict[str, str]) -> str:
+    """The picture as HTML.
+
+    Args:
+        front: Of the sweep.
+        ids: Name of each network -> id of what the page says of it.
+    """
+    networks = [network for network in front.networks if network.ms is not None]
+    x = Axis.of([ms for n in networks for ms in _reach_ms(n)], LEFT, WIDTH - RIGHT)
+    y = Axis.of([p for n in networks for p in _reach_percent(n)], HEIGHT - BOTTOM, TOP)
+    several = ", mean of seeds" if has_several_seeds(front) else ""
+    ms = "measured ms, at full speed" if front.is_measured else f"predicted ms of {front.device}"
+    parts = [_grid(x, y, ms, f"top-1{several}, %"), _line(networks, x, y)]
+    # Networks of the front lie on top.
+    ordered = sorted(networks, key=lambda network: network.standing == "front")
+    parts += [_mark(network, x, y, ids[network.name]) for network in ordered]
+    return (
+        f'<div class="scroll"><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
+        f'aria-label="Accuracy against milliseconds">{"".join(parts)}</svg></div>'
+    )
+
+
+def _reach_ms(network: FrontNetwork) -> tuple[float, float, float]:
+    ms = network.ms or 0.0
+    low, high = network.measured_low_ms, network.measured_high_ms
+    return ms, ms if low is None else low, ms if high is None else high
+
+
+def _reach_percent(network: FrontNetwork) -> tuple[float, float, float]:
+    mean = network.trainings.mean
+    low = mean if network.top1_low is None else network.top1_low
+    high = mean if network.top1_high is None else network.top1_high
+    return 100 * mean, 100 * low, 100 * high
+
+
+def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
+    parts = []
+    for value in x.ticks(8):
+        at = x.place(value)
+        parts.append(
+            f'<line class="grid" x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{HEIGHT - BOTTOM}"/>'
+            f'<text class="tick" x="{at:.1f}" y="{HEIGHT - BOTTOM + 20}" text-anchor="middle">'
+            f"{value:.4g}</text>"
+        )
+    for value in y.ticks(6):
+        at = y.place(value)
+        parts.append(
+            f'<line class="grid" x1="{LEFT}" y1="{at:.1f}" x2="{WIDTH - RIGHT}" y2="{at:.1f}"/>'
+            f'<text class="tick" x="{LEFT - 9}" y="{at + 4:.1f}" text-anchor="end">'
+            f"{value:.4g}</text>"
+        )
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    parts.append(
+        f'<text class="axis" x="{middle}" y="{HEIGHT - 8}" text-anchor="middle">'
+        f"{escape(x_label)}</text>"
+        f'<text class="axis" transform="translate(15 {(TOP + HEIGHT - BOTTOM) / 2}) rotate(-90)" '
+        f'text-anchor="middle">{escape(y_label)}</text>'
+    )
+    return "".join(parts)
+
+
+def _line(networks: Sequence[FrontNetwork], x: Axis, y: Axis) -> str:
+    points = " ".join(
+        f"{x.place(n.ms or 0.0):.1f},{y.place(100 * n.trainings.mean):.1f}"
+        for n in networks
+        if n.standing == "front"
+    )
+    return f'<polyline class="frontline" points="{points}"/>'
+
+
+def _mark(network: FrontNetwork, x: Axis, y: Axis, target: str) -> str:
+    (ms, low_ms, high_ms), (percent, low, high) = _reach_ms(network), _reach_percent(network)
+    at_x, at_y = x.place(ms), y.place(percent)
+    kind = network.standing.replace(" ", "-")
+    words = f"{network.name}: {numbers.milliseconds(ms)} ms, top-1 {percent:.1f} %"
+    label = ""
+    if network.standing == "front":
+        # A front rises to the right: there is room at the lower right, but at the very end.
+        is_last = at_x > WIDTH - RIGHT - NAME_WIDTH
+        label_x, anchor = (at_x - 11, "end") if is_last else (at_x + 10, "start")
+        label = (
+            f'<text class="name" x="{label_x:.1f}" y="{at_y + (-9 if is_last else 17):.1f}" '
+            f'text-anchor="{anchor}">{escape(network.name)}</text>'
+        )
+    return (
+        f'<a class="mark {kind}" href="#{target}" aria-label="{escape(words)}">'
+        f"<title>{escape(words)}</title>"
+        f'<line class="reach" x1="{x.place(low_ms):.1f}" y1="{at_y:.1f}" '
+        f'x2="{x.place(high_ms):.1f}" y2="{at_y:.1f}"/>'
+        f'<line class="reach" x1="{at_x:.1f}" y1="{y.place(low):.1f}" x2="{at_x:.1f}" '
+        f'y2="{y.place(high):.1f}"/>'
+        f'<circle class="aim" cx="{at_x:.1f}" cy="{at_y:.1f}" r="16"/>'
+        f'<circle class="dot" cx="{at_x:.1f}" cy="{at_y:.1f}" r="7"/>{label}</a>'
+    )

@@ -1,0 +1,125 @@
+"""The page to pick a network of a front from, and what stands in the terminal."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from latency.errors import LatencyError
+from nas.report.front import front_lines, front_text, print_front
+from nas.report.front_page import front_html, write_front_page
+from nas.report.seeds import MoreSeeds
+from nas.runs.folder import RunFolder
+from nas.runs.front import Front
+from tests.support.report_front import COUNT, made_up_front, make_front
+
+
+class Page(HTMLParser):
+    """What a browser would see of a page.
+
+    Attributes:
+        links: Addresses that lead somewhere.
+        loaded: Addresses that are fetched when the page is opened.
+        ids: Places of the page.
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.links, self.loaded, self.ids = list[str](), list[str](), set[str]()
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Takes one tag."""
+        values = dict(attrs)
+        if values.get("id"):
+            self.ids.add(values["id"] or "")
+        if tag == "a":
+            self.links.append(values["href"] or "")
+        elif values.get("src") or values.get("href"):
+            self.loaded.append(values.get("src") or values["href"] or "")
+
+
+@pytest.fixture(scope="module")
+def front() -> Front:
+    return made_up_front()
+
+
+def test_every_point_and_row_leads_to_its_network_and_its_files(
+    front: Front, tmp_path: Path
+) -> None:
+    sweep = make_front(tmp_path / "sweep", front)
+    page = Page(write_front_page(sweep, front).read_text("utf-8"))
+    inside = [link.removeprefix("#") for link in page.links if link.startswith("#")]
+    assert set(inside) <= page.ids
+    # A point of the picture and a row of the table for each.
+    assert sorted(inside) == sorted(2 * [f"network-{i}" for i in range(COUNT)])
+    files = [link for link in page.links if not link.startswith("#")]
+    assert all((sweep / link).is_file() for link in files)
+    for network in front.networks:
+        for name in ("model.onnx", "certificate.json", "architecture.json"):
+            assert f"{network.name}/{name}" in files
+
+
+def test_the_page_loads_nothing_and_works_without_its_program(front: Front, tmp_path: Path) -> None:
+    text = front_html(tmp_path, front)
+    page = Page(text)
+    assert page.loaded == ["data:,"]
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://", text)
+    assert "<noscript><style>.net{display:block}</style></noscript>" in text
+
+
+def test_names_of_others_stay_text(front: Front, tmp_path: Path) -> None:
+    odd = "<b>\u202e&'\""
+    networks = (replace(front.networks[0], name=odd), *front.networks[1:])
+    text = front_html(tmp_path, replace(front, networks=networks))
+    assert "<b>\u202e" not in text and "\u202e" not in text
+    assert Page(text).links
+
+
+def test_a_network_that_only_seems_worse_is_not_called_dominated() -> None:
+    single, several = made_up_front(), made_up_front(seeds=3)
+    assert {n.standing for n in single.networks} == {"front", "cannot tell"}
+    beaten = [n.name for n in single.networks if n.beaten_by]
+    assert [n.name for n in several.networks if n.standing == "dominated"] == beaten
+    said = {line.split(": ")[0]: line for line in front_lines(single) if ": " in line}
+    assert all("cannot be told" in said[name] for name in beaten)
+    lines = front_lines(several)
+    assert any(line.startswith(f"{beaten[0]}: Dominated: ") for line in lines)
+    apart = [line for line in lines if " Against " in line and "apart" not in line]
+    assert apart, "some neighbours are told apart"
+    assert any("; this cannot tell them apart." in line for line in lines)
+
+
+def test_the_terminal_says_what_intervals_are_of_and_what_to_do(
+    front: Front, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    print_front(front, MoreSeeds(tmp_path))
+    text = " ".join(capsys.readouterr().out.split())
+    assert "those of a share of 10,000 images; they say nothing of other seeds" in text
+    assert f"To know more: python main.py --run {tmp_path} --seeds 3" in text
+    doubted = replace(front, doubt="the machine is slower", device="board")
+    lines = front_lines(doubted)
+    assert "Warning: the machine is slower." in lines
+    assert "Milliseconds are predicted for board; nothing was measured here." in lines
+
+
+def test_the_table_can_be_copied_as_text(front: Front) -> None:
+    head, *rows = [line.split("\t") for line in front_text(front).splitlines()]
+    assert len(rows) == COUNT and {len(row) for row in rows} == {len(head)}
+    column = head.index("ms")
+    ms = [float(row[column]) for row in rows]
+    assert ms == pytest.approx([n.ms or 0.0 for n in front.networks], rel=1e-4)  # five digits
+
+
+def test_a_front_is_read_strictly(front: Front, tmp_path: Path) -> None:
+    sweep = RunFolder(make_front(tmp_path / "sweep", front))
+    assert sweep.read(Front) == front
+    path = sweep.path / "front.json"
+    path.write_text(path.read_text("utf-8").replace('"standing": "front"', '"standing": "best"', 1))
+    with pytest.raises(LatencyError, match="standing"):
+        sweep.read(Front)
