@@ -181,7 +181,7 @@ def _prepared(
     own = _own_arrays(arguments.inputs, list(sources))
     arrays = {name: given for _, names, given in own for name in names}
     wanted = list((arguments.input_shapes or {}).items())
-    data = convert_all(read_several(sources, wanted, arrays), precision)
+    data = convert_all(read_several(sources, wanted, arrays), precision, own=arrays)
     inputs = dict.fromkeys(data, b"")
     for source, names, given in own:
         taken = take_arrays(given, {name: data[name] for name in names}, source)

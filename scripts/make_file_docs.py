@@ -37,10 +37,12 @@ from nas.architecture.spec import LAYER_TYPES, Architecture
 from nas.deployment.records import ExportedFile, ExportTimings, Flip
 from nas.field_texts import field_texts
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
-from nas.runs.config import GivenNetworkConfig, RunConfig, TrainingConfig
+from nas.runs.compared import ComparedCells, ComparedNetworks
+from nas.runs.config import ComparisonConfig, GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
 from nas.runs.front import Front, FrontPlan
 from nas.runs.lender import LentSupernet
+from nas.runs.predictions import Predictions
 from nas.runs.records import (
     Baselines,
     Certificate,
@@ -96,7 +98,7 @@ def record(*kinds: Any, text: str = "", is_whole: bool = True) -> FileDoc:
 
 GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
     "What was asked for, and found at once": (
-        record(RunConfig, GivenNetworkConfig),
+        record(RunConfig, GivenNetworkConfig, ComparisonConfig),
         record(DataRecord),
         record(ResolvedTarget),
         record(LentSupernet),
@@ -176,6 +178,29 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The same network in layers of Keras' own: `keras.saving.load_model` reads it on every "
             "backend, where nothing of this project is installed.",
         ),
+        FileDoc(
+            "largest/model.onnx",
+            "The largest network of the space, where it was trained: `--teacher RUN/largest`.",
+        ),
+    ),
+    "Curves and predictions": (
+        FileDoc(
+            "curves.png",
+            "Loss, accuracy and learning rate over the epochs, of `--curves` or of a comparison.",
+        ),
+        FileDoc("curves-of-several.png", "The same of several runs, beside the first one."),
+        record(Predictions),
+        FileDoc("predictions/sheet-*.png", "Images that were predicted, with their bars."),
+    ),
+    "A comparison": (
+        FileDoc(
+            "networks/*",
+            "The run folder of each network that the comparison trains, with all files of a "
+            "retraining: `main.py --predict` and `--curves` take it by `--run`.",
+        ),
+        record(ComparedNetworks),
+        record(ComparedCells),
+        FileDoc("compared.png", "Accuracy against milliseconds; areas are parameters."),
     ),
     "A sweep": (
         record(SharedWarmUp),

@@ -12,7 +12,7 @@ from typing import Any
 
 from latency.device import strict_json
 from latency.device.files import read_bytes
-from latency.device.inputs import MOST_FILE_BYTES, read_arrays, write_arrays
+from latency.device.inputs import MOST_FILE_BYTES, Arrays, read_arrays, write_arrays
 from latency.device.job import Model
 from latency.device.settings import SessionSettings
 from latency.device.text import visible
@@ -48,8 +48,10 @@ def read_models(
         LatencyError: Files cannot be measured, no file has an input that was named, or one input
             is given two shapes. What is wrong with any of them is told at once.
     """
-    data = read_files(options, _keyed(paths, repeated))
-    converted = convert_all(data, options.precision, scheme=options.scheme or "")
+    files = _keyed(paths, repeated)
+    data = read_files(options, files)
+    own = _own_arrays(options, list(files))
+    converted = convert_all(data, options.precision, scheme=options.scheme or "", own=own)
     return [Model(key, model, key) for key, model in converted.items()]
 
 
@@ -65,9 +67,13 @@ def read_files(options: argparse.Namespace, files: Mapping[str, Path]) -> dict[s
     """
     wanted = [parse_input_shape(text) for text in options.input_shape or []]
     # Arrays of a user's own say which shapes dynamic inputs have.
-    own = _own_files(getattr(options, "input", None), list(files))
-    arrays = {key: read_arrays(file.content) for file in own for key in file.keys}
-    return read_several(files, wanted, arrays)
+    return read_several(files, wanted, _own_arrays(options, list(files)))
+
+
+def _own_arrays(options: argparse.Namespace, keys: Sequence[str]) -> dict[str, Arrays]:
+    """Model -> arrays of `--input`; none for a model that has no file of its own."""
+    own = _own_files(getattr(options, "input", None), keys)
+    return {key: read_arrays(file.content) for file in own for key in file.keys}
 
 
 def _keyed(paths: Sequence[Path], repeated: bool) -> dict[str, Path]:

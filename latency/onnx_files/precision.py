@@ -42,7 +42,14 @@ QUANTIZED_OPERATORS = ("QuantizeLinear", "DequantizeLinear", "QLinear", "QGemm",
 FLOAT, FLOAT16, BFLOAT16, DOUBLE = 1, 10, 16, 11  # onnx.TensorProto's numbers
 
 
-def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) -> bytes:
+def convert(
+    model: bytes,
+    precision: str,
+    *,
+    scheme: str = "",
+    seed: int = 0,
+    own: Mapping[str, Any] | None = None,
+) -> bytes:
     """Returns an fp32 model in another precision; inputs and outputs keep names and types.
 
     Changes the process's logging and warnings while it works, so no two threads at a time.
@@ -53,6 +60,7 @@ def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) ->
             'fp16' converts between a cast behind each input and one before each output.
         scheme: One of `SCHEMES` for 'int8'; this processor's by default.
         seed: Of the random inputs that int8 is calibrated on; same seed, same bytes.
+        own: Input name -> array that int8 is calibrated on instead; the others are drawn.
 
     Raises:
         PrecisionError: Precision or scheme is unknown, or the model is not in fp32.
@@ -73,7 +81,7 @@ def convert(model: bytes, precision: str, *, scheme: str = "", seed: int = 0) ->
     with quiet():
         if precision == "fp16":
             return converted("fp16", lambda: _to_fp16(proto))
-        return _drawn_int8(model, proto, how, seed)
+        return _drawn_int8(model, proto, how, seed, own or {})
 
 
 def _fp32_proto(model: bytes) -> Any:
@@ -144,8 +152,13 @@ def quantized(model: bytes, how: Quantization, inputs: Iterable[Mapping[str, Any
         return to_int8(proto, how, inputs)
 
 
-def _drawn_int8(model: bytes, proto: Any, how: Quantization, seed: int) -> bytes:
-    """int8 on drawn inputs: good enough for milliseconds, and nothing is said of accuracy."""
+def _drawn_int8(
+    model: bytes, proto: Any, how: Quantization, seed: int, own: Mapping[str, Any]
+) -> bytes:
+    """int8 on drawn inputs: good enough for milliseconds, and nothing is said of accuracy.
+
+    A user's own arrays take their places, so that values in the network are those that it has.
+    """
     if not is_quantizable(proto):
         return model
     check_opset(proto)
@@ -153,7 +166,8 @@ def _drawn_int8(model: bytes, proto: Any, how: Quantization, seed: int) -> bytes
     session = create_session(model, SessionSettings(graph_level="disabled"))
     ranges = integer_ranges(session, model, {})
     numbers = range(CALIBRATION_INPUTS)
-    inputs = [random_inputs(session, seed + number, ranges=ranges) for number in numbers]
+    drawn = [random_inputs(session, seed + number, ranges=ranges) for number in numbers]
+    inputs = [{**values, **own} for values in drawn]
     return to_int8(proto, how, inputs)
 
 

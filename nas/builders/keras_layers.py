@@ -106,7 +106,10 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
             layer = keras.layers.Flatten(name=name)
         case DropoutOp():
             rate = op.rate if settings.dropout is None else settings.dropout
-            layer = keras.layers.Dropout(rate, name=name)
+            # With a shape, PyTorch draws from the layer's own seed, which checkpoints keep, and not
+            # from its global one. The numbers of the other backends stay.
+            shape = None if settings.is_portable else (None,) * (1 + len(op.input_shape))
+            layer = keras.layers.Dropout(rate, noise_shape=shape, name=name)
         case ResidualOp():
             layer = keras.layers.Add(name=name)
         case _:

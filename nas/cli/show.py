@@ -64,7 +64,8 @@ def _summary(options: Mapping[str, Any], architecture: Architecture | None) -> i
     if architecture is not None:
         networks = [ShownNetwork(architecture.name, architecture)]
     else:
-        networks = shown_networks(words or [str(_run(options).path)])
+        words = words or [str(_run(options).path)]
+        networks = shown_networks(words, options.get("image_size"))
     for network in networks:
         print_summary(network.architecture, title=network.name)
         for note in network.notes:

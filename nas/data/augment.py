@@ -60,7 +60,7 @@ class Augmentation:
             raise InputError(
                 "one of rand_augment_magnitude and trivial_augment",
                 f"magnitude {magnitude:g} and trivial_augment",
-                "leave one of them out: each draws from the same fourteen operations",
+                "leave trivial_augment out, or set rand_augment_magnitude to None",
             )
 
     def check_size(self, size: int) -> None:

@@ -65,7 +65,6 @@ class ExportFormat:
         file: Name of its file in the run folder.
         make: Gives the file's content.
         scores: Gives its scores.
-        title: For people.
         check: Refuses what cannot be made here, before any work.
         missing: Why the file cannot be run here, in words; empty where it can.
         is_onnx: Whether ONNX Runtime runs and times it.
@@ -75,7 +74,6 @@ class ExportFormat:
     file: str
     make: Callable[[Source], bytes]
     scores: Scores
-    title: str
     check: Callable[[], None] = check_nothing
     missing: Callable[[], str] = nothing_missing
     is_onnx: bool = False
@@ -147,14 +145,10 @@ def _litert(source: Source) -> bytes:
     return to_litert(source.keras_file)
 
 
-EXPORT_FORMATS.register(
-    REFERENCE, ExportFormat("model.onnx", _onnx, onnx_scores, "ONNX, fp32", is_onnx=True)
-)
+EXPORT_FORMATS.register(REFERENCE, ExportFormat("model.onnx", _onnx, onnx_scores, is_onnx=True))
 EXPORT_FORMATS.register(
     "int8",
-    ExportFormat(
-        "model_int8.onnx", _int8, onnx_scores, "ONNX, int8", is_onnx=True, is_quantized=True
-    ),
+    ExportFormat("model_int8.onnx", _int8, onnx_scores, is_onnx=True, is_quantized=True),
 )
 EXPORT_FORMATS.register(
     "litert",
@@ -162,7 +156,6 @@ EXPORT_FORMATS.register(
         "model.tflite",
         _litert,
         litert_scores,
-        "LiteRT, fp32",
         check=check_litert,
         missing=no_interpreter,
     ),

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 
-from latency.device.host import Host, current_host
+from latency.device.host import Host
 from latency.onnx_files.int8 import Quantization, default_scheme
 from latency.onnx_files.precision import quantized
 from nas.data import Split
@@ -55,11 +55,6 @@ def int8_settings(images: int, seed: int, host: Host | None) -> Int8Settings:
         reduce_range=reduced,
         processor=processor,
     )
-
-
-def this_machine() -> Host:
-    """The machine that this program runs on."""
-    return current_host()
 
 
 def calibration_images(asked: int | None, split: Split) -> int:

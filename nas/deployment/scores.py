@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from latency.device.host import current_host
 from nas.data import Split
 from nas.data.loader import evaluation_batches
-from nas.deployment.records import Flip, Parity
+from nas.deployment.records import Parity
+from nas.system.devices import device_count
 
 # Images that one thread works on at a time, and that Keras gets in one call.
 PART = 250
@@ -44,7 +45,7 @@ def onnx_scores(data: bytes, split: Split, told: Told = tell_nobody) -> np.ndarr
     def run(images: np.ndarray) -> np.ndarray:
         return np.concatenate([session.run(None, {name: image[None]})[0] for image in images])
 
-    with ThreadPoolExecutor(_cores()) as pool:
+    with ThreadPoolExecutor(current_host().cores_visible) as pool:
         return _joined(pool.map(run, _images(split)), len(split.labels), told)
 
 
@@ -61,7 +62,8 @@ def keras_scores(
     Returns:
         (images, classes) float32.
     """
-    size = min(PART, len(split.labels))
+    devices = device_count()  # the last batch is filled up, and each can be divided
+    size = math.ceil(min(PART, len(split.labels)) / devices) * devices
 
     def run(images: np.ndarray) -> np.ndarray:
         # The last batch is filled up, so that the compiled graph sees one shape only.
@@ -105,32 +107,6 @@ def parity(keras: np.ndarray, file: np.ndarray, file_bytes: int) -> Parity:
     )
 
 
-def flips(format_name: str, keras: np.ndarray, file: np.ndarray, labels: np.ndarray) -> list[Flip]:
-    """Every image for which a file names another class than Keras.
-
-    Args:
-        format_name: Of the file's format.
-        keras: (images, classes) scores of model.keras.
-        file: Likewise of the file.
-        labels: (images,) class indices.
-    """
-    found = []
-    for image in np.flatnonzero(keras.argmax(axis=1) != file.argmax(axis=1)):
-        ours, theirs = int(keras[image].argmax()), int(file[image].argmax())
-        found.append(
-            Flip(
-                format_name,
-                int(image),
-                int(labels[image]),
-                ours,
-                theirs,
-                float(keras[image, ours]) - float(keras[image, theirs]),
-                float(file[image, theirs]) - float(file[image, ours]),
-            )
-        )
-    return found
-
-
 def _images(split: Split) -> Iterator[np.ndarray]:
     return (images for images, _ in evaluation_batches(split, PART))
 
@@ -142,8 +118,3 @@ def _joined(parts: Iterator[np.ndarray], total: int, told: Told) -> np.ndarray:
         done = min(total, done + len(part))
         told(done, total)
     return np.concatenate(found).astype(np.float32)
-
-
-def _cores() -> int:
-    has_affinity = hasattr(os, "sched_getaffinity")
-    return max(1, len(os.sched_getaffinity(0)) if has_affinity else math.ceil(os.cpu_count() or 1))

@@ -232,7 +232,9 @@ def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) 
     for name in options:
         if name not in names:
             raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
-    return {name: value for name, value in options.items() if value is not None}
+    given = {name: value for name, value in options.items() if value is not None}
+    # A teacher may be a run or a path, which a knob keeps as a text.
+    return {name: _word(value) if name == "teacher" else value for name, value in given.items()}
 
 
 def _values(value: Target | Iterable[Target] | None) -> str | None:

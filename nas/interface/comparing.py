@@ -85,7 +85,7 @@ def run_comparison(
         check_goal(options["goal_top1"])
     compute_of(options).check()
     load_blocks(options.get("blocks", ()))
-    named = name_networks(asked.words)
+    named = name_networks(asked.words, options.get("image_size"))
     if len(named) < 2:
         raise InputError(
             "two networks or more to compare", ", ".join(asked.words) or "none", "name another one"

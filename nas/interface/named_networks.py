@@ -7,11 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from nas.architecture.references.named import described, reference
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
-from nas.interface.networks import read_architecture
+from nas.interface.networks import read_network
 from nas.interface.retraining import architecture_of
 from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
@@ -33,12 +32,14 @@ class NamedNetwork:
         name: For people, and for files; different for each of several.
         run: Folder of its run, as an absolute path; None where it is no run.
         architecture: Of a file or a string; None where the run or the name says it.
+        file_notes: What of a file's network is not as it was given.
     """
 
     word: str
     name: str
     run: Path | None = None
     architecture: Architecture | None = None
+    file_notes: tuple[str, ...] = ()
 
     @property
     def is_reference(self) -> bool:
@@ -61,17 +62,17 @@ class NamedNetwork:
         elif self.architecture is not None:
             found = self.architecture
         else:
-            return reference(self.word, image_size, num_classes)
+            found = read_network(self.word, image_size, num_classes).architecture
         found = replace(found, name=self.name)
         return found if num_classes is None else found.with_num_classes(num_classes)
 
     def notes(self, image_size: int | None) -> tuple[str, ...]:
-        """What of a published network is not as it was published, in sentences.
+        """What of a network is not as it was published or given, in sentences.
 
         Args:
             image_size: Height and width in pixels; None for its own.
         """
-        return described(self.word, image_size).notes if self.is_reference else ()
+        return read_network(self.word, image_size).notes if self.is_reference else self.file_notes
 
     def trained_run(self) -> Path:
         """The folder of the run that trained it.
@@ -109,11 +110,12 @@ def split_words(words: Iterable[str]) -> list[str]:
     return found
 
 
-def name_networks(words: Sequence[str]) -> list[NamedNetwork]:
+def name_networks(words: Sequence[str], image_size: int | None = None) -> list[NamedNetwork]:
     """What words name, each under a name of its own.
 
     Args:
         words: From `split_words`.
+        image_size: Height and width in pixels, for Keras files that take any; None if nobody says.
 
     Raises:
         InputError: An unknown name, with the nearest known one; a folder that is no run; a file
@@ -121,7 +123,7 @@ def name_networks(words: Sequence[str]) -> list[NamedNetwork]:
     """
     found: list[NamedNetwork] = []
     for place, word in enumerate(words, start=1):
-        network = _named(word, place)
+        network = _named(word, place, image_size)
         for other in found:
             if _is_same(other, network):
                 raise InputError(
@@ -132,21 +134,20 @@ def name_networks(words: Sequence[str]) -> list[NamedNetwork]:
     return found
 
 
-def _named(word: str, place: int) -> NamedNetwork:
+def _named(word: str, place: int, image_size: int | None) -> NamedNetwork:
     path = own_path(word)
     if " " not in word and _exists(word) and path.is_dir():
         RunFolder.open(path)
         return NamedNetwork(word, path.absolute().name, path.absolute())
-    if " " in word or _exists(word) or word.startswith("in_s"):
-        network = read_architecture(word)
-        stem = path.stem if _exists(word) else f"network-{place}"
-        return NamedNetwork(word, _safe(network.name or stem), architecture=network)
-    if "/" in word or word.endswith((".json", ".txt", ".keras")):
+    if " " not in word and "/" in word and not _exists(word):
         raise InputError(
             FORMS, f"{word}, where nothing is", "check the path, or write the name of a network"
         )
-    reference(word)  # refused here, with the nearest name, if there is none
-    return NamedNetwork(word, word)
+    found = read_network(word, image_size)
+    if found.takes_any_classes:
+        return NamedNetwork(word, word)
+    stem = path.stem if _exists(word) else found.architecture.name or f"network-{place}"
+    return NamedNetwork(word, _safe(stem), architecture=found.architecture, file_notes=found.notes)
 
 
 def _is_same(one: NamedNetwork, other: NamedNetwork) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypedDict
 
 from nas.recipes import RECIPES
@@ -54,7 +55,7 @@ class RecipeOptions(TypedDict, total=False):
     mixup_alpha: float | Nothing
     cutmix_alpha: float | Nothing
     mixing_probability: float
-    teacher: str | Nothing
+    teacher: str | Path | Nothing
     teacher_weight: float
     teacher_temperature: float
     teacher_input: str | Nothing

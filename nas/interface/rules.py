@@ -201,8 +201,8 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("image_size",),
-        lambda o: "network" in o or not says(o, "summary"),
-        "--network with --image_size, where layers are shown",
+        lambda o: "network" in o or "compare" in o or not says(o, "summary"),
+        "--network or --compare with --image_size, where layers are shown",
         "no --network",
         "leave it out: the network has a size",
     ),

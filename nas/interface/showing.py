@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
+from nas.errors import InputError
 from nas.interface.named_networks import check_one_network, check_trained, folders_of, name_networks
 from nas.pipeline.predict import predict
 from nas.runs.folder import RunFolder
@@ -33,25 +34,33 @@ class ShownNetwork:
     notes: tuple[str, ...] = ()
 
 
-def shown_networks(words: Sequence[str]) -> list[ShownNetwork]:
-    """Networks with their names, at their own image sizes and numbers of classes.
+def shown_networks(words: Sequence[str], image_size: int | None = None) -> list[ShownNetwork]:
+    """Networks with their names and their own numbers of classes.
 
     Args:
         words: Names, run folders, files, architecture strings; a sweep or a comparison stands for
             all of its networks.
+        image_size: Height and width in pixels; None for each network's own.
 
     Raises:
-        InputError: One names no network.
+        InputError: One names no network, or a network of another size.
     """
     spread: list[str] = []
     for word in words:
         path = own_path(word)
         is_run = " " not in word and (path / "config.json").is_file()
         spread += map(str, folders_of(path)) if is_run else [word]
-    return [
-        ShownNetwork(network.name, network.built(None, None), network.notes(None))
-        for network in name_networks(spread)
+    found = [
+        ShownNetwork(network.name, network.built(image_size, None), network.notes(image_size))
+        for network in name_networks(spread, image_size)
     ]
+    for network in found:
+        own = network.architecture.image_size
+        if image_size not in (None, own):
+            raise InputError(
+                f"--image_size {own}, that of {network.name}", f"{image_size}", "leave it out"
+            )
+    return found
 
 
 def draw_curves(paths: Sequence[Path]) -> Path:

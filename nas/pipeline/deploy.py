@@ -6,9 +6,7 @@ trained already can be exported at any time.
 
 from __future__ import annotations
 
-import csv
 import dataclasses
-import io
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,6 +21,7 @@ from nas.architecture.spec import Architecture
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx_bytes
 from nas.data import Dataset
+from nas.deployment.flips import earlier_flips, flips
 from nas.deployment.formats import EXPORT_FORMATS, REFERENCE, AskedExports, ExportFormat, Source
 from nas.deployment.int8 import calibration_images, int8_settings, to_int8
 from nas.deployment.metadata import (
@@ -32,7 +31,7 @@ from nas.deployment.metadata import (
     with_metadata,
 )
 from nas.deployment.records import ExportedFile, Exports, ExportTimings, Flip, Int8Settings
-from nas.deployment.scores import flips, keras_scores, parity, shares
+from nas.deployment.scores import keras_scores, parity, shares
 from nas.deployment.script import SCRIPT_NAME, classify_script
 from nas.deployment.timing import recommended, sha256, timed
 from nas.errors import InputError
@@ -169,6 +168,9 @@ class Deployment:
             return False
         if there.source_sha256 not in (None, sha256(self._onnx)):
             return False
+        can_compare = not kind.missing() and (self.folder.path / KERAS_FILE).is_file()
+        if is_asked and there.parity is None and can_compare:
+            return False
         if there.int8 is None or not is_asked:
             return True
         wanted = self._settings
@@ -250,14 +252,7 @@ class Deployment:
 
     @cached_property
     def _earlier_flips(self) -> dict[str, list[Mapping[str, Any]]]:
-        """Rows of flips.csv by their format; none where they cannot be read."""
-        path = self.folder.path / Flip.FILE
-        found: dict[str, list[Mapping[str, Any]]] = {}
-        if path.is_file():
-            text = path.read_text("utf-8", "replace")
-            for row in csv.DictReader(io.StringIO(text)):
-                found.setdefault(str(row.get("format")), []).append(row)
-        return found
+        return earlier_flips(self.folder.path / Flip.FILE)
 
     def _write_flips(self, rows: list[Mapping[str, Any]]) -> None:
         if rows:

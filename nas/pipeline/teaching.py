@@ -112,9 +112,10 @@ def _warnings(teacher: Teacher, top1: float, images: int, frequent: float) -> tu
         return ()
     order = "" if teacher.class_names else "its classes may stand in another order, or "
     return (
-        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, where naming "
-        f"one class always would reach {numbers.share(frequent)}: {order}its pixels may be meant "
-        f"otherwise than {teacher.input.scaling} ({teacher.input.told_by}). Check the file.",
+        f"The teacher's top-1 is {numbers.share(top1)} on {images} training images, not clearly "
+        f"more than naming one class always would reach ({numbers.share(frequent)}): {order}its "
+        f"pixels may be meant otherwise than {teacher.input.scaling} ({teacher.input.told_by}). "
+        "Check the file.",
     )
 
 

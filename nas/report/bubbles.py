@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Sequence
 
 import matplotlib
@@ -10,7 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
+from matplotlib.transforms import Bbox, BboxBase
 
 from nas.report import numbers
 from nas.report.curves import COLOURS
@@ -95,7 +98,7 @@ def _keep_possible(axes: Axes) -> None:
 
 
 def _draw(axes: Axes, row: ComparedRow, area: float, colour: str) -> None:
-    x, y = row.measured_ms or 0.0, 100 * (row.mean_top1 or 0.0)
+    x, y = _point(row)
     low = x if row.measured_low_ms is None else row.measured_low_ms
     high = x if row.measured_high_ms is None else row.measured_high_ms
     reach = [[0.0], [0.0]]
@@ -108,30 +111,65 @@ def _draw(axes: Axes, row: ComparedRow, area: float, colour: str) -> None:
 
 
 def _name(figure: Figure, axes: Axes, rows: Sequence[ComparedRow], areas: Sequence[float]) -> None:
-    """Writes each name beside its bubble where no other name stands."""
+    """Writes each name beside its bubble, or all of them below where there is no room for that."""
     figure.canvas.draw()  # places are known once the axes have their limits
-    taken: list[Annotation] = []
-    for row, area in sorted(zip(rows, areas, strict=True), key=lambda pair: -pair[1]):
-        radius = (area / 3.1416) ** 0.5
-        point = (row.measured_ms or 0.0, 100 * (row.mean_top1 or 0.0))
-        for place, (right, up) in enumerate(PLACES):
-            step = radius + 3 + (LINE_POINTS * (abs(up) - 1) if up else 0)
-            label = axes.annotate(
-                row.name,
-                point,
-                xytext=((radius + 4) * right, step * (up > 0) - step * (up < 0)),
-                textcoords="offset points",
-                ha={1: "left", -1: "right"}.get(right, "center"),
-                va="center" if not up else "bottom" if up > 0 else "top",
-                fontsize=9,
-                zorder=4,
-            )
-            label.set_in_layout(False)
-            box = label.get_window_extent()
-            frame = figure.bbox
-            fits = box.x0 >= 0 and box.x1 <= frame.x1 and box.y0 >= 0 and box.y1 <= frame.y1
-            free = all(not box.overlaps(other.get_window_extent()) for other in taken)
-            if (fits and free) or place == len(PLACES) - 1:
-                taken.append(label)
-                break
-            label.remove()
+    bubbles = [_bubble_box(figure, axes, *pair) for pair in zip(rows, areas, strict=True)]
+    names: list[Annotation] = []
+    for number, (row, area) in enumerate(zip(rows, areas, strict=True)):
+        others = [box for other, box in enumerate(bubbles) if other != number]
+        taken = [*others, *(name.get_window_extent() for name in names)]
+        name = _placed(axes, row, area, taken)
+        if name is None:
+            for placed in names:
+                placed.remove()
+            _legend(figure, rows)
+            return
+        names.append(name)
+
+
+def _point(row: ComparedRow) -> tuple[float, float]:
+    return row.measured_ms or 0.0, 100 * (row.mean_top1 or 0.0)
+
+
+def _radius(area: float) -> float:
+    """Of a bubble, in points."""
+    return math.sqrt(area / math.pi)
+
+
+def _bubble_box(figure: Figure, axes: Axes, row: ComparedRow, area: float) -> Bbox:
+    x, y = axes.transData.transform(_point(row))
+    reach = _radius(area) * figure.dpi / 72  # points are 72 an inch
+    return Bbox([[x - reach, y - reach], [x + reach, y + reach]])
+
+
+def _placed(
+    axes: Axes, row: ComparedRow, area: float, taken: Sequence[BboxBase]
+) -> Annotation | None:
+    """A name beside its bubble where nothing else stands; None where there is no such place."""
+    for right, up in PLACES:
+        step = _radius(area) + 3 + (LINE_POINTS * (abs(up) - 1) if up else 0)
+        label = axes.annotate(
+            row.name,
+            _point(row),
+            xytext=((_radius(area) + 4) * right, step * (up > 0) - step * (up < 0)),
+            textcoords="offset points",
+            ha={1: "left", -1: "right"}.get(right, "center"),
+            va="center" if not up else "bottom" if up > 0 else "top",
+            fontsize=9,
+            zorder=4,
+        )
+        label.set_in_layout(False)
+        box, frame = label.get_window_extent(), axes.bbox
+        fits = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 <= frame.y1
+        if fits and not any(box.overlaps(other) for other in taken):
+            return label
+        label.remove()
+    return None
+
+
+def _legend(figure: Figure, rows: Sequence[ComparedRow]) -> None:
+    handles = [
+        Line2D([], [], color=COLOURS[i % len(COLOURS)], marker="o", linestyle="", label=row.name)
+        for i, row in enumerate(rows)
+    ]
+    figure.legend(handles=handles, loc="outside lower center", ncols=3, fontsize=8.5)

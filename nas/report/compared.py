@@ -28,6 +28,8 @@ from nas.selection.success_rate import SuccessRate
 from nas.training.history import TrainingRow
 
 PICTURE_NAME = "compared.png"
+# Columns that the page shows small below the column before.
+BELOW = ("sd (seeds)", "95 % interval")
 LEAD = (
     "Every network as the file that ships, measured in one session with all visits in random "
     "order. A kB is 1000 bytes; peak memory is that of the maps between layers, without weights."
@@ -241,18 +243,25 @@ def _notes(warnings: Sequence[str]) -> str:
 
 
 def _html_table(found: ComparedNetworks) -> str:
-    shown = columns(found)
-    head = "".join(f"<th>{escape(name)}</th>" for name in ("network", *(n for n, _ in shown)))
+    """The same table; a spread stands small below its figure, so that all columns have room."""
+    shown: list[tuple[str, list[str]]] = []
+    for name, values in columns(found):
+        cells = [escape(value) for value in values]
+        if name in BELOW:
+            small = [f"<small>{x}</small>" if x != numbers.UNKNOWN else "" for x in cells]
+            title, above = shown.pop()
+            shown.append((title, [a + below for a, below in zip(above, small, strict=True)]))
+        else:
+            shown.append((escape(name), cells))
+    head = "".join(f"<th>{name}</th>" for name in ("network", *(n for n, _ in shown)))
     body = ""
     for number, row in enumerate(found.networks):
-        cells = "".join(
-            f'<td data-label="{escape(name)}"><span>{escape(values[number])}</span></td>'
-            for name, values in shown
+        cells_of_row = "".join(
+            f'<td data-label="{name}"><span>{values[number]}</span></td>' for name, values in shown
         )
-        link = row.run if row.is_trained_here else ""
         name = escape(row.name)
-        named = f'<a href="{escape(link)}/{REPORT_NAME}">{name}</a>' if link else name
-        body += f"<tr><td>{named}</td>{cells}</tr>"
+        link = f'<a href="{escape(row.run)}/{REPORT_NAME}">{name}</a>'
+        body += f"<tr><td>{link if row.is_trained_here else name}</td>{cells_of_row}</tr>"
     return (
         f'<div class="scroll"><table class="compare"><thead><tr>{head}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"

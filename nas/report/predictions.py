@@ -30,19 +30,22 @@ NAME_LENGTH = 44
 
 
 def prediction_table(predictions: Predictions) -> Table:
-    """The most probable classes of every image.
+    """The most probable classes of every image, one below the other.
 
     Args:
         predictions: Of one call.
     """
-    most = max((len(image.classes) for image in predictions.images), default=1)
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("image", overflow="fold")
-    for rank in range(1, most + 1):
-        table.add_column("best" if rank == 1 else f"{rank}.", no_wrap=True)
+    table.add_column("class", overflow="fold")
+    table.add_column("probability", justify="right", no_wrap=True)
     for image in predictions.images:
-        cells = [f"{c.name} {numbers.share(c.probability)}" for c in image.classes]
-        table.add_row(shown(Path(image.path)), *cells)
+        name = shown(Path(image.path))
+        for rank, found in enumerate(image.classes):
+            style = "bold" if rank == 0 else None
+            cells = (found.name, numbers.share(found.probability))
+            table.add_row("" if rank else name, *cells, style=style)
+        table.add_section()
     return table
 
 

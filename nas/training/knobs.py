@@ -12,6 +12,7 @@ say more:
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Iterable, Iterator, Mapping
@@ -44,7 +45,7 @@ class Knob:
         path: Fields from the recipe to the record that it stands in; empty for its own.
         kind: Type of its values, without None.
         optional: Whether None is a value.
-        text: What its record says of it.
+        text: What its record says of it, with the word that users write for None.
         names: That it may have, in their order; empty for any value. A registry may grow.
         least: Smallest number for users; None for the record's own range.
         is_path: Whether its text may name a Python file.
@@ -80,7 +81,7 @@ class Knob:
         Args:
             value: Of the field.
         """
-        return NONE if value is None else _word(value, ",")
+        return NONE if value is None else _word(self.kind, value)
 
     def value(self, given: Any) -> Any:
         """The value of the field that is meant by what a flag or a program gave.
@@ -158,9 +159,16 @@ def _read_tuple(inner: tuple[Any, ...], given: Any) -> tuple[Any, ...]:
     return tuple(_read(kind, one) for kind, one in zip(inner, given, strict=True))
 
 
-def _word(value: Any, between: str) -> str:
+def _word(kind: Any, value: Any) -> str:
     if isinstance(value, tuple):
-        return between.join(_word(one, ":") for one in value)
+        inner = typing.get_args(kind)
+        several = len(inner) == 2 and inner[1] is Ellipsis
+        kinds = [inner[0]] * len(value) if several else inner
+        words = [_word(one, part) for one, part in zip(kinds, value, strict=True)]
+        return ("," if several else ":").join(words)
+    if isinstance(value, float):
+        short = f"{value:g}"
+        return short if float(short) == value else repr(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -202,7 +210,8 @@ def _knobs(kind: type, path: tuple[str, ...]) -> Iterator[Knob]:
         if is_dataclass(hint):
             yield from _knobs(typing.cast(type, hint), (*path, field.name))
         elif not field.metadata.get("is_fact"):
-            yield _knob(field, path, hint, optional, texts.get(field.name, ""))
+            text = re.sub(r"\bNone\b", f"`{NONE}`", texts.get(field.name, ""))
+            yield _knob(field, path, hint, optional, text)
 
 
 def _knob(field: Field[Any], path: tuple[str, ...], kind: Any, optional: bool, text: str) -> Knob:

@@ -45,18 +45,25 @@ class LastAndAverage:
     def text(self) -> str:
         """Both figures and what is exported, on one line."""
         if self.average_top1 is None:
-            return f"last weights: top-1 {self.last_top1:.2%}; exported, as no average was made"
+            return (
+                f"last weights: top-1 {_percent(self.last_top1)}; exported, as no average was made"
+            )
         words = {"last": "the last weights are", "average": "the average is"}
         why = "as the recipe says"
         if self.held_out_last_top1 is not None and self.held_out_average_top1 is not None:
             why = (
                 f"by {self.held_out_images:,} held-out training images "
-                f"(average {self.held_out_average_top1:.2%}, last {self.held_out_last_top1:.2%})"
+                f"(average {_percent(self.held_out_average_top1)}, "
+                f"last {_percent(self.held_out_last_top1)})"
             )
         return (
-            f"average of the weights: top-1 {self.average_top1:.2%}, last weights: top-1 "
-            f"{self.last_top1:.2%}; {words[self.exported]} exported, {why}"
+            f"average of the weights: top-1 {_percent(self.average_top1)}, last weights: top-1 "
+            f"{_percent(self.last_top1)}; {words[self.exported]} exported, {why}"
         )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ def rate_text(rate: float, named: float, made_for: int | None, batch: int, rule:
 
 
 def recipe_text(recipe: Recipe, images: int) -> str:
-    """One line: optimizer, learning rate and why, decay and steps.
+    """One line: optimizer, learning rate and why, schedule, decay and steps.
 
     Args:
         recipe: Of the training.
@@ -43,7 +43,7 @@ def recipe_text(recipe: Recipe, images: int) -> str:
     rate = own.rule.factor(batch, found.rate_batch_size or batch) * named
     text = rate_text(rate, named, found.rate_batch_size, batch, own.rule)
     return (
-        f"{recipe.optimizer}: {text}; weight decay {found.decay:g}; "
+        f"{recipe.optimizer}: {text}; schedule {recipe.schedule}; weight decay {found.decay:g}; "
         f"{recipe.steps(images):,} steps of {batch} images"
     )
 

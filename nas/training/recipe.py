@@ -24,8 +24,8 @@ class Recipe:
 
     Args:
         epochs: Passes over the training images, above 0; fractions are allowed.
-        batch_size: Images a step, 1 or more.
-        optimizer: A name in `nas.training.optimizers.OPTIMIZERS`.
+        batch_size: Images a step, 1 or more, and for users 2 or more.
+        optimizer: By name; it brings a rate, a decay and a momentum of its own.
         schedule: Of the learning rate, by name; or FILE.py:FUNCTION, a function of your own.
         learning_rate: Peak of the schedule, above 0; None for the optimizer's own.
         rate_batch_size: Images a step that this rate is meant for, 1 or more: another `batch_size`

@@ -86,11 +86,11 @@ def share_at(name: str, step: int, course: Course) -> float:
     Raises:
         InputError: A function of a user's own gave no number from 0 to 1, or broke off.
     """
-    schedule = schedule_of(name)
     if not is_file(name):
-        return schedule.share(step, course)
+        return SCHEDULES[name].share(step, course)
+    function = _function(name)  # what is wrong with the file itself is told as such
     try:
-        share = float(schedule.share(step, course))
+        share = float(function(step, course))
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
         raise _wrong(name, step, course, f"{type(error).__name__}: {error}") from error
     if not math.isfinite(share) or not 0.0 <= share <= 1.0:

@@ -18,20 +18,13 @@ def check_suits(architecture: Architecture, recipe: Recipe) -> None:
 
     Raises:
         InputError: A network that cannot read the recipe's sizes, images that are too small for
-            what is done to them, smaller images with a teacher, or stochastic depth without a
-            residual.
+            what is done to them, or stochastic depth without a residual.
     """
     sizes = recipe.image_sizes or ()
     check_takes_sizes(architecture, sizes)
     recipe.augmentation.check_size(architecture.image_size)
     # Images are mixed in the size that the network sees.
     recipe.augmentation.mixing.check_size(min((architecture.image_size, *sizes)))
-    if sizes and recipe.distillation.teacher is not None:
-        raise InputError(
-            "no image_sizes with a teacher, which scores the pixels that the network is shown",
-            f"both: image_sizes {','.join(map(str, sizes))}",
-            "leave image_sizes or teacher out",
-        )
     if recipe.stochastic_depth and not branch_rates(architecture, recipe.stochastic_depth):
         raise InputError(
             "a network with a residual branch with stochastic_depth",

@@ -225,7 +225,7 @@ class Trainer:
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
         self.graphs = OneGraphASize(self.model)
         self.judge = Judge(self.model, architecture, self._statistics_images)
-        self.lessons = None if teacher is None else Lessons(teacher)
+        self.lessons = None if teacher is None else Lessons(teacher, architecture.num_classes)
         self._evaluated = 0
 
     def _size_at(self, step: int) -> int:
@@ -272,7 +272,7 @@ class Trainer:
             "examples_per_s": steps_per_second * self.loader.batch_size,
             "input_wait_share": self.waiting.take(step, steps_per_second),
         }
-        return row if self.held_out is None else {**row, **self._held_out_cells(step)}
+        return {**row, **self._held_out_cells(step)}
 
     def _evaluations_until(self, step: int) -> int:
         """Evaluations that are due up to a step, whatever rows there were on the way."""
@@ -284,7 +284,8 @@ class Trainer:
         """The evaluation of a row, or empty cells where none is due."""
         cells: dict[str, float | None] = {"val_top1": None, "val_top1_average": None}
         due = self._evaluations_until(step)
-        if due > self._evaluated or step == self.total_steps:
+        is_due = due > self._evaluated or step == self.total_steps
+        if self.held_out is not None and is_due:
             names: dict[Weights, str] = {"last": "val_top1", "average": "val_top1_average"}
             for kind in self.judge.kinds:
                 found = self.judge.accuracy(kind, self.split, self.held_out)

@@ -10,6 +10,7 @@ from nas.architecture.text import from_json, parse, to_json, to_text
 from nas.cost.counts import architecture_cost
 from nas.errors import ArchitectureError, InputError
 from nas.search_space.named import get_space
+from tests.support.programs import ROOT
 
 # Trainable parameters at the published image size and classes. Sources: "timm" is
 # huggingface/pytorch-image-models, results/benchmark-infer-*.csv, millions with two digits there;
@@ -111,6 +112,17 @@ def test_every_network_is_written_in_words(name: str, suffix: str) -> None:
     assert network.num_classes == 10
     assert network.name == name + suffix
     assert architecture_cost(network).macs > 0
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_has_every_network_as_it_is(name: str) -> None:
+    page = (ROOT / "docs" / "architectures.md").read_text("utf-8")
+    network = reference(name)
+    own, small = (architecture_cost(n) for n in (network, reference(name, 32, 10)))
+    counts = (own.params, own.params_with_statistics, own.macs, small.params, small.macs)
+    cells = [f"`{name}`", f"{network.image_size}/{network.num_classes}"]
+    cells += [f"{count:,}" for count in counts]
+    assert f"| {' | '.join(cells)} |" in page
 
 
 def widths(network: Architecture) -> list[int]:

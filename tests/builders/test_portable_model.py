@@ -40,8 +40,16 @@ NETWORKS = {
     "flat": "in_s12 cn_k3_s2_c8 mp_k2 flat fc_c8_bn_nobias fc_c4",
     "a residual": f"in_s16 cn_k3_s2_c8 skip res[cn_k3_s1_c8 cn_k1_s1_c8] {HEAD}",
 }
-for _name, _kind in ACTIVATIONS.items():
-    _part = f"n{_kind.short}"
+# Of the block families; the others are functions of one value behind a convolution alone.
+_IN_BLOCKS = ("none", "relu", "relu6", "hard_swish", "swish")
+_OTHERS = [act.short for name, act in ACTIVATIONS.items() if name not in _IN_BLOCKS]
+NETWORKS["other activations"] = f"in_s8 {' '.join(f'cn_k1_s1_c4_n{x}' for x in _OTHERS)} {HEAD}"
+NETWORKS["single layers"] = (
+    f"in_s9 cn_k3_s2_c8_valid dw_k3_s1 se_q3_sigmoid rb_k3_w4_p0.1 act_nre norm ap_k2 "
+    f"res[cn_k3_s1_c4 | cn_k1_s1_c4] {HEAD}"
+)
+for _name in _IN_BLOCKS:
+    _part = f"n{ACTIVATIONS[_name].short}"
     NETWORKS[f"activation {_name}"] = (
         f"in_s16 cn_k3_s2_c8_{_part} ir_k3_s1_e3_c8_{_part} gap fc_c8_{_part} fc_c4"
     )

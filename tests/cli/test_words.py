@@ -135,6 +135,8 @@ def test_a_retraining_goes_on_with_what_was_given() -> None:
     words = ["--arch", "in_s32 gap fc_c2", "--run_dir", "x", "--data_dir", "my photos"]
     run = ["--data_dir", "my photos", "--run", str(FOLDER)]
     assert proposed("retrain", *words, "--blocks", "b.py") == run
+    words[:2] = ["--network", "mobilenetv2_x0.5"]
+    assert proposed("retrain", *words) == run
 
 
 @pytest.mark.parametrize(

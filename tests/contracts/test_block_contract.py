@@ -81,6 +81,23 @@ def own_block() -> Iterator[None]:
 
 
 HEAD = (GlobalAveragePool(), Dense(5))
+# Layers that are small by themselves, in one network.
+SMALL = (
+    Normalise(),
+    Conv(3, 2, 8),
+    DepthwiseConv(5, 2),
+    SqueezeExcite(3),
+    SqueezeExcite(4, "swish", sigmoid_gate=True),
+    ResidualBlock(3, 12),
+    ResidualBlock(5, 4, "relu", 0.1),
+    DepthwiseConv(3, 1, "elu", batch_norm=False, bias=True, valid=True),
+    AveragePool(2),
+    Activate("relu"),
+    GlobalAveragePool(),
+    Normalise(),
+    Dense(5),
+    Activate("softplus"),
+)
 EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
     "cn": [
         (16, (Conv(3, 2, 8), *HEAD)),
@@ -93,15 +110,6 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
         (16, (Conv(3, 2, 8), SeparableConv(5, 2, 16), SeparableConv(3, 1, 8, bias=True), *HEAD)),
         (16, (SeparableConv(5, 2, 16, "relu", batch_norm=False, valid=True), *HEAD)),
     ],
-    "dw": [
-        (16, (Conv(3, 2, 8), DepthwiseConv(5, 2), DepthwiseConv(3, 1, "elu", bias=True), *HEAD)),
-        (16, (DepthwiseConv(3, 2, batch_norm=False, bias=True, valid=True), *HEAD)),
-    ],
-    "se": [
-        (16, (Conv(3, 2, 8), SqueezeExcite(3), SqueezeExcite(4, "swish", True), *HEAD)),
-    ],
-    "act": [(16, (Conv(3, 2, 8, "none"), Activate("relu"), *HEAD, Activate("softplus")))],
-    "norm": [(16, (Normalise(), Conv(3, 2, 8), Normalise(), *HEAD[:1], Normalise(), HEAD[1]))],
     "ir": [
         (32, (Conv(3, 2, 8), MBConv(7, 2, 6, 16), MBConv(5, 1, 3, 16), MBConv(3, 1, 1, 8), *HEAD)),
         (21, (Conv(3, 2, 8), MBConv(5, 2, 3, 16, 0.25, "hard_swish"), *HEAD)),
@@ -134,21 +142,21 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
         (15, (Residual((Conv(3, 2, 8), Skip()), (Conv(1, 2, 8, "none", bias=True),)), *HEAD)),
         (9, (Residual((Residual((Conv(3, 1, 4),), (Conv(1, 1, 4),)),), (Conv(1, 1, 4),)), *HEAD)),
     ],
-    "rb": [
-        (9, (Conv(3, 1, 4), ResidualBlock(3, 8), ResidualBlock(5, 4, "relu", 0.1), *HEAD)),
-    ],
     "mp": [(18, (Conv(3, 2, 8), MaxPool(2), *HEAD))],
-    "ap": [(18, (Conv(3, 2, 8), AveragePool(2), *HEAD))],
     "gap": [(16, (Conv(3, 2, 8), *HEAD))],
     "flat": [(12, (Conv(3, 2, 8), Flatten(), Dense(5)))],
     "drop": [(16, (Conv(3, 2, 8), GlobalAveragePool(), Dropout(0.3), Dense(5)))],
     "fc": [(8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False)))],
+    **dict.fromkeys(("dw", "se", "rb", "ap", "act", "norm"), [(21, SMALL)]),
     "own": [(16, (Conv(3, 2, 8), OwnBlock(24), *HEAD))],
 }
 CASES = [
-    pytest.param(Architecture(size, layers), id=f"{token}-{number}")
-    for token, examples in EXAMPLES.items()
-    for number, (size, layers) in enumerate(examples)
+    pytest.param(network, id=name)
+    for network, name in {
+        Architecture(size, layers): f"{token}-{number}"
+        for token, examples in EXAMPLES.items()
+        for number, (size, layers) in enumerate(examples)
+    }.items()
 ]
 
 

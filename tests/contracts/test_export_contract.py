@@ -79,7 +79,7 @@ def own_format() -> Iterator[str]:
         model = keras.saving.load_model(path, compile=False)
         return keras_scores(model.predict_on_batch, split)
 
-    kind = ExportFormat("model.path", lambda s: str(s.keras_file).encode(), scores, "a path")
+    kind = ExportFormat("model.path", lambda s: str(s.keras_file).encode(), scores)
     EXPORT_FORMATS.register("own", kind)
     yield "own"
     EXPORT_FORMATS.remove("own")

@@ -255,6 +255,7 @@ def test_a_function_that_is_no_schedule_is_refused_before_any_work(
     with pytest.raises(InputError) as refused:
         check_shares(name, Recipe(1.0, schedule=name).course(1))
     assert said in str(refused.value) and refused.value.fix
+    assert str(refused.value).count("Expected") == 1, "one error and no other inside of it"
 
 
 @pytest.mark.parametrize(

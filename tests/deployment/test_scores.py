@@ -10,7 +10,8 @@ from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx_bytes
 from nas.data import Split
 from nas.deployment import scores as module
-from nas.deployment.scores import flips, keras_scores, onnx_scores, parity, shares
+from nas.deployment.flips import flips
+from nas.deployment.scores import keras_scores, onnx_scores, parity, shares
 from nas.training.evaluation import accuracy
 
 

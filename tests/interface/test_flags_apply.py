@@ -30,6 +30,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import Goal, ResolvedTarget
+from nas.training.rate_curve import RatePlan
 from tests.support.run_config import run_config
 from tests.support.teachers import ToyTeacher
 
@@ -68,7 +69,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "random_networks": ["--random_networks", "9"],
 }
 # They say where a run is, or print and stop.
-ELSEWHERE = {"run_dir", "resume", "help", "h"}
+ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
 # The same images with and without: both switches have a value that is not the default.
 FLIPS = {"sample": ["--flip"], "files": ["--noflip"]}
 TARGET = ["--target_ms", "1"]
@@ -434,6 +435,12 @@ def test_each_retrain_flag_is_used_or_refused(
     ("words", "text"),
     [
         (["--arch", NETWORK, "--baselines"], "--baselines with a run"),
+        (["--network", "resnet9", "--baselines"], "--baselines with a run"),
+        (["--network", "resnet9", "--arch", NETWORK], "one of --run, --arch and --network"),
+        (["--network", "resnet9", "--run", "RUN"], "one of --run, --arch and --network"),
+        (["--network", "mobilnetv2"], "write 'mobilenetv2'"),
+        (["--network", NETWORK, "--summary", "--image_size", "64"], "image_size 32"),
+        (["--run", "RUN", "--summary", "--image_size", "64"], "--network with --image_size"),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
         (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
@@ -449,6 +456,10 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--skip_bad_images"], "--data_dir with --skip_bad_images"),
         (["--run", "RUN", "--resize", "pad"], "--data_dir with --resize"),
         (["--run", "RUN", "--run_dir", "x"], "--run for an existing run"),
+        (["--run", "RUN", "--find_learning_rate", "--epochs", "1"], "without --epochs"),
+        (["--run", "RUN", "--find_learning_rate", "--gamma", "0.5"], "without --gamma"),
+        (["--run", "RUN", "--find_learning_rate", "--restart"], "without --restart"),
+        (["--run", "RUN", "--find_learning_rate", "--baselines"], "without --baselines"),
         (
             ["--run", "RUN", "--summary", "--epochs", "1"],
             "--summary with --run, --arch, --network or --compare alone",
@@ -507,6 +518,24 @@ def test_images_of_a_run_are_read_as_the_run_read_them(run: Path, called: Called
     assert (source.resize, source.verify_data) == ("crop", True)
     (source, *_) = retrained_with(called, ["--run", str(run), "--verify_data"])
     assert (source.path, source.resize, source.verify_data) == ("/images", "pad", True)
+
+
+def test_rates_are_tried_for_a_training_to_come_and_change_none_that_has_begun(
+    run: Path, called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retrained_with(called, ["--run", str(run)])
+    (run / "retrained").mkdir()
+    kept = run / "retrained" / "searched.json"
+    kept.write_text("{}")
+    before = (run / "recipe.json").read_text()
+    tried: list[Any] = []
+    finder = SimpleNamespace(find_rate=lambda *arguments: tried.append(arguments))
+    monkeypatch.setitem(sys.modules, "nas.pipeline.find_rate", finder)
+    retrained_with(called, ["--run", str(run), "--find_learning_rate", "--optimizer", "sgd"])
+    ((folder, _, _, training, _, plan, said),) = tried
+    assert (folder.path, training.recipe.optimizer) == (run, "sgd")
+    assert (plan, said) == (RatePlan(), {"optimizer": "sgd"})
+    assert kept.exists() and (run / "recipe.json").read_text() == before
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:

@@ -236,8 +236,9 @@ def test_a_history_of_an_evaluated_training_is_drawn(tmp_path: Path) -> None:
     figure = curves_figure([TrainingCurve("run", nas.Run(run.path).training_history)])
     accuracy = figure.axes[1]
     points = [line for line in accuracy.lines if line.get_marker() == "o"]
-    assert [list(map(float, line.get_xdata())) for line in points] == [[1.0, 2.0]]
-    labels = [text.get_text() for text in accuracy.get_legend().get_texts()]
+    assert [np.asarray(line.get_xdata()).tolist() for line in points] == [[1.0, 2.0]]
+    legend = accuracy.get_legend()
+    labels = [text.get_text() for text in legend.get_texts()] if legend else []
     assert "held-out images" in labels and len(labels) == 2
 
 

@@ -22,7 +22,7 @@ from nas.builders.keras_model import portable_model
 from nas.builders.onnx_model import to_onnx
 from nas.data.preparation import Preparation
 from nas.deployment.export import export
-from nas.deployment.formats import AskedExports
+from nas.deployment.formats import EXPORT_FORMATS, AskedExports, ExportFormat
 from nas.deployment.metadata import MetadataError, metadata_for, metadata_of, read_metadata
 from nas.deployment.records import ExportedFile, ExportTimings, Flip
 from nas.deployment.scores import onnx_scores
@@ -223,6 +223,31 @@ def test_without_the_keras_file_accuracy_is_known_and_parity_is_not(
     (stage.folder.path / "model.keras").unlink()
     (own,) = stage.run().files
     assert own.top1 is not None and own.parity is None and "model.keras is gone" in own.note
+    portable_model(NETWORK, WEIGHTS).save(stage.folder.path / "model.keras")
+    (again,) = replace(stage).run().files
+    assert again.parity is not None and again.parity.flips == 0, "it is back"
+
+
+def test_a_file_that_nothing_here_runs_is_written_and_says_so(
+    stage: Deployment, judged: list[str]
+) -> None:
+    reason = ["no interpreter"]
+    kind = ExportFormat(
+        "model.own", lambda source: source.onnx, onnx_scores, missing=lambda: reason[0]
+    )
+    EXPORT_FORMATS.register("own", kind)
+    try:
+        asked = replace(stage, asked=AskedExports.of("own"))
+        own = asked.run().of("own")
+        assert own is not None and (own.top1, own.parity) == (None, None)
+        assert own.note == "no interpreter" and (stage.folder.path / "model.own").is_file()
+        asked.run()
+        assert judged == ["fp32", "own"]
+        reason[0] = ""  # it is installed now
+        own = replace(asked).run().of("own")
+        assert own is not None and own.parity is not None and own.note == ""
+    finally:
+        EXPORT_FORMATS.remove("own")
 
 
 def test_for_another_device_nothing_is_timed_and_weights_saturate_nowhere(

@@ -12,9 +12,10 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.pipeline.teaching import teaching_for
 from nas.training.recipe import Recipe
-from nas.training.teachers.reading import with_file
+from nas.training.teachers.reading import read_teacher, with_file
 from nas.training.teachers.settings import Distillation
 from tests.support.teachers import ToyTeacher, expected_scores
+from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES
 
 NAMES = ("ant", "bee", "cat", "dog")
 SIZE = 8
@@ -82,3 +83,13 @@ def test_a_teacher_that_knows_nothing_of_the_classes_is_warned_of(
 
 def test_without_a_teacher_there_is_nothing_to_read(dataset: Dataset) -> None:
     assert teaching_for(Recipe(1.0), dataset) is None
+
+
+@pytest.mark.parametrize("name", ["", "largest"])
+def test_a_finished_run_has_two_teachers(name: str, toy_retrained: Path) -> None:
+    settings = with_file(Distillation(str(toy_retrained / name)))
+    found = read_teacher(settings, IMAGE_SIZE)
+    assert found is not None and found.classes == SAMPLE_CLASSES == len(found.class_names or ())
+    assert found.input.text == "32 × 32 px, pixels (its metadata)"
+    network = found.path.parent.relative_to(toy_retrained).as_posix()
+    assert network == (name or ".")

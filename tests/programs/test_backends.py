@@ -76,6 +76,14 @@ def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> No
     assert plain["loss"] != mixed["loss"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_every_augmentation_resumes_exactly(name: str) -> None:
+    """On TensorFlow tests/training/test_trainer.py asks for the same."""
+    found = in_backend(name, "backend_augmentation.py")
+    assert found["resumed"] == found["whole"] and len(found["whole"]) == 6
+
+
 def test_two_devices_train_like_one() -> None:
     # Two devices made of one processor, which wait for each other in every step.
     flags = {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"}

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 
 from nas.architecture import text as arch_text
 from nas.cli.program import retrain_flags, search_flags
+from nas.data.preparation import Preparation
+from nas.deployment.metadata import read_metadata
 from tests.support.programs import run_program
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, TOY, changed_table
 
@@ -57,6 +62,53 @@ def test_retraining_exports_a_file_that_any_runtime_can_use(toy_retrained: Path)
     assert session.run(None, {"image": image})[0].shape == (1, SAMPLE_CLASSES)
     architecture = arch_text.loads((toy_retrained / "architecture.json").read_text())
     assert metadata["architecture"] == arch_text.to_text(architecture)
+
+
+def test_the_exported_file_says_what_it_is_and_is_compared_on_every_image(
+    toy_retrained: Path,
+) -> None:
+    certificate = read(toy_retrained / "certificate.json")
+    found = read_metadata(toy_retrained / "model.onnx")
+    assert (found.run_id, found.image_size) == (certificate["run_id"], IMAGE_SIZE)
+    assert found.preparation == Preparation(IMAGE_SIZE)
+    (own,) = certificate["exports"]["files"]
+    assert own["name"] == "fp32" and own["parity"] == certificate["parity"]
+    assert own["parity"]["images"] == certificate["evaluation_images"] == 48
+    # The file and Keras count the same images as right, so that both tops are one.
+    assert own["parity"]["flips"] == 0 and own["top1"] == certificate["top1"]
+    assert (toy_retrained / "classify.py").is_file()
+    assert not (toy_retrained / "flips.csv").exists()
+
+
+@pytest.mark.slow
+def test_a_trained_run_is_exported_without_training_anew(
+    toy_retrained: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(toy_retrained, tmp_path / "run")
+    kept = ("model.onnx", "model.keras", "retrained/searched.json", "retrain_history.csv")
+    before = {name: (run / name).read_bytes() for name in kept}
+    words = ("--run", str(run), "--smoke", "--export", "int8,litert")
+    done = run_program("main.py", *words, "--calibration_images", "20")
+    assert done.exit_code == 0, done.err
+    assert {name: (run / name).read_bytes() for name in kept} == before
+    exports = read(run / "certificate.json")["exports"]
+    assert [file["name"] for file in exports["files"]] == ["fp32", "int8", "litert"]
+    assert exports["files"][1]["int8"]["images"] == 20
+    assert exports["files"][2]["parity"]["flips"] == 0
+    assert [file["name"] for file in exports["timings"]["files"]] == ["fp32", "int8"]
+    said = " ".join(done.out.split())
+    assert "Exported files" in said and "calibrated (minmax) on 20 training images" in said
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (50, 40), (200, 30, 30)).save(picture)
+    command = [sys.executable, "-I", str(run / "classify.py"), str(picture)]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert shown.returncode == 0 and shown.stdout.startswith(f"{picture}: "), shown.stderr
+    # Another call has all of it, and measures none of it again.
+    times = read(run / "export_timings.json")["date"]
+    done = run_program("main.py", "--run", str(run), "--smoke")
+    assert done.exit_code == 0, done.err
+    assert read(run / "certificate.json")["exports"] == exports
+    assert read(run / "export_timings.json")["date"] == times
 
 
 def test_baselines_share_the_recipe(toy_retrained: Path) -> None:

@@ -202,10 +202,14 @@ FILES = sorted(Path(recipes.__file__).parent.glob("*.py"))
 NO_RECIPES = {"__init__", "registry", "scales"}
 
 
+def head_of(name: str) -> str:
+    return importlib.import_module(f"nas.recipes.{name}").__doc__ or ""
+
+
 def test_every_recipe_is_a_file_with_a_head_that_says_what_it_stands_for() -> None:
     assert {file.stem for file in FILES} - NO_RECIPES == set(RECIPES.names)
     for name in RECIPES.names:
-        text = importlib.import_module(f"nas.recipes.{name}").__doc__
+        text = head_of(name)
         assert text.startswith(f"Recipe `{name}`: ")
         heads = re.findall(r"^(\w+): \S", text, re.MULTILINE)
         assert heads == ["Command", "Hardware", "Time", "Result", "n"], name
@@ -216,7 +220,7 @@ def test_every_recipe_can_be_written_shortened_and_run_by_its_command(name: str)
     recipe = RECIPES[name]
     assert through_a_file(recipe.resolved()) == recipe.resolved()
     assert recipe.shortened(0.5, 16).epochs == 0.5
-    words = importlib.import_module(f"nas.recipes.{name}").__doc__.split("--recipe ")
+    words = head_of(name).split("--recipe ")
     assert len(words) == 1 or words[1].split()[0].rstrip(",.") == name
 
 

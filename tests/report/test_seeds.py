@@ -106,8 +106,8 @@ def test_both_kinds_of_weights_stand_on_the_page(run: RunFolder) -> None:
     run.write(replace(run.read(Certificate), weights=weights))
     page = write_report(run.path).read_text("utf-8")
     assert (
-        "Average of the weights: top-1 90.00%, last weights: top-1 91.00%; the last weights are "
-        "exported, by 500 held-out training images (average 94.00%, last 95.00%)."
+        "Average of the weights: top-1 90.00 %, last weights: top-1 91.00 %; the last weights are "
+        "exported, by 500 held-out training images (average 94.00 %, last 95.00 %)."
     ) in page
 
 

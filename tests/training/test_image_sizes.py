@@ -67,9 +67,8 @@ def test_a_recipe_must_say_something_for_its_network() -> None:
     pasted = Augmentation(mixing=Mixing(None, 1.0))
     with pytest.raises(InputError, match="cutmix_alpha"):
         check_suits(DEEP, Recipe(1.0, image_sizes=(1, 16), augmentation=pasted))
-    taught = Recipe(1.0, image_sizes=(8, 16), distillation=Distillation("teacher.onnx"))
-    with pytest.raises(InputError, match="no image_sizes with a teacher"):
-        check_suits(DEEP, taught)
+    # A teacher is shown the same smaller images, in the size that it takes.
+    check_suits(DEEP, Recipe(1.0, image_sizes=(8, 16), distillation=Distillation("teacher.onnx")))
 
 
 def test_branches_are_left_out_more_often_the_deeper_they_are() -> None:

@@ -21,10 +21,12 @@ class Inner:
         depth: How deep,
             told in two lines.
         sizes: Pixels.
+        shares: Two of them; None of them is large.
     """
 
     depth: float = 0.5
     sizes: tuple[int, ...] = ()
+    shares: tuple[float, float] = (0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,10 @@ KNOBS = knobs_of(Outer)
 
 
 def test_fields_of_records_inside_are_knobs_and_facts_are_none() -> None:
-    names = ["name", "count", "points", "depth", "sizes"]
-    assert list(KNOBS)[:5] == names and "fact" not in KNOBS and "inner" not in KNOBS
+    names = ["name", "count", "points", "depth", "sizes", "shares"]
+    assert list(KNOBS)[:6] == names and "fact" not in KNOBS and "inner" not in KNOBS
     assert KNOBS["depth"].text == "How deep, told in two lines."
+    assert KNOBS["shares"].text == "Two of them; `none` of them is large."
     assert tuple(KNOBS["name"].names) == ("a", "b")
     assert KNOBS["depth"].of(Outer(inner=Inner(0.1))) == 0.1
     assert KNOBS["flip"].of(Outer()) is None, "its record is not there"
@@ -71,6 +74,8 @@ def test_fields_of_records_inside_are_knobs_and_facts_are_none() -> None:
         ("points", "0:0.5,8:1", ((0.0, 0.5), (8.0, 1.0))),
         ("points", [(0, 0.5)], ((0, 0.5),)),
         ("points", "none", None),
+        ("shares", "0.25:1e-05", (0.25, 1e-05)),
+        ("depth", 0.1 + 0.2, 0.1 + 0.2),
     ],
 )
 def test_values_are_read_as_flags_and_programs_write_them(

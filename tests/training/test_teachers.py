@@ -220,7 +220,7 @@ def told(tmp_path: Path) -> Callable[[bool], tuple[Lessons, list[str]]]:
             threads.append(threading.current_thread().name)
             return np.asarray(teacher.run(fed))
 
-        return Lessons(replace(teacher, run=run, runs_beside=beside)), threads
+        return Lessons(replace(teacher, run=run, runs_beside=beside), CLASSES), threads
 
     return lessons
 
@@ -236,6 +236,11 @@ def test_every_batch_gets_the_scores_of_its_own_images(
         assert same is pixels and also is labels
         np.testing.assert_allclose(scores, expected_scores(pixels, CLASSES), atol=CLOSE)
     assert all(name.startswith("teacher") for name in threads) is beside
+
+
+def test_lessons_are_for_the_classes_of_the_network(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="a teacher of 5 classes"):
+        Lessons(read(PLAIN.write(tmp_path / "teacher.onnx")), 5)
 
 
 def test_an_error_of_a_teacher_reaches_the_training(

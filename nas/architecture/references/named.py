@@ -113,7 +113,7 @@ def _parts(name: str) -> tuple[str, float, bool]:
             f"write {before}@{AS_PUBLISHED}, or leave it out",
         )
     base = _base(name)
-    check_known("a network", base, NAMES)
+    check_known("a network", base, PUBLISHED)
     width = before.removeprefix(base).removeprefix("_x")
     if before == base:
         return base, 1.0, bool(at)

@@ -118,7 +118,7 @@ class Cutout:
             raise InputError(
                 "one of cutout_pixels and cutout_share",
                 f"{self.cutout_pixels} and {self.cutout_share:g}",
-                "leave one of them out",
+                "set one of them to None",
             )
 
     @property

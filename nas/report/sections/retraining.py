@@ -6,10 +6,11 @@ from nas.report import cards, plots
 from nas.report.facts import RunFacts
 from nas.report.plots import BLUE, GREEN, ORANGE, VIOLET, Curve
 
-BATCHES = "The recipe's crops, flips and dropout make these harder than the evaluation images."
+BATCHES = (
+    "The recipe's crops, flips and dropout make training batches harder than the evaluation images."
+)
 HELD_OUT = (
-    " The other curves are of training images that were held out, with the weights of that step "
-    "and with their average."
+    "Held-out training images are judged with the weights of that step and with their average."
 )
 
 
@@ -21,12 +22,13 @@ def retraining(run: RunFacts) -> str:
         Curve("val_top1", "held out, last weights", ORANGE, 100),
         Curve("val_top1_average", "held out, average", VIOLET, 100),
     ]
+    has_batches = any(row.accuracy is not None for row in rows)
     is_held_out = any(row.val_top1 is not None for row in rows)
     shown = cards.charts(
         cards.chart(
             plots.history_plot(rows, curves, "top-1, %"),
-            "Accuracy on training batches",
-            BATCHES + (HELD_OUT if is_held_out else ""),
+            f"Accuracy on {'training batches' if has_batches else 'held-out images'}",
+            " ".join([*([BATCHES] if has_batches else []), *([HELD_OUT] if is_held_out else [])]),
         ),
         cards.chart(
             plots.history_plot(

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from nas.errors import InputError
 from nas.training.teachers.teacher import Teacher
 
 # Batches that wait with their scores, or are being scored.
@@ -21,9 +22,19 @@ class Lessons:
 
     Args:
         teacher: That was read.
+        num_classes: Of the network.
+
+    Raises:
+        InputError: The teacher has another number of classes.
     """
 
-    def __init__(self, teacher: Teacher) -> None:
+    def __init__(self, teacher: Teacher, num_classes: int) -> None:
+        if teacher.classes != num_classes:
+            raise InputError(
+                f"a teacher of {num_classes} classes",
+                f"{teacher.path}, of {teacher.classes}",
+                "name a teacher that was trained on the classes of these images",
+            )
         self.teacher = teacher
         self.seconds_waiting = 0.0
 

@@ -21,12 +21,16 @@ from latency.device.graph_info import describe_model
 from latency.device.inputs import random_inputs
 from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
+from latency.errors import ModelFileError
+from latency.onnx_files.conversions import convert_all
 from latency.onnx_files.graphs import empty_model
+from latency.onnx_files.int8 import Quantization
 from latency.onnx_files.precision import (
     SCHEMES,
     PrecisionError,
     convert,
     default_scheme,
+    quantized,
     require_fp16_compute,
 )
 from tests.support.latency_graphs import chain, finish
@@ -353,3 +357,32 @@ def test_a_failing_converter_is_one_error(monkeypatch: pytest.MonkeyPatch) -> No
         PrecisionError, match="into int8.\nReceived: KeyError: 'scale'.\nFix: check"
     ):
         convert(chain(0), "int8")
+
+
+def input_scale(model: bytes) -> float:
+    """The step between two values of the graph's input."""
+    graph = onnx.load_model_from_string(model).graph
+    name = next(node.input[1] for node in graph.node if node.input[0] == "image")
+    values = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+    return float(values[name])
+
+
+def test_own_inputs_are_calibrated_on_in_place_of_drawn_ones() -> None:
+    model = gated()
+    pixels = np.linspace(0, 255, 3 * 8 * 8, dtype=np.float32).reshape(1, 3, 8, 8)
+    drawn = convert(model, "int8")
+    own = convert(model, "int8", own={"image": pixels})
+    # From 0 to 255 in 255 steps.
+    assert input_scale(own) == pytest.approx(1.0) and input_scale(drawn) < 0.1
+    named = {"a": {"image": pixels, "another": pixels}, "b": {}}
+    made = convert_all({"a": model, "b": model}, "int8", own=named)
+    assert made == {"a": own, "b": drawn}
+    with pytest.raises(ModelFileError, match="a: "):
+        convert_all({"a": model}, "int8", own={"a": {"image": pixels[:, :2]}})
+
+
+def test_int8_of_a_graph_without_products_is_refused_where_it_was_asked_for() -> None:
+    with pytest.raises(PrecisionError, match="(?s)one of Conv, .*Received: Identity alone"):
+        quantized(empty_model(), Quantization("u8s8"), [])
+    with pytest.raises(PrecisionError, match="a scheme among u8s8, u8u8, s8s8"):
+        Quantization("u4s4")
