@@ -149,7 +149,7 @@ def _asked(network: FrontNetwork) -> str:
         verdict = WORDS[network.outcome] or "not measured"
         parts.append(f"Asked for {numbers.milliseconds(network.asked_ms)} ms: {verdict}.")
     if network.goal is None:
-        parts.append("Chosen between the goals of the sweep.")
+        parts.append("A further network, which no goal asked for.")
     if network.same_as is not None:
         parts.append(f"The same architecture as {network.same_as}.")
     return " ".join(parts)
