@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from nas.data import Dataset, from_arrays
     from nas.interface.api import compare, retrain, search
     from nas.interface.networks import build_model, count, read_architecture
+    from nas.interface.profiling import profile
     from nas.interface.run import Front, Run
 
 # Public name -> module that has it, imported when it is first asked for.
@@ -28,6 +29,7 @@ _HOMES = {
     "compare": "nas.interface.api",
     "count": "nas.interface.networks",
     "from_arrays": "nas.data",
+    "profile": "nas.interface.profiling",
     "read_architecture": "nas.interface.networks",
     "retrain": "nas.interface.api",
     "search": "nas.interface.api",
@@ -42,6 +44,7 @@ __all__ = [
     "compare",
     "count",
     "from_arrays",
+    "profile",
     "read_architecture",
     "retrain",
     "search",

@@ -22,7 +22,7 @@ from nas.search_space.files import load_blocks
 from nas.search_space.named import SPACES, get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
-from nas.selection.goals import Goal
+from nas.selection.goals import Goal, parse_goals
 from nas.selection.profile import SpaceProfile, space_profile
 from nas.system.paths import kept_path, own_path
 from nas.system.program import command_words
@@ -79,6 +79,39 @@ def profile_of(
     profile = space_profile(space, latency, bounds, goals, options.get("seed", 0))
     make = command and f"No latency table of this device yet. Make one: {command}"
     return profile, tuple(text for text in (why, make) if text)
+
+
+def profile(
+    data: str | Path | Dataset | None = None,
+    *,
+    target_ms: float | str | None = None,
+    space: str | None = None,
+    **options: Any,
+) -> SpaceProfile:
+    """What a space offers, and whether bounds and milliseconds can be kept together.
+
+    Nothing is measured, decoded or trained. Milliseconds are those of the table in this host's
+    cache, or of `table`; without one they are not known.
+
+    Args:
+        data: Folder or .npz file with images, or a `Dataset`; None for the embedded sample.
+        target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`.
+        space: Name of a search space, or path of a Python file that defines one; default: as a
+            search would take it.
+        **options: `image_size`, `blocks`, `table`, `device`, `seed` and the bounds `max_params`,
+            `max_macs`, `max_size_bytes` and `max_memory_bytes`; see `SearchOptions`.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    for name in options:
+        if name not in APPLIES or name in ("profile", "help"):
+            raise TypeError(f"profile() got an unexpected keyword argument {name!r}")
+    named = {"space": space, "data_dir": None if isinstance(data, Dataset) else data}
+    given = {name: v for name, v in {**options, **named}.items() if v is not None}
+    goals = () if target_ms is None else parse_goals(None, f"{target_ms}")
+    return profile_of(given, goals, data if isinstance(data, Dataset) else None)[0]
 
 
 def _space(

@@ -41,18 +41,18 @@ class NetworkRecord(MeasuredRecord):
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         size_bytes: Of the folded float32 weights.
-        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
-            wrote the file.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
+        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
+            wrote the file.
     """
 
     params: int
     macs: int
     size_bytes: int
-    memory_bytes: int | None = None
     top1: float | None = None
     top5: float | None = None
+    memory_bytes: int | None = None
 
     @classmethod
     def of(

@@ -103,7 +103,7 @@ SPACES: dict[str, SpaceDefinition] = {
         last_channels=0,
         head_channels=256,
     ),
-    # 32 px and few parameters: 27 k to 230 k, so that `--max_params 50000` leaves a choice. The
+    # 32 px and few parameters: 12 k to 216 k, so that `--max_params 50000` leaves a choice. The
     # resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
     # parameters a wide one would be half of the network. No dropout: such networks underfit.
     "small": SpaceDefinition(

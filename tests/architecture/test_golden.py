@@ -89,6 +89,38 @@ def test_mnasnet_has_the_networks_of_single_path_nas() -> None:
     assert len([b for b in blocks if type(b).__name__ == "MBConv"]) == 2
 
 
+@pytest.mark.parametrize(
+    "name, least, greatest",
+    [
+        ("small", (12_170, 3_657_344), (215_658, 33_584_768)),
+        ("small_se", (14_098, 3_703_168), (268_482, 34_050_176)),
+    ],
+)
+def test_small_spaces_are_small(
+    name: str, least: tuple[int, int], greatest: tuple[int, int]
+) -> None:
+    # Each layer is counted by hand in tests/cost/test_counts.py.
+    space = get_space(name)
+    for network, (params, macs) in ((space.smallest(), least), (space.largest(), greatest)):
+        cost = architecture_cost(network)
+        assert (cost.params, cost.macs) == (params, macs)
+    assert space.input_shapes()[-3] == (8, 8, 48)
+
+
+def test_smallest_network_of_the_small_space_by_hand() -> None:
+    # Parameters: a normalisation has two a channel. The first block of each stage is never skipped.
+    stem = 27 * 16 + 2 * 16
+    first = 9 * 16 + 16 * 16 + 2 * (16 + 16)
+    blocks = [
+        wide * before + 9 * wide + wide * after + 2 * (2 * wide + after)
+        for before, wide, after in ((16, 32, 16), (16, 32, 24), (24, 48, 48))
+    ]
+    head = 48 * 64 + 2 * 64 + 64 * 10 + 10
+    assert architecture_cost(get_space("small").smallest()).params == (
+        stem + first + sum(blocks) + head
+    )
+
+
 @pytest.mark.parametrize("name, low, high", [("tiny", 30e6, 60e6)])
 def test_sizes_of_spaces(name: str, low: float, high: float) -> None:
     space = get_space(name)

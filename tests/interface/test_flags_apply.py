@@ -69,7 +69,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "random_networks": ["--random_networks", "9"],
 }
 # They say where a run is, or print and stop.
-ELSEWHERE = {"run_dir", "resume", "help", "h"}
+ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
 # The same images with and without: both switches have a value that is not the default.
 FLIPS = {"sample": ["--flip"], "files": ["--noflip"]}
 TARGET = ["--target_ms", "1"]

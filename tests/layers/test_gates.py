@@ -25,6 +25,7 @@ from nas.methods.config import (
     supernet_recipe,
 )
 from nas.methods.gradient import GradientSearch
+from nas.search_space.named import get_space
 from nas.search_space.space import OneOf, Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import even_draw
@@ -258,3 +259,18 @@ def test_gates_learn_from_images_of_their_own_with_ramp_and_temperature(
     # Geometric from 2 at step 4 to 0.5 at step 8.
     cooled = [1] * 4 + [2 * 0.25 ** (step / 4) for step in range(4)]
     np.testing.assert_allclose([row["temperature"] for row in history], cooled, rtol=1e-6)
+
+
+def test_options_that_break_a_bound_are_never_drawn() -> None:
+    space = get_space("toy")
+    excluded = [np.array([False, True, False, True]), np.array([True, True, True, True, False])]
+    gates = Gates(space.without(excluded).tables.allowed)
+    joint = space.tables.joint(
+        {name: keras.ops.convert_to_numpy(p) for name, p in gates.probabilities().items()}
+    )
+    for row, left_out in zip(joint, excluded, strict=True):
+        assert row.sum() == pytest.approx(1) and row[left_out].max() == 0
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        hard = gates.sample(rng).hard
+        assert hard["expansion"][0].tolist() == [1, 0] and hard["skip"][1].tolist() == [0, 1]

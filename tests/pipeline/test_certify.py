@@ -15,13 +15,15 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
-from nas.hardware.measurement import Doubt, TimedNetworks
+from nas.errors import InputError
+from nas.hardware.measurement import Doubt, TimedNetworks, network_bytes
 from nas.pipeline import certify
-from nas.pipeline.certify import compared_networks, search_certificate
+from nas.pipeline.certify import check_exported_memory, compared_networks, search_certificate
 from nas.report.verdict import seen_text
 from nas.runs.config import RunConfig
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate, ComparedNetwork, Comparison, SupernetScore
+from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
@@ -263,3 +265,15 @@ def test_a_certificate_keeps_its_keys_and_reads_back(
     assert tuple(plain)[: len(STABLE_KEYS)] == STABLE_KEYS
     assert tuple(plain["largest"])[: len(STABLE_KEYS)] == STABLE_KEYS
     assert strict_json.decode(Certificate, plain, "a certificate", every_key=True) == found
+
+
+def test_the_exported_file_is_counted_again() -> None:
+    space = get_space("toy")
+    largest, smallest = space.largest(), space.smallest()
+    memory_bytes = architecture_cost(largest).memory_bytes
+    check_exported_memory(network_bytes(largest), largest, memory_bytes)
+    check_exported_memory(network_bytes(largest), largest, None)
+    with pytest.raises(InputError, match=f"at most {memory_bytes - 1} in the exported file"):
+        check_exported_memory(network_bytes(largest), largest, memory_bytes - 1)
+    with pytest.raises(InputError, match=f"{memory_bytes} bytes in the exported file"):
+        check_exported_memory(network_bytes(smallest), largest, None)

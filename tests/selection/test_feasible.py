@@ -23,6 +23,7 @@ from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.named import get_space
 from nas.search_space.space import OneOf, Space
+from nas.selection.contradictions import check_bounds
 from nas.selection.feasible import BoundedSpace
 from nas.selection.integer_program import choose
 
@@ -139,6 +140,8 @@ def test_contradictions_show_which_and_the_range() -> None:
         {"max_params": 0},
         {"max_macs": -3},
         {"max_size_bytes": 2**60},
+        {"max_memory_bytes": 0},
+        {"max_memory_bytes": -1},
         {"max_macs": 1.5},
         {"max_params": True},
     ],
@@ -202,6 +205,9 @@ def test_memory_bounds_are_exact_against_every_network() -> None:
             counts = [quantity.of(network) for network in kept]
             assert limits.least(quantity) == min(counts)
             assert limits.greatest(quantity) == max(counts)
+    check_bounds("shrinking", quantities(space, Bounds(max_memory_bytes=peaks[0])))
+    with pytest.raises(InputError, match=f"memory_bytes of at least {peaks[0]}"):
+        check_bounds("shrinking", quantities(space, Bounds(max_memory_bytes=peaks[0] - 1)))
     with pytest.raises(InputError, match=f"memory_bytes of at least {peaks[0]}"):
         BoundedSpace(space, latency, Bounds(max_memory_bytes=peaks[0] - 1)).range_ms()
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from onnx import NodeProto, helper
 
-from benchmarks.activation_memory import arena_bytes, library
+from benchmarks.activation_memory import arena_bytes, library, main
 from latency.onnx_files.memory import peak_activation_bytes
 from nas.hardware.measurement import network_bytes
 from nas.search_space.named import get_space
@@ -90,3 +92,13 @@ def test_networks_as_they_are_deployed(name: str, most: float) -> None:
     counted = peak_activation_bytes(model)
     found = arena_bytes(model, is_optimised=True)["activations"]
     assert counted <= found <= most * counted + ROUNDING_BYTES
+
+
+def test_the_benchmark_writes_what_its_page_says(tmp_path: Path) -> None:
+    path = tmp_path / "memory.json"
+    assert main(["--spaces", "toy", "--output", f"{path}"]) == 0
+    largest, smallest = json.loads(path.read_text())["networks"]
+    assert (largest["network"], smallest["network"]) == ("largest", "smallest")
+    assert largest["counted_bytes"] > smallest["counted_bytes"]
+    # As exported, convolutions have working memory of their own beside the tensors.
+    assert largest["exported_over_counted"] > largest["optimised_over_counted"] >= 1

@@ -1,0 +1,117 @@
+"""What a space offers, and whether what is asked can be kept together."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+import nas
+from nas.architecture.text import parse
+from nas.cost.constraints import Bounds, quantities
+from nas.cost.counts import architecture_cost
+from nas.errors import InputError
+from nas.interface.profiling import check_profile, profile_of
+from nas.report.profile import finding_text, profile_table
+from nas.search_space.named import get_space
+from nas.selection.default_space import default_space
+from nas.selection.goals import Goal
+from nas.selection.profile import space_profile
+from tests.support.toy_stages import toy_latency
+
+SPACE = get_space("toy")
+LATENCY = toy_latency(SPACE)
+EVERY = list(itertools.product(*(range(len(c.options)) for c in SPACE.choices)))
+
+
+def test_ranges_are_those_of_every_network() -> None:
+    found = space_profile(SPACE, LATENCY, Bounds(max_params=2000))
+    ms, *counts = found.ranges
+    predicted = [LATENCY.predict_ms(network) for network in EVERY]
+    assert (ms.name, ms.least, ms.greatest) == ("ms", min(predicted), max(predicted))
+    for quantity, row in zip(quantities(SPACE, Bounds()), counts, strict=True):
+        values = [quantity.of(network) for network in EVERY]
+        assert (row.name, row.least, row.greatest) == (quantity.name, min(values), max(values))
+        assert row.median is not None and min(values) <= row.median <= max(values)
+    params = counts[0]
+    values = [quantities(SPACE, Bounds())[0].of(network) for network in EVERY]
+    assert params.most == 2000 and params.kept_share is not None
+    # A share of 1000 draws is known to 0.016; four times that.
+    assert params.kept_share == pytest.approx(np.mean(np.array(values) <= 2000), abs=0.07)
+
+
+def test_bounds_and_milliseconds_are_decided_together() -> None:
+    params = quantities(SPACE, Bounds())[0]
+    fastest_ms, slowest_ms = LATENCY.range_ms()
+    few = Bounds(max_params=min(params.of(network) for network in EVERY))
+    goals = (Goal(target=fastest_ms), Goal(target=slowest_ms), Goal(percent=50.0))
+    both, neither, share = space_profile(SPACE, LATENCY, few, goals).findings
+    assert both.can_be_kept and share.can_be_kept
+    network = parse(both.network)
+    assert architecture_cost(network).params == few.max_params
+    assert LATENCY.predict_ms(SPACE.encode(network)) == pytest.approx(fastest_ms, rel=0.02)
+    assert neither.can_be_kept is False
+    assert "--max_params alone rules it out" in neither.reason and not neither.network
+
+
+def test_what_cannot_be_told_is_not_told() -> None:
+    goals = (Goal(target=1.0),)
+    unknown = space_profile(SPACE, None, Bounds(), goals)
+    assert unknown.can_be_kept is None and unknown.ranges[0].least is None
+    assert "latency table" in unknown.findings[0].reason
+    # Bounds that no network keeps need no milliseconds.
+    impossible = space_profile(SPACE, None, Bounds(max_memory_bytes=100), goals)
+    assert impossible.can_be_kept is False
+    assert "memory_bytes of at least" in impossible.findings[0].reason
+    assert space_profile(SPACE, None, Bounds()).can_be_kept
+
+
+def test_the_table_has_every_figure() -> None:
+    found = space_profile(SPACE, LATENCY, Bounds(max_memory_bytes=60_000))
+    console = Console(width=100, record=True, file=None, quiet=False)
+    with console.capture() as captured:
+        console.print(profile_table(found))
+    text = captured.get()
+    for cell in ("ms, predicted", "params", "MACs", "size", "memory", "60.0 kB", "20 networks"):
+        assert cell in text
+    assert finding_text(found.findings[0]).startswith("bounds: can be kept")
+
+
+def test_no_image_is_decoded(tmp_path: Path) -> None:
+    for part in ("train", "test"):
+        for name in ("cat", "dog"):
+            folder = tmp_path / part / name
+            folder.mkdir(parents=True)
+            (folder / "0.png").write_bytes(b"no image at all")
+    options = {"data_dir": f"{tmp_path}", "image_size": 32, "max_params": 50_000}
+    found, notes = profile_of(options)
+    assert (found.space, found.image_size, found.num_classes) == ("small", 32, 2)
+    assert "Space small and not cifar" in notes[0] and "--space small" in notes[1]
+
+
+@pytest.mark.parametrize("name", ["lambda", "run_dir", "search_epochs", "race", "smoke"])
+def test_what_a_profile_does_not_look_at_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match=f"Received: --{name} as well"):
+        check_profile({"profile": True, name: 1})
+
+
+def test_from_python() -> None:
+    found = nas.profile(space="toy", max_params=10**6)
+    assert found.can_be_kept and found.networks == 20
+    with pytest.raises(TypeError, match="'max_parms'"):
+        nas.profile(max_parms=1)
+    with pytest.raises(InputError, match="max_params"):
+        nas.profile(space="toy", max_params=0)
+
+
+def test_bounds_decide_a_space_that_nobody_named() -> None:
+    assert default_space(32, 10, Bounds())[0].name == "cifar"
+    assert default_space(32, 10, Bounds(max_params=200_000)) == (get_space("cifar"), "")
+    space, why = default_space(32, 10, Bounds(max_params=50_000))
+    assert space.name == "small" and "42,778" in why and "--max_params 50000" in why
+    # No space has room for that: the usual one stays, and says what it could do.
+    assert default_space(32, 10, Bounds(max_params=1000)) == (get_space("cifar"), "")
+    assert default_space(64, 200, Bounds(max_params=10**6))[0].name == "tiny"
