@@ -66,6 +66,13 @@ def test_every_public_name_is_there() -> None:
         _ = nas.serach
 
 
+@pytest.mark.parametrize("named", ["a/b.onnx", Path("a/b.onnx")])
+def test_a_teacher_is_a_path_however_it_is_written(named: str | Path) -> None:
+    with pytest.raises(InputError, match="a file as --teacher") as caught:
+        nas.retrain("in_s32 cn_r1_k3_s2_c8 gap fc_c12", teacher=named, smoke=True)
+    assert "a/b.onnx" in caught.value.received
+
+
 def test_options_are_the_flags_of_the_programs() -> None:
     elsewhere = {"lambda", "target_ms", "space", "run_dir", "resume", "data_dir", "help", "h"}
     elsewhere |= {"profile"}  # a function of its own
