@@ -40,6 +40,7 @@ from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import ComparisonConfig, GivenNetworkConfig, RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
+from nas.runs.front import Front, FrontPlan
 from nas.runs.lender import LentSupernet
 from nas.runs.predictions import Predictions
 from nas.runs.records import (
@@ -205,6 +206,18 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(SharedWarmUp),
         record(Pareto),
         FileDoc("pareto.png", "The front as a picture."),
+        record(FrontPlan),
+        record(Front),
+        FileDoc(
+            "front.html",
+            "One page to pick a trained network from: accuracy against milliseconds, and from each "
+            "point to the files of that network. It loads nothing.",
+        ),
+        FileDoc(
+            "added-*",
+            "The run folder of a further network between the goals, as that of a search which "
+            "asked for no time.",
+        ),
     ),
 }
 
