@@ -44,7 +44,19 @@ class AskedComparison:
 def images_asked(
     asked: AskedComparison, runs: Mapping[str, RunFacts], named: Sequence[NamedNetwork]
 ) -> tuple[DataSource, int | None]:
-    """The images and their size: as asked for, of the runs, of the given networks, their own."""
+    """The images and their size: as asked for, of the runs, of the given networks, their own.
+
+    Args:
+        asked: What is asked for.
+        runs: By name.
+        named: All networks.
+
+    Returns:
+        The images, and their height and width in pixels; None for the images' own.
+
+    Raises:
+        InputError: The networks are for images of different sizes.
+    """
     sizes = {f"images of {name}": facts.data.image_size for name, facts in runs.items()}
     for network in named:
         if network.architecture is not None:
@@ -76,7 +88,17 @@ def images_of(
     source: DataSource,
     runs: Mapping[str, RunFacts],
 ) -> Dataset:
-    """The images of what is trained, which have to be those of the runs."""
+    """The images of what is trained, which have to be those of the runs.
+
+    Args:
+        asked: What is asked for.
+        options: As `RetrainOptions`, those of the runs included.
+        source: From `images_asked`.
+        runs: By name.
+
+    Raises:
+        LatencyError: They cannot be read, or are not those of the runs.
+    """
     sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
     facts = next(iter(runs.values()), None)
     seed = options.get("seed", 0) if facts is None else read_config(facts.folder.path).seed
@@ -94,7 +116,17 @@ def entries_of(
     dataset: Dataset | None,
     size: int | None,
 ) -> tuple[ComparisonEntry, ...]:
-    """All networks as they are trained; the same network to be trained twice is refused."""
+    """All networks as they are trained; the same network to be trained twice is refused.
+
+    Args:
+        named: All networks.
+        runs: By name.
+        dataset: Images of what is trained; None where nothing is.
+        size: Height and width of the images in pixels; None where no network is built for them.
+
+    Raises:
+        InputError: Equal networks, or one that does not fit the images.
+    """
     found: list[tuple[ComparisonEntry, Architecture]] = []
     for network in named:
         facts = runs.get(network.name)
@@ -135,7 +167,16 @@ def comparison_config(
     entries: tuple[ComparisonEntry, ...],
     runs: Mapping[str, RunFacts],
 ) -> ComparisonConfig:
-    """What is written down of a new comparison."""
+    """What is written down of a new comparison.
+
+    Args:
+        asked: What is asked for.
+        options: As `RetrainOptions`, those of the runs included.
+        source: The images.
+        size: Their height and width in pixels; None where nobody knows.
+        entries: All networks.
+        runs: By name.
+    """
     given: GivenNetworkConfig = given_network_config(options, source, asked.command, size or 0)
     settings = {
         entry.name: getattr(given, entry.name) for entry in fields(given) if entry.name != "kind"

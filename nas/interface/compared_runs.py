@@ -36,6 +36,9 @@ class RunFacts:
 def facts_of(path: Path) -> RunFacts:
     """What there is of a run, which may be trained or not, but not half.
 
+    Args:
+        path: Folder of the run.
+
     Raises:
         InputError: Its search is not finished, its training was stopped, or its file is another.
     """
@@ -62,7 +65,14 @@ def facts_of(path: Path) -> RunFacts:
 
 
 def check_same_images(runs: Mapping[str, RunFacts]) -> None:
-    """Refuses runs whose accuracies are shares of different images."""
+    """Refuses runs whose accuracies are shares of different images.
+
+    Args:
+        runs: By name.
+
+    Raises:
+        InputError: There are such runs.
+    """
     facts = list(runs.values())
     for other in facts[1:]:
         differences = facts[0].data.differences(other.data)
@@ -91,7 +101,16 @@ def _plain(recipe: SeededRecipe) -> Recipe:
 def check_recipes(
     runs: Mapping[str, RunFacts], options: Mapping[str, Any], to_train: Sequence[NamedNetwork]
 ) -> None:
-    """Refuses to choose between the recipes of trained runs for a network that is not trained."""
+    """Refuses to choose between the recipes of trained runs for a network that is not trained.
+
+    Args:
+        runs: By name.
+        options: As `RetrainOptions`; a recipe, or any knob of one, decides.
+        to_train: Networks that are not trained, one or more.
+
+    Raises:
+        InputError: The runs have different recipes, and no option decides.
+    """
     recipes = _recipes(runs)
     names = list(recipes)
     differing = [n for n in names if _plain(recipes[n]) != _plain(recipes[names[0]])]
@@ -105,7 +124,11 @@ def check_recipes(
 
 
 def options_of_runs(runs: Mapping[str, RunFacts]) -> dict[str, Any]:
-    """Options that the trained runs agree on, and that hold where nothing else is asked for."""
+    """Options that the trained runs agree on, and that hold where nothing else is asked for.
+
+    Args:
+        runs: By name.
+    """
     recipes = list(_recipes(runs).values())
     found: dict[str, Any] = {}
     for name in ("seed", "seeds"):

@@ -23,8 +23,14 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     rows = compare(certificate, baselines)
     retrained = any(row.top1 is not None for row in rows)
     several = has_several_seeds(rows)
-    top1 = "top-1" if retrained else "top-1, supernet,\nnot retrained"
-    table = Table(title=title_text(certificate), title_justify="left", box=box.SIMPLE_HEAD)
+    top1 = "top-1" if retrained else "top-1,\nsupernet,\nnot retrained"
+    # Without padding at its edges it fits into 110 columns.
+    table = Table(
+        title=title_text(certificate),
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
     table.add_column("network", no_wrap=True)
     for name in ("asked\nms", "predicted\nms", "measured\nms", "95 %\ninterval"):
         table.add_column(name, justify="right", no_wrap=True)

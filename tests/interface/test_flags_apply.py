@@ -440,7 +440,10 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--network", "resnet9", "--run", "RUN"], "one of --run, --arch and --network"),
         (["--network", "mobilnetv2"], "write 'mobilenetv2'"),
         (["--network", NETWORK, "--summary", "--image_size", "64"], "image_size 32"),
-        (["--run", "RUN", "--summary", "--image_size", "64"], "--network with --image_size"),
+        (
+            ["--run", "RUN", "--summary", "--image_size", "64"],
+            "--network or --compare with --image_size",
+        ),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
         (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
