@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from absl import flags
 
 from nas.errors import InputError
+from nas.interface import recipe_options
 from nas.interface.recipe_options import KNOBS
 from nas.recipes import RECIPES
 from nas.training.knobs import NONE, Knob
@@ -64,6 +66,37 @@ def define(values: flags.FlagValues) -> None:
                 values,
                 flags.ArgumentSerializer(),
             )
+
+
+def check(options: Mapping[str, Any]) -> None:
+    """Refuses what no recipe can have, and names the flag.
+
+    Args:
+        options: Flags that the user wrote, with their values.
+
+    Raises:
+        InputError: A value is out of its range, or an unknown name.
+    """
+    try:
+        recipe_options.check(options)
+    except InputError as error:
+        flag = _blamed(error, options)
+        if flag is None:
+            raise
+        raise InputError(error.expected, f"--{flag} {options[flag]}", error.fix) from None
+
+
+def _blamed(error: InputError, options: Mapping[str, Any]) -> str | None:
+    """The flag that is refused in the same way when it stands alone; None if there is none."""
+    begin = {name: options[name] for name in ("recipe",) if name in options}
+    for name in KNOBS:
+        if name in options:
+            try:
+                recipe_options.check({**begin, name: options[name]})
+            except InputError as own:
+                if own.expected == error.expected:
+                    return name
+    return None
 
 
 def help_of(knob: Knob) -> str:

@@ -11,6 +11,7 @@ from absl import flags
 from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
+from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.cli.show import show
 from nas.interface import rules
@@ -55,9 +56,11 @@ def retrain(
         Interrupted: A signal came; the state is saved.
     """
     options = strict_flags.given(values)
+    # Before any folder is opened: what is said twice has no right one.
+    rules.check(options, rules.RETRAIN_RULES)
+    recipe_flags.check(options)
     what = rules.shown(options)
     if what is not None:
-        rules.check(options, rules.RETRAIN_RULES)
         return show(what, options, _shown_network(options))
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None

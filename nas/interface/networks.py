@@ -68,7 +68,7 @@ def read_network(
     if value.endswith(_FOREIGN):
         raise InputError(
             f"a Keras file ({KERAS}), an architecture, or one of {', '.join(NAMES)}",
-            f"{shown(value)}, whose layers cannot be read",
+            f"{value}, whose layers cannot be read",
             f"save the model by model.save('NAME{KERAS}') with Keras 3, or write its layers",
         )
     if is_named(value):
@@ -105,10 +105,15 @@ def network_for_images(
     if found.architecture.num_classes != looks.num_classes:
         raise InputError(
             f"a network of {looks.num_classes} classes, as the images have",
-            f"{found.architecture.num_classes} classes in {shown(value)}",
+            f"{found.architecture.num_classes} classes in {_named(value)}",
             f"end the network in a dense layer of {looks.num_classes} units, or give other images",
         )
     return found
+
+
+def _named(value: str) -> str:
+    """A file by its whole path, a long text by its beginning."""
+    return value if value.endswith((KERAS, ".json")) else shown(value)
 
 
 def is_named(value: str) -> bool:

@@ -190,6 +190,7 @@ def test_a_run_as_an_object(toy_run: Path) -> None:
         nas.Run(toy_run / "checkpoints")
 
 
+@pytest.mark.slow
 def test_arrays_are_searched_and_trained_on(
     images: Dataset, toy_table: Path, tmp_path: Path
 ) -> None:

@@ -82,6 +82,7 @@ def test_rounds_below_one_are_refused() -> None:
     assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.err
 
 
+@pytest.mark.slow
 def test_latency_audit_collects_tables_and_checks(tmp_path: Path) -> None:
     flags = ("--runs", "1", "--checks", "1", "--uniform", "4", "--smoke", "--json")
     done = run_program("benchmarks/latency_audit.py", "--folder", str(tmp_path), *flags)

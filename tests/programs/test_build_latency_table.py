@@ -90,6 +90,7 @@ def test_flags_that_say_nothing_are_refused_before_work(words: list[str], said: 
     assert said in str(caught.value)
 
 
+@pytest.mark.slow
 def test_sigterm_keeps_rounds_and_the_next_call_finishes(tmp_path: Path) -> None:
     output, journal = tmp_path / "t.json", tmp_path / "t.json.journal"
     # Toy size would be over before a signal came.

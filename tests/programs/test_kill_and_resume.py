@@ -56,6 +56,7 @@ def test_sigkill_and_resume_end_with_the_same_architecture(
     assert json.loads((run / "certificate.json").read_text())["measured_ms"] > 0
 
 
+@pytest.mark.slow
 def test_sigterm_saves_and_says_how_to_go_on(toy_table: Path, tmp_path: Path) -> None:
     run = tmp_path / "stopped"
     flags = ("--lambda", "0.1", *TOY, "--table", str(toy_table), "--run_dir", str(run))

@@ -1,10 +1,12 @@
 """Every command of the README and of the documentation is one that our programs take.
 
-Three of the README's run; `scripts/test --all` runs the others too, in the README's order.
+Three of the README's run in the fast suite; `scripts/test --all` runs all of them as processes of
+their own, in the README's order.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 from pathlib import Path
@@ -126,14 +128,26 @@ def searched(root: Path) -> Path:
     return run
 
 
-def test_the_first_commands_search_and_retrain(searched: Path) -> None:
+def test_the_first_commands_search_and_retrain(toy_retrained: Path) -> None:
+    """The run that the whole suite shares is made by them, in this process and at toy size."""
+    search = first_with("python", "nas.py", "--lambda", "0.1")
+    command = json.loads((toy_retrained / "config.json").read_text("utf-8"))["command"]
+    assert search.words[1:] == ("nas.py", "--lambda", "0.1")
+    assert command.split()[: len(search.words) - 1] == list(search.words[1:])
+    assert first_with("python", "main.py").words == ("python", "main.py")
+    for name in ("table.json", "certificate.json", "report.html", "model.keras", "model.onnx"):
+        assert (toy_retrained / name).is_file(), name
+
+
+@pytest.mark.slow
+def test_the_first_commands_run_in_processes_of_their_own(searched: Path) -> None:
     for name in ("table.json", "certificate.json", "report.html", "model.keras", "model.onnx"):
         assert (searched / name).is_file(), name
 
 
-def test_latency_measures_what_was_exported(searched: Path, root: Path) -> None:
+def test_latency_measures_what_was_exported(toy_retrained: Path, root: Path) -> None:
     rounds = ("--min_rounds", "2", "--max_rounds", "2")
-    done = call("latency", "measure", str(searched / "model.onnx"), *rounds, cwd=root)
+    done = call("latency", "measure", str(toy_retrained / "model.onnx"), *rounds, cwd=root)
     # So few rounds tell no interval, whatever the machine does.
     assert done.exit_code == 4, done.err
     assert "p10 ms" in done.out

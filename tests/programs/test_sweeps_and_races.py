@@ -157,6 +157,7 @@ def test_evolution_uses_a_trained_supernet_on_another_device(
     assert architecture_cost(network).macs <= most
 
 
+@pytest.mark.slow
 def test_random_trains_no_supernet_and_a_race_keeps_the_best(
     toy_table: Path, tmp_path: Path
 ) -> None:

@@ -151,6 +151,7 @@ def test_a_package_that_is_needed_at_the_end_is_named_at_the_start(
     assert "libgomp" in caught.value.received and "pip install" in caught.value.fix
 
 
+@pytest.mark.slow
 def test_the_real_backend_starts_in_another_process_and_not_in_this_one() -> None:
     name = os.environ["KERAS_BACKEND"]
     if name != "tensorflow":
