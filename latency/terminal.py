@@ -10,9 +10,11 @@ import sys
 from typing import Any, NoReturn
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 from latency.device.text import visible
+from latency.narrow_tables import parts_that_fit
 
 
 class Terminal(Console):
@@ -28,6 +30,13 @@ class Terminal(Console):
     def render_str(self, text: str, **options: Any) -> Text:
         """Makes what is printed, and what stands in a table, of a text."""
         return super().render_str(visible(text), **options)
+
+    def print(self, *objects: Any, **options: Any) -> None:
+        """Prints; a table that is wider than the terminal comes in parts below each other."""
+        shown: list[Any] = []
+        for one in objects:
+            shown += parts_that_fit(one, self) if isinstance(one, Table) else [one]
+        super().print(*shown, **options)
 
     def on_broken_pipe(self) -> NoReturn:
         """Leaves it to `latency.shell.run` to say how a program ends whose output nobody reads."""

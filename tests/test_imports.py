@@ -21,6 +21,7 @@ ORDER = (
     "latency.atomic",
     "latency.outputs",
     "latency.start",
+    "latency.narrow_tables",
     "latency.terminal",
     "latency.shell",
     "latency.command_line",

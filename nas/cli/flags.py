@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -13,6 +14,8 @@ from nas.data.preparation import RESIZES
 from nas.errors import InputError
 from nas.system.backend import MIXED_PRECISION
 
+HELP_INDENT = 27
+MIN_HELP_WIDTH = 60  # narrower columns of text are harder to read than wrapped lines
 MOST_SEED = 2**32 - 1  # of Keras and numpy
 # Checked floats: flag -> (least, greatest, whether the least itself is allowed). Knobs of recipes
 # are checked by their records.
@@ -211,9 +214,15 @@ def _known(values: flags.FlagValues, name: str) -> flags.Flag:
     )
 
 
-def help_text(values: flags.FlagValues, intro: str) -> str:
-    """What --help prints."""
-    lines = [intro.strip(), ""]
+def help_text(values: flags.FlagValues, intro: str, width: int) -> str:
+    """What --help prints.
+
+    Args:
+        values: Flags of the command.
+        intro: Before the flags.
+        width: Characters that a line may have.
+    """
+    lines = [*(_wrapped(line, width) for line in intro.strip().splitlines()), ""]
     seen: set[int] = set()
     for name in values:
         flag = values[name]
@@ -222,8 +231,20 @@ def help_text(values: flags.FlagValues, intro: str) -> str:
         seen.add(id(flag))
         default = "" if flag.default in (None, False) else f" (default: {flag.default})"
         label = f"--[no]{name}" if flag.boolean else f"--{name}"
-        lines.append(f"  {label:<24} {flag.help}{default}")
+        # absl adds how its own flags of several values are written; ours say it where it is so.
+        text = flag.help.partition(";\n")[0]
+        lines.append(_wrapped(f"  {label:<24} {text}{default}", width, HELP_INDENT))
     return "\n".join(lines)
+
+
+def _wrapped(line: str, width: int, indent: int = 0) -> str:
+    return textwrap.fill(
+        line,
+        max(width, MIN_HELP_WIDTH),
+        subsequent_indent=" " * indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
 
 
 def given(values: flags.FlagValues) -> dict[str, Any]:

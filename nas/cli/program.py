@@ -227,9 +227,8 @@ def _run(
         takes_words = [name for name in TAKES_WORDS if name in values]
         strict_flags.parse(values, argv, takes_words)
         if values["help"].value:
-            out.print(
-                strict_flags.help_text(values, intro.format(command_line(verb))), markup=False
-            )
+            text = strict_flags.help_text(values, intro.format(command_line(verb)), out.width)
+            out.print(text, markup=False)
             return EXIT_DONE
         command = join([*command_words(verb), *argv[1:]])
         with Interrupter().installed() as interrupter:

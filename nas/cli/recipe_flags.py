@@ -37,7 +37,8 @@ class KnobParser(flags.ArgumentParser):
         try:
             value = self.knob.value(argument)
         except InputError as error:
-            raise ValueError(f"{error.received} is not {self.knob.form}") from None
+            wanted = error.expected.removeprefix(f"{self.knob.name} to be ")
+            raise ValueError(f"{error.received} is not {wanted}") from None
         return NONE if value is None else value
 
 

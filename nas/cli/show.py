@@ -86,5 +86,5 @@ def _predict(folder: RunFolder, words: Sequence[str], int8: bool) -> int:
     for line in written:
         out.print(line, markup=False)
     for line in failure_lines(predictions):
-        err.print(f"Error: {line}", markup=False)
+        err.print(f"error: {line}", markup=False)
     return EXIT_BAD_INPUT if predictions.failed else EXIT_DONE

@@ -89,7 +89,7 @@ def parse_flags(arguments: Sequence[str]) -> argparse.Namespace:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--space", default="tiny", help="name, or a Python file")
+    parser.add_argument("--space", default="tiny", help="name, around:NETWORK or a Python file")
     parser.add_argument(
         "--blocks", action="append", default=[], help="Python file with blocks of your own"
     )

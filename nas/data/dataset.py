@@ -189,11 +189,17 @@ def split_holdout(
     for label in np.unique(labels[:n]):
         members = rng.permutation(np.flatnonzero(labels[:n] == label))
         count = max(1, round(fraction * len(members)))
-        if count >= len(members):
+        if len(members) < 2:
             raise DataError(
                 "two images or more of every class",
                 f"{len(members)} of class {label}",
                 "add images of that class",
+            )
+        if count >= len(members):
+            raise DataError(
+                "a held-out share that leaves an image of every class to learn from",
+                f"{fraction:g} of {len(members)} images of class {label}, which is all of them",
+                f"hold out less than {1 - 1 / len(members):.2g}, or add images of that class",
             )
         held.append(members[:count])
     part = np.sort(np.concatenate(held))

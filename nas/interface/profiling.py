@@ -18,7 +18,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import default_table_path, load_table
 from nas.interface.asked import BOUNDS
 from nas.interface.rules import says
-from nas.search_space.files import load_blocks
+from nas.search_space.files import load_blocks, reference
 from nas.search_space.named import SPACES, get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
@@ -147,13 +147,8 @@ def _latency(options: Mapping[str, Any], space: Space) -> tuple[SpaceLatency | N
     if path.is_file():
         return SpaceLatency.from_table(space, load_table(path, space, "fp32", False)), ""
     name = options.get("space") or space.name
-    words = [*command_words("table"), "--space", _word(name)]
+    words = [*command_words("table"), "--space", reference(name)]
     words += [f"--image_size={space.image_size}", f"--num_classes={space.num_classes}"]
     for blocks in options.get("blocks", ()):
         words += ["--blocks", kept_path(blocks)]
     return None, join(words)
-
-
-def _word(space: str) -> str:
-    """A space as the program of tables takes it from anywhere."""
-    return space if space in SPACES else str(Path(kept_path(space)))

@@ -171,7 +171,7 @@ def fresh_timings(
         known: Measured beside them.
     """
     plans = sizes.measuring
-    with bar("Certificate: fresh measurements in new processes") as shown:
+    with bar("Certificate: measuring in new processes") as shown:
         return measure_networks(
             files,
             DEPLOYED,

@@ -13,7 +13,9 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.font_manager import findfont, get_font
 from matplotlib.text import Text
+from matplotlib.ticker import FixedLocator
 
 from latency.device.text import visible
 from nas.methods.history import SearchRow
@@ -85,9 +87,26 @@ def written_out(figure: Figure) -> Figure:
     Args:
         figure: Complete.
     """
+    for axes in figure.axes:
+        for axis in (axes.xaxis, axes.yaxis):
+            # A picture makes the texts at fixed places anew whenever it is drawn.
+            if isinstance(axis.get_major_locator(), FixedLocator):
+                labels = [_drawable(label) for label in axis.get_ticklabels()]
+                axis.set_ticks(axis.get_majorticklocs(), labels)
     for text in figure.findobj(Text):
-        text.set_text(visible(text.get_text()))
+        text.set_text(_drawable(text))
     return figure
+
+
+def _drawable(text: Text) -> str:
+    """A text with characters written out that its font lacks, as a terminal writes them."""
+    font = get_font(findfont(text.get_fontproperties()))
+    return "".join(
+        character
+        if character == "\n" or font.get_char_index(ord(character))
+        else character.encode("unicode_escape").decode("ascii")
+        for character in visible(text.get_text())
+    )
 
 
 def figure_address(figure: Figure) -> str:

@@ -6,6 +6,7 @@ import csv
 import io
 from typing import TextIO
 
+from rich import box
 from rich.table import Table
 
 from latency.terminal import Terminal
@@ -24,10 +25,17 @@ def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
         cost: Of a network.
         title: Above the table; empty for none.
     """
-    table = Table(title=title or None, title_justify="left")
+    # Without edges, most networks fit into 80 columns.
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        show_edge=False,
+    )
     for name in ("#", "layer", "type"):
         table.add_column(name, overflow="fold")
-    for name in ("params", "not trained", "MACs", "output size"):
+    for name in ("params", "not\ntrained", "MACs", "output\nsize"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in cost.layers:
         table.add_row(
@@ -75,7 +83,7 @@ def totals_text(cost: ArchitectureCost) -> str:
     return (
         f"params {cost.params_with_statistics:,} (trainable {cost.params:,}, not trainable "
         f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, "
-        f"float32 weights {cost.size_bytes:,} bytes"
+        f"float32 weights {cost.size_bytes:,} bytes, with normalisations folded into convolutions"
     )
 
 

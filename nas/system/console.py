@@ -10,6 +10,7 @@ from typing import Any, TextIO
 from rich.progress import (
     BarColumn,
     Progress,
+    ProgressColumn,
     TaskID,
     TextColumn,
     TimeElapsedColumn,
@@ -21,6 +22,8 @@ from latency.terminal import Terminal
 
 # Where there is no terminal to fit, a table must not be cut to the 80 columns rich assumes.
 FILE_WIDTH = 160
+# Narrower terminals show no times beside a progress bar, whose notes say what is left.
+ROOMY_WIDTH = 100
 
 
 def _width(stream: TextIO | None) -> int | None:
@@ -52,14 +55,17 @@ class Bar:
 @contextmanager
 def bar(label: str) -> Iterator[Bar]:
     """A progress bar for the length of the block."""
-    columns = (
+    columns: list[ProgressColumn] = [
         TextColumn("{task.description}", markup=False),
-        BarColumn(),
+        BarColumn(bar_width=min(40, err.width // 8)),
         TextColumn("{task.percentage:3.0f} %"),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}", markup=False),
-    )
+    ]
+    if err.width < ROOMY_WIDTH:
+        # Beside a long label and note, both times would be cut to nothing.
+        del columns[3:5]
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         label = visible(label)  # a column shows its text without the console's own care
         yield Bar(progress, progress.add_task(label, total=1, note=""), label)

@@ -59,8 +59,9 @@ def few_steps_text(recipe: Recipe, steps: int, flag: str = "--epochs") -> str | 
     made_for = recipe.made_for_steps
     if made_for is None or steps >= FEW_STEPS_SHARE * made_for:
         return None
+    epochs = float(f"{recipe.epochs * made_for / steps:.3g}")
     return (
         f"{steps:,} steps are few: the recipe was made for {made_for:,}, and networks may end "
         f"anywhere with fewer. Use a --batch_size below {recipe.batch_size}, or about {flag} "
-        f"{recipe.epochs * made_for / steps:.3g}."
+        f"{epochs:.12g}."
     )

@@ -17,6 +17,9 @@ from nas.training.schedule_settings import PARAMETERS, ScheduleSettings
 from nas.training.schedules import SCHEDULES, Course
 from nas.training.teachers.settings import Distillation
 
+# A schedule has a beginning and an end, so that the shortest training has two steps.
+LEAST_STEPS = 2
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -24,7 +27,7 @@ class Recipe:
 
     Args:
         epochs: Passes over the training images, above 0; fractions are allowed.
-        batch_size: Images a step, 1 or more, and for users 2 or more.
+        batch_size: Images a step, 2 or more; records that programs make may have 1.
         optimizer: By name; it brings a rate, a decay and a momentum of its own.
         schedule: Of the learning rate, by name; or FILE.py:FUNCTION, a function of your own.
         learning_rate: Peak of the schedule, above 0; None for the optimizer's own.
@@ -142,12 +145,13 @@ class Recipe:
         return own if self.weight_decay is None else self.weight_decay
 
     def steps(self, images: int) -> int:
-        """Steps on so many images.
+        """Steps of a training on so many images.
 
         Args:
             images: To learn from, 1 or more; a batch is never larger.
         """
-        return steps_of(self.epochs, images, min(self.batch_size, images))
+        steps = steps_of(self.epochs, images, min(self.batch_size, images))
+        return max(LEAST_STEPS, steps)
 
     def course(self, total_steps: int) -> Course:
         """What the schedule knows of a training by this recipe.

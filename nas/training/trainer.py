@@ -221,7 +221,7 @@ class Trainer:
             size_at=self._size_at if recipe.image_sizes else None,
         )
         self.waiting = WaitClock(self.loader)
-        self.total_steps = max(2, self.loader.steps(recipe.epochs))
+        self.total_steps = recipe.steps(len(learned))
         self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
         self.graphs = OneGraphASize(self.model)
         self.judge = Judge(self.model, architecture, self._statistics_images)

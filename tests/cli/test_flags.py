@@ -56,6 +56,14 @@ def test_bad_flags_are_refused_with_three_parts(arguments: list[str], text: str)
     assert all(part in message for part in ("Expected", "Received", "Fix"))
 
 
+def test_a_knob_that_is_too_small_is_told_its_range() -> None:
+    values = retrain_flags()
+    with pytest.raises(InputError, match="1 is not a whole number, 2 or more"):
+        strict_flags.parse(values, ["main.py", "--batch_size", "1"])
+    with pytest.raises(InputError, match="'few' is not a whole number"):
+        strict_flags.parse(retrain_flags(), ["main.py", "--batch_size", "few"])
+
+
 @pytest.mark.parametrize("text", ["3000000", "3_000_000", "3e6", "0.3e7"])
 def test_counts_are_read_as_people_write_them(text: str) -> None:
     assert parsed("--max_macs", text) == {"max_macs": 3_000_000}
@@ -64,6 +72,7 @@ def test_counts_are_read_as_people_write_them(text: str) -> None:
 @pytest.mark.parametrize("make", [search_flags, retrain_flags])
 def test_help_lists_every_flag_and_no_other(make: Callable[[], flags.FlagValues]) -> None:
     values = make()
-    text = strict_flags.help_text(values, "intro")
-    listed = re.findall(r"^ +--(?:\[no\])?(\w+)", text, re.MULTILINE)
+    text = strict_flags.help_text(values, "intro", 80)
+    assert max(map(len, text.splitlines())) <= 80 and "repeat this option" not in text
+    listed = re.findall(r"^  --(?:\[no\])?(\w+)", text, re.MULTILINE)
     assert sorted(listed) == sorted(name for name in values if len(name) > 1)

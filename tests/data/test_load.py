@@ -399,3 +399,9 @@ def test_real_tiny_imagenet(cache: Path) -> None:
     mean = np.mean([data.train.images[i::100].mean(axis=(0, 1, 2)) for i in range(100)], axis=0)
     # Train mean stated by the data's own documentation: 0.480, 0.448, 0.398.
     np.testing.assert_allclose(mean / 255, (0.480, 0.448, 0.398), atol=0.001)
+
+
+def test_a_share_that_would_hold_out_a_whole_class_is_named_as_the_fault() -> None:
+    labels = np.array([0] * 7 + [1] * 7)
+    with pytest.raises(DataError, match=r"Received: 0\.999 of 7 images of class 0.*\n.*than 0\.86"):
+        split_holdout(14, labels, 0.999, seed=0)

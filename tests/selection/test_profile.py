@@ -115,3 +115,8 @@ def test_bounds_decide_a_space_that_nobody_named() -> None:
     # No space has room for that: the usual one stays, and says what it could do.
     assert default_space(32, 10, Bounds(max_params=1000)) == (get_space("cifar"), "")
     assert default_space(64, 200, Bounds(max_params=10**6))[0].name == "tiny"
+
+
+def test_the_proposed_command_names_the_space_as_it_was_named() -> None:
+    _, notes = profile_of({"space": "around:resnet9_x0.125", "image_size": 32})
+    assert "--space around:resnet9_x0.125 --image_size=32" in notes[-1]

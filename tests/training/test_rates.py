@@ -131,3 +131,12 @@ def test_each_scale_is_long_enough_for_what_it_says() -> None:
     weights = scale.search_recipe
     assert few_steps_text(weights, weights.steps(8_000)) is None
     assert few_steps_text(scale.recipe, scale.recipe.steps(SAMPLE_IMAGES)) is None
+
+
+def test_many_epochs_are_proposed_as_a_flag_takes_them() -> None:
+    text = few_steps_text(replace(Recipe(30.0), made_for_steps=1_250), 30) or ""
+    assert text.endswith("--epochs 1250.")
+
+
+def test_the_shortest_training_is_told_with_the_steps_that_it_has() -> None:
+    assert "; 2 steps of 16 images" in recipe_text(Recipe(0.5, 16), 21)
