@@ -191,7 +191,8 @@ class ResidualOp(_Operation):
     def __post_init__(self) -> None:
         inner = output_shape(self.body, self.input_shape)
         expected = f"shape {self.output_shape} after the layers of a residual"
-        need(inner == self.output_shape, expected, inner, "match")
+        fix = "give them the strides and channels of that shape, or write res[... | ...]"
+        need(inner == self.output_shape, expected, inner, fix)
 
     @property
     def output_shape(self) -> Shape:

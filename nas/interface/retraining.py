@@ -22,7 +22,12 @@ from nas.hardware.tables import DEPLOYED
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
-from nas.interface.training_config import check_training, said_again, training_config
+from nas.interface.training_config import (
+    check_training,
+    rate_words,
+    said_again,
+    training_config,
+)
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
 from nas.pipeline.table import TABLE_FILE, build_command
@@ -280,7 +285,7 @@ def _one(
         from nas.pipeline.find_rate import find_rate
 
         network = _with_classes(architecture, dataset.num_classes)
-        said = recipe_options.words(asked.options)
+        said = rate_words(folder, asked.options)
         find_rate(folder, network, dataset, planned, interrupter, sizes.rate_plan, said)
         return Outcome.NOT_ASKED
     others = _baselines(folder, asked.options, sizes)

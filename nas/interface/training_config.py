@@ -41,10 +41,25 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
     Args:
         options: As `RetrainOptions`, with `data_dir` if it is a path.
     """
+    return tuple(with_flags((), _not_recorded(options)))
+
+
+def rate_words(folder: RunFolder, options: Mapping[str, Any]) -> dict[str, object]:
+    """Flags of the training that rates were tried for, beside its rate.
+
+    Args:
+        folder: Of the run; a training that has begun there must be forgotten first.
+        options: As `RetrainOptions`.
+    """
+    seed = {"seed": options["seed"]} if "seed" in options else {}
+    restart = {"restart": True} if has_begun(folder) else {}
+    return {**_not_recorded(options), **recipe_options.words(options), **seed, **restart}
+
+
+def _not_recorded(options: Mapping[str, Any]) -> dict[str, object]:
     given = {name: options[name] for name in NOT_RECORDED if rules.says(options, name)}
     # Images that a program handed over have no word.
-    named = {n: v for n, v in given.items() if isinstance(v, bool | int | str | Path)}
-    return tuple(with_flags((), named))
+    return {n: v for n, v in given.items() if isinstance(v, bool | int | str | Path)}
 
 
 def check_training(

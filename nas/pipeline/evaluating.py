@@ -47,8 +47,10 @@ def training_lines(result: TrainResult) -> list[str]:
         lines.append(waiting)
     if result.held_out:
         share = result.judging_seconds / max(result.seconds, 1e-9)
+        count = len(result.held_out)
+        times = "1 evaluation" if count == 1 else f"{count} evaluations"
         lines.append(
-            f"{len(result.held_out)} evaluations on held-out images and those at the end took "
+            f"{times} on held-out images and those at the end took "
             f"{result.judging_seconds:.1f} s, {share:.0%} of the time."
         )
     if result.teacher_share:

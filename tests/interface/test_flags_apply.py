@@ -537,7 +537,7 @@ def test_rates_are_tried_for_a_training_to_come_and_change_none_that_has_begun(
     retrained_with(called, ["--run", str(run), "--find_learning_rate", "--optimizer", "sgd"])
     ((folder, _, _, training, _, plan, said),) = tried
     assert (folder.path, training.recipe.optimizer) == (run, "sgd")
-    assert (plan, said) == (RatePlan(), {"optimizer": "sgd"})
+    assert (plan, said) == (RatePlan(), {"optimizer": "sgd", "restart": True})
     assert kept.exists() and (run / "recipe.json").read_text() == before
 
 
