@@ -29,15 +29,15 @@ TESTS = Path(__file__).resolve().parent
 # shared toy run; what begins beside it must not wait for that.
 LONGEST_FIRST = (
     "programs/test_retrain_and_search.py",
-    "programs/test_readme.py",
     "supernet/test_model.py",
     "programs/test_sweeps_and_races.py",
     "programs/test_benchmarks.py",
     "programs/test_backends.py",
     "programs/test_kill_and_resume.py",
-    "programs/test_docs_example.py",
-    "pipeline/test_inherit.py",
+    "latency/jobs/test_ssh.py",
+    "contracts/test_decision_contract.py",
     "interface/test_api.py",
+    "programs/test_readme.py",
 )
 
 

@@ -56,10 +56,10 @@ def retrain(
         Interrupted: A signal came; the state is saved.
     """
     options = strict_flags.given(values)
+    what = rules.shown(options)
     # Before any folder is opened: what is said twice has no right one.
     rules.check(options, rules.RETRAIN_RULES)
     recipe_flags.check(options)
-    what = rules.shown(options)
     if what is not None:
         return show(what, options, _shown_network(options))
     run_dir = values["run_dir"].value
