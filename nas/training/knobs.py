@@ -92,7 +92,8 @@ class Knob:
         Raises:
             InputError: It has another form.
         """
-        if self.optional and given == NONE:
+        # Refusals of records say None, which is how Python writes it.
+        if self.optional and isinstance(given, str) and given.lower() == NONE:
             return None
         try:
             value = _read(self.kind, given)

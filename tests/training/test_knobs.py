@@ -74,6 +74,7 @@ def test_fields_of_records_inside_are_knobs_and_facts_are_none() -> None:
         ("points", "0:0.5,8:1", ((0.0, 0.5), (8.0, 1.0))),
         ("points", [(0, 0.5)], ((0, 0.5),)),
         ("points", "none", None),
+        ("points", "None", None),
         ("shares", "0.25:1e-05", (0.25, 1e-05)),
         ("depth", 0.1 + 0.2, 0.1 + 0.2),
     ],
