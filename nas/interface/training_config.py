@@ -113,7 +113,9 @@ def training_config(
 def _planned(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
 ) -> TrainingConfig:
-    if not options.get("restart") and has_begun(folder) and folder.has(TrainingConfig):
+    # A training that was killed before its first checkpoint left its recipe alone.
+    goes_on = has_begun(folder) or not _asks(options)
+    if goes_on and not options.get("restart") and folder.has(TrainingConfig):
         return _begun(folder, options)
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
@@ -127,6 +129,12 @@ def _planned(
         seeds=options.get("seeds", 1),
         goal_top1=options.get("goal_top1"),
     )
+
+
+def _asks(options: Mapping[str, Any]) -> bool:
+    """Whether anything is said of how to train."""
+    named = ("recipe", "smoke", *RECORDED)
+    return bool(recipe_options.chosen(options)) or any(rules.says(options, n) for n in named)
 
 
 def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Recipe:

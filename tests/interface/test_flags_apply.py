@@ -24,7 +24,7 @@ from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.interface.recipe_options import KNOBS
-from nas.runs.config import RunConfig
+from nas.runs.config import RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
@@ -539,6 +539,20 @@ def test_rates_are_tried_for_a_training_to_come_and_change_none_that_has_begun(
     assert (folder.path, training.recipe.optimizer) == (run, "sgd")
     assert (plan, said) == (RatePlan(), {"optimizer": "sgd", "restart": True})
     assert kept.exists() and (run / "recipe.json").read_text() == before
+
+
+def test_a_training_that_was_killed_before_its_first_state_keeps_its_recipe(
+    run: Path, called: Called
+) -> None:
+    def epochs(*words: str) -> float:
+        retrained_with(called, ["--run", str(run), *words])
+        return RunFolder(run).read(TrainingConfig).recipe.epochs
+
+    usual = epochs()
+    assert epochs("--epochs", "7") == 7
+    assert epochs() == 7, "the recipe lies there, and no flag says another one"
+    assert epochs("--epochs", "3") == 3, "nothing is lost by another recipe"
+    assert epochs("--optimizer", "sgd") == usual
 
 
 def test_toy_size_cannot_be_taken_back(tmp_path: Path, called: Called, run: Path) -> None:
