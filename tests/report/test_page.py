@@ -193,6 +193,17 @@ def test_a_budget_of_another_device_is_not_yet_measured(run: Path) -> None:
     assert "Not yet measured on the device" in text and "As seen here" not in text
 
 
+def test_a_network_that_was_given_is_not_said_to_be_searched(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", asked=False)
+    (run / "baselines.json").unlink()
+    assert "was traded" in text_of(write_report(run))
+    assert "not compared by training yet" in text_of(write_report(run))
+    edit_json(run / "certificate.json", lambda c: c.update(method=None))
+    text = text_of(write_report(run))
+    assert "No time was asked for" in text and "was traded" not in text
+    assert "not compared by training yet" not in text
+
+
 def test_lambda_run_before_retraining_says_so(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", asked=False, retrained=False)
     text = text_of(write_report(run))

@@ -57,7 +57,9 @@ def _verdict(run: RunFacts) -> tuple[str, str]:
         return "", "Search not finished"
     asked = run.asked_ms
     if not asked:
-        return "", "No time was asked for: accuracy was traded against latency"
+        is_given = certificate is not None and certificate.method is None
+        traded = "" if is_given else ": accuracy was traded against latency"
+        return "", f"No time was asked for{traded}"
     outcome = certificate.outcome if certificate else Outcome.NOT_ASKED
     if outcome is Outcome.NOT_ASKED or own.measured_ms is None:
         return "", "Not yet measured on the device"

@@ -40,6 +40,7 @@ def _missing(run: RunFacts) -> list[tuple[str, str, str]]:
         return [("not certified yet", "repeat the search's command with", "--resume")]
     if run.own is not None and run.own.top1 is None:
         return [("not retrained yet", "run", run.retrain_command)]
-    if records.baselines is None:
+    # A network that was given has no others to be compared with.
+    if records.baselines is None and records.certificate.method is not None:
         return [("not compared by training yet", "run", f"{run.retrain_command} --baselines")]
     return []
