@@ -142,6 +142,8 @@ SPACES = {
     "wide": (wide_space, {"WideSuperLayer"}),
     "mixed": (mixed_space, {"SwitchLayer", "SuperBlock"}),
 }
+# One of each kind of layer; the others differ from these in numbers alone.
+TRAINED = ("mbconv", "wide", "attended")
 OF_DEPTHWISE = ("mbconv", "uneven")
 
 
@@ -195,8 +197,14 @@ def test_networks_indices_and_draws_are_inverses(name: str) -> None:
             assert choice.block(choice.values(block)) == block
 
 
-@pytest.mark.parametrize("gate", GATE_FORMS)
-@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize(
+    ("name", "gate"),
+    [
+        pytest.param(name, gate, marks=() if name in TRAINED else pytest.mark.slow)
+        for name in SPACES
+        for gate in GATE_FORMS
+    ],
+)
 def test_masked_sampled_and_derived_network_agree(name: str, gate: str) -> None:
     space = SPACES[name][0]()
     if gate == "threshold" and name not in OF_DEPTHWISE:
@@ -220,10 +228,6 @@ def test_masked_sampled_and_derived_network_agree(name: str, gate: str) -> None:
                 got = numpy(network(x, training=training, **settings))
                 # The same float32 products with zeros among them: a few units in the last place.
                 assert np.abs(got - expected).max() <= 1e-5 * max(1.0, np.abs(expected).max())
-
-
-# One of each kind of layer; the others differ from these in numbers alone.
-TRAINED = ("mbconv", "wide", "attended")
 
 
 @pytest.mark.parametrize(

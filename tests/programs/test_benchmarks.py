@@ -28,6 +28,7 @@ def is_positive(value: float) -> bool:
     return math.isfinite(value) and value > 0
 
 
+@pytest.mark.slow
 def test_supernet_step_prints_its_keys() -> None:
     result = figures_of(run_program(SCRIPT, *SIZES, "--no_twin"))
     positive = {

@@ -33,6 +33,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_every_section_has_its_figures(measured: Path, tmp_path: Path) -> None:
     output = tmp_path / "clock.md"
     words = ("--folder", str(measured), "--smoke", "--output", str(output))
