@@ -23,6 +23,7 @@ from tests.support.toy import TOY
 TARGET = ("--target_ms", "66.7%")
 
 
+@pytest.mark.slow
 def test_a_killed_certificate_loses_no_stage_of_a_search_without_checkpoints(
     toy_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,6 +111,7 @@ def test_a_wrong_lender_is_refused_before_any_table_is_measured(
         sweep_of(config, dataset, tmp_path).run()
 
 
+@pytest.mark.slow
 def test_a_sweep_may_move_between_its_goals(
     toy_table: Path,
     dataset: Dataset,

@@ -26,6 +26,7 @@ def own_files(tmp_path: Path) -> Iterator[tuple[Path, Path]]:
     LAYER_TYPES.update(before)
 
 
+@pytest.mark.slow
 def test_a_block_and_a_space_of_ones_own_are_searched_trained_and_exported(
     own_files: tuple[Path, Path], tmp_path: Path
 ) -> None:

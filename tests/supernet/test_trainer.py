@@ -112,7 +112,11 @@ def test_the_weights_are_read_without_the_optimizer_of_who_trained_them(tmp_path
 
 @pytest.mark.parametrize(
     "precision",
-    ["float32", "mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+    [
+        "float32",
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+        pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
+    ],
 )
 def test_a_checkpoint_holds_the_same_before_the_first_step_and_after_it(
     precision: str, tmp_path: Path

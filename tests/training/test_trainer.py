@@ -92,7 +92,11 @@ def policy(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.mark.parametrize(
     "policy",
-    ["float32", "mixed_float16", pytest.param("mixed_bfloat16", marks=pytest.mark.slow)],
+    [
+        "float32",
+        pytest.param("mixed_float16", marks=pytest.mark.slow),
+        pytest.param("mixed_bfloat16", marks=pytest.mark.slow),
+    ],
     indirect=True,
 )
 def test_a_training_that_was_stopped_ends_like_one_that_was_not(
