@@ -79,10 +79,9 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
         command: Command line, for the record.
 
     Raises:
-        InputError: Flags that do not apply beside each other, or no architecture.
+        InputError: No architecture.
     """
     options = strict_flags.given(values)
-    rules.check(options, rules.RETRAIN_RULES)
     data_dir, run = options.get("data_dir"), options.get("run")
     source = source_of(data_dir, options) if data_dir else None
     network = _given_network(options, source)

@@ -12,7 +12,7 @@ from latency.errors import LatencyError
 from nas.data import Dataset
 from nas.deployment.formats import AskedExports
 from nas.errors import InputError
-from nas.interface import recipe_options, rules
+from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
 from nas.interface.compared_parts import (
     AskedComparison,
@@ -28,11 +28,10 @@ from nas.interface.compared_runs import (
     options_of_runs,
 )
 from nas.interface.named_networks import name_networks
-from nas.interface.retraining import exports_of
+from nas.interface.retraining import check_options, exports_of
 from nas.interface.training_config import training_config
 from nas.pipeline.compare import Compared
 from nas.pipeline.inputs import keep_data, load_data, source_now
-from nas.ranges import check_count
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
@@ -77,13 +76,7 @@ def run_comparison(
         Interrupted: A signal came; the state is saved.
     """
     options = asked.options
-    rules.check(options, rules.RETRAIN_RULES)
-    recipe_options.check(options)
-    exports_of(options).check()
-    check_count("--seeds", options.get("seeds", 1))
-    if "goal_top1" in options:
-        check_goal(options["goal_top1"])
-    compute_of(options).check()
+    check_options(options)
     load_blocks(options.get("blocks", ()))
     named = name_networks(asked.words, options.get("image_size"))
     if len(named) < 2:

@@ -98,14 +98,7 @@ def run_retraining(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
-    rules.check(asked.options, rules.RETRAIN_RULES)
-    recipe_options.check(asked.options)
-    check_count("--seeds", asked.options.get("seeds", 1))
-    check_count("--networks", asked.options.get("networks", 1))
-    if "goal_top1" in asked.options:
-        check_goal(asked.options["goal_top1"])
-    compute_of(asked.options).check()
-    exports_of(asked.options).check()
+    check_options(asked.options)
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
     else:
@@ -137,6 +130,25 @@ def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
             f"the sweep {sweep.path}",
             "name one of the folders below it",
         )
+
+
+def check_options(options: Mapping[str, Any]) -> None:
+    """Refuses what no training takes, before any folder is opened.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: Options that contradict each other, or a value that is out of its range.
+    """
+    rules.check(options, rules.RETRAIN_RULES)
+    recipe_options.check(options)
+    check_count("--seeds", options.get("seeds", 1))
+    check_count("--networks", options.get("networks", 1))
+    if "goal_top1" in options:
+        check_goal(options["goal_top1"])
+    compute_of(options).check()
+    exports_of(options).check()
 
 
 def exports_of(options: Mapping[str, Any]) -> AskedExports:
@@ -214,12 +226,6 @@ def _sweep(
     on_folder: OnFolder,
 ) -> Outcome:
     """Every network of a sweep, and further ones between them."""
-    if rules.says(asked.options, "find_learning_rate"):
-        raise InputError(
-            "--find_learning_rate with a run of one network",
-            f"{sweep.path}, a sweep",
-            "name one of the folders below it",
-        )
 
     def load(record: DataRecord | None) -> Dataset:
         return _load(asked, config, record)
@@ -359,8 +365,7 @@ def _teaching(
     from nas.pipeline.teaching import teaching_for
 
     names = ["searched", *(entry.name for entry in others)]
-    seeds = range(planned.seed, planned.seed + planned.seeds)
-    keys = [TrainedRecord.key(name, seed, planned.seed) for name in names for seed in seeds]
+    keys = TrainedRecord.keys(names, planned.seed, planned.seeds)
     has_all = all(folder.has(TrainedRecord, name=key) for key in keys)
     return None if has_all else teaching_for(planned.recipe, dataset)
 

@@ -156,8 +156,8 @@ class RetrainRun:
     @property
     def is_trained(self) -> bool:
         """Whether every training is done, so that `train` only reads."""
-        seeds = range(self.seed, self.seed + self.seeds)
-        keys = (TrainedRecord.key(e.name, seed, self.seed) for e in self._entries for seed in seeds)
+        names = [entry.name for entry in self._entries]
+        keys = TrainedRecord.keys(names, self.seed, self.seeds)
         return all(self.folder.has(TrainedRecord, name=key) for key in keys)
 
     def measure(self, trained: Sequence[Sequence[TrainedRecord]]) -> TimedNetworks:

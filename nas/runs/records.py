@@ -6,7 +6,7 @@ Records of a choice, a race, a recipe, gates or a machine are defined where they
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -190,6 +190,18 @@ class TrainedRecord:
         """
         plain = name.replace(" ", "_")
         return plain if seed == first_seed else f"{plain}-seed-{seed}"
+
+    @staticmethod
+    def keys(names: Iterable[str], first_seed: int, seeds: int) -> list[str]:
+        """Those of all trainings of some networks.
+
+        Args:
+            names: Of the networks.
+            first_seed: Of each network's first training.
+            seeds: Trainings of each network, 1 or more.
+        """
+        numbers = range(first_seed, first_seed + seeds)
+        return [TrainedRecord.key(n, seed, first_seed) for n in names for seed in numbers]
 
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:

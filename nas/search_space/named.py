@@ -7,7 +7,7 @@ than they compute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nas.architecture.shapes import same_output_size
 from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer, MBConv, Skip
@@ -45,6 +45,24 @@ class SpaceDefinition:
     dropout: float = 0.2
     minimum_map: int = 4  # pixels that the last maps must keep; kernels beyond see only padding
 
+
+# 32 px and few parameters: 12 k to 216 k, so that `--max_params 50000` leaves a choice. The
+# resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
+# parameters a wide one would be half of the network. No dropout: such networks underfit.
+_SMALL = SpaceDefinition(
+    image_size=32,
+    num_classes=10,
+    stem_stride=1,
+    stem_channels=16,
+    first_channels=16,
+    stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
+    last_channels=0,
+    head_channels=64,
+    kernels=(3, 5),
+    expansions=(2, 3, 4, 6),
+    dropout=0.0,
+    minimum_map=8,
+)
 
 SPACES: dict[str, SpaceDefinition] = {
     # The 22 blocks of Single-Path NAS (Stamoulis et al. 2019, arXiv 1904.02877): 20 searched,
@@ -103,40 +121,9 @@ SPACES: dict[str, SpaceDefinition] = {
         last_channels=0,
         head_channels=256,
     ),
-    # 32 px and few parameters: 12 k to 216 k, so that `--max_params 50000` leaves a choice. The
-    # resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
-    # parameters a wide one would be half of the network. No dropout: such networks underfit.
-    "small": SpaceDefinition(
-        image_size=32,
-        num_classes=10,
-        stem_stride=1,
-        stem_channels=16,
-        first_channels=16,
-        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
-        last_channels=0,
-        head_channels=64,
-        kernels=(3, 5),
-        expansions=(2, 3, 4, 6),
-        dropout=0.0,
-        minimum_map=8,
-    ),
-    # `small` with squeeze-excite and HardSwish in every block.
-    "small_se": SpaceDefinition(
-        image_size=32,
-        num_classes=10,
-        stem_stride=1,
-        stem_channels=16,
-        first_channels=16,
-        stages=(Stage(2, 1, 16), Stage(4, 2, 24), Stage(5, 2, 48)),
-        last_channels=0,
-        head_channels=64,
-        kernels=(3, 5),
-        expansions=(2, 3, 4, 6),
-        activation="hard_swish",
-        se_ratio=0.25,
-        dropout=0.0,
-        minimum_map=8,
-    ),
+    "small": _SMALL,
+    # The same with squeeze-excite and HardSwish in every block.
+    "small_se": replace(_SMALL, activation="hard_swish", se_ratio=0.25),
     # For the embedded sample: searched in minutes on two cores. Its smallest network sees 19 of
     # 32 px, so that depth and kernels count; it has more blocks than the sample needs, so that
     # the largest network, at five times the milliseconds, pays for much that brings little.

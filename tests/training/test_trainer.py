@@ -14,17 +14,16 @@ from nas.architecture import text as arch_text
 from nas.builders.keras_model import build_model, weights_by_name
 from nas.data import Dataset, Split
 from nas.data.augment import Augmentation
-from nas.data.augmentation.boxes import Cutout, Erasing
-from nas.data.augmentation.mixing import Mixing
-from nas.data.augmentation.policies import RandAugment
 from nas.data.loader import one_hot
 from nas.errors import InputError
 from nas.training import loop, trainer
 from nas.training.lost import check_loss
 from nas.training.recipe import Pace, Recipe
 from nas.training.steps import WeightSteps, ema_momentum
+from tests.support.backend_augmentation import STRONG as STRONG_CHANGES
 
 RESIDUAL = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r2_k3_s1_e3_c8 gap drop_p0.1 fc_c4")
+
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c4")
 RECIPE = Recipe(1.0, 16, augmentation=Augmentation(0, flip=False))
 
@@ -178,15 +177,7 @@ STRONG = replace(
     dropout=0.2,
     stochastic_depth=0.3,
     image_sizes=(5, 6, 8),
-    augmentation=Augmentation(
-        1,
-        rotation_degrees=20.0,
-        rand_augment=RandAugment(9.0),
-        blur_sigma_pixels=0.5,
-        erasing=Erasing(0.5),
-        cutout=Cutout(2),
-        mixing=Mixing(0.4, 1.0),
-    ),
+    augmentation=STRONG_CHANGES,
 )
 
 
