@@ -18,6 +18,7 @@ from nas.report.bubbles import bubbles_address, bubbles_png
 from nas.report.curves import PICTURE_NAME as CURVES_NAME
 from nas.report.curves import TrainingCurve, curves_address, write_curves
 from nas.report.page import REPORT_NAME
+from nas.report.recipe_facts import recipe_facts
 from nas.report.style import STYLE_SHEET
 from nas.report.terminal import spread_cell
 from nas.runs.compared import ComparedNetworks, ComparedRow
@@ -287,7 +288,7 @@ def _conditions(found: ComparedNetworks) -> str:
     parts = [f"<h3>Measurement</h3>{cards.pairs(strict_json.encode(found.conditions))}"]
     if recipe is not None:
         name = escape(found.networks[0].name)
-        pairs = cards.pairs(strict_json.encode(recipe))
+        pairs = cards.pairs(recipe_facts(recipe))
         parts.append(f"<h3>Recipe of {name}</h3>{pairs}")
     texts = {row.name: row.text for row in found.networks}
     parts.append(f"<h3>Networks</h3>{cards.pairs(texts)}")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from latency.device import strict_json
 from nas.report import cards, numbers, plots
 from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.report.facts import RunFacts
+from nas.report.recipe_facts import recipe_facts
 from nas.report.seeds import MoreSeeds, difference_text, seed_lines
 from nas.report.terminal import interval_text, spread_cell
 from nas.selection.seed_spread import difference
@@ -60,7 +60,7 @@ def _fairness(run: RunFacts, images: int | None, has_plot: bool) -> str:
             "which is not the spread between seeds."
         )
     baselines = run.records.baselines
-    recipe = cards.pairs(strict_json.encode(baselines.recipe)) if baselines else ""
+    recipe = cards.pairs(recipe_facts(baselines.recipe)) if baselines else ""
     said = "".join(f"<p>{escape(text)}</p>" for text in texts)
     return f'<div class="aside"><h3>How they were compared</h3>{said}{recipe}</div>'
 

@@ -9,6 +9,7 @@ from typing import Any
 from latency.device import strict_json
 from nas.report import cards
 from nas.report.facts import RunFacts
+from nas.report.recipe_facts import recipe_facts
 from nas.runs.config import AnyConfig
 
 # What stands elsewhere on the page, or in a block of its own.
@@ -44,7 +45,10 @@ def _settings(config: AnyConfig) -> dict[str, Any]:
     for name, value in strict_json.encode(config).items():
         if name in SHOWN_ELSEWHERE:
             continue
-        if isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
+        if name == "recipe":
+            facts = recipe_facts(config.recipe)
+            shown |= {f"{name}: {knob}": part for knob, part in facts.items()}
+        elif isinstance(value, dict) and any(isinstance(part, dict) for part in value.values()):
             shown |= {f"{name}: {part}": inner for part, inner in value.items()}
         else:
             shown[name] = value
