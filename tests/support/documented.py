@@ -148,6 +148,8 @@ def _python_refusal(words: list[str], is_whole: bool) -> str | None:
         module, arguments = words[1], words[2:]
         if module == "latency":
             return _argparse_refusal("latency", arguments, is_whole)
+        if module in FOREIGN:  # of an extra, which need not be installed
+            return None
         places = (ROOT / module, ROOT / "latency" / module)
         known = any(place.is_dir() for place in places) or importlib.util.find_spec(module)
         return None if known else f"there is no module {module}"
