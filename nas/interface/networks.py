@@ -97,7 +97,7 @@ def network_for_images(
         DataError: The images are missing, or of no known layout.
     """
     if dataset is not None:
-        looks = Looks(dataset.image_size, dataset.num_classes)
+        looks = Looks.of(dataset)
     else:
         path = source.path if source else None
         looks = look_at(path, options.get("image_size"), options.get("seed", 0))

@@ -67,25 +67,46 @@ def check_training(
     config: AnyConfig,
     sizes: Scale,
     options: Mapping[str, Any],
-    architecture: Architecture,
+    *networks: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
     A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
-    the network.
+    one of the networks.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
-        architecture: The network.
+        *networks: That are trained.
 
     Raises:
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
-    check_suits(architecture, planned.recipe)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
+    return planned
+
+
+def new_training(
+    config: AnyConfig, sizes: Scale, options: Mapping[str, Any], *networks: Architecture
+) -> TrainingConfig:
+    """What a training that has no folder yet will write down.
+
+    Args:
+        config: Of the run that is to begin.
+        sizes: The run's own.
+        options: As `RetrainOptions`.
+        *networks: That will be trained.
+
+    Raises:
+        InputError: A recipe that cannot be, or cannot train one of the networks.
+    """
+    planned = _new(config, sizes, options)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
     return planned
 
 
@@ -117,6 +138,10 @@ def _planned(
     goes_on = has_begun(folder) or not _asks(options)
     if goes_on and not options.get("restart") and folder.has(TrainingConfig):
         return _begun(folder, options)
+    return _new(config, sizes, options)
+
+
+def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
     return TrainingConfig(
