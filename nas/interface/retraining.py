@@ -177,14 +177,15 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     architecture_cost(architecture.with_num_classes(2))
     run_dir = run_dir and own_path(run_dir)
     RunFolder.check_new(run_dir)
-    compute = compute_of(asked.options)
-    check_starts(compute)
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
     training = new_training(config, config.sizes, asked.options, architecture)
+    looks = looks_of(config.data, config.sizes, config.seed, asked.dataset)
+    check_fits(architecture, looks, takes_any_classes=True)
+    check_starts(training.compute)
     if training.recipe.distillation.teacher is not None:
-        backend.start(compute, architecture.image_size)  # which may have to run it
-    _check_images(asked, config, None, training.recipe)
+        backend.start(training.compute, architecture.image_size)  # which may have to run it
+    check_before_images(lambda: looks, training.recipe, exports_of(asked.options))
     is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
     folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))

@@ -89,9 +89,6 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     options = asked.options
     load_blocks(options.get("blocks", ()))
     _check_paths(options)
-    check_late_packages()
-    if trains_something(options):
-        check_starts(compute_of(options))
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
     seed = options.get("seed", 0)
     # Images take minutes to decode: what cannot be searched is told before.
@@ -102,6 +99,9 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     config = search_config(asked, options.get("space") or space.name, looks.is_sample)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
+    check_late_packages()
+    if trains_something(options):
+        check_starts(compute_of(options))
     dataset = load_data(asked.source, sizes, seed, asked.dataset)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
     goal = "sweep" if config.is_sweep else config.goal.label

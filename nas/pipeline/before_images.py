@@ -7,7 +7,7 @@ from collections.abc import Callable
 from nas.data.look import Looks
 from nas.deployment.formats import AskedExports
 from nas.deployment.int8 import calibration_images
-from nas.errors import InputError
+from nas.errors import FieldError
 from nas.runs.data import class_differences
 from nas.training.last_or_average import divided
 from nas.training.recipe import Recipe
@@ -57,16 +57,16 @@ def check_classes(teacher: Teacher, looks: Looks) -> None:
         looks: Images whose classes it has to know.
 
     Raises:
-        InputError: Their number, or as far as its file names them, their names or order differ.
+        FieldError: Their number, or as far as its file names them, their names or order differ.
     """
     names = teacher.class_names
     differences = [] if names is None else class_differences(looks.class_names, names)
     if teacher.classes != looks.num_classes and not differences:
         differences = [f"{teacher.classes} classes instead of {looks.num_classes}"]
     if differences:
-        raise InputError(
+        raise FieldError(
             f"a teacher of the {looks.num_classes} classes of {looks.name}, in their order",
             f"{teacher.path}, with {'; '.join(differences)}",
-            "name a teacher by --teacher that was trained on these classes, such as the run of a "
-            "larger network",
+            "name a teacher that was trained on these classes, such as the run of a larger network",
+            "teacher",
         )

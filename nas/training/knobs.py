@@ -20,7 +20,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.field_texts import field_texts
 from nas.ranges import check_count
 
@@ -98,8 +98,11 @@ class Knob:
         try:
             value = _read(self.kind, given)
         except ValueError:
-            raise InputError(
-                f"{self.name} to be {self.form}", repr(given), f"write {self.name} as {self.form}"
+            raise FieldError(
+                f"{self.name} to be {self.form}",
+                repr(given),
+                f"write {self.name} as {self.form}",
+                self.name,
             ) from None
         if self.least is not None:
             check_count(self.name, value, least=self.least)
