@@ -306,7 +306,7 @@ def _one(
     teaching = teaching_of(planned, dataset, trains)
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
-    if training.inherits:
+    if training.inherits and trains:
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)

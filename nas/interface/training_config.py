@@ -9,7 +9,7 @@ from typing import Any
 
 from latency.command_line import with_flags
 from nas.architecture.spec import Architecture
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.teaching import begun_teacher, with_teacher
@@ -169,7 +169,21 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
+    recipe = recipe.changed(**recipe_options.chosen(options)).resolved()
+    _check_evaluations(recipe)
+    return with_teacher(recipe, options)
+
+
+def _check_evaluations(recipe: Recipe) -> None:
+    """Refuses evaluations that would never come; earlier versions took them as the last one."""
+    every = recipe.evaluate_every
+    if every is not None and every > recipe.epochs:
+        raise FieldError(
+            f"evaluate_every up to {recipe.epochs:g}, the epochs of the training",
+            f"{every:g}",
+            f"set evaluate_every to {recipe.epochs:g} or less, or leave it out",
+            "evaluate_every",
+        )
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:

@@ -8,6 +8,7 @@ say more:
     least: Smallest number for users, where records made by programs may have smaller ones.
     is_path: Its text may be the path of a Python file with something behind a colon.
     is_fact: No knob, but a fact about the recipe.
+    beside: Knob of the same record without which it says nothing.
 """
 
 from __future__ import annotations

@@ -88,7 +88,7 @@ class Recipe:
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
     evaluate_every: float | None = None
-    held_out_share: float = 0.1
+    held_out_share: float = field(default=0.1, metadata={"beside": "evaluate_every"})
     made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:

@@ -46,6 +46,20 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], str, str]] = {
     ),
 }
 
+TRAINED = TrainedRecord(
+    name="searched",
+    role="searched",
+    text=NETWORK,
+    top1=0.5,
+    top5=0.9,
+    evaluation_images=14,
+    train_top1=0.5,
+    running_accuracy=0.5,
+    images_seen=14,
+    seconds=1.0,
+    parity=None,
+)
+
 
 @pytest.fixture(autouse=True)
 def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,20 +200,7 @@ def test_a_teacher_is_tried_again_when_a_finished_training_is_begun_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run = untrained_run(tmp_path / "run")
-    found = TrainedRecord(
-        name="searched",
-        role="searched",
-        text=NETWORK,
-        top1=0.5,
-        top5=0.9,
-        evaluation_images=14,
-        train_top1=0.5,
-        running_accuracy=0.5,
-        images_seen=14,
-        seconds=1.0,
-        parity=None,
-    )
-    run.write(found, name="searched")
+    run.write(TRAINED, name="searched")
     trained: list[bool] = []
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset())
     monkeypatch.setattr(
@@ -210,3 +211,23 @@ def test_a_teacher_is_tried_again_when_a_finished_training_is_begun_anew(
     for options in ({}, {"restart": True}):
         go(AskedRetraining({"baselines": False, **options}, run=run.path, dataset=dataset()))
     assert trained == [False, True]
+
+
+def test_a_supernet_is_built_only_where_a_network_is_still_to_be_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = untrained_run(tmp_path / "run")
+    taken: list[RunFolder] = []
+    monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset())
+    monkeypatch.setattr(retraining, "check_inherits", lambda *arguments: None)
+    monkeypatch.setattr(
+        retraining, "inherited_weights", lambda folder, *arguments: taken.append(folder)
+    )
+    stand_in = SimpleNamespace(run=lambda: SimpleNamespace(outcome=None))
+    monkeypatch.setattr(retraining, "_run_of", lambda *arguments: stand_in)
+    asked = {"baselines": False, "inherit": True}
+    go(AskedRetraining(asked, run=run.path, dataset=dataset()))
+    assert len(taken) == 1
+    run.write(TRAINED, name="searched")
+    go(AskedRetraining(asked, run=run.path, dataset=dataset()))
+    assert len(taken) == 1
