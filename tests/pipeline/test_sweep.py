@@ -93,7 +93,7 @@ def test_a_search_of_several_goals_ends_with_the_worst_of_them(
 
     monkeypatch.setattr(stage, "SearchRun", Search)
     monkeypatch.setattr(stage, "run_table", lambda *arguments: None)
-    monkeypatch.setattr(stage.SpaceLatency, "from_table", lambda *arguments: None)
+    monkeypatch.setattr(f"{stage.__name__}.SpaceLatency.from_table", lambda *arguments: None)
     monkeypatch.setattr(SweepRun, "_check_goals", lambda *arguments: None)
     monkeypatch.setattr(searching, "load_data", lambda *arguments: dataset)
     words = ["--target_ms", "1,2", "--method", "random", "--smoke"]
