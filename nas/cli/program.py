@@ -20,6 +20,7 @@ from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
+from nas.metrics import METRICS as JUDGED_BY
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
@@ -163,6 +164,27 @@ def retrain_flags() -> flags.FlagValues:
         None,
         "Share of the evaluation images, such as 0.94, of which it is told how many of the "
         "--seeds trainings reach it.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "metrics",
+        None,
+        "What trained networks are judged by beside top-1 and top-5, such as "
+        f"auc,tpr_at_fpr=0.01: {', '.join(JUDGED_BY.names)}. tpr_at_rate takes a number and Hz, "
+        "kHz or MHz.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "signal_class",
+        None,
+        "Name or index of the class that auc, tpr_at_fpr and tpr_at_rate look for; default: the "
+        "second of two classes.",
+        **text,
+    )
+    flags.DEFINE_float(
+        "background_rate_hz",
+        None,
+        "Background images that come a second, such as 40e6, for tpr_at_rate.",
         **text,
     )
     flags.DEFINE_bool(

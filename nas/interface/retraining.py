@@ -22,6 +22,7 @@ from nas.hardware.tables import DEPLOYED
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
+from nas.interface.metric_options import metrics_of
 from nas.interface.training_config import (
     check_training,
     rate_words,
@@ -147,6 +148,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     check_count("--networks", options.get("networks", 1))
     if "goal_top1" in options:
         check_goal(options["goal_top1"])
+    metrics_of(options)
     compute_of(options).check()
     exports_of(options).check()
 
@@ -286,6 +288,7 @@ def _one(
     dataset = _load(asked, config, record)
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
+    planned.metrics.check(dataset.evaluation.labels, dataset.class_names)
     keep_data(folder, dataset)
     if finds_rate:
         from nas.pipeline.find_rate import find_rate
@@ -350,6 +353,7 @@ def _run_of(
         training.goal_top1,
         training.inherits,
         exports_of(asked.options),
+        metrics=training.metrics,
     )
 
 

@@ -12,7 +12,9 @@ from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.metric_options import metrics_of
 from nas.interface.teaching import begun_teacher, with_teacher
+from nas.metrics import AskedMetrics
 from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
@@ -128,6 +130,7 @@ def _planned(
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
         goal_top1=options.get("goal_top1"),
+        metrics=metrics_of(options) or AskedMetrics(),
     )
 
 
@@ -192,7 +195,7 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     """More seeds than a training began with are further trainings; fewer would forget some.
 
-    A goal changes nothing that is trained.
+    A goal and metrics change nothing that is trained.
     """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
@@ -202,7 +205,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             "leave the flag out to go on, or add --restart to train anew",
         )
     goal_top1 = options.get("goal_top1", training.goal_top1)
-    return replace(training, seeds=seeds, goal_top1=goal_top1)
+    metrics = metrics_of(options) or training.metrics
+    return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics)
 
 
 def has_begun(folder: RunFolder) -> bool:

@@ -307,6 +307,12 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "export": ["--export", "int8"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
+    "metrics": ["--metrics", "top1"],
+    "signal_class": ["--metrics", "auc", "--signal_class", "0"],
+    "background_rate_hz": [
+        *("--metrics", "tpr_at_rate=10kHz", "--signal_class", "0"),
+        *("--background_rate_hz", "1e6"),
+    ],
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
@@ -491,6 +497,19 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
         (["--run", "RUN", "--held_out_share", "0.1"], "--evaluate_every with --held_out_share"),
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
+        (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
+        (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
+        (["--run", "RUN", "--metrics", "auc"], "one of more than two classes"),
+        (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
+        (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1"], "write a unit behind the number"),
+        (["--run", "RUN", "--background_rate_hz", "1e6"], "with a metric at a rate"),
+        (["--run", "RUN", "--metrics", "auc", "--summary"], "--metrics as well"),
+        (
+            ["--run", "RUN", "--metrics", "auc", "--find_learning_rate"],
+            "--find_learning_rate without --metrics",
+        ),
         (["--run", "RUN", "--teacher", "/nowhere.onnx"], "where no file lies"),
         (["--run", "RUN", "--teacher", "teacher.pt"], "FILE.onnx, FILE.keras or the folder"),
         (["--run", "RUN", "--teacher", "/"], "a run with a trained network as --teacher"),

@@ -219,8 +219,8 @@ def test_intervals_hold_the_true_value_about_as_often_as_they_say() -> None:
             sample = metric.kind.sample(sampled, metric.background_share(None))
             low, high = interval(sample, 150)
             held[name] += low <= true <= high
-    # Of 150 intervals of 95 %, 95 +- 1.8 % hold by chance. Percentile intervals of so few images are
-    # somewhat too short, by 1 or 2 %; four deviations and 2 % below 95 % are 86 %.
+    # Of 150 intervals of 95 %, 95 +- 1.8 % hold by chance. Percentile intervals of so few images
+    # are somewhat too short, by 1 or 2 %; four deviations and 2 % below 95 % are 86 %.
     for name, count in held.items():
         assert 0.86 <= count / trials <= 1.0, name
         assert count < trials, f"{name}: intervals that always hold are too long"

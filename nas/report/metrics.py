@@ -1,0 +1,115 @@
+"""Metrics beyond top-1 in words and cells, for terminal and page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from nas.metrics import Metric, MetricResults, MetricSpread, MetricValue
+from nas.report import numbers
+from nas.report.comparison import ShownNetwork
+from nas.runs.records import TrainedRecord
+
+
+def figure(metric: Metric, value: float) -> str:
+    """A value in the metric's own form: four digits behind the point, a share as percent.
+
+    Args:
+        metric: The metric.
+        value: Of it.
+    """
+    name = metric.name
+    # AUC is a share of pairs, and people write it as a number.
+    return f"{100 * value:.2f} %" if metric.kind.is_share and name != "auc" else f"{value:.4f}"
+
+
+def value_text(value: MetricValue) -> str:
+    """'auc 0.9312 (95 % interval 0.9204 to 0.9411)', with the background that passes.
+
+    Args:
+        value: Of one network.
+    """
+    metric = value.parsed
+    low, high = (figure(metric, end) for end in (value.low, value.high))
+    passing = ""
+    if value.passing_background is not None:
+        passing = f"; {value.passing_background:,} background images pass"
+        if value.passing_background != value.allowed_background:
+            passing += f" of {value.allowed_background:,} that may, as equal scores stay together"
+    return f"{value.metric} {figure(metric, value.value)} (95 % interval {low} to {high}{passing})"
+
+
+def images_text(results: MetricResults) -> str:
+    """What metrics were counted on, and how their intervals were made.
+
+    Args:
+        results: Of one network.
+    """
+    text = f"{results.images:,} evaluation images"
+    if results.signal_class is not None:
+        text += (
+            f": {results.signal_images:,} of the signal class {results.signal_class!r} and "
+            f"{results.background_images:,} of background"
+        )
+    if results.background_rate_hz is not None:
+        text += f" that comes at {results.background_rate_hz:g} Hz"
+    return (
+        f"{text}. Intervals: stratified percentile bootstrap, {results.resamples:,} resamples, "
+        f"seed {results.resample_seed}; they say nothing of the spread between seeds."
+    )
+
+
+def spread_text(spread: MetricSpread) -> str:
+    """'auc 0.9305, sd 0.0021 (3)': mean and standard deviation over so many trainings.
+
+    Args:
+        spread: Of one network, trained twice or more.
+    """
+    metric = Metric.parse(spread.metric)
+    deviation = spread.standard_deviation or 0.0
+    return (
+        f"{spread.metric} {figure(metric, spread.mean)}, sd {figure(metric, deviation)} "
+        f"({len(spread.seeds)})"
+    )
+
+
+def judged_lines(record: TrainedRecord) -> list[str]:
+    """What stands below the accuracy of a finished training: its metrics, and how smooth it was.
+
+    Args:
+        record: Of the training.
+    """
+    values = record.metrics.values if record.metrics else ()
+    return [*(f"{value_text(v)}." for v in values), *(f"{s.text}." for s in record.smoothness)]
+
+
+def metric_lines(rows: Sequence[ShownNetwork]) -> list[str]:
+    """What stands below the final table of networks; nothing where nobody asked for metrics.
+
+    Args:
+        rows: Of the table.
+    """
+    judged = [(row, row.metrics) for row in rows if row.metrics is not None]
+    lines = []
+    for row, results in judged:
+        several = [s for s in row.metric_spreads if len(s.seeds) > 1]
+        values = "; ".join(value_text(value) for value in results.values)
+        lines.append(f"{row.label}: {values}.")
+        if several:
+            means = "; ".join(map(spread_text, several))
+            lines.append(f"{row.label}, mean over seeds: {means}.")
+    return [*lines, images_text(judged[0][1])] if judged else []
+
+
+def spread_cells(rows: Sequence[Sequence[MetricSpread]]) -> list[tuple[str, list[str]]]:
+    """Metric -> a cell for each network, the mean over its trainings; nothing without metrics.
+
+    Args:
+        rows: Metrics of each network; none where it was not judged.
+    """
+    found = [{spread.metric: spread for spread in row} for row in rows]
+    texts = dict.fromkeys(text for row in found for text in row)
+    return [(text, [_mean_cell(row.get(text)) for row in found]) for text in texts]
+
+
+def _mean_cell(spread: MetricSpread | None) -> str:
+    return numbers.UNKNOWN if spread is None else figure(Metric.parse(spread.metric), spread.mean)
