@@ -24,6 +24,7 @@ from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.interface.recipe_options import KNOBS
+from nas.metrics import AskedMetrics
 from nas.runs.config import RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
@@ -363,7 +364,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
         return found.training
 
     class Recorder:
-        def __init__(self, *arguments: Any) -> None:
+        def __init__(self, *arguments: Any, metrics: AskedMetrics) -> None:
+            assert metrics == found.training.metrics
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
 
@@ -499,7 +501,6 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
         (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
         (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
-        (["--run", "RUN", "--metrics", "auc"], "one of more than two classes"),
         (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
         (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
         (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),
@@ -647,6 +648,16 @@ def test_a_goal_may_change_while_a_training_goes_on(run: Path, called: Called) -
     (run / "retrained" / "searched.json").write_text("{}")
     assert retrained_with(called, ["--run", str(run)]) == began
     assert retrained_with(called, ["--run", str(run), "--goal_top1", "1"])[2].goal_top1 == 1
+
+
+def test_metrics_may_change_while_a_training_goes_on(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run), "--metrics", "auc"])
+    assert began[2].metrics == AskedMetrics(("auc",))
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    other = retrained_with(called, ["--run", str(run), "--metrics", "top5"])
+    assert other[2].metrics == AskedMetrics(("top5",))
 
 
 def test_a_teacher_may_have_moved_and_may_not_have_changed(
