@@ -175,6 +175,13 @@ def retrain_flags() -> flags.FlagValues:
         **text,
     )
     flags.DEFINE_string(
+        "select_by",
+        None,
+        "One of these metrics, which chooses between the last weights and their average on "
+        "held-out training images, with --evaluate_every; default: top1.",
+        **text,
+    )
+    flags.DEFINE_string(
         "signal_class",
         None,
         "Name or index of the class that auc, tpr_at_fpr and tpr_at_rate look for; default: the "

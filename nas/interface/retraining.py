@@ -22,7 +22,7 @@ from nas.hardware.tables import DEPLOYED
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
-from nas.interface.metric_options import metrics_of
+from nas.interface.metric_options import metrics_of, selection_of
 from nas.interface.training_config import (
     check_training,
     rate_words,
@@ -149,6 +149,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     if "goal_top1" in options:
         check_goal(options["goal_top1"])
     metrics_of(options)
+    selection_of(options)
     compute_of(options).check()
     exports_of(options).check()
 
@@ -289,6 +290,7 @@ def _one(
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
     planned.metrics.check(dataset.evaluation.labels, dataset.class_names)
+    planned.selection.check(dataset.train.labels, dataset.class_names)
     keep_data(folder, dataset)
     if finds_rate:
         from nas.pipeline.find_rate import find_rate
@@ -354,6 +356,7 @@ def _run_of(
         training.inherits,
         exports_of(asked.options),
         metrics=training.metrics,
+        selection=training.selection,
     )
 
 

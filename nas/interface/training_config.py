@@ -12,9 +12,13 @@ from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
-from nas.interface.metric_options import metrics_of
+from nas.interface.metric_options import (
+    check_selection,
+    gone_on_with,
+    metrics_of,
+    selection_of,
+)
 from nas.interface.teaching import begun_teacher, with_teacher
-from nas.metrics import AskedMetrics
 from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
@@ -121,6 +125,8 @@ def _planned(
         return _begun(folder, options)
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
+    selection = selection_of(options)
+    check_selection(selection, recipe)
     return TrainingConfig(
         recipe=recipe,
         schedule_fingerprint=fingerprint(recipe.schedule),
@@ -130,7 +136,8 @@ def _planned(
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
         goal_top1=options.get("goal_top1"),
-        metrics=metrics_of(options) or AskedMetrics(),
+        metrics=metrics_of(options),
+        selection=selection,
     )
 
 
@@ -205,7 +212,7 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             "leave the flag out to go on, or add --restart to train anew",
         )
     goal_top1 = options.get("goal_top1", training.goal_top1)
-    metrics = metrics_of(options) or training.metrics
+    metrics = gone_on_with(training, options)
     return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics)
 
 

@@ -81,11 +81,20 @@ class AskedMetrics:
         Raises:
             InputError: As of the record.
         """
-        words = metrics.split(",") if isinstance(metrics, str) else list(metrics or ())
-        texts = tuple(Metric.parse(word.strip()).text for word in words)
+        texts = tuple(Metric.parse(word).text for word in cls.words(metrics))
         signal = None if signal_class is None else str(signal_class)
         rate: Any = background_rate_hz
         return cls(texts, signal, float(rate) if type(rate) is int else rate)
+
+    @staticmethod
+    def words(metrics: str | Sequence[str] | None) -> list[str]:
+        """The texts of an option.
+
+        Args:
+            metrics: Texts, or one text with commas between them; None for none.
+        """
+        words = metrics.split(",") if isinstance(metrics, str) else list(metrics or ())
+        return [word.strip() for word in words]
 
     def __bool__(self) -> bool:
         return bool(self.metrics)

@@ -106,6 +106,7 @@ class Compared:
             teaching=self.teaching,
             goal_top1=training.goal_top1,
             metrics=training.metrics,
+            selection=training.selection,
             exports=self.exports,
             title=entry.name,
         )

@@ -55,6 +55,7 @@ from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
+from nas.training.guides import Guides
 from nas.training.history import TrainingRow
 from nas.training.last_or_average import divided
 from nas.training.loop import Control
@@ -93,6 +94,8 @@ class RetrainRun:
         exports: Files that are asked for.
         title: What the found network is called while it trains.
         metrics: What every trained network is judged by beside top-1 and top-5.
+        selection: The metric on held-out images that chooses between last and averaged weights;
+            top-1 where it is empty.
     """
 
     folder: RunFolder
@@ -115,6 +118,7 @@ class RetrainRun:
     exports: AskedExports = AskedExports()
     title: str = "searched"
     metrics: AskedMetrics = AskedMetrics()
+    selection: AskedMetrics = AskedMetrics()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -292,7 +296,7 @@ class RetrainRun:
                 ),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
-                teacher=self.teaching.teacher if self.teaching else None,
+                guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.

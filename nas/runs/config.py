@@ -244,6 +244,8 @@ class TrainingConfig:
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
         schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
         metrics: What the trained networks are judged by beside top-1 and top-5.
+        selection: The one metric on held-out training images that chooses between the last weights
+            and their average; without metrics where top-1 does.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
@@ -262,6 +264,7 @@ class TrainingConfig:
     named_recipe: str | None = None
     schedule_fingerprint: str | None = None
     metrics: AskedMetrics = field(default_factory=AskedMetrics)
+    selection: AskedMetrics = field(default_factory=AskedMetrics)
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

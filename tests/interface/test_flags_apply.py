@@ -309,6 +309,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
     "metrics": ["--metrics", "top1"],
+    "select_by": ["--evaluate_every", "0.5", "--select_by", "auc"],
     "signal_class": ["--metrics", "auc", "--signal_class", "0"],
     "background_rate_hz": [
         *("--metrics", "tpr_at_rate=10kHz", "--signal_class", "0"),
@@ -364,8 +365,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
         return found.training
 
     class Recorder:
-        def __init__(self, *arguments: Any, metrics: AskedMetrics) -> None:
-            assert metrics == found.training.metrics
+        def __init__(self, *arguments: Any, metrics: Any, selection: Any) -> None:
+            assert (metrics, selection) == (found.training.metrics, found.training.selection)
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
 
@@ -507,6 +508,22 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--metrics", "tpr_at_rate=1"], "write a unit behind the number"),
         (["--run", "RUN", "--background_rate_hz", "1e6"], "with a metric at a rate"),
         (["--run", "RUN", "--metrics", "auc", "--summary"], "--metrics as well"),
+        (["--run", "RUN", "--select_by", "auc"], "--evaluate_every with --select_by"),
+        (
+            [
+                *("--run", "RUN", "--select_by", "auc", "--evaluate_every", "1"),
+                *("--average_share", "none"),
+            ],
+            "an average of the weights with --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "auc,top1", "--evaluate_every", "1"],
+            "one metric for --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "top1", "--signal_class", "0"],
+            "with a metric that looks for one class",
+        ),
         (
             ["--run", "RUN", "--metrics", "auc", "--find_learning_rate"],
             "--find_learning_rate without --metrics",
@@ -658,6 +675,23 @@ def test_metrics_may_change_while_a_training_goes_on(run: Path, called: Called) 
     assert retrained_with(called, ["--run", str(run)]) == began
     other = retrained_with(called, ["--run", str(run), "--metrics", "top5"])
     assert other[2].metrics == AskedMetrics(("top5",))
+
+
+def test_the_metric_that_chooses_weights_stays_while_a_training_goes_on(
+    run: Path, called: Called
+) -> None:
+    words = ["--run", str(run), "--evaluate_every", "1", "--select_by", "auc"]
+    began = retrained_with(called, [*words, "--signal_class", "0"])
+    assert began[2].selection == AskedMetrics(("auc",), "0")
+    assert began[2].metrics == AskedMetrics()
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    judged = retrained_with(called, ["--run", str(run), "--metrics", "auc", "--signal_class", "1"])
+    assert judged[2].selection == AskedMetrics(("auc",), "0"), "what judges is another matter"
+    for other in (["--select_by", "top5"], ["--select_by", "auc", "--signal_class", "1"]):
+        with pytest.raises(InputError, match="as this run's training began"):
+            retrained_with(called, ["--run", str(run), *other])
 
 
 def test_a_teacher_may_have_moved_and_may_not_have_changed(
