@@ -27,6 +27,7 @@ WANTED = {
     "report section",
     "known network",
     "space",
+    "metric",
     "target",
     "bound",
     "cost",

@@ -38,11 +38,6 @@ class MetricValue:
     allowed_background: int | None = None
     passing_background: int | None = None
 
-    @property
-    def parsed(self) -> Metric:
-        """The metric."""
-        return Metric.parse(self.metric)
-
 
 @dataclass(frozen=True)
 class MetricResults:

@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 
-from nas.metrics import Metric, MetricResults, MetricSpread, MetricValue
+from nas.metrics import METRICS, MetricKind, MetricResults, MetricSpread, MetricValue
+from nas.metrics.decimals import frequency_text
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.runs.records import TrainedRecord
 
 
-def figure(metric: Metric, value: float) -> str:
-    """A value in the metric's own form: four digits behind the point, a share as percent.
+def kind_of(metric: str) -> MetricKind | None:
+    """What the name of a metric stands for; None for one that another program registered.
 
     Args:
-        metric: The metric.
+        metric: Its text, as records have it.
+    """
+    name = metric.partition("=")[0]
+    return METRICS[name] if name in METRICS else None
+
+
+def figure(metric: str, value: float) -> str:
+    """A value in the metric's own form: four digits behind the point, a share of images as percent.
+
+    Args:
+        metric: Its text, as records have it.
         value: Of it.
     """
-    name = metric.name
+    kind = kind_of(metric)
     # AUC is a share of pairs, and people write it as a number.
-    return f"{100 * value:.2f} %" if metric.kind.is_share and name != "auc" else f"{value:.4f}"
+    is_percent = kind is not None and kind.is_share and metric != "auc"
+    return f"{100 * value:.2f} %" if is_percent else f"{value:.4f}"
 
 
 def value_text(value: MetricValue) -> str:
@@ -28,14 +41,13 @@ def value_text(value: MetricValue) -> str:
     Args:
         value: Of one network.
     """
-    metric = value.parsed
-    low, high = (figure(metric, end) for end in (value.low, value.high))
+    low, high = (figure(value.metric, end) for end in (value.low, value.high))
     passing = ""
     if value.passing_background is not None:
         passing = f"; {value.passing_background:,} background images pass"
         if value.passing_background != value.allowed_background:
             passing += f" of {value.allowed_background:,} that may, as equal scores stay together"
-    return f"{value.metric} {figure(metric, value.value)} (95 % interval {low} to {high}{passing})"
+    return f"{value.metric} {figure(value.metric, value.value)} (95 % interval {low} to {high}{passing})"
 
 
 def images_text(results: MetricResults) -> str:
@@ -51,7 +63,8 @@ def images_text(results: MetricResults) -> str:
             f"{results.background_images:,} of background"
         )
     if results.background_rate_hz is not None:
-        text += f" that comes at {results.background_rate_hz:g} Hz"
+        rate = frequency_text(Decimal(repr(results.background_rate_hz)))
+        text += f", which comes at {rate}"
     return (
         f"{text}. Intervals: stratified percentile bootstrap, {results.resamples:,} resamples, "
         f"seed {results.resample_seed}; they say nothing of the spread between seeds."
@@ -59,17 +72,13 @@ def images_text(results: MetricResults) -> str:
 
 
 def spread_text(spread: MetricSpread) -> str:
-    """'auc 0.9305, sd 0.0021 (3)': mean and standard deviation over so many trainings.
+    """'0.9305, sd 0.0021 (3)': mean and standard deviation over so many trainings.
 
     Args:
         spread: Of one network, trained twice or more.
     """
-    metric = Metric.parse(spread.metric)
-    deviation = spread.standard_deviation or 0.0
-    return (
-        f"{spread.metric} {figure(metric, spread.mean)}, sd {figure(metric, deviation)} "
-        f"({len(spread.seeds)})"
-    )
+    deviation = figure(spread.metric, spread.standard_deviation or 0.0).replace("%", "points")
+    return f"{figure(spread.metric, spread.mean)}, sd {deviation} ({len(spread.seeds)})"
 
 
 def judged_lines(record: TrainedRecord) -> list[str]:
@@ -91,12 +100,11 @@ def metric_lines(rows: Sequence[ShownNetwork]) -> list[str]:
     judged = [(row, row.metrics) for row in rows if row.metrics is not None]
     lines = []
     for row, results in judged:
-        several = [s for s in row.metric_spreads if len(s.seeds) > 1]
-        values = "; ".join(value_text(value) for value in results.values)
-        lines.append(f"{row.label}: {values}.")
-        if several:
-            means = "; ".join(map(spread_text, several))
-            lines.append(f"{row.label}, mean over seeds: {means}.")
+        means = {s.metric: spread_text(s) for s in row.metric_spreads if len(s.seeds) > 1}
+        for value in results.values:
+            mean = means.get(value.metric)
+            over = f"; mean over seeds {mean}" if mean else ""
+            lines.append(f"{row.label}: {value_text(value)}{over}.")
     return [*lines, images_text(judged[0][1])] if judged else []
 
 
@@ -112,4 +120,4 @@ def spread_cells(rows: Sequence[Sequence[MetricSpread]]) -> list[tuple[str, list
 
 
 def _mean_cell(spread: MetricSpread | None) -> str:
-    return numbers.UNKNOWN if spread is None else figure(Metric.parse(spread.metric), spread.mean)
+    return numbers.UNKNOWN if spread is None else figure(spread.metric, spread.mean)

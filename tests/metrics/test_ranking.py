@@ -219,10 +219,10 @@ def test_intervals_hold_the_true_value_about_as_often_as_they_say() -> None:
             sample = metric.kind.sample(sampled, metric.background_share(None))
             low, high = interval(sample, 150)
             held[name] += low <= true <= high
-    # Of 150 intervals of 95 %, 95 +- 1.8 % hold by chance. Percentile intervals of so few images
-    # are somewhat too short, by 1 or 2 %; four deviations and 2 % below 95 % are 86 %.
+    # Of 150 intervals of 95 %, 95 +- 1.8 % hold by chance: three deviations below are 89.6 %. Those
+    # of thresholds are somewhat too long: 98 % of 400 with 1,000 draws each held the truth.
     for name, count in held.items():
-        assert 0.86 <= count / trials <= 1.0, name
+        assert count / trials >= 0.896, name
         assert count < trials, f"{name}: intervals that always hold are too long"
     assert CONFIDENCE == 0.95
 

@@ -180,10 +180,13 @@ def test_the_page_and_the_terminal_tell_the_metrics(finished: RetrainRun) -> Non
     certificate, baselines = finished.folder.read(Certificate), finished.folder.read(Baselines)
     assert certificate.metrics is not None
     auc = certificate.metrics.value_of("auc")
-    first, second, below, *_ = metric_lines(compare(certificate, baselines))
-    said = f"auc {auc.value:.4f} (95 % interval {auc.low:.4f} to {auc.high:.4f})"
-    assert first.startswith("This network: tpr_at_rate=1kHz") and said in first
-    assert second.startswith("Random: tpr_at_rate=1kHz")
+    lines = metric_lines(compare(certificate, baselines))
+    interval = f"(95 % interval {auc.low:.4f} to {auc.high:.4f})"
+    assert lines[0].startswith("This network: tpr_at_rate=1kHz ")
+    assert lines[1] == f"This network: auc {auc.value:.4f} {interval}."
+    assert lines[4].startswith("Random: tpr_at_rate=1kHz ")
+    *_, below = lines
+    assert "22 of background, which comes at 2kHz." in below
     assert below.startswith("24 evaluation images: 2 of the signal class 'class 1' and 22 of back")
     assert "stratified percentile bootstrap, 1,000 resamples, seed 0" in below
     page = (finished.folder.path / "report.html").read_text("utf-8")

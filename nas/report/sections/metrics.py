@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from html import escape
 
-from nas.metrics import METRICS, MetricResults, MetricValue
+from nas.metrics import MetricResults, MetricValue
 from nas.report import cards, numbers
 from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
-from nas.report.metrics import figure, images_text, spread_text
+from nas.report.metrics import figure, images_text, kind_of, spread_text
 
 COLUMNS = ("network", "metric", "value", "95 % interval", "mean, sd (seeds)")
 OF_THRESHOLDS = ("threshold, log-odds", "background passes")
@@ -26,25 +26,25 @@ def metrics(run: RunFacts) -> str:
         _row(network, found, value, has_cut) for network, found in judged for value in found.values
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
-    kinds = dict.fromkeys(v.parsed.name for _, found in judged for v in found.values)
-    texts = [images_text(judged[0][1]), *(f"{name}: {METRICS[name].meaning}" for name in kinds)]
+    asked = dict.fromkeys(v.metric for _, found in judged for v in found.values)
+    kinds = {text.partition("=")[0]: kind_of(text) for text in asked}
+    meanings = [f"{name}: {kind.meaning}" for name, kind in kinds.items() if kind is not None]
+    texts = [images_text(judged[0][1]), *meanings]
     below = "".join(f"<p>{escape(text)}</p>" for text in texts)
     lead = "On the evaluation images, after all choices were made; nothing was chosen by it."
     return cards.card("Other metrics", lead, f'<div class="scroll">{table}</div>', below)
 
 
 def _row(network: ShownNetwork, found: MetricResults, value: MetricValue, has_cut: bool) -> str:
-    metric = value.parsed
-    spread = next((s for s in network.metric_spreads if s.metric == value.metric), None)
+    metric = value.metric
+    spread = next((s for s in network.metric_spreads if s.metric == metric), None)
     several = spread is not None and len(spread.seeds) > 1
     cells = [
         network.label,
-        value.metric,
+        metric,
         figure(metric, value.value),
         f"{figure(metric, value.low)} to {figure(metric, value.high)}",
-        spread_text(spread).removeprefix(f"{value.metric} ")
-        if spread is not None and several
-        else numbers.UNKNOWN,
+        spread_text(spread) if spread is not None and several else numbers.UNKNOWN,
     ]
     if has_cut:
         cells += _cut_cells(found, value)
