@@ -19,7 +19,7 @@ def kind_of(metric: str) -> MetricKind | None:
         metric: Its text, as records have it.
     """
     name = metric.partition("=")[0]
-    return METRICS[name] if name in METRICS else None
+    return next((METRICS[known] for known in METRICS if known == name), None)
 
 
 def figure(metric: str, value: float) -> str:
@@ -47,7 +47,8 @@ def value_text(value: MetricValue) -> str:
         passing = f"; {value.passing_background:,} background images pass"
         if value.passing_background != value.allowed_background:
             passing += f" of {value.allowed_background:,} that may, as equal scores stay together"
-    return f"{value.metric} {figure(value.metric, value.value)} (95 % interval {low} to {high}{passing})"
+    own = figure(value.metric, value.value)
+    return f"{value.metric} {own} (95 % interval {low} to {high}{passing})"
 
 
 def images_text(results: MetricResults) -> str:
