@@ -260,7 +260,7 @@ def _run(
             out.print(text, markup=False)
             return EXIT_DONE
         command = join([*command_words(verb), *argv[1:]])
-        with Interrupter().installed() as interrupter:
+        with recipe_flags.named_as_typed(values), Interrupter().installed() as interrupter:
             return work(values, command, interrupter, folders.append)
 
     def how_to_resume() -> str:

@@ -139,25 +139,6 @@ def evaluation_notes(class_names: tuple[str, ...], labels: np.ndarray) -> tuple[
     return (f"No evaluation images of {names}{more}: no figure says anything of these classes.",)
 
 
-def check_searchable(dataset: Dataset) -> None:
-    """Refuses classes with too few images for a search, before anything is measured for it.
-
-    Args:
-        dataset: Whose training images a search divides once more.
-
-    Raises:
-        DataError: A class has one training image.
-    """
-    counts = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
-    few = [name for name, count in zip(dataset.class_names, counts, strict=True) if count < 2]
-    if few:
-        raise DataError(
-            "two training images or more of every class, as a search holds a share of them out",
-            f"1 of {', '.join(few[:5])} in {dataset.name}",
-            "add images, or remove the folders of these classes",
-        )
-
-
 def selection_fingerprint(*splits: Split) -> str:
     """The fingerprint of earlier versions, over pixels of an even selection of at most 1000 images.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from nas.errors import InputError
 from nas.metrics import AskedMetrics, Metric
+from nas.metrics.asked import Judging
 from nas.runs.config import TrainingConfig
 from nas.training.recipe import Recipe
 
@@ -42,6 +43,18 @@ def selection_of(options: Mapping[str, Any]) -> AskedMetrics:
             "one metric for --select_by", ", ".join(found.metrics), "name the one that chooses"
         )
     return found
+
+
+def judging_of(options: Mapping[str, Any]) -> Judging:
+    """Both.
+
+    Args:
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: As of both.
+    """
+    return Judging(metrics_of(options), selection_of(options))
 
 
 def _asked(options: Mapping[str, Any], name: str, other: str) -> AskedMetrics:

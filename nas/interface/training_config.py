@@ -9,7 +9,7 @@ from typing import Any
 
 from latency.command_line import with_flags
 from nas.architecture.spec import Architecture
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.metric_options import (
@@ -73,25 +73,46 @@ def check_training(
     config: AnyConfig,
     sizes: Scale,
     options: Mapping[str, Any],
-    architecture: Architecture,
+    *networks: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
     A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
-    the network.
+    one of the networks.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
-        architecture: The network.
+        *networks: That are trained.
 
     Raises:
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
-    check_suits(architecture, planned.recipe)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
+    return planned
+
+
+def new_training(
+    config: AnyConfig, sizes: Scale, options: Mapping[str, Any], *networks: Architecture
+) -> TrainingConfig:
+    """What a training that has no folder yet will write down.
+
+    Args:
+        config: Of the run that is to begin.
+        sizes: The run's own.
+        options: As `RetrainOptions`.
+        *networks: That will be trained.
+
+    Raises:
+        InputError: A recipe that cannot be, or cannot train one of the networks.
+    """
+    planned = _new(config, sizes, options)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
     return planned
 
 
@@ -123,6 +144,10 @@ def _planned(
     goes_on = has_begun(folder) or not _asks(options)
     if goes_on and not options.get("restart") and folder.has(TrainingConfig):
         return _begun(folder, options)
+    return _new(config, sizes, options)
+
+
+def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
     selection = selection_of(options)
@@ -154,7 +179,21 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
+    recipe = recipe.changed(**recipe_options.chosen(options)).resolved()
+    _check_evaluations(recipe)
+    return with_teacher(recipe, options)
+
+
+def _check_evaluations(recipe: Recipe) -> None:
+    """Refuses evaluations that would never come; earlier versions took them as the last one."""
+    every = recipe.evaluate_every
+    if every is not None and every > recipe.epochs:
+        raise FieldError(
+            f"evaluate_every up to {recipe.epochs:g}, the epochs of the training",
+            f"{every:g}",
+            f"set evaluate_every to {recipe.epochs:g} or less, or leave it out",
+            "evaluate_every",
+        )
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:

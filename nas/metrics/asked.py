@@ -5,8 +5,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
@@ -167,6 +167,26 @@ class AskedMetrics:
                     "ask for a larger share or rate, or evaluate on more background images."
                 )
         return found
+
+
+@dataclass(frozen=True)
+class Judging:
+    """All metrics of a training.
+
+    Args:
+        metrics: What the trained network is judged by, on the evaluation images.
+        selection: The one metric that chooses between last and averaged weights, on held-out
+            training images; without metrics where top-1 does.
+    """
+
+    metrics: AskedMetrics = field(default_factory=AskedMetrics)
+    selection: AskedMetrics = field(default_factory=AskedMetrics)
+
+    def __bool__(self) -> bool:
+        return bool(self.metrics or self.selection)
+
+
+NOT_JUDGED: Final = Judging()
 
 
 def signal_index(word: str | None, class_names: Sequence[str]) -> int:

@@ -146,8 +146,13 @@ class RetrainRun:
         return trained
 
     def _say_recipe(self) -> None:
-        out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
-        for line in held_out_lines(self.recipe, self.dataset.train.labels):
+        recipe = recipe_text(self.recipe, self._learned_images)
+        if self.is_trained:
+            out.print(f"Trained already by {recipe}. Nothing is trained anew.", markup=False)
+            return
+        out.print(f"Training by {recipe}.", markup=False)
+        labels, log_every = self.dataset.train.labels, self.scale.pace.log_every
+        for line in held_out_lines(self.recipe, labels, log_every):
             out.print(line, markup=False)
         for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)

@@ -19,6 +19,7 @@ from nas.cli.program import retrain_flags, search_flags
 from nas.cli.retrain import asked_retraining, retrain
 from nas.cli.search import asked_search
 from nas.data import Dataset, Split
+from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, training_config
@@ -376,7 +377,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr(retraining, "_teaching", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "looks_of", lambda *arguments: Looks.of(dataset))
+    monkeypatch.setattr(retraining, "teaching_of", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
@@ -455,7 +457,7 @@ def test_each_retrain_flag_is_used_or_refused(
         ),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
-        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--arch", NETWORK, "--export", "int9"], "export to be one of fp32, int8, litert"),
         (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
         (
             ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],

@@ -142,7 +142,7 @@ def test_the_exported_file_computes_what_was_evaluated(finished: RetrainRun) -> 
 
 
 def test_what_is_trained_already_is_read(
-    finished: RetrainRun, monkeypatch: pytest.MonkeyPatch
+    finished: RetrainRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def train(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
@@ -151,6 +151,8 @@ def test_what_is_trained_already_is_read(
     monkeypatch.setattr(retrain, "train_network", train)
     again = finished.run()
     assert replace(again, date=before.date) == before
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Trained already by adamw" in said and "Training by" not in said
 
 
 def test_every_network_is_judged_by_the_metrics_that_were_asked_for(finished: RetrainRun) -> None:

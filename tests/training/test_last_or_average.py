@@ -15,6 +15,7 @@ from nas.data.augment import Augmentation
 from nas.data.augmentation.mixing import Mixing
 from nas.errors import InputError
 from nas.metrics import AskedMetrics, Metric, metric_value
+from nas.pipeline.evaluating import evaluation_steps
 from nas.training import loop, trainer
 from nas.training.evaluation import accuracy
 from nas.training.guides import Guides
@@ -141,6 +142,7 @@ def test_evaluations_change_nothing_of_the_training_and_come_when_they_are_due(
     # 48 images in batches of 16 are three steps an epoch: half an epoch is over after 2, 3, 5, 6.
     due = [row["step"] for row in found.history if row["val_top1"] is not None]
     assert due == [2, 3, 5, 6]
+    assert evaluation_steps(JUDGED, len(learned), log_every=1) == due
     assert [score.epoch for score in found.held_out] == [step / 3 for step in due]
     last = found.held_out[-1]
     assert found.weights is not None and found.weights.held_out_images == 16
