@@ -14,13 +14,12 @@ from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
-from nas.cli import recipe_flags
+from nas.cli import metric_flags, recipe_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
-from nas.metrics import METRICS as JUDGED_BY
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
@@ -166,34 +165,7 @@ def retrain_flags() -> flags.FlagValues:
         "--seeds trainings reach it.",
         **text,
     )
-    flags.DEFINE_string(
-        "metrics",
-        None,
-        "What trained networks are judged by beside top-1 and top-5, such as "
-        f"auc,tpr_at_fpr=0.01: {', '.join(JUDGED_BY.names)}. tpr_at_rate takes a number and Hz, "
-        "kHz or MHz.",
-        **text,
-    )
-    flags.DEFINE_string(
-        "select_by",
-        None,
-        "One of these metrics, which chooses between the last weights and their average on "
-        "held-out training images, with --evaluate_every; default: top1.",
-        **text,
-    )
-    flags.DEFINE_string(
-        "signal_class",
-        None,
-        "Name or index of the class that auc, tpr_at_fpr and tpr_at_rate look for; default: the "
-        "second of two classes.",
-        **text,
-    )
-    flags.DEFINE_float(
-        "background_rate_hz",
-        None,
-        "Background images that come a second, such as 40e6, for tpr_at_rate.",
-        **text,
-    )
+    metric_flags.define(values)
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
