@@ -37,6 +37,7 @@ ORDER = (
     "nas.ranges",
     "nas.registry",
     "nas.system",
+    "nas.executors",
     "nas.layers",
     "nas.architecture",
     "nas.data",
