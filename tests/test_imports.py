@@ -47,6 +47,7 @@ ORDER = (
     "nas.training",
     "nas.hardware",
     "nas.supernet",
+    "nas.tuning",
     "nas.methods",
     "nas.selection",
     "nas.recipes",
