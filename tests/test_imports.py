@@ -48,6 +48,7 @@ ORDER = (
     "nas.training",
     "nas.hardware",
     "nas.supernet",
+    "nas.tuning",
     "nas.methods",
     "nas.selection",
     "nas.recipes",
