@@ -7,13 +7,15 @@ rung, and one more with each promotion, which goes on from the checkpoint of the
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from nas.executors.messages import Cause
-from nas.tuning.parameters import Configuration
+from nas.tuning.objectives import Objective
+from nas.tuning.parameters import Configuration, key_of
 from nas.tuning.scores import RungValue, Running
+from nas.tuning.table import RungTable
 
 State = Literal["running", "done", "failed"]
 
@@ -88,34 +90,31 @@ class Leg:
 class SearchState:
     """All legs of a search, kept beside their file by whoever alone writes it.
 
-    It holds nothing but what the file holds: `SearchState(store.legs())` is equal at any moment.
+    It holds nothing but what the file holds: the state of `store.legs()` is equal at any moment.
 
     Args:
+        objectives: In the order of the values.
         legs: In the order of their numbers.
     """
 
-    def __init__(self, legs: Iterable[Leg] = ()) -> None:
+    def __init__(self, objectives: Sequence[Objective], legs: Iterable[Leg] = ()) -> None:
         self.legs: dict[int, Leg] = {}
         # Trial -> its legs' numbers, the last one being that of its highest rung.
         self.trials: dict[int, list[int]] = {}
-        self.values: list[RungValue] = []
+        self.table = RungTable(objectives)
         self.running: dict[int, Running] = {}
+        self.refused = 0
+        self.keys: set[str] = set()
         for leg in legs:
-            self.begin(replace(leg, state="running"))
+            self.begin(leg)
             if leg.state != "running":
                 self.end(leg)
-            else:
-                self.change(leg)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, SearchState):
             return NotImplemented
-        return (repr(self.legs), self.trials, set(map(repr, self.values)), self.running) == (
-            repr(other.legs),
-            other.trials,
-            set(map(repr, other.values)),
-            other.running,
-        )
+        # The rest follows from the legs; by their texts, in which NaN is the same as NaN.
+        return repr(self.legs) == repr(other.legs) and self.running == other.running
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -125,9 +124,14 @@ class SearchState:
         Args:
             leg: With the next number.
         """
+        plan = leg.plan
         self.legs[leg.number] = leg
-        self.trials.setdefault(leg.plan.trial, []).append(leg.number)
-        self.running[leg.number] = Running(leg.plan.trial, leg.plan.rung, leg.plan.bracket)
+        if plan.trial not in self.trials:
+            self.trials[plan.trial] = []
+            self.refused += plan.refused
+            self.keys.add(key_of(plan.configuration))
+        self.trials[plan.trial].append(leg.number)
+        self.running[leg.number] = Running(plan.trial, plan.rung, plan.bracket)
 
     def change(self, leg: Leg) -> None:
         """Replaces a leg that runs.
@@ -146,10 +150,8 @@ class SearchState:
         self.legs[leg.number] = leg
         del self.running[leg.number]
         plan = leg.plan
-        above = [max(0.0, value) for value in plan.violations.values()]
-        self.values.append(
-            RungValue(plan.trial, plan.rung, leg.values, math.fsum(above), plan.bracket)
-        )
+        above = math.fsum(max(0.0, value) for value in plan.violations.values())
+        self.table.add(RungValue(plan.trial, plan.rung, leg.values, above, plan.bracket))
 
     def last_leg(self, trial: int) -> Leg:
         """The leg of a trial's highest rung.
@@ -159,7 +161,11 @@ class SearchState:
         """
         return self.legs[self.trials[trial][-1]]
 
-    @property
-    def refused(self) -> int:
-        """Configurations that were drawn and never trained, since they are outside of a budget."""
-        return sum(self.legs[numbers[0]].plan.refused for numbers in self.trials.values())
+    def values_at(self, rung: int) -> list[RungValue]:
+        """Values of all trials at the end of a rung, whichever bracket they are in.
+
+        Args:
+            rung: Its number.
+        """
+        brackets = sorted(set(self.table.brackets.values()))
+        return [v for b in brackets for v in self.table.values(rung, b).values()]

@@ -19,7 +19,7 @@ from nas.executors.messages import Cause
 from nas.tuning.legs import Lease, Leg, Plan, SearchState
 from nas.tuning.objectives import Objective
 from nas.tuning.parameters import OneOfList, Parameter
-from nas.tuning.study_files import opened, storage_errors
+from nas.tuning.study_files import check_optuna, opened, storage_errors
 
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
@@ -84,8 +84,9 @@ class TrialStore:
         """
         with ExitStack() as stack:
             stack.enter_context(take_lock(path.with_name(f"{path.name}.writer"), 0.0))
-            names = [objective.direction for objective in study.objectives]
-            found = opened(path, study.run_id, names, study.marks)
+            check_optuna()
+            wanted = [direction(objective) for objective in study.objectives]
+            found = opened(path, study.run_id, wanted, study.marks)
             storage, study_id = stack.enter_context(found)
             yield cls(path, study, storage, study_id)
 
@@ -98,7 +99,7 @@ class TrialStore:
 
     def state(self) -> SearchState:
         """The state of the search, as the file has it."""
-        return SearchState(self.legs())
+        return SearchState(self._study.objectives, self.legs())
 
     def begin(self, plan: Plan) -> Leg:
         """Adds a leg that runs; it is there whole or not at all.
@@ -229,6 +230,18 @@ class TrialStore:
             Lease(**lease) if lease and state == "running" else None,
             own.get("message", ""),
         )
+
+
+def direction(objective: Objective) -> Any:
+    """How Optuna writes the direction of an objective.
+
+    Args:
+        objective: Of the search.
+    """
+    from optuna.study import StudyDirection
+
+    is_more = objective.direction == "maximise"
+    return StudyDirection.MAXIMIZE if is_more else StudyDirection.MINIMIZE
 
 
 def distribution(parameter: Parameter) -> Any:

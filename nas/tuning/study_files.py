@@ -39,14 +39,14 @@ def check_optuna() -> str:
 
 @contextmanager
 def opened(
-    path: Path, name: str, directions: Sequence[str], marks: Mapping[str, Any]
+    path: Path, name: str, directions: Sequence[Any], marks: Mapping[str, Any]
 ) -> Iterator[tuple[Any, int]]:
     """A study for the length of the block, made where its file is missing.
 
     Args:
         path: Of the file.
         name: Of the study.
-        directions: `maximise` or `minimise` for each objective.
+        directions: Of Optuna, one for each objective.
         marks: Attributes of the study, which have to be the same where it is there already.
 
     Yields:
@@ -64,9 +64,8 @@ def opened(
         # Made beside its place: a program that is killed now leaves no half of it there.
         half = path.with_name(f"{path.stem}.new{path.suffix}")
         half.unlink(missing_ok=True)
-        wanted = [optuna.study.StudyDirection[d[:-2].upper() + "ZE"] for d in directions]
         with _storage(half, is_new=True) as storage, storage_errors(path):
-            study_id = storage.create_new_study(wanted, name)
+            study_id = storage.create_new_study(list(directions), name)
             for key, value in {**marks, MAJOR_MARK: version}.items():
                 storage.set_study_user_attr(study_id, key, value)
         with open(half, "rb") as stream:

@@ -54,7 +54,7 @@ def path(tmp_path: Path, sqlite_file: Path) -> Path:
 def filled(path: Path) -> Iterator[tuple[TrialStore, SearchState]]:
     """A store with legs of every kind, and the state that its writer has kept beside it."""
     with TrialStore.open(path, STUDY) as store:
-        state = SearchState()
+        state = SearchState(STUDY.objectives)
         done, failed, goes_on, waits = (store.begin(plan(trial)) for trial in range(4))
         for leg in (done, failed, goes_on, waits):
             state.begin(leg)
