@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from nas.errors import InputError
@@ -51,9 +52,7 @@ class Ladder:
     @property
     def epochs(self) -> tuple[float, ...]:
         """Epochs in all at the end of each rung."""
-        return tuple(
-            self.max_epochs / self.reduction ** (self.last - rung) for rung in range(self.rungs)
-        )
+        return tuple(self.max_epochs / divisor for divisor in self._divisors)
 
     def steps(self, max_steps: int) -> tuple[int, ...]:
         """Steps in all at the end of each rung: rounded to the nearest, halves up, at least one.
@@ -64,16 +63,64 @@ class Ladder:
         Raises:
             InputError: Two rungs would end at one step.
         """
-        check_count("max_steps", max_steps)
-        divisors = [self.reduction ** (self.last - rung) for rung in range(self.rungs)]
-        found = tuple(max(1, (2 * max_steps + d) // (2 * d)) for d in divisors)
-        if len(set(found)) < len(found):
-            raise InputError(
-                "rungs that end at different steps",
-                f"{', '.join(map(str, found))} of {max_steps} steps",
-                "set rungs or reduction lower, or max_epochs higher",
-            )
-        return found
+        return _steps(max_steps, [(1, divisor) for divisor in self._divisors])
+
+    @property
+    def _divisors(self) -> list[int]:
+        return [self.reduction ** (self.last - rung) for rung in range(self.rungs)]
+
+
+@dataclass(frozen=True)
+class EvenLadder:
+    """Rungs of equal length: rung k of 0 to K - 1 ends after R (k + 1) / K epochs in all.
+
+    Args:
+        max_epochs: R, of a whole training, above 0.
+        rungs: K, 1 or more.
+
+    Raises:
+        InputError: A number is out of range.
+    """
+
+    max_epochs: float
+    rungs: int
+
+    def __post_init__(self) -> None:
+        check_number("max_epochs", self.max_epochs, above=0)
+        check_count("rungs", self.rungs)
+
+    @property
+    def last(self) -> int:
+        """Number of the last rung, at whose end a training is whole."""
+        return self.rungs - 1
+
+    @property
+    def epochs(self) -> tuple[float, ...]:
+        """Epochs in all at the end of each rung."""
+        return tuple(self.max_epochs * (rung + 1) / self.rungs for rung in range(self.rungs))
+
+    def steps(self, max_steps: int) -> tuple[int, ...]:
+        """Steps in all at the end of each rung: rounded to the nearest, halves up, at least one.
+
+        Args:
+            max_steps: Of a whole training, 1 or more.
+
+        Raises:
+            InputError: Two rungs would end at one step.
+        """
+        return _steps(max_steps, [(rung + 1, self.rungs) for rung in range(self.rungs)])
+
+
+def _steps(max_steps: int, shares: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    check_count("max_steps", max_steps)
+    found = tuple(max(1, (2 * max_steps * n + d) // (2 * d)) for n, d in shares)
+    if len(set(found)) < len(found):
+        raise InputError(
+            "rungs that end at different steps",
+            f"{', '.join(map(str, found))} of {max_steps} steps",
+            "set rungs lower, or max_epochs higher",
+        )
+    return found
 
 
 def rungs_from(max_epochs: float, min_epochs: float, reduction: int) -> int:

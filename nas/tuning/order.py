@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from nas.errors import InputError
 from nas.tuning.objectives import Objective
-from nas.tuning.ranks import Numbers, Points, add_point, crowding, fronts
+from nas.tuning.ranks import Numbers, Points, add_point, crowding, differs_from_last, fronts
 from nas.tuning.scores import RungValue
 
 # From here on a whole new sort is as fast as adding points one by one.
@@ -101,6 +101,34 @@ class Order:
             rows = rows[keys[rows] == keys[rows].min()]
         front = self._sorted(self._front_of(rows[0]))
         return next(trial for trial in front if is_left[self._rows[trial]])
+
+    @property
+    def finite(self) -> int:
+        """How many trials have finite values; they are the first of `best_first`."""
+        return int(np.count_nonzero(self._is_finite))
+
+    def finite_trials(self) -> Numbers:
+        """Numbers of trials with finite values, in no order."""
+        return self._trials[self._is_finite]
+
+    def standings(self) -> tuple[Numbers, Points]:
+        """Trials by their numbers, and one figure for each that tells how well it stands.
+
+        Less is better. With one objective it is the value, with the sign that makes less better,
+        and infinity where a budget is missed or a value is not finite. With several objectives it
+        is the share of all trials that are on fronts before its own.
+        """
+        by_number = np.argsort(self._trials)
+        if self._costs.shape[1] == 1:
+            found = np.where(self._violations == 0, self._costs[:, 0], np.inf)
+        else:
+            self._rank()
+            order = np.lexsort((self._ranks, self._violations))
+            keys = np.column_stack((self._violations, self._ranks))[order]
+            starts = np.flatnonzero(differs_from_last(keys))
+            found = np.empty(len(self))
+            found[order] = np.repeat(starts, np.diff([*starts, len(self)])) / max(1, len(self))
+        return self._trials[by_number], found[by_number]
 
     def front(self) -> tuple[int, ...]:
         """Trials that keep all budgets and that no such trial dominates, in the same order."""

@@ -8,6 +8,7 @@ dominate one another and it: 0 for points that nothing dominates.
 from __future__ import annotations
 
 from bisect import bisect_right
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,19 +34,23 @@ def fronts(points: Points) -> Numbers:
     # In lexicographic order, what dominates a row stands before it. Copies share a front.
     order = np.lexsort(points.T[::-1])
     rows = points[order]
-    is_new = _is_new(rows)
-    distinct = rows[is_new]
+    is_distinct = differs_from_last(rows)
+    distinct = rows[is_distinct]
     if points.shape[1] == 1:
         ranks = np.arange(len(distinct))
     else:
         ranks = _two_columns(distinct) if points.shape[1] == 2 else _more_columns(distinct)
     found = np.empty(len(points), np.int64)
-    found[order] = ranks[np.cumsum(is_new) - 1]
+    found[order] = ranks[np.cumsum(is_distinct) - 1]
     return found
 
 
-def _is_new(rows: Points) -> NDArray[np.bool_]:
-    """Of rows in some order, whether each differs from the one before it."""
+def differs_from_last(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Of each row, whether it differs from the one before it; of the first one, that it does.
+
+    Args:
+        rows: In some order.
+    """
     found = np.ones(len(rows), bool)
     found[1:] = (rows[1:] != rows[:-1]).any(1)
     return found
@@ -114,7 +119,7 @@ def _is_dominated(points: Points, others: Points) -> NDArray[np.bool_]:
     for ours, theirs in zip(points.T, others.T, strict=True):
         np.logical_and(as_good, theirs <= ours[:, None], out=as_good)
         np.logical_or(better, theirs < ours[:, None], out=better)
-    found: NDArray[np.bool_] = (as_good & better).any(1)
+    found: NDArray[np.bool_] = np.logical_or.reduce(as_good & better, axis=1)
     return found
 
 
@@ -137,8 +142,8 @@ def crowding(points: Points, groups: Numbers, numbers: Numbers) -> Points:
     if not len(points):
         return found
     keys = np.lexsort((numbers, *points.T[::-1], groups))
-    rows: Points = np.column_stack((groups.astype(np.float64), points))[keys]
-    kept = keys[_is_new(rows)]
+    rows = np.column_stack((groups, points))[keys]
+    kept = keys[differs_from_last(rows)]
     found[kept] = 0.0
     for column in points.T:
         found[kept] += _gaps(column[kept], groups[kept], numbers[kept])

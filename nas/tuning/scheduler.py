@@ -7,7 +7,7 @@ from typing import Protocol
 
 from nas.errors import InputError
 from nas.ranges import check_count
-from nas.tuning.ladder import Ladder
+from nas.tuning.ladder import EvenLadder, Ladder
 from nas.tuning.scores import Job, Pause, Running
 from nas.tuning.table import RungTable
 
@@ -20,7 +20,7 @@ class Scheduler(Protocol):
     """
 
     @property
-    def ladder(self) -> Ladder:
+    def ladder(self) -> Ladder | EvenLadder:
         """The lengths that trials are compared at."""
 
     @property
