@@ -15,8 +15,8 @@ from latency.device import strict_json
 from nas.errors import InputError
 
 # Why a job failed: a defect or bad input, a loss that is no number, memory, a process that ended,
-# one that said nothing for too long.
-Cause = Literal["error", "diverged", "memory", "died", "hung"]
+# one that said nothing for too long, a disk without room.
+Cause = Literal["error", "diverged", "memory", "died", "hung", "disk"]
 CAUSES: tuple[Cause, ...] = get_args(Cause)
 
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
-from latency.shell import Interrupted
+from latency.shell import DISK_FULL, Interrupted
 from nas.errors import InputError
 from nas.executors.locks import take_lock
 from nas.executors.messages import (
@@ -132,11 +132,13 @@ def outcome(
         return Failed(job.id, _cause(error), f"{type(error).__name__}: {error}"[:2000])
 
 
-def _cause(error: Exception) -> Cause:
+def _cause(error: BaseException) -> Cause:
+    if isinstance(error, InputError) and error.__cause__ is not None:
+        return _cause(error.__cause__)  # which says it in words of ours
     text = f"{type(error).__name__} {error}".lower()
     if isinstance(error, MemoryError) or any(word in text for word in _MEMORY):
         return "memory"
-    return "error"
+    return "disk" if getattr(error, "errno", None) in DISK_FULL else "error"
 
 
 def main(argv: Sequence[str]) -> int:

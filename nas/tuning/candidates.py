@@ -8,6 +8,7 @@ from typing import Protocol
 
 import numpy as np
 
+from nas.tuning.budgets import Budget
 from nas.tuning.legs import SearchState
 from nas.tuning.parameters import Configuration, Parameter, key_of
 
@@ -43,8 +44,10 @@ class Candidates(Protocol):
             configuration: A value for each parameter.
         """
 
-    def violations(self, configuration: Configuration) -> Mapping[str, float]:
+    def margins(self, configuration: Configuration) -> Mapping[str, float]:
         """Budget -> how far the configuration is above it; 0 or less where it is kept.
+
+        These are the budgets of quantities that are known without training.
 
         Args:
             configuration: A value for each parameter.
@@ -71,14 +74,25 @@ class Proposal:
     Args:
         configuration: A value for each parameter.
         known: Quantities that are known without training.
-        violations: Of each budget, 0 or less.
+        margins: Of each budget, 0 or less.
         refused: Configurations that were proposed before it and are outside of a budget.
     """
 
     configuration: Configuration
     known: Mapping[str, float]
-    violations: Mapping[str, float]
+    margins: Mapping[str, float]
     refused: int
+
+
+def margin(budget: Budget, values: Mapping[str, float]) -> float:
+    """How far a value is on the wrong side of a budget; 0 or less where it is kept.
+
+    Args:
+        budget: With a limit.
+        values: Quantity -> value.
+    """
+    objective = budget.objective
+    return objective.cost(values[objective.text]) - objective.cost(budget.limit)
 
 
 def new_proposal(
@@ -100,9 +114,9 @@ def new_proposal(
         found = candidates.canonical(sampler.propose(trial, attempt, state))
         if key_of(found) in state.keys:
             continue
-        violations = candidates.violations(found)
-        if any(value > 0 for value in violations.values()):
+        margins = candidates.margins(found)
+        if any(value > 0 for value in margins.values()):
             refused += 1
             continue
-        return Proposal(found, candidates.known(found), violations, refused)
+        return Proposal(found, candidates.known(found), margins, refused)
     return None

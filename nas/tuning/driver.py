@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nas.errors import InputError
 from nas.executors.executor import Executor
 from nas.executors.messages import Cause, Done, Event, Failed, Job, Progress
 from nas.system.interrupt import Interrupter
-from nas.tuning.candidates import Candidates, Sampler, new_proposal
+from nas.tuning.budgets import Budget, violation
+from nas.tuning.candidates import Candidates, Sampler, margin, new_proposal
 from nas.tuning.leases import LeasePolicy
 from nas.tuning.legs import Leg, Plan, SearchState
 from nas.tuning.scheduler import Scheduler
@@ -49,6 +50,7 @@ class Driver:
         candidates: What there is to choose from.
         executor: Runs legs.
         payload: Leg -> what its worker is told.
+        budgets: Of quantities that are known after a training alone.
         policy: Of leases and retries.
         interrupter: Asked whether to stop.
         on_change: Told the state whenever a leg has begun or ended.
@@ -62,6 +64,7 @@ class Driver:
     candidates: Candidates
     executor: Executor
     payload: Callable[[Leg], Mapping[str, Any]]
+    budgets: Sequence[Budget] = ()
     policy: LeasePolicy = LeasePolicy()
     interrupter: Interrupter = field(default_factory=Interrupter)
     on_change: Callable[[SearchState], None] = _tell_nobody
@@ -118,7 +121,7 @@ class Driver:
                 job.bracket,
                 before.configuration,
                 before.known,
-                before.violations,
+                before.margins,
                 before.refused,
             )
         else:
@@ -167,21 +170,32 @@ class Driver:
         self.state.change(self.store.lease(leg, renewed))
 
     def _finish(self, leg: Leg, result: Mapping[str, Any]) -> None:
-        reached = {**result["values"], **leg.plan.known}
-        objectives = self.state.table.objectives
-        values = [reached.get(objective.text) for objective in objectives]
-        numbers = [math.nan if value is None else float(value) for value in values]
-        if not all(map(math.isfinite, numbers)):
-            lost = [
-                o.text for o, n in zip(objectives, numbers, strict=True) if not math.isfinite(n)
-            ]
+        given = {**result["values"], **leg.plan.known}
+        reached = {name: float(v) for name, v in given.items() if v is not None}
+        wanted = (*self.state.table.objectives, *(b.objective for b in self.budgets))
+        lost = [o.text for o in wanted if not math.isfinite(reached.get(o.text, math.nan))]
+        if lost:
             self._fail(leg, "diverged", f"no finite {', '.join(lost)}")
             return
-        self.state.end(self.store.finish(leg, numbers, result["curve"], result["facts"]))
+        ended = replace(
+            leg,
+            values=tuple(reached[o.text] for o in self.state.table.objectives),
+            reached=reached,
+            violation=violation(self.budgets, reached),
+            curve=tuple(result["curve"]),
+            facts=result["facts"],
+        )
+        margins = {budget.text: margin(budget, reached) for budget in self.budgets}
+        self.state.end(self.store.finish(ended, margins))
         self.on_change(self.state)
 
     def _fail(self, leg: Leg, cause: Cause, message: str) -> None:
         """Trains a leg once more, or gives it up; the search goes on."""
+        if cause == "disk":
+            # It would fail the others, too, and each of them has kept its last checkpoint.
+            raise InputError(
+                "room on the disk for checkpoints", message, "free some space and use --resume"
+            )
         leg = self.store.failed_once(leg, cause, message)
         self.state.change(leg)
         if self.policy.tries_again(leg, cause):
@@ -192,6 +206,7 @@ class Driver:
         self.on_change(self.state)
 
     def _check_failures(self, message: str) -> None:
+        """Ends a search of which nothing succeeds."""
         legs = self.state.legs.values()
         failed = [leg for leg in legs if leg.state == "failed"]
         if any(leg.state == "done" for leg in legs) or len(failed) < MOST_FAILURES:

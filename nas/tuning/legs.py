@@ -6,7 +6,6 @@ rung, and one more with each promotion, which goes on from the checkpoint of the
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,7 +45,7 @@ class Plan:
         bracket: Number of the bracket that the trial is in.
         configuration: Of the trial.
         known: Quantities of it that are known without training, by name.
-        violations: Budget -> how far the configuration is above it; 0 or less where it is kept.
+        margins: Budget -> how far the configuration is above it, 0 or less: it is kept.
         refused: Configurations that were drawn before it and are outside of a budget.
     """
 
@@ -56,7 +55,7 @@ class Plan:
     bracket: int
     configuration: Configuration
     known: Mapping[str, float]
-    violations: Mapping[str, float] = field(default_factory=dict)
+    margins: Mapping[str, float] = field(default_factory=dict)
     refused: int = 0
 
 
@@ -69,6 +68,9 @@ class Leg:
         plan: What it trains.
         state: Whether it runs, is done or has failed for good.
         values: Of each objective, as measured; NaN of a leg that failed, empty while it runs.
+        reached: All quantities that the training came to, by name, also those that are no
+            objectives.
+        violation: By how much budgets of such quantities are missed, 0 or more.
         curve: Rows of the training's history, in their order.
         facts: What else the training said.
         attempts: Trainings that failed, by their causes in order.
@@ -80,6 +82,8 @@ class Leg:
     plan: Plan
     state: State = "running"
     values: tuple[float, ...] = ()
+    reached: Mapping[str, float] = field(default_factory=dict)
+    violation: float = 0.0
     curve: tuple[Mapping[str, Any], ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     attempts: tuple[Cause, ...] = ()
@@ -150,8 +154,7 @@ class SearchState:
         self.legs[leg.number] = leg
         del self.running[leg.number]
         plan = leg.plan
-        above = math.fsum(max(0.0, value) for value in plan.violations.values())
-        self.table.add(RungValue(plan.trial, plan.rung, leg.values, above, plan.bracket))
+        self.table.add(RungValue(plan.trial, plan.rung, leg.values, leg.violation, plan.bracket))
 
     def last_leg(self, trial: int) -> Leg:
         """The leg of a trial's highest rung.

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 # Of attributes and of what they mean; another number is refused.
 SCHEMA_VERSION = 1
+NO_MARGINS: Mapping[str, float] = {}
 
 
 @dataclass(frozen=True)
@@ -119,10 +120,11 @@ class TrialStore:
                 "epochs": plan.epochs,
                 "bracket": plan.bracket,
                 "known": dict(plan.known),
+                "margins": dict(plan.margins),
                 "refused": plan.refused,
                 "attempts": [],
             },
-            constraints=dict(plan.violations),
+            constraints=dict(plan.margins),
         )
         with storage_errors(self._path):
             trial_id = self._storage.create_new_trial(self._study_id, template_trial=trial)
@@ -152,34 +154,41 @@ class TrialStore:
         self._keep(leg, attempts=list(found.attempts), message=message, lease=None)
         return found
 
-    def finish(
-        self,
-        leg: Leg,
-        values: Sequence[float],
-        curve: Sequence[Mapping[str, Any]],
-        facts: Mapping[str, Any],
-    ) -> Leg:
+    def finish(self, leg: Leg, margins: Mapping[str, float] = NO_MARGINS) -> Leg:
         """Notes that a leg is done.
 
         Args:
-            leg: Of the file.
-            values: Of each objective, finite.
-            curve: Rows of the training's history.
-            facts: What else the training said.
+            leg: With all that its training came to, and finite values.
+            margins: Budget -> how far what it came to is on the wrong side; 0 or less: it is kept.
         """
         from optuna.trial import TrialState
 
         # The state comes last: a leg without it is trained again, which is found to be done.
-        self._keep(leg, curve=list(curve), facts=dict(facts), lease=None)
-        self._end(leg, TrialState.COMPLETE, values)
-        return replace(
+        self._keep(
             leg,
-            state="done",
-            values=tuple(values),
-            curve=tuple(curve),
-            facts=dict(facts),
+            reached=dict(leg.reached),
+            violation=leg.violation,
+            curve=list(leg.curve),
+            facts=dict(leg.facts),
             lease=None,
         )
+        self._constrain(leg, margins)
+        self._end(leg, TrialState.COMPLETE, leg.values)
+        return replace(leg, state="done", lease=None)
+
+    def _constrain(self, leg: Leg, margins: Mapping[str, float]) -> None:
+        """Tells Optuna of budgets that are known after the training only."""
+        if not margins:
+            return
+        import optuna
+
+        with storage_errors(self._path):
+            study = optuna.load_study(study_name=self._study.run_id, storage=self._storage)
+            trial = optuna.trial.Trial(study, self._ids[leg.number])
+            for name, value in margins.items():
+                # Once set it stays, which a leg that was killed right here has done.
+                if name not in trial.constraints:
+                    trial.set_constraint(name, value)
 
     def give_up(self, leg: Leg) -> Leg:
         """Notes that a leg failed for good; `attempts` and `message` say how.
@@ -215,7 +224,7 @@ class TrialStore:
             own["bracket"],
             dict(trial.params),
             own["known"],
-            dict(trial.constraints),
+            own["margins"],
             own["refused"],
         )
         state, lease = states[trial.state.name], own.get("lease")
@@ -224,6 +233,8 @@ class TrialStore:
             plan,
             state,  # type: ignore[arg-type]
             self._no_values() if state == "failed" else tuple(trial.values or ()),
+            own.get("reached", {}),
+            own.get("violation", 0.0),
             tuple(own.get("curve", ())),
             own.get("facts", {}),
             tuple(own["attempts"]),

@@ -55,7 +55,7 @@ class FakeCandidates:
     def known(self, configuration: Configuration) -> Mapping[str, float]:
         return {"macs": float(configuration["width"] * (1 + configuration["is_deep"]))}  # type: ignore[operator]
 
-    def violations(self, configuration: Configuration) -> Mapping[str, float]:
+    def margins(self, configuration: Configuration) -> Mapping[str, float]:
         return {"macs": self.known(configuration)["macs"] - 100.0}
 
 
@@ -74,10 +74,10 @@ def train(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         while len(rows) < payload["epochs"] and not context.interrupter.pending:
             time.sleep(EPOCH_SECONDS)
             rows.append({"epoch": len(rows) + 1, "pid": os.getpid()})
-            # One write each: the line stands where the checkpoint does, but for a kill between.
-            atomic.write_text(checkpoint, json.dumps(rows))
+            # In this order: a kill between the two writes a line twice, and leaves none out.
             with open(folder / "epochs.txt", "a", encoding="ascii") as stream:
                 stream.write(f"{payload['trial']} {len(rows)}\n")
+            atomic.write_text(checkpoint, json.dumps(rows))
             context.progress({"epoch": len(rows)})
     context.interrupter.raise_pending()
     reached = top1(payload["configuration"], payload["epochs"])

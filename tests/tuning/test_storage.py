@@ -60,7 +60,12 @@ def filled(path: Path) -> Iterator[tuple[TrialStore, SearchState]]:
             state.begin(leg)
         leased = store.lease(done, Lease("worker_0", 7, 1e9))
         state.change(leased)
-        state.end(store.finish(leased, (0.5, 0.25), [{"step": 1, "loss": 2.0}], {"seconds": 3.0}))
+        reached = {"top1": 0.5, "ms": 0.25, "top5": 1.0}
+        rows = ({"step": 1, "loss": 2.0},)
+        ended = replace(
+            leased, values=(0.5, 0.25), reached=reached, violation=0.1, curve=rows, facts={"s": 3.0}
+        )
+        state.end(store.finish(ended, {"top1>=0.6": 0.1}))
         state.end(store.give_up(store.failed_once(failed, "diverged", "no number")))
         state.change(store.lease(store.failed_once(goes_on, "died", "x"), Lease("w", 8, 2e9)))
         state.begin(store.begin(plan(0, rung=1)))
@@ -88,7 +93,7 @@ def test_state_is_what_the_file_says_when_it_is_opened_again(path: Path) -> None
     ]
     first, failed, third = (again.legs[number] for number in range(3))
     assert first.plan == plan(0) and first.values == (0.5, 0.25)
-    assert first.curve == ({"step": 1, "loss": 2.0},) and first.facts == {"seconds": 3.0}
+    assert first.curve == ({"step": 1, "loss": 2.0},) and first.facts == {"s": 3.0}
     assert all(map(math.isnan, failed.values)) and failed.attempts == ("diverged",)
     assert third.lease == Lease("w", 8, 2e9) and third.message == "x"
     assert again.last_leg(0).plan.rung == 1 and again.refused == 8
@@ -100,8 +105,9 @@ def test_optuna_itself_reads_the_file(path: Path) -> None:
     study = optuna.load_study(study_name="0123456789ab", storage=f"sqlite:///{path}")
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
     assert study.user_attrs["schema_version"] == 1 and study.user_attrs["space_hash"] == "cafe"
-    (best,) = study.best_trials
-    assert best.values == [0.5, 0.25] and best.constraints == {"params": -7.0}
+    assert not study.best_trials  # the one that is done misses a budget
+    best = study.trials[0]
+    assert best.values == [0.5, 0.25] and best.constraints == {"params": -7.0, "top1>=0.6": 0.1}
     assert best.user_attrs["trial"] == 0 and best.user_attrs["curve"][0]["loss"] == 2.0
 
 
