@@ -172,6 +172,16 @@ def test_when_all_trials_have_begun_it_waits_and_then_ends() -> None:
     assert asha.next_job(table, running) is Pause.FINISHED
 
 
+def test_without_more_configurations_promotions_go_on_and_then_it_ends() -> None:
+    asha = Asha(Ladder(2, 2, 2), 10)
+    table = RungTable(objectives(1), [RungValue(trial, 0, (0.1,)) for trial in range(2)])
+    assert asha.next_job(table, (), can_begin=False) == Job(0, 1, 2)
+    assert asha.next_job(table, [Running(0, 1)], can_begin=False) is Pause.WAIT
+    table.add(RungValue(0, 1, (0.1,)))
+    assert asha.next_job(table, ()) == Job(None, 0, 1)
+    assert asha.next_job(table, (), can_begin=False) is Pause.FINISHED
+
+
 def test_so_few_trials_that_none_is_trained_whole_are_refused() -> None:
     with pytest.raises(InputError, match="(?s)at least 256 trials.*max_trials 40.*rungs to 3 or"):
         Asha(Ladder(32, 4, 5), 40)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 
 import pytest
 
 from nas.errors import InputError
 from nas.tuning.hyperband import Bracket, Hyperband, brackets, plan, trials_of_round
 from nas.tuning.ladder import Ladder
-from nas.tuning.scores import Job, Pause, RungValue
+from nas.tuning.scores import Job, Pause, RungValue, Running
 from nas.tuning.table import RungTable
 from tests.support.tuning import objectives, random_curve, slow_order, work
 
@@ -106,3 +107,27 @@ def test_a_trial_is_promoted_within_its_bracket() -> None:
     values = [RungValue(t, 0, (0.1 * t,), bracket=0) for t in range(9)]
     hyperband = Hyperband(SMALL, trials_of_round(SMALL))
     assert hyperband.next_job(RungTable(objectives(1), values), ()) == Job(8, 1, 3.0, 0)
+
+
+def test_without_more_configurations_brackets_end_with_the_trials_that_they_have() -> None:
+    hyperband = Hyperband(SMALL, trials_of_round(SMALL))
+    values = [RungValue(trial, 0, (0.1 * trial,)) for trial in range(6)]
+    table = RungTable(objectives(1), values)
+    assert hyperband.next_job(table, ()) == Job(None, 0, 1.0)
+    decide = partial(hyperband.next_job, table, can_begin=False)
+    assert decide(()) == Job(5, 1, 3.0)
+    assert decide([Running(5, 1)]) == Job(4, 1, 3.0)
+    assert decide([Running(5, 1), Running(4, 1)]) is Pause.WAIT
+    table.add(RungValue(5, 1, (0.5,)))
+    table.add(RungValue(4, 1, (0.4,)))
+    assert decide(()) is Pause.FINISHED
+
+
+def test_a_search_that_goes_on_with_other_brackets_is_refused() -> None:
+    """Forty trials of a round of 81 begin at 3 epochs, where those of a whole round begin at 1."""
+    forty = work(Hyperband(PUBLISHED, 40), 1, random_curve(1, 0)).table
+    with pytest.raises(InputError, match="(?s)81 trials that begin at rung 0.*another one.*max_tr"):
+        Hyperband(PUBLISHED, 143).next_job(forty, ())
+    round_of = work(Hyperband(PUBLISHED, 81), 1, random_curve(1, 0)).table
+    with pytest.raises(InputError, match="40 trials that begin at rung 1"):
+        Hyperband(PUBLISHED, 40).next_job(round_of, ())

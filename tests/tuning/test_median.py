@@ -11,7 +11,7 @@ import pytest
 from nas.errors import InputError
 from nas.tuning.ladder import EvenLadder
 from nas.tuning.median import MedianStopping
-from nas.tuning.scores import Job, RungValue
+from nas.tuning.scores import Job, Pause, RungValue
 from nas.tuning.table import RungTable
 from tests.support.tuning import objectives, random_curve, work
 
@@ -99,3 +99,8 @@ def test_a_value_that_is_missing_on_the_way_is_refused() -> None:
     values = [RungValue(0, 0, (0.5,)), RungValue(0, 1, (0.5,)), RungValue(1, 1, (0.4,))]
     with pytest.raises(InputError, match="(?s)values of a trial at all rungs.*trial 1"):
         MedianStopping(LADDER, 2).next_job(RungTable(objectives(1), values), ())
+
+
+def test_without_more_configurations_it_ends() -> None:
+    table = RungTable(objectives(1))
+    assert MedianStopping(LADDER, 5).next_job(table, (), can_begin=False) is Pause.FINISHED

@@ -84,6 +84,7 @@ def test_trials_of_full_length_have_one_rung_and_end(workers: int) -> None:
     assert done.table.count(0) == 6
     assert full.ladder.epochs == (8.0,)
     assert full.next_job(RungTable(objectives(1)), ()) == Job(None, 0, 8.0)
+    assert full.next_job(RungTable(objectives(1)), (), can_begin=False) is Pause.FINISHED
     assert any(decision is Pause.WAIT for *_, decision in done.decisions) == (workers > 1)
     values = list(done.stored)
     random.Random(0).shuffle(values)
