@@ -40,7 +40,9 @@ class Asha:
     def __post_init__(self) -> None:
         check_trials(self.max_trials, self.ladder)
 
-    def next_job(self, table: RungTable, running: Iterable[Running]) -> Job | Pause:
+    def next_job(
+        self, table: RungTable, running: Iterable[Running], *, can_begin: bool = True
+    ) -> Job | Pause:
         """A promotion, a new trial, or why there is neither.
 
         When all trials have begun, what is left are promotions. The end is reached when nothing
@@ -49,13 +51,14 @@ class Asha:
         Args:
             table: All stored values.
             running: Jobs without a stored value, also those that wait for a worker again.
+            can_begin: Whether there is a configuration for a new trial.
         """
         pending = table.pending(running)
         for rung in reversed(range(self.ladder.last)):
             trial = self._promotable(rung, table, pending)
             if trial is not None:
                 return Job(trial, rung + 1, self.ladder.epochs[rung + 1])
-        if may_start(table, pending, self.max_trials):
+        if can_begin and may_start(table, pending, self.max_trials):
             return Job(None, 0, self.ladder.epochs[0])
         return pause(pending)
 

@@ -36,14 +36,17 @@ class FullLength:
         """One rung."""
         return Ladder(self.max_epochs, rungs=1)
 
-    def next_job(self, table: RungTable, running: Iterable[Running]) -> Job | Pause:
+    def next_job(
+        self, table: RungTable, running: Iterable[Running], *, can_begin: bool = True
+    ) -> Job | Pause:
         """A new trial, or why there is none.
 
         Args:
             table: All stored values.
             running: Jobs without a stored value.
+            can_begin: Whether there is a configuration for a new trial.
         """
         pending = table.pending(running)
-        if may_start(table, pending, self.max_trials):
+        if can_begin and may_start(table, pending, self.max_trials):
             return Job(None, 0, self.max_epochs)
         return pause(pending)

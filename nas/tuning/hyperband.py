@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
+from nas.errors import InputError
 from nas.ranges import check_count
 from nas.tuning.ladder import Ladder
 from nas.tuning.scheduler import pause
@@ -120,29 +121,38 @@ class Hyperband:
         """All brackets that trials begin in, the first one first."""
         return plan(self.ladder, self.max_trials)
 
-    def next_job(self, table: RungTable, running: Iterable[Running]) -> Job | Pause:
+    def next_job(
+        self, table: RungTable, running: Iterable[Running], *, can_begin: bool = True
+    ) -> Job | Pause:
         """What the first bracket with something to do has to do, or why there is nothing.
 
         Args:
             table: All stored values.
             running: Jobs without a stored value, also those that wait for a worker again.
+            can_begin: Whether there is a configuration for a new trial.
         """
         pending = table.pending(running)
         for bracket in self.brackets:
             going = {(job.trial, job.rung) for job in pending if job.bracket == bracket.number}
-            job = self._job(bracket, table, going)
+            job = self._job(bracket, table, going, can_begin)
             if job is not None:
                 return job
         return pause(pending)
 
-    def _job(self, bracket: Bracket, table: RungTable, going: set[tuple[int, int]]) -> Job | None:
+    def _job(
+        self, bracket: Bracket, table: RungTable, going: set[tuple[int, int]], can_begin: bool
+    ) -> Job | None:
         number, first = bracket.number, bracket.first_rung
-        members = {*table.values(first, number), *(t for t, rung in going if rung == first)}
-        if len(members) < bracket.trials:
+        earlier = any(table.count(rung, number) for rung in range(first))
+        begun = table.values(first, number)
+        if earlier or not table.values(first + 1, number).keys() <= begun.keys():
+            raise _began_otherwise(bracket)
+        members = {*begun, *(t for t, rung in going if rung == first)}
+        if can_begin and len(members) < bracket.trials:
             return Job(None, first, self.ladder.epochs[first], number)
         for rung in range(first, self.ladder.last):
             ended, above = table.values(rung, number), table.values(rung + 1, number)
-            if any(trial not in ended for trial in members):
+            if not members <= ended.keys():
                 return None
             order = table.order(rung, number)
             places = len(members) // self.ladder.reduction
@@ -151,4 +161,15 @@ class Hyperband:
                 if trial not in above and (trial, rung + 1) not in going:
                     return Job(trial, rung + 1, self.ladder.epochs[rung + 1], number)
             members = set(best)
+            if not above.keys() <= members:
+                raise _began_otherwise(bracket)
         return None
+
+
+def _began_otherwise(bracket: Bracket) -> InputError:
+    return InputError(
+        f"a bracket {bracket.number} of {bracket.trials} trials that begin at rung "
+        f"{bracket.first_rung}",
+        "stored values of another one",
+        "go on with the max_trials, reduction and rungs that the search began with",
+    )

@@ -56,12 +56,15 @@ class MedianStopping:
         check_count("min_others", self.min_others)
         check_count("first_rung", self.first_rung, least=0)
 
-    def next_job(self, table: RungTable, running: Iterable[Running]) -> Job | Pause:
+    def next_job(
+        self, table: RungTable, running: Iterable[Running], *, can_begin: bool = True
+    ) -> Job | Pause:
         """The next rung of a trial that goes on, a new trial, or why there is neither.
 
         Args:
             table: All stored values.
             running: Jobs without a stored value, also those that wait for a worker again.
+            can_begin: Whether there is a configuration for a new trial.
         """
         pending = table.pending(running)
         going = {(job.trial, job.rung) for job in pending}
@@ -69,7 +72,7 @@ class MedianStopping:
             trial = self._next_of(rung, table, going)
             if trial is not None:
                 return Job(trial, rung + 1, self.ladder.epochs[rung + 1])
-        if may_start(table, pending, self.max_trials):
+        if can_begin and may_start(table, pending, self.max_trials):
             return Job(None, 0, self.ladder.epochs[0])
         return pause(pending)
 

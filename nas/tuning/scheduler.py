@@ -27,13 +27,17 @@ class Scheduler(Protocol):
     def max_trials(self) -> int:
         """Trials in all."""
 
-    def next_job(self, table: RungTable, running: Iterable[Running]) -> Job | Pause:
+    def next_job(
+        self, table: RungTable, running: Iterable[Running], *, can_begin: bool = True
+    ) -> Job | Pause:
         """What to train next.
 
         Args:
             table: All stored values.
             running: Jobs that were handed out and whose values are not stored, also those that
                 wait for a worker again.
+            can_begin: Whether there is a configuration for a new trial. Without one, what is there
+                comes to its end as if no more trials had been asked for.
         """
 
 
