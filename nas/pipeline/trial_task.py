@@ -9,7 +9,7 @@ import functools
 import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from nas.runs.trials import TrialsConfig
 from nas.search_space.files import load_blocks
 from nas.system import backend
 from nas.training.recipe import Recipe
-from nas.tuning.ladder import Ladder
+from nas.tuning.ladder import EvenLadder, Ladder
 
 if TYPE_CHECKING:
     from nas.training.trainer import TrainResult
@@ -46,6 +46,7 @@ class LegJob:
         source: The images, at the place where they are now.
         trial: Number of the trial.
         rung: The rung whose end it trains to.
+        previous_rung: The one that it has come to before; None for a new trial.
         network: Its architecture.
         recipe: Of the whole training.
     """
@@ -54,6 +55,7 @@ class LegJob:
     source: DataSource
     trial: int
     rung: int
+    previous_rung: int | None
     network: str
     recipe: Recipe
 
@@ -110,7 +112,7 @@ def checkpoint_name(trial: int) -> str:
     return f"trial_{trial:06d}"
 
 
-def stop_steps(recipe: Recipe, images: int, ladder: Ladder) -> tuple[int, ...]:
+def stop_steps(recipe: Recipe, images: int, ladder: Ladder | EvenLadder) -> tuple[int, ...]:
     """Steps at the end of each rung.
 
     Args:
@@ -165,6 +167,7 @@ def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
 
     def on_progress(state: LoopState, total_steps: int) -> None:
         nonlocal said_s
+        del total_steps  # of the whole training, which this leg does not come to
         if time.monotonic() - said_s > SILENT_SECONDS:
             said_s = time.monotonic()
             context.progress({"step": state.step, "of": steps[job.rung]})
@@ -175,8 +178,7 @@ def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
         job.recipe,
         Control(
             bench.folder.checkpoint(checkpoint_name(job.trial)),
-            # The end of a leg is saved in any case; what a kill may cost is up to the pace.
-            replace(bench.config.sizes.pace),
+            bench.config.sizes.pace,
             context.interrupter,
             on_progress,
             stop_step=steps[job.rung],
@@ -185,7 +187,7 @@ def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
         seed=bench.config.seed,
         division=bench.division,
     )
-    begun = steps[job.rung - 1] if job.rung else 0
+    begun = 0 if job.previous_rung is None else steps[job.previous_rung]
     return LegResult(_values(result), _rows(result, begun), _facts(result))
 
 

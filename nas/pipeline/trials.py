@@ -77,19 +77,20 @@ class TrialsRun:
             executor = LocalExecutor(TASK, workers, self.config.workers)
             stack.enter_context(closing(executor))
             progress = stack.enter_context(bar("Trials"))
+            state = store.state()
             driver = Driver(
                 store,
-                store.state(),
+                state,
                 self.config.scheduler,
                 SAMPLERS[self.config.sampler](candidates, self.config.seed, study.objectives),
                 candidates,
                 executor,
-                lambda leg: self._payload(candidates, leg),
+                lambda leg: self._payload(candidates, state, leg),
                 budgets=[b for b in self.config.parsed_budgets if not _is_known(b.objective)],
                 interrupter=self.interrupter,
                 on_change=TrialsProgress(self.config.scheduler, progress).show,
             )
-            state = driver.run()
+            driver.run()
         return self._end(candidates, state, driver.is_exhausted)
 
     def _latency(self) -> SpaceLatency | None:
@@ -122,13 +123,17 @@ class TrialsRun:
             candidates.parameters,
         )
 
-    def _payload(self, candidates: SpaceCandidates, leg: Leg) -> Mapping[str, Any]:
+    def _payload(
+        self, candidates: SpaceCandidates, state: SearchState, leg: Leg
+    ) -> Mapping[str, Any]:
         configuration = leg.plan.configuration
+        before = [n for n in state.trials[leg.plan.trial] if n < leg.number]
         job = LegJob(
             str(self.folder.path.resolve()),
             self.source,
             leg.plan.trial,
             leg.plan.rung,
+            state.legs[before[-1]].plan.rung if before else None,
             to_text(candidates.network(configuration)),
             self.recipe(candidates, configuration),
         )

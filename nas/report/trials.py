@@ -13,6 +13,7 @@ from latency.command_line import join
 from nas.runs.trials import Trial, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
+from nas.tuning.hyperband import Hyperband
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.scheduler import Scheduler
@@ -86,19 +87,23 @@ def leg_epochs(state: SearchState, leg: Leg) -> float:
 
 
 def expected_epochs(scheduler: Scheduler) -> float:
-    """Epochs of a whole search where no training fails: one in eta goes on at each rung.
-
-    Hyperband's brackets have about the same together, each of them.
+    """Epochs of a whole search where no training fails.
 
     Args:
         scheduler: Of the search.
     """
-    ladder = scheduler.ladder
-    trials, total, before = float(scheduler.max_trials), 0.0, 0.0
-    for epochs in ladder.epochs:
-        total += int(trials) * (epochs - before)
-        trials, before = trials / ladder.reduction, epochs
-    return total
+    if isinstance(scheduler, Hyperband):
+        ladder = scheduler.ladder
+        rungs = [(b.sizes(ladder), ladder.epochs[b.first_rung :]) for b in scheduler.brackets]
+    else:
+        # As many trials go on as make every rung as long as the first one.
+        epochs = scheduler.ladder.epochs
+        rungs = [(tuple(int(scheduler.max_trials * epochs[0] / e) for e in epochs), epochs)]
+    return sum(
+        count * (after - before)
+        for sizes, ends in rungs
+        for count, before, after in zip(sizes, (0.0, *ends), ends, strict=False)
+    )
 
 
 def best_leg(state: SearchState) -> Leg | None:

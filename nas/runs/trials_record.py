@@ -27,7 +27,9 @@ def trials_record(
         _trial([state.legs[n] for n in numbers], trial in front, network)
         for trial, numbers in sorted(state.trials.items())
     )
-    failures = Counter(cause for leg in state.legs.values() for cause in leg.attempts)
+    failures: Counter[str] = Counter()
+    for leg in state.legs.values():
+        failures.update(leg.attempts)
     return TrialsRecord(
         config.objectives,
         tuple(objective.direction for objective in config.parsed_objectives),

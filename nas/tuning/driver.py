@@ -109,34 +109,28 @@ class Driver:
         """A leg that waits, else what the scheduler says; None where there is none now."""
         if self._waiting:
             return self.state.legs[self._waiting.pop(0)]
-        job = self.scheduler.next_job(self.state.table, self.state.running.values())
-        if isinstance(job, Pause):
+        plan = self._next_plan()
+        if plan is None and self.is_exhausted:
+            plan = self._next_plan()  # of trials that are there
+        if plan is None:
             return None
-        if job.trial is not None:
-            before = self.state.last_leg(job.trial).plan
-            plan = Plan(
-                job.trial,
-                job.rung,
-                job.epochs,
-                job.bracket,
-                before.configuration,
-                before.known,
-                before.margins,
-                before.refused,
-            )
-        else:
-            found = self._new_plan(job.rung, job.epochs, job.bracket)
-            if found is None:
-                return None
-            plan = found
         leg = self.store.begin(plan)
         self.state.begin(leg)
         return leg
 
+    def _next_plan(self) -> Plan | None:
+        """What the scheduler says; None for nothing, or where no configuration is left for it."""
+        running = self.state.running.values()
+        job = self.scheduler.next_job(self.state.table, running, can_begin=not self.is_exhausted)
+        if isinstance(job, Pause):
+            return None
+        if job.trial is None:
+            return self._new_plan(job.rung, job.epochs, job.bracket)
+        before = self.state.last_leg(job.trial).plan
+        return replace(before, rung=job.rung, epochs=job.epochs)
+
     def _new_plan(self, rung: int, epochs: float, bracket: int) -> Plan | None:
         """The first leg of a new trial; None where no configuration is left."""
-        if self.is_exhausted:
-            return None
         trial = len(self.state.trials)
         found = new_proposal(self.sampler, self.candidates, trial, self.state)
         if found is not None:
