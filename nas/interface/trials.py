@@ -184,6 +184,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
             "the folder of a search by trials", f"{run_dir}, of {config.kind!r}", "check --method"
         )
     check_as_recorded(config, asked.options)
+    config = replace(config, workers=asked.options.get("workers") or config.workers)
     load_blocks(config.blocks)
     check_late_packages()
     check_starts(config.compute)

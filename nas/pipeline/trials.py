@@ -21,7 +21,7 @@ from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import STORAGES, TrialsConfig, TrialsRecord
-from nas.runs.trials_record import csv_rows, trials_record
+from nas.runs.trials_record import csv_rows, curve_rows, trials_record
 from nas.search_space.space import Space
 from nas.system.console import bar
 from nas.system.interrupt import Interrupter
@@ -156,6 +156,7 @@ class TrialsRun:
         record = trials_record(state, self.config, lambda c: to_text(candidates.network(c)))
         self.folder.write(record)
         self.folder.write_csv("trials.csv", list(csv_rows(record)))
+        self.folder.write_csv("trial_curves.csv", list(curve_rows(state)))
         # A whole training goes on no more; checkpoints of the front may be wanted.
         for trial in state.trials:
             if trial not in record.front:

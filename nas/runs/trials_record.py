@@ -114,3 +114,15 @@ def csv_rows(record: TrialsRecord) -> Iterator[dict[str, Any]]:
                 **trial.configuration,
                 "network": trial.network,
             }
+
+
+def curve_rows(state: SearchState) -> Iterator[dict[str, Any]]:
+    """The learning curves of all trials, a row for each of the training's history.
+
+    Args:
+        state: Of the search.
+    """
+    for trial, numbers in sorted(state.trials.items()):
+        for leg in (state.legs[number] for number in numbers):
+            for row in leg.curve:
+                yield {"trial": trial, "rung": leg.plan.rung, **row}
