@@ -12,10 +12,10 @@ from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import read_network
 from nas.interface.retraining import architecture_of
-from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
+from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
-from nas.runs.trials import TrialsConfig
+from nas.runs.trials import refuse_trials
 from nas.system.paths import own_path
 from nas.system.program import go_on_command
 
@@ -236,7 +236,7 @@ def check_one_network(folder: RunFolder) -> None:
         InputError: It is one of these.
     """
     config = read_config(folder.path)
-    refuse_trials(folder, config)
+    refuse_trials(folder.path, config)
     several = isinstance(config, ComparisonConfig) or (
         isinstance(config, RunConfig) and config.is_sweep
     )
@@ -245,24 +245,6 @@ def check_one_network(folder: RunFolder) -> None:
             "a run of one network",
             f"{folder.path}, which has several",
             "name the folders of its networks: " + ", ".join(map(str, folders_of(folder.path)[:3])),
-        )
-
-
-def refuse_trials(folder: RunFolder, config: AnyConfig) -> None:
-    """Refuses the folder of a search by trials, whose networks have no runs of their own.
-
-    Args:
-        folder: Of a run.
-        config: Of the run.
-
-    Raises:
-        InputError: It is one.
-    """
-    if isinstance(config, TrialsConfig):
-        raise InputError(
-            "a run of one network",
-            f"{folder.path}, a search by trials",
-            "give a network of its front by --arch, as it stands in trials.json",
         )
 
 

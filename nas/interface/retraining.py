@@ -22,7 +22,6 @@ from nas.hardware.tables import DEPLOYED
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
-from nas.interface.named_networks import refuse_trials
 from nas.interface.training_config import (
     check_training,
     rate_words,
@@ -39,6 +38,7 @@ from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
+from nas.runs.trials import refuse_trials
 from nas.search_space.files import load_blocks
 from nas.selection.goals import ResolvedTarget
 from nas.selection.success_rate import check_goal
@@ -174,7 +174,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
         InputError: The search is not finished, or the run is a sweep.
     """
     config = read_config(folder.path)
-    refuse_trials(folder, config)
+    refuse_trials(folder.path, config)
     is_comparison = isinstance(config, ComparisonConfig)
     if is_comparison or folder.has("pareto.json"):
         kind = "comparison" if is_comparison else "sweep"

@@ -15,13 +15,14 @@ from nas.data import Dataset
 from nas.data.dataset import check_searchable
 from nas.errors import InputError
 from nas.executors.cores import cores
+from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
 from nas.pipeline.inputs import keep_data, load_data, source_now, space_of
 from nas.pipeline.trials import TrialsRun
 from nas.recipes.scales import Scale
 from nas.registry import check_known
 from nas.runs.config import read_config
-from nas.runs.data import DataRecord, DataSource
+from nas.runs.data import OF_FILES, DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TRIAL_METHODS, TrialsConfig, TrialsRecord
 from nas.search_space.files import load_blocks, reference
@@ -35,11 +36,6 @@ from nas.system.program import go_on_command
 from nas.tuning.ladder import rungs_for
 from nas.tuning.study_files import check_optuna
 
-# Options that only searches by trials look at.
-OF_TRIALS = (
-    *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
-    *("workers", "storage"),
-)
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
 SHARED = (
@@ -73,9 +69,9 @@ class AskedTrials:
             InputError: An option does not apply, or something is missing.
         """
         for name, value in self.options.items():
-            if name not in (*OF_TRIALS, *SHARED) and value is not False:
+            if name not in (*rules.OF_TRIALS, *SHARED) and value is not False:
                 raise InputError(
-                    f"options of a search by trials: {', '.join((*OF_TRIALS, *SHARED))}",
+                    f"options of a search by trials: {', '.join((*rules.OF_TRIALS, *SHARED))}",
                     f"--{name}",
                     "leave it out",
                 )
@@ -85,8 +81,13 @@ class AskedTrials:
             )
         if "device" in self.options and "table" not in self.options:
             raise InputError("--table with --device", "no --table", "name the device's table")
-        if self.source.path is None and {"skip_bad_images", "verify_data"} & set(self.options):
-            raise InputError("--data_dir with options of files", "no --data_dir", "leave them out")
+        named = [name for name in OF_FILES if rules.says(self.options, name)]
+        if named and "data_dir" not in self.options:
+            raise InputError(
+                f"--data_dir with --{named[0]}",
+                "no --data_dir",
+                "leave it out: the embedded sample is drawn, not read from files",
+            )
         compute_of(self.options).check()
 
 
@@ -97,7 +98,7 @@ def is_trials(options: Mapping[str, Any]) -> bool:
         options: As the flags of nas.py.
 
     Raises:
-        InputError: Options of trials stand beside another method.
+        InputError: The folder to go on with is no run's.
     """
     method = str(options.get("method", ""))
     if method in TRIAL_METHODS and (method != "random" or "max_trials" in options):
@@ -105,13 +106,6 @@ def is_trials(options: Mapping[str, Any]) -> bool:
     run_dir = options.get("run_dir")
     if options.get("resume") and run_dir and not method:
         return isinstance(read_config(own_path(run_dir)), TrialsConfig)
-    named = [name for name in OF_TRIALS if name in options]
-    if named:
-        raise InputError(
-            f"--{named[0]} with --method asha, hyperband, or random and --max_trials",
-            f"--method {method or 'gradient'}",
-            f"name such a method, or leave --{named[0]} out",
-        )
     return False
 
 

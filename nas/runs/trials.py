@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import ClassVar, Literal
 
 from nas.cost.constraints import Bounds
@@ -21,8 +22,8 @@ from nas.tuning.parameters import Value
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.scheduler import Scheduler
 
-# Methods that train networks alone. `random` is one where a number of trials is given: every trial
-# is drawn by chance and trained whole.
+# Methods that train networks alone. `random` is one where a number of trials is given: all of them
+# are trained whole, which is what the others have to be better than.
 TRIAL_METHODS = ("asha", "hyperband", "random")
 STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
 # Names of `Bounds` -> the objectives that they bound.
@@ -117,6 +118,24 @@ class TrialsConfig(RunSettings):
         ladder = Ladder(self.max_epochs, self.reduction, self.rungs)
         kind = Asha if self.method == "asha" else Hyperband
         return kind(ladder, self.max_trials)
+
+
+def refuse_trials(run_dir: Path, config: RunSettings) -> None:
+    """Refuses the folder of a search by trials, whose networks have no runs of their own.
+
+    Args:
+        run_dir: Folder of a run.
+        config: Of the run.
+
+    Raises:
+        InputError: It is one.
+    """
+    if isinstance(config, TrialsConfig):
+        raise InputError(
+            "a run of one network",
+            f"{run_dir}, a search by trials",
+            "give a network of its front by --arch, as it stands in trials.json",
+        )
 
 
 @dataclass(frozen=True)
