@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -67,9 +67,10 @@ class MedianStopping:
             can_begin: Whether there is a configuration for a new trial.
         """
         pending = table.pending(running)
-        going = {(job.trial, job.rung) for job in pending}
-        for rung in reversed(range(self.ladder.last)):
-            trial = self._next_of(rung, table, going)
+        judged = self._judged(table)
+        for rung in reversed(range(len(judged))):
+            going = [job.trial for job in pending if job.rung == rung + 1]
+            trial = judged[rung].next([*going, *table.values(rung + 1)])
             if trial is not None:
                 return Job(trial, rung + 1, self.ladder.epochs[rung + 1])
         if can_begin and may_start(table, pending, self.max_trials):
@@ -80,45 +81,68 @@ class MedianStopping:
         """Trials that do not go on from a rung by what is stored now, by their numbers.
 
         Args:
-            rung: Its number.
+            rung: Its number, less than the last one.
             table: All stored values.
         """
-        trials, _, is_stopped = self._judged(rung, table)
-        return tuple(sorted(trials[is_stopped].tolist()))
+        judged = self._judged(table)[rung]
+        return tuple(judged.trials[judged.is_stopped].tolist())
 
-    def _next_of(self, rung: int, table: RungTable, going: set[tuple[int, int]]) -> int | None:
-        """The best trial that goes on from a rung and has not yet."""
-        above = table.values(rung + 1)
-        waiting = [t for t in table.values(rung) if t not in above and (t, rung + 1) not in going]
-        if not waiting:
-            return None
-        trials, standings, is_stopped = self._judged(rung, table)
-        left = ~is_stopped & np.isin(trials, waiting)
-        order = np.lexsort((trials[left], standings[left]))
-        return int(trials[left][order[0]]) if len(order) else None
-
-    def _judged(self, rung: int, table: RungTable) -> tuple[Numbers, Points, NDArray[np.bool_]]:
-        """Trials of a rung, their standings there, and whether each is stopped."""
-        trials, standings = table.order(rung).standings()
-        curves = np.empty((rung + 1, len(trials)))
-        for number in range(rung + 1):
-            curves[number] = _of_trials(trials, *table.order(number).standings())
-        is_stopped = ~np.isin(trials, table.order(rung).finite_trials())
-        if rung >= self.first_rung and len(trials) > self.min_others:
-            is_stopped |= curves.min(0) > _medians_of_others(curves.mean(0))
-        return trials, standings, is_stopped
+    def _judged(self, table: RungTable) -> list[_Judged]:
+        """The trials of all rungs but the last."""
+        found: list[_Judged] = []
+        for rung in range(self.ladder.last):
+            trials, standings = table.order(rung).standings()
+            best, total = standings, standings
+            if found:
+                places = _places(trials, found[-1].trials)
+                best = np.minimum(found[-1].best[places], standings)
+                total = found[-1].total[places] + standings
+            is_stopped = ~np.isin(trials, table.order(rung).finite_trials())
+            if rung >= self.first_rung and len(trials) > self.min_others:
+                is_stopped |= best > _medians_of_others(total / (rung + 1))
+            found.append(_Judged(trials, standings, best, total, is_stopped))
+        return found
 
 
-def _of_trials(trials: Numbers, known: Numbers, values: Points) -> Points:
-    """The values of some of the trials that are known."""
-    missing = np.setdiff1d(trials, known)
+@dataclass(frozen=True)
+class _Judged:
+    """The trials of a rung, by their numbers.
+
+    Args:
+        trials: Numbers.
+        standings: At this rung; less is better.
+        best: The least of this and all earlier rungs.
+        total: The sum over this and all earlier rungs.
+        is_stopped: Whether each does not go on.
+    """
+
+    trials: Numbers
+    standings: Points
+    best: Points
+    total: Points
+    is_stopped: NDArray[np.bool_]
+
+    def next(self, gone_on: Sequence[int]) -> int | None:
+        """The best trial that goes on and has not yet; None for none.
+
+        Args:
+            gone_on: Numbers of those that have.
+        """
+        left = ~self.is_stopped & ~np.isin(self.trials, gone_on)
+        order = np.lexsort((self.trials[left], self.standings[left]))
+        return int(self.trials[left][order[0]]) if len(order) else None
+
+
+def _places(trials: Numbers, known: Numbers) -> Numbers:
+    """Where trials stand among those of the rung before."""
+    missing = np.setdiff1d(trials, known, assume_unique=True)
     if len(missing):
         raise InputError(
             "the values of a trial at all rungs that it has passed",
             f"trial {missing[0]} without one of them",
             "store every value when its rung ends",
         )
-    return values[np.searchsorted(known, trials)]
+    return np.searchsorted(known, trials)
 
 
 def _medians_of_others(values: Points) -> Points:

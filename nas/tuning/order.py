@@ -47,6 +47,7 @@ class Order:
         self._all_violations = np.zeros(self._room)
         self._all_ranks = np.zeros(self._room, np.int64)
         self._best_first: tuple[int, ...] | None = None
+        self._standings: tuple[Numbers, Points] | None = None
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -74,7 +75,7 @@ class Order:
         self._all_costs[row] = self._signs * np.array(value.values, np.float64) + 0.0
         self._all_violations[row] = value.violation if value.is_finite else np.inf
         self._rows[value.trial] = row
-        self._best_first = None
+        self._best_first = self._standings = None
 
     def best_first(self) -> tuple[int, ...]:
         """Numbers of all trials."""
@@ -118,6 +119,11 @@ class Order:
         and infinity where a budget is missed or a value is not finite. With several objectives it
         is the share of all trials that are on fronts before its own.
         """
+        if self._standings is None:
+            self._standings = self._stand()
+        return self._standings
+
+    def _stand(self) -> tuple[Numbers, Points]:
         by_number = np.argsort(self._trials)
         if self._costs.shape[1] == 1:
             found = np.where(self._violations == 0, self._costs[:, 0], np.inf)
