@@ -55,6 +55,20 @@ def define(values: flags.FlagValues) -> None:
         "to break one is not trained.",
         **text,
     )
+    flags.DEFINE_string(
+        "tune",
+        None,
+        "Knobs of the recipe that trials differ in, such as "
+        "learning_rate=log[1e-3,1],batch_size={64,128}; beside the networks of --space, or alone "
+        "with --network.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "network",
+        None,
+        "One network for all trials, as main.py --network takes it; --tune says what differs.",
+        **text,
+    )
     flags.DEFINE_enum(
         "sampler", "random", list(SAMPLERS), "Where configurations of trials come from.", **text
     )

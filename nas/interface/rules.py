@@ -18,7 +18,7 @@ COMPUTING = ("mixed_precision", "data_parallel")
 # What searches by trials alone look at; see `nas.interface.trials`.
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
-    *("workers", "storage"),
+    *("workers", "storage", "tune", "network"),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (

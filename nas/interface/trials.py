@@ -10,6 +10,9 @@ from typing import Any
 
 from latency.device.clock import now_text
 from latency.errors import LatencyError
+from nas.architecture import text as arch_text
+from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.data.dataset import check_searchable
@@ -17,7 +20,8 @@ from nas.errors import InputError
 from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
-from nas.pipeline.inputs import keep_data, load_data, source_now, space_of
+from nas.interface.networks import network_for_images
+from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now, space_of
 from nas.pipeline.trials import TrialsRun
 from nas.recipes.scales import Scale
 from nas.registry import check_known
@@ -88,6 +92,14 @@ class AskedTrials:
                 "no --data_dir",
                 "leave it out: the embedded sample is drawn, not read from files",
             )
+        if "network" in self.options and "space" in self.options:
+            raise InputError("--space, or --network with --tune", "both", "leave one of them out")
+        if "network" in self.options and "tune" not in self.options:
+            raise InputError(
+                "--tune with --network, what trials of one network differ in",
+                "no --tune",
+                "write for example --tune 'learning_rate=log[1e-3,1]'",
+            )
         compute_of(self.options).check()
 
 
@@ -154,17 +166,22 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     load_blocks(options.get("blocks", ()))
     check_late_packages()
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
+    network = None
+    if "network" in options:
+        network = network_for_images(options["network"], options, asked.source).architecture
     # What is out of range is told before the minutes that images take.
-    config = trials_config(asked, options.get("space") or "sample", sizes)
+    config = trials_config(asked, sizes, network)
     check_starts(config.compute)
     dataset = load_data(asked.source, sizes, config.seed)
     check_searchable(dataset)
-    space = space_of(options.get("space"), dataset, config.bounds)
-    named = reference(options.get("space") or space.name)
-    config = replace(config, space=named, space_fingerprint=space.fingerprint())
+    if network is None and "space" not in options:
+        fitting = space_of(None, dataset, config.bounds)
+        config = replace(config, space=fitting.name)
+    space = trials_space(config, dataset)
+    config = replace(config, space_fingerprint=space.fingerprint())
     folder = RunFolder.create(run_dir, config, f"{space.name}-{config.method}")
     keep_data(folder, dataset)
-    return TrialsRun(folder, space, dataset, asked.source, config, (), interrupter)
+    return TrialsRun(folder, space, dataset, asked.source, config, interrupter)
 
 
 def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -> TrialsRun:
@@ -188,7 +205,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     dataset = load_data(source, config.sizes, config.seed, None, record)
     keep_data(folder, dataset)
     space = trials_space(config, dataset)
-    return TrialsRun(folder, space, dataset, source, config, (), interrupter)
+    return TrialsRun(folder, space, dataset, source, config, interrupter)
 
 
 def trials_space(config: TrialsConfig, dataset: Dataset) -> Space:
@@ -201,6 +218,10 @@ def trials_space(config: TrialsConfig, dataset: Dataset) -> Space:
     Raises:
         InputError: It is another one than the run began with.
     """
+    if config.network is not None:
+        network = arch_text.parse(config.network)
+        check_fits(network, dataset, takes_any_classes=False)
+        return Space("network", network.image_size, network.layers)
     space = space_of(config.space, dataset)
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
@@ -211,13 +232,15 @@ def trials_space(config: TrialsConfig, dataset: Dataset) -> Space:
     return space
 
 
-def trials_config(asked: AskedTrials, space: str, sizes: Scale) -> TrialsConfig:
+def trials_config(
+    asked: AskedTrials, sizes: Scale, network: Architecture | None = None
+) -> TrialsConfig:
     """The configuration of a new search by trials.
 
     Args:
         asked: What was asked for.
-        space: Name of its search space.
         sizes: Of the job.
+        network: Of all trials; None where each has one of the space.
 
     Raises:
         InputError: A value is out of its range.
@@ -251,7 +274,9 @@ def trials_config(asked: AskedTrials, space: str, sizes: Scale) -> TrialsConfig:
         environment=environment(),
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         method=method,
-        space=reference(space),
+        space=None if network else reference(options.get("space") or "sample"),
+        network=to_text(network) if network else None,
+        tune=options.get("tune"),
         table=kept_path(table) if table else None,
         device=options.get("device"),
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
@@ -295,6 +320,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "flip": lambda c: c.recipe.augmentation.flip,
     "table": lambda c: c.table,
+    "tune": lambda c: c.tune,
     "space": lambda c: c.space,
     "blocks": lambda c: list(c.blocks),
 }

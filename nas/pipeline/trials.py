@@ -29,10 +29,10 @@ from nas.training.recipe import Recipe
 from nas.tuning.driver import Driver
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import Objective
-from nas.tuning.parameters import Parameter
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.space_candidates import SpaceCandidates
 from nas.tuning.storage import Study, TrialStore
+from nas.tuning.tune import ends_of
 
 # What the training of a trial reports; all else has to be known without one.
 TRAINED = ("top1", "top5", "cross_entropy")
@@ -50,7 +50,6 @@ class TrialsRun:
         dataset: Images.
         source: Where workers find them now.
         config: What was asked for.
-        knobs: Of the recipe that trials differ in.
         interrupter: Asked whether to stop.
     """
 
@@ -59,13 +58,13 @@ class TrialsRun:
     dataset: Dataset
     source: DataSource
     config: TrialsConfig
-    knobs: tuple[Parameter, ...]
     interrupter: Interrupter
 
     def run(self) -> TrialsRecord:
         """Everything; writes trials.json and trials.csv, and prints the front."""
+        config = self.config
         candidates = SpaceCandidates(
-            self.space, self.knobs, self._latency(), self.config.parsed_budgets
+            self.space, config.knobs, self._latency(), config.parsed_budgets, config.recipe
         )
         self._check(candidates)
         with ExitStack() as stack:
@@ -112,7 +111,10 @@ class TrialsRun:
                 )
         labels = self.dataset.train.labels
         learned, _ = split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
-        stop_steps(self.config.recipe, len(learned), self.config.scheduler.ladder)
+        sizes = [ends_of(knob) for knob in self.config.knobs if knob.name == "batch_size"]
+        for size in (self.config.recipe.batch_size, *(end for ends in sizes for end in ends)):
+            recipe = self.config.recipe.changed(batch_size=size)
+            stop_steps(recipe, len(learned), self.config.scheduler.ladder)
 
     def _study(self, candidates: SpaceCandidates) -> Study:
         space_hash = f"{self.space.fingerprint()}:{self.config.tune or ''}"

@@ -18,9 +18,10 @@ from nas.tuning.full_length import FullLength
 from nas.tuning.hyperband import Hyperband
 from nas.tuning.ladder import Ladder
 from nas.tuning.objectives import Objective, check_different, parse_objective
-from nas.tuning.parameters import Value
+from nas.tuning.parameters import Parameter, Value
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.scheduler import Scheduler
+from nas.tuning.tune import check_fits, parse_tune
 
 # Methods that train networks alone. `random` is one where a number of trials is given: all of them
 # are trained whole, which is what the others have to be better than.
@@ -92,6 +93,7 @@ class TrialsConfig(RunSettings):
             raise InputError(
                 "a space, or one network with --tune", "both or neither", "name one of them"
             )
+        check_fits(self.knobs, self.recipe)
         check_different(self.parsed_objectives)
         check_budgets(self.parsed_budgets)
         _ = self.scheduler
@@ -109,6 +111,11 @@ class TrialsConfig(RunSettings):
             *(Budget(Objective(name), most) for name, most in bounds.items() if most is not None),
             *map(parse_budget, self.budgets),
         )
+
+    @property
+    def knobs(self) -> tuple[Parameter, ...]:
+        """Knobs of the recipe that trials differ in."""
+        return () if self.tune is None else parse_tune(self.tune)
 
     @property
     def scheduler(self) -> Scheduler:

@@ -16,6 +16,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.search_space.choice import OneOf
 from nas.search_space.decisions import SKIP, is_skip
 from nas.search_space.space import Space
+from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
 from nas.tuning.candidates import margin
 from nas.tuning.objectives import QUANTITIES
@@ -28,6 +29,10 @@ COUNTS = {
     "size_bytes": "bytes",
     "memory_bytes": "memory_bytes",
 }
+
+
+# What stands beside budgets: an optimizer without a momentum, for example, takes none.
+KNOBS_FIT = "knobs"
 
 
 def _value(value: Any) -> Value:
@@ -75,6 +80,7 @@ class SpaceCandidates:
         knobs: Of the recipe, named as there.
         latency: Of the space; None where no milliseconds are asked for.
         budgets: Those of quantities that are known without training are kept.
+        recipe: That the knobs are of, which have to go together in it; None for no knobs.
 
     Raises:
         InputError: A name stands twice, nothing is left to choose, or milliseconds are asked for
@@ -87,7 +93,9 @@ class SpaceCandidates:
         knobs: Sequence[Parameter] = (),
         latency: SpaceLatency | None = None,
         budgets: Sequence[Budget] = (),
+        recipe: Recipe | None = None,
     ) -> None:
+        self._recipe = recipe
         self._space, self._knobs, self._latency = space, tuple(knobs), latency
         self._choices = [_Choice(choice) for choice in space.choices]
         self._counts = quantities(space, Bounds())
@@ -155,7 +163,17 @@ class SpaceCandidates:
             configuration: A value for each parameter.
         """
         known = self.known(configuration)
-        return {budget.text: margin(budget, known) for budget in self._budgets}
+        found = {budget.text: margin(budget, known) for budget in self._budgets}
+        if self._knobs and self._recipe is not None:
+            found[KNOBS_FIT] = 0.0 if self._goes_together(self._recipe, configuration) else 1.0
+        return found
+
+    def _goes_together(self, recipe: Recipe, configuration: Configuration) -> bool:
+        try:
+            recipe.changed(**self.changes(configuration))
+        except InputError:
+            return False
+        return True
 
     def network(self, configuration: Configuration) -> Architecture:
         """The network of a configuration.

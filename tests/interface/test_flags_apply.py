@@ -82,6 +82,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "sampler": ["--sampler", "evolution"],
     "workers": ["--workers", "7"],
     "storage": ["--storage", "journal"],
+    "tune": ["--tune", "learning_rate=log[1e-3,1]"],
+    "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
 # They say where a run is, or print and stop.
 ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
@@ -223,7 +225,9 @@ def trials_asked(words: list[str]) -> TrialsConfig:
     asked = AskedTrials(asked_module.source_of(options.get("data_dir"), options), options)
     asked.check()
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
-    config = trials_config(asked, options.get("space", "sample"), sizes)
+    given = options.get("network")
+    network = arch_text.parse(given) if given else None
+    config = trials_config(asked, sizes, network)
     return replace(config, date="", command="")
 
 
@@ -242,6 +246,16 @@ def trials_asked(words: list[str]) -> TrialsConfig:
         (["--sampler", "tps"], "tpe"),
         (["--max_epochs", "nan"], "max_epochs"),
         (["--workers", "0"], "workers"),
+        (["--tune", "learning_rate=[1,2"], "knobs with ranges"),
+        (["--tune", "lerning_rate=[1,2]"], "write 'learning_rate'"),
+        (["--tune", "learning_rate=[-1,2]"], "learning_rate to be a number above 0"),
+        (["--tune", "flip=[0,1]"], "a list for flip"),
+        (["--tune", "flip={true,true}"], "two different values"),
+        (["--tune", "momentum=[0.5,0.9]"], "momentum with an optimizer that has one"),
+        (["--tune", "epochs=[1,2]"], "set --max_epochs"),
+        (["--tune", "optimizer.flip={true,false}"], "the knob augmentation.flip"),
+        (["--network", "in_s32 gap fc_c12"], "--tune with --network"),
+        (["--network", "x", "--space", "toy", "--tune", "flip={true,false}"], "leave one"),
     ],
 )
 def test_trials_that_cannot_be_are_refused(words: list[str], expected: str) -> None:

@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "reduction": 2,
         "rungs": 3,
     }
-    config = trials_config(AskedTrials(SOURCE, options), "toy", SMOKE)
+    config = trials_config(AskedTrials(SOURCE, options), SMOKE)
     path = tmp_path_factory.mktemp("trials") / "run"
     folder = RunFolder.create(path, config, "toy")
     keep_data(folder, load_data(SOURCE, SMOKE, 0))
