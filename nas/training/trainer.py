@@ -135,7 +135,7 @@ def train_network(
         evaluation,
         train,
         state.history[-1]["accuracy"],
-        trainer.total_steps * trainer.loader.batch_size,
+        state.step * trainer.loader.batch_size,
         seconds,
         state.history,
         weights,

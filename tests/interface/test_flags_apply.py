@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,15 +23,19 @@ from nas.data import Dataset, Split
 from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface import asked as asked_module
-from nas.interface import retraining, training_config
+from nas.interface import retraining, rules, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.interface.recipe_options import KNOBS
+from nas.interface.trials import RECORDED as TRIALS_RECORDED
+from nas.interface.trials import AskedTrials, check_as_recorded, is_trials, trials_config
 from nas.metrics import AskedMetrics
+from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.trials import TrialsConfig
 from nas.selection.goals import Goal, ResolvedTarget
 from nas.training.rate_curve import RatePlan
 from tests.support.run_config import run_config
@@ -69,6 +74,18 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "search_epochs": ["--search_epochs", "0.5"],
     "gate_learning_rate": ["--gate_learning_rate", "0.2"],
     "random_networks": ["--random_networks", "9"],
+    # Of searches by trials.
+    "max_trials": ["--max_trials", "32"],
+    "max_epochs": ["--max_epochs", "7"],
+    "reduction": ["--reduction", "3"],
+    "rungs": ["--rungs", "2"],
+    "objectives": ["--objectives", "top5"],
+    "budgets": ["--budgets", "params<=1e5"],
+    "sampler": ["--sampler", "evolution"],
+    "workers": ["--workers", "7"],
+    "storage": ["--storage", "journal"],
+    "tune": ["--tune", "learning_rate=log[1e-3,1]"],
+    "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
 # They say where a run is, or print and stop.
 ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
@@ -90,6 +107,7 @@ LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
 OF_GATES = {"gate", "proposals", "gate_learning_rate"}
 OF_FILES = {"skip_bad_images", "resize", "verify_data"}
 ALWAYS = {"supernet", "device", "race_epochs", *OF_FILES}
+TRIALS = set(rules.OF_TRIALS)
 OTHER_METHOD = {"lambda", *OF_GATES}
 REFUSED: dict[str, set[str]] = {
     "gradient": {*ALWAYS, "target_ms", "method"},
@@ -163,7 +181,105 @@ def test_each_search_flag_is_used_or_refused(situation: str) -> None:
             refused.add(name)
         else:
             assert after != before, f"--{name} changes nothing beside {base}"
-    assert refused == REFUSED[situation]
+    assert refused == REFUSED[situation] | TRIALS
+
+
+OF_TRIALS: dict[str, list[str]] = {
+    "asha": ["--method", "asha", "--max_trials", "16"],
+    "hyperband": ["--method", "hyperband", "--max_trials", "16"],
+    "random": ["--method", "random", "--max_trials", "16"],
+    "images of one's own": ["--method", "asha", "--max_trials", "16", "--data_dir", "/images"],
+}
+OF_OTHER_SEARCHES = {
+    *("lambda", "target_ms", "gate", "supernet", "proposals", "race", "race_epochs", "execution"),
+    *("search_epochs", "batch_size", "learning_rate", "gate_learning_rate", "random_networks"),
+    "data_parallel",
+}
+
+
+@pytest.mark.parametrize("situation", OF_TRIALS)
+def test_each_search_flag_is_used_or_refused_by_trials(situation: str) -> None:
+    base = OF_TRIALS[situation]
+    before = trials_asked(base)
+    refused = set()
+    for name in search_flag_names():
+        if name in names_of(base) - {"max_trials"}:
+            continue
+        words = SEARCH_VALUES.get(name) or FLIPS[before.data.kind]
+        kept = base if name != "max_trials" else base[:2]
+        try:
+            after = trials_asked([*kept, *words])
+        except InputError:
+            refused.add(name)
+        else:
+            assert after != before, f"--{name} changes nothing beside {base}"
+    needs_files = set() if before.data.kind == "files" else OF_FILES
+    rungs = {"reduction", "rungs"} if situation == "random" else set()
+    assert refused == OF_OTHER_SEARCHES | needs_files | rungs | {"device"}
+
+
+def trials_asked(words: list[str]) -> TrialsConfig:
+    """What the words ask for, as the run's record would say it."""
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", *words])
+    options = strict_flags.given(values)
+    assert is_trials(options)
+    asked = AskedTrials(asked_module.source_of(options.get("data_dir"), options), options)
+    asked.check()
+    sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
+    given = options.get("network")
+    network = arch_text.parse(given) if given else None
+    config = trials_config(asked, sizes, network)
+    return replace(config, date="", command="")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--reduction", "1"], "2"),
+        (["--rungs", "5", "--max_epochs", "4"], "as many rungs as epochs"),
+        (["--rungs", "3", "--reduction", "8"], "at least 64 trials"),
+        (["--objectives", "top1,ms,top1"], "each named once"),
+        (["--objectives", "validation_error"], "write 'top1'"),
+        (["--objectives", "top1:min"], "leave the direction out"),
+        (["--objectives", "ms:max"], "leave the direction out"),
+        (["--budgets", "ms>=1"], "holds back the worse ones"),
+        (["--budgets", "params<=1e5", "--max_params", "100000"], "each named once"),
+        (["--sampler", "tps"], "tpe"),
+        (["--max_epochs", "nan"], "max_epochs"),
+        (["--workers", "0"], "workers"),
+        (["--tune", "learning_rate=[1,2"], "knobs with ranges"),
+        (["--tune", "lerning_rate=[1,2]"], "write 'learning_rate'"),
+        (["--tune", "learning_rate=[-1,2]"], "learning_rate to be a number above 0"),
+        (["--tune", "flip=[0,1]"], "a list for flip"),
+        (["--tune", "flip={true,true}"], "two different values"),
+        (["--tune", "momentum=[0.5,0.9]"], "momentum with an optimizer that has one"),
+        (["--tune", "epochs=[1,2]"], "set --max_epochs"),
+        (["--tune", "optimizer.flip={true,false}"], "the knob augmentation.flip"),
+        (["--network", "in_s32 gap fc_c12"], "--tune with --network"),
+        (["--network", "x", "--space", "toy", "--tune", "flip={true,false}"], "leave one"),
+    ],
+)
+def test_trials_that_cannot_be_are_refused(words: list[str], expected: str) -> None:
+    with pytest.raises(InputError, match=re.escape(expected)):
+        trials_asked([*OF_TRIALS["asha"], *words])
+
+
+def test_trials_need_a_number_of_them() -> None:
+    with pytest.raises(InputError, match="--max_trials"):
+        trials_asked(["--method", "asha"])
+
+
+@pytest.mark.parametrize("name", sorted(TRIALS_RECORDED))
+def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> None:
+    start = OF_TRIALS["images of one's own" if name in OF_FILES else "asha"]
+    config = trials_asked(start)
+    values = search_flags()
+    words = SEARCH_VALUES.get(name, ["--flip"])
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", *words])
+    with pytest.raises(InputError, match=f"--{name} as the run began"):
+        check_as_recorded(config, strict_flags.given(values))
+    check_as_recorded(config, {"method": "asha", "max_trials": 16})
 
 
 def test_off_is_no_contradiction() -> None:
@@ -201,7 +317,7 @@ def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, 
 
 
 def test_the_record_answers_for_every_search_flag() -> None:
-    assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
+    assert {*RECORDED, *FREE, *GOAL_OPTIONS, *TRIALS, "help", "h"} == set(search_flags())
 
 
 @pytest.mark.parametrize("name", sorted({*RECORDED, *GOAL_OPTIONS}))
