@@ -18,6 +18,7 @@ WANTED = {
     "block",
     "decision",
     "method",
+    "sampler",
     "recipe",
     "knob",
     "optimizer",

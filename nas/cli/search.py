@@ -13,7 +13,8 @@ from nas.cli.exit_codes import EXIT_CODES
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.profiling import check_profile, profile_of
 from nas.interface.searching import run_search
-from nas.interface.trials import AskedTrials, is_trials, run_trials
+from nas.interface.trials import is_trials, run_trials
+from nas.interface.trials_config import AskedTrials
 from nas.report.profile import finding_text, profile_table
 from nas.runs.outcome import Outcome
 from nas.selection.goals import parse_goals

@@ -24,6 +24,8 @@ from nas.ranges import check_count
 # every network that they have built.
 JOBS_A_PROCESS = 64
 LAST_LINES = 3
+# A framework takes a while to let go of what it has.
+END_SECONDS = 10.0
 
 
 @dataclass
@@ -62,6 +64,7 @@ class LocalExecutor:
         self._task, self._folder, self._count = task, folder, workers
         self._workers: dict[str, _Worker] = {}
         self._selector = selectors.DefaultSelector()
+        self._is_stopping = False
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -118,6 +121,7 @@ class LocalExecutor:
         Returns:
             What became of their jobs.
         """
+        self._is_stopping = True
         for worker in self._workers.values():
             worker.process.send_signal(signal.SIGTERM)
         found: list[Event] = []
@@ -194,11 +198,12 @@ class LocalExecutor:
 
     def _death(self, worker: _Worker) -> list[Event]:
         """What the end of a process means for its job."""
-        job = worker.job
+        job, worker.job = worker.job, None  # so that it is waited for, and not killed
         code = self._end(worker)
         if job is None:
             return []
-        if code in (-signal.SIGTERM, 128 + signal.SIGTERM):
+        # However a process ends that was told to: a library may be importing something.
+        if self._is_stopping:
             return [Stopped(job)]
         ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = "; the system may have had no memory left" if code == -signal.SIGKILL else ""
@@ -206,17 +211,17 @@ class LocalExecutor:
         return [Failed(job, "died", f"its process ended by {ending}{hint}: {' | '.join(lines)}")]
 
     def _end(self, worker: _Worker) -> int:
-        """Ends a process, whatever it does, and returns its exit code."""
+        """Ends a process, at once if it has a job, and returns its exit code."""
         del self._workers[worker.name]
         self._selector.unregister(worker.stdout)
         if worker.process.stdin is not None:
             with contextlib.suppress(BrokenPipeError):
                 worker.process.stdin.close()
-        if worker.job is not None or worker.jobs >= JOBS_A_PROCESS:
+        if worker.job is not None:
             worker.process.kill()
         try:
             # One without a job ends by itself once there is no driver.
-            code = worker.process.wait(timeout=10)
+            code = worker.process.wait(timeout=END_SECONDS)
         except subprocess.TimeoutExpired:
             worker.process.kill()
             code = worker.process.wait()

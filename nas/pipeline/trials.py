@@ -163,7 +163,7 @@ class TrialsRun:
         for trial in state.trials:
             if trial not in record.front:
                 self.folder.checkpoint(checkpoint_name(trial)).unlink(missing_ok=True)
-        print_trials(record, self.folder.path, is_exhausted)
+        print_trials(record, self.folder.path, self.config, is_exhausted)
         return record
 
 

@@ -10,9 +10,11 @@ from rich import box
 from rich.table import Table
 
 from latency.command_line import join
-from nas.runs.trials import Trial, TrialsRecord
+from nas.runs.trials import Trial, TrialsConfig, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
+from nas.training.knobs import knobs_of
+from nas.training.recipe import Recipe
 from nas.tuning.hyperband import Hyperband
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import QUANTITIES
@@ -171,8 +173,20 @@ def what_it_is(trial: Trial) -> str:
     Args:
         trial: Of the search.
     """
-    knobs = {n: v for n, v in trial.configuration.items() if "." not in n}
-    return " ".join([trial.network, *(f"{name}={value}" for name, value in knobs.items())])
+    return " ".join([trial.network, *(f"{name}={word}" for name, word in knobs_of_trial(trial))])
+
+
+def knobs_of_trial(trial: Trial) -> Iterator[tuple[str, str]]:
+    """Knob of the recipe -> its value as a flag writes it.
+
+    Args:
+        trial: Of the search.
+    """
+    knobs = knobs_of(Recipe)
+    for name, value in trial.configuration.items():
+        # Decisions of a space have a dot in their names.
+        if name in knobs:
+            yield name, knobs[name].word(value)
 
 
 def closing_lines(record: TrialsRecord, is_exhausted: bool) -> Iterator[str]:
@@ -199,12 +213,15 @@ def closing_lines(record: TrialsRecord, is_exhausted: bool) -> Iterator[str]:
         yield "No whole training keeps all budgets: there is no front."
 
 
-def print_trials(record: TrialsRecord, folder: Path, is_exhausted: bool = False) -> None:
+def print_trials(
+    record: TrialsRecord, folder: Path, config: TrialsConfig, is_exhausted: bool = False
+) -> None:
     """Prints the end of a search.
 
     Args:
         record: Of the search.
         folder: Of the run.
+        config: What was asked for.
         is_exhausted: Whether no configuration was left before all trials had begun.
     """
     if record.front:
@@ -213,5 +230,23 @@ def print_trials(record: TrialsRecord, folder: Path, is_exhausted: bool = False)
         out.print(line, markup=False)
     out.print(f"Trials: {folder / record.FILE}, {folder / 'trials.csv'}", markup=False)
     if record.front:
-        words = [*command_words("retrain"), "--arch", record.trials[record.front[0]].network]
-        out.print(f"Next: {join(words)}", markup=False)
+        out.print(f"Next: {next_command(record, config)}", markup=False)
+
+
+def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
+    """The command that trains the first network of the front, on all training images.
+
+    Args:
+        record: Of the search, with a front.
+        config: What was asked for.
+    """
+    trial = record.trials[record.front[0]]
+    words = [*command_words("retrain"), "--arch", trial.network]
+    words += ["--epochs", f"{config.max_epochs:g}"]
+    for name, word in knobs_of_trial(trial):
+        words += [f"--{name}", word]
+    if config.data.path is not None:
+        words += ["--data_dir", config.data.path]
+    for path in config.blocks:
+        words += ["--blocks", path]
+    return join(words)

@@ -36,7 +36,7 @@ class RandomSampler:
 
     def __init__(self, candidates: Candidates, seed: int) -> None:
         check_count("seed", seed, least=0)
-        self._candidates, self._seed = candidates, seed
+        self.candidates, self._seed = candidates, seed
 
     def propose(self, trial: int, attempt: int, state: SearchState) -> Configuration:
         """A configuration drawn without looking at any other.
@@ -47,7 +47,7 @@ class RandomSampler:
             state: Not looked at.
         """
         del state
-        return self._candidates.draw(np.random.default_rng((self._seed, 21, trial, attempt)))
+        return self.candidates.draw(np.random.default_rng((self._seed, 21, trial, attempt)))
 
 
 class EvolutionSampler(RandomSampler):
@@ -105,7 +105,7 @@ class EvolutionSampler(RandomSampler):
         return state.last_leg(parents[int(drawn.min())]).plan.configuration
 
     def _mutated(self, child: dict[str, Value], rng: np.random.Generator) -> Configuration:
-        parameters = self._candidates.parameters
+        parameters = self.candidates.parameters
         sure = int(rng.integers(len(parameters)))
         for number, parameter in enumerate(parameters):
             if number != sure and rng.random() * len(parameters) >= 1:
@@ -150,7 +150,7 @@ class TpeSampler(RandomSampler):
 
         from nas.tuning.storage import direction, distribution
 
-        distributions = {p.name: distribution(p) for p in self._candidates.parameters}
+        distributions = {p.name: distribution(p) for p in self.candidates.parameters}
         sequence = np.random.SeedSequence((self._seed, 23, trial, attempt))
         with _without_news():
             study = optuna.create_study(

@@ -10,7 +10,7 @@ import pytest
 
 from latency.device import strict_json
 from nas.executors.task import Context, TaskError
-from nas.interface.trials import AskedTrials, trials_config
+from nas.interface.trials_config import AskedTrials, trials_config
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.trial_task import LegJob, LegResult, checkpoint_name, train_leg
 from nas.recipes.scales import SMOKE
