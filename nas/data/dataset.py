@@ -27,6 +27,14 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
 
+    def part(self, indices: np.ndarray) -> Split:
+        """Some of the images, copied.
+
+        Args:
+            indices: Of these images.
+        """
+        return Split(self.images[indices], self.labels[indices])
+
 
 @dataclass(frozen=True)
 class Dataset:

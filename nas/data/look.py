@@ -23,6 +23,7 @@ class Looks:
         class_names: Position is the class index.
         train_labels: (n,) class indices of the training images. Files that turn out to be broken
             are among them, which may be skipped later.
+        evaluation_labels: (m,) likewise of the evaluation images.
         is_sample: Whether they are the embedded sample.
     """
 
@@ -30,6 +31,7 @@ class Looks:
     image_size: int
     class_names: tuple[str, ...]
     train_labels: np.ndarray
+    evaluation_labels: np.ndarray
     is_sample: bool = False
 
     @property
@@ -49,6 +51,7 @@ class Looks:
             dataset.image_size,
             tuple(dataset.class_names),
             dataset.train.labels,
+            dataset.evaluation.labels,
             dataset.is_sample,
         )
 
@@ -71,8 +74,14 @@ def look_at(
         DataError: They are missing, of no known layout, or nothing can be learned from them.
     """
     if data_dir is None:
-        labels = np.sort(np.arange(size.train, dtype=np.int32) % len(sample.CLASS_NAMES))
-        return Looks(sample.NAME, image_size or sample.IMAGE_SIZE, sample.CLASS_NAMES, labels, True)
+        return Looks(
+            sample.NAME,
+            image_size or sample.IMAGE_SIZE,
+            sample.CLASS_NAMES,
+            _sample_labels(size.train),
+            _sample_labels(size.evaluation),
+            is_sample=True,
+        )
     layout = find_layout(data_dir, seed, EVALUATION_SHARE)
     if isinstance(layout, FileLayout):
         own = layout.native_size
@@ -82,7 +91,12 @@ def look_at(
         own = int(layout.train.images.shape[1])
         train, evaluation = layout.train.labels, layout.evaluation.labels
     check_labels(layout.name, layout.class_names, train, evaluation)
-    return Looks(layout.name, image_size or own, layout.class_names, train)
+    return Looks(layout.name, image_size or own, layout.class_names, train, evaluation)
+
+
+def _sample_labels(count: int) -> np.ndarray:
+    """As many of each class as the sample draws, in the order of the classes."""
+    return np.sort(np.arange(count, dtype=np.int32) % len(sample.CLASS_NAMES))
 
 
 def check_searchable(looks: Looks) -> None:

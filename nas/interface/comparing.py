@@ -30,6 +30,7 @@ from nas.interface.compared_runs import (
     facts_of,
     options_of_runs,
 )
+from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
 from nas.interface.retraining import check_options, exports_of
 from nas.interface.training_config import check_training, new_training, training_config
@@ -169,7 +170,8 @@ def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Look
     training = new_training(config, config.sizes, options, *networks)
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, looks.image_size)  # which may have to run it
-    check_before_images(lambda: looks, training.recipe, exports_of(options))
+    judging = judging_of(options)
+    check_before_images(lambda: looks, training.recipe, exports_of(options), judging)
 
 
 def _images_again(
@@ -187,7 +189,8 @@ def _images_again(
     recipe = planned.recipe if _still_trains(folder, own, planned, options) else None
     if recipe is not None and recipe.distillation.teacher is not None:
         backend.start(planned.compute, record.image_size)  # which may have to run it
-    check_before_images(lambda: looks_of(*read_as), recipe, exports_of(options))
+    judging = judging_of(options)
+    check_before_images(lambda: looks_of(*read_as), recipe, exports_of(options), judging)
     return load_data(*read_as)
 
 

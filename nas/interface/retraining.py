@@ -20,6 +20,7 @@ from nas.hardware.measurement import KnownNetworks
 from nas.interface import recipe_options, rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
 from nas.interface.fronts import AskedFront, retrain_front
+from nas.interface.metric_options import judging_of
 from nas.interface.training_config import (
     check_training,
     new_training,
@@ -154,6 +155,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     check_count("--networks", options.get("networks", 1))
     if "goal_top1" in options:
         check_goal(options["goal_top1"])
+    judging_of(options)
     compute_of(options).check()
     exports_of(options).check()
 
@@ -185,7 +187,8 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     check_starts(training.compute)
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, architecture.image_size)  # which may have to run it
-    check_before_images(lambda: looks, training.recipe, exports_of(asked.options))
+    judging = judging_of(asked.options)
+    check_before_images(lambda: looks, training.recipe, exports_of(asked.options), judging)
     is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
     folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))
@@ -254,7 +257,7 @@ def _check_images(
         source = source_now(config.data, asked.source, asked.options)
         return looks_of(source, config.sizes, config.seed, asked.dataset, record)
 
-    check_before_images(look, recipe, exports_of(asked.options))
+    check_before_images(look, recipe, exports_of(asked.options), judging_of(asked.options))
 
 
 def _one(
@@ -356,4 +359,6 @@ def _run_of(
         training.goal_top1,
         training.inherits,
         exports_of(asked.options),
+        metrics=training.metrics,
+        selection=training.selection,
     )

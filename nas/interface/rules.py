@@ -15,6 +15,11 @@ from nas.training.schedule_settings import PARAMETERS
 # What a supernet learns with.
 LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
 COMPUTING = ("mixed_precision", "data_parallel")
+# What searches by trials alone look at; see `nas.interface.trials`.
+OF_TRIALS = (
+    *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
+    *("workers", "storage", "tune", "network"),
+)
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
     "baselines",
@@ -83,6 +88,13 @@ def trains_something(options: Options) -> bool:
 
 
 SEARCH_RULES = (
+    Rule(
+        OF_TRIALS,
+        lambda _: False,
+        "--{name} with --method asha or hyperband, or with --method random and --max_trials",
+        "--method {method}",
+        "name such a method, or leave --{name} out",
+    ),
     Rule(
         ("resume",),
         lambda o: "run_dir" in o,
@@ -163,6 +175,7 @@ NOT_OF_A_RATE = (
     *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
     *("export", "calibration_images", "image_sizes"),
+    *("metrics", "select_by", "signal_class", "background_rate_hz"),
 )
 
 

@@ -12,6 +12,12 @@ from nas.architecture.spec import Architecture
 from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.metric_options import (
+    check_selection,
+    gone_on_with,
+    metrics_of,
+    selection_of,
+)
 from nas.interface.teaching import begun_teacher, with_teacher
 from nas.pipeline.deploy import forget_exports
 from nas.recipes import RECIPES
@@ -144,6 +150,8 @@ def _planned(
 def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
+    selection = selection_of(options)
+    check_selection(selection, recipe)
     return TrainingConfig(
         recipe=recipe,
         schedule_fingerprint=fingerprint(recipe.schedule),
@@ -153,6 +161,8 @@ def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Trainin
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
         goal_top1=options.get("goal_top1"),
+        metrics=metrics_of(options),
+        selection=selection,
     )
 
 
@@ -231,7 +241,7 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     """More seeds than a training began with are further trainings; fewer would forget some.
 
-    A goal changes nothing that is trained.
+    A goal and metrics change nothing that is trained.
     """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
@@ -241,7 +251,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             "leave the flag out to go on, or add --restart to train anew",
         )
     goal_top1 = options.get("goal_top1", training.goal_top1)
-    return replace(training, seeds=seeds, goal_top1=goal_top1)
+    metrics = gone_on_with(training, options)
+    return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics)
 
 
 def has_begun(folder: RunFolder) -> bool:

@@ -19,6 +19,7 @@ from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
+from nas.runs.trials import refuse_trials
 from nas.search_space.files import load_blocks
 from nas.system.console import out
 from nas.system.program import go_on_command
@@ -37,6 +38,7 @@ def architecture_of(folder: RunFolder) -> Architecture:
         InputError: The search is not finished, or the run is a sweep.
     """
     config = read_config(folder.path)
+    refuse_trials(folder.path, config)
     is_comparison = isinstance(config, ComparisonConfig)
     if is_comparison or folder.has("pareto.json"):
         kind = "comparison" if is_comparison else "sweep"

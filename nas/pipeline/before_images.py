@@ -8,6 +8,7 @@ from nas.data.look import Looks
 from nas.deployment.formats import AskedExports
 from nas.deployment.int8 import calibration_images
 from nas.errors import FieldError
+from nas.metrics.asked import NOT_JUDGED, Judging
 from nas.runs.data import class_differences
 from nas.training.last_or_average import divided
 from nas.training.recipe import Recipe
@@ -16,7 +17,10 @@ from nas.training.teachers.teacher import Teacher
 
 
 def check_before_images(
-    look: Callable[[], Looks], recipe: Recipe | None, exports: AskedExports
+    look: Callable[[], Looks],
+    recipe: Recipe | None,
+    exports: AskedExports,
+    judging: Judging = NOT_JUDGED,
 ) -> None:
     """Refuses what cannot be done with these images; they are looked at only where that tells.
 
@@ -24,15 +28,18 @@ def check_before_images(
         look: Gives what is known of the images.
         recipe: Of the trainings that are still to come; None where all are done.
         exports: The files that are asked for.
+        judging: The metrics that are asked for.
 
     Raises:
-        LatencyError: A teacher of other classes, images of a class that cannot be divided, more
-            images to calibrate on than there are.
+        LatencyError: Metrics that these images cannot tell, a teacher of other classes, images of
+            a class that cannot be divided, more images to calibrate on than there are.
     """
     count = exports.calibration_images
-    if count is None and not _asks(recipe):
+    if count is None and not _asks(recipe) and not judging:
         return
     looks = look()
+    judging.metrics.check(looks.evaluation_labels, looks.class_names)
+    judging.selection.check(looks.train_labels, looks.class_names)
     if count is not None:
         calibration_images(count, len(looks.train_labels))
     if recipe is not None:

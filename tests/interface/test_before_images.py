@@ -44,6 +44,17 @@ IMPOSSIBLE: dict[str, tuple[dict[str, Any], str, str]] = {
         "--calibration_images from 1 to 14",
         "15",
     ),
+    "metrics": ({"metrics": "auc"}, "one of more than two classes", "none, and 7 classes"),
+    "signal_class": (
+        {"metrics": "top1,tpr_at_fpr=0.1", "signal_class": "nowhere"},
+        "--signal_class to be one of the classes",
+        "'nowhere'",
+    ),
+    "select_by": (
+        {"evaluate_every": 0.5, "held_out_share": 0.5, "select_by": "auc"},
+        "one of more than two classes",
+        "none, and 7 classes",
+    ),
 }
 
 TRAINED = TrainedRecord(
