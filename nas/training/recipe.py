@@ -58,7 +58,7 @@ class Recipe:
         augmentation: What is done to training images.
         distillation: The teacher whose scores are learned beside the labels, and how.
         evaluate_every: Epochs between evaluations of the last and the averaged weights on training
-            images that are held out for it, above 0; None holds nothing out.
+            images that are held out for it, above 0 and up to `epochs`; None holds nothing out.
         held_out_share: Share of the training images that `evaluate_every` holds out, above 0 and
             below 1; the same images for every network and seed.
         made_for_steps: Steps that the recipe was tried with, 1 or more; a training of far fewer is
