@@ -220,13 +220,13 @@ def _one(
     # Rates are tried for a training that is still to begin.
     anew = {**asked.options, "restart": True} if finds_rate else asked.options
     planned = check_training(folder, config, sizes, anew, architecture)
+    on_folder(folder.path)
+    out.print(f"Run folder: {folder.path}", markup=False)
+    out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     others = () if finds_rate else baselines_of(folder, asked.options, sizes)
     if asked.options.get("inherit"):
         check_inherits(folder, config)
     trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
-    on_folder(folder.path)
-    out.print(f"Run folder: {folder.path}", markup=False)
-    out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
     backend.start(compute_of(asked.options), architecture.image_size)
