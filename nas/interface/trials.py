@@ -101,7 +101,9 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     # What is out of range is told before the minutes that images take.
     config = trials_config(asked, sizes, network)
     check_starts(config.compute)
-    check_searchable(looks_of(asked.source, sizes, config.seed))
+    looks = looks_of(asked.source, sizes, config.seed)
+    check_searchable(looks)
+    config.metrics.check(looks.train_labels, looks.class_names)
     dataset = load_data(asked.source, sizes, config.seed)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
     if network is None and "space" not in options:

@@ -114,7 +114,8 @@ def trials_config(
         rungs = 1
     else:
         rungs = options.get("rungs") or rungs_for(max_trials, max_epochs, reduction, USUAL_RUNGS)
-    given = {name: options[name] for name in ("sampler", "storage") if name in options}
+    as_given = ("sampler", "storage", "signal_class", "background_rate_hz")
+    given = {name: options[name] for name in as_given if name in options}
     table = options.get("table")
     return TrialsConfig(
         date=now_text(),
@@ -165,6 +166,7 @@ def _refuse_rungs(options: Mapping[str, Any]) -> None:
 RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
     **{n: attrgetter(n) for n in ("sampler", "storage", "device", "seed")},
+    **{n: attrgetter(n) for n in ("signal_class", "background_rate_hz")},
     **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "objectives": lambda c: ",".join(c.objectives),
     "budgets": lambda c: ",".join(c.budgets),

@@ -9,6 +9,7 @@ from nas.metrics.results import (
     MetricValue,
     evaluated,
     metric_value,
+    metric_values,
     spreads,
 )
 from nas.metrics.smoothness import Smoothness
@@ -25,6 +26,7 @@ __all__ = [
     "Smoothness",
     "evaluated",
     "metric_value",
+    "metric_values",
     "signal_index",
     "spreads",
 ]

@@ -17,6 +17,7 @@ from latency.device import strict_json
 from nas.architecture import text as arch_text
 from nas.data import Dataset, split_holdout
 from nas.executors.task import Context, TaskError
+from nas.metrics import metric_values
 from nas.pipeline.inputs import load_data
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource
@@ -188,12 +189,20 @@ def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
         division=bench.division,
     )
     begun = 0 if job.previous_rung is None else steps[job.previous_rung]
-    return LegResult(_values(result), _rows(result, begun), _facts(result))
+    return LegResult(_values(result, bench), _rows(result, begun), _facts(result))
 
 
-def _values(result: TrainResult) -> dict[str, float | None]:
+def _values(result: TrainResult, bench: _Bench) -> dict[str, float | None]:
+    """What the evaluation tells, and the objectives that look for one class."""
+    from nas.deployment.scores import keras_scores
+
     found = result.evaluation
     values = {"top1": found.top1, "top5": found.top5, "cross_entropy": found.cross_entropy}
+    if bench.config.judged:
+        split = bench.dataset.train.part(bench.division[1])
+        scores = keras_scores(result.model.predict_on_batch, split)
+        names, config = bench.dataset.class_names, bench.config
+        values |= metric_values(config.judged, config.metrics, scores, split.labels, names)
     return {name: _finite(value) for name, value in values.items()}
 
 

@@ -23,7 +23,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.trials import STORAGES, TrialsConfig, TrialsRecord
 from nas.runs.trials_record import csv_rows, curve_rows, trials_record
 from nas.search_space.space import Space
-from nas.system.console import bar
+from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
 from nas.training.recipe import Recipe
 from nas.tuning.driver import Driver
@@ -102,7 +102,8 @@ class TrialsRun:
     def _check(self, candidates: SpaceCandidates) -> None:
         """Refuses what no trial could come to, before any of them trains."""
         for objective in self.config.parsed_objectives:
-            can = (*TRAINED, *(candidates.known_names if self.space.choices else ()))
+            known = candidates.known_names if self.space.choices else ()
+            can = (*TRAINED, *self.config.judged, *known)
             if objective.text not in can:
                 raise InputError(
                     f"objectives out of {', '.join(can)}",
@@ -110,7 +111,9 @@ class TrialsRun:
                     "correct --objectives",
                 )
         labels = self.dataset.train.labels
-        learned, _ = split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
+        learned, judging = split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
+        for warning in self.config.metrics.check(labels[judging], self.dataset.class_names):
+            out.print(f"Warning: {warning}", markup=False)
         sizes = [ends_of(knob) for knob in self.config.knobs if knob.name == "batch_size"]
         for size in (self.config.recipe.batch_size, *(end for ends in sizes for end in ends)):
             recipe = self.config.recipe.changed(batch_size=size)

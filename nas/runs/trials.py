@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
+from nas.metrics import METRICS, AskedMetrics, Metric
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
@@ -59,6 +60,10 @@ class TrialsConfig(RunSettings):
         sampler: Where configurations come from, one of `SAMPLERS`.
         workers: Processes that train at a time, 1 or more.
         storage: One of `STORAGES`.
+        signal_class: Name or index of the class that objectives such as `auc` look for; None for
+            the second of two.
+        background_rate_hz: Background images that come a second, for `tpr_at_rate`; None where no
+            objective asks.
 
     Raises:
         InputError: A value is out of its range, or they contradict each other.
@@ -82,6 +87,8 @@ class TrialsConfig(RunSettings):
     sampler: str = "random"
     workers: int = 1
     storage: str = "sqlite"
+    signal_class: str | None = None
+    background_rate_hz: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -96,7 +103,7 @@ class TrialsConfig(RunSettings):
         check_fits(self.knobs, self.recipe)
         check_different(self.parsed_objectives)
         check_budgets(self.parsed_budgets)
-        _ = self.scheduler
+        _ = self.scheduler, self.metrics
 
     @property
     def parsed_objectives(self) -> tuple[Objective, ...]:
@@ -111,6 +118,20 @@ class TrialsConfig(RunSettings):
             *(Budget(Objective(name), most) for name, most in bounds.items() if most is not None),
             *map(parse_budget, self.budgets),
         )
+
+    @property
+    def judged(self) -> Mapping[str, Metric]:
+        """Objective or budget -> metric, of those that look for one class."""
+        named = (*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets))
+        of_metrics = [objective for objective in named if objective.name in METRICS]
+        found = {objective.text: Metric.parse(objective.text) for objective in of_metrics}
+        return {text: metric for text, metric in found.items() if metric.kind.needs_signal}
+
+    @property
+    def metrics(self) -> AskedMetrics:
+        """The same as what is asked for, with the class and the rate that they need."""
+        texts = dict.fromkeys(metric.text for metric in self.judged.values())
+        return AskedMetrics.of(tuple(texts), self.signal_class, self.background_rate_hz)
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:
