@@ -95,7 +95,7 @@ def test_on_made_up_curves_halving_comes_to_more_than_chance() -> None:
     names = ("asha, top1", "asha, top1 and cost", "random")
     curves = tuning_curves.made_up(200)
     searches = {name: OWN[name] for name in names}
-    found = tuning_replay.figures(curves, searches, LADDER, [96.0], replays=8)
+    found = tuning_replay.figures(curves, searches, LADDER, [96.0], replays=5)
     for measure in ("top1", "hypervolume"):
         assert tuning_replay.leads(found, measure)["random"][0].low > 0
 
