@@ -41,13 +41,11 @@ def is_trials(options: Mapping[str, Any]) -> bool:
     Raises:
         InputError: The folder to go on with is no run's.
     """
-    method = str(options.get("method", ""))
-    if method in TRIAL_METHODS and (method != "random" or "max_trials" in options):
-        return True
     run_dir = options.get("run_dir")
-    if options.get("resume") and run_dir and not method:
+    if options.get("resume") and run_dir:
         return isinstance(read_config(own_path(run_dir)), TrialsConfig)
-    return False
+    method = options.get("method")
+    return method in TRIAL_METHODS and (method != "random" or "max_trials" in options)
 
 
 def run_trials(

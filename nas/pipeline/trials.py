@@ -101,13 +101,19 @@ class TrialsRun:
 
     def _check(self, candidates: SpaceCandidates) -> None:
         """Refuses what no trial could come to, before any of them trains."""
+        # What all trials have alike judges none of them.
+        can = (*TRAINED, *(candidates.known_names if self.space.choices else ()))
         for objective in self.config.parsed_objectives:
-            can = (*TRAINED, *(candidates.known_names if self.space.choices else ()))
             if objective.text not in can:
                 raise InputError(
-                    f"objectives out of {', '.join(can)}",
-                    objective.text,
-                    "correct --objectives",
+                    f"objectives out of {', '.join(can)}", objective.text, "correct --objectives"
+                )
+        for budget in self.config.parsed_budgets:
+            if budget.objective.text not in (*TRAINED, *candidates.known_names):
+                raise InputError(
+                    f"a budget of {', '.join((*TRAINED, *candidates.known_names))}",
+                    budget.text,
+                    "correct --budgets",
                 )
         labels = self.dataset.train.labels
         learned, _ = split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
