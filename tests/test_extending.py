@@ -28,6 +28,7 @@ WANTED = {
     "report section",
     "known network",
     "space",
+    "metric",
     "target",
     "bound",
     "cost",

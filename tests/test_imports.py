@@ -36,6 +36,7 @@ ORDER = (
     "nas.field_texts",
     "nas.ranges",
     "nas.registry",
+    "nas.metrics",
     "nas.system",
     "nas.executors",
     "nas.layers",

@@ -14,7 +14,7 @@ from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
-from nas.cli import recipe_flags, trial_flags
+from nas.cli import metric_flags, recipe_flags, trial_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
@@ -168,6 +168,7 @@ def retrain_flags() -> flags.FlagValues:
         "--seeds trainings reach it.",
         **text,
     )
+    metric_flags.define(values)
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
@@ -234,7 +235,7 @@ def _run(
             out.print(text, markup=False)
             return EXIT_DONE
         command = join([*command_words(verb), *argv[1:]])
-        with Interrupter().installed() as interrupter:
+        with recipe_flags.named_as_typed(values), Interrupter().installed() as interrupter:
             return work(values, command, interrupter, folders.append)
 
     def how_to_resume() -> str:

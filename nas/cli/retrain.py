@@ -11,10 +11,9 @@ from absl import flags
 from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
-from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.cli.show import show
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import source_of
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
@@ -59,7 +58,7 @@ def retrain(
     what = rules.shown(options)
     # Before any folder is opened: what is said twice has no right one.
     rules.check(options, rules.RETRAIN_RULES)
-    recipe_flags.check(options)
+    recipe_options.check(options)
     if what is not None:
         return show(what, options, _shown_network(options))
     run_dir = values["run_dir"].value

@@ -72,6 +72,14 @@ class Augmentation:
         Raises:
             InputError: They are.
         """
+        padding = self.crop_padding_pixels
+        if 1 < size <= padding:  # a single pixel is the same however far it is reflected
+            raise InputError(
+                f"crop_padding_pixels from 0 to {size - 1}, as far as an image of {size} pixels "
+                "is reflected once",
+                f"{padding}",
+                f"set crop_padding_pixels to {size - 1} or less",
+            )
         pixels = self.cutout.cutout_pixels
         if pixels is not None and pixels > size:
             raise InputError(

@@ -11,7 +11,7 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import read_network
-from nas.interface.retraining import architecture_of
+from nas.interface.training_parts import architecture_of
 from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate

@@ -175,6 +175,7 @@ NOT_OF_A_RATE = (
     *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
     *("export", "calibration_images", "image_sizes"),
+    *("metrics", "select_by", "signal_class", "background_rate_hz"),
 )
 
 

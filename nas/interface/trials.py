@@ -10,12 +10,12 @@ from typing import Any
 from latency.errors import LatencyError
 from nas.architecture import text as arch_text
 from nas.data import Dataset
-from nas.data.dataset import check_searchable
+from nas.data.look import Looks, check_searchable
 from nas.errors import InputError
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
-from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now, space_of
+from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.trials import TrialsRun
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
@@ -99,8 +99,9 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     # What is out of range is told before the minutes that images take.
     config = trials_config(asked, sizes, network)
     check_starts(config.compute)
+    check_searchable(looks_of(asked.source, sizes, config.seed))
     dataset = load_data(asked.source, sizes, config.seed)
-    check_searchable(dataset)
+    check_searchable(Looks.of(dataset))  # without the images that were skipped
     if network is None and "space" not in options:
         fitting = space_of(None, dataset, config.bounds)
         config = replace(config, space=fitting.name)

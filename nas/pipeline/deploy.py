@@ -196,7 +196,7 @@ class Deployment:
     @cached_property
     def _settings(self) -> Int8Settings:
         host: Host | None = current_host() if self.is_for_here else None
-        images = calibration_images(self.asked.calibration_images, self.dataset.train)
+        images = calibration_images(self.asked.calibration_images, len(self.dataset.train.labels))
         return int8_settings(images, self.seed, host)
 
     def _judged(

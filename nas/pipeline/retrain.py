@@ -23,14 +23,17 @@ from nas.hardware.measurement import (
     TimedNetworks,
     network_bytes,
 )
+from nas.metrics import AskedMetrics, spreads
 from nas.pipeline.certify import conditions_of, file_hashes, fresh_timings, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.deploy import Deployment
 from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.inherit import Weights
+from nas.pipeline.metrics import MetricJudge, smoothness_of
 from nas.pipeline.teaching import Teaching, keep_largest
 from nas.recipes.scales import Scale
 from nas.report.exports import print_exports
+from nas.report.metrics import judged_lines
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
@@ -52,6 +55,7 @@ from nas.system.console import bar, out
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
+from nas.training.guides import Guides
 from nas.training.history import TrainingRow
 from nas.training.last_or_average import divided
 from nas.training.loop import Control
@@ -89,6 +93,9 @@ class RetrainRun:
             none of these weights is needed any more.
         exports: Files that are asked for.
         title: What the found network is called while it trains.
+        metrics: What every trained network is judged by beside top-1 and top-5.
+        selection: The metric on held-out images that chooses between last and averaged weights;
+            top-1 where it is empty.
     """
 
     folder: RunFolder
@@ -110,6 +117,8 @@ class RetrainRun:
     inherits: bool = False
     exports: AskedExports = AskedExports()
     title: str = "searched"
+    metrics: AskedMetrics = AskedMetrics()
+    selection: AskedMetrics = AskedMetrics()
 
     def run(self) -> Certificate:
         """Everything; returns the certificate."""
@@ -129,6 +138,7 @@ class RetrainRun:
         """
         if says_recipe:
             self._say_recipe()
+        self._judge.check([entry.name for entry in self._entries], self.seed, self.seeds)
         deployment = self._deployment
         deployment.check()
         trained = self._trained(self._entries)
@@ -136,8 +146,13 @@ class RetrainRun:
         return trained
 
     def _say_recipe(self) -> None:
-        out.print(f"Training by {recipe_text(self.recipe, self._learned_images)}.", markup=False)
-        for line in held_out_lines(self.recipe, self.dataset.train.labels):
+        recipe = recipe_text(self.recipe, self._learned_images)
+        if self.is_trained:
+            out.print(f"Trained already by {recipe}. Nothing is trained anew.", markup=False)
+            return
+        out.print(f"Training by {recipe}.", markup=False)
+        labels, log_every = self.dataset.train.labels, self.scale.pace.log_every
+        for line in held_out_lines(self.recipe, labels, log_every):
             out.print(line, markup=False)
         for warning in self._early_warnings:
             out.print(f"Warning: {warning}", markup=False)
@@ -269,7 +284,7 @@ class RetrainRun:
         """Trains one network, or reads what an earlier call reached."""
         key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
-            return self.folder.read(TrainedRecord, name=key)
+            return self._judge.completed(self.folder.read(TrainedRecord, name=key), key)
         network = self._network(entry)
         with bar(label) as progress:
             result = train_network(
@@ -286,7 +301,7 @@ class RetrainRun:
                 ),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
-                teacher=self.teaching.teacher if self.teaching else None,
+                guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.
@@ -312,6 +327,8 @@ class RetrainRun:
                 seed=seed,
                 weights=result.weights,
                 held_out=result.held_out,
+                smoothness=smoothness_of(result.held_out),
+                metrics=self._judge.of(result.model),
             ),
             name=key,
         )
@@ -322,9 +339,10 @@ class RetrainRun:
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
         )
-        for line in training_lines(result):
+        record = self.folder.read(TrainedRecord, name=key)
+        for line in (*training_lines(result), *judged_lines(record)):
             out.print(f"  {line}", markup=False)
-        return self.folder.read(TrainedRecord, name=key)
+        return record
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))
@@ -362,6 +380,7 @@ class RetrainRun:
                 timed.verdict(first.name, asked_ms, again),
                 **values,
                 trainings=SeedSpread.of(top1),
+                metric_spreads=spreads({self.seed + i: r.metrics for i, r in enumerate(records)}),
                 success=self._success(records),
             )
 
@@ -419,6 +438,10 @@ class RetrainRun:
         )
 
     @property
+    def _judge(self) -> MetricJudge:
+        return MetricJudge(self.folder, self.metrics, self.dataset)
+
+    @property
     def _learned_images(self) -> int:
         return len(divided(self.recipe, self.dataset.train.labels)[0])
 
@@ -427,7 +450,7 @@ class RetrainRun:
         """What is known before anything trains."""
         findings = few_steps_warning(self.recipe, self.recipe.steps(self._learned_images))
         teaching = self.teaching.warnings if self.teaching else ()
-        return (*(finding.text for finding in findings), *teaching)
+        return (*(finding.text for finding in findings), *teaching, *self._judge.warnings)
 
 
 def _train_note(row: Mapping[str, Any]) -> str:

@@ -16,6 +16,7 @@ from nas.cost.constraints import Bounds
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
+from nas.metrics import AskedMetrics
 from nas.ranges import check_count
 from nas.runs.settings import CONFIG_FILE as CONFIG_FILE
 from nas.runs.settings import RunSettings as RunSettings
@@ -193,14 +194,17 @@ class TrainingConfig:
             above 0 and up to 1; None where nobody asked.
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
         schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
+        metrics: What the trained networks are judged by beside top-1 and top-5.
+        selection: The one metric on held-out training images that chooses between the last weights
+            and their average; without metrics where top-1 does.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2, 3)
 
     recipe: Recipe
     seed: int
@@ -210,6 +214,8 @@ class TrainingConfig:
     goal_top1: float | None = None
     named_recipe: str | None = None
     schedule_fingerprint: str | None = None
+    metrics: AskedMetrics = field(default_factory=AskedMetrics)
+    selection: AskedMetrics = field(default_factory=AskedMetrics)
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

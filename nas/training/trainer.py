@@ -22,10 +22,18 @@ from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.evaluation import Accuracy, accuracy
+from nas.training.guides import NO_GUIDES, Guides
 from nas.training.history import accuracy_cells
 from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
-from nas.training.judge import Judge
-from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, better, divided
+from nas.training.judge import Judge, chosen_by
+from nas.training.last_or_average import (
+    HeldOutScore,
+    LastAndAverage,
+    MetricChoice,
+    Weights,
+    better,
+    divided,
+)
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
 from nas.training.teachers.beside import Lessons
@@ -79,7 +87,7 @@ def train_network(
     seed: int = 0,
     division: tuple[np.ndarray, np.ndarray] | None = None,
     initial_weights: Mapping[str, np.ndarray] | None = None,
-    teacher: Teacher | None = None,
+    guides: Guides = NO_GUIDES,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
 
@@ -95,7 +103,8 @@ def train_network(
             between networks never sees the evaluation split; None for the two splits themselves.
         initial_weights: What the network starts with, named as in `nas.architecture.weights`; None
             for random weights. A training that goes on from its checkpoint does not look at them.
-        teacher: Of the recipe, where it was read already; None to read it, if the recipe has one.
+        guides: The recipe's teacher, where it was read already, and the metric that chooses between
+            the last weights and their average.
 
     Raises:
         Interrupted: A signal came; the state is saved.
@@ -105,7 +114,7 @@ def train_network(
     labels = dataset.train.labels
     part = np.arange(len(labels)) if division is None else division[0]
     learned, held_out = divided(recipe, labels, part)
-    teacher = teacher or read_teacher(recipe.distillation, dataset.image_size)
+    teacher = guides.teacher or read_teacher(recipe.distillation, dataset.image_size)
     trainer = Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
@@ -114,7 +123,8 @@ def train_network(
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
-    evaluation, weights = _judged(trainer, held_out_scores, *judged)
+    choice = chosen_by(guides.selection, trainer.judge, trainer.held_out_split, dataset.class_names)
+    evaluation, weights = _judged(trainer, held_out_scores, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
@@ -156,12 +166,13 @@ def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
 def _judged(
     trainer: Trainer,
     held_out: Sequence[HeldOutScore],
+    choice: MetricChoice | None,
     split: Split,
     indices: np.ndarray | None,
 ) -> tuple[Accuracy, LastAndAverage]:
     """What the exported weights reach, which the judge's copy then has, and the others reach."""
     judge, last = trainer.judge, held_out[-1] if held_out else None
-    exported = better(last, "average" in judge.kinds)
+    exported = choice.better if choice else better(last, "average" in judge.kinds)
     kinds = sorted(judge.kinds, key=lambda kind: kind == exported)  # the exported ones last
     found = {kind: judge.accuracy(kind, split, indices) for kind in kinds}
     average = found.get("average")
@@ -174,6 +185,7 @@ def _judged(
         None if images is None else len(images),
         None if last is None else last.top1,
         None if last is None else last.top1_average,
+        choice,
     )
 
 
@@ -273,6 +285,11 @@ class Trainer:
             "input_wait_share": self.waiting.take(step, steps_per_second),
         }
         return {**row, **self._held_out_cells(step)}
+
+    @property
+    def held_out_split(self) -> Split | None:
+        """The images that are held out; None where none are."""
+        return None if self.held_out is None else self.split.part(self.held_out)
 
     def _evaluations_until(self, step: int) -> int:
         """Evaluations that are due up to a step, whatever rows there were on the way."""

@@ -316,6 +316,7 @@ BAD: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Mixing(0.2, None, 0.0), "mixing_probability", "0.0"),
     (lambda: Mixing(None, None, 0.5), "mixup_alpha", "0.5 without either"),
     (lambda: Augmentation(cutout=Cutout(33)).check_size(32), "cutout_pixels", "33"),
+    (lambda: Augmentation(32).check_size(32), "crop_padding_pixels from 0 to 31", "32"),
     (lambda: Augmentation(mixing=Mixing(None, 1.0)).check_size(1), "cutmix_alpha", "1"),
 ]
 

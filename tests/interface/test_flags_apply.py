@@ -20,6 +20,7 @@ from nas.cli.program import retrain_flags, search_flags
 from nas.cli.retrain import asked_retraining, retrain
 from nas.cli.search import asked_search
 from nas.data import Dataset, Split
+from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, rules, training_config
@@ -28,6 +29,7 @@ from nas.interface.recipe_options import KNOBS
 from nas.interface.trials import is_trials
 from nas.interface.trials_config import RECORDED as TRIALS_RECORDED
 from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
+from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
@@ -424,6 +426,13 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "export": ["--export", "int8"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
+    "metrics": ["--metrics", "top1"],
+    "select_by": ["--evaluate_every", "0.5", "--select_by", "auc"],
+    "signal_class": ["--metrics", "auc", "--signal_class", "0"],
+    "background_rate_hz": [
+        *("--metrics", "tpr_at_rate=10kHz", "--signal_class", "0"),
+        *("--background_rate_hz", "1e6"),
+    ],
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
@@ -474,7 +483,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
         return found.training
 
     class Recorder:
-        def __init__(self, *arguments: Any) -> None:
+        def __init__(self, *arguments: Any, metrics: Any, selection: Any) -> None:
+            assert (metrics, selection) == (found.training.metrics, found.training.selection)
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
 
@@ -484,7 +494,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr(retraining, "_teaching", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "looks_of", lambda *arguments: Looks.of(dataset))
+    monkeypatch.setattr(retraining, "teaching_of", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
@@ -563,7 +574,7 @@ def test_each_retrain_flag_is_used_or_refused(
         ),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
-        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--arch", NETWORK, "--export", "int9"], "export to be one of fp32, int8, litert"),
         (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
         (
             ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
@@ -608,6 +619,34 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
         (["--run", "RUN", "--held_out_share", "0.1"], "--evaluate_every with --held_out_share"),
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
+        (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
+        (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
+        (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
+        (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1"], "write a unit behind the number"),
+        (["--run", "RUN", "--background_rate_hz", "1e6"], "with a metric at a rate"),
+        (["--run", "RUN", "--metrics", "auc", "--summary"], "--metrics as well"),
+        (["--run", "RUN", "--select_by", "auc"], "--evaluate_every with --select_by"),
+        (
+            [
+                *("--run", "RUN", "--select_by", "auc", "--evaluate_every", "1"),
+                *("--average_share", "none"),
+            ],
+            "an average of the weights with --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "auc,top1", "--evaluate_every", "1"],
+            "one metric for --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "top1", "--signal_class", "0"],
+            "with a metric that looks for one class",
+        ),
+        (
+            ["--run", "RUN", "--metrics", "auc", "--find_learning_rate"],
+            "--find_learning_rate without --metrics",
+        ),
         (["--run", "RUN", "--teacher", "/nowhere.onnx"], "where no file lies"),
         (["--run", "RUN", "--teacher", "teacher.pt"], "FILE.onnx, FILE.keras or the folder"),
         (["--run", "RUN", "--teacher", "/"], "a run with a trained network as --teacher"),
@@ -745,6 +784,33 @@ def test_a_goal_may_change_while_a_training_goes_on(run: Path, called: Called) -
     (run / "retrained" / "searched.json").write_text("{}")
     assert retrained_with(called, ["--run", str(run)]) == began
     assert retrained_with(called, ["--run", str(run), "--goal_top1", "1"])[2].goal_top1 == 1
+
+
+def test_metrics_may_change_while_a_training_goes_on(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run), "--metrics", "auc"])
+    assert began[2].metrics == AskedMetrics(("auc",))
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    other = retrained_with(called, ["--run", str(run), "--metrics", "top5"])
+    assert other[2].metrics == AskedMetrics(("top5",))
+
+
+def test_the_metric_that_chooses_weights_stays_while_a_training_goes_on(
+    run: Path, called: Called
+) -> None:
+    words = ["--run", str(run), "--evaluate_every", "1", "--select_by", "auc"]
+    began = retrained_with(called, [*words, "--signal_class", "0"])
+    assert began[2].selection == AskedMetrics(("auc",), "0")
+    assert began[2].metrics == AskedMetrics()
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    judged = retrained_with(called, ["--run", str(run), "--metrics", "auc", "--signal_class", "1"])
+    assert judged[2].selection == AskedMetrics(("auc",), "0"), "what judges is another matter"
+    for other in (["--select_by", "top5"], ["--select_by", "auc", "--signal_class", "1"]):
+        with pytest.raises(InputError, match="as this run's training began"):
+            retrained_with(called, ["--run", str(run), *other])
 
 
 def test_a_teacher_may_have_moved_and_may_not_have_changed(

@@ -21,7 +21,8 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import retraining
-from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
+from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.training_parts import architecture_of
 from nas.pipeline.table import TABLE_FILE
 from nas.report.seeds import MoreSeeds
 from nas.runs.data import DataRecord, DataSource
