@@ -13,12 +13,13 @@ from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.executors.locks import take_lock
-from nas.interface.retraining import architecture_of
+from nas.interface.training_parts import architecture_of
 from nas.interface.trials import trials_space
 from nas.interface.trials_config import AskedTrials, trials_config
 from nas.pipeline import trials as trials_module
-from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.inputs import keep_data, load_data, looks_of
 from nas.pipeline.trials import TrialsRun
+from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import SMOKE
 from nas.report.trials import closing_lines, next_command
 from nas.runs.data import DataSource
@@ -40,6 +41,13 @@ OPTIONS = {
     "workers": 1,
     "storage": "journal",
     "objectives": "top1,params",
+}
+
+
+# A batch of all images is one step an epoch, and a third of that is none.
+SHORT_EPOCHS = {
+    **{"rungs": 3, "max_trials": 9, "max_epochs": 3, "reduction": 3},
+    "tune": "batch_size={16,192}",
 }
 
 
@@ -127,25 +135,36 @@ def test_knobs_reach_the_recipe_and_the_next_command(
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
-        ({"objectives": "top1,auc"}, "objectives out of top1, top5, cross_entropy, "),
-        ({"objectives": "energy_mj"}, "objectives out of"),
-        ({"budgets": "energy_mj<=1"}, "a budget of"),
-        ({"max_params": 1}, "keeps all budgets"),
+        ({"objectives": "top1,energy_mj"}, "--objectives out of top1, top5, "),
+        ({"budgets": "energy_mj<=1"}, "--budgets out of top1"),
+        ({"objectives": "auc"}, "--signal_class"),
+        ({"objectives": "auc", "signal_class": "unicorn"}, "unicorn"),
+        ({"max_params": 1}, "max_params"),
+        (SHORT_EPOCHS, "rungs that end at different steps"),
         (
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
-            "objectives out of top1, top5, cross_entropy",
+            "where all trials have one network",
         ),
     ],
 )
-def test_what_no_trial_can_come_to_is_refused_before_any_trains(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    options: dict[str, Any],
-    expected: str,
+def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(
+    options: dict[str, Any], expected: str
+) -> None:
+    asked = {**OPTIONS, **options}
+    given = asked.pop("network", None)
+    network = None if given is None else arch_text.parse(given)
+    config = trials_config(AskedTrials(SOURCE, asked), SMOKE, network)
+    looks = looks_of(SOURCE, SMOKE, 0)
+    with pytest.raises(InputError, match=expected):
+        check_trials(config, trials_space(config, looks), looks)
+
+
+def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("nas.tuning.candidates.MOST_DRAWS", 30)
-    run = made(tmp_path / "run", monkeypatch, **options)
-    with pytest.raises(InputError, match=expected):
+    run = made(tmp_path / "run", monkeypatch, budgets="params<=60000,macs<=1000")
+    with pytest.raises(InputError, match="keeps all budgets"):
         run.run()
     assert not any((run.folder.path / "checkpoints").iterdir())
 
