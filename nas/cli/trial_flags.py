@@ -7,7 +7,6 @@ from typing import Any
 from absl import flags
 
 from nas.cli import flags as strict_flags
-from nas.cli import metric_flags
 from nas.runs.trials import STORAGES
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.samplers import SAMPLERS
@@ -20,7 +19,6 @@ def define(values: flags.FlagValues) -> None:
         values: Where.
     """
     text: dict[str, Any] = {"flag_values": values}
-    metric_flags.define_signal(values)
     strict_flags.define_count(
         values,
         "max_trials",

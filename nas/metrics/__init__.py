@@ -9,7 +9,6 @@ from nas.metrics.results import (
     MetricValue,
     evaluated,
     metric_value,
-    metric_values,
     spreads,
 )
 from nas.metrics.smoothness import Smoothness
@@ -26,7 +25,6 @@ __all__ = [
     "Smoothness",
     "evaluated",
     "metric_value",
-    "metric_values",
     "signal_index",
     "spreads",
 ]

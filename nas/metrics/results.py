@@ -162,7 +162,7 @@ def metric_value(
     signal: int | None = None,
     background_rate_hz: float | None = None,
 ) -> float:
-    """One metric without its interval.
+    """One metric without its interval, as an objective of many trials needs it.
 
     Args:
         metric: The metric.
@@ -176,38 +176,6 @@ def metric_value(
     """
     share = metric.background_share(background_rate_hz)
     return metric.kind.sample(ScoredImages.of(scores, labels, signal), share).value
-
-
-def metric_values(
-    named: Mapping[str, Metric],
-    asked: AskedMetrics,
-    scores: np.ndarray,
-    labels: np.ndarray,
-    class_names: Sequence[str],
-) -> dict[str, float]:
-    """Several metrics without intervals, as objectives of many trials need them.
-
-    Args:
-        named: Name of the objective -> metric.
-        asked: The same metrics, with the signal and the rate that they need.
-        scores: (n, classes) numbers whose softmax are the probabilities.
-        labels: (n,) class indices.
-        class_names: Position is the class index.
-
-    Returns:
-        Name of the objective -> value; NaN where a score is not finite, so that a trial which
-        diverged has a value that ranks last.
-
-    Raises:
-        InputError: The images cannot tell a metric.
-    """
-    if not np.isfinite(scores).all():
-        return dict.fromkeys(named, math.nan)
-    signal = asked.signal_index(class_names)
-    return {
-        name: metric_value(metric, scores, labels, signal, asked.background_rate_hz)
-        for name, metric in named.items()
-    }
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
-from nas.metrics import METRICS, AskedMetrics, Metric
+from nas.metrics import METRICS, AskedMetrics
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
@@ -53,6 +53,9 @@ class TrialsConfig(RunSettings):
         bounds: Of a network's counts.
         budgets: Further ones, as `--budgets` writes them.
         objectives: As `--objectives` writes them, in the order of a trial's values.
+        signal_class: Name or index of the class that metrics such as `auc` look for; None for the
+            second of two classes.
+        background_rate_hz: Background images that come a second; None where no metric asks.
         max_trials: Trials in all, 1 or more.
         max_epochs: Of a whole training, above 0.
         reduction: One trial in so many goes on to the next rung, 2 or more.
@@ -60,10 +63,6 @@ class TrialsConfig(RunSettings):
         sampler: Where configurations come from, one of `SAMPLERS`.
         workers: Processes that train at a time, 1 or more.
         storage: One of `STORAGES`.
-        signal_class: Name or index of the class that objectives such as `auc` look for; None for
-            the second of two.
-        background_rate_hz: Background images that come a second, for `tpr_at_rate`; None where no
-            objective asks.
 
     Raises:
         InputError: A value is out of its range, or they contradict each other.
@@ -80,6 +79,8 @@ class TrialsConfig(RunSettings):
     bounds: Bounds = field(default_factory=Bounds)
     budgets: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("top1",)
+    signal_class: str | None = None
+    background_rate_hz: float | None = None
     max_trials: int
     max_epochs: float
     reduction: int = 4
@@ -87,8 +88,6 @@ class TrialsConfig(RunSettings):
     sampler: str = "random"
     workers: int = 1
     storage: str = "sqlite"
-    signal_class: str | None = None
-    background_rate_hz: float | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -101,9 +100,10 @@ class TrialsConfig(RunSettings):
                 "a space, or one network with --tune", "both or neither", "name one of them"
             )
         check_fits(self.knobs, self.recipe)
+        _ = self.metrics
         check_different(self.parsed_objectives)
         check_budgets(self.parsed_budgets)
-        _ = self.scheduler, self.metrics
+        _ = self.scheduler
 
     @property
     def parsed_objectives(self) -> tuple[Objective, ...]:
@@ -120,18 +120,16 @@ class TrialsConfig(RunSettings):
         )
 
     @property
-    def judged(self) -> Mapping[str, Metric]:
-        """Objective or budget -> metric, of those that look for one class."""
-        named = (*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets))
-        of_metrics = [objective for objective in named if objective.name in METRICS]
-        found = {objective.text: Metric.parse(objective.text) for objective in of_metrics}
-        return {text: metric for text, metric in found.items() if metric.kind.needs_signal}
+    def trained(self) -> tuple[Objective, ...]:
+        """Objectives, and quantities with a budget, that are known after a training alone."""
+        named = [*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets)]
+        return tuple(dict.fromkeys(o for o in named if o.name in METRICS))
 
     @property
     def metrics(self) -> AskedMetrics:
-        """The same as what is asked for, with the class and the rate that they need."""
-        texts = dict.fromkeys(metric.text for metric in self.judged.values())
-        return AskedMetrics.of(tuple(texts), self.signal_class, self.background_rate_hz)
+        """The same as metrics, with what stands beside them."""
+        texts = [objective.text for objective in self.trained]
+        return AskedMetrics.of(texts, self.signal_class, self.background_rate_hz)
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:

@@ -15,8 +15,6 @@ from nas.metrics import (
     MetricSpread,
     Smoothness,
     evaluated,
-    metric_value,
-    metric_values,
     spreads,
 )
 from nas.tuning.objectives import parse_objective
@@ -74,17 +72,6 @@ def test_a_curve_that_jumps_is_told_from_one_that_only_rises() -> None:
     assert jumping == Smoothness("last", 4, (0.25 + 0.5 + 0.125) / 3, 0.25, 2)
     assert jumping.text.endswith("the largest fall was 25.00 points, to epoch 2")
     assert Smoothness.of("last", [(1, 0.5)]) is None
-
-
-def test_objectives_have_values_by_their_own_names_and_none_where_scores_are_lost() -> None:
-    asked = AskedMetrics.of("auc,tpr_at_fpr=0.00001", "a")
-    named = {"auc": Metric("auc"), "tpr_at_fpr=1e-05": Metric.parse("tpr_at_fpr=1e-05")}
-    rng = np.random.default_rng(1)
-    scores, labels = rng.normal(size=(30, 3)), np.arange(30) % 3
-    found = metric_values(named, asked, scores, labels, NAMES)
-    assert found == {name: metric_value(m, scores, labels, 0) for name, m in named.items()}
-    scores[3, 1] = np.inf
-    assert all(map(math.isnan, metric_values(named, asked, scores, labels, NAMES).values()))
 
 
 @pytest.mark.parametrize("name", list(METRICS))
