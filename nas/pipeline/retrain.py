@@ -380,7 +380,9 @@ class RetrainRun:
                 timed.verdict(first.name, asked_ms, again),
                 **values,
                 trainings=SeedSpread.of(top1),
-                metric_spreads=spreads({self.seed + i: r.metrics for i, r in enumerate(records)}),
+                metric_spreads=spreads(
+                    {self.seed + i: r.metrics for i, r in enumerate(records)}, self.metrics.goals
+                ),
                 success=self._success(records),
             )
 
