@@ -244,7 +244,7 @@ def test_thresholds_on_few_images_are_among_the_warnings(
     found = finished.folder.read(Certificate)
     assert not any("may pass" in text for text in found.warnings), "11 of 22 may"
     run = replace(trained, metrics=AskedMetrics.of("tpr_at_fpr=0.1", "class 1"))
-    assert any("2.2 of 22 background images may pass" in text for text in run._early_warnings)
+    assert any("2.2 of 22 background images may pass" in text for text in run.early_warnings)
 
 
 def test_the_smoothness_of_the_curve_is_recorded(
