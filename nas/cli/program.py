@@ -105,6 +105,7 @@ def search_flags() -> flags.FlagValues:
         "random_networks", None, "Random networks of equal ms to compare.", lower_bound=0, **text
     )
     trial_flags.define(values)
+    metric_flags.define_signal(values)
     return values
 
 

@@ -17,6 +17,7 @@ from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.trials import TrialsRun
+from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord
@@ -41,13 +42,11 @@ def is_trials(options: Mapping[str, Any]) -> bool:
     Raises:
         InputError: The folder to go on with is no run's.
     """
-    method = str(options.get("method", ""))
-    if method in TRIAL_METHODS and (method != "random" or "max_trials" in options):
-        return True
     run_dir = options.get("run_dir")
-    if options.get("resume") and run_dir and not method:
+    if options.get("resume") and run_dir:
         return isinstance(read_config(own_path(run_dir)), TrialsConfig)
-    return False
+    method = options.get("method")
+    return method in TRIAL_METHODS and (method != "random" or "max_trials" in options)
 
 
 def run_trials(
@@ -100,14 +99,15 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
         network = network_for_images(options["network"], options, asked.source).architecture
     # What is out of range is told before the minutes that images take.
     config = trials_config(asked, sizes, network)
+    looks = looks_of(asked.source, sizes, config.seed)
+    check_searchable(looks)
+    if network is None and "space" not in options:
+        config = replace(config, space=space_of(None, looks, config.bounds).name)
+    space = trials_space(config, looks)
+    check_trials(config, space, looks)
     check_starts(config.compute)
-    check_searchable(looks_of(asked.source, sizes, config.seed))
     dataset = load_data(asked.source, sizes, config.seed)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
-    if network is None and "space" not in options:
-        fitting = space_of(None, dataset, config.bounds)
-        config = replace(config, space=fitting.name)
-    space = trials_space(config, dataset)
     config = replace(config, space_fingerprint=space.fingerprint())
     folder = RunFolder.create(run_dir, config, f"{space.name}-{config.method}")
     keep_data(folder, dataset)
@@ -138,21 +138,21 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     return TrialsRun(folder, space, dataset, source, config, interrupter)
 
 
-def trials_space(config: TrialsConfig, dataset: Dataset) -> Space:
+def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space:
     """The space that networks of a run come from.
 
     Args:
         config: Of the run.
-        dataset: Its images.
+        images: Of the run, that are there or were looked at.
 
     Raises:
         InputError: It is another one than the run began with.
     """
     if config.network is not None:
         network = arch_text.parse(config.network)
-        check_fits(network, dataset, takes_any_classes=False)
+        check_fits(network, images, takes_any_classes=False)
         return Space("network", network.image_size, network.layers)
-    space = space_of(config.space, dataset)
+    space = space_of(config.space, images)
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
             f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",

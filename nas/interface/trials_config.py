@@ -22,7 +22,9 @@ from nas.runs.trials import TRIAL_METHODS, TrialsConfig
 from nas.search_space.files import reference
 from nas.system.environment import environment
 from nas.system.paths import kept_path
+from nas.tuning.budgets import parse_budget
 from nas.tuning.ladder import rungs_for
+from nas.tuning.objectives import parse_objectives
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
@@ -31,6 +33,8 @@ SHARED = (
     *("data_dir", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
     *("mixed_precision", *BOUNDS),
 )
+# Options that stand in the record as they are given.
+OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
 # More than this compete for memory: each worker is a framework of its own.
 MOST_USUAL_WORKERS = 4
 USUAL_RUNGS = 5
@@ -114,7 +118,7 @@ def trials_config(
         rungs = 1
     else:
         rungs = options.get("rungs") or rungs_for(max_trials, max_epochs, reduction, USUAL_RUNGS)
-    given = {name: options[name] for name in ("sampler", "storage") if name in options}
+    given = {name: options[name] for name in OF_RECORD if name in options}
     table = options.get("table")
     return TrialsConfig(
         date=now_text(),
@@ -135,8 +139,8 @@ def trials_config(
         table=kept_path(table) if table else None,
         device=options.get("device"),
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
-        budgets=_words(options.get("budgets")),
-        objectives=_words(options.get("objectives")) or ("top1",),
+        budgets=_budgets(options.get("budgets")),
+        objectives=_objectives(options.get("objectives", "top1")),
         max_trials=max_trials,
         max_epochs=max_epochs,
         reduction=reduction,
@@ -146,9 +150,13 @@ def trials_config(
     )
 
 
-def _words(text: str | None) -> tuple[str, ...]:
-    """What stands between commas."""
-    return tuple(word.strip() for word in (text or "").split(",") if word.strip())
+def _objectives(text: str) -> tuple[str, ...]:
+    """Each in its one way of writing, without a direction that its name says already."""
+    return tuple(objective.text for objective in parse_objectives(text))
+
+
+def _budgets(text: str | None) -> tuple[str, ...]:
+    return tuple(parse_budget(word).text for word in text.split(",")) if text else ()
 
 
 def _refuse_rungs(options: Mapping[str, Any]) -> None:
@@ -164,7 +172,7 @@ def _refuse_rungs(options: Mapping[str, Any]) -> None:
 # Option -> what the record of a run says it is.
 RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
-    **{n: attrgetter(n) for n in ("sampler", "storage", "device", "seed")},
+    **{n: attrgetter(n) for n in (*OF_RECORD, "device", "seed")},
     **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "objectives": lambda c: ",".join(c.objectives),
     "budgets": lambda c: ",".join(c.budgets),
@@ -184,8 +192,8 @@ READ_AS: dict[str, Callable[[Any], Any]] = {
     "blocks": lambda paths: [reference(path) for path in paths],
     "table": kept_path,
     "max_epochs": float,
-    "objectives": lambda text: ",".join(_words(text)),
-    "budgets": lambda text: ",".join(_words(text)),
+    "objectives": lambda text: ",".join(_objectives(text)),
+    "budgets": lambda text: ",".join(_budgets(text)),
 }
 
 

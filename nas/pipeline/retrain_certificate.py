@@ -55,7 +55,9 @@ def certified_networks(
             timed.verdict(first.name, asked_ms, again),
             **values,
             trainings=SeedSpread.of(top1),
-            metric_spreads=spreads({job.seed + i: r.metrics for i, r in enumerate(records)}),
+            metric_spreads=spreads(
+                {job.seed + i: r.metrics for i, r in enumerate(records)}, job.metrics.goals
+            ),
             success=_success(job, records),
         )
 

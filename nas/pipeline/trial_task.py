@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 from latency.device import strict_json
 from nas.architecture import text as arch_text
 from nas.data import Dataset, split_holdout
+from nas.deployment.scores import keras_scores
 from nas.executors.task import Context, TaskError
+from nas.metrics import Metric, metric_value
 from nas.pipeline.inputs import load_data
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource
@@ -188,13 +190,29 @@ def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
         division=bench.division,
     )
     begun = 0 if job.previous_rung is None else steps[job.previous_rung]
-    return LegResult(_values(result), _rows(result, begun), _facts(result))
+    return LegResult(_values(bench, result), _rows(result, begun), _facts(result))
 
 
-def _values(result: TrainResult) -> dict[str, float | None]:
+def _values(bench: _Bench, result: TrainResult) -> dict[str, float | None]:
     found = result.evaluation
     values = {"top1": found.top1, "top5": found.top5, "cross_entropy": found.cross_entropy}
+    others = [o.text for o in bench.config.trained if o.text not in values]
+    values |= _metrics(bench, result, others)
     return {name: _finite(value) for name, value in values.items()}
+
+
+def _metrics(bench: _Bench, result: TrainResult, texts: Sequence[str]) -> dict[str, float]:
+    """What the network reaches on the judging images by other metrics than the usual ones."""
+    if not texts:
+        return {}
+    asked, split = bench.config.metrics, bench.dataset.train.part(bench.division[1])
+    scores = keras_scores(result.model.predict_on_batch, split)
+    signal = asked.signal_index(bench.dataset.class_names)
+    rate_hz = asked.background_rate_hz
+    return {
+        text: metric_value(Metric.parse(text), scores, split.labels, signal, rate_hz)
+        for text in texts
+    }
 
 
 def _rows(result: TrainResult, after: int) -> tuple[Mapping[str, float | int | None], ...]:

@@ -10,13 +10,12 @@ from typing import Any
 
 from latency.device import strict_json
 from nas.architecture.text import to_text
-from nas.data import Dataset, split_holdout
-from nas.errors import InputError
+from nas.data import Dataset
 from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
-from nas.pipeline.trial_task import JUDGING_SHARE, TASK, LegJob, checkpoint_name, stop_steps
+from nas.pipeline.trial_task import TASK, LegJob, checkpoint_name
 from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
@@ -32,10 +31,7 @@ from nas.tuning.objectives import Objective
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.space_candidates import SpaceCandidates
 from nas.tuning.storage import Study, TrialStore
-from nas.tuning.tune import ends_of
 
-# What the training of a trial reports; all else has to be known without one.
-TRAINED = ("top1", "top5", "cross_entropy")
 # What a worker of a killed program needs to see that it is gone.
 ORPHAN_SECONDS = 30.0
 
@@ -66,7 +62,6 @@ class TrialsRun:
         candidates = SpaceCandidates(
             self.space, config.knobs, self._latency(), config.parsed_budgets, config.recipe
         )
-        self._check(candidates)
         with ExitStack() as stack:
             study = self._study(candidates)
             path = self.folder.path / STORAGES[self.config.storage]
@@ -98,23 +93,6 @@ class TrialsRun:
         if "ms" not in {o.name for o in (*self.config.parsed_objectives, *named)}:
             return None
         return SpaceLatency.from_table(self.space, run_table(self.folder, self.space, self.config))
-
-    def _check(self, candidates: SpaceCandidates) -> None:
-        """Refuses what no trial could come to, before any of them trains."""
-        for objective in self.config.parsed_objectives:
-            can = (*TRAINED, *(candidates.known_names if self.space.choices else ()))
-            if objective.text not in can:
-                raise InputError(
-                    f"objectives out of {', '.join(can)}",
-                    objective.text,
-                    "correct --objectives",
-                )
-        labels = self.dataset.train.labels
-        learned, _ = split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
-        sizes = [ends_of(knob) for knob in self.config.knobs if knob.name == "batch_size"]
-        for size in (self.config.recipe.batch_size, *(end for ends in sizes for end in ends)):
-            recipe = self.config.recipe.changed(batch_size=size)
-            stop_steps(recipe, len(learned), self.config.scheduler.ladder)
 
     def _study(self, candidates: SpaceCandidates) -> Study:
         space_hash = f"{self.space.fingerprint()}:{self.config.tune or ''}"

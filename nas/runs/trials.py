@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
+from nas.metrics import METRICS, AskedMetrics
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
@@ -52,6 +53,9 @@ class TrialsConfig(RunSettings):
         bounds: Of a network's counts.
         budgets: Further ones, as `--budgets` writes them.
         objectives: As `--objectives` writes them, in the order of a trial's values.
+        signal_class: Name or index of the class that metrics such as `auc` look for; None for the
+            second of two classes.
+        background_rate_hz: Background images that come a second; None where no metric asks.
         max_trials: Trials in all, 1 or more.
         max_epochs: Of a whole training, above 0.
         reduction: One trial in so many goes on to the next rung, 2 or more.
@@ -75,6 +79,8 @@ class TrialsConfig(RunSettings):
     bounds: Bounds = field(default_factory=Bounds)
     budgets: tuple[str, ...] = ()
     objectives: tuple[str, ...] = ("top1",)
+    signal_class: str | None = None
+    background_rate_hz: float | None = None
     max_trials: int
     max_epochs: float
     reduction: int = 4
@@ -94,6 +100,7 @@ class TrialsConfig(RunSettings):
                 "a space, or one network with --tune", "both or neither", "name one of them"
             )
         check_fits(self.knobs, self.recipe)
+        _ = self.metrics
         check_different(self.parsed_objectives)
         check_budgets(self.parsed_budgets)
         _ = self.scheduler
@@ -111,6 +118,18 @@ class TrialsConfig(RunSettings):
             *(Budget(Objective(name), most) for name, most in bounds.items() if most is not None),
             *map(parse_budget, self.budgets),
         )
+
+    @property
+    def trained(self) -> tuple[Objective, ...]:
+        """Objectives, and quantities with a budget, that are known after a training alone."""
+        named = [*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets)]
+        return tuple(dict.fromkeys(o for o in named if o.name in METRICS))
+
+    @property
+    def metrics(self) -> AskedMetrics:
+        """The same as metrics, with what stands beside them."""
+        texts = [objective.text for objective in self.trained]
+        return AskedMetrics.of(texts, self.signal_class, self.background_rate_hz)
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:

@@ -85,6 +85,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "sampler": ["--sampler", "evolution"],
     "workers": ["--workers", "7"],
     "storage": ["--storage", "journal"],
+    "signal_class": ["--objectives", "auc", "--signal_class", "3"],
+    "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
     "tune": ["--tune", "learning_rate=log[1e-3,1]"],
     "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
@@ -249,6 +251,8 @@ def trials_asked(words: list[str]) -> TrialsConfig:
         (["--sampler", "tps"], "tpe"),
         (["--max_epochs", "nan"], "max_epochs"),
         (["--workers", "0"], "workers"),
+        (["--signal_class", "3"], "--signal_class with a metric"),
+        (["--objectives", "tpr_at_rate=1kHz"], "background_rate_hz"),
         (["--tune", "learning_rate=[1,2"], "knobs with ranges"),
         (["--tune", "lerning_rate=[1,2]"], "write 'learning_rate'"),
         (["--tune", "learning_rate=[-1,2]"], "learning_rate to be a number above 0"),
@@ -276,7 +280,7 @@ def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> N
     start = OF_TRIALS["images of one's own" if name in OF_FILES else "asha"]
     config = trials_asked(start)
     values = search_flags()
-    words = SEARCH_VALUES.get(name, ["--flip"])
+    words = SEARCH_VALUES.get(name, ["--flip"])[-2:]  # without what it stands beside
     strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", *words])
     with pytest.raises(InputError, match=f"--{name} as the run began"):
         check_as_recorded(config, strict_flags.given(values))
@@ -621,6 +625,11 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
         (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
         (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
+        (["--run", "RUN", "--metrics", "auc<=0.9"], "since higher is better"),
+        (
+            ["--run", "RUN", "--select_by", "auc>=0.9", "--evaluate_every", "1"],
+            "a metric without a goal for --select_by",
+        ),
         (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
         (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
         (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),

@@ -7,7 +7,18 @@ import math
 import numpy as np
 import pytest
 
-from nas.metrics import AskedMetrics, MetricResults, MetricSpread, Smoothness, evaluated, spreads
+from nas.metrics import (
+    METRICS,
+    AskedMetrics,
+    Metric,
+    MetricGoal,
+    MetricResults,
+    MetricSpread,
+    Smoothness,
+    evaluated,
+    spreads,
+)
+from nas.tuning.objectives import parse_objective
 
 NAMES = ("a", "b", "c")
 
@@ -53,6 +64,18 @@ def test_metrics_over_seeds_have_mean_and_deviation() -> None:
     assert spreads({4: one, 5: None}) == () == spreads({})
 
 
+def test_trainings_that_reach_a_goal_are_counted_in_the_direction_of_the_metric() -> None:
+    values = {0: 0.25, 1: 0.5, 2: 0.75}
+    high = MetricSpread.of("auc", values, MetricGoal("auc", 0.5)).success
+    low = MetricSpread.of("cross_entropy", values, MetricGoal("cross_entropy", 0.4)).success
+    assert high is not None and (high.goal, high.reached, high.trainings) == (0.5, 2, 3)
+    assert low is not None and low.reached == 1
+    # Wilson's interval of 2 of 3: (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) over
+    # 1 + z^2 / n with z = 1.96; rounding of z is below a thousandth.
+    assert (high.low, high.high) == pytest.approx((0.2077, 0.9385), abs=1e-3)
+    assert MetricSpread.of("auc", values).success is None
+
+
 def test_a_curve_that_jumps_is_told_from_one_that_only_rises() -> None:
     rising = Smoothness.of("average", [(0.5, 0.125), (1.0, 0.25), (1.5, 0.5)])
     assert rising == Smoothness("average", 3, 0.1875, 0.0, None)
@@ -62,3 +85,13 @@ def test_a_curve_that_jumps_is_told_from_one_that_only_rises() -> None:
     assert jumping == Smoothness("last", 4, (0.25 + 0.5 + 0.125) / 3, 0.25, 2)
     assert jumping.text.endswith("the largest fall was 25.00 points, to epoch 2")
     assert Smoothness.of("last", [(1, 0.5)]) is None
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_every_metric_is_an_objective_with_the_same_text_and_direction(name: str) -> None:
+    takes = METRICS[name].parameter
+    text = f"{name}={takes.example}" if takes else name
+    objective = parse_objective(text)
+    assert Metric.parse(objective.text) == Metric.parse(text)
+    direction = "maximise" if METRICS[name].higher_is_better else "minimise"
+    assert objective.direction == direction
