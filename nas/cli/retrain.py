@@ -25,6 +25,7 @@ from nas.interface.networks import (
     read_architecture,
     sized_network,
 )
+from nas.interface.retrain_rules import RETRAIN_RULES, shown
 from nas.interface.retraining import run_retraining
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
@@ -56,9 +57,9 @@ def retrain(
         Interrupted: A signal came; the state is saved.
     """
     options = strict_flags.given(values)
-    what = rules.shown(options)
+    what = shown(options)
     # Before any folder is opened: what is said twice has no right one.
-    rules.check(options, rules.RETRAIN_RULES)
+    rules.check(options, RETRAIN_RULES)
     recipe_options.check(options)
     if what is not None:
         return show(what, options, _shown_network(options))

@@ -14,6 +14,7 @@ from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
 from nas.interface.metric_options import judging_of
+from nas.interface.retrain_rules import RETRAIN_RULES
 from nas.ranges import check_count
 from nas.runs.data import DataSource
 from nas.selection.success_rate import check_goal
@@ -52,7 +53,7 @@ def check_options(options: Mapping[str, Any]) -> None:
     Raises:
         InputError: Options that contradict each other, or a value that is out of its range.
     """
-    rules.check(options, rules.RETRAIN_RULES)
+    rules.check(options, RETRAIN_RULES)
     recipe_options.check(options)
     check_count("--seeds", options.get("seeds", 1))
     check_count("--networks", options.get("networks", 1))

@@ -33,6 +33,7 @@ from nas.interface.compared_runs import (
 )
 from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
+from nas.interface.retrain_rules import RETRAIN_RULES
 from nas.interface.training_config import check_training, new_training, training_config
 from nas.interface.training_parts import still_trains, teaching_of
 from nas.pipeline.before_images import check_before_images
@@ -207,7 +208,7 @@ def _still_trains(
 
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> ComparisonConfig:
     """What a comparison was asked for; options that it cannot have are refused."""
-    rules.check(options, rules.RETRAIN_RULES)
+    rules.check(options, RETRAIN_RULES)
     for name in ("baselines", "largest", "inherit"):
         if rules.says(options, name):
             raise InputError(

@@ -19,13 +19,12 @@ from nas.interface.metric_options import (
     selection_of,
 )
 from nas.interface.teaching import begun_teacher, with_teacher
-from nas.pipeline.deploy import forget_exports
+from nas.pipeline.forgetting import forget_training
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
-from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import check_shares, fingerprint
 from nas.training.suits import check_suits
@@ -132,7 +131,7 @@ def training_config(
     """
     training = _planned(folder, config, sizes, options)
     if options.get("restart"):
-        _forget(folder)
+        forget_training(folder)
     folder.write(training)
     return training
 
@@ -263,18 +262,3 @@ def has_begun(folder: RunFolder) -> bool:
     """
     traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
     return any(any(folder.path.glob(trace)) for trace in traces)
-
-
-def _forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of a run left, and what was compared by it.
-
-    Args:
-        folder: Of the run.
-    """
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        path.unlink()
-    folder.path_of(Baselines).unlink(missing_ok=True)
-    forget_exports(folder)

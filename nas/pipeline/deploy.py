@@ -297,20 +297,3 @@ class Deployment:
             )
         self.folder.write(found)
         return found
-
-
-def forget_exports(folder: RunFolder) -> None:
-    """Removes what was exported of an earlier training, but for the two files it replaces itself.
-
-    Args:
-        folder: Of the run.
-    """
-    made = [kind.file for name, kind in _formats() if name != REFERENCE]
-    for name in (*made, Flip.FILE, ExportTimings.FILE):
-        (folder.path / name).unlink(missing_ok=True)
-    for path in (folder.path / "exported").glob("*.json"):
-        path.unlink()
-
-
-def _formats() -> list[tuple[str, ExportFormat]]:
-    return [(name, EXPORT_FORMATS[name]) for name in EXPORT_FORMATS]
