@@ -1,4 +1,4 @@
-"""Every refusal that comes of a flag of `main.py` names the flag as it is typed."""
+"""Every refusal that comes of a flag of `main.py` or `nas.py` names the flag as it is typed."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 
 from nas.cli import flags as strict_flags
-from nas.cli.program import retrain_flags
+from nas.cli.program import retrain_flags, search_flags
 from nas.cli.recipe_flags import named_as_typed
 from nas.cli.retrain import retrain
+from nas.cli.search import search
 from nas.errors import FieldError, InputError
-from nas.interface import retraining
+from nas.interface import retraining, searching
 from nas.interface.recipe_options import KNOBS
 from nas.ranges import check_count, check_number
 from tests.support.programs import is_refusal, run_program
@@ -81,8 +82,9 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
     def begun(*arguments: object) -> None:
         raise AssertionError("it began")
 
-    monkeypatch.setattr(retraining, "load_data", begun)
-    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
+    for module in (retraining, searching):
+        monkeypatch.setattr(module, "load_data", begun)
+        monkeypatch.setattr(module, "check_starts", lambda compute: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
 
 
@@ -104,6 +106,48 @@ def test_a_refused_flag_is_named_as_it_is_typed(name: str, tmp_path: Path) -> No
     assert f"--{name}-" not in str(error) and f"/--{name}" not in str(error)
     assert str(teacher) in error.received or name != "teacher"
     assert "None" not in str(error), "flags write none"
+
+
+# The same of `nas.py`.
+SEARCH_REFUSED: dict[str, list[str]] = {
+    "lambda": ["--lambda", "-1"],
+    "target_ms": ["--target_ms", "0"],
+    "method": ["--method", "evolutions"],
+    "gate": ["--gate", "open"],
+    "supernet": ["--method", "evolution", "--supernet", "/nowhere"],
+    "proposals": ["--method", "random", "--proposals", "3"],
+    "race": ["--race", "1"],
+    "race_epochs": ["--race", "2", "--race_epochs", "0"],
+    "execution": ["--execution", "fast"],
+    "space": ["--space", "huge"],
+    "table": ["--table", "/nowhere.json"],
+    "device": ["--device", "pi"],
+    "search_epochs": ["--search_epochs", "0"],
+    "batch_size": ["--batch_size", "1"],
+    "learning_rate": ["--learning_rate", "0"],
+    "gate_learning_rate": ["--gate_learning_rate", "-1"],
+    "random_networks": ["--random_networks", "-1"],
+    "max_params": ["--max_params", "1"],
+    "max_memory_bytes": ["--max_memory_bytes", "1"],
+    "image_size": ["--space", "tiny", "--image_size", "32"],
+    "data_dir": ["--data_dir", "/nowhere"],
+    "resize": ["--resize", "crop"],
+    "resume": ["--resume"],
+    "seed": ["--seed", "-1"],
+}
+
+
+@pytest.mark.parametrize("name", SEARCH_REFUSED)
+def test_a_refused_flag_of_a_search_is_named_as_it_is_typed(name: str, tmp_path: Path) -> None:
+    words = SEARCH_REFUSED[name]
+    target = [] if name in ("lambda", "target_ms") else ["--target_ms", "1"]
+    folder = [] if name == "resume" else ["--run_dir", str(tmp_path / "new")]
+    values = search_flags()
+    with pytest.raises(InputError) as caught, named_as_typed(values):
+        strict_flags.parse(values, ["nas.py", *target, *folder, *words])
+        search(values, "", SimpleNamespace(), lambda path: None)  # type: ignore[arg-type]
+    assert f"--{name}" in str(caught.value) and "None" not in str(caught.value)
+    assert not (tmp_path / "new").exists()
 
 
 def test_every_knob_that_can_be_refused_is_here() -> None:
