@@ -163,10 +163,13 @@ class BatchLoader:
 
     def _rows(self, step: int) -> np.ndarray:
         count = len(self._indices)
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        chosen = [self._indices[self._order(int(p // count))[p % count]] for p in positions]
+        start, stop = step * self.batch_size, (step + 1) * self.batch_size
+        parts = []
+        for epoch in range(start // count, (stop - 1) // count + 1):
+            first, last = max(start - epoch * count, 0), min(stop - epoch * count, count)
+            parts.append(self._order(epoch)[first:last])
         # Sorted reads touch a memory-mapped file in one direction.
-        return np.sort(np.array(chosen))
+        return np.sort(self._indices[np.concatenate(parts)])
 
     def _images(self, rows: np.ndarray, step: int, augment: Augmentation | None) -> np.ndarray:
         images = np.asarray(self.split.images[rows])
