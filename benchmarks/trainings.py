@@ -58,7 +58,6 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 }
 JOB, TAKEN, DONE = ".job.json", ".taken", ".result.json"
 
-
 @dataclass(frozen=True)
 class Job:
     """One training.
@@ -80,7 +79,6 @@ class Job:
     label: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     mixed_precision: str = "none"
-
 
 def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> Iterator[Job]:
     """The trainings of a comparison, seed by seed.
@@ -108,7 +106,6 @@ def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> 
             for label, network in networks.items():
                 yield Job(network, recipe=name, seed=seed, label=label, changes=changes, **shared)
 
-
 def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
     """Writes a file for each training, named in their order.
 
@@ -121,7 +118,6 @@ def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
         label = "".join(c if c.isalnum() or c in ".-" else "_" for c in job.label)
         name = f"{number:03d}-{label}-seed{job.seed}{JOB}"
         atomic.write_text(folder / name, json.dumps(vars(job), indent=1))
-
 
 def work(folder: Path, waits: bool) -> None:
     """Does the trainings that nobody does, in their order.
@@ -148,7 +144,6 @@ def work(folder: Path, waits: bool) -> None:
             return
         time.sleep(0.5)
 
-
 def train(job: Job) -> dict[str, Any]:
     """Trains once; returns what it reached and how fast it was.
 
@@ -167,7 +162,6 @@ def train(job: Job) -> dict[str, Any]:
     from nas.training.trainer import train_network
     from nas.training.waiting import waiting_share
 
-    keras.backend.clear_session()
     dataset = _images(job.data)
     changes = {n: tuple(v) if isinstance(v, list) else v for n, v in job.changes.items()}
     recipe = RECIPES[job.recipe].changed(**changes)
@@ -193,7 +187,6 @@ def train(job: Job) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d"),
     }
 
-
 @cache
 def _images(path: str) -> Any:
     """The images of a folder, which all trainings of this process share."""
@@ -201,14 +194,12 @@ def _images(path: str) -> Any:
 
     return load_dataset(path)
 
-
 def _device(name: str) -> str:
     if name == "jax":
         import jax
 
         return f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
     return f"{name}, {platform.machine()}, {os.cpu_count()} cores"
-
 
 def results(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Label -> the trainings that are done, first seed first.
@@ -221,7 +212,6 @@ def results(folder: Path) -> dict[str, list[dict[str, Any]]]:
         row = json.loads(path.read_text())
         found.setdefault(row["label"], []).append(row)
     return found
-
 
 def table(folder: Path, goal_top1: float | None) -> str:
     """The trainings of a folder in Markdown.
@@ -244,7 +234,6 @@ def table(folder: Path, goal_top1: float | None) -> str:
             cells.append(f"{sum(value >= goal_top1 for value in top1)} of {len(top1)}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes jobs, does them, or prints what they reached.
@@ -274,7 +263,6 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work(asked.jobs, asked.wait)
     if asked.table:
         print(table(asked.jobs, asked.goal_top1))
-
 
 if __name__ == "__main__":
     main()
