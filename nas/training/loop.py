@@ -131,7 +131,9 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
             if state.step % pace.log_every == 0 or state.step in control.row_steps or done:
                 now = time.monotonic()
                 rate = (state.step - rows_step) / max(now - last_row, 1e-9)
-                state.history.append({"step": state.step, **work.row(state.step, rate)})
+                with kept_state(control.checkpoint_path, saved_step):
+                    row = work.row(state.step, rate)
+                state.history.append({"step": state.step, **row})
                 # What a row evaluates is no time of the steps that follow.
                 last_row, rows_step = time.monotonic(), state.step
                 control.on_progress(state, total_steps)
