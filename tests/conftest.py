@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         raise pytest.UsageError(f"LONGEST_FIRST of {__file__} names what is gone: {missing}")
     places = {TESTS / name: place for place, name in enumerate(LONGEST_FIRST)}
     items.sort(key=lambda item: places.get(item.path, len(places)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_waits_for_the_disk() -> Iterator[None]:
+    """Files reach the disk when the system writes them: no test cuts the power."""
+    with pytest.MonkeyPatch.context() as patch:
+        # As the real one, it refuses what is no open file.
+        patch.setattr(os, "fsync", lambda descriptor: None if os.fstat(descriptor) else None)
+        yield
 
 
 @pytest.fixture(scope="session")

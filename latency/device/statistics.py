@@ -115,8 +115,7 @@ def bootstrap_interval(
     """
     count = min(len(visits) for visits in samples_ms)
     picks = np.random.default_rng(seed).integers(0, count, (RESAMPLES, count))
-    times = np.zeros((RESAMPLES, count), int)
-    np.add.at(times, (np.arange(RESAMPLES)[:, None], picks), 1)
+    times = times_drawn(picks, count)
     total = np.zeros(RESAMPLES)
     for visits, weight in zip(samples_ms, weights):
         total += weight * _resampled_quantiles(visits[:count], times, quantile)
@@ -125,6 +124,18 @@ def bootstrap_interval(
         return float("-inf"), float("inf")
     low, high = np.quantile(total, [0.025, 0.975])
     return float(low), float(high)
+
+
+def times_drawn(picks: np.ndarray, count: int) -> np.ndarray:
+    """Returns (resamples, visits): how often each resample drew each visit.
+
+    Args:
+        picks: (resamples, draws) numbers of visits, from 0.
+        count: Number of visits.
+    """
+    resamples = len(picks)
+    places = picks + count * np.arange(resamples)[:, None]
+    return np.bincount(places.ravel(), minlength=resamples * count).reshape(resamples, count)
 
 
 def _resampled_quantiles(visits: Runs, times: np.ndarray, quantile: float) -> np.ndarray:

@@ -14,7 +14,9 @@ def visible(text: str, keep: str = "\n") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() or c in keep else _written_out(c) for c in text)
+    # A page has half a million characters, but few different ones.
+    found = {c for c in set(text) if not c.isprintable() and c not in keep}
+    return text.translate({ord(c): _written_out(c) for c in found})
 
 
 def _written_out(character: str) -> str:

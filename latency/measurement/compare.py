@@ -13,7 +13,6 @@ import numpy as np
 from latency.device.meter import Progress
 from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
-from latency.device.statistics import kept_runs
 from latency.errors import LatencyError
 from latency.measurement.intervals import paired_error, spread_interval
 from latency.measurement.measure import Measurement, Model, Readings
@@ -109,7 +108,7 @@ def _process_ratio(first: Measurement, second: Measurement) -> tuple[float, floa
     Visits of one round lie next to each other: a slow spell that one of them missed would make a
     difference where none is.
     """
-    sides = [kept_runs(m.visits, m.limit_us) for m in (first, second)]
+    sides = (first.kept_runs_ms, second.kept_runs_ms)
     both = [pair for pair in zip(*sides, strict=False) if all(pair)]
     first_ms, second_ms = [pair[0] for pair in both], [pair[1] for pair in both]
     if min(sum(map(len, first_ms)), sum(map(len, second_ms))) < LEAST_KEPT:

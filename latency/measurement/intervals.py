@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Sequence
 
 import numpy as np
+
+from latency.device.statistics import times_drawn
 
 RESAMPLES = 200
 # A median of normal readings has this many times the standard error of their mean.
@@ -67,17 +70,19 @@ def paired_error(
     return float(np.std(ratios, ddof=1) / np.mean(ratios))
 
 
+@functools.lru_cache(maxsize=64)
 def _drawn_blocks(count: int, seed: int) -> np.ndarray:
-    """Resample, visit -> how often blocks of neighbouring visits draw it."""
+    """Resample, visit -> how often blocks of neighbouring visits draw it; not to be changed.
+
+    Models and processes of one session have as many visits each, and so the same draws.
+    """
     length = math.isqrt(count)
     rng = np.random.default_rng(seed)
     starts = rng.integers(0, count, (RESAMPLES, -(-count // length)))
     # Blocks run over the end into the beginning, so that every visit is drawn equally often.
     picks = (starts[:, :, None] + np.arange(length)) % count
     picks = picks.reshape(RESAMPLES, -1)[:, :count]
-    drawn = np.zeros((RESAMPLES, count))
-    np.add.at(drawn, (np.arange(RESAMPLES)[:, None], picks), 1)
-    return drawn
+    return times_drawn(picks, count).astype(float)
 
 
 def _weighted_quantiles(

@@ -75,10 +75,14 @@ class Measurement:
             raise MeasureError(expected, repr(self.quantile), "measure again")
 
     @cached_property
+    def kept_runs_ms(self) -> Runs:
+        """Visit -> the runs at full speed, in ms; all of them where nothing was gated."""
+        return kept_runs(self.visits, self.limit_us)
+
+    @cached_property
     def runs_ms(self) -> Runs:
         """Visit -> the runs that count, in ms; every plain run where none was at full speed."""
-        kept = kept_runs(self.visits, self.limit_us)
-        return kept if any(kept) else self.plain_runs_ms
+        return self.kept_runs_ms if any(self.kept_runs_ms) else self.plain_runs_ms
 
     @cached_property
     def plain_runs_ms(self) -> Runs:
@@ -133,7 +137,7 @@ class Measurement:
     @property
     def kept_count(self) -> int:
         """Number of runs at full speed; all of them where nothing was gated."""
-        return sum(len(visit.kept_ms(self.limit_us)) for visit in self.visits)
+        return sum(len(runs) for runs in self.kept_runs_ms)
 
     @property
     def share_kept(self) -> float:

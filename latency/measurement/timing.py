@@ -9,7 +9,6 @@ from statistics import fmean, median
 from typing import ClassVar
 
 from latency.device.speed import SLOWER, HostSpeed
-from latency.device.statistics import kept_runs
 from latency.measurement.intervals import block_error, spread_interval
 from latency.measurement.measure import Measurement
 
@@ -90,7 +89,7 @@ class Timing:
         """
         full_us = common_full_speed_us(speeds)
         limit_us = full_us * speeds[0].gate if full_us else None
-        judged = [replace(m, limit_us=limit_us) for m in measurements]
+        judged = [_judged(m, limit_us) for m in measurements]
         enough = [m.kept_count >= LEAST_KEPT for m in judged]
         full = list(compress(judged, enough))
         # Where no process saw full speed there is nothing better to show, and a reason beside it.
@@ -116,6 +115,13 @@ class Timing:
             reason=_reason(judged, full, speeds),
             measurements=tuple(judged),
         )
+
+
+def _judged(measurement: Measurement, limit_us: float | None) -> Measurement:
+    """The measurement by another limit; the same one, with all it has worked out, by its own."""
+    if measurement.limit_us == limit_us:
+        return measurement
+    return replace(measurement, limit_us=limit_us)
 
 
 def is_slower(speeds: Sequence[HostSpeed]) -> bool:
@@ -156,8 +162,7 @@ def below_full_speed(speed: HostSpeed, full_speed_us: float | None) -> float:
 
 def own_error(measurement: Measurement) -> float | None:
     """Relative standard error of one process's reading; None where it is unknown."""
-    kept_ms = kept_runs(measurement.visits, measurement.limit_us)
-    return block_error(kept_ms, measurement.quantile, STATISTICS_SEED)
+    return block_error(measurement.kept_runs_ms, measurement.quantile, STATISTICS_SEED)
 
 
 def _reason(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import Bounds, LinearConstraint, milp
 
 TOLERANCE = 1e-6  # of the solver, where constraints are scaled to about 1
 _INFEASIBLE = 2  # status of scipy.optimize.milp
@@ -44,6 +43,8 @@ def choose(
     Raises:
         RuntimeError: The solver gave up, so that nothing is proven.
     """
+    from scipy.optimize import Bounds, LinearConstraint, milp  # takes a moment to load
+
     sizes = [len(row) for row in scores]
     starts = np.concatenate([[0], np.cumsum(sizes)])
     count = int(starts[-1])

@@ -78,9 +78,8 @@ class Supernet(keras.Model):
         self.stages: list[SuperLayer | OpChain] = []
         # Keras tracks layers in lists of layers, and numbers variables in this order.
         self.parts: list[Any] = []
-        for index, (layer, shape) in enumerate(
-            zip(space.layers, space.input_shapes(), strict=True)
-        ):
+        shapes = space.input_shapes()
+        for index, (layer, shape) in enumerate(zip(space.layers, shapes, strict=True)):
             if isinstance(layer, OneOf):
                 block = layer_of(layer, shape, settings, f"block_{index}")
                 self.parts.append(block)
@@ -91,6 +90,19 @@ class Supernet(keras.Model):
                 self.stages.append(chain)
         self(np.zeros((1, space.image_size, space.image_size, spec.IMAGE_CHANNELS), np.float32))
         self.gates.bind(self.super_layers)
+
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
+        """Makes the weights from the space's shapes; without it, Keras would trace a whole graph.
+
+        Args:
+            input_shape: Of a batch of images; the space says the same.
+        """
+        del input_shape
+        for stage, shape in zip(self.stages, self.space.input_shapes(), strict=True):
+            if isinstance(stage, OpChain):
+                stage.build()
+            else:
+                stage.build((None, *shape))
 
     @property
     def super_layers(self) -> list[SuperLayer]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 from dataclasses import dataclass
 from importlib import metadata
@@ -54,7 +55,9 @@ def environment() -> Environment:
     )
 
 
+@functools.cache
 def _version(package: str) -> str | None:
+    """Version of a package; the search for it reads every folder of the path."""
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

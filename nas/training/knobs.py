@@ -13,6 +13,7 @@ say more:
 
 from __future__ import annotations
 
+import functools
 import re
 import types
 import typing
@@ -252,7 +253,7 @@ def with_values(record: T, values: Mapping[str, Any]) -> T:
         InputError: A value is out of its range, or has no field.
     """
     rest, own = dict(values), {}
-    for name, kind in _records_in(type(record)):
+    for name, kind in _records_in(typing.cast(type, type(record))):
         inner = rest.pop(name, getattr(record, name))
         chosen = {knob: rest.pop(knob) for knob in knobs_of(kind) if knob in rest}
         if chosen:
@@ -264,10 +265,13 @@ def with_values(record: T, values: Mapping[str, Any]) -> T:
     return replace(record, **own, **rest)  # type: ignore[type-var]
 
 
-def _records_in(kind: type) -> Iterator[tuple[str, type]]:
+@functools.cache
+def _records_in(kind: type) -> tuple[tuple[str, type], ...]:
     """Fields of a record that are records themselves, with their types."""
     hints = typing.get_type_hints(kind)
+    found = []
     for field in fields(kind):
         hint, _ = _without_none(hints[field.name])
         if is_dataclass(hint):
-            yield field.name, typing.cast(type, hint)
+            found.append((field.name, typing.cast(type, hint)))
+    return tuple(found)

@@ -23,8 +23,8 @@ from tests.supernet.test_trainer import split, toy_space
 OPTION_MS = np.array([0.2, 0.4, 0.3, 0.6, 0.0])
 
 
-def searched(penalty: float | None, unit: float = 1.0, **changes: Any) -> GradientSearch:
-    """A short search, its table in another unit; a target is 1.3 in the same unit."""
+def short_search(penalty: float | None, unit: float = 1.0, **changes: Any) -> GradientSearch:
+    """A search that has not begun, its table in another unit; a target is 1.3 in the same unit."""
     latency = SpaceLatency(unit, (unit * OPTION_MS,), 1.0, 0.0)
     config = SearchConfig(
         weights=supernet_recipe(2.0, 8),
@@ -34,9 +34,14 @@ def searched(penalty: float | None, unit: float = 1.0, **changes: Any) -> Gradie
     )
     control = Control(pace=Pace(log_every=1))
     target = None if penalty is not None else 1.3 * unit
-    search = GradientSearch(
+    return GradientSearch(
         toy_space(8), latency, split(), config, control, penalty=penalty, target_ms=target, seed=3
     )
+
+
+def searched(penalty: float | None, unit: float = 1.0, **changes: Any) -> GradientSearch:
+    """The same after its last step."""
+    search = short_search(penalty, unit, **changes)
     search.run(lambda state: None)
     return search
 
@@ -116,7 +121,7 @@ def test_lengths_are_those_of_the_gradients_themselves(form: str) -> None:
 
 def test_a_search_of_an_earlier_version_goes_on(tmp_path: Path) -> None:
     """Its checkpoint holds rows without gradients; all rows of a file have the same columns."""
-    search = searched(0.3)
+    search = short_search(0.3)
     old = {"step": 1, "loss": 1.0}
     search._state.history[:] = [old]
     search.control = Control(tmp_path / "c.npz")

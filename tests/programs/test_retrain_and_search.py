@@ -174,6 +174,7 @@ def test_newest_run_is_the_default(toy_run: Path, tmp_path: Path) -> None:
     assert "MACs" in done.out and "total" in done.out
 
 
+@pytest.mark.slow  # in test_sweeps_and_races.py a method that trains nothing asks for the same
 def test_table_of_another_device_certifies_nothing(toy_table: Path, tmp_path: Path) -> None:
     host = read(toy_table)["host"]
     table = changed_table(toy_table, tmp_path / "table.json", host={**host, "cpu_model": "another"})

@@ -164,6 +164,7 @@ def test_pictures_are_whole_svg_inside_the_page(finished: Path) -> None:
         assert not root.findall(".//{http://www.w3.org/2000/svg}image")
 
 
+@pytest.mark.usefixtures("pictures_drawn_anew")
 def test_equal_runs_give_equal_pages(finished: Path) -> None:
     before = (finished / "report.html").read_bytes()
     assert write_report(finished).read_bytes() == before

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -50,10 +50,23 @@ def without_times(state: LoopState) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k not in TIMES} for row in state.history]
 
 
-def test_gates_rest_and_no_column_is_theirs() -> None:
+class Undisturbed(NamedTuple):
+    """A supernet that was trained to the end; tests only read it."""
+
+    own: SupernetTrainer
+    gates_before: dict[str, np.ndarray]
+    state: LoopState
+
+
+@pytest.fixture(scope="module")
+def undisturbed() -> Undisturbed:
     own = trainer()
     gates = {name: np.array(v) for name, v in own.network.gates.logits.items()}
-    state = own.train(lambda state: None)
+    return Undisturbed(own, gates, own.train(lambda state: None))
+
+
+def test_gates_rest_and_no_column_is_theirs(undisturbed: Undisturbed) -> None:
+    own, gates, state = undisturbed
     assert own.warmup_steps == own.total_steps == 8
     columns = {"step", "stage", "images_seen", "loss", "cross_entropy", *ACCURACIES, *TIMES}
     assert {row["stage"] for row in state.history} == {"warmup"}
@@ -62,9 +75,8 @@ def test_gates_rest_and_no_column_is_theirs() -> None:
         np.testing.assert_array_equal(np.array(own.network.gates.logits[name]), before)
 
 
-def test_a_kill_between_steps_changes_nothing(tmp_path: Path) -> None:
-    undisturbed = trainer()
-    history = without_times(undisturbed.train(lambda state: None))
+def test_a_kill_between_steps_changes_nothing(undisturbed: Undisturbed, tmp_path: Path) -> None:
+    history = without_times(undisturbed.state)
 
     def killed(state: LoopState) -> None:
         if state.step == 6:  # after the checkpoint of step 4
@@ -74,7 +86,7 @@ def test_a_kill_between_steps_changes_nothing(tmp_path: Path) -> None:
         trainer(tmp_path / "c.npz").train(killed)
     again = trainer(tmp_path / "c.npz")
     assert without_times(again.train(lambda state: None)) == history
-    for one, other in zip(values(again), values(undisturbed), strict=True):
+    for one, other in zip(values(again), values(undisturbed.own), strict=True):
         np.testing.assert_array_equal(one, other)
 
 

@@ -25,8 +25,8 @@ from nas.system import backend
 from nas.training.recipe import Pace
 
 
-def space_of_three() -> Space:
-    """Three choices at 16 px: stride 1 with skip, stride 2, stride 1 with skip."""
+def space_of_two() -> Space:
+    """Two choices at 16 px: stride 1 with skip, and stride 2."""
 
     def options(stride: int, channels: int) -> tuple[MBConv, ...]:
         return tuple(MBConv(k, stride, e, channels) for k in (3, 5) for e in (3, 6))
@@ -38,7 +38,6 @@ def space_of_three() -> Space:
             Conv(3, 2, 8),
             OneOf("keep", (*options(1, 8), Skip())),
             OneOf("down", options(2, 16)),
-            OneOf("last", (*options(1, 16), Skip())),
             GlobalAveragePool(),
             Dense(4),
         ),
@@ -58,7 +57,7 @@ def search(execution: str) -> dict[str, Any]:
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.training.loop import Control
 
-    space = space_of_three()
+    space = space_of_two()
     rng = np.random.default_rng(0)
     labels = (np.arange(64) % 4).astype(np.int32)
     images = rng.integers(0, 256, (64, 16, 16, 3), np.uint8)

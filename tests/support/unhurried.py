@@ -1,4 +1,4 @@
-"""Fresh processes that are not spread over time."""
+"""Fresh processes that are not spread over time, or not made twice."""
 
 from __future__ import annotations
 
@@ -8,8 +8,40 @@ from typing import Any
 
 import pytest
 
+from latency.device.job import Model
+from latency.device.settings import SessionSettings
+from latency.device.startup import Startup
+from latency.measurement import startup
 from latency.measurement.measure import Readings
 from latency.measurement.processes import Repeating
+
+# What a process of its own said of a model with these settings and this seed.
+_started: dict[object, Startup | startup.StartError] = {}
+
+
+def start_each_model_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Starts a model in a process of its own for the first test that asks, and tells the others.
+
+    For tests of what commands do with it: half a second for every model of every command.
+
+    Args:
+        monkeypatch: Of the test.
+    """
+    start = startup.start_fresh_process
+
+    def remembered(model: Model, settings: SessionSettings, seed: int = 0) -> Startup:
+        asked = (model, repr(settings), seed)
+        if asked not in _started:
+            try:
+                _started[asked] = start(model, settings, seed)
+            except startup.StartError as error:
+                _started[asked] = error
+        found = _started[asked]
+        if isinstance(found, startup.StartError):
+            raise found
+        return found
+
+    monkeypatch.setattr(startup, "start_fresh_process", remembered)
 
 
 def begin_processes_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

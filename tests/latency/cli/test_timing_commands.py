@@ -30,7 +30,7 @@ from latency.measurement.timing import Timing
 from tests.support.changing_clock import processes_of, two_speeds
 from tests.support.latency_graphs import chain, finish, hidden_gather
 from tests.support.timings import STATED_SPEED, stated_timing
-from tests.support.unhurried import begin_processes_at_once
+from tests.support.unhurried import begin_processes_at_once, start_each_model_once
 
 QUICK = ("--min_rounds", "2", "--max_rounds", "2", "--max_wait_seconds", "0.5")
 
@@ -44,6 +44,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "my other.onnx").write_bytes(chain(2))
     (tmp_path / "short.onnx").write_bytes(hidden_gather(50))
     monkeypatch.chdir(tmp_path)
+    start_each_model_once(monkeypatch)
     return tmp_path
 
 

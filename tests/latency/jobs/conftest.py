@@ -53,6 +53,6 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(ssh, "device_program", lambda: {PROGRAM: folder / PROGRAM})
     (folder / "manifest.json").write_text("{}")
     for number in range(3):
-        (folder / f"models/{number:04d}.onnx").write_bytes(bytes([number + 1]) * 3_000_000)
+        (folder / f"models/{number:04d}.onnx").write_bytes(bytes([number + 1]) * 300_000)
     (folder / "job.json").write_text(json.dumps({"rounds": ROUNDS}))
     return folder

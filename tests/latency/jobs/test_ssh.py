@@ -52,7 +52,7 @@ def test_only_what_is_missing_or_damaged_is_sent_again(
 
     # As a full disk or a power cut may leave them: half a model, and half a temporary file.
     torn = device / "models/0001.onnx"
-    torn.write_bytes(torn.read_bytes()[:1_000_000])
+    torn.write_bytes(torn.read_bytes()[:100_000])
     (device / "models/.0002.onnx.77.part").write_bytes(b"half")
     run(job, target, said)
     changed = {name for name, inode in inodes(device).items() if inode != first[name]}
@@ -135,11 +135,11 @@ def test_progress_starts_the_count_of_broken_links_anew(
 def test_a_transfer_that_breaks_half_way_leaves_no_torn_file(
     job: Path, target: SshTarget, device: Path, tmp_path: Path
 ) -> None:
-    # The first transfer ends within the second of three models of 3 MB, and with it the link.
+    # The first transfer ends within the second of three models of 300 kB, and with it the link.
     python = script(
         tmp_path / "python",
         f'if [ "$3" = receive ] && mkdir {shlex.quote(str(tmp_path))}/once 2>/dev/null; then\n'
-        f'  head -c 4500000 | {target.python} "$@"; exit 255\n'
+        f'  head -c 450000 | {target.python} "$@"; exit 255\n'
         f'fi\nexec {target.python} "$@"',
     )
     after_break: list[dict[str, bytes]] = []
