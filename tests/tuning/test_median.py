@@ -56,8 +56,11 @@ def test_what_goes_on_is_not_worse_than_the_median_of_the_others(workers: int) -
 
 
 def test_with_few_others_every_trial_goes_on() -> None:
-    done = work(MedianStopping(LADDER, 5, min_others=5), 1, random_curve(1, 0))
-    assert done.table.count(3) == 5
+    values = [RungValue(trial, 0, (0.1 * trial,)) for trial in range(6)]
+    median = MedianStopping(LADDER, 6, min_others=5)
+    assert median.stopped(0, RungTable(objectives(1), values[:5])) == ()
+    # The others' medians are 0.3 for the first three.
+    assert median.stopped(0, RungTable(objectives(1), values)) == (0, 1, 2)
 
 
 def test_no_trial_is_stopped_before_the_first_rung_that_may() -> None:
