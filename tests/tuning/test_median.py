@@ -11,7 +11,7 @@ import pytest
 from nas.errors import InputError
 from nas.tuning.ladder import EvenLadder
 from nas.tuning.median import MedianStopping
-from nas.tuning.scores import Job, Pause, RungValue
+from nas.tuning.scores import Job, Pause, RungValue, Running
 from nas.tuning.table import RungTable
 from tests.support.tuning import objectives, random_curve, work
 
@@ -107,3 +107,12 @@ def test_a_value_that_is_missing_on_the_way_is_refused() -> None:
 def test_without_more_configurations_it_ends() -> None:
     table = RungTable(objectives(1))
     assert MedianStopping(LADDER, 5).next_job(table, (), can_begin=False) is Pause.FINISHED
+
+
+def test_the_trial_that_has_come_furthest_goes_first() -> None:
+    values = [RungValue(0, 0, (0.1,)), RungValue(0, 1, (0.1,)), RungValue(1, 0, (0.9,))]
+    table = RungTable(objectives(1), values)
+    median = MedianStopping(LADDER, 5)
+    assert median.next_job(table, ()) == Job(0, 2, 3.0)
+    assert median.next_job(table, [Running(0, 2)]) == Job(1, 1, 2.0)
+    assert median.next_job(table, [Running(0, 2), Running(1, 1)]) == Job(None, 0, 1.0)
