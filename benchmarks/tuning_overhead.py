@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
 """Milliseconds of a scheduler's decision, and its memory, by the number of stored trials.
 
-    python benchmarks/tuning_overhead.py [--trials 100,1000,10000] [--decisions 200] [--json FILE]
+    python benchmarks/tuning_overhead.py [--schedulers asha,hyperband,median]
+        [--trials 100,1000,10000] [--decisions 200] [--json FILE]
 
 A decision is what happens when a job ends: its values are added to the table, and the scheduler is
-asked for the next job. Nothing is trained; values are drawn. The table of values is printed, with
-the command. See benchmarks/README.md.
+asked for the next job. Nothing is trained; values are drawn. Times are those of the processor, so
+that other programs do not count. The figures are printed, with the command. See
+benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -100,10 +102,10 @@ class Search:
         values = (float(top1 + 0.5 * self._rng.random()), *sizes.tolist())
         job = self._running
         value = RungValue(job.trial, job.rung, values, 0.0, job.bracket)
-        begun = time.perf_counter()
+        begun = time.thread_time()
         self.table.add(value)
         following = self.scheduler.next_job(self.table, ())
-        milliseconds = (time.perf_counter() - begun) * 1e3
+        milliseconds = (time.thread_time() - begun) * 1e3
         self.values.append(value)
         if not isinstance(following, Job):
             raise RuntimeError(f"Expected a search without end. Received: {following}.")
@@ -122,10 +124,10 @@ class Search:
 
     def anew_ms(self) -> float:
         """Milliseconds of a table made of what is stored, and of its first decision."""
-        begun = time.perf_counter()
+        begun = time.thread_time()
         table = RungTable(self.table.objectives, self.values)
         self.scheduler.next_job(table, [self._running])
-        return (time.perf_counter() - begun) * 1e3
+        return (time.thread_time() - begun) * 1e3
 
 
 def measure(name: str, objectives: int, trials: int, decisions: int) -> Figures:
@@ -164,37 +166,38 @@ def measure(name: str, objectives: int, trials: int, decisions: int) -> Figures:
     )
 
 
-def print_table(rows: list[Figures]) -> None:
-    """Prints one line a row.
+def printed(row: Figures) -> Figures:
+    """The same row, printed.
 
     Args:
-        rows: In their order.
+        row: A line of the table.
     """
-    print("scheduler  objectives  trials  median ms  p99 ms  anew ms  table MiB  peak MiB")
-    for row in rows:
-        print(
-            f"{row.scheduler:9}  {row.objectives:10}  {row.trials:6}  {row.median_ms:9.2f}  "
-            f"{row.worst_ms:6.2f}  {row.anew_ms:7.0f}  {row.table_mib:9.1f}  {row.peak_mib:8.1f}"
-        )
+    print(
+        f"{row.scheduler:9}  {row.objectives:10}  {row.trials:6}  {row.median_ms:9.2f}  "
+        f"{row.worst_ms:6.2f}  {row.anew_ms:7.0f}  {row.table_mib:9.1f}  {row.peak_mib:8.1f}",
+        flush=True,
+    )
+    return row
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Measures all schedulers, and prints or writes the figures."""
     parser = Parser(description=__doc__)
     parser.add_argument("--trials", default="100,1000,10000", help="numbers between commas")
+    parser.add_argument("--schedulers", default=",".join(SCHEDULERS), help="between commas")
     parser.add_argument("--decisions", action=Value, type=int, default=200, help="timed (200)")
     parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
     options = parser.parse_args(arguments)
-    rows = [
-        measure(name, objectives, trials, options.decisions)
-        for name in SCHEDULERS
-        for objectives in COUNTS[name]
-        for trials in map(int, options.trials.split(","))
-    ]
     words = arguments if arguments is not None else sys.argv[1:]
     command = command_line.join(["python", "benchmarks/tuning_overhead.py", *words])
     print(f"{command}  # {platform.processor() or platform.machine()}, NumPy {np.__version__}")
-    print_table(rows)
+    print("scheduler  objectives  trials  median ms  p99 ms  anew ms  table MiB  peak MiB")
+    rows = [
+        printed(measure(name, objectives, trials, options.decisions))
+        for name in options.schedulers.split(",")
+        for objectives in COUNTS[name]
+        for trials in map(int, options.trials.split(","))
+    ]
     if options.json is not None:
         atomic.write_json(
             options.json, {"command": command, "figures": [asdict(row) for row in rows]}
