@@ -96,14 +96,19 @@ class Judge:
 
 
 def chosen_by(
-    selection: AskedMetrics, judge: Judge, held_out: Split | None, class_names: Sequence[str]
+    selection: AskedMetrics,
+    judge: Judge,
+    split: Split,
+    held_out: np.ndarray | None,
+    class_names: Sequence[str],
 ) -> MetricChoice | None:
     """What a metric on held-out images says of the last weights and of their average.
 
     Args:
         selection: One metric; empty where top-1 chooses.
         judge: Tries both.
-        held_out: Training images that nothing was learned from; None where there are none.
+        split: Training images.
+        held_out: Indices of those that nothing was learned from; None where there are none.
         class_names: Position is the class index.
 
     Returns:
@@ -112,12 +117,12 @@ def chosen_by(
     if not selection or held_out is None or "average" not in judge.kinds:
         return None
     (metric,) = selection.parsed
-    signal = selection.signal_index(class_names)
+    signal, images = selection.signal_index(class_names), split.part(held_out)
     last, average = (
         metric_value(
             metric,
-            judge.scores(kind, held_out),
-            held_out.labels,
+            judge.scores(kind, images),
+            images.labels,
             signal,
             selection.background_rate_hz,
         )

@@ -123,7 +123,8 @@ def train_network(
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
-    choice = chosen_by(guides.selection, trainer.judge, trainer.held_out_split, dataset.class_names)
+    images = dataset.train, trainer.held_out
+    choice = chosen_by(guides.selection, trainer.judge, *images, dataset.class_names)
     evaluation, weights = _judged(trainer, held_out_scores, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
@@ -285,11 +286,6 @@ class Trainer:
             "input_wait_share": self.waiting.take(step, steps_per_second),
         }
         return {**row, **self._held_out_cells(step)}
-
-    @property
-    def held_out_split(self) -> Split | None:
-        """The images that are held out; None where none are."""
-        return None if self.held_out is None else self.split.part(self.held_out)
 
     def _evaluations_until(self, step: int) -> int:
         """Evaluations that are due up to a step, whatever rows there were on the way."""

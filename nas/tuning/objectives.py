@@ -21,7 +21,8 @@ DIRECTION_WORDS: dict[str, Direction] = {
     "minimise": "minimise",
     "minimize": "minimise",
 }
-HERTZ = {"hz": 1.0, "khz": 1e3, "mhz": 1e6}
+# Their case counts: mHz would be a thousandth.
+HERTZ = {"Hz": 1.0, "kHz": 1e3, "MHz": 1e6}
 
 
 @dataclass(frozen=True)
@@ -238,9 +239,9 @@ def _number(word: str) -> float | None:
 
 def _rate_hz(word: str) -> float | None:
     """Hertz of a number with its unit; a rate without one is no rate."""
-    found = re.fullmatch(r"(.+?)\s*([kM]?hz)", word, re.IGNORECASE)
+    found = re.fullmatch(r"(.+?)\s*([kM]?Hz)", word)
     number = _number(found[1]) if found else None
-    return None if found is None or number is None else number * HERTZ[found[2].lower()]
+    return None if found is None or number is None else number * HERTZ[found[2]]
 
 
 def _rate_text(rate_hz: float) -> str:

@@ -7,7 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from nas.metrics import AskedMetrics, MetricResults, MetricSpread, Smoothness, evaluated, spreads
+from nas.metrics import (
+    METRICS,
+    AskedMetrics,
+    Metric,
+    MetricResults,
+    MetricSpread,
+    Smoothness,
+    evaluated,
+    spreads,
+)
+from nas.tuning.objectives import parse_objective
 
 NAMES = ("a", "b", "c")
 
@@ -62,3 +72,13 @@ def test_a_curve_that_jumps_is_told_from_one_that_only_rises() -> None:
     assert jumping == Smoothness("last", 4, (0.25 + 0.5 + 0.125) / 3, 0.25, 2)
     assert jumping.text.endswith("the largest fall was 25.00 points, to epoch 2")
     assert Smoothness.of("last", [(1, 0.5)]) is None
+
+
+@pytest.mark.parametrize("name", list(METRICS))
+def test_every_metric_is_an_objective_with_the_same_text_and_direction(name: str) -> None:
+    takes = METRICS[name].parameter
+    text = f"{name}={takes.example}" if takes else name
+    objective = parse_objective(text)
+    assert Metric.parse(objective.text) == Metric.parse(text)
+    direction = "maximise" if METRICS[name].higher_is_better else "minimise"
+    assert objective.direction == direction

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from nas.recipes.scales import SMOKE
 from nas.runs.config import read_config
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
+from nas.runs.trials import TrialsConfig
 from nas.system.interrupt import Interrupter
 
 SOURCE = DataSource(image_size=32)
@@ -84,3 +86,18 @@ def test_training_that_diverges_says_so(folder: RunFolder) -> None:
     with pytest.raises(TaskError, match="finite") as raised:
         trained(folder, 2, 0, None, learning_rate=1e30, optimizer="sgd")
     assert raised.value.cause == "diverged"
+
+
+def test_objectives_of_one_class_are_judged_on_the_same_images(folder: RunFolder) -> None:
+    config = read_config(folder.path)
+    assert isinstance(config, TrialsConfig)
+    other = RunFolder(folder.path.parent / "judged")
+    (other.path / "checkpoints").mkdir(parents=True)
+    other.write(
+        replace(config, objectives=("top1", "auc", "tpr_at_fpr=0.1:max"), signal_class="index=3")
+    )
+    keep_data(other, load_data(SOURCE, SMOKE, 0))
+    plain, judged = trained(folder, 3, 0, None).values, trained(other, 3, 0, None).values
+    assert set(judged) - set(plain) == {"auc", "tpr_at_fpr=0.1"}
+    assert all(judged[name] == value for name, value in plain.items())
+    assert all(0 <= (judged[name] or 0) <= 1 for name in ("auc", "tpr_at_fpr=0.1"))

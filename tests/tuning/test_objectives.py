@@ -100,7 +100,7 @@ def test_one_quantity_at_two_points_is_two_objectives() -> None:
     ("text", "rate_hz", "written"),
     [
         ("10kHz", 1e4, "10kHz"),
-        ("12.7khz", 12.7e3, "12.7kHz"),
+        ("12.7kHz", 12.7e3, "12.7kHz"),
         ("2 MHz", 2e6, "2MHz"),
         ("0.5Hz", 0.5, "0.5Hz"),
         ("0.1kHz", 100.0, "100.0Hz"),
@@ -122,6 +122,8 @@ def test_rates_have_a_unit_and_one_text(text: str, rate_hz: float, written: str)
         ("tpr_at_fpr=nan", "the share of tpr_at_fpr to be a number above 0 and below 1"),
         ("tpr_at_rate=10", "tpr_at_rate with a rate and its unit"),
         ("tpr_at_rate=kHz", "tpr_at_rate with a rate and its unit"),
+        ("tpr_at_rate=10khz", "tpr_at_rate with a rate and its unit"),
+        ("tpr_at_rate=10mHz", "tpr_at_rate with a rate and its unit"),
         ("tpr_at_rate=0Hz", "the rate of tpr_at_rate to be a number above 0"),
         ("tpr_at_rate=infHz", "the rate of tpr_at_rate to be a number above 0"),
     ],
