@@ -42,9 +42,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         "max_epochs": 4.0,
         "reduction": 2,
         "rungs": 3,
-        "objectives": "top1,tpr_at_fpr=0.1",
-        "budgets": "auc>=0.5",
-        "signal_class": "3",
     }
     config = trials_config(AskedTrials(SOURCE, options), SMOKE)
     path = tmp_path_factory.mktemp("trials") / "run"
@@ -76,8 +73,6 @@ def test_trial_of_one_and_three_epochs_is_one_of_four(folder: RunFolder) -> None
     with np.load(paths[0]) as left, np.load(paths[1]) as other:
         names = [name for name in other.files if name != "meta_json"]
         assert all(np.array_equal(left[name], other[name]) for name in names)
-    assert set(whole.values) == {"top1", "top5", "cross_entropy", "auc", "tpr_at_fpr=0.1"}
-    assert 0 <= (whole.values["auc"] or -1) <= 1
     # A program that is killed before the result is stored asks for it again.
     assert trained(folder, 0, 2, 0).values == whole.values
 
