@@ -8,14 +8,11 @@ from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
 from nas.errors import InputError
-from nas.metrics import METRICS
 from nas.pipeline.trial_task import JUDGING_SHARE, stop_steps
-from nas.runs.trials import BOUNDED, TrialsConfig
+from nas.runs.trials import BOUNDED, TrialsConfig, can_be_told
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
-from nas.tuning.objectives import QUANTITIES
-from nas.tuning.space_candidates import COUNTS
 from nas.tuning.tune import ends_of
 
 
@@ -55,9 +52,7 @@ def all_bounds(config: TrialsConfig) -> Bounds:
 
 
 def _check_quantities(config: TrialsConfig, space: Space) -> None:
-    # What all trials have alike judges none of them.
-    counts = {*COUNTS.values(), "ms"} if space.choices else set()
-    can = [name for name in QUANTITIES if name in METRICS or name in counts]
+    can = can_be_told(of_networks=bool(space.choices))
     named = {
         "objectives": config.parsed_objectives,
         "budgets": [budget.objective for budget in config.parsed_budgets],
