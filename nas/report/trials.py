@@ -257,4 +257,5 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
         words += ["--data_dir", config.data.path]
     for path in config.blocks:
         words += ["--blocks", path]
+    words += ["--smoke"] if config.is_smoke else []
     return join(words)
