@@ -330,8 +330,9 @@ def _record(kind: type, doc: FileDoc) -> Iterator[str]:
 def _layers() -> Iterator[str]:
     yield "A layer has its `type` and these keys:\n"
     lines = []
-    own = {token: kind for token, kind in LAYER_TYPES.items() if kind.__module__ == spec.__name__}
-    for token, kind in own.items():  # blocks of a user's own may be registered, too
+    # Blocks of a user's own may be registered, too.
+    own = {token: kind for token, kind in LAYER_TYPES.items() if kind in spec.BUILT_IN}
+    for token, kind in own.items():
         hints = typing.get_type_hints(kind)
         names = [
             f"`{field.name}` ({_layer_form(hints[field.name])})"

@@ -21,7 +21,8 @@ def define(values: flags.FlagValues) -> None:
         None,
         "What trained networks are judged by beside top-1 and top-5, such as "
         f"auc,tpr_at_fpr=0.01: {', '.join(METRICS.names)}. tpr_at_rate takes a number and Hz, "
-        "kHz or MHz.",
+        "kHz or MHz. With a goal behind it, as 'auc>=0.95', the --seeds trainings that reach it "
+        "are counted.",
         **text,
     )
     flags.DEFINE_string(

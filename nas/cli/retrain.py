@@ -15,6 +15,7 @@ from nas.cli.exit_codes import EXIT_CODES
 from nas.cli.show import show
 from nas.interface import recipe_options, rules
 from nas.interface.asked import source_of
+from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
 from nas.interface.named_networks import split_words
@@ -24,7 +25,7 @@ from nas.interface.networks import (
     read_architecture,
     sized_network,
 )
-from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.retraining import run_retraining
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks

@@ -16,6 +16,7 @@ from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
+from nas.interface.asked_retraining import check_options, exports_of
 from nas.interface.compared_parts import (
     AskedComparison,
     comparison_config,
@@ -32,7 +33,6 @@ from nas.interface.compared_runs import (
 )
 from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
-from nas.interface.retraining import check_options, exports_of
 from nas.interface.training_config import check_training, new_training, training_config
 from nas.interface.training_parts import still_trains, teaching_of
 from nas.pipeline.before_images import check_before_images

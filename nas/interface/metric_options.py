@@ -8,6 +8,7 @@ from typing import Any
 from nas.errors import InputError
 from nas.metrics import AskedMetrics, Metric
 from nas.metrics.asked import Judging
+from nas.metrics.goals import parse_asked
 from nas.runs.config import TrainingConfig
 from nas.training.recipe import Recipe
 
@@ -42,6 +43,10 @@ def selection_of(options: Mapping[str, Any]) -> AskedMetrics:
         raise InputError(
             "one metric for --select_by", ", ".join(found.metrics), "name the one that chooses"
         )
+    if found.goals:
+        raise InputError(
+            "a metric without a goal for --select_by", found.goals[0].text, "write its name alone"
+        )
     return found
 
 
@@ -59,7 +64,8 @@ def judging_of(options: Mapping[str, Any]) -> Judging:
 
 def _asked(options: Mapping[str, Any], name: str, other: str) -> AskedMetrics:
     """Metrics of one option, with what of the words beside them is theirs and not the other's."""
-    own, others = (_parsed(options.get(one)) for one in (name, other))
+    words, own = options.get(name), _parsed(options.get(name))
+    others = _parsed(options.get(other))
     given = {one: options[one] for one in BESIDE if one in options}
     looks = {
         "signal_class": lambda metric: metric.kind.needs_signal,
@@ -68,11 +74,11 @@ def _asked(options: Mapping[str, Any], name: str, other: str) -> AskedMetrics:
     for one in tuple(given):
         if not any(map(looks[one], own)) and any(map(looks[one], others)):
             del given[one]
-    return AskedMetrics.of([metric.text for metric in own], **given)
+    return AskedMetrics.of(words, **given)
 
 
 def _parsed(words: str | Sequence[str] | None) -> list[Metric]:
-    return [Metric.parse(text) for text in AskedMetrics.words(words)]
+    return [parse_asked(text)[0] for text in AskedMetrics.words(words)]
 
 
 def check_selection(selection: AskedMetrics, recipe: Recipe) -> None:

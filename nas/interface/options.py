@@ -107,7 +107,8 @@ class RetrainOptions(RecipeOptions, total=False):
             many of the trainings reach it; it changes nothing that is trained.
         metrics: What trained networks are judged by beside top-1 and top-5, on the evaluation
             images: `auc`, `tpr_at_fpr=0.01`, `tpr_at_rate=10kHz`, `top1`, `top5`,
-            `cross_entropy`; they change nothing that is trained.
+            `cross_entropy`, each with a goal behind it if there is one, as `auc>=0.95`; they change
+            nothing that is trained.
         select_by: One of these metrics that chooses between the last weights and their average on
             held-out training images, with `evaluate_every`; default: top-1.
         signal_class: Name or index of the class that these look for; default: the second of two.

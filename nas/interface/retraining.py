@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latency.errors import LatencyError
 from nas.architecture import text as arch_text
@@ -14,11 +13,16 @@ from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
 from nas.data.look import Looks
-from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
-from nas.interface import recipe_options, rules
+from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked_retraining import (
+    AskedRetraining,
+    check_image_size,
+    check_options,
+    exports_of,
+)
 from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.metric_options import judging_of
 from nas.interface.training_config import (
@@ -40,14 +44,12 @@ from nas.interface.training_parts import (
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now
-from nas.ranges import check_count
 from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import ResolvedTarget
-from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
@@ -59,30 +61,6 @@ from nas.training.recipe import Recipe
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
     from nas.pipeline.teaching import Teaching
-
-
-@dataclass(frozen=True)
-class AskedRetraining:
-    """A retraining as it was asked for.
-
-    Args:
-        options: As `RetrainOptions`, with `run`, `arch`, `network`, `run_dir` and `data_dir` if
-            they were given: what the rules look at.
-        source: The images, if they were named; None for those of the run, or the sample.
-        architecture: A network that was given; None for that of a run.
-        run: Folder of the run; None for the newest, or with an architecture.
-        command: Command line, for the record.
-        dataset: Images that a program handed over; None if they are to be read.
-        notes: What of a given network is not as it was given or published, in sentences.
-    """
-
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: DataSource | None = None
-    architecture: Architecture | None = None
-    run: Path | None = None
-    command: str = ""
-    dataset: Dataset | None = None
-    notes: tuple[str, ...] = ()
 
 
 def run_retraining(
@@ -140,41 +118,9 @@ def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
         )
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses what no training takes, before any folder is opened.
-
-    Args:
-        options: As `RetrainOptions`.
-
-    Raises:
-        InputError: Options that contradict each other, or a value that is out of its range.
-    """
-    rules.check(options, rules.RETRAIN_RULES)
-    recipe_options.check(options)
-    check_count("--seeds", options.get("seeds", 1))
-    check_count("--networks", options.get("networks", 1))
-    if "goal_top1" in options:
-        check_goal(options["goal_top1"])
-    judging_of(options)
-    compute_of(options).check()
-    exports_of(options).check()
-
-
-def exports_of(options: Mapping[str, Any]) -> AskedExports:
-    """The files that are asked for.
-
-    Args:
-        options: As `RetrainOptions`.
-
-    Raises:
-        InputError: An unknown format.
-    """
-    return AskedExports.of(options.get("export"), options.get("calibration_images"))
-
-
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given, once it is known that it can be built."""
-    _check_image_size(asked, architecture)
+    check_image_size(asked.options, architecture)
     # Layers that do not fit each other, or none that scores the classes, however many there are.
     architecture_cost(architecture.with_num_classes(2))
     run_dir = run_dir and own_path(run_dir)
@@ -195,14 +141,6 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     for note in asked.notes:
         out.print(f"Network: {note}", markup=False)
     return folder
-
-
-def _check_image_size(asked: AskedRetraining, architecture: Architecture) -> None:
-    size = asked.options.get("image_size")
-    if size is not None and size != architecture.image_size:
-        raise InputError(
-            f"--image_size {architecture.image_size}, the network's", f"{size}", "leave it out"
-        )
 
 
 def _sweep(
@@ -276,7 +214,7 @@ def _one(
             "--target_ms 25%,50%,75%",
         )
     architecture = architecture_of(folder)
-    _check_image_size(asked, architecture)
+    check_image_size(asked.options, architecture)
     sizes = sizes_of(config, asked.options)
     finds_rate = rules.says(asked.options, "find_learning_rate")
     # Rates are tried for a training that is still to begin.

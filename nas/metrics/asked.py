@@ -11,6 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from nas.errors import InputError
+from nas.metrics.goals import MetricGoal, parse_asked
 from nas.metrics.metric import Metric
 from nas.ranges import check_number
 
@@ -30,6 +31,7 @@ class AskedMetrics:
             classes, in the order of their names.
         background_rate_hz: Background images that come a second, above 0; None where no metric
             asks for a rate.
+        goals: What some of the metrics shall reach, of which it is told how many trainings do.
 
     Raises:
         InputError: A metric is unknown, broken or there twice, a rate is above the background's,
@@ -39,6 +41,7 @@ class AskedMetrics:
     metrics: tuple[str, ...] = ()
     signal_class: str | None = None
     background_rate_hz: float | None = None
+    goals: tuple[MetricGoal, ...] = ()
 
     def __post_init__(self) -> None:
         check_number("--background_rate_hz", self.background_rate_hz, above=0, optional=True)
@@ -74,17 +77,20 @@ class AskedMetrics:
         """From options, every metric in its one way of writing.
 
         Args:
-            metrics: Texts, or one text with commas between them; None for none.
+            metrics: Texts, or one text with commas between them, each with a goal behind it if
+                there is one, as `auc>=0.95`; None for none.
             signal_class: Name or index of the class that is looked for.
             background_rate_hz: Background images that come a second, above 0.
 
         Raises:
             InputError: As of the record.
         """
-        texts = tuple(Metric.parse(word).text for word in cls.words(metrics))
+        asked = [parse_asked(word) for word in cls.words(metrics)]
+        texts = tuple(metric.text for metric, _ in asked)
+        goals = tuple(goal for _, goal in asked if goal is not None)
         signal = None if signal_class is None else str(signal_class)
         rate: Any = background_rate_hz
-        return cls(texts, signal, float(rate) if type(rate) is int else rate)
+        return cls(texts, signal, float(rate) if type(rate) is int else rate, goals)
 
     @staticmethod
     def words(metrics: str | Sequence[str] | None) -> list[str]:

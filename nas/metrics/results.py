@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.metrics.asked import AskedMetrics
 from nas.metrics.bootstrap import CONFIDENCE, RESAMPLES, SEED, interval
+from nas.metrics.goals import MetricGoal, MetricSuccess
 from nas.metrics.images import ScoredImages
 from nas.metrics.metric import Metric
 
@@ -188,6 +189,7 @@ class MetricSpread:
         values: After each training.
         mean: Of these.
         standard_deviation: Between the trainings; None with one training.
+        success: How many of them reached what was to be reached; None where nobody asked.
     """
 
     metric: str
@@ -195,32 +197,43 @@ class MetricSpread:
     values: tuple[float, ...]
     mean: float
     standard_deviation: float | None = None
+    success: MetricSuccess | None = None
 
     @classmethod
-    def of(cls, metric: str, values: Mapping[int, float]) -> MetricSpread:
+    def of(
+        cls, metric: str, values: Mapping[int, float], goal: MetricGoal | None = None
+    ) -> MetricSpread:
         """From what was reached.
 
         Args:
             metric: Its text.
             values: Seed -> value, one or more.
+            goal: What the metric shall reach; None where nobody asked.
         """
         found = tuple(values.values())
         mean = math.fsum(found) / len(found)
         deviation = float(np.std(found, ddof=1)) if len(found) > 1 else None
-        return cls(metric, tuple(values), found, mean, deviation)
+        success = None if goal is None else MetricSuccess.of(goal, found)
+        return cls(metric, tuple(values), found, mean, deviation, success)
 
 
-def spreads(results: Mapping[int, MetricResults | None]) -> tuple[MetricSpread, ...]:
+def spreads(
+    results: Mapping[int, MetricResults | None], goals: Sequence[MetricGoal] = ()
+) -> tuple[MetricSpread, ...]:
     """Every metric over seeds; none where a training was not judged by it.
 
     Args:
         results: Seed -> what its training came to; None where it was not judged.
+        goals: What some of the metrics shall reach.
     """
     judged = {seed: found for seed, found in results.items() if found is not None}
     if not judged or len(judged) < len(results):
         return ()
     texts = [value.metric for value in next(iter(judged.values())).values]
+    of_metric = {goal.metric: goal for goal in goals}
     return tuple(
-        MetricSpread.of(text, {s: r.value_of(text).value for s, r in judged.items()})
+        MetricSpread.of(
+            text, {s: r.value_of(text).value for s, r in judged.items()}, of_metric.get(text)
+        )
         for text in texts
     )

@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
-from nas.metrics import METRICS, MetricKind, MetricResults, MetricSpread, MetricValue
+from nas.metrics import (
+    METRICS,
+    MetricKind,
+    MetricResults,
+    MetricSpread,
+    MetricSuccess,
+    MetricValue,
+)
 from nas.metrics.decimals import frequency_text
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
@@ -82,6 +89,21 @@ def spread_text(spread: MetricSpread) -> str:
     return f"{figure(spread.metric, spread.mean)}, sd {deviation} ({len(spread.seeds)})"
 
 
+def success_text(metric: str, success: MetricSuccess) -> str:
+    """'0.95 reached by 3 of 5 trainings (95 % interval 23 to 88 %)'.
+
+    Args:
+        metric: Its text.
+        success: Of its trainings.
+    """
+    trainings = "training" if success.trainings == 1 else "trainings"
+    return (
+        f"{figure(metric, success.goal)} reached by {success.reached} of {success.trainings} "
+        f"{trainings} (95 % interval {100 * success.low:.0f} to "
+        f"{numbers.share(success.high, 0)}, Wilson)"
+    )
+
+
 def judged_lines(record: TrainedRecord) -> list[str]:
     """What stands below the accuracy of a finished training: its metrics, and how smooth it was.
 
@@ -101,12 +123,19 @@ def metric_lines(rows: Sequence[ShownNetwork]) -> list[str]:
     judged = [(row, row.metrics) for row in rows if row.metrics is not None]
     lines = []
     for row, results in judged:
-        means = {s.metric: spread_text(s) for s in row.metric_spreads if len(s.seeds) > 1}
-        for value in results.values:
-            mean = means.get(value.metric)
-            over = f"; mean over seeds {mean}" if mean else ""
-            lines.append(f"{row.label}: {value_text(value)}{over}.")
+        over = {spread.metric: _over_seeds(spread) for spread in row.metric_spreads}
+        lines += [
+            f"{row.label}: {value_text(value)}{over.get(value.metric, '')}."
+            for value in results.values
+        ]
     return [*lines, images_text(judged[0][1])] if judged else []
+
+
+def _over_seeds(spread: MetricSpread) -> str:
+    text = f"; mean over seeds {spread_text(spread)}" if len(spread.seeds) > 1 else ""
+    if spread.success is not None:
+        text += f"; {success_text(spread.metric, spread.success)}"
+    return text
 
 
 def spread_cells(rows: Sequence[Sequence[MetricSpread]]) -> list[tuple[str, list[str]]]:

@@ -13,9 +13,10 @@ from nas.architecture import text as arch_text
 from nas.errors import InputError
 from nas.interface import comparing, fronts, retraining, searching
 from nas.interface.asked import AskedSearch
+from nas.interface.asked_retraining import AskedRetraining, exports_of
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, run_comparison
-from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.retraining import run_retraining
 from nas.interface.searching import run_search
 from nas.interface.training_config import new_training
 from nas.pipeline.before_images import check_before_images
@@ -201,7 +202,7 @@ def test_images_are_looked_at_only_where_that_tells_something(tmp_path: Path) ->
     run = untrained_run(tmp_path / "run")
     config = read_config(run.path)
     plain = new_training(config, config.sizes, {}).recipe
-    exports = retraining.exports_of({"export": "int8"})
+    exports = exports_of({"export": "int8"})
     check_before_images(look, plain, exports)
     # Nothing is still to be trained: a teacher that is gone by now is not missed.
     check_before_images(look, None, exports)

@@ -625,6 +625,11 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
         (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
         (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
+        (["--run", "RUN", "--metrics", "auc<=0.9"], "since higher is better"),
+        (
+            ["--run", "RUN", "--select_by", "auc>=0.9", "--evaluate_every", "1"],
+            "a metric without a goal for --select_by",
+        ),
         (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
         (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
         (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),

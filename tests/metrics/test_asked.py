@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nas.errors import InputError
-from nas.metrics import METRICS, AskedMetrics, Metric, signal_index
+from nas.metrics import METRICS, AskedMetrics, Metric, MetricGoal, signal_index
 from nas.metrics.decimals import frequency_text, parse_frequency, parse_share, plain
+from nas.metrics.goals import parse_asked
 
 PIXELS = ("noise", "track")
 DIGITS = st.decimals(Decimal("1e-9"), Decimal("0.999999999"), places=9)
@@ -120,6 +121,41 @@ def test_metrics_are_kept_in_one_way_of_writing() -> None:
     assert asked == AskedMetrics(("tpr_at_fpr=0.01", "auc"), "0")
     assert AskedMetrics.of(["auc"]) == AskedMetrics.of("auc")
     assert asked and not AskedMetrics()
+
+
+@pytest.mark.parametrize(
+    ("word", "metric", "value"),
+    [
+        ("auc>=0.95", "auc", 0.95),
+        ("tpr_at_fpr=1e-2 >= 0.9", "tpr_at_fpr=0.01", 0.9),
+        ("tpr_at_rate=10kHz>=1", "tpr_at_rate=10kHz", 1.0),
+        ("cross_entropy<=2", "cross_entropy", 2.0),
+    ],
+)
+def test_a_metric_may_have_a_goal(word: str, metric: str, value: float) -> None:
+    asked = AskedMetrics.of(word, background_rate_hz=1e6 if "rate" in word else None)
+    assert (asked.metrics, asked.goals) == ((metric,), (MetricGoal(metric, value),))
+    assert parse_asked(asked.goals[0].text) == (Metric.parse(metric), asked.goals[0])
+
+
+@pytest.mark.parametrize(
+    ("word", "expected", "fix"),
+    [
+        ("auc<=0.9", "since higher is better", "write auc>=0.9"),
+        ("auc>0.9", "auc>=VALUE", "write auc>=0.9"),
+        ("cross_entropy>=1", "since lower is better", "write cross_entropy<=1"),
+        ("auc>=", "a number behind auc>=", "write a number there"),
+        ("auc>=much", "a number behind auc>=", "write a number there"),
+        ("auc>=95", "a goal of auc from 0 to 1", "from 0 to 1"),
+        ("auc>=nan", "a goal of auc from 0 to 1", "from 0 to 1"),
+        ("cross_entropy<=-1", "a goal of cross_entropy of 0 or more", "of 0 or more"),
+        ("acu>=0.9", "metric to be one of", "write 'auc'"),
+    ],
+)
+def test_goals_that_contradict_a_metric_are_refused(word: str, expected: str, fix: str) -> None:
+    with pytest.raises(InputError) as caught:
+        AskedMetrics.of(word)
+    assert expected in caught.value.expected and fix in caught.value.fix
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from nas.metrics import (
     METRICS,
     AskedMetrics,
     Metric,
+    MetricGoal,
     MetricResults,
     MetricSpread,
     Smoothness,
@@ -61,6 +62,18 @@ def test_metrics_over_seeds_have_mean_and_deviation() -> None:
     assert spread.standard_deviation == pytest.approx((high - low) / math.sqrt(2))
     assert MetricSpread.of("auc", {0: 0.5}).standard_deviation is None
     assert spreads({4: one, 5: None}) == () == spreads({})
+
+
+def test_trainings_that_reach_a_goal_are_counted_in_the_direction_of_the_metric() -> None:
+    values = {0: 0.25, 1: 0.5, 2: 0.75}
+    high = MetricSpread.of("auc", values, MetricGoal("auc", 0.5)).success
+    low = MetricSpread.of("cross_entropy", values, MetricGoal("cross_entropy", 0.4)).success
+    assert high is not None and (high.goal, high.reached, high.trainings) == (0.5, 2, 3)
+    assert low is not None and low.reached == 1
+    # Wilson's interval of 2 of 3: (p + z^2 / 2n +- z sqrt(p (1 - p) / n + z^2 / 4n^2)) over
+    # 1 + z^2 / n with z = 1.96; rounding of z is below a thousandth.
+    assert (high.low, high.high) == pytest.approx((0.2077, 0.9385), abs=1e-3)
+    assert MetricSpread.of("auc", values).success is None
 
 
 def test_a_curve_that_jumps_is_told_from_one_that_only_rises() -> None:

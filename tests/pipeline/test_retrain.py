@@ -86,7 +86,7 @@ def begun(path: Path, others: tuple[ComparedNetwork, ...] = (), **changes: Any) 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RetrainRun:
     """A run with one baseline, retrained; tests only read it."""
-    metrics = AskedMetrics.of("tpr_at_rate=1kHz,auc,top1,top5", "class 1", 2e3)
+    metrics = AskedMetrics.of("tpr_at_rate=1kHz,auc>=0,top1,top5", "class 1", 2e3)
     run = begun(tmp_path_factory.mktemp("retrain") / "run", (RANDOM,), metrics=metrics)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certify, "measure_networks", FakeClock({"searched": 0.7, "random 1": 0.71}))
@@ -185,13 +185,15 @@ def test_the_page_and_the_terminal_tell_the_metrics(finished: RetrainRun) -> Non
     lines = metric_lines(compare(certificate, baselines))
     interval = f"(95 % interval {auc.low:.4f} to {auc.high:.4f})"
     assert lines[0].startswith("This network: tpr_at_rate=1kHz ")
-    assert lines[1] == f"This network: auc {auc.value:.4f} {interval}."
+    reached = "0.0000 reached by 1 of 1 training (95 % interval 21 to 100 %, Wilson)"
+    assert lines[1] == f"This network: auc {auc.value:.4f} {interval}; {reached}."
     assert lines[4].startswith("Random: tpr_at_rate=1kHz ")
     *_, below = lines
     assert "22 of background, which comes at 2kHz." in below
     assert below.startswith("24 evaluation images: 2 of the signal class 'class 1' and 22 of back")
     assert "stratified percentile bootstrap, 1,000 resamples, seed 0" in below
     page = (finished.folder.path / "report.html").read_text("utf-8")
+    assert f"This network, auc: {reached}." in page
     assert "Other metrics" in page and "tpr_at_rate=1kHz" in page
 
 
@@ -242,7 +244,7 @@ def test_thresholds_on_few_images_are_among_the_warnings(
     found = finished.folder.read(Certificate)
     assert not any("may pass" in text for text in found.warnings), "11 of 22 may"
     run = replace(trained, metrics=AskedMetrics.of("tpr_at_fpr=0.1", "class 1"))
-    assert any("2.2 of 22 background images may pass" in text for text in run._early_warnings)
+    assert any("2.2 of 22 background images may pass" in text for text in run.early_warnings)
 
 
 def test_the_smoothness_of_the_curve_is_recorded(

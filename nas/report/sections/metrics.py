@@ -8,7 +8,7 @@ from nas.metrics import MetricResults, MetricValue
 from nas.report import cards, numbers
 from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
-from nas.report.metrics import figure, images_text, kind_of, spread_text
+from nas.report.metrics import figure, images_text, kind_of, spread_text, success_text
 
 COLUMNS = ("network", "metric", "value", "95 % interval", "mean, sd (seeds)")
 OF_THRESHOLDS = ("threshold, log-odds", "background passes")
@@ -29,7 +29,13 @@ def metrics(run: RunFacts) -> str:
     asked = dict.fromkeys(v.metric for _, found in judged for v in found.values)
     kinds = {text.partition("=")[0]: kind_of(text) for text in asked}
     meanings = [f"{name}: {kind.meaning}" for name, kind in kinds.items() if kind is not None]
-    texts = [images_text(judged[0][1]), *meanings]
+    goals = [
+        f"{network.label}, {spread.metric}: {success_text(spread.metric, spread.success)}."
+        for network, _ in judged
+        for spread in network.metric_spreads
+        if spread.success is not None
+    ]
+    texts = [images_text(judged[0][1]), *goals, *meanings]
     below = "".join(f"<p>{escape(text)}</p>" for text in texts)
     lead = "On the evaluation images, after all choices were made; nothing was chosen by it."
     return cards.card("Other metrics", lead, f'<div class="scroll">{table}</div>', below)
