@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from benchmarks.tuning_curves import Curves
+from nas.tuning.asha import Asha
 from nas.tuning.ladder import Ladder
 from nas.tuning.objectives import Objective
 from nas.tuning.scheduler import Scheduler
@@ -149,6 +150,16 @@ class Ours:
         self._running.remove(job)
         values = (reached.top1, reached.cost)[: len(self.table.objectives)]
         self.table.add(RungValue(leg.trial, leg.rung, values, 0.0, job.bracket))
+
+
+class Algorithm2(Asha):
+    """Asynchronous halving word by word, without the bound that ours keeps (decision 0046)."""
+
+    def _promotable(self, rung: int, table: RungTable, pending: tuple[Running, ...]) -> int | None:
+        above = {*table.values(rung + 1), *(job.trial for job in pending if job.rung == rung + 1)}
+        order = table.order(rung)
+        places = min(order.finite, table.count(rung) // self.ladder.reduction)
+        return next((t for t in order.best_first()[:places] if t not in above), None)
 
 
 class StopOrGo:

@@ -32,7 +32,7 @@ from scipy import stats
 
 from benchmarks import tuning_curves
 from benchmarks.tuning_curves import Curves
-from benchmarks.tuning_players import Chance, Deck, Leg, Ours, Player, Reached
+from benchmarks.tuning_players import Algorithm2, Chance, Deck, Leg, Ours, Player, Reached
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
 from nas.errors import InputError
@@ -51,8 +51,8 @@ def _next(deck: Deck) -> int | None:
     return deck.next() if deck else None
 
 
-def _asha(objectives: int, ladder: Ladder, deck: Deck, _seed: int) -> Player:
-    return Ours(Asha(ladder, ENDLESS), lambda *_: _next(deck), objectives)
+def _asha(objectives: int, kind: type[Asha], ladder: Ladder, deck: Deck, _seed: int) -> Player:
+    return Ours(kind(ladder, ENDLESS), lambda *_: _next(deck), objectives)
 
 
 def _hyperband(ladder: Ladder, deck: Deck, _seed: int) -> Player:
@@ -78,8 +78,10 @@ def _synetune(objectives: int, ladder: Ladder, deck: Deck, seed: int) -> Player:
 
 
 OWN: Mapping[str, Make] = {
-    "asha, top1": partial(_asha, 1),
-    "asha, top1 and cost": partial(_asha, 2),
+    "asha, top1": partial(_asha, 1, Asha),
+    "asha, top1 and cost": partial(_asha, 2, Asha),
+    "algorithm 2, top1": partial(_asha, 1, Algorithm2),
+    "algorithm 2, top1 and cost": partial(_asha, 2, Algorithm2),
     "hyperband, top1 and cost": _hyperband,
     "random": lambda ladder, deck, _seed: Chance(ladder, deck),
 }

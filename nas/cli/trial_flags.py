@@ -7,8 +7,7 @@ from typing import Any
 from absl import flags
 
 from nas.cli import flags as strict_flags
-from nas.runs.trials import STORAGES
-from nas.tuning.objectives import QUANTITIES
+from nas.runs.trials import STORAGES, can_be_told
 from nas.tuning.samplers import SAMPLERS
 
 
@@ -44,7 +43,7 @@ def define(values: flags.FlagValues) -> None:
     flags.DEFINE_string(
         "objectives",
         "top1",
-        f"What trials are judged by, such as top1,ms: {', '.join(QUANTITIES)}. The direction of "
+        f"What trials are judged by, such as top1,ms: {', '.join(can_be_told())}. The direction of "
         "each follows from its name.",
         **text,
     )

@@ -16,7 +16,8 @@ from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
-from nas.pipeline.trials import TrialsRun
+from nas.pipeline.table import TABLE_FILE
+from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
@@ -82,9 +83,18 @@ def run_trials(
             return run.folder.path, run.run()
     except LatencyError:
         path = run.folder.path
-        if is_new and not run.folder.discard("table.json"):
+        if is_new and not run.folder.discard(*_unbegun(run)):
             err.print(f"Kept: {path}. Go on with: {go_on_command('search', path)}", markup=False)
         raise
+
+
+def _unbegun(run: TrialsRun) -> tuple[str, ...]:
+    """Files that hold nothing but what was asked, as long as no worker has begun."""
+    config, folder = run.config, run.folder.path
+    has_table = config.table is not None or config.sizes.measuring.uses_table_cache
+    has_begun = any((folder / WORKERS_FOLDER).glob("*.log"))
+    stored = [] if has_begun else [path.name for path in folder.glob("trials.*")]
+    return (*stored, *((TABLE_FILE,) if has_table else ()))
 
 
 def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -> TrialsRun:

@@ -38,6 +38,7 @@ OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
 # More than this compete for memory: each worker is a framework of its own.
 MOST_USUAL_WORKERS = 4
 USUAL_RUNGS = 5
+USUAL_REDUCTION = 4
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,8 @@ def trials_config(
     is_sample = asked.source.kind == "sample"
     recipe = sizes.recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
-    max_trials = options["max_trials"]
-    max_epochs = float(options.get("max_epochs", recipe.epochs))
-    reduction = options.get("reduction", 4)
-    if method == "random":
-        _refuse_rungs(options)
-        rungs = 1
-    else:
-        rungs = options.get("rungs") or rungs_for(max_trials, max_epochs, reduction, USUAL_RUNGS)
+    lengths = _lengths(options, recipe.epochs)
+    max_epochs = lengths["max_epochs"]
     given = {name: options[name] for name in OF_RECORD if name in options}
     table = options.get("table")
     return TrialsConfig(
@@ -141,13 +136,27 @@ def trials_config(
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
         budgets=_budgets(options.get("budgets")),
         objectives=_objectives(options.get("objectives", "top1")),
-        max_trials=max_trials,
-        max_epochs=max_epochs,
-        reduction=reduction,
-        rungs=rungs,
         workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        **lengths,
         **given,
     )
+
+
+def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
+    """How many trials there are, and how long they train."""
+    max_trials, reduction = options["max_trials"], options.get("reduction", USUAL_REDUCTION)
+    max_epochs = float(options.get("max_epochs", usual_epochs))
+    if options["method"] == "random":
+        _refuse_rungs(options)
+        rungs = 1
+    else:
+        rungs = options.get("rungs") or rungs_for(max_trials, max_epochs, reduction, USUAL_RUNGS)
+    return {
+        "max_trials": max_trials,
+        "max_epochs": max_epochs,
+        "reduction": reduction,
+        "rungs": rungs,
+    }
 
 
 def _objectives(text: str) -> tuple[str, ...]:

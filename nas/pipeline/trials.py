@@ -32,6 +32,8 @@ from nas.tuning.samplers import SAMPLERS
 from nas.tuning.space_candidates import SpaceCandidates
 from nas.tuning.storage import Study, TrialStore
 
+# Of logs and locks, one of each a worker.
+WORKERS_FOLDER = "workers"
 # What a worker of a killed program needs to see that it is gone.
 ORPHAN_SECONDS = 30.0
 
@@ -66,7 +68,7 @@ class TrialsRun:
             study = self._study(candidates)
             path = self.folder.path / STORAGES[self.config.storage]
             store = stack.enter_context(TrialStore.open(path, study))
-            workers = self.folder.path / "workers"
+            workers = self.folder.path / WORKERS_FOLDER
             _wait_for_orphans(workers)
             executor = LocalExecutor(TASK, workers, self.config.workers)
             stack.enter_context(closing(executor))

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from nas.cost.constraints import quantities
+import math
+
+from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
 from nas.errors import InputError
-from nas.metrics import METRICS
 from nas.pipeline.trial_task import JUDGING_SHARE, stop_steps
-from nas.runs.trials import TrialsConfig
+from nas.runs.trials import BOUNDED, TrialsConfig, can_be_told
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
-from nas.tuning.objectives import QUANTITIES
-from nas.tuning.space_candidates import COUNTS
 from nas.tuning.tune import ends_of
 
 
@@ -37,14 +36,23 @@ def check_trials(config: TrialsConfig, space: Space, looks: Looks) -> None:
     for warning in config.metrics.check(looks.train_labels[judging], looks.class_names):
         out.print(f"Warning: {warning}", markup=False)
     if space.choices:
-        check_bounds(space.name, quantities(space, config.bounds))
+        check_bounds(space.name, quantities(space, all_bounds(config)))
     _check_steps(config, len(learned))
 
 
+def all_bounds(config: TrialsConfig) -> Bounds:
+    """Bounds of a network's counts, those of `--budgets` among them.
+
+    Args:
+        config: What is asked for.
+    """
+    names = {name: bound for bound, name in BOUNDED.items()}
+    budgets = (b for b in config.parsed_budgets if b.objective.name in names)
+    return Bounds(**{names[b.objective.name]: math.floor(b.limit) for b in budgets})
+
+
 def _check_quantities(config: TrialsConfig, space: Space) -> None:
-    # What all trials have alike judges none of them.
-    counts = {*COUNTS.values(), "ms"} if space.choices else set()
-    can = [name for name in QUANTITIES if name in METRICS or name in counts]
+    can = can_be_told(of_networks=bool(space.choices))
     named = {
         "objectives": config.parsed_objectives,
         "budgets": [budget.objective for budget in config.parsed_budgets],

@@ -24,6 +24,8 @@ from nas.tuning.scheduler import Scheduler
 class TrialsProgress:
     """Shows how far a search is, its best trial, and the time that is left.
 
+    Each leg is looked at until it has ended and no more, since there may be 10,000 of them.
+
     Args:
         scheduler: Of the search.
         progress: Where it is shown.
@@ -35,7 +37,9 @@ class TrialsProgress:
         self._begun_s = time.monotonic()
         self._epochs = 0.0
         self._epochs_before: float | None = None
-        self._counted: set[int] = set()
+        self._looked_at = self._failed = 0
+        self._open: set[int] = set()
+        self._best: Leg | None = None
 
     def show(self, state: SearchState) -> None:
         """One more leg has begun or ended.
@@ -43,26 +47,34 @@ class TrialsProgress:
         Args:
             state: Of the search.
         """
-        for number, leg in state.legs.items():
-            if leg.state != "running" and number not in self._counted:
-                self._counted.add(number)
-                self._epochs += leg_epochs(state, leg)
+        self._open |= set(range(self._looked_at, len(state.legs)))
+        self._looked_at = len(state.legs)
+        for leg in [state.legs[number] for number in sorted(self._open)]:
+            if leg.state != "running":
+                self._open.remove(leg.number)
+                self._ended(state, leg)
         if self._epochs_before is None:
             self._epochs_before = self._epochs
         self._progress.update(
             min(self._epochs, self._expected), self._expected, note=self._note(state)
         )
 
+    def _ended(self, state: SearchState, leg: Leg) -> None:
+        self._epochs += leg_epochs(state, leg)
+        if leg.state == "failed":
+            self._failed += 1
+        elif self._best is None or standing(state, leg) < standing(state, self._best):
+            self._best = leg
+
     def _note(self, state: SearchState) -> str:
-        failed = sum(leg.state == "failed" for leg in state.legs.values())
         parts = [f"{len(state.trials)} trials", f"{len(state.running)} running"]
-        if failed:
-            parts.append(f"{failed} failed")
+        if self._failed:
+            parts.append(f"{self._failed} failed")
         if state.refused:
             parts.append(f"{state.refused} outside of budgets")
-        best = best_leg(state)
-        if best is not None:
-            parts.append(f"best {reached_text(state, best)} after {best.plan.epochs:g} epochs")
+        if self._best is not None:
+            reached = reached_text(state, self._best)
+            parts.append(f"best {reached} after {self._best.plan.epochs:g} epochs")
         left_s = self._left_s()
         return ", ".join([*parts, *([] if left_s is None else [f"{left_s / 60:.0f} min left"])])
 
@@ -108,19 +120,15 @@ def expected_epochs(scheduler: Scheduler) -> float:
     )
 
 
-def best_leg(state: SearchState) -> Leg | None:
-    """The best trial of the highest rung that one has come to; None where there is none yet.
+def standing(state: SearchState, leg: Leg) -> tuple[float, float, float, int]:
+    """Less is better: a higher rung, then kept budgets, then the first objective.
 
     Args:
         state: Of the search.
+        leg: That is done.
     """
-    rungs = {leg.plan.rung for leg in state.legs.values() if leg.state == "done"}
-    if not rungs:
-        return None
-    top = max(rungs)
     first = state.table.objectives[0]
-    legs = [leg for leg in state.legs.values() if leg.state == "done" and leg.plan.rung == top]
-    return min(legs, key=lambda leg: (leg.violation, first.cost(leg.values[0]), leg.number))
+    return -leg.plan.epochs, leg.violation, first.cost(leg.values[0]), leg.number
 
 
 def reached_text(state: SearchState, leg: Leg) -> str:
@@ -249,4 +257,5 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
         words += ["--data_dir", config.data.path]
     for path in config.blocks:
         words += ["--blocks", path]
+    words += ["--smoke"] if config.is_smoke else []
     return join(words)

@@ -18,7 +18,7 @@ from nas.tuning.budgets import Budget, check_budgets, parse_budget
 from nas.tuning.full_length import FullLength
 from nas.tuning.hyperband import Hyperband
 from nas.tuning.ladder import Ladder
-from nas.tuning.objectives import Objective, check_different, parse_objective
+from nas.tuning.objectives import QUANTITIES, Objective, check_different, parse_objective
 from nas.tuning.parameters import Parameter, Value
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.scheduler import Scheduler
@@ -35,6 +35,16 @@ BOUNDED = {
     "max_size_bytes": "bytes",
     "max_memory_bytes": "memory_bytes",
 }
+
+
+def can_be_told(of_networks: bool = True) -> tuple[str, ...]:
+    """Names of the quantities that trials can be judged by.
+
+    Args:
+        of_networks: Whether trials differ in their networks; what all have alike judges none.
+    """
+    known = (*BOUNDED.values(), "ms") if of_networks else ()
+    return tuple(name for name in QUANTITIES if name in METRICS or name in known)
 
 
 @dataclass(frozen=True, kw_only=True)

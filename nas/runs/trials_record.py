@@ -31,7 +31,7 @@ def trials_record(
     for leg in state.legs.values():
         failures.update(leg.attempts)
     return TrialsRecord(
-        config.objectives,
+        tuple(objective.text for objective in config.parsed_objectives),
         tuple(objective.direction for objective in config.parsed_objectives),
         trials,
         front,

@@ -18,7 +18,7 @@ from nas.executors.executor import Executor
 from nas.executors.messages import Cause, Done, Event, Failed, Job, Progress
 from nas.system.interrupt import Interrupter
 from nas.tuning.budgets import Budget, violation
-from nas.tuning.candidates import Candidates, Sampler, margin, new_proposal
+from nas.tuning.candidates import MOST_DRAWS, Candidates, Sampler, margin, new_proposal
 from nas.tuning.leases import LeasePolicy
 from nas.tuning.legs import Leg, Plan, SearchState
 from nas.tuning.scheduler import Scheduler
@@ -137,8 +137,11 @@ class Driver:
             return Plan(trial, rung, epochs, bracket, **vars(found))
         self.is_exhausted = True
         if not self.state.trials:
+            drawn = self.candidates.canonical(self.sampler.propose(trial, 0, self.state))
             raise InputError(
-                "a configuration that keeps all budgets", "none that could be found", "loosen one"
+                f"a configuration that keeps {', '.join(self.candidates.margins(drawn))}",
+                f"none among {MOST_DRAWS:,} that were drawn",
+                "loosen a budget",
             )
         return None
 

@@ -157,12 +157,12 @@ class Hyperband:
             order = table.order(rung, number)
             places = len(members) // self.ladder.reduction
             best = order.best_first()[: min(places, order.finite)]
-            for trial in best:
-                if trial not in above and (trial, rung + 1) not in going:
-                    return Job(trial, rung + 1, self.ladder.epochs[rung + 1], number)
             members = set(best)
             if not above.keys() <= members:
                 raise _began_otherwise(bracket)
+            for trial in best:
+                if trial not in above and (trial, rung + 1) not in going:
+                    return Job(trial, rung + 1, self.ladder.epochs[rung + 1], number)
         return None
 
 

@@ -71,8 +71,7 @@ class Order:
         if row == self._room:
             self._grow()
         self._all_trials[row] = value.trial
-        # Adding 0 makes one zero of the two.
-        self._all_costs[row] = self._signs * np.array(value.values, np.float64) + 0.0
+        self._all_costs[row] = self._signs * np.array(value.values, np.float64)
         self._all_violations[row] = value.violation if value.is_finite else np.inf
         self._rows[value.trial] = row
         self._best_first = self._standings = None

@@ -86,7 +86,7 @@ class TrialStore:
         with ExitStack() as stack:
             stack.enter_context(take_lock(path.with_name(f"{path.name}.writer"), 0.0))
             check_optuna()
-            wanted = [direction(objective) for objective in study.objectives]
+            wanted = {objective.text: direction(objective) for objective in study.objectives}
             found = opened(path, study.run_id, wanted, study.marks)
             storage, study_id = stack.enter_context(found)
             yield cls(path, study, storage, study_id)

@@ -7,7 +7,8 @@ import importlib.metadata
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
+import warnings
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,14 @@ def check_optuna() -> str:
 
 @contextmanager
 def opened(
-    path: Path, name: str, directions: Sequence[Any], marks: Mapping[str, Any]
+    path: Path, name: str, objectives: Mapping[str, Any], marks: Mapping[str, Any]
 ) -> Iterator[tuple[Any, int]]:
     """A study for the length of the block, made where its file is missing.
 
     Args:
         path: Of the file.
         name: Of the study.
-        directions: Of Optuna, one for each objective.
+        objectives: Text of each -> its direction as Optuna has it.
         marks: Attributes of the study, which have to be the same where it is there already.
 
     Yields:
@@ -65,9 +66,14 @@ def opened(
         half = path.with_name(f"{path.stem}.new{path.suffix}")
         half.unlink(missing_ok=True)
         with _storage(half, is_new=True) as storage, storage_errors(path):
-            study_id = storage.create_new_study(list(directions), name)
+            study_id = storage.create_new_study(list(objectives.values()), name)
             for key, value in {**marks, MAJOR_MARK: version}.items():
                 storage.set_study_user_attr(study_id, key, value)
+            made = optuna.load_study(study_name=name, storage=storage)
+            with warnings.catch_warnings():
+                # Names are for dashboards, and an experiment of Optuna's.
+                warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+                made.set_metric_names(list(objectives))
         with open(half, "rb") as stream:
             os.fsync(stream.fileno())
         os.replace(half, path)

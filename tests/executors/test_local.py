@@ -59,12 +59,17 @@ def test_one_process_answers_job_after_job_whatever_became_of_the_last(
     assert executor.free == 0
     (done,) = ends(executor)
     assert isinstance(done, Done) and done.result["twice"] == 42
-    for what, cause in (("raise", "error"), ("diverge", "diverged"), ("fill the memory", "memory")):
+    for what, cause in (
+        ("raise", "error"),
+        ("diverge", "diverged"),
+        ("fill the memory", "memory"),
+        ("fill the disk", "disk"),
+    ):
         assert executor.submit(Job(what, {"do": what})) == place
         (failed,) = ends(executor)
         assert isinstance(failed, Failed) and (failed.id, failed.cause) == (what, cause)
     log = (tmp_path / "workers" / f"{place.worker}.log").read_text("utf-8")
-    assert log.count("printed by the task") == 4
+    assert log.count("printed by the task") == 5
     assert "ValueError: a defect" in log
 
 

@@ -140,6 +140,7 @@ def test_knobs_reach_the_recipe_and_the_next_command(
         ({"objectives": "auc"}, "--signal_class"),
         ({"objectives": "auc", "signal_class": "unicorn"}, "unicorn"),
         ({"max_params": 1}, "max_params"),
+        ({"budgets": "params<=60000,macs<=1000"}, "max_macs"),
         (SHORT_EPOCHS, "rungs that end at different steps"),
         (
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
@@ -164,7 +165,7 @@ def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
 ) -> None:
     monkeypatch.setattr("nas.tuning.candidates.MOST_DRAWS", 30)
     run = made(tmp_path / "run", monkeypatch, budgets="params<=60000,macs<=1000")
-    with pytest.raises(InputError, match="keeps all budgets"):
+    with pytest.raises(InputError, match="keeps params<=60000, macs<=1000"):
         run.run()
     assert not any((run.folder.path / "checkpoints").iterdir())
 

@@ -10,11 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.programs import begun, run_program
+from tests.support.programs import begun, is_refusal, run_program
 from tests.support.toy import TOY
 
-# Two programs, of which each trains several networks.
-pytestmark = pytest.mark.slow
 WAIT_SECONDS = 400
 FLAGS = (
     *("--method", "asha", *TOY, "--max_trials", "4", "--max_epochs", "2", "--reduction", "2"),
@@ -31,6 +29,7 @@ def trials(run: Path) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow  # two programs, of which each trains several networks
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT])
 def test_search_that_is_stopped_ends_as_one_that_is_not(
     tmp_path: Path, toy_table: Path, signum: signal.Signals
@@ -53,3 +52,25 @@ def test_search_that_is_stopped_ends_as_one_that_is_not(
     assert done.exit_code == 0, done.err
     assert trials(run) == trials(calm)
     assert not any(rung["failures"] for trial in trials(run) for rung in trial["rungs"])
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--method", "asha"], "--max_trials, how many configurations are tried"),
+        (
+            ["--method", "random", "--max_trials", "4", "--rungs", "2"],
+            "whose trials are trained whole",
+        ),
+        (["--method", "asha", "--max_trials", "4", "--lambda", "0.1"], "--lambda"),
+        (["--lambda", "0.1", "--max_trials", "4"], "--max_trials with --method asha"),
+        (["--method", "asha", "--max_trials", "4", "--budgets", "params<=9"], "params"),
+    ],
+)
+def test_refusals_end_the_program_and_leave_no_folder(
+    tmp_path: Path, words: list[str], expected: str
+) -> None:
+    run = tmp_path / "run"
+    done = run_program("nas.py", *words, *TOY, "--run_dir", str(run))
+    assert done.exit_code == 2 and is_refusal(done.err) and expected in done.err
+    assert not run.exists()

@@ -48,14 +48,14 @@ def work(
     workers: int = 1,
     seed: int = 0,
 ) -> Work:
-    """Runs a search to its end; of the running jobs a random one ends next.
+    """Runs a search to its end; of the running jobs, random ones end next.
 
     Args:
         scheduler: Whose search it is.
         count: Objectives.
         curve: (trial, rung) -> values and violation.
         workers: Jobs at a time.
-        seed: Of which one ends.
+        seed: Of which ones end.
     """
     rng = random.Random(seed)
     done = Work(RungTable(objectives(count)))
@@ -71,11 +71,13 @@ def work(
             started += decision.trial is None
             running.append(decision.running(trial))
         if decision is Pause.WAIT or len(running) == workers:
-            job = running.pop(rng.randrange(len(running)))
-            values, violation = curve(job.trial, job.rung)
-            value = RungValue(job.trial, job.rung, values, violation, job.bracket)
-            done.stored.append(value)
-            done.table.add(value)
+            # Several may end before somebody asks again, so that several rungs have a place.
+            for _ in range(rng.randint(1, len(running))):
+                job = running.pop(rng.randrange(len(running)))
+                values, violation = curve(job.trial, job.rung)
+                value = RungValue(job.trial, job.rung, values, violation, job.bracket)
+                done.stored.append(value)
+                done.table.add(value)
 
 
 def at_rung(rung: int, values: Iterable[RungValue], running: Iterable[Running]) -> set[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import time
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from nas.errors import InputError
 from nas.executors.task import Context, TaskError
 
 
@@ -25,6 +27,9 @@ def obedient(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
             raise TaskError("diverged", "the loss is no number")
         case "fill the memory":
             raise MemoryError("no room")
+        case "fill the disk":
+            full = OSError(errno.ENOSPC, "No space left on device")
+            raise InputError("room on the disk", "none", "free some space") from full
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
         case "hang":

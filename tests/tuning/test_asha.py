@@ -139,6 +139,16 @@ def test_with_one_objective_it_decides_as_the_textbook_unless_that_promotes_too_
     assert (other == 0) == (kind == "descending")
 
 
+def test_the_longest_rung_with_a_place_goes_first() -> None:
+    values = [RungValue(trial, 0, (0.1 * trial,)) for trial in range(12)]
+    values += [RungValue(trial, 1, (0.1 * trial,)) for trial in (9, 10, 11)]
+    table = RungTable(objectives(1), values)
+    asha = Asha(LADDER, 60)
+    assert asha.next_job(table, ()) == Job(11, 2, 9.0)
+    assert asha.next_job(table, [Running(11, 2)]) == Job(8, 1, 3.0)
+    assert asha.next_job(table, [Running(11, 2), Running(8, 1)]) == Job(None, 0, 1.0)
+
+
 def test_values_that_only_rise_do_not_promote_every_trial() -> None:
     done = work(Asha(LADDER, 60), 1, CURVES["ascending"](1))
     assert [trial for trial, rung in done.jobs if rung == 1] == list(range(2, 60, 3))

@@ -21,6 +21,7 @@ from nas.executors.executor import Place
 from nas.executors.messages import Done, Event, Failed, Job, Progress, Stopped
 from nas.system.interrupt import Interrupter
 from nas.tuning.asha import Asha
+from nas.tuning.budgets import parse_budget
 from nas.tuning.driver import Driver
 from nas.tuning.leases import LeasePolicy
 from nas.tuning.legs import SearchState
@@ -267,10 +268,32 @@ def test_trainings_that_fail_one_and_all_end_the_search() -> None:
         run(fails)
 
 
+def test_disk_without_room_ends_the_search_which_goes_on_later(calm: SearchState) -> None:
+    def is_full(job: Job, begun: int) -> Sequence[Event]:
+        return [Failed(job.id, "disk", "none left")] if job.id == "5" else answers(job, begun)
+
+    store = memory_store()
+    with pytest.raises(InputError, match="room on the disk"):
+        run(is_full, store=store)
+    assert store.state().legs[5].state == "running"
+    state, _ = run(store=store)
+    assert [leg.values for leg in state.legs.values()] == [leg.values for leg in calm.legs.values()]
+
+
+def test_trials_that_miss_a_trained_budget_rank_behind_those_that_keep_it() -> None:
+    state, _ = run(budgets=[parse_budget("top1>=0.3")])
+    order = state.table.order(0).best_first()
+    kept = [state.legs[state.trials[trial][0]].reached["top1"] >= 0.3 for trial in order]
+    assert any(kept) and not all(kept)
+    assert kept == sorted(kept, reverse=True)
+    missed = [leg for leg in state.legs.values() if leg.reached["top1"] < 0.3]
+    assert all(leg.violation == pytest.approx(1 - leg.reached["top1"] / 0.3) for leg in missed)
+
+
 def test_budgets_that_nothing_keeps_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(FakeCandidates, "margins", lambda self, c: {"macs": 1.0})
     monkeypatch.setattr("nas.tuning.candidates.MOST_DRAWS", 20)
-    with pytest.raises(InputError, match="keeps all budgets"):
+    with pytest.raises(InputError, match="a configuration that keeps macs"):
         run()
 
 

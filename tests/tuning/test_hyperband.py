@@ -128,6 +128,18 @@ def test_a_search_that_goes_on_with_other_brackets_is_refused() -> None:
     forty = work(Hyperband(PUBLISHED, 40), 1, random_curve(1, 0)).table
     with pytest.raises(InputError, match="(?s)81 trials that begin at rung 0.*another one.*max_tr"):
         Hyperband(PUBLISHED, 143).next_job(forty, ())
+    # With one place more, another trial of the second bracket would have gone on.
+    values = [RungValue(trial, 0, (0.1,)) for trial in range(9)]
+    values += [RungValue(trial, 1, (0.1 * trial,)) for trial in (0, 1, 2)]
+    values += [RungValue(2, 2, (0.1,))]
+    values += [RungValue(9 + trial, 1, (0.1 * trial,), bracket=1) for trial in range(4)]
+    values += [RungValue(12, 2, (0.1,), bracket=1)]
+    table = RungTable(objectives(1), values)
+    assert Hyperband(SMALL, 13).next_job(table, ()) is Pause.FINISHED
+    assert Hyperband(SMALL, 14).next_job(table, ()) == Job(None, 1, 3.0, 1)
+    table.add(RungValue(13, 1, (0.9,), bracket=1))
+    with pytest.raises(InputError, match="5 trials that begin at rung 1"):
+        Hyperband(SMALL, 14).next_job(table, ())
     round_of = work(Hyperband(PUBLISHED, 81), 1, random_curve(1, 0)).table
     with pytest.raises(InputError, match="40 trials that begin at rung 1"):
         Hyperband(PUBLISHED, 40).next_job(round_of, ())

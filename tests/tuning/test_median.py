@@ -11,7 +11,7 @@ import pytest
 from nas.errors import InputError
 from nas.tuning.ladder import EvenLadder
 from nas.tuning.median import MedianStopping
-from nas.tuning.scores import Job, Pause, RungValue
+from nas.tuning.scores import Job, Pause, RungValue, Running
 from nas.tuning.table import RungTable
 from tests.support.tuning import objectives, random_curve, work
 
@@ -56,8 +56,11 @@ def test_what_goes_on_is_not_worse_than_the_median_of_the_others(workers: int) -
 
 
 def test_with_few_others_every_trial_goes_on() -> None:
-    done = work(MedianStopping(LADDER, 5, min_others=5), 1, random_curve(1, 0))
-    assert done.table.count(3) == 5
+    values = [RungValue(trial, 0, (0.1 * trial,)) for trial in range(6)]
+    median = MedianStopping(LADDER, 6, min_others=5)
+    assert median.stopped(0, RungTable(objectives(1), values[:5])) == ()
+    # The others' medians are 0.3 for the first three.
+    assert median.stopped(0, RungTable(objectives(1), values)) == (0, 1, 2)
 
 
 def test_no_trial_is_stopped_before_the_first_rung_that_may() -> None:
@@ -104,3 +107,12 @@ def test_a_value_that_is_missing_on_the_way_is_refused() -> None:
 def test_without_more_configurations_it_ends() -> None:
     table = RungTable(objectives(1))
     assert MedianStopping(LADDER, 5).next_job(table, (), can_begin=False) is Pause.FINISHED
+
+
+def test_the_trial_that_has_come_furthest_goes_first() -> None:
+    values = [RungValue(0, 0, (0.1,)), RungValue(0, 1, (0.1,)), RungValue(1, 0, (0.9,))]
+    table = RungTable(objectives(1), values)
+    median = MedianStopping(LADDER, 5)
+    assert median.next_job(table, ()) == Job(0, 2, 3.0)
+    assert median.next_job(table, [Running(0, 2)]) == Job(1, 1, 2.0)
+    assert median.next_job(table, [Running(0, 2), Running(1, 1)]) == Job(None, 0, 1.0)

@@ -113,6 +113,23 @@ def test_the_front_has_what_nothing_dominates_and_keeps_its_budgets() -> None:
     assert order.ranks() == {0: (0.0, 0), 1: (0.0, 0), 2: (0.0, 1), 3: (0.5, 0)}
 
 
+def test_a_standing_is_the_share_of_trials_on_fronts_before() -> None:
+    values = [
+        RungValue(4, 0, (math.nan, 1.0)),
+        RungValue(3, 0, (0.99, 0.1), 0.5),
+        RungValue(0, 0, (0.9, 3.0)),
+        RungValue(1, 0, (0.8, 2.0)),
+        RungValue(2, 0, (0.7, 2.5)),
+    ]
+    trials, standings = order_of(objectives(2), values).standings()
+    assert trials.tolist() == [0, 1, 2, 3, 4]
+    assert standings.tolist() == [0, 0, 2 / 5, 3 / 5, 4 / 5]
+    alone = [RungValue(v.trial, 0, v.values[:1], v.violation) for v in values]
+    trials, standings = order_of(objectives(1), alone).standings()
+    assert trials.tolist() == [0, 1, 2, 3, 4]
+    assert standings.tolist() == [-0.9, -0.8, -0.7, math.inf, math.inf]
+
+
 def test_values_for_other_objectives_are_refused() -> None:
     with pytest.raises(InputError, match="(?s)2 values of a trial.*1 of trial 3.*Fix"):
         order_of(objectives(2), [RungValue(3, 0, (0.5,))])

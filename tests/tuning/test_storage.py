@@ -104,6 +104,7 @@ def test_optuna_itself_reads_the_file(path: Path) -> None:
 
     study = optuna.load_study(study_name="0123456789ab", storage=f"sqlite:///{path}")
     assert [d.name for d in study.directions] == ["MAXIMIZE", "MINIMIZE"]
+    assert study.metric_names == ["top1", "ms"]
     assert study.user_attrs["schema_version"] == 1 and study.user_attrs["space_hash"] == "cafe"
     assert not study.best_trials  # the one that is done misses a budget
     best = study.trials[0]
