@@ -38,7 +38,7 @@ from latency.device import strict_json
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.data import Dataset
-from nas.interface.retraining import architecture_of
+from nas.interface.training_parts import architecture_of
 from nas.pipeline.inherit import check_inherits
 from nas.runs.folder import RunFolder
 from nas.selection.seed_spread import SeedSpread, difference

@@ -117,7 +117,7 @@ def measure(
     return measuring.measure_processes(found, used, plan, rule)
 
 
-def certify(
+def certify(  # noqa: PLR0913 - all but its own are those of `measure`, by keyword
     model: ModelSource,
     target_ms: float,
     *,
@@ -127,6 +127,7 @@ def certify(
     plan: MeasurePlan | None = None,
     input_shapes: Mapping[str, Sequence[int]] | None = None,
     precision: str = "fp32",
+    inputs: OwnInputs | None = None,
 ) -> tuple[Verdict, Timing]:
     """Says whether a model keeps a budget on this machine: yes, no, or that it cannot be told.
 
@@ -139,6 +140,7 @@ def certify(
         plan: Rounds and runs in each process; `MeasurePlan()` by default.
         input_shapes: Input name -> shape, for inputs that are dynamic in the model.
         precision: 'fp32', 'int8' or 'fp16'; the model is fp32 and converted.
+        inputs: Arrays of your own, as `measure` takes them, and the others are drawn.
 
     Returns:
         The verdict: `met` is True where the whole 95 % interval lies within the margin, False
@@ -154,7 +156,7 @@ def certify(
             f"target_ms={target_ms}, margin={margin}",
             "pass milliseconds, and a share such as margin=0.02",
         )
-    asked = _Arguments(threads, settings, input_shapes, precision)
+    asked = _Arguments(threads, settings, input_shapes, precision, inputs)
     found, used = _prepared([model], asked)
     plan = plan or MeasurePlan()
     rule = ProcessRule(precision=min(ProcessRule.precision, margin / 2))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from latency.errors import LatencyError
 
-FILE_FIX = "make the folder first, or name a file in one that may be written"
+FILE_FIX = "name another file, in a folder that may be written"
 FOLDER_FIX = "name a folder that may be written"
 
 
@@ -31,9 +31,11 @@ def check_output_file(path: Path, name: str, *, makes_folders: bool = False) -> 
     Raises:
         OutputError: As said.
     """
-    if path.is_dir() or not (makes_folders or path.parent.is_dir()):
-        found = "a folder" if path.is_dir() else f"without a folder {path.parent}"
-        raise OutputError(f"a file in an existing folder as {name}", f"{path}, {found}", FILE_FIX)
+    expected = f"a file in an existing folder as {name}"
+    if path.is_dir():
+        raise OutputError(expected, f"{path}, a folder", f"name a file in it: {path / 'NAME'}")
+    if not (makes_folders or path.parent.is_dir()):
+        raise OutputError(expected, *_without_folder(path))
     if path.exists() and not path.is_file():
         raise OutputError(
             f"a plain file as {name}",
@@ -41,6 +43,15 @@ def check_output_file(path: Path, name: str, *, makes_folders: bool = False) -> 
             "name a file; --json, where there is one, prints the result",
         )
     _try_file(path, name, FILE_FIX)
+
+
+def _without_folder(path: Path) -> tuple[str, str]:
+    """What stands in the place of a file's folder, and what to do about it."""
+    in_the_way = next((above for above in path.parents if os.path.lexists(above)), path.parent)
+    if in_the_way.is_dir():
+        fix = "make the folder first, or name a file in one that is there"
+        return f"{path}, without a folder {path.parent}", fix
+    return f"{path}, without a folder: {in_the_way} is none", "name a file in a folder"
 
 
 def check_output_folder(path: Path, name: str) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import re
 
-from nas.errors import InputError
+from nas.errors import FieldError
 
 
 def check_number(
@@ -29,7 +30,7 @@ def check_number(
         optional: Whether None is allowed too.
 
     Raises:
-        InputError: The number is out of range, not finite, or no number.
+        FieldError: The number is out of range, not finite, or no number.
     """
     if value is None and optional:
         return
@@ -38,7 +39,9 @@ def check_number(
     if inside and math.isfinite(value or 0.0):
         return
     wanted = _range_text(least, most, above, below) + (", or None" if optional else "")
-    raise InputError(f"{name} to be a number {wanted}", repr(value), f"set {name} {wanted}")
+    raise FieldError(
+        f"{name} to be a number {wanted}", repr(value), f"set {name} {wanted}", *_words(name)
+    )
 
 
 def check_count(name: str, value: int, *, least: int = 1) -> None:
@@ -50,13 +53,21 @@ def check_count(name: str, value: int, *, least: int = 1) -> None:
         least: Smallest number allowed.
 
     Raises:
-        InputError: The number is too small or not whole.
+        FieldError: The number is too small or not whole.
     """
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         wanted = f"{least} or more"
-        raise InputError(
-            f"{name} to be a whole number, {wanted}", repr(value), f"set {name} to {wanted}"
+        raise FieldError(
+            f"{name} to be a whole number, {wanted}",
+            repr(value),
+            f"set {name} to {wanted}",
+            *_words(name),
         )
+
+
+def _words(name: str) -> list[str]:
+    """The words of what a number is called; one of them is the field."""
+    return re.findall(r"\w+", name)
 
 
 def _range_text(least: float, most: float, above: float, below: float) -> str:

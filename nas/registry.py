@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable, Iterator
 from typing import Generic, TypeVar
 
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 
 T = TypeVar("T")
 
@@ -28,10 +28,11 @@ def check_known(what: str, name: str, known: Iterable[str], fix: str = "") -> No
         return
     near = difflib.get_close_matches(str(name).lower(), [n.lower() for n in names], n=1)
     nearest = [n for n in names if near and n.lower() == near[0]]
-    raise InputError(
+    raise FieldError(
         f"{what} to be one of {', '.join(names)}",
         repr(name),
         f"write {nearest[0]!r}" if nearest else fix or f"write {what} as one of these names",
+        what,
     )
 
 

@@ -52,6 +52,7 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
+from nas.runs.trials import TrialsConfig, TrialsRecord
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
@@ -98,7 +99,7 @@ def record(*kinds: Any, text: str = "", is_whole: bool = True) -> FileDoc:
 
 GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
     "What was asked for, and found at once": (
-        record(RunConfig, GivenNetworkConfig, ComparisonConfig),
+        record(RunConfig, GivenNetworkConfig, ComparisonConfig, TrialsConfig),
         record(DataRecord),
         record(ResolvedTarget),
         record(LentSupernet),
@@ -134,11 +135,37 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(Certificate),
         FileDoc(
             "checkpoints/*.npz",
-            "States of a search (`search`), of a race (`race_*`) and of trainings (`retrain_*`), "
-            "from which they go on after a stop. The search's one also lends its supernet.",
+            "States of a search (`search`), of a race (`race_*`), of trials (`trial_*`) and of "
+            "trainings (`retrain_*`), from which they go on after a stop. The search's one also "
+            "lends its supernet.",
         ),
         FileDoc("tensorboard/*", "The histories as TensorBoard reads them."),
         FileDoc("report.html", "The page about the run; it needs no other file."),
+    ),
+    "A search by trials": (
+        record(TrialsRecord),
+        FileDoc(
+            "trials.csv",
+            "A row for each trial at each of its rungs: what it had reached, its configuration and "
+            "its network.",
+        ),
+        FileDoc(
+            "trial_curves.csv",
+            "The rows of all trainings: trial, rung, and the columns of a training's history.",
+        ),
+        FileDoc(
+            "trials.db",
+            "All trials as Optuna keeps them, a SQLite file that one program writes; "
+            "`optuna-dashboard sqlite:///RUN/trials.db` shows it. A trial of the study is one leg: "
+            "the training of a configuration up to the end of a rung. Its attributes are `trial`, "
+            "`rung`, `epochs`, `bracket`, `known`, `margins`, `refused`, `attempts`, `message`, "
+            "`lease`, `reached`, `violation`, `curve` and `facts`. The study is named by the run's "
+            "id and has `schema_version`, `space_hash`, `objectives` and `optuna_version`.",
+        ),
+        FileDoc("trials.journal", "The same with `--storage journal`, a line for each change."),
+        FileDoc("trials.*.writer", "Held by the program that writes the trials."),
+        FileDoc("workers/*.log", "What each worker printed; the trace of what failed is there."),
+        FileDoc("workers/*.lock", "Held by each worker, so that none has two processes."),
     ),
     "A race": (record(Field), record(CandidateScore), record(RaceResult)),
     "A retraining": (
@@ -303,8 +330,9 @@ def _record(kind: type, doc: FileDoc) -> Iterator[str]:
 def _layers() -> Iterator[str]:
     yield "A layer has its `type` and these keys:\n"
     lines = []
-    own = {token: kind for token, kind in LAYER_TYPES.items() if kind.__module__ == spec.__name__}
-    for token, kind in own.items():  # blocks of a user's own may be registered, too
+    # Blocks of a user's own may be registered, too.
+    own = {token: kind for token, kind in LAYER_TYPES.items() if kind in spec.BUILT_IN}
+    for token, kind in own.items():
         hints = typing.get_type_hints(kind)
         names = [
             f"`{field.name}` ({_layer_form(hints[field.name])})"

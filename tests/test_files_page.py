@@ -12,6 +12,7 @@ from types import ModuleType
 import pytest
 
 from latency.cli.parser import UsageError
+from nas.architecture.spec import BUILT_IN
 from nas.methods.history import SearchRow
 from nas.runs.history import columns
 from nas.training.history import TrainingRow
@@ -38,6 +39,12 @@ def generator() -> ModuleType:
 
 def test_the_page_is_up_to_date(generator: ModuleType) -> None:
     assert generator.main(["--check"]) == 0, "run python scripts/make_file_docs.py"
+
+
+def test_every_layer_of_ours_is_told_wherever_its_record_stands() -> None:
+    page = PAGE.read_text("utf-8")
+    assert len(BUILT_IN) > 10
+    assert [kind for kind in BUILT_IN if f"- `{kind.TOKEN}`, {kind.__name__}: " not in page] == []
 
 
 def test_another_page_is_noticed(

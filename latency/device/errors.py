@@ -21,7 +21,7 @@ class LatencyError(ValueError):
         self.received = received
         self.fix = fix
 
-    def __reduce__(self) -> tuple[type[LatencyError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[LatencyError], tuple[str, ...]]:
         # Other processes hand exceptions back by their arguments, not by their text.
         return type(self), (self.expected, self.received, self.fix)
 

@@ -202,7 +202,10 @@ def audit_networks(
 
 
 def _unstable(rows: Mapping[str, Row], networks: Mapping[str, Network], job: Job) -> list[str]:
-    """Says in pyperf's manner what is not stable and what to do about it."""
+    """Says in pyperf's manner what is not stable and what to do about it.
+
+    A table is read by programs that build none: what they are told names no flag of another one.
+    """
     loose = sum(not row.stable for row in rows.values())
     loose += sum(not network.measurement.stable for network in networks.values())
     if not loose:
@@ -210,7 +213,7 @@ def _unstable(rows: Mapping[str, Row], networks: Mapping[str, Network], job: Job
     return [
         f"not stable: {loose} of {len(rows) + len(networks)} rows and networks are wider than "
         f"{job.plan.relative_tolerance:.1%} after {job.plan.max_rounds} rounds; stop other "
-        f"programs, or run again with: --max_rounds {2 * job.plan.max_rounds}"
+        f"programs, or measure the table again with up to {2 * job.plan.max_rounds} rounds"
     ]
 
 
@@ -221,7 +224,7 @@ def _held_up(measured: Mapping[str, Measurement]) -> list[str]:
         return []
     return [
         f"{count} of {len(measured)} graphs were never timed at full speed, and their milliseconds "
-        "are those of a busy machine; stop other programs, or give more time with --max_seconds"
+        "are those of a busy machine; stop other programs, or measure the table again for longer"
     ]
 
 

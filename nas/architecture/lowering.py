@@ -7,27 +7,22 @@ Keras, in ONNX and in files.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+# Each type of plain layer is lowered there, from its import on.
+from nas.architecture import plain_lowering as plain_lowering
 from nas.architecture import spec
+from nas.architecture.lower import channels_of
+from nas.architecture.lower import lower as lower
 from nas.architecture.operations import (
-    ActivationOp,
     ConvOp,
-    DenseOp,
-    DropoutOp,
-    FlattenOp,
-    NormOp,
     Op,
-    PoolOp,
     ResidualOp,
     SqueezeExciteOp,
-    need,
     output_shape,
 )
 from nas.architecture.shapes import Shape, round_to_multiple
-from nas.errors import ArchitectureError
 
 
 @dataclass(frozen=True)
@@ -94,68 +89,9 @@ def lower_architecture(architecture: spec.Architecture) -> tuple[LoweredLayer, .
     return lower_chain(architecture.layers, (size, size, spec.IMAGE_CHANNELS))
 
 
-@functools.singledispatch
-def lower(layer: spec.Layer, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    """One record -> operations; a function for each type of record.
-
-    Args:
-        layer: The record.
-        prefix: What the operations' names begin with.
-        shape: Of the layer's input.
-
-    Raises:
-        ArchitectureError: The record's type is not registered, or does not fit the shape.
-    """
-    known = sorted(t.__name__ for t in lower.registry if t is not object)
-    raise ArchitectureError(
-        f"a layer that can be lowered, one of {', '.join(known)}",
-        f"{type(layer).__name__} as layer {prefix} on an input of {shape}",
-        "register a function with `nas.architecture.lowering.lower.register`",
-    )
-
-
-def _channels(shape: Shape, layer: spec.Layer) -> int:
-    need(len(shape) == 3, f"a map before `{layer.TOKEN}`", shape, "move it before `gap` or `flat`")
-    return shape[2]
-
-
-@lower.register
-def _lower_conv(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    _channels(shape, layer)
-    conv = ConvOp(
-        f"{prefix}.conv",
-        shape,
-        layer.kernel,
-        layer.stride,
-        layer.channels,
-        bias=layer.bias,
-        batch_norm=layer.batch_norm,
-        activation=layer.activation,
-        valid=layer.valid,
-    )
-    return (conv,)
-
-
-@lower.register
-def _lower_depthwise_conv(layer: spec.DepthwiseConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    conv = ConvOp(
-        f"{prefix}.conv",
-        shape,
-        layer.kernel,
-        layer.stride,
-        _channels(shape, layer),
-        depthwise=True,
-        bias=layer.bias,
-        batch_norm=layer.batch_norm,
-        activation=layer.activation,
-        valid=layer.valid,
-    )
-    return (conv,)
-
-
 @lower.register
 def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    channels = _channels(shape, layer)
+    channels = channels_of(shape, layer)
     depthwise = ConvOp(
         f"{prefix}.depthwise",
         shape,
@@ -190,7 +126,7 @@ def has_residual(layer: spec.MBConv, in_channels: int) -> bool:
 
 @lower.register
 def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    channels = _channels(shape, layer)
+    channels = channels_of(shape, layer)
     expanded, act = channels * layer.expansion, layer.activation
     ops: list[Op] = []
     if layer.expansion > 1:
@@ -218,7 +154,7 @@ def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ..
 
 @lower.register
 def _lower_widths_block(layer: spec.WidthsBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    channels, act = _channels(shape, layer), layer.activation
+    channels, act = channels_of(shape, layer), layer.activation
     ops: list[Op] = []
     if layer.expanded:
         expand = f"{prefix}.expand"
@@ -248,17 +184,6 @@ def _lower_widths_block(layer: spec.WidthsBlock, prefix: str, shape: Shape) -> t
 
 
 @lower.register
-def _lower_squeeze(layer: spec.SqueezeExcite, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    gate = "sigmoid" if layer.sigmoid_gate else "hard_sigmoid"
-    return (SqueezeExciteOp(f"{prefix}.se", shape, layer.squeeze, layer.activation, gate),)
-
-
-@lower.register
-def _lower_skip(_layer: spec.Skip, _prefix: str, _shape: Shape) -> tuple[Op, ...]:
-    return ()
-
-
-@lower.register
 def _lower_residual(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op, ...]:
     body = _lower_inside(layer.layers, prefix, shape)
     shortcut = _lower_inside(layer.shortcut, f"{prefix}.shortcut", shape)
@@ -269,7 +194,7 @@ def _lower_residual(layer: spec.Residual, prefix: str, shape: Shape) -> tuple[Op
 def _lower_residual_block(layer: spec.ResidualBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
     body: list[spec.Layer] = [
         spec.Conv(layer.kernel, 1, channels, layer.activation)
-        for channels in (layer.width, _channels(shape, layer))
+        for channels in (layer.width, channels_of(shape, layer))
     ]
     if layer.dropout:
         body.append(spec.Dropout(layer.dropout))
@@ -281,52 +206,3 @@ def _lower_inside(layers: Sequence[spec.Layer], prefix: str, shape: Shape) -> tu
     for index, inner in enumerate(layers):
         ops.extend(lower(inner, f"{prefix}.{index}", output_shape(tuple(ops), shape)))
     return tuple(ops)
-
-
-@lower.register
-def _lower_max_pool(layer: spec.MaxPool, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (PoolOp(f"{prefix}.pool", shape, "max", layer.size),)
-
-
-@lower.register
-def _lower_average_pool(layer: spec.AveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (PoolOp(f"{prefix}.pool", shape, "average", layer.size),)
-
-
-@lower.register
-def _lower_mean(_layer: spec.GlobalAveragePool, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (PoolOp(f"{prefix}.pool", shape, "mean"),)
-
-
-@lower.register
-def _lower_activation(layer: spec.Activate, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (ActivationOp(f"{prefix}.act", shape, layer.activation),)
-
-
-@lower.register
-def _lower_norm(_layer: spec.Normalise, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (NormOp(f"{prefix}.norm", shape),)
-
-
-@lower.register
-def _lower_flatten(_layer: spec.Flatten, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (FlattenOp(f"{prefix}.flatten", shape),)
-
-
-@lower.register
-def _lower_dropout(layer: spec.Dropout, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    return (DropoutOp(f"{prefix}.dropout", shape, layer.rate),)
-
-
-@lower.register
-def _lower_dense(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    need(len(shape) == 1, "a vector before `fc`", shape, "add `gap` or `flat` before it")
-    dense = DenseOp(
-        f"{prefix}.dense",
-        shape,
-        layer.units,
-        bias=layer.bias,
-        batch_norm=layer.batch_norm,
-        activation=layer.activation,
-    )
-    return (dense,)

@@ -14,12 +14,13 @@ from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.architecture.references.named import NAMES
 from nas.cli import flags as strict_flags
-from nas.cli import recipe_flags
+from nas.cli import metric_flags, recipe_flags, trial_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
+from nas.runs.trials import TRIAL_METHODS
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
@@ -61,7 +62,8 @@ def search_flags() -> flags.FlagValues:
         "Print the ranges of the space, and whether bounds and target can be kept, and stop.",
         **text,
     )
-    flags.DEFINE_enum("method", "gradient", list(METHODS), "How to search.", **text)
+    methods = list(dict.fromkeys((*METHODS, *TRIAL_METHODS)))
+    flags.DEFINE_enum("method", "gradient", methods, "How to search.", **text)
     flags.DEFINE_enum(
         "gate", "categorical", list(GATES), "Form of the gates of --method gradient.", **text
     )
@@ -102,6 +104,8 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_integer(
         "random_networks", None, "Random networks of equal ms to compare.", lower_bound=0, **text
     )
+    trial_flags.define(values)
+    metric_flags.define_signal(values)
     return values
 
 
@@ -165,6 +169,7 @@ def retrain_flags() -> flags.FlagValues:
         "--seeds trainings reach it.",
         **text,
     )
+    metric_flags.define(values)
     flags.DEFINE_bool(
         "find_learning_rate",
         False,
@@ -231,7 +236,7 @@ def _run(
             out.print(text, markup=False)
             return EXIT_DONE
         command = join([*command_words(verb), *argv[1:]])
-        with Interrupter().installed() as interrupter:
+        with recipe_flags.named_as_typed(values), Interrupter().installed() as interrupter:
             return work(values, command, interrupter, folders.append)
 
     def how_to_resume() -> str:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from absl import flags
 
-from nas.errors import InputError
-from nas.interface import recipe_options
+from nas.errors import FieldError, InputError
 from nas.interface.recipe_options import KNOBS
 from nas.recipes import RECIPES
 from nas.training.knobs import NONE, Knob
@@ -69,35 +70,37 @@ def define(values: flags.FlagValues) -> None:
             )
 
 
-def check(options: Mapping[str, Any]) -> None:
-    """Refuses what no recipe can have, and names the flag.
+@contextmanager
+def named_as_typed(values: flags.FlagValues) -> Iterator[None]:
+    """Refusals of records, which name their fields, name the flags of a command line in here.
+
+    Names of knobs that are made of several words mean nothing else, and need not be declared.
 
     Args:
-        options: Flags that the user wrote, with their values.
+        values: Flags of the program.
 
     Raises:
-        InputError: A value is out of its range, or an unknown name.
+        InputError: As it came, with `--` before the names of flags.
     """
     try:
-        recipe_options.check(options)
+        yield
     except InputError as error:
-        flag = _blamed(error, options)
-        if flag is None:
+        declared = error.names if isinstance(error, FieldError) else ()
+        names = {*declared, *(name for name in KNOBS if "_" in name)} & set(values)
+        parts = (error.expected, error.received, error.fix)
+        found = tuple(_with_dashes(part, names) for part in parts)
+        if found == parts:
             raise
-        raise InputError(error.expected, f"--{flag} {options[flag]}", error.fix) from None
+        # Flags write what Python calls None in small letters.
+        raise InputError(*(re.sub(r"\bNone\b", NONE, part) for part in found)) from None
 
 
-def _blamed(error: InputError, options: Mapping[str, Any]) -> str | None:
-    """The flag that is refused in the same way when it stands alone; None if there is none."""
-    begin = {name: options[name] for name in ("recipe",) if name in options}
-    for name in KNOBS:
-        if name in options:
-            try:
-                recipe_options.check({**begin, name: options[name]})
-            except InputError as own:
-                if own.expected == error.expected:
-                    return name
-    return None
+def _with_dashes(text: str, names: Iterable[str]) -> str:
+    """A text whose words of these names are flags; parts of paths are no words."""
+    for name in names:
+        word = rf"(?<![\w/.\\-]){re.escape(name)}(?![\w/\\]|\.\w)"
+        text = re.sub(word, f"--{name}", text)
+    return text
 
 
 def help_of(knob: Knob) -> str:

@@ -11,11 +11,11 @@ from absl import flags
 from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
-from nas.cli import recipe_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.cli.show import show
-from nas.interface import rules
+from nas.interface import recipe_options, rules
 from nas.interface.asked import source_of
+from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
 from nas.interface.named_networks import split_words
@@ -25,7 +25,8 @@ from nas.interface.networks import (
     read_architecture,
     sized_network,
 )
-from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.retrain_rules import RETRAIN_RULES, shown
+from nas.interface.retraining import run_retraining
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
@@ -56,10 +57,10 @@ def retrain(
         Interrupted: A signal came; the state is saved.
     """
     options = strict_flags.given(values)
-    what = rules.shown(options)
+    what = shown(options)
     # Before any folder is opened: what is said twice has no right one.
-    rules.check(options, rules.RETRAIN_RULES)
-    recipe_flags.check(options)
+    rules.check(options, RETRAIN_RULES)
+    recipe_options.check(options)
     if what is not None:
         return show(what, options, _shown_network(options))
     run_dir = values["run_dir"].value

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from absl import flags
 
+from latency.cli.exit_codes import EXIT_DONE
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.profiling import check_profile, profile_of
 from nas.interface.searching import run_search
+from nas.interface.trials import is_trials, run_trials
+from nas.interface.trials_config import AskedTrials
 from nas.report.profile import finding_text, profile_table
 from nas.runs.outcome import Outcome
 from nas.selection.goals import parse_goals
@@ -44,6 +47,11 @@ def search(
         return profile(values)
     run_dir = values["run_dir"].value
     path = Path(run_dir) if run_dir else None
+    options = strict_flags.given(values)
+    if is_trials(options):
+        source = source_of(options.get("data_dir"), options)
+        run_trials(AskedTrials(source, options, command), path, interrupter, on_folder)
+        return EXIT_DONE
     _, outcome = run_search(asked_search(values, command), path, interrupter, on_folder)
     return EXIT_CODES[outcome]
 

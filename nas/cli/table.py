@@ -24,6 +24,7 @@ from latency.cli.parser import OutputFolder, Parser
 from latency.cli.rules import PRECISION_RULES, THREAD_RULES, check_rules
 from latency.cli.table_commands import next_steps
 from latency.cli.text_view import print_audit
+from latency.command_line import join, with_flags
 from latency.device import strict_json
 from latency.device.flags import loading_words
 from latency.device.host import current_host
@@ -44,7 +45,7 @@ from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.system.program import command_line
+from nas.system.program import command_line, command_words
 
 # A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
 HELD_OUT_NETWORKS = 50
@@ -199,8 +200,13 @@ def measure(job: Job, space: Space, output: Path) -> LatencyTable:
     return table
 
 
-def run(flags: argparse.Namespace) -> None:
-    """Measures and reports a table, or writes a job."""
+def run(flags: argparse.Namespace, arguments: Sequence[str] = ()) -> None:
+    """Measures and reports a table, or writes a job.
+
+    Args:
+        flags: As they were read.
+        arguments: Words that they were read from, for the command that measures longer.
+    """
     begun = time.monotonic()
     load_blocks(flags.blocks)
     space = get_space(flags.space, flags.image_size, flags.num_classes)
@@ -234,6 +240,19 @@ def run(flags: argparse.Namespace) -> None:
         f"{values['rows']} rows ({values['rows_not_stable']} not stable) from {values['graphs']} "
         f"graphs in {total:.0f} s, {built:.1f} s of them building. Written to {output}"
     )
+    if values["rows_not_stable"]:
+        out.print(f"More rounds: {longer(arguments, job)}", markup=False)
+
+
+def longer(arguments: Sequence[str], job: Job) -> str:
+    """The command that measures the same table with twice as many rounds at most.
+
+    Args:
+        arguments: Words after the program.
+        job: That was measured.
+    """
+    words = with_flags(arguments, {"max_rounds": 2 * job.plan.max_rounds})
+    return join([*command_words("table"), *words])
 
 
 def export(flags: argparse.Namespace, job: Job) -> None:
@@ -259,7 +278,7 @@ def main(arguments: Sequence[str]) -> int:
     """
     flags = parse_flags(arguments)
     with Interrupter().installed():
-        run(flags)
+        run(flags, arguments)
     return EXIT_DONE
 
 

@@ -14,9 +14,12 @@ from nas.data.augmentation.policies import RandAugment, trivially_augmented
 from nas.errors import InputError
 from nas.ranges import check_count, check_number
 
+Streams = dict[str, np.random.Generator]
 # Each change draws from a stream of its own, so that one more leaves the others as they were.
 # A later one goes to the end.
 STREAMS = ("rotation", "policy", "blur", "erasing", "cutout", "mixing")
+# Where a device erases, it takes the noise from so many pictures of it.
+NOISES = 256
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,14 @@ class Augmentation:
         Raises:
             InputError: They are.
         """
+        padding = self.crop_padding_pixels
+        if 1 < size <= padding:  # a single pixel is the same however far it is reflected
+            raise InputError(
+                f"crop_padding_pixels from 0 to {size - 1}, as far as an image of {size} pixels "
+                "is reflected once",
+                f"{padding}",
+                f"set crop_padding_pixels to {size - 1} or less",
+            )
         pixels = self.cutout.cutout_pixels
         if pixels is not None and pixels > size:
             raise InputError(
@@ -88,12 +99,32 @@ class Augmentation:
             images: uint8; not changed.
             rng: Source of chance, fresh from its seed.
         """
-        count = len(images)
         streams = self._streams(rng)
+        images = self._moved(images, rng, streams)
+        if self.erasing.erasing_probability:
+            images = self.erasing.apply(images, streams["erasing"])
+        if self.cutout.is_on:
+            images = self.cutout.apply(images, streams["cutout"])
+        return images
+
+    def moved(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The first part of `apply`: all but what `drawn` stands for.
+
+        Args:
+            images: (n, height, width, 3) uint8; not changed.
+            rng: Source of chance, fresh from its seed.
+        """
+        return self._moved(images, rng, self._streams(rng))
+
+    def _moved(
+        self, images: np.ndarray, rng: np.random.Generator, streams: Streams
+    ) -> np.ndarray:
+        count = len(images)
         if self.crop_padding_pixels:
-            images = geometry.cropped(images, self.crop_padding_pixels, rng)
+            corners = geometry.crop_corners(count, self.crop_padding_pixels, rng)
+            images = geometry.cropped(images, self.crop_padding_pixels, corners)
         if self.flip:
-            images = geometry.mirrored(images, rng)
+            images = geometry.mirrored(images, geometry.mirrors(count, rng))
         if self.rotation_degrees:
             most = self.rotation_degrees
             images = geometry.rotated(images, streams["rotation"].uniform(-most, most, count))
@@ -104,11 +135,55 @@ class Augmentation:
         if self.blur_sigma_pixels:
             sigmas = streams["blur"].uniform(0.0, self.blur_sigma_pixels, count)
             images = geometry.blurred(images, sigmas)
-        if self.erasing.erasing_probability:
-            images = self.erasing.apply(images, streams["erasing"])
-        if self.cutout.is_on:
-            images = self.cutout.apply(images, streams["cutout"])
         return images
+
+    @property
+    def needs_pillow(self) -> bool:
+        """Whether images are changed in ways that only the host knows."""
+        has_policy = self.rand_augment.rand_augment_magnitude is not None or self.trivial_augment
+        return bool(self.rotation_degrees or self.blur_sigma_pixels or has_policy)
+
+    def drawn(
+        self, count: int, side: tuple[int, int], rng: np.random.Generator, *, is_moved: bool
+    ) -> dict[str, np.ndarray]:
+        """What chance decided about a batch, for whoever changes its images elsewhere.
+
+        It is what `apply` and `mix` would have drawn, the noise of erasing excepted.
+
+        Args:
+            count: Images of the batch.
+            side: Their height and width in pixels.
+            rng: Source of chance, fresh from its seed.
+            is_moved: Whether the images went through `moved` already.
+
+        Returns:
+            `tops` and `lefts` of crops, which images are `mirrored`, boxes that are `erased` and
+            `cut`, one of `NOISES` kinds of `noise`, and `others`, `pasted` boxes, the `blended`
+            and the whole own `share` of mixed ones; only of what is on.
+        """
+        streams = self._streams(rng)
+        found: dict[str, np.ndarray] = {}
+        if self.crop_padding_pixels and not is_moved:
+            corners = geometry.crop_corners(count, self.crop_padding_pixels, rng)
+            found["tops"], found["lefts"] = corners
+        if self.flip and not is_moved:
+            found["mirrored"] = geometry.mirrors(count, rng)
+        if self.erasing.erasing_probability:
+            found["erased"] = self.erasing.boxes(count, side, streams["erasing"])
+            found["noise"] = streams["erasing"].integers(0, NOISES, count)
+        if self.cutout.is_on:
+            found["cut"] = self.cutout.boxes(count, side, streams["cutout"])
+        if self.mixing.is_on:
+            mixture = self.mixing.draw(count, side, streams["mixing"])
+            found |= {
+                "others": mixture.others,
+                "pasted": mixture.boxes,
+                "blended": mixture.blended,
+                "share": mixture.share,
+            }
+        # JAX has no whole numbers of 64 bits.
+        is_whole = {name: np.issubdtype(array.dtype, np.integer) for name, array in found.items()}
+        return {n: array.astype(np.int32) if is_whole[n] else array for n, array in found.items()}
 
     def mix(
         self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
@@ -125,7 +200,7 @@ class Augmentation:
         return self.mixing.apply(images, targets, self._streams(rng)["mixing"])
 
     @staticmethod
-    def _streams(rng: np.random.Generator) -> dict[str, np.random.Generator]:
+    def _streams(rng: np.random.Generator) -> Streams:
         return dict(zip(STREAMS, rng.spawn(len(STREAMS)), strict=True))
 
     @property

@@ -27,6 +27,14 @@ class Split:
     images: np.ndarray
     labels: np.ndarray
 
+    def part(self, indices: np.ndarray) -> Split:
+        """Some of the images, copied.
+
+        Args:
+            indices: Of these images.
+        """
+        return Split(self.images[indices], self.labels[indices])
+
 
 @dataclass(frozen=True)
 class Dataset:
@@ -129,25 +137,6 @@ def evaluation_notes(class_names: tuple[str, ...], labels: np.ndarray) -> tuple[
     names = ", ".join(class_names[i] for i in absent[:5])
     more = f" and {len(absent) - 5} more" if len(absent) > 5 else ""
     return (f"No evaluation images of {names}{more}: no figure says anything of these classes.",)
-
-
-def check_searchable(dataset: Dataset) -> None:
-    """Refuses classes with too few images for a search, before anything is measured for it.
-
-    Args:
-        dataset: Whose training images a search divides once more.
-
-    Raises:
-        DataError: A class has one training image.
-    """
-    counts = np.bincount(dataset.train.labels, minlength=dataset.num_classes)
-    few = [name for name, count in zip(dataset.class_names, counts, strict=True) if count < 2]
-    if few:
-        raise DataError(
-            "two training images or more of every class, as a search holds a share of them out",
-            f"1 of {', '.join(few[:5])} in {dataset.name}",
-            "add images, or remove the folders of these classes",
-        )
 
 
 def selection_fingerprint(*splits: Split) -> str:

@@ -16,7 +16,7 @@ from nas.data.cache import ImageFile, cached_arrays, write_split
 from nas.data.dataset import DataError, Dataset, Split, check_labels, evaluation_notes
 from nas.data.duplicates import Hashed, duplicate_notes, fingerprint, image_digests
 from nas.data.layouts.arrays import array_layout, array_split
-from nas.data.layouts.find import find_layout
+from nas.data.layouts.find import EVALUATION_SHARE, find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
 from nas.data.notes import decoding_notes, relative, skipped_note
 from nas.data.preparation import Preparation, Resize
@@ -25,7 +25,6 @@ from nas.data.split_decoding import decode_splits
 from nas.system.console import bar
 
 SAMPLE_HOLDS = "the embedded sample, which is drawn"
-EVALUATION_SHARE = 0.1  # of images that a layout without a division of its own holds out
 
 
 def _take_any(class_names: tuple[str, ...]) -> None:
@@ -158,7 +157,7 @@ def load_sample(
     _, splits, _ = cached_arrays(folder, key, make)
     hashed = [_hashed_arrays(part, split) for part, split in splits.items()]
     return _finished(
-        "embedded sample", hashed, sample.CLASS_NAMES, Preparation(image_size), (), is_sample=True
+        sample.NAME, hashed, sample.CLASS_NAMES, Preparation(image_size), (), is_sample=True
     )
 
 

@@ -8,6 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from nas.errors import InputError
 # float32 pixels (n, height, width, 3) from 0 to 255, and int32 class indices (n,), or float32
 # targets (n, classes) where images are mixed.
 Batch = tuple[np.ndarray, np.ndarray]
+Plan = dict[str, np.ndarray]  # of one batch: see `BatchLoader.plan`
+Made = TypeVar("Made")
 BATCHES_AHEAD = 4  # made in the background, so that a slow one is not waited for
 # A thread that makes batches for so many cores: on few of them it would only disturb the training.
 CORES_A_THREAD = 4
@@ -122,6 +126,32 @@ class BatchLoader:
             return pixels, labels
         return self.augment.mix(pixels, one_hot(labels, self._classes), self._rng(step))
 
+    def plan(self, step: int, is_resident: bool) -> Plan:
+        """What a device needs to make the batch of a step by itself.
+
+        Args:
+            step: Its number, from 0.
+            is_resident: Whether the device has all images of the split, so that numbers of rows
+                will do; images that it cannot change itself come along anyway.
+
+        Returns:
+            `labels` (n,), `rows` of the split (n,) or `images` (n, height, width, 3) uint8, and
+            what `Augmentation.drawn` says.
+        """
+        rows = self._rows(step)
+        augment = self.augment
+        is_moved = not is_resident or (augment is not None and augment.needs_pillow)
+        found: Plan = {"labels": self._labels(rows)}
+        if is_moved:
+            images = np.asarray(self.split.images[rows])
+            found["images"] = images if augment is None else augment.moved(images, self._rng(step))
+        else:
+            found["rows"] = rows.astype(np.int32)
+        if augment is not None:
+            side = (self.split.images.shape[1], self.split.images.shape[2])
+            found |= augment.drawn(len(rows), side, self._rng(step), is_moved=is_moved)
+        return found
+
     def plain_images(self, step: int) -> np.ndarray:
         """Pixels of a step in their full size, cropped and mirrored, and changed no further.
 
@@ -133,10 +163,13 @@ class BatchLoader:
 
     def _rows(self, step: int) -> np.ndarray:
         count = len(self._indices)
-        positions = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
-        chosen = [self._indices[self._order(int(p // count))[p % count]] for p in positions]
+        start, stop = step * self.batch_size, (step + 1) * self.batch_size
+        parts = []
+        for epoch in range(start // count, (stop - 1) // count + 1):
+            first, last = max(start - epoch * count, 0), min(stop - epoch * count, count)
+            parts.append(self._order(epoch)[first:last])
         # Sorted reads touch a memory-mapped file in one direction.
-        return np.sort(np.array(chosen))
+        return np.sort(self._indices[np.concatenate(parts)])
 
     def _images(self, rows: np.ndarray, step: int, augment: Augmentation | None) -> np.ndarray:
         images = np.asarray(self.split.images[rows])
@@ -167,12 +200,29 @@ class BatchLoader:
             stop_step: Number after the last one.
             threads: How many, 1 or more; None for `usual_threads`.
         """
-        made: deque[Future[Batch]] = deque()
+        return self._ahead(self.batch, start_step, stop_step, threads)
+
+    def plans(self, start_step: int, stop_step: int, is_resident: bool) -> Iterator[Plan]:
+        """Plans of the steps in turn, made ahead by threads; the same as `plan` gives.
+
+        Args:
+            start_step: Number of the first step, from 0.
+            stop_step: Number after the last one.
+            is_resident: As `plan` takes it.
+        """
+        make = partial(self.plan, is_resident=is_resident)
+        return self._ahead(make, start_step, stop_step, None)
+
+    def _ahead(
+        self, make: Callable[[int], Made], start_step: int, stop_step: int, threads: int | None
+    ) -> Iterator[Made]:
+        """What `make` makes of each step, made ahead by threads."""
+        made: deque[Future[Made]] = deque()
         pool = ThreadPoolExecutor(threads or usual_threads(), thread_name_prefix="batches")
         try:
             for step in range(start_step, stop_step):
                 ahead = range(step + len(made), min(step + BATCHES_AHEAD, stop_step))
-                made.extend(pool.submit(self.batch, later) for later in ahead)
+                made.extend(pool.submit(make, later) for later in ahead)
                 begun = time.perf_counter()
                 item = made.popleft().result()
                 self.seconds_waiting += time.perf_counter() - begun

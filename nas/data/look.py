@@ -1,14 +1,16 @@
-"""What is known of images before any of them is decoded: their size and their classes."""
+"""What is known of images before any of them is decoded: their size, classes and labels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from nas.data import sample
-from nas.data.layouts.find import find_layout
+from nas.data.dataset import DataError, Dataset, check_labels
+from nas.data.layouts.find import EVALUATION_SHARE, find_layout
 from nas.data.layouts.layout import FileLayout
-from nas.data.load import EVALUATION_SHARE
 
 
 @dataclass(frozen=True)
@@ -16,27 +18,101 @@ class Looks:
     """Images that were looked at.
 
     Args:
+        name: Of the data set, for people.
         image_size: Height and width in pixels that they will have.
-        num_classes: Classes of the labels.
+        class_names: Position is the class index.
+        train_labels: (n,) class indices of the training images. Files that turn out to be broken
+            are among them, which may be skipped later.
+        evaluation_labels: (m,) likewise of the evaluation images.
+        is_sample: Whether they are the embedded sample.
     """
 
+    name: str
     image_size: int
-    num_classes: int
+    class_names: tuple[str, ...]
+    train_labels: np.ndarray
+    evaluation_labels: np.ndarray
+    is_sample: bool = False
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+    @classmethod
+    def of(cls, dataset: Dataset) -> Looks:
+        """What is known of images that are there already.
+
+        Args:
+            dataset: The images.
+        """
+        return cls(
+            dataset.name,
+            dataset.image_size,
+            tuple(dataset.class_names),
+            dataset.train.labels,
+            dataset.evaluation.labels,
+            dataset.is_sample,
+        )
 
 
-def look_at(data_dir: str | Path | None, image_size: int | None = None, seed: int = 0) -> Looks:
+def look_at(
+    data_dir: str | Path | None,
+    image_size: int | None = None,
+    seed: int = 0,
+    size: sample.SampleSize = sample.DEFAULT,
+) -> Looks:
     """Finds out what images will be like, in the time that it takes to list them.
 
     Args:
         data_dir: Folder or .npz file; None for the embedded sample.
         image_size: Height and width in pixels that are asked for; None for the images' own.
         seed: Of the division where the layout has none.
+        size: Images of the sample that are drawn.
 
     Raises:
-        DataError: They are missing, or of no known layout.
+        DataError: They are missing, of no known layout, or nothing can be learned from them.
     """
     if data_dir is None:
-        return Looks(image_size or sample.IMAGE_SIZE, len(sample.CLASS_NAMES))
+        return Looks(
+            sample.NAME,
+            image_size or sample.IMAGE_SIZE,
+            sample.CLASS_NAMES,
+            _sample_labels(size.train),
+            _sample_labels(size.evaluation),
+            is_sample=True,
+        )
     layout = find_layout(data_dir, seed, EVALUATION_SHARE)
-    own = layout.native_size if isinstance(layout, FileLayout) else layout.train.images.shape[1]
-    return Looks(image_size or own, len(layout.class_names))
+    if isinstance(layout, FileLayout):
+        own = layout.native_size
+        parts = ([file.label for file in part] for part in (layout.train, layout.evaluation))
+        train, evaluation = (np.array(labels, np.int32) for labels in parts)
+    else:
+        own = int(layout.train.images.shape[1])
+        train, evaluation = layout.train.labels, layout.evaluation.labels
+    check_labels(layout.name, layout.class_names, train, evaluation)
+    return Looks(layout.name, image_size or own, layout.class_names, train, evaluation)
+
+
+def _sample_labels(count: int) -> np.ndarray:
+    """As many of each class as the sample draws, in the order of the classes."""
+    return np.sort(np.arange(count, dtype=np.int32) % len(sample.CLASS_NAMES))
+
+
+def check_searchable(looks: Looks) -> None:
+    """Refuses classes with too few images for a search, before anything is decoded or measured.
+
+    Args:
+        looks: Whose training images a search divides once more.
+
+    Raises:
+        DataError: A class has one training image.
+    """
+    counts = np.bincount(looks.train_labels, minlength=looks.num_classes)
+    few = [name for name, count in zip(looks.class_names, counts, strict=True) if count < 2]
+    if few:
+        raise DataError(
+            "two training images or more of every class, as a search holds a share of them out",
+            f"1 of {', '.join(few[:5])} in {looks.name}",
+            "add images, or remove the folders of these classes",
+        )

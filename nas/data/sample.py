@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+NAME = "embedded sample"
 IMAGE_SIZE = 32
 # Strokes of a letter as x0, y0, x1, y1 in a square from -1 to 1, y downwards.
 LETTERS: dict[str, tuple[tuple[float, float, float, float], ...]] = {

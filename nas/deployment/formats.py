@@ -18,7 +18,7 @@ from nas.deployment.litert import check_litert, litert_scores, no_interpreter, t
 from nas.deployment.metadata import ModelMetadata, with_metadata
 from nas.deployment.records import Int8Settings
 from nas.deployment.scores import Told, onnx_scores, tell_nobody
-from nas.registry import Registry
+from nas.registry import Registry, check_known
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ class AskedExports:
         names = export.split(",") if isinstance(export, str) else list(export or ())
         names = [name.strip() for name in names]
         for name in names:
-            EXPORT_FORMATS.check(name)
+            check_known("export", name, EXPORT_FORMATS)
         asked = {REFERENCE, *names}
         known = tuple(name for name in EXPORT_FORMATS if name in asked)
         return cls(known, calibration_images)

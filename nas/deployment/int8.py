@@ -57,18 +57,17 @@ def int8_settings(images: int, seed: int, host: Host | None) -> Int8Settings:
     )
 
 
-def calibration_images(asked: int | None, split: Split) -> int:
+def calibration_images(asked: int | None, there: int) -> int:
     """How many training images to calibrate on.
 
     Args:
         asked: `--calibration_images`; None for the usual number, or all images where there are
             fewer.
-        split: Training images.
+        there: Number of training images, 1 or more.
 
     Raises:
         InputError: More are asked for than there are.
     """
-    there = len(split.labels)
     if asked is None:
         return min(CALIBRATION_IMAGES, there)
     if not 1 <= asked <= there:

@@ -20,6 +20,7 @@ from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.data.colours import BACKGROUND
 from nas.data.preparation import RESIZES, Preparation
+from nas.deployment.properties import PIXELS, class_names_in, properties_of
 from nas.errors import InputError
 
 Precision = Literal["fp32", "int8"]
@@ -31,7 +32,7 @@ AGAIN = "write the file again: main.py --run RUN exports the run's network and t
 # The same in every file of this version. A file with other values would need another reader.
 FIXED: Mapping[str, str] = {
     "metadata_version": METADATA_VERSION,
-    "input": "image: float32 [1, height, width, 3], RGB, pixels 0 to 255, not scaled",
+    "input": f"image: float32 [1, height, width, 3], RGB, {PIXELS}, not scaled",
     "output": "logits: float32 [1, classes], before softmax",
     "layout": "NHWC",
     "colours": "RGB",
@@ -128,7 +129,7 @@ def metadata_of(data: bytes, source: str) -> ModelMetadata:
     import onnx
 
     model = onnx.ModelProto.FromString(data)
-    found = {entry.key: entry.value for entry in model.metadata_props}
+    found = properties_of(model)
     _check_is_ours(found, source)
     names = _class_names(found, source)
     size = _whole_number(found, "image_size", source)
@@ -159,7 +160,7 @@ def is_of_earlier_version(data: bytes) -> bool:
     import onnx
 
     model = onnx.ModelProto.FromString(data)
-    return {entry.key for entry in model.metadata_props} == EARLIER_KEYS
+    return set(properties_of(model)) == EARLIER_KEYS
 
 
 def metadata_for(
@@ -240,17 +241,14 @@ def _check_is_ours(found: Mapping[str, str], source: str) -> None:
 
 
 def _class_names(found: Mapping[str, str], source: str) -> tuple[str, ...]:
-    try:
-        names = json.loads(found["class_names"])
-    except (ValueError, RecursionError):
-        names = None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    names = class_names_in(found)
+    if names is None:
         raise MetadataError(
             f"class_names as a JSON list of texts in the metadata of {source}",
             repr(found["class_names"][:60]),
             AGAIN,
         )
-    return tuple(names)
+    return names
 
 
 def _whole_number(found: Mapping[str, str], key: str, source: str) -> int:

@@ -77,14 +77,15 @@ def keras_scores(
 def shares(scores: np.ndarray, labels: np.ndarray) -> tuple[float, float]:
     """Shares of images whose own class is the best one, and among the best five.
 
-    A tie counts against the network, as in `nas.training.evaluation.accuracy`.
+    A tie and a score that is no number count against the network, as in
+    `nas.training.evaluation.accuracy`.
 
     Args:
         scores: (images, classes).
         labels: (images,) class indices.
     """
     own = scores[np.arange(len(labels)), labels]
-    better = (scores >= own[:, None]).sum(axis=1) - 1
+    better = (~(scores < own[:, None])).sum(axis=1) - 1
     return float((better < 1).mean()), float((better < 5).mean())
 
 

@@ -14,6 +14,7 @@ from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, source_of
+from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, run_comparison
 from nas.interface.networks import (
@@ -23,7 +24,7 @@ from nas.interface.networks import (
     read_architecture,
 )
 from nas.interface.options import RetrainOptions, SearchOptions
-from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.retraining import run_retraining
 from nas.interface.run import Run, run_or_front
 from nas.interface.searching import run_search
 from nas.runs.config import CONFIG_FILE

@@ -10,14 +10,15 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
+from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface.asked import given_network_config
 from nas.interface.compared_runs import RunFacts, common_recipe
 from nas.interface.named_networks import NamedNetwork, same_network
-from nas.pipeline.inputs import check_fits, load_data, source_now
+from nas.pipeline.inputs import check_fits, load_data, looks_of, source_now
 from nas.recipes.scales import Scale
 from nas.runs.config import ComparisonConfig, ComparisonEntry, GivenNetworkConfig, read_config
-from nas.runs.data import DataSource
+from nas.runs.data import DataRecord, DataSource
 from nas.system.console import out
 
 
@@ -82,6 +83,26 @@ def images_asked(
     return replace(source, image_size=common), common
 
 
+def looks_at_images(
+    asked: AskedComparison,
+    options: Mapping[str, Any],
+    source: DataSource,
+    runs: Mapping[str, RunFacts],
+) -> Looks:
+    """What is known of the images of what is trained, before any of them is decoded.
+
+    Args:
+        asked: What is asked for.
+        options: As `RetrainOptions`, those of the runs included.
+        source: From `images_asked`.
+        runs: By name.
+
+    Raises:
+        LatencyError: They are missing, or have other classes than those of the runs.
+    """
+    return looks_of(source, *_read_as(options, source, runs), asked.dataset, _record_of(runs))
+
+
 def images_of(
     asked: AskedComparison,
     options: Mapping[str, Any],
@@ -99,21 +120,33 @@ def images_of(
     Raises:
         LatencyError: They cannot be read, or are not those of the runs.
     """
-    sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
+    sizes, seed = _read_as(options, source, runs)
+    dataset = load_data(source, sizes, seed, asked.dataset, _record_of(runs))
     facts = next(iter(runs.values()), None)
-    seed = options.get("seed", 0) if facts is None else read_config(facts.folder.path).seed
-    record = facts.data if facts else None
-    dataset = load_data(source, sizes, seed, asked.dataset, record)
     if facts is not None:
         fix = "name the images of the runs by --data_dir, or leave it out"
         facts.data.check_same(dataset, f"{facts.folder.path} learned from", fix)
     return dataset
 
 
+def _record_of(runs: Mapping[str, RunFacts]) -> DataRecord | None:
+    return next((facts.data for facts in runs.values()), None)
+
+
+def _read_as(
+    options: Mapping[str, Any], source: DataSource, runs: Mapping[str, RunFacts]
+) -> tuple[Scale, int]:
+    """The size of the job, and the seed of the images' division: that of the first run."""
+    sizes = Scale.fitting(source.kind == "sample", bool(options.get("smoke", False)))
+    for facts in runs.values():
+        return sizes, read_config(facts.folder.path).seed
+    return sizes, options.get("seed", 0)
+
+
 def entries_of(
     named: Sequence[NamedNetwork],
     runs: Mapping[str, RunFacts],
-    dataset: Dataset | None,
+    looks: Looks | None,
     size: int | None,
 ) -> tuple[ComparisonEntry, ...]:
     """All networks as they are trained; the same network to be trained twice is refused.
@@ -121,7 +154,7 @@ def entries_of(
     Args:
         named: All networks.
         runs: By name.
-        dataset: Images of what is trained; None where nothing is.
+        looks: Of the images of what is trained; None where nothing is.
         size: Height and width of the images in pixels; None where no network is built for them.
 
     Raises:
@@ -131,7 +164,7 @@ def entries_of(
     for network in named:
         facts = runs.get(network.name)
         is_trained = facts is not None and facts.certificate is not None
-        classes = dataset.num_classes if dataset else None
+        classes = looks.num_classes if looks else None
         if facts is not None:
             classes = facts.data.num_classes
         built = network.built(size, classes)
@@ -143,8 +176,8 @@ def entries_of(
                 markup=False,
             )
         architecture_cost(built)  # layers that do not fit each other are refused here
-        if dataset is not None:
-            check_fits(built, dataset, takes_any_classes=False)
+        if looks is not None:
+            check_fits(built, looks, takes_any_classes=False)
         run = str(network.run) if is_trained else None
         entry = ComparisonEntry(network.name, network.word, arch_text.to_text(built), run)
         for other, architecture in found:

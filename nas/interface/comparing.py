@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from latency.errors import LatencyError
+from nas.architecture import text as arch_text
 from nas.data import Dataset
+from nas.data.look import Looks
 from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
+from nas.interface.asked_retraining import check_options, exports_of
 from nas.interface.compared_parts import (
     AskedComparison,
     comparison_config,
     entries_of,
     images_asked,
     images_of,
+    looks_at_images,
 )
 from nas.interface.compared_runs import (
     check_recipes,
@@ -27,21 +31,24 @@ from nas.interface.compared_runs import (
     facts_of,
     options_of_runs,
 )
+from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
-from nas.interface.retraining import check_options, exports_of
-from nas.interface.training_config import training_config
+from nas.interface.retrain_rules import RETRAIN_RULES
+from nas.interface.training_config import check_training, new_training, training_config
+from nas.interface.training_parts import still_trains, teaching_of
+from nas.pipeline.before_images import check_before_images
 from nas.pipeline.compare import Compared
-from nas.pipeline.inputs import keep_data, load_data, source_now
+from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
     ComparisonConfig,
+    ComparisonEntry,
     TrainingConfig,
     read_config,
 )
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
-from nas.runs.records import TrainedRecord
 from nas.search_space.files import load_blocks
 from nas.selection.success_rate import check_goal
 from nas.system import backend
@@ -49,9 +56,6 @@ from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
-
-if TYPE_CHECKING:
-    from nas.pipeline.teaching import Teaching
 
 
 def run_comparison(
@@ -97,13 +101,17 @@ def run_comparison(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
     options = {**options_of_runs(runs), **options, **({"smoke": True} if is_smoke else {})}
-    dataset = images_of(asked, options, source, runs) if to_train else None
-    if dataset is not None:
-        size = dataset.image_size
-    entries = entries_of(named, runs, dataset, size)
+    looks = looks_at_images(asked, options, source, runs) if to_train else None
+    if looks is not None:
+        size = looks.image_size
+    entries = entries_of(named, runs, looks, size)
     for note in (text for network in named for text in network.notes(size)):
         out.print(note, markup=False)
     config = comparison_config(asked, options, source, size, entries, runs)
+    dataset = None
+    if looks is not None:
+        _check_new(config, options, looks)
+        dataset = images_of(asked, options, source, runs)
     folder = RunFolder.create(run_dir, config, "compare")
     try:
         training = _training(folder, config, options, dataset)
@@ -141,15 +149,13 @@ def go_on_with_comparison(
     own = [entry for entry in config.networks if entry.run is None]
     _check_applies(options, trains=bool(own))
     on_folder(folder.path)
-    dataset = training = None
+    dataset = None
     if own:
         if not folder.has(TrainingConfig):
             raise InputError(
                 "a comparison that has begun", f"{folder.path} without its recipe", "begin another"
             )
-        record = folder.read(DataRecord)
-        source = source_now(config.data, asked.source, options)
-        dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
+        dataset = _images_again(asked, folder, config, own)
     with folder.alone():
         training = _training(folder, config, options, dataset)
         if options.get("restart"):
@@ -159,9 +165,50 @@ def go_on_with_comparison(
     return _compared(folder, config, training, dataset, exports_of(options), interrupter)
 
 
+def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Looks) -> None:
+    """Refuses what these images and networks do not allow, before any image is decoded."""
+    networks = [arch_text.parse(entry.text) for entry in config.networks if entry.run is None]
+    training = new_training(config, config.sizes, options, *networks)
+    if training.recipe.distillation.teacher is not None:
+        backend.start(training.compute, looks.image_size)  # which may have to run it
+    judging = judging_of(options)
+    check_before_images(lambda: looks, training.recipe, exports_of(options), judging)
+
+
+def _images_again(
+    asked: AskedComparison,
+    folder: RunFolder,
+    config: ComparisonConfig,
+    own: Sequence[ComparisonEntry],
+) -> Dataset:
+    """The images of a comparison that goes on; what they do not allow is refused before."""
+    options, record = asked.options, folder.read(DataRecord)
+    source = source_now(config.data, asked.source, options)
+    read_as = (source, config.sizes, config.seed, asked.dataset, record)
+    networks = [arch_text.parse(entry.text) for entry in own]
+    planned = check_training(folder, config, config.sizes, options, *networks)
+    recipe = planned.recipe if _still_trains(folder, own, planned, options) else None
+    if recipe is not None and recipe.distillation.teacher is not None:
+        backend.start(planned.compute, record.image_size)  # which may have to run it
+    judging = judging_of(options)
+    check_before_images(lambda: looks_of(*read_as), recipe, exports_of(options), judging)
+    return load_data(*read_as)
+
+
+def _still_trains(
+    folder: RunFolder,
+    own: Sequence[ComparisonEntry],
+    planned: TrainingConfig,
+    options: Mapping[str, Any],
+) -> bool:
+    folders = (RunFolder(entry.folder_in(folder.path)) for entry in own)
+    restart = rules.says(options, "restart")
+    return any(still_trains(one, planned, (), restart) for one in folders)
+
+
 def _begun(folder: RunFolder, options: Mapping[str, Any]) -> ComparisonConfig:
     """What a comparison was asked for; options that it cannot have are refused."""
-    rules.check(options, rules.RETRAIN_RULES)
+    rules.check(options, RETRAIN_RULES)
     for name in ("baselines", "largest", "inherit"):
         if rules.says(options, name):
             raise InputError(
@@ -235,22 +282,7 @@ def _compared(
         if training is not None and dataset is not None:
             check_late_packages()
             backend.start(training.compute, dataset.image_size)
-            teaching = _teaching(folder, config, training, dataset)
+            own = [entry for entry in config.networks if entry.run is None]
+            teaching = teaching_of(training, dataset, _still_trains(folder, own, training, {}))
         Compared(folder, config, training, dataset, interrupter, teaching, exports).run()
     return folder.path
-
-
-def _teaching(
-    folder: RunFolder, config: ComparisonConfig, training: TrainingConfig, dataset: Dataset
-) -> Teaching | None:
-    """The teacher of trainings that are still to come; None where there is none."""
-    if training.recipe.distillation.teacher is None:
-        return None
-    from nas.pipeline.teaching import teaching_for
-
-    last_seed = training.seed + training.seeds - 1
-    key = TrainedRecord.key("searched", last_seed, training.seed)
-    own = [RunFolder(e.folder_in(folder.path)) for e in config.networks if e.run is None]
-    if all(one.has(TrainedRecord, name=key) for one in own):
-        return None
-    return teaching_for(training.recipe, dataset)

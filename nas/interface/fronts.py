@@ -14,10 +14,12 @@ from nas.architecture import text as arch_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
+from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of
 from nas.interface.front_training import front_options, front_training
 from nas.interface.searching import check_unchanged
 from nas.interface.training_config import check_training, has_begun, said_again
+from nas.interface.training_parts import still_trains
 from nas.methods.registry import METHODS
 from nas.pipeline.front_networks import FrontNetworks, GoalRun, different
 from nas.pipeline.inherit import check_inherits
@@ -37,6 +39,7 @@ from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
+from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
@@ -51,6 +54,8 @@ class AskedFront:
     Args:
         options: As `RetrainOptions`.
         sizes: Lengths and plans: the sweep's own, or toy size where that is asked for now.
+        check: Refuses what the images, which a record tells of, do not allow; it is given the
+            recipe of trainings that are still to come.
         load: Reads the images, which a record is compared with.
         begin: Makes the training of one network from its run folder.
         known: Networks of the sweep's table that are timed beside those of the front.
@@ -59,6 +64,7 @@ class AskedFront:
 
     options: Mapping[str, Any]
     sizes: Scale
+    check: Callable[[Recipe | None, DataRecord | None], None]
     load: Callable[[DataRecord | None], Dataset]
     begin: Begin
     known: Callable[[Dataset], KnownNetworks | None]
@@ -94,8 +100,10 @@ def retrain_front(
     plan = _plan(sweep, goals, asked.options)
     _check_supernets(sweep, goals, plan, asked.options)
     own = front_options([g.folder for g in goals], asked.options, _inherits(goals, asked.options))
-    for goal in goals:
+    planned = [
         check_training(goal.folder, goal.config, asked.sizes, own, goal.architecture)
+        for goal in goals
+    ]
     on_folder(sweep.path)
     out.print(f"Sweep: {sweep.path}, {len(goals)} goals", markup=False)
     check_late_packages()
@@ -104,7 +112,10 @@ def retrain_front(
     with ExitStack() as locks:
         for goal in goals:
             locks.enter_context(goal.folder.alone())
-        dataset = asked.load(_record(sweep, goals))
+        record = _record(sweep, goals)
+        trains = _still_trains(sweep, goals, plan, planned, rules.says(own, "restart"))
+        asked.check(planned[0].recipe if trains else None, record)
+        dataset = asked.load(record)
         for folder in (sweep, *(goal.folder for goal in goals)):
             keep_data(folder, dataset)
         plan = _chosen(asked, sweep, config, goals, plan, dataset, interrupter)
@@ -216,6 +227,22 @@ def _inherits(goals: Sequence[GoalRun], options: Mapping[str, Any]) -> bool:
         return begun[0].read(TrainingConfig).inherits
     can = METHODS[goals[0].config.search.method].trains_supernet
     return bool(options.get("inherit", can))
+
+
+def _still_trains(
+    sweep: RunFolder,
+    goals: tuple[GoalRun, ...],
+    plan: FrontPlan,
+    planned: Sequence[TrainingConfig],
+    restart: bool,
+) -> bool:
+    """Whether a network of the front is still to be trained, or to be chosen."""
+    added = [RunFolder(sweep.path / network.name) for network in plan.added]
+    if different(goals) + len(added) < plan.networks:
+        return True
+    pairs = [(goal.folder, one) for goal, one in zip(goals, planned, strict=True)]
+    pairs += [(folder, planned[0]) for folder in added]
+    return any(still_trains(folder, one, (), restart) for folder, one in pairs)
 
 
 def _record(sweep: RunFolder, goals: Sequence[GoalRun]) -> DataRecord | None:

@@ -11,10 +11,11 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import read_network
-from nas.interface.retraining import architecture_of
+from nas.interface.training_parts import architecture_of
 from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
+from nas.runs.trials import refuse_trials
 from nas.system.paths import own_path
 from nas.system.program import go_on_command
 
@@ -235,6 +236,7 @@ def check_one_network(folder: RunFolder) -> None:
         InputError: It is one of these.
     """
     config = read_config(folder.path)
+    refuse_trials(folder.path, config)
     several = isinstance(config, ComparisonConfig) or (
         isinstance(config, RunConfig) and config.is_sweep
     )

@@ -19,7 +19,7 @@ from nas.architecture.timm_text import PREFIX
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.data import Dataset
 from nas.data.look import Looks, look_at
-from nas.errors import ArchitectureError, InputError
+from nas.errors import ArchitectureError, FieldError, InputError
 from nas.runs.data import DataSource
 from nas.system import backend
 from nas.system.paths import own_path
@@ -97,7 +97,7 @@ def network_for_images(
         DataError: The images are missing, or of no known layout.
     """
     if dataset is not None:
-        looks = Looks(dataset.image_size, dataset.num_classes)
+        looks = Looks.of(dataset)
     else:
         path = source.path if source else None
         looks = look_at(path, options.get("image_size"), options.get("seed", 0))
@@ -180,8 +180,11 @@ def sized_network(
         given = GivenNetwork(value)
     found = given.architecture
     if image_size not in (None, found.image_size):
-        raise InputError(
-            f"image_size {found.image_size}, the network's", f"{image_size}", "leave it out"
+        raise FieldError(
+            f"image_size {found.image_size}, the network's",
+            f"{image_size}",
+            "leave it out",
+            "image_size",
         )
     if num_classes is not None and num_classes != found.num_classes:
         raise InputError(

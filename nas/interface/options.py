@@ -105,6 +105,14 @@ class RetrainOptions(RecipeOptions, total=False):
             More than a run has go on with it; the first training is the one that is exported.
         goal_top1: Share of the evaluation images, above 0 and up to 1, of which it is told how
             many of the trainings reach it; it changes nothing that is trained.
+        metrics: What trained networks are judged by beside top-1 and top-5, on the evaluation
+            images: `auc`, `tpr_at_fpr=0.01`, `tpr_at_rate=10kHz`, `top1`, `top5`,
+            `cross_entropy`, each with a goal behind it if there is one, as `auc>=0.95`; they change
+            nothing that is trained.
+        select_by: One of these metrics that chooses between the last weights and their average on
+            held-out training images, with `evaluate_every`; default: top-1.
+        signal_class: Name or index of the class that these look for; default: the second of two.
+        background_rate_hz: Background images that come a second, for `tpr_at_rate`; above 0.
     """
 
     image_size: int
@@ -126,3 +134,7 @@ class RetrainOptions(RecipeOptions, total=False):
     calibration_images: int
     seeds: int
     goal_top1: float
+    metrics: str | Sequence[str]
+    select_by: str
+    signal_class: str | int
+    background_rate_hz: float

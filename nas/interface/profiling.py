@@ -10,9 +10,7 @@ from latency.command_line import join
 from latency.device.host import current_host
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
-from nas.data.layouts.find import find_layout
-from nas.data.layouts.layout import FileLayout
-from nas.data.load import EVALUATION_SHARE
+from nas.data.look import look_at
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import default_table_path, load_table
@@ -126,12 +124,8 @@ def _space(
         own_size = SPACES["sample"].image_size if name is None else None
         return get_space(name or "sample", size or own_size), ""
     else:
-        layout = find_layout(options["data_dir"], options.get("seed", 0), EVALUATION_SHARE)
-        if isinstance(layout, FileLayout):
-            native = layout.native_size
-        else:
-            native = int(layout.train.images.shape[1])
-        size, classes = size or native, len(layout.class_names)
+        looks = look_at(options["data_dir"], size, options.get("seed", 0))
+        size, classes = looks.image_size, looks.num_classes
     if name is None:
         return default_space(size, classes, bounds)
     return get_space(name, size, classes), ""

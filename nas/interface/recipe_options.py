@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, TypedDict
 
+from nas.errors import InputError
 from nas.recipes import RECIPES
 from nas.system.paths import kept_path
 from nas.training.knobs import Knob, Nothing, knobs_of
 from nas.training.recipe import Recipe
+from nas.training.schedules import SCHEDULES
 
 
 class RecipeOptions(TypedDict, total=False):
@@ -108,16 +111,51 @@ def words(options: Mapping[str, Any]) -> dict[str, object]:
 def check(options: Mapping[str, Any]) -> None:
     """Refuses what no recipe can have, before anything is read or written.
 
+    What a knob needs beside it may stand in the recipe of a run: that is known when the run is,
+    and the recipe that comes of both is checked as a whole then.
+
     Args:
         options: As `RetrainOptions`.
 
     Raises:
-        InputError: A value is out of its range, of another form, or an unknown name.
+        InputError: A value is out of its range, of another form, or an unknown name; or a recipe
+            is named that cannot have it.
     """
-    base = RECIPES[options["recipe"]] if "recipe" in options else Recipe(epochs=1.0)
-    # A recipe of a run has its numbers written out, and nobody knows its epochs here.
-    base = base.changed(epochs=ENDLESS, **base.rates)
-    base.changed(**chosen(options))
+    values = chosen(options)
+    if "recipe" in options:
+        _endless(RECIPES[options["recipe"]]).changed(**values)
+        return
+    for name, value in values.items():
+        errors = [error for base in _bases() if (error := _refusal(base, name, value))]
+        if len(errors) == len(_bases()):
+            raise errors[0]
+
+
+def _endless(base: Recipe) -> Recipe:
+    """A recipe as runs have it, with its numbers written out; nobody knows its epochs yet."""
+    return base.changed(epochs=ENDLESS, **base.rates)
+
+
+@cache
+def _bases() -> tuple[Recipe, ...]:
+    """Recipes of which one has whatever a knob needs beside it."""
+    plain = _endless(Recipe(epochs=1.0))
+    beside: dict[str, Any] = {
+        "optimizer": "sgd",
+        "learning_rate": 0.1,
+        "rand_augment_magnitude": 9.0,
+        "erasing_probability": 0.5,
+        "mixup_alpha": 0.2,
+    }
+    return plain, *(plain.changed(schedule=name, **beside) for name in SCHEDULES)
+
+
+def _refusal(base: Recipe, name: str, value: Any) -> InputError | None:
+    try:
+        base.changed(**{name: value})
+    except InputError as error:
+        return error
+    return None
 
 
 def difference(begun: Recipe, options: Mapping[str, Any]) -> tuple[str, Any] | None:

@@ -3,78 +3,64 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from latency.errors import LatencyError
-from latency.tables.storage import TableMismatchError
-from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.data import Dataset
-from nas.deployment.formats import AskedExports
+from nas.data.look import Looks
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
-from nas.hardware.tables import DEPLOYED
-from nas.interface import recipe_options, rules
+from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked_retraining import (
+    AskedRetraining,
+    check_image_size,
+    check_options,
+    exports_of,
+)
 from nas.interface.fronts import AskedFront, retrain_front
+from nas.interface.metric_options import judging_of
 from nas.interface.training_config import (
     check_training,
+    new_training,
     rate_words,
     said_again,
     training_config,
 )
+from nas.interface.training_parts import (
+    architecture_of,
+    baselines_of,
+    known_networks,
+    sizes_of,
+    still_trains,
+    teaching_of,
+    with_classes,
+)
+from nas.pipeline.before_images import check_before_images
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
-from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now
-from nas.pipeline.table import TABLE_FILE, build_command
-from nas.ranges import check_count
-from nas.recipes.scales import Scale
-from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
+from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now
+from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
-from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
-from nas.search_space.files import load_blocks
+from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import ResolvedTarget
-from nas.selection.success_rate import check_goal
 from nas.system import backend
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
-from nas.system.program import command_line, go_on_command
+from nas.system.program import command_line
+from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
     from nas.pipeline.teaching import Teaching
-
-
-@dataclass(frozen=True)
-class AskedRetraining:
-    """A retraining as it was asked for.
-
-    Args:
-        options: As `RetrainOptions`, with `run`, `arch`, `network`, `run_dir` and `data_dir` if
-            they were given: what the rules look at.
-        source: The images, if they were named; None for those of the run, or the sample.
-        architecture: A network that was given; None for that of a run.
-        run: Folder of the run; None for the newest, or with an architecture.
-        command: Command line, for the record.
-        dataset: Images that a program handed over; None if they are to be read.
-        notes: What of a given network is not as it was given or published, in sentences.
-    """
-
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: DataSource | None = None
-    architecture: Architecture | None = None
-    run: Path | None = None
-    command: str = ""
-    dataset: Dataset | None = None
-    notes: tuple[str, ...] = ()
 
 
 def run_retraining(
@@ -132,90 +118,29 @@ def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
         )
 
 
-def check_options(options: Mapping[str, Any]) -> None:
-    """Refuses what no training takes, before any folder is opened.
-
-    Args:
-        options: As `RetrainOptions`.
-
-    Raises:
-        InputError: Options that contradict each other, or a value that is out of its range.
-    """
-    rules.check(options, rules.RETRAIN_RULES)
-    recipe_options.check(options)
-    check_count("--seeds", options.get("seeds", 1))
-    check_count("--networks", options.get("networks", 1))
-    if "goal_top1" in options:
-        check_goal(options["goal_top1"])
-    compute_of(options).check()
-    exports_of(options).check()
-
-
-def exports_of(options: Mapping[str, Any]) -> AskedExports:
-    """The files that are asked for.
-
-    Args:
-        options: As `RetrainOptions`.
-
-    Raises:
-        InputError: An unknown format.
-    """
-    return AskedExports.of(options.get("export"), options.get("calibration_images"))
-
-
-def architecture_of(folder: RunFolder) -> Architecture:
-    """The network of a run.
-
-    Args:
-        folder: Of the run.
-
-    Raises:
-        InputError: The search is not finished, or the run is a sweep.
-    """
-    config = read_config(folder.path)
-    is_comparison = isinstance(config, ComparisonConfig)
-    if is_comparison or folder.has("pareto.json"):
-        kind = "comparison" if is_comparison else "sweep"
-        raise InputError(
-            f"a run of one network, unlike the {kind} {folder.path}",
-            "several networks",
-            "name one of the folders below it",
-        )
-    load_blocks(config.blocks)
-    if not folder.has("architecture.json"):
-        raise InputError(
-            f"a finished search in {folder.path}",
-            "no architecture.json",
-            f"finish it: {go_on_command('search', folder.path)}",
-        )
-    path = folder.path / "architecture.json"
-    return arch_text.from_json(folder.read_json(path.name), str(path))
-
-
 def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | None) -> RunFolder:
     """The new folder of a network that was given, once it is known that it can be built."""
-    _check_image_size(asked, architecture)
+    check_image_size(asked.options, architecture)
     # Layers that do not fit each other, or none that scores the classes, however many there are.
     architecture_cost(architecture.with_num_classes(2))
     run_dir = run_dir and own_path(run_dir)
     RunFolder.check_new(run_dir)
-    check_starts(compute_of(asked.options))
     source = asked.source or DataSource()
     config = given_network_config(asked.options, source, asked.command, architecture.image_size)
+    training = new_training(config, config.sizes, asked.options, architecture)
+    looks = looks_of(config.data, config.sizes, config.seed, asked.dataset)
+    check_fits(architecture, looks, takes_any_classes=True)
+    check_starts(training.compute)
+    if training.recipe.distillation.teacher is not None:
+        backend.start(training.compute, architecture.image_size)  # which may have to run it
+    judging = judging_of(asked.options)
+    check_before_images(lambda: looks, training.recipe, exports_of(asked.options), judging)
     is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
     folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))
     for note in asked.notes:
         out.print(f"Network: {note}", markup=False)
     return folder
-
-
-def _check_image_size(asked: AskedRetraining, architecture: Architecture) -> None:
-    size = asked.options.get("image_size")
-    if size is not None and size != architecture.image_size:
-        raise InputError(
-            f"--image_size {architecture.image_size}, the network's", f"{size}", "leave it out"
-        )
 
 
 def _sweep(
@@ -227,24 +152,28 @@ def _sweep(
 ) -> Outcome:
     """Every network of a sweep, and further ones between them."""
 
+    def check(recipe: Recipe | None, record: DataRecord | None) -> None:
+        _check_images(asked, config, record, recipe)
+
     def load(record: DataRecord | None) -> Dataset:
         return _load(asked, config, record)
 
     def begin(folder: RunFolder, dataset: Dataset, training: TrainingConfig) -> RetrainRun:
         # Networks beside each of so many are trained where they are asked for, and only there.
         wanted = rules.says(asked.options, "baselines") and folder.has(Comparison)
-        others = _baselines(folder, asked.options, sizes) if wanted else ()
-        if not teachers and (found := _teaching(folder, training, others, dataset)) is not None:
+        others = baselines_of(folder, asked.options, sizes) if wanted else ()
+        trains = still_trains(folder, training, others)
+        if not teachers and (found := teaching_of(training, dataset, trains)) is not None:
             teachers.append(found)
         teaching = teachers[0] if teachers else None
         return _run_of(asked, folder, dataset, training, others, interrupter, teaching)
 
     def known(dataset: Dataset) -> KnownNetworks | None:
-        return _known_networks(sweep, config, sizes, dataset.image_size, dataset.num_classes)
+        return known_networks(sweep, config, sizes, dataset)
 
-    sizes = _sizes(asked, config)
+    sizes = sizes_of(config, asked.options)
     teachers: list[Teaching] = []  # one for all networks, which may be large
-    request = AskedFront(asked.options, sizes, load, begin, known, asked.command)
+    request = AskedFront(asked.options, sizes, check, load, begin, known, asked.command)
     return retrain_front(request, sweep, config, interrupter, on_folder)
 
 
@@ -252,6 +181,21 @@ def _load(asked: AskedRetraining, config: AnyConfig, record: DataRecord | None) 
     """The images of a run, of its own size: `--smoke` shortens a training and changes no image."""
     source = source_now(config.data, asked.source, asked.options)
     return load_data(source, config.sizes, config.seed, asked.dataset, record)
+
+
+def _check_images(
+    asked: AskedRetraining,
+    config: AnyConfig,
+    record: DataRecord | None,
+    recipe: Recipe | None,
+) -> None:
+    """Refuses what these images do not allow, before any of them is decoded."""
+
+    def look() -> Looks:
+        source = source_now(config.data, asked.source, asked.options)
+        return looks_of(source, config.sizes, config.seed, asked.dataset, record)
+
+    check_before_images(look, recipe, exports_of(asked.options), judging_of(asked.options))
 
 
 def _one(
@@ -270,8 +214,8 @@ def _one(
             "--target_ms 25%,50%,75%",
         )
     architecture = architecture_of(folder)
-    _check_image_size(asked, architecture)
-    sizes = _sizes(asked, config)
+    check_image_size(asked.options, architecture)
+    sizes = sizes_of(config, asked.options)
     finds_rate = rules.says(asked.options, "find_learning_rate")
     # Rates are tried for a training that is still to begin.
     anew = {**asked.options, "restart": True} if finds_rate else asked.options
@@ -279,10 +223,16 @@ def _one(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
+    others = () if finds_rate else baselines_of(folder, asked.options, sizes)
+    if asked.options.get("inherit"):
+        check_inherits(folder, config)
+    trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
     backend.start(compute_of(asked.options), architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
+    if asked.architecture is None:  # a given one was compared before there was a folder
+        _check_images(asked, config, record, planned.recipe if trains else None)
     dataset = _load(asked, config, record)
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
@@ -290,17 +240,14 @@ def _one(
     if finds_rate:
         from nas.pipeline.find_rate import find_rate
 
-        network = _with_classes(architecture, dataset.num_classes)
+        network = with_classes(architecture, dataset.num_classes)
         said = rate_words(folder, asked.options)
         find_rate(folder, network, dataset, planned, interrupter, sizes.rate_plan, said)
         return Outcome.NOT_ASKED
-    others = _baselines(folder, asked.options, sizes)
-    if asked.options.get("inherit"):
-        check_inherits(folder, config)
-    teaching = _teaching(folder, planned, others, dataset)
+    teaching = teaching_of(planned, dataset, trains)
     training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
-    if training.inherits:
+    if training.inherits and trains:
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
@@ -326,14 +273,14 @@ def _run_of(
     from nas.pipeline.retrain import RetrainRun
 
     config = read_config(folder.path)
-    sizes = _sizes(asked, config)
+    sizes = sizes_of(config, asked.options)
     target = folder.read(ResolvedTarget) if folder.has(ResolvedTarget) else None
     known = None
     if weights is not None:
-        known = _known_networks(folder, config, sizes, dataset.image_size, dataset.num_classes)
+        known = known_networks(folder, config, sizes, dataset)
     return RetrainRun(
         folder,
-        _with_classes(architecture_of(folder), dataset.num_classes),
+        with_classes(architecture_of(folder), dataset.num_classes),
         dataset,
         training.recipe,
         training.seed,
@@ -350,84 +297,6 @@ def _run_of(
         training.goal_top1,
         training.inherits,
         exports_of(asked.options),
+        metrics=training.metrics,
+        selection=training.selection,
     )
-
-
-def _teaching(
-    folder: RunFolder,
-    planned: TrainingConfig,
-    others: Sequence[ComparedNetwork],
-    dataset: Dataset,
-) -> Teaching | None:
-    """The teacher of trainings that are still to come, refused before any of them; else None."""
-    if planned.recipe.distillation.teacher is None:
-        return None
-    from nas.pipeline.teaching import teaching_for
-
-    names = ["searched", *(entry.name for entry in others)]
-    keys = TrainedRecord.keys(names, planned.seed, planned.seeds)
-    has_all = all(folder.has(TrainedRecord, name=key) for key in keys)
-    return None if has_all else teaching_for(planned.recipe, dataset)
-
-
-def _with_classes(architecture: Architecture, num_classes: int) -> Architecture:
-    """The network for as many classes as the images have."""
-    if architecture.num_classes == num_classes:
-        return architecture
-    out.print(
-        f"The network has {architecture.num_classes} classes, the data {num_classes}: "
-        "its last layer is resized."
-    )
-    return architecture.with_num_classes(num_classes)
-
-
-def _sizes(asked: AskedRetraining, config: AnyConfig) -> Scale:
-    """Lengths and plans: the run's own, or toy size where that is asked for now."""
-    smoke = asked.options.get("smoke")
-    if smoke is False and config.is_smoke:
-        raise InputError(
-            "--smoke with a run of toy size", "--nosmoke", "leave it out, or search again"
-        )
-    return Scale.fitting(config.data.kind == "sample", True) if smoke else config.sizes
-
-
-def _known_networks(
-    folder: RunFolder, config: AnyConfig, sizes: Scale, image_size: int, num_classes: int
-) -> KnownNetworks | None:
-    """What is compared with the run's table; None where that is not of this machine."""
-    if not isinstance(config, RunConfig) or config.device or not folder.has(TABLE_FILE):
-        return None
-    if not sizes.measuring.watches_known_networks:
-        return None
-    try:
-        table = LatencyTable.load(folder.path / TABLE_FILE, settings=DEPLOYED)
-    except TableMismatchError:
-        return None  # the search ran on another machine
-    return KnownNetworks.of(table, build_command(config, image_size, num_classes))
-
-
-def _baselines(
-    folder: RunFolder, options: Mapping[str, Any], sizes: Scale
-) -> tuple[ComparedNetwork, ...]:
-    """Networks to train beside the found one.
-
-    Raises:
-        InputError: They are asked for, and this run has none.
-    """
-    wanted = options.get("baselines", sizes.trains_baselines)
-    if not wanted and rules.says(options, "largest"):
-        raise InputError("--baselines with --largest", "no --baselines", "write both")
-    if not wanted:
-        return ()
-    networks = folder.read(Comparison).networks if folder.has(Comparison) else ()
-    if not networks:
-        if rules.says(options, "baselines"):
-            raise InputError(
-                f"networks to compare with in {folder.path}",
-                "none: the network was given, or its search was for another device",
-                "leave --baselines out",
-            )
-        out.print("No comparison.json in this run: no baselines are trained.")
-    if options.get("largest") is False:
-        networks = tuple(n for n in networks if n.role != "largest")
-    return networks

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from nas.architecture.spec import Architecture
 from nas.errors import InputError
-from nas.interface.retraining import architecture_of
 from nas.interface.showing import draw_curves, predict_images
+from nas.interface.training_parts import architecture_of
 from nas.methods.history import SearchRow
 from nas.report.compared import write_compared_page
 from nas.report.front_page import FRONT_PAGE

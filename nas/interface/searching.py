@@ -10,7 +10,7 @@ from typing import Any
 from latency.errors import LatencyError
 from nas.cost.constraints import Bounds, quantities
 from nas.data import Dataset
-from nas.data.dataset import check_searchable
+from nas.data.look import Looks, check_searchable
 from nas.errors import InputError
 from nas.interface.asked import (
     BOUNDS,
@@ -24,7 +24,7 @@ from nas.interface.asked import (
 from nas.interface.rules import trains_something
 from nas.layers.draw import check_threshold
 from nas.methods.registry import METHODS
-from nas.pipeline.inputs import keep_data, load_data, source_now, space_of
+from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.lending import lending_run
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
@@ -89,17 +89,21 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     options = asked.options
     load_blocks(options.get("blocks", ()))
     _check_paths(options)
+    sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
+    seed = options.get("seed", 0)
+    # Images take minutes to decode: what cannot be searched is told before.
+    looks = looks_of(asked.source, sizes, seed, asked.dataset)
+    check_searchable(looks)
+    bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
+    space = space_of(options.get("space"), looks, bounds)
+    config = search_config(asked, options.get("space") or space.name, looks.is_sample)
+    check_bounds(space.name, quantities(space, config.bounds))
+    config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()
     if trains_something(options):
         check_starts(compute_of(options))
-    sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
-    dataset = load_data(asked.source, sizes, options.get("seed", 0), asked.dataset)
-    check_searchable(dataset)
-    bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
-    space = space_of(options.get("space"), dataset, bounds)
-    config = search_config(asked, options.get("space") or space.name, dataset.is_sample)
-    check_bounds(space.name, quantities(space, config.bounds))
-    config = replace(config, space_fingerprint=space.fingerprint())
+    dataset = load_data(asked.source, sizes, seed, asked.dataset)
+    check_searchable(Looks.of(dataset))  # without the images that were skipped
     goal = "sweep" if config.is_sweep else config.goal.label
     folder = RunFolder.create(run_dir, config, f"{space.name}-{goal}")
     keep_data(folder, dataset)

@@ -9,17 +9,22 @@ from typing import Any
 
 from latency.command_line import with_flags
 from nas.architecture.spec import Architecture
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
+from nas.interface.metric_options import (
+    check_selection,
+    gone_on_with,
+    metrics_of,
+    selection_of,
+)
 from nas.interface.teaching import begun_teacher, with_teacher
-from nas.pipeline.deploy import forget_exports
+from nas.pipeline.forgetting import forget_training
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
 from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
-from nas.runs.records import Baselines
 from nas.training.recipe import Recipe
 from nas.training.schedule_files import check_shares, fingerprint
 from nas.training.suits import check_suits
@@ -67,25 +72,46 @@ def check_training(
     config: AnyConfig,
     sizes: Scale,
     options: Mapping[str, Any],
-    architecture: Architecture,
+    *networks: Architecture,
 ) -> TrainingConfig:
     """What `training_config` will write down.
 
     A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
-    the network.
+    one of the networks.
 
     Args:
         folder: Of the run.
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
-        architecture: The network.
+        *networks: That are trained.
 
     Raises:
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
-    check_suits(architecture, planned.recipe)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
+    return planned
+
+
+def new_training(
+    config: AnyConfig, sizes: Scale, options: Mapping[str, Any], *networks: Architecture
+) -> TrainingConfig:
+    """What a training that has no folder yet will write down.
+
+    Args:
+        config: Of the run that is to begin.
+        sizes: The run's own.
+        options: As `RetrainOptions`.
+        *networks: That will be trained.
+
+    Raises:
+        InputError: A recipe that cannot be, or cannot train one of the networks.
+    """
+    planned = _new(config, sizes, options)
+    for architecture in networks:
+        check_suits(architecture, planned.recipe)
     return planned
 
 
@@ -105,7 +131,7 @@ def training_config(
     """
     training = _planned(folder, config, sizes, options)
     if options.get("restart"):
-        _forget(folder)
+        forget_training(folder)
     folder.write(training)
     return training
 
@@ -117,8 +143,14 @@ def _planned(
     goes_on = has_begun(folder) or not _asks(options)
     if goes_on and not options.get("restart") and folder.has(TrainingConfig):
         return _begun(folder, options)
+    return _new(config, sizes, options)
+
+
+def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:
     recipe = _recipe(config, sizes, options)
     check_shares(recipe.schedule, recipe.course(1))
+    selection = selection_of(options)
+    check_selection(selection, recipe)
     return TrainingConfig(
         recipe=recipe,
         schedule_fingerprint=fingerprint(recipe.schedule),
@@ -128,6 +160,8 @@ def _planned(
         inherits=bool(options.get("inherit", False)),
         seeds=options.get("seeds", 1),
         goal_top1=options.get("goal_top1"),
+        metrics=metrics_of(options),
+        selection=selection,
     )
 
 
@@ -144,7 +178,21 @@ def _recipe(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Reci
         recipe = sizes.recipe_for(config.data.kind == "sample").with_flip(flip)
     if "recipe" in options:
         recipe = _named(options["recipe"], sizes, flip)
-    return with_teacher(recipe.changed(**recipe_options.chosen(options)).resolved(), options)
+    recipe = recipe.changed(**recipe_options.chosen(options)).resolved()
+    _check_evaluations(recipe)
+    return with_teacher(recipe, options)
+
+
+def _check_evaluations(recipe: Recipe) -> None:
+    """Refuses evaluations that would never come; earlier versions took them as the last one."""
+    every = recipe.evaluate_every
+    if every is not None and every > recipe.epochs:
+        raise FieldError(
+            f"evaluate_every up to {recipe.epochs:g}, the epochs of the training",
+            f"{every:g}",
+            f"set evaluate_every to {recipe.epochs:g} or less, or leave it out",
+            "evaluate_every",
+        )
 
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
@@ -192,7 +240,7 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     """More seeds than a training began with are further trainings; fewer would forget some.
 
-    A goal changes nothing that is trained.
+    A goal and metrics change nothing that is trained.
     """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
@@ -202,7 +250,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
             "leave the flag out to go on, or add --restart to train anew",
         )
     goal_top1 = options.get("goal_top1", training.goal_top1)
-    return replace(training, seeds=seeds, goal_top1=goal_top1)
+    metrics = gone_on_with(training, options)
+    return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics)
 
 
 def has_begun(folder: RunFolder) -> bool:
@@ -213,18 +262,3 @@ def has_begun(folder: RunFolder) -> bool:
     """
     traces = ("retrained/*.json", "checkpoints/retrain_*.npz", f"{NETWORKS_FOLDER}/*/config.json")
     return any(any(folder.path.glob(trace)) for trace in traces)
-
-
-def _forget(folder: RunFolder) -> None:
-    """Removes what an earlier retraining of a run left, and what was compared by it.
-
-    Args:
-        folder: Of the run.
-    """
-    for path in [
-        *(folder.path / "retrained").glob("*.json"),
-        *(folder.path / "checkpoints").glob("retrain_*.npz"),
-    ]:
-        path.unlink()
-    folder.path_of(Baselines).unlink(missing_ok=True)
-    forget_exports(folder)

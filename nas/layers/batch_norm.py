@@ -83,7 +83,8 @@ class BatchNorm(keras.layers.Layer):
         )
         if not training:
             scale = gamma * ops.rsqrt(variance + self.epsilon)
-            return x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype), old
+            exact = ops.cast(x, gamma.dtype)
+            return ops.cast(exact * scale + (beta - mean * scale), x.dtype), old
         y, *batch = batch_norm_training(x, gamma, beta, self.epsilon)
         keep = self.momentum
         moved = [

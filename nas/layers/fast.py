@@ -41,11 +41,12 @@ def reference_batch_norm_training(
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The same in `keras.ops`, for every backend."""
     axes = tuple(range(len(x.shape) - 1))
-    # Sums over a whole batch lose their digits in half precision.
-    mean, variance = ops.moments(ops.cast(x, gamma.dtype), axes=axes)
+    # Sums over a whole batch lose their digits in half precision, and so does the difference of
+    # a large value and a large mean.
+    exact = ops.cast(x, gamma.dtype)
+    mean, variance = ops.moments(exact, axes=axes)
     scale = gamma * ops.rsqrt(variance + epsilon)
-    y = x * ops.cast(scale, x.dtype) + ops.cast(beta - mean * scale, x.dtype)
-    return y, mean, variance
+    return ops.cast(exact * scale + (beta - mean * scale), x.dtype), mean, variance
 
 
 def _tensorflow_batch_norm(

@@ -45,7 +45,7 @@ class GateConfig:
     rate_batch_size: int | None = None
 
     def __post_init__(self) -> None:
-        check_known("gates.form", self.form, GATES)
+        check_known("gate", self.form, GATES)
         check_number("gate_learning_rate", self.learning_rate, above=0)
         if self.rate_batch_size is not None:
             check_count("gates.rate_batch_size", self.rate_batch_size)

@@ -105,6 +105,8 @@ class Compared:
             seeds=training.seeds,
             teaching=self.teaching,
             goal_top1=training.goal_top1,
+            metrics=training.metrics,
+            selection=training.selection,
             exports=self.exports,
             title=entry.name,
         )
@@ -192,6 +194,8 @@ class Compared:
             success=certificate.success
             if goal is None or seeds is None
             else SuccessRate.of(goal, seeds.top1),
+            metrics=certificate.metrics,
+            metric_spreads=certificate.metric_spreads,
             seconds_per_epoch=seconds_per_epoch(
                 rows, certificate.images_seen or 0, data.train_images
             ),

@@ -196,7 +196,7 @@ class Deployment:
     @cached_property
     def _settings(self) -> Int8Settings:
         host: Host | None = current_host() if self.is_for_here else None
-        images = calibration_images(self.asked.calibration_images, self.dataset.train)
+        images = calibration_images(self.asked.calibration_images, len(self.dataset.train.labels))
         return int8_settings(images, self.seed, host)
 
     def _judged(
@@ -297,20 +297,3 @@ class Deployment:
             )
         self.folder.write(found)
         return found
-
-
-def forget_exports(folder: RunFolder) -> None:
-    """Removes what was exported of an earlier training, but for the two files it replaces itself.
-
-    Args:
-        folder: Of the run.
-    """
-    made = [kind.file for name, kind in _formats() if name != REFERENCE]
-    for name in (*made, Flip.FILE, ExportTimings.FILE):
-        (folder.path / name).unlink(missing_ok=True)
-    for path in (folder.path / "exported").glob("*.json"):
-        path.unlink()
-
-
-def _formats() -> list[tuple[str, ExportFormat]]:
-    return [(name, EXPORT_FORMATS[name]) for name in EXPORT_FORMATS]

@@ -12,6 +12,7 @@ from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.data import Dataset, load_dataset
 from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
+from nas.data.look import Looks, look_at
 from nas.errors import InputError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
@@ -49,18 +50,7 @@ def load_data(
             not where they were.
         DataError: They are missing, broken or of no known layout.
     """
-    if given is None and source.kind == "memory":
-        raise InputError(
-            "the images that a program handed over to this run",
-            "none",
-            "go on from that program, or name files with the same images by --data_dir",
-        )
-    if given is not None and source.verify_data:
-        raise InputError(
-            "files of images with --verify_data",
-            "images that a program handed over",
-            "leave it out",
-        )
+    _check_named(source, given, record)
     if given is None:
         given = _sample(source, sizes) if source.path is None else _files(source, seed, record)
     out.print(
@@ -74,6 +64,57 @@ def load_data(
     return given
 
 
+def looks_of(
+    source: DataSource,
+    sizes: Scale,
+    seed: int,
+    given: Dataset | None = None,
+    record: DataRecord | None = None,
+) -> Looks:
+    """What is known of the images of a run before any of them is decoded.
+
+    Args:
+        source: The images that are asked for.
+        sizes: With the number of images of the embedded sample.
+        seed: Of the division where the images' layout has none.
+        given: Images that a program handed over; None if they are to be read.
+        record: The images that the run began with; None where it begins now.
+
+    Raises:
+        InputError: As `load_data`.
+        DataError: Likewise.
+    """
+    _check_named(source, given, record)
+    if given is not None:
+        return Looks.of(given)
+    found = look_at(source.path, source.image_size, seed, sizes.sample)
+    _check_classes(record, source.path, found.class_names)
+    return found
+
+
+def _check_named(source: DataSource, given: Dataset | None, record: DataRecord | None) -> None:
+    """Refuses images that nobody handed over, or that are not where they were."""
+    if given is None and source.kind == "memory":
+        raise InputError(
+            "the images that a program handed over to this run",
+            "none",
+            "go on from that program, or name files with the same images by --data_dir",
+        )
+    if given is not None and source.verify_data:
+        raise InputError(
+            "files of images with --verify_data",
+            "images that a program handed over",
+            "leave it out",
+        )
+    path = source.path
+    if given is None and record is not None and path is not None and not Path(path).exists():
+        raise InputError(
+            f"the images that the run began with, at {path}",
+            "nothing there" + ("" if Path(path).is_absolute() else ", seen from here"),
+            "name their folder by --data_dir; they are compared with those of the run",
+        )
+
+
 def _sample(source: DataSource, sizes: Scale) -> Dataset:
     out.print("No --data_dir: using the embedded sample, images drawn by this program.")
     refuse_file_options(SAMPLE_HOLDS, source.resize, source.skip_bad_images, source.verify_data)
@@ -82,12 +123,6 @@ def _sample(source: DataSource, sizes: Scale) -> Dataset:
 
 def _files(source: DataSource, seed: int, record: DataRecord | None) -> Dataset:
     path = source.path or ""
-    if record is not None and not Path(path).exists():
-        raise InputError(
-            f"the images that the run began with, at {path}",
-            "nothing there" + ("" if Path(path).is_absolute() else ", seen from here"),
-            "name their folder by --data_dir; they are compared with those of the run",
-        )
     return load_dataset(
         path,
         check_classes=partial(_check_classes, record, path),
@@ -131,27 +166,29 @@ def source_now(
     return replace(source, **given)
 
 
-def check_fits(architecture: Architecture, dataset: Dataset, takes_any_classes: bool) -> None:
+def check_fits(
+    architecture: Architecture, images: Dataset | Looks, takes_any_classes: bool
+) -> None:
     """Refuses images that a network does not take.
 
     Args:
         architecture: The network.
-        dataset: The images.
+        images: That are there, or that were looked at.
         takes_any_classes: Whether its last layer may be made as wide as they need.
 
     Raises:
         InputError: Images of another size, or of another number of classes.
     """
-    if dataset.image_size != architecture.image_size:
+    if images.image_size != architecture.image_size:
         raise InputError(
             f"images of {architecture.image_size} px, as the network takes them",
-            f"{dataset.image_size} px in {dataset.name}",
-            f"give images of that size, or a network that begins with in_s{dataset.image_size}",
+            f"{images.image_size} px in {images.name}",
+            f"give images of that size, or a network that begins with in_s{images.image_size}",
         )
-    if not takes_any_classes and dataset.num_classes != architecture.num_classes:
+    if not takes_any_classes and images.num_classes != architecture.num_classes:
         raise InputError(
             f"images of {architecture.num_classes} classes, as the run's network has",
-            f"{dataset.num_classes} classes in {dataset.name}",
+            f"{images.num_classes} classes in {images.name}",
             SAME_IMAGES,
         )
 
@@ -176,16 +213,16 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     return record
 
 
-def space_of(name: str | None, dataset: Dataset, bounds: Bounds = NO_BOUNDS) -> Space:
+def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUNDS) -> Space:
     """The named space, or one that fits the images, at their size and number of classes.
 
     Args:
         name: Of the space; None for one that fits.
-        dataset: The images.
+        images: That are there, or that were looked at.
         bounds: Beside the goal, which the space must leave a choice.
     """
-    size, classes = dataset.image_size, dataset.num_classes
-    if name is None and not dataset.is_sample:
+    size, classes = images.image_size, images.num_classes
+    if name is None and not images.is_sample:
         space, why = default_space(size, classes, bounds)
         if why:
             out.print(why, markup=False)

@@ -10,6 +10,7 @@ from nas.hardware.tables import table_for
 from nas.report.verdict import speed_text
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
+from nas.runs.trials import TrialsConfig
 from nas.search_space.space import Space
 from nas.system.console import out
 from nas.system.program import command_words
@@ -17,7 +18,7 @@ from nas.system.program import command_words
 TABLE_FILE = "table.json"
 
 
-def run_table(folder: RunFolder, space: Space, config: RunConfig) -> LatencyTable:
+def run_table(folder: RunFolder, space: Space, config: RunConfig | TrialsConfig) -> LatencyTable:
     """The table of a run folder; found or measured, and kept there, if it has none yet.
 
     Args:

@@ -11,10 +11,10 @@ from nas.architecture.spec import Architecture
 from nas.builders.keras_model import weights_by_name
 from nas.builders.onnx_model import to_onnx
 from nas.data import Dataset
+from nas.data.look import Looks
 from nas.deployment.metadata import metadata_for, with_metadata
-from nas.errors import InputError
+from nas.pipeline.before_images import check_classes
 from nas.report import numbers
-from nas.runs.data import class_differences
 from nas.runs.folder import RunFolder
 from nas.system.console import out
 from nas.training.evaluation import accuracy
@@ -59,7 +59,7 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
         return None
     rng = np.random.default_rng(0)
     tried = np.sort(rng.permutation(len(dataset.train.labels))[:TRIED_IMAGES])
-    check_classes(teacher, dataset)
+    check_classes(teacher, Looks.of(dataset))
     found = accuracy(teacher.scores, dataset.train, indices=tried)
     settings = recipe.distillation
     out.print(
@@ -70,28 +70,6 @@ def teaching_for(recipe: Recipe, dataset: Dataset) -> Teaching | None:
     )
     frequent = float(np.bincount(dataset.train.labels[tried]).max() / found.count)
     return Teaching(teacher, _warnings(teacher, found.top1, found.count, frequent))
-
-
-def check_classes(teacher: Teacher, dataset: Dataset) -> None:
-    """Refuses a teacher of other classes.
-
-    Args:
-        teacher: That was read.
-        dataset: Whose classes it has to know.
-
-    Raises:
-        InputError: Their number, or as far as its file names them, their names or order differ.
-    """
-    names = teacher.class_names
-    differences = [] if names is None else class_differences(dataset.class_names, names)
-    if teacher.classes != dataset.num_classes and not differences:
-        differences = [f"{teacher.classes} classes instead of {dataset.num_classes}"]
-    if differences:
-        raise InputError(
-            f"a teacher of the {dataset.num_classes} classes of {dataset.name}, in their order",
-            f"{teacher.path}, with {'; '.join(differences)}",
-            "name a teacher that was trained on these classes, such as the run of a larger network",
-        )
 
 
 def _warnings(teacher: Teacher, top1: float, images: int, frequent: float) -> tuple[str, ...]:

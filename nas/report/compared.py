@@ -17,6 +17,7 @@ from nas.report import cards, numbers
 from nas.report.bubbles import bubbles_address, bubbles_png
 from nas.report.curves import PICTURE_NAME as CURVES_NAME
 from nas.report.curves import TrainingCurve, curves_address, write_curves
+from nas.report.metrics import spread_cells
 from nas.report.page import REPORT_NAME
 from nas.report.recipe_facts import recipe_facts
 from nas.report.style import STYLE_SHEET
@@ -52,6 +53,7 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
         shown.append(("reached", [success_cell(row.success) for row in rows]))
     return [
         *shown,
+        *spread_cells([row.metric_spreads for row in rows]),
         ("top-5", [numbers.share(row.top5) for row in rows]),
         ("top-1, training", [numbers.share(row.train_top1) for row in rows]),
         ("params", [numbers.count(row.params) for row in rows]),

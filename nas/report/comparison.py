@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nas.metrics import MetricResults, MetricSpread
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
 from nas.selection.seed_spread import SeedSpread
 from nas.selection.success_rate import SuccessRate
@@ -39,6 +40,8 @@ class ShownNetwork:
         supernet_top1: Share with weights taken from the supernet, not retrained.
         known_trainings: Top-1 of all its trainings.
         success: How often they reached `--goal_top1`; None where nobody asked.
+        metrics: Of `--metrics`, after its first training; None where nobody asked.
+        metric_spreads: Each of these metrics over its trainings.
     """
 
     role: str
@@ -58,6 +61,8 @@ class ShownNetwork:
     supernet_top1: float | None = None
     known_trainings: SeedSpread | None = None
     success: SuccessRate | None = None
+    metrics: MetricResults | None = None
+    metric_spreads: tuple[MetricSpread, ...] = ()
 
     @property
     def mean_top1(self) -> float | None:
@@ -90,6 +95,8 @@ class ShownNetwork:
             network.supernet_top1 if isinstance(network, Certificate) else None,
             network.known_trainings,
             network.success,
+            network.metrics,
+            network.metric_spreads,
         )
 
     def completed(self, other: ShownNetwork) -> ShownNetwork:
@@ -115,6 +122,8 @@ class ShownNetwork:
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),
             known_trainings=self.known_trainings or other.known_trainings,
             success=self.success or other.success,
+            metrics=self.metrics or other.metrics,
+            metric_spreads=self.metric_spreads or other.metric_spreads,
         )
 
 

@@ -14,6 +14,7 @@ from nas.report.sections.definitions import definitions
 from nas.report.sections.exports import exports
 from nas.report.sections.headline import header, hero
 from nas.report.sections.layers import layers
+from nas.report.sections.metrics import metrics
 from nas.report.sections.network import network
 from nas.report.sections.notes import notes
 from nas.report.sections.origin import origin
@@ -31,6 +32,7 @@ SECTIONS: tuple[Callable[[RunFacts], str], ...] = (
     hero,
     notes,
     comparison,
+    metrics,
     network,
     search,
     prediction,

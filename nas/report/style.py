@@ -54,7 +54,7 @@ margin-left:.25em}
 .bar.own{font-weight:600}
 .bar .mark{position:absolute;top:-5px;bottom:-5px;width:2px;background:var(--ink)}
 .bar>b{text-align:right;font-weight:inherit;white-space:nowrap}
-.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(128px,1fr));gap:14px 24px;
+.facts{display:grid;grid-template-columns:repeat(auto-fit,minmax(112px,1fr));gap:14px 20px;
 margin:24px 0 0;padding-top:20px;border-top:1px solid var(--line)}
 .facts dd{margin:0;font-size:21px;font-weight:620;letter-spacing:-.01em}
 .facts dd small{display:block;font-size:13px;font-weight:400;color:var(--muted);letter-spacing:0}
@@ -101,6 +101,7 @@ table{border-collapse:collapse;width:100%;font-size:14.5px}
 th{font-weight:550;color:var(--muted);font-size:13px;text-align:right;vertical-align:bottom;
 border-bottom:1px solid #cfd7e1;padding:6px 10px}
 td{text-align:right;padding:8px 10px;border-bottom:1px solid var(--line);white-space:nowrap}
+.compare th,.compare td{padding-left:6px;padding-right:6px}
 th:first-child,td:first-child{text-align:left;padding-left:0}
 .layers th:nth-child(-n+3),.layers td:nth-child(-n+3){text-align:left}
 td small{color:var(--muted);display:block;font-size:12px}

@@ -7,6 +7,7 @@ from rich.table import Table
 
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork, compare, has_several_seeds
+from nas.report.metrics import metric_lines
 from nas.report.seeds import MoreSeeds, seed_lines
 from nas.report.verdict import seen_text, title_text, why_text
 from nas.runs.records import Baselines, Certificate
@@ -105,4 +106,5 @@ def verdict_lines(
         more: What a command with more seeds is made of; None where none shall be proposed.
     """
     texts = [text for text in (seen_text(certificate), why_text(certificate)) if text]
-    return [*texts, *seed_lines(compare(certificate, baselines), certificate, more)]
+    rows = compare(certificate, baselines)
+    return [*texts, *metric_lines(rows), *seed_lines(rows, certificate, more)]

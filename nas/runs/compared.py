@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from nas.metrics import MetricResults, MetricSpread
 from nas.runs.measured import Conditions
 from nas.runs.records import NetworkRecord, SeededRecipe
 from nas.selection.seed_spread import SeedSpread
@@ -36,6 +37,8 @@ class ComparedRow(NetworkRecord):
         success: How often it reached a goal; None where nobody asked.
         seconds_per_epoch: Of training alone, by the rows of its history but the first, in which
             the graph is compiled; None where there is no history.
+        metrics: Of `--metrics`, after its first training; None where its run was not judged so.
+        metric_spreads: Each of these metrics over its trainings.
     """
 
     name: str
@@ -50,6 +53,8 @@ class ComparedRow(NetworkRecord):
     trainings: SeedSpread | None
     success: SuccessRate | None
     seconds_per_epoch: float | None
+    metrics: MetricResults | None = None
+    metric_spreads: tuple[MetricSpread, ...] = ()
 
     @property
     def mean_top1(self) -> float | None:
@@ -70,7 +75,8 @@ class ComparedNetworks:
     """
 
     FILE: ClassVar[str] = "compared.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     date: str
     environment: Environment
@@ -101,6 +107,8 @@ class ComparedCells:
         measured_high_ms: Upper end.
         seen_p50_ms: Median of all runs as they came.
         seconds_per_epoch: Of training.
+        metrics: Of `--metrics`, the mean over its trainings, as `auc: 0.93; top5: 0.99`; empty
+            where its run was not judged so.
         text: The architecture.
     """
 
@@ -123,6 +131,7 @@ class ComparedCells:
     measured_high_ms: float | None
     seen_p50_ms: float | None
     seconds_per_epoch: float | None
+    metrics: str | None
     text: str
 
     @classmethod
@@ -140,6 +149,7 @@ class ComparedCells:
                 "seeds": seeds.count if seeds else 1,
                 "goal_top1": row.success.goal_top1 if row.success else None,
                 "reached": row.success.reached if row.success else None,
+                "metrics": "; ".join(f"{s.metric}: {s.mean}" for s in row.metric_spreads) or None,
             }
         )
 

@@ -16,18 +16,18 @@ from nas.cost.constraints import Bounds
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
+from nas.metrics import AskedMetrics
 from nas.ranges import check_count
-from nas.recipes.scales import Scale
-from nas.runs.data import DataSource
+from nas.runs.settings import CONFIG_FILE as CONFIG_FILE
+from nas.runs.settings import RunSettings as RunSettings
+from nas.runs.trials import TrialsConfig
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.selection.success_rate import check_goal
 from nas.system.backend import Compute
-from nas.system.environment import Environment
 from nas.system.program import command_line
 from nas.training.recipe import Recipe
 
-CONFIG_FILE = "config.json"
 # Below the folder of a comparison: a run for each network that it trains.
 NETWORKS_FOLDER = "networks"
 
@@ -54,55 +54,6 @@ class RaceConfig:
                 f"{self.candidates} and {self.epochs:g}",
                 "correct --race or --race_epochs",
             )
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunSettings:
-    """What every run is asked for, whichever program began it.
-
-    Args:
-        date: When the run began: UTC in ISO form.
-        command: Command line that began it.
-        seed: Of weights, draws, data order and, where a layout has none, the data's division.
-        scale: Name of the `Scale` whose lengths, sizes and plans hold.
-        data: The images.
-        compute: What Keras computes with.
-        recipe: What a network trains with when it trains alone.
-        environment: What the run began with.
-        blocks: Python files with blocks of a user's own, as absolute paths; they are loaded before
-            the space.
-
-    Raises:
-        InputError: The scale is unknown, or the seed negative.
-    """
-
-    FILE: ClassVar[str] = CONFIG_FILE
-    SCHEMA_VERSION: ClassVar[int] = 2
-
-    date: str
-    command: str
-    seed: int
-    scale: str
-    data: DataSource
-    compute: Compute
-    recipe: Recipe
-    environment: Environment
-    blocks: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        Scale.named(self.scale)
-        if self.seed < 0:
-            raise InputError("a seed of 0 or more", f"{self.seed}", "correct --seed")
-
-    @property
-    def sizes(self) -> Scale:
-        """Lengths, sizes and plans of the run."""
-        return Scale.named(self.scale)
-
-    @property
-    def is_smoke(self) -> bool:
-        """Whether the run is of toy size, so that its figures mean nothing."""
-        return self.scale == "smoke"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -221,10 +172,11 @@ class ComparisonConfig(RunSettings):
             )
 
 
-AnyConfig = RunConfig | GivenNetworkConfig | ComparisonConfig
+AnyConfig = RunConfig | GivenNetworkConfig | ComparisonConfig | TrialsConfig
 _KINDS: dict[str, type[AnyConfig]] = {
     "retrain": GivenNetworkConfig,
     "compare": ComparisonConfig,
+    "trials": TrialsConfig,
 }
 
 
@@ -242,14 +194,17 @@ class TrainingConfig:
             above 0 and up to 1; None where nobody asked.
         named_recipe: Name of the recipe that the knobs changed; None for that of the run.
         schedule_fingerprint: Of the Python file of its schedule; None for a schedule by name.
+        metrics: What the trained networks are judged by beside top-1 and top-5.
+        selection: The one metric on held-out training images that chooses between the last weights
+            and their average; without metrics where top-1 does.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 3
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
+    SCHEMA_VERSION: ClassVar[int] = 4
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2, 3)
 
     recipe: Recipe
     seed: int
@@ -259,6 +214,8 @@ class TrainingConfig:
     goal_top1: float | None = None
     named_recipe: str | None = None
     schedule_fingerprint: str | None = None
+    metrics: AskedMetrics = field(default_factory=AskedMetrics)
+    selection: AskedMetrics = field(default_factory=AskedMetrics)
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)
@@ -298,7 +255,8 @@ def read_config(folder: Path) -> AnyConfig:
     named = head.get("kind")
     kind = _KINDS.get(named, RunConfig) if isinstance(named, str) else RunConfig
     config: AnyConfig = strict_json.read(kind, path)
-    space = (config.space,) if isinstance(config, RunConfig) and is_file(config.space) else ()
+    named = getattr(config, "space", None)
+    space = (named,) if named is not None and is_file(named) else ()
     refuse_relative((*config.blocks, *space), path)
     return config
 

@@ -15,6 +15,7 @@ from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.deployment.records import Exports, Parity
+from nas.metrics import MetricResults, MetricSpread, Smoothness
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
@@ -158,11 +159,14 @@ class TrainedRecord:
         weights: The last weights beside their average, and which of them `top1` is of; None where
             an earlier version trained, which took the average.
         held_out: Scores on held-out training images along the way; none where none were held out.
+        smoothness: Of these scores, of the last weights and of their average; none where there
+            were fewer than two evaluations, or an earlier version trained.
+        metrics: Of `--metrics` on the evaluation images; None where nobody asked.
     """
 
     FILE: ClassVar[str] = "retrained/{name}.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1, 2)
 
     name: str
     role: str
@@ -178,6 +182,8 @@ class TrainedRecord:
     seed: int | None = None
     weights: LastAndAverage | None = None
     held_out: tuple[HeldOutScore, ...] = ()
+    smoothness: tuple[Smoothness, ...] = ()
+    metrics: MetricResults | None = None
 
     @staticmethod
     def key(name: str, seed: int, first_seed: int) -> str:
@@ -234,6 +240,11 @@ class CertifiedNetwork(NetworkRecord):
         trainings: Top-1 over seeds; None where it was not trained, or by a version that trained
             once.
         success: How often it reached `--goal_top1`; None where nobody asked.
+        smoothness: Of the scores on held-out images along the first training; none where there
+            were fewer than two, or an earlier version trained.
+        metrics: Of `--metrics` on the evaluation images, after the first training; None where
+            nobody asked.
+        metric_spreads: Each of these metrics over seeds; none where nobody asked.
     """
 
     name: str
@@ -248,6 +259,9 @@ class CertifiedNetwork(NetworkRecord):
     weights: LastAndAverage | None = None
     trainings: SeedSpread | None = None
     success: SuccessRate | None = None
+    smoothness: tuple[Smoothness, ...] = ()
+    metrics: MetricResults | None = None
+    metric_spreads: tuple[MetricSpread, ...] = ()
 
     @property
     def known_trainings(self) -> SeedSpread | None:
@@ -284,8 +298,8 @@ class Certificate(CertifiedNetwork):
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 4
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
+    SCHEMA_VERSION: ClassVar[int] = 5
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4)
 
     method: str | None
     supernet_top1: float | None
@@ -317,8 +331,8 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 4
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3,)
+    SCHEMA_VERSION: ClassVar[int] = 5
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4)
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]

@@ -185,7 +185,7 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
         return around(name.removeprefix(PREFIX), image_size, num_classes)
     if name not in SPACES:
         known = f"a space, one of {', '.join(SPACES)}, `{PREFIX}NETWORK`, or a Python file"
-        raise SpaceError(known, repr(name), "choose one of these")
+        raise SpaceError(known, repr(name), "name one of these by --space")
     definition = SPACES[name]
     size = definition.image_size if image_size is None else image_size
     classes = definition.num_classes if num_classes is None else num_classes

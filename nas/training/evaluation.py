@@ -57,8 +57,9 @@ def accuracy(
         padded = np.pad(images, [(0, missing), (0, 0), (0, 0), (0, 0)]) if missing else images
         scores = np.asarray(predict(padded), np.float64)[: len(labels)]
         own = scores[np.arange(len(labels)), labels]
-        # A tie counts against the network, else equal scores would all be right.
-        better = (scores >= own[:, None]).sum(axis=1) - 1
+        # A tie counts against the network, else equal scores would all be right; so does what is no
+        # number, which is neither below another one nor above it.
+        better = (~(scores < own[:, None])).sum(axis=1) - 1
         top1 += int((better < 1).sum())
         top5 += int((better < 5).sum())
         shifted = scores - scores.max(axis=1, keepdims=True)

@@ -26,7 +26,7 @@ def check_ascending(sizes: Sequence[int]) -> None:
     if any(later <= earlier for earlier, later in zip(sizes, sizes[1:], strict=False)):
         found = ",".join(map(str, sizes))
         wanted = ",".join(map(str, sorted(set(sizes))))
-        raise InputError("image_sizes that grow", found, f"write for example {wanted}")
+        raise InputError("image_sizes that grow", found, f"write image_sizes {wanted}")
 
 
 def size_at(sizes: Sequence[int], step: int, total_steps: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import keras
@@ -12,8 +12,10 @@ import numpy as np
 from nas.architecture.spec import Architecture
 from nas.builders.keras_model import build_model, float32_policy
 from nas.data import Split
+from nas.deployment.scores import keras_scores
+from nas.metrics import AskedMetrics, metric_value
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
-from nas.training.last_or_average import Weights
+from nas.training.last_or_average import MetricChoice, Weights
 from nas.training.optimizers import unscaled
 
 
@@ -68,6 +70,22 @@ class Judge:
         self.seconds += time.monotonic() - begun
         return found
 
+    def scores(self, weights: Weights, split: Split) -> np.ndarray:
+        """What these weights say of images.
+
+        Args:
+            weights: Which.
+            split: Images and labels.
+
+        Returns:
+            (images, classes) numbers whose softmax are the probabilities.
+        """
+        begun = time.monotonic()
+        self._try(weights)
+        found = keras_scores(self.copy.predict_on_batch, split)
+        self.seconds += time.monotonic() - begun
+        return found
+
     def _try(self, weights: Weights) -> None:
         """Puts weights into the copy, and makes statistics that belong to them."""
         self.copy.set_weights(self._model.get_weights())
@@ -75,3 +93,39 @@ class Judge:
             # Keras writes the averages into variables of the same order.
             unscaled(self._model.optimizer).finalize_variable_values(self.copy.trainable_variables)
         reestimate_statistics(self.copy, self._images())
+
+
+def chosen_by(
+    selection: AskedMetrics,
+    judge: Judge,
+    split: Split,
+    held_out: np.ndarray | None,
+    class_names: Sequence[str],
+) -> MetricChoice | None:
+    """What a metric on held-out images says of the last weights and of their average.
+
+    Args:
+        selection: One metric; empty where top-1 chooses.
+        judge: Tries both.
+        split: Training images.
+        held_out: Indices of those that nothing was learned from; None where there are none.
+        class_names: Position is the class index.
+
+    Returns:
+        Both values; None where top-1 or the recipe chooses, or where no average was made.
+    """
+    if not selection or held_out is None or "average" not in judge.kinds:
+        return None
+    (metric,) = selection.parsed
+    signal, images = selection.signal_index(class_names), split.part(held_out)
+    last, average = (
+        metric_value(
+            metric,
+            judge.scores(kind, images),
+            images.labels,
+            signal,
+            selection.background_rate_hz,
+        )
+        for kind in judge.kinds
+    )
+    return MetricChoice(metric.text, last, average)

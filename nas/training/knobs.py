@@ -8,6 +8,7 @@ say more:
     least: Smallest number for users, where records made by programs may have smaller ones.
     is_path: Its text may be the path of a Python file with something behind a colon.
     is_fact: No knob, but a fact about the recipe.
+    beside: Knob of the same record without which it says nothing.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import Field, dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Any, Literal, TypeVar
 
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.field_texts import field_texts
 from nas.ranges import check_count
 
@@ -99,8 +100,11 @@ class Knob:
         try:
             value = _read(self.kind, given)
         except ValueError:
-            raise InputError(
-                f"{self.name} to be {self.form}", repr(given), f"write {self.name} as {self.form}"
+            raise FieldError(
+                f"{self.name} to be {self.form}",
+                repr(given),
+                f"write {self.name} as {self.form}",
+                self.name,
             ) from None
         if self.least is not None:
             check_count(self.name, value, least=self.least)

@@ -8,11 +8,34 @@ from typing import Literal
 import numpy as np
 
 from nas.data import split_holdout
+from nas.metrics import Metric
 from nas.training.recipe import Recipe
 
 Weights = Literal["last", "average"]
 # The same images for every network and seed, so that their figures can be compared.
 DIVISION_SEED = 0
+
+
+@dataclass(frozen=True)
+class MetricChoice:
+    """Another metric than top-1, which chose on held-out training images.
+
+    Args:
+        metric: Its text, such as `auc`.
+        last: Of the last weights.
+        average: Of their average.
+    """
+
+    metric: str
+    last: float
+    average: float
+
+    @property
+    def better(self) -> Weights:
+        """What is exported: the average where both are equal."""
+        is_higher = Metric.parse(self.metric).higher_is_better
+        gain = self.last - self.average if is_higher else self.average - self.last
+        return "last" if gain > 0 else "average"
 
 
 @dataclass(frozen=True)
@@ -31,6 +54,7 @@ class LastAndAverage:
         held_out_images: Images that chose; None where none were held out.
         held_out_last_top1: Share of these with the last weights.
         held_out_average_top1: Likewise with the average.
+        choice: The metric that chose on these images; None for top-1.
     """
 
     exported: Weights
@@ -40,6 +64,7 @@ class LastAndAverage:
     held_out_images: int | None = None
     held_out_last_top1: float | None = None
     held_out_average_top1: float | None = None
+    choice: MetricChoice | None = None
 
     @property
     def text(self) -> str:
@@ -50,7 +75,12 @@ class LastAndAverage:
             )
         words = {"last": "the last weights are", "average": "the average is"}
         why = "as the recipe says"
-        if self.held_out_last_top1 is not None and self.held_out_average_top1 is not None:
+        if self.choice is not None:
+            why = (
+                f"by {self.choice.metric} on {self.held_out_images:,} held-out training images "
+                f"(average {self.choice.average:.4f}, last {self.choice.last:.4f})"
+            )
+        elif self.held_out_last_top1 is not None and self.held_out_average_top1 is not None:
             why = (
                 f"by {self.held_out_images:,} held-out training images "
                 f"(average {_percent(self.held_out_average_top1)}, "

@@ -39,12 +39,18 @@ class Control:
         pace: How often the training speaks and saves.
         interrupter: Asked at each step whether to stop.
         on_progress: Called with (state, total steps) after each row of the history.
+        stop_step: Step at which the training is left with its state saved, to go on from there
+            later; None to train to the end. The schedule is that of the whole length all the same.
+        row_steps: Steps that have a row of the history beside those of the pace. Where every
+            possible `stop_step` is one, the rows do not tell where a training was left.
     """
 
     checkpoint_path: Path | None = None
     pace: Pace = USUAL_PACE
     interrupter: Interrupter = field(default_factory=Interrupter)
     on_progress: Callable[[LoopState, int], None] = _say_nothing
+    stop_step: int | None = None
+    row_steps: frozenset[int] = frozenset()
 
 
 class MeanLogs:
@@ -98,7 +104,7 @@ class Work(Protocol):
 
 
 def run(work: Work, state: LoopState, total_steps: int, control: Control) -> LoopState:
-    """Runs from `state.step` to the end; the result does not depend on interruptions.
+    """Runs from `state.step` to the end or the asked stop; interruptions change no result.
 
     Args:
         work: What is done.
@@ -111,20 +117,23 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
         InputError: The weights are lost, or the disk is full. What was saved before is kept.
     """
     pace, interrupter = control.pace, control.interrupter
+    last_step = total_steps if control.stop_step is None else min(control.stop_step, total_steps)
     last_saved = last_row = time.monotonic()
     rows_step = state.step
     saved_step = state.step or None
     batches = work.batches(state.step)
     with interrupter.deferred():
-        while state.step < total_steps:
+        while state.step < last_step:
             with kept_state(control.checkpoint_path, saved_step):
                 work.step(state.step, next(batches))
             state.step += 1
-            done = state.step == total_steps
-            if state.step % pace.log_every == 0 or done:
+            done = state.step == last_step
+            if state.step % pace.log_every == 0 or state.step in control.row_steps or done:
                 now = time.monotonic()
                 rate = (state.step - rows_step) / max(now - last_row, 1e-9)
-                state.history.append({"step": state.step, **work.row(state.step, rate)})
+                with kept_state(control.checkpoint_path, saved_step):
+                    row = work.row(state.step, rate)
+                state.history.append({"step": state.step, **row})
                 # What a row evaluates is no time of the steps that follow.
                 last_row, rows_step = time.monotonic(), state.step
                 control.on_progress(state, total_steps)

@@ -56,10 +56,11 @@ def try_rates(
         for step in range(plan.steps):
             try:
                 trainer.step(step, next(batches))
+                loss = trainer.steps.take_logs()["loss"]
             except LostWeightsError:
                 break
             rates.append(trainer.steps.rate)
-            losses.append(trainer.steps.take_logs()["loss"])
+            losses.append(loss)
             on_progress(step + 1, plan.steps)
             if interrupter.pending or is_lost(losses):
                 break

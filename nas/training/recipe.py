@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
-from nas.errors import InputError
+from nas.errors import FieldError
 from nas.ranges import check_count, check_number
 from nas.training.image_sizes import check_ascending
 from nas.training.knobs import with_values
@@ -58,7 +58,7 @@ class Recipe:
         augmentation: What is done to training images.
         distillation: The teacher whose scores are learned beside the labels, and how.
         evaluate_every: Epochs between evaluations of the last and the averaged weights on training
-            images that are held out for it, above 0; None holds nothing out.
+            images that are held out for it, above 0 and up to `epochs`; None holds nothing out.
         held_out_share: Share of the training images that `evaluate_every` holds out, above 0 and
             below 1; the same images for every network and seed.
         made_for_steps: Steps that the recipe was tried with, 1 or more; a training of far fewer is
@@ -88,7 +88,7 @@ class Recipe:
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
     evaluate_every: float | None = None
-    held_out_share: float = 0.1
+    held_out_share: float = field(default=0.1, metadata={"beside": "evaluate_every"})
     made_for_steps: int | None = field(default=None, metadata={"is_fact": True})
 
     def __post_init__(self) -> None:
@@ -122,10 +122,12 @@ class Recipe:
         check_number("momentum", self.momentum, least=0, below=1, optional=True)
         if self.momentum is not None and OPTIMIZERS[self.optimizer].momentum is None:
             having = [name for name in OPTIMIZERS if OPTIMIZERS[name].momentum is not None]
-            raise InputError(
+            raise FieldError(
                 f"momentum with an optimizer that has one: {', '.join(having)}",
                 f"the optimizer {self.optimizer}",
                 f"leave momentum out, or write optimizer {having[0]}",
+                "momentum",
+                "optimizer",
             )
 
     @property

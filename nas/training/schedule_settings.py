@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
 
-from nas.errors import InputError
+from nas.errors import FieldError
 from nas.ranges import check_number
 from nas.training.schedule_files import schedule_of
 from nas.training.schedules import SCHEDULES, Points
@@ -64,7 +64,7 @@ class ScheduleSettings:
         check_number("step_size_epochs", self.step_size_epochs, most=epochs, optional=True)
         check_number("stair_epochs", self.stair_epochs, most=epochs, optional=True)
         for epoch, _ in self.points or ():
-            check_number("epochs of points", epoch, most=epochs)
+            check_number("an epoch of points", epoch, most=epochs)
 
     def stretched(self, factor: float) -> Self:
         """The same course of a training that is longer or shorter.
@@ -88,23 +88,28 @@ PARAMETERS = ("warmup_share", *(field.name for field in fields(ScheduleSettings)
 def _check_points(points: Points) -> None:
     epochs = [epoch for epoch, _ in points]
     for epoch, share in points:
-        check_number("epochs of points", epoch, least=0)
-        check_number("shares of points", share, least=0, most=1)
+        check_number("an epoch of points", epoch, least=0)
+        check_number("a share of points", share, least=0, most=1)
     rising = all(low < high for low, high in zip(epochs, epochs[1:], strict=False))
     if len(points) < 2 or not rising:
-        raise InputError(
+        raise FieldError(
             "points to be two or more, with rising epochs",
             ", ".join(f"{epoch:g}:{share:g}" for epoch, share in points) or "none",
             "write points such as 0:0,4:1,20:0, in the order of their epochs",
+            "points",
         )
     if not any(share for _, share in points):
-        raise InputError("points with a share above 0", "0 at all of them", "write one such as 4:1")
+        raise FieldError(
+            "points with a share above 0", "0 at all of them", "write one such as 4:1", "points"
+        )
 
 
-def _unused(name: str, schedule: str) -> InputError:
+def _unused(name: str, schedule: str) -> FieldError:
     having = [key for key in SCHEDULES if name in SCHEDULES[key].parameters]
-    return InputError(
+    return FieldError(
         f"{name} with a schedule that has one: {', '.join(having)}",
         f"the schedule {schedule}",
         f"leave {name} out, or write schedule {having[0]}",
+        name,
+        "schedule",
     )

@@ -104,10 +104,7 @@ def one_cycle(step: int, course: Course) -> float:
         step: The present one, from 0.
         course: Of the training.
     """
-    warmup = _warmup_steps(course)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return _half_cosine(_share_after(step, course.total, warmup), course.last_share)
+    return _after_warmup(step, course, lambda share: _half_cosine(share, course.last_share), 1.0)
 
 
 def cosine(step: int, course: Course) -> float:
@@ -119,10 +116,7 @@ def cosine(step: int, course: Course) -> float:
         step: The present one, from 0.
         course: Of the training.
     """
-    warmup = course.warmup_share * course.total
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return _half_cosine(_share_after(step, course.total, warmup), course.last_share)
+    return _after_warmup(step, course, lambda share: _half_cosine(share, course.last_share))
 
 
 def constant(step: int, course: Course) -> float:
@@ -134,8 +128,7 @@ def constant(step: int, course: Course) -> float:
         step: The present one, from 0.
         course: Of the training.
     """
-    warmup = _warmup_steps(course)
-    return (step + 1) / (warmup + 1) if step < warmup else 1.0
+    return _after_warmup(step, course, lambda _: 1.0, 1.0)
 
 
 def linear(step: int, course: Course) -> float:
@@ -147,10 +140,7 @@ def linear(step: int, course: Course) -> float:
         step: The present one, from 0.
         course: Of the training.
     """
-    warmup = _warmup_steps(course)
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
-    return 1.0 - (1.0 - course.last_share) * _share_after(step, course.total, warmup)
+    return _after_warmup(step, course, lambda share: 1.0 - (1.0 - course.last_share) * share, 1.0)
 
 
 def staircase(step: int, course: Course) -> float:
@@ -162,11 +152,9 @@ def staircase(step: int, course: Course) -> float:
         step: The present one, from 0.
         course: Of the training.
     """
-    warmup = course.warmup_share * course.total
-    if step < warmup:
-        return (step + 1) / (warmup + 1)
     since = course.epoch(step) - course.warmup_share * course.epochs
-    return course.gamma ** math.floor(max(0.0, since) / course.stair_epochs)
+    stairs = math.floor(max(0.0, since) / course.stair_epochs)
+    return _after_warmup(step, course, lambda _: course.gamma**stairs)
 
 
 def triangular(step: int, course: Course) -> float:
@@ -237,13 +225,21 @@ def piecewise_linear(step: int, course: Course) -> float:
     return points[-1][1]
 
 
-def _warmup_steps(course: Course) -> float:
-    return max(1.0, course.warmup_share * course.total)
+def _after_warmup(
+    step: int, course: Course, after: Callable[[float], float], least_steps: float = 0.0
+) -> float:
+    """Linear up to the peak, then what is given of how far the rest has come, from 0 to 1.
 
-
-def _share_after(step: int, total: int, warmup: float) -> float:
-    """How far the part after the warm-up has come, from 0 to 1."""
-    return min(1.0, (step - warmup) / max(1.0, total - warmup))
+    Args:
+        step: The present one, from 0.
+        course: Of the training.
+        after: Share of the peak behind the warm-up.
+        least_steps: Of the warm-up; with 0 a schedule may begin at its peak.
+    """
+    warmup = max(least_steps, course.warmup_share * course.total)
+    if step < warmup:
+        return (step + 1) / (warmup + 1)
+    return after(min(1.0, (step - warmup) / max(1.0, course.total - warmup)))
 
 
 def _half_cosine(share: float, last_share: float) -> float:

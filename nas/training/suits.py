@@ -28,6 +28,7 @@ def check_suits(architecture: Architecture, recipe: Recipe) -> None:
     if recipe.stochastic_depth and not branch_rates(architecture, recipe.stochastic_depth):
         raise InputError(
             "a network with a residual branch with stochastic_depth",
-            f"stochastic_depth {recipe.stochastic_depth:g} and none in this network",
+            f"stochastic_depth {recipe.stochastic_depth:g} and none in "
+            f"{architecture.name or 'this network'}",
             "set stochastic_depth to 0, or leave it out",
         )

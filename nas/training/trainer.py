@@ -21,11 +21,26 @@ from nas.errors import InputError
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
+from nas.training.device_images import (
+    DeviceImages,
+    device_memory_bytes,
+    fit_on_device,
+    has_device_steps,
+)
+from nas.training.device_steps import DeviceSteps
 from nas.training.evaluation import Accuracy, accuracy
+from nas.training.guides import NO_GUIDES, Guides
 from nas.training.history import accuracy_cells
 from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
-from nas.training.judge import Judge
-from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, better, divided
+from nas.training.judge import Judge, chosen_by
+from nas.training.last_or_average import (
+    HeldOutScore,
+    LastAndAverage,
+    MetricChoice,
+    Weights,
+    better,
+    divided,
+)
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
 from nas.training.teachers.beside import Lessons
@@ -79,7 +94,7 @@ def train_network(
     seed: int = 0,
     division: tuple[np.ndarray, np.ndarray] | None = None,
     initial_weights: Mapping[str, np.ndarray] | None = None,
-    teacher: Teacher | None = None,
+    guides: Guides = NO_GUIDES,
 ) -> TrainResult:
     """Trains a network, averages its weights, re-estimates statistics and evaluates it.
 
@@ -95,7 +110,8 @@ def train_network(
             between networks never sees the evaluation split; None for the two splits themselves.
         initial_weights: What the network starts with, named as in `nas.architecture.weights`; None
             for random weights. A training that goes on from its checkpoint does not look at them.
-        teacher: Of the recipe, where it was read already; None to read it, if the recipe has one.
+        guides: The recipe's teacher, where it was read already, and the metric that chooses between
+            the last weights and their average.
 
     Raises:
         Interrupted: A signal came; the state is saved.
@@ -105,7 +121,7 @@ def train_network(
     labels = dataset.train.labels
     part = np.arange(len(labels)) if division is None else division[0]
     learned, held_out = divided(recipe, labels, part)
-    teacher = teacher or read_teacher(recipe.distillation, dataset.image_size)
+    teacher = guides.teacher or read_teacher(recipe.distillation, dataset.image_size)
     trainer = Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
     if initial_weights is not None:
         set_weights_by_name(trainer.model, architecture, initial_weights)
@@ -114,7 +130,9 @@ def train_network(
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
-    evaluation, weights = _judged(trainer, held_out_scores, *judged)
+    images = dataset.train, trainer.held_out
+    choice = chosen_by(guides.selection, trainer.judge, *images, dataset.class_names)
+    evaluation, weights = _judged(trainer, held_out_scores, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
@@ -125,7 +143,7 @@ def train_network(
         evaluation,
         train,
         state.history[-1]["accuracy"],
-        trainer.total_steps * trainer.loader.batch_size,
+        state.step * trainer.loader.batch_size,
         seconds,
         state.history,
         weights,
@@ -156,12 +174,13 @@ def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
 def _judged(
     trainer: Trainer,
     held_out: Sequence[HeldOutScore],
+    choice: MetricChoice | None,
     split: Split,
     indices: np.ndarray | None,
 ) -> tuple[Accuracy, LastAndAverage]:
     """What the exported weights reach, which the judge's copy then has, and the others reach."""
     judge, last = trainer.judge, held_out[-1] if held_out else None
-    exported = better(last, "average" in judge.kinds)
+    exported = choice.better if choice else better(last, "average" in judge.kinds)
     kinds = sorted(judge.kinds, key=lambda kind: kind == exported)  # the exported ones last
     found = {kind: judge.accuracy(kind, split, indices) for kind in kinds}
     average = found.get("average")
@@ -174,6 +193,7 @@ def _judged(
         None if images is None else len(images),
         None if last is None else last.top1,
         None if last is None else last.top1_average,
+        choice,
     )
 
 
@@ -222,17 +242,42 @@ class Trainer:
         )
         self.waiting = WaitClock(self.loader)
         self.total_steps = recipe.steps(len(learned))
-        self.steps = WeightSteps(self.model, recipe, self.total_steps, architecture.num_classes)
+        self.device_steps = self._device_steps(architecture, teacher)
+        self.steps = self.device_steps or WeightSteps(
+            self.model, recipe, self.total_steps, architecture.num_classes
+        )
         self.graphs = OneGraphASize(self.model)
         self.judge = Judge(self.model, architecture, self._statistics_images)
         self.lessons = None if teacher is None else Lessons(teacher, architecture.num_classes)
         self._evaluated = 0
+
+    def _device_steps(
+        self, architecture: Architecture, teacher: Teacher | None
+    ) -> DeviceSteps | None:
+        """Steps that are made on the device as a whole; None where host and device take turns."""
+        recipe, images = self.recipe, self.split.images
+        is_half = keras.config.dtype_policy().compute_dtype == "float16"
+        if teacher is not None or recipe.image_sizes or is_half or not has_device_steps():
+            return None
+        augmentation = recipe.augmentation
+        is_small = fit_on_device(images, device_memory_bytes())
+        self._is_resident = is_small and not augmentation.needs_pillow
+        made = DeviceImages(
+            images if self._is_resident else None,
+            images.shape[1:3],
+            architecture.num_classes,
+            augmentation.crop_padding_pixels,
+            bool(augmentation.erasing.erasing_probability),
+        )
+        return DeviceSteps(self.model, recipe, self.total_steps, architecture.num_classes, made)
 
     def _size_at(self, step: int) -> int:
         return size_at(self.recipe.image_sizes or (), step, self.total_steps)
 
     def variables(self) -> Parts:
         """All that decides the rest."""
+        if self.device_steps is not None:
+            self.device_steps.settle()
         return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
@@ -243,6 +288,9 @@ class Trainer:
         """
         self.waiting.start(start)
         self._evaluated = self._evaluations_until(start)
+        if self.device_steps is not None:
+            self.device_steps.forget()
+            return self.loader.plans(start, self.total_steps, self._is_resident)
         batches = self.loader.iterate(start, self.total_steps)
         return batches if self.lessons is None else self.lessons.taught(batches)
 
@@ -253,6 +301,9 @@ class Trainer:
             step: Its number, from 0.
             batch: As `batches` gives it.
         """
+        if self.device_steps is not None:
+            self.device_steps.train_plan(step, batch)
+            return
         self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
@@ -264,6 +315,8 @@ class Trainer:
             steps_per_second: Since the last row.
         """
         means = self.steps.take_logs()
+        if self.device_steps is not None:
+            self.device_steps.settle()
         row = {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from nas.architecture.references.named import NAMES, described, is_name, reference
@@ -137,6 +139,26 @@ def test_widths_are_rounded_as_published() -> None:
     lite = widths(reference("efficientnet_lite0_x2"))
     assert (lite[0], lite[1], lite[-1]) == (32, 32, 1280)
     assert widths(reference("resnet9_x0.25")) == [16, 32, 64, 128]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_multiplier_that_leaves_the_least_widths_everywhere_is_refused(name: str) -> None:
+    with pytest.raises(ArchitectureError, match="a width multiplier from") as caught:
+        reference(f"{name}_x0.0001")
+    least = re.search(r"from ([0-9.]+),", caught.value.expected)
+    assert least is not None and "up to 16" in caught.value.expected
+    # The bound is allowed itself, and a larger multiplier is another network.
+    smallest, next_one = reference(f"{name}_x{least[1]}"), reference(f"{name}_x0.5")
+    costs = [architecture_cost(network).params for network in (smallest, next_one)]
+    assert costs[0] < costs[1]
+    with pytest.raises(ArchitectureError, match="a width multiplier"):
+        reference(f"{name}_x{float(least[1]) - 0.001:.3f}")
+
+
+def test_the_bound_of_a_multiplier_is_that_of_the_widest_layer_that_it_changes() -> None:
+    for name, least in (("resnet9", 0.016), ("mobilenetv2", 0.025), ("homework_50k", 0.063)):
+        with pytest.raises(ArchitectureError, match=f"multiplier from {least}, below which {name}"):
+            reference(f"{name}_x0.0001")
 
 
 @pytest.mark.parametrize("name", NAMES)

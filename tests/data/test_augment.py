@@ -102,14 +102,15 @@ def test_an_operation_without_strength_is_no_change(name: str) -> None:
 def test_a_crop_reflects_before_it_cuts() -> None:
     row = np.arange(4, dtype=np.uint8)
     pixels = np.broadcast_to(row[None, None, :, None], (64, 4, 4, 3))
-    found = {tuple(crop[0, :, 0].tolist()) for crop in geometry.cropped(pixels, 2, rng())}
+    corners = geometry.crop_corners(64, 2, rng())
+    found = {tuple(crop[0, :, 0].tolist()) for crop in geometry.cropped(pixels, 2, corners)}
     # Reflected without the border: 2 1 | 0 1 2 3 | 2 1. Cropping first could show no 2 1 0 1.
     assert found == {(2, 1, 0, 1), (1, 0, 1, 2), (0, 1, 2, 3), (1, 2, 3, 2), (2, 3, 2, 1)}
 
 
 def test_mirror_images_are_exact_and_about_half() -> None:
     pixels = np.repeat(images(1), 400, axis=0)
-    found = geometry.mirrored(pixels, rng())
+    found = geometry.mirrored(pixels, geometry.mirrors(400, rng()))
     turned = (found == pixels[:, :, ::-1]).all(axis=(1, 2, 3))
     assert ((found == pixels).all(axis=(1, 2, 3)) ^ turned).all()
     assert 160 < turned.sum() < 240  # four standard deviations around one half
@@ -231,8 +232,8 @@ def test_a_cutout_is_a_grey_square_around_any_pixel() -> None:
 
 
 def test_a_mask_holds_the_rectangle_and_cuts_it_off_at_the_border() -> None:
-    tops, lefts, bottoms, rights = (np.array(pair) for pair in ([1, -1], [0, 2], [3, 1], [2, 9]))
-    found = box_mask(tops, lefts, bottoms, rights, (3, 4)).astype(int)
+    boxes = np.array([[1, 0, 3, 2], [-1, 2, 1, 9]])
+    found = box_mask(boxes, (3, 4)).astype(int)
     assert found[0].tolist() == [[0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0]]
     assert found[1].tolist() == [[0, 0, 1, 1], [0, 0, 0, 0], [0, 0, 0, 0]]
 
@@ -316,6 +317,7 @@ BAD: list[tuple[Callable[[], object], str, str]] = [
     (lambda: Mixing(0.2, None, 0.0), "mixing_probability", "0.0"),
     (lambda: Mixing(None, None, 0.5), "mixup_alpha", "0.5 without either"),
     (lambda: Augmentation(cutout=Cutout(33)).check_size(32), "cutout_pixels", "33"),
+    (lambda: Augmentation(32).check_size(32), "crop_padding_pixels from 0 to 31", "32"),
     (lambda: Augmentation(mixing=Mixing(None, 1.0)).check_size(1), "cutmix_alpha", "1"),
 ]
 

@@ -13,10 +13,10 @@ import pytest
 from PIL import Image
 
 from nas.data import DataError, image_formats, load_dataset
-from nas.data.dataset import check_searchable
 from nas.data.decoding import decode_image
 from nas.data.layouts.find import find_layout
 from nas.data.layouts.layout import FileLayout
+from nas.data.look import Looks, check_searchable
 from nas.data.preparation import Preparation
 from nas.pipeline.inputs import load_data
 from nas.recipes.scales import Scale
@@ -306,7 +306,7 @@ def test_a_class_that_a_search_cannot_divide_is_named(tmp_path: Path) -> None:
         (root / "train" / "b" / f"{number}.png").unlink()
     data = load_dataset(root, cache_dir=tmp_path / "cache")
     with pytest.raises(DataError) as error:
-        check_searchable(data)
+        check_searchable(Looks.of(data))
     assert_three_parts(error, "1 of b")
 
 

@@ -73,12 +73,12 @@ def test_seven_bit_weights_stay_in_their_range() -> None:
 
 
 def test_the_usual_number_of_images_is_taken_or_all_there_are() -> None:
-    assert calibration_images(None, split(12)) == 12
-    assert calibration_images(None, split(CALIBRATION_IMAGES + 1)) == CALIBRATION_IMAGES
-    assert calibration_images(12, split(12)) == 12
+    assert calibration_images(None, 12) == 12
+    assert calibration_images(None, CALIBRATION_IMAGES + 1) == CALIBRATION_IMAGES
+    assert calibration_images(12, 12) == 12
     for asked in (0, 13):
         with pytest.raises(InputError, match="--calibration_images from 1 to 12.*") as caught:
-            calibration_images(asked, split(12))
+            calibration_images(asked, 12)
         assert str(asked) in caught.value.received
 
 

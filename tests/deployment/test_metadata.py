@@ -17,7 +17,14 @@ from nas.architecture.text import parse, to_text
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx
 from nas.data.preparation import Preparation, Resize
-from nas.deployment.metadata import MetadataError, ModelMetadata, read_metadata, with_metadata
+from nas.deployment.metadata import (
+    EARLIER_KEYS,
+    MetadataError,
+    ModelMetadata,
+    read_metadata,
+    with_metadata,
+)
+from nas.deployment.properties import class_names_in, properties_of, takes_pixels
 
 NETWORK = parse("in_s16 cn_k3_s2_c8 gap fc_c3")
 # Folders may be called anything: separators, quotes, markup, bytes that are no UTF-8.
@@ -54,6 +61,18 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
     found = read_metadata(written(tmp_path / "model.onnx"))
     assert found == replace(METADATA, weights_sha256=found.weights_sha256)
     assert len(found.weights_sha256) == 64
+
+
+def test_files_of_others_and_of_earlier_versions_say_what_they_can(tmp_path: Path) -> None:
+    path = written(tmp_path / "model.onnx")
+    own = properties_of(onnx.load(path))
+    assert own["image_size"] == "16"
+    assert class_names_in(own) == ODD_NAMES and takes_pixels(own)
+    earlier = {key: own[key] for key in EARLIER_KEYS}
+    assert class_names_in(earlier) == ODD_NAMES and takes_pixels(earlier)
+    for text in ("", "[", "{}", '["a", 1]', "[" * 100_000):
+        assert class_names_in({"class_names": text}) is None, text[:9]
+    assert class_names_in({}) is None and not takes_pixels({"input": "from 0 to 1"})
 
 
 @pytest.mark.parametrize("resize", ["squeeze", "crop", "pad"])

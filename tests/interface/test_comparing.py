@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks
 from nas.interface.named_networks import name_networks, split_words
 from nas.interface.networks import read_architecture
+from nas.metrics import MetricSpread
 from nas.pipeline import compare as compare_module
 from nas.report.bubbles import bubbles_figure
 from nas.report.compared import compared_warnings, recipe_differences
@@ -67,6 +69,8 @@ def compared(folder: Path, *words: str) -> ComparedNetworks:
 def test_trained_runs_stand_beside_each_other(measured: list[list[str]], tmp_path: Path) -> None:
     one = trained_run(tmp_path / "one", top1=(0.5, 0.7))
     two = trained_run(tmp_path / "two", WIDER, top1=(0.6,))
+    judged = MetricSpread.of("auc", {0: 0.75, 1: 0.875})
+    one.write(replace(one.read(Certificate), metric_spreads=(judged,)))
     words = ["--compare", str(one.path), "--compare", str(two.path), "--goal_top1", "0.65"]
     done = run_program("main.py", *words, "--run_dir", str(tmp_path / "both"))
     assert done.exit_code == 0, done.err
@@ -87,6 +91,8 @@ def test_trained_runs_stand_beside_each_other(measured: list[list[str]], tmp_pat
     assert "1 of 2 (65 %)" in done.out and "0 of 1 (65 %)" in done.out
     cells = list(csv.DictReader((tmp_path / "both" / "compared.csv").read_text().splitlines()))
     assert [cell["network"] for cell in cells] == ["one", "two"]
+    assert [cell["metrics"] for cell in cells] == ["auc: 0.8125", ""]
+    assert re.search(r"one .* 0\.8125 ", done.out) and re.search(r"two .* \u2013 ", done.out)
     assert float(cells[1]["measured_ms"]) == second.measured_ms and cells[1]["top1_sd"] == ""
     page = (tmp_path / "both" / "report.html").read_text()
     assert "2 networks compared" in page and page.count("data:image/svg+xml") == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,16 +20,23 @@ from nas.cli.program import retrain_flags, search_flags
 from nas.cli.retrain import asked_retraining, retrain
 from nas.cli.search import asked_search
 from nas.data import Dataset, Split
+from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface import asked as asked_module
-from nas.interface import retraining, training_config
+from nas.interface import retraining, rules, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.interface.recipe_options import KNOBS
+from nas.interface.trials import is_trials
+from nas.interface.trials_config import RECORDED as TRIALS_RECORDED
+from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
+from nas.metrics import AskedMetrics
+from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, TrainingConfig
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
+from nas.runs.trials import TrialsConfig
 from nas.selection.goals import Goal, ResolvedTarget
 from nas.training.rate_curve import RatePlan
 from tests.support.run_config import run_config
@@ -67,6 +75,20 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "search_epochs": ["--search_epochs", "0.5"],
     "gate_learning_rate": ["--gate_learning_rate", "0.2"],
     "random_networks": ["--random_networks", "9"],
+    # Of searches by trials.
+    "max_trials": ["--max_trials", "32"],
+    "max_epochs": ["--max_epochs", "7"],
+    "reduction": ["--reduction", "3"],
+    "rungs": ["--rungs", "2"],
+    "objectives": ["--objectives", "top5"],
+    "budgets": ["--budgets", "params<=1e5"],
+    "sampler": ["--sampler", "evolution"],
+    "workers": ["--workers", "7"],
+    "storage": ["--storage", "journal"],
+    "signal_class": ["--objectives", "auc", "--signal_class", "3"],
+    "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
+    "tune": ["--tune", "learning_rate=log[1e-3,1]"],
+    "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
 # They say where a run is, or print and stop.
 ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
@@ -88,6 +110,7 @@ LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
 OF_GATES = {"gate", "proposals", "gate_learning_rate"}
 OF_FILES = {"skip_bad_images", "resize", "verify_data"}
 ALWAYS = {"supernet", "device", "race_epochs", *OF_FILES}
+TRIALS = set(rules.OF_TRIALS)
 OTHER_METHOD = {"lambda", *OF_GATES}
 REFUSED: dict[str, set[str]] = {
     "gradient": {*ALWAYS, "target_ms", "method"},
@@ -161,7 +184,107 @@ def test_each_search_flag_is_used_or_refused(situation: str) -> None:
             refused.add(name)
         else:
             assert after != before, f"--{name} changes nothing beside {base}"
-    assert refused == REFUSED[situation]
+    assert refused == REFUSED[situation] | TRIALS
+
+
+OF_TRIALS: dict[str, list[str]] = {
+    "asha": ["--method", "asha", "--max_trials", "16"],
+    "hyperband": ["--method", "hyperband", "--max_trials", "16"],
+    "random": ["--method", "random", "--max_trials", "16"],
+    "images of one's own": ["--method", "asha", "--max_trials", "16", "--data_dir", "/images"],
+}
+OF_OTHER_SEARCHES = {
+    *("lambda", "target_ms", "gate", "supernet", "proposals", "race", "race_epochs", "execution"),
+    *("search_epochs", "batch_size", "learning_rate", "gate_learning_rate", "random_networks"),
+    "data_parallel",
+}
+
+
+@pytest.mark.parametrize("situation", OF_TRIALS)
+def test_each_search_flag_is_used_or_refused_by_trials(situation: str) -> None:
+    base = OF_TRIALS[situation]
+    before = trials_asked(base)
+    refused = set()
+    for name in search_flag_names():
+        if name in names_of(base) - {"max_trials"}:
+            continue
+        words = SEARCH_VALUES.get(name) or FLIPS[before.data.kind]
+        kept = base if name != "max_trials" else base[:2]
+        try:
+            after = trials_asked([*kept, *words])
+        except InputError:
+            refused.add(name)
+        else:
+            assert after != before, f"--{name} changes nothing beside {base}"
+    needs_files = set() if before.data.kind == "files" else OF_FILES
+    rungs = {"reduction", "rungs"} if situation == "random" else set()
+    assert refused == OF_OTHER_SEARCHES | needs_files | rungs | {"device"}
+
+
+def trials_asked(words: list[str]) -> TrialsConfig:
+    """What the words ask for, as the run's record would say it."""
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", *words])
+    options = strict_flags.given(values)
+    assert is_trials(options)
+    asked = AskedTrials(asked_module.source_of(options.get("data_dir"), options), options)
+    asked.check()
+    sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
+    given = options.get("network")
+    network = arch_text.parse(given) if given else None
+    config = trials_config(asked, sizes, network)
+    return replace(config, date="", command="")
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--reduction", "1"], "2"),
+        (["--rungs", "5", "--max_epochs", "4"], "as many rungs as epochs"),
+        (["--rungs", "3", "--reduction", "8"], "at least 64 trials"),
+        (["--objectives", "top1,ms,top1"], "each named once"),
+        (["--objectives", "validation_error"], "write 'top1'"),
+        (["--objectives", "top1:min"], "leave the direction out"),
+        (["--objectives", "ms:max"], "leave the direction out"),
+        (["--budgets", "ms>=1"], "holds back the worse ones"),
+        (["--budgets", "params<=1e5", "--max_params", "100000"], "each named once"),
+        (["--sampler", "tps"], "tpe"),
+        (["--max_epochs", "nan"], "max_epochs"),
+        (["--workers", "0"], "workers"),
+        (["--signal_class", "3"], "--signal_class with a metric"),
+        (["--objectives", "tpr_at_rate=1kHz"], "background_rate_hz"),
+        (["--tune", "learning_rate=[1,2"], "knobs with ranges"),
+        (["--tune", "lerning_rate=[1,2]"], "write 'learning_rate'"),
+        (["--tune", "learning_rate=[-1,2]"], "learning_rate to be a number above 0"),
+        (["--tune", "flip=[0,1]"], "a list for flip"),
+        (["--tune", "flip={true,true}"], "two different values"),
+        (["--tune", "momentum=[0.5,0.9]"], "momentum with an optimizer that has one"),
+        (["--tune", "epochs=[1,2]"], "set --max_epochs"),
+        (["--tune", "optimizer.flip={true,false}"], "the knob augmentation.flip"),
+        (["--network", "in_s32 gap fc_c12"], "--tune with --network"),
+        (["--network", "x", "--space", "toy", "--tune", "flip={true,false}"], "leave one"),
+    ],
+)
+def test_trials_that_cannot_be_are_refused(words: list[str], expected: str) -> None:
+    with pytest.raises(InputError, match=re.escape(expected)):
+        trials_asked([*OF_TRIALS["asha"], *words])
+
+
+def test_trials_need_a_number_of_them() -> None:
+    with pytest.raises(InputError, match="--max_trials"):
+        trials_asked(["--method", "asha"])
+
+
+@pytest.mark.parametrize("name", sorted(TRIALS_RECORDED))
+def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> None:
+    start = OF_TRIALS["images of one's own" if name in OF_FILES else "asha"]
+    config = trials_asked(start)
+    values = search_flags()
+    words = SEARCH_VALUES.get(name, ["--flip"])[-2:]  # without what it stands beside
+    strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", *words])
+    with pytest.raises(InputError, match=f"--{name} as the run began"):
+        check_as_recorded(config, strict_flags.given(values))
+    check_as_recorded(config, {"method": "asha", "max_trials": 16})
 
 
 def test_off_is_no_contradiction() -> None:
@@ -199,7 +322,7 @@ def test_a_file_that_is_gone_may_lie_elsewhere(name: str, flag: str, gone: str, 
 
 
 def test_the_record_answers_for_every_search_flag() -> None:
-    assert {*RECORDED, *FREE, *GOAL_OPTIONS, "help", "h"} == set(search_flags())
+    assert {*RECORDED, *FREE, *GOAL_OPTIONS, *TRIALS, "help", "h"} == set(search_flags())
 
 
 @pytest.mark.parametrize("name", sorted({*RECORDED, *GOAL_OPTIONS}))
@@ -307,6 +430,13 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "export": ["--export", "int8"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
+    "metrics": ["--metrics", "top1"],
+    "select_by": ["--evaluate_every", "0.5", "--select_by", "auc"],
+    "signal_class": ["--metrics", "auc", "--signal_class", "0"],
+    "background_rate_hz": [
+        *("--metrics", "tpr_at_rate=10kHz", "--signal_class", "0"),
+        *("--background_rate_hz", "1e6"),
+    ],
 }
 # Show networks in place of training one, or compare several; see test_showing and test_comparing.
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
@@ -357,7 +487,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
         return found.training
 
     class Recorder:
-        def __init__(self, *arguments: Any) -> None:
+        def __init__(self, *arguments: Any, metrics: Any, selection: Any) -> None:
+            assert (metrics, selection) == (found.training.metrics, found.training.selection)
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
 
@@ -367,7 +498,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "load_data", load_data)
     monkeypatch.setattr(retraining, "training_config", recorded_training)
     monkeypatch.setattr(retraining, "inherited_weights", lambda *arguments: {})
-    monkeypatch.setattr(retraining, "_teaching", lambda *arguments: None)
+    monkeypatch.setattr(retraining, "looks_of", lambda *arguments: Looks.of(dataset))
+    monkeypatch.setattr(retraining, "teaching_of", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
@@ -446,7 +578,7 @@ def test_each_retrain_flag_is_used_or_refused(
         ),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
-        (["--arch", NETWORK, "--export", "int9"], "export format to be one of fp32, int8, litert"),
+        (["--arch", NETWORK, "--export", "int9"], "export to be one of fp32, int8, litert"),
         (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
         (
             ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
@@ -491,6 +623,39 @@ def test_each_retrain_flag_is_used_or_refused(
         (["--run", "RUN", "--teacher_input", "unit"], "--teacher with --teacher_input"),
         (["--run", "RUN", "--held_out_share", "0.1"], "--evaluate_every with --held_out_share"),
         (["--run", "RUN", "--goal_top1", "94"], "a share of the images, such as 0.94"),
+        (["--run", "RUN", "--metrics", "acu"], "write 'auc'"),
+        (["--run", "RUN", "--metrics", "auc,auc"], "each metric once"),
+        (["--run", "RUN", "--metrics", "auc<=0.9"], "since higher is better"),
+        (
+            ["--run", "RUN", "--select_by", "auc>=0.9", "--evaluate_every", "1"],
+            "a metric without a goal for --select_by",
+        ),
+        (["--run", "RUN", "--metrics", "auc", "--signal_class", "x"], "one of the classes"),
+        (["--run", "RUN", "--signal_class", "0"], "with a metric that looks for one class"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1Hz"], "--background_rate_hz with tpr_at_rate"),
+        (["--run", "RUN", "--metrics", "tpr_at_rate=1"], "write a unit behind the number"),
+        (["--run", "RUN", "--background_rate_hz", "1e6"], "with a metric at a rate"),
+        (["--run", "RUN", "--metrics", "auc", "--summary"], "--metrics as well"),
+        (["--run", "RUN", "--select_by", "auc"], "--evaluate_every with --select_by"),
+        (
+            [
+                *("--run", "RUN", "--select_by", "auc", "--evaluate_every", "1"),
+                *("--average_share", "none"),
+            ],
+            "an average of the weights with --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "auc,top1", "--evaluate_every", "1"],
+            "one metric for --select_by",
+        ),
+        (
+            ["--run", "RUN", "--select_by", "top1", "--signal_class", "0"],
+            "with a metric that looks for one class",
+        ),
+        (
+            ["--run", "RUN", "--metrics", "auc", "--find_learning_rate"],
+            "--find_learning_rate without --metrics",
+        ),
         (["--run", "RUN", "--teacher", "/nowhere.onnx"], "where no file lies"),
         (["--run", "RUN", "--teacher", "teacher.pt"], "FILE.onnx, FILE.keras or the folder"),
         (["--run", "RUN", "--teacher", "/"], "a run with a trained network as --teacher"),
@@ -628,6 +793,33 @@ def test_a_goal_may_change_while_a_training_goes_on(run: Path, called: Called) -
     (run / "retrained" / "searched.json").write_text("{}")
     assert retrained_with(called, ["--run", str(run)]) == began
     assert retrained_with(called, ["--run", str(run), "--goal_top1", "1"])[2].goal_top1 == 1
+
+
+def test_metrics_may_change_while_a_training_goes_on(run: Path, called: Called) -> None:
+    began = retrained_with(called, ["--run", str(run), "--metrics", "auc"])
+    assert began[2].metrics == AskedMetrics(("auc",))
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    other = retrained_with(called, ["--run", str(run), "--metrics", "top5"])
+    assert other[2].metrics == AskedMetrics(("top5",))
+
+
+def test_the_metric_that_chooses_weights_stays_while_a_training_goes_on(
+    run: Path, called: Called
+) -> None:
+    words = ["--run", str(run), "--evaluate_every", "1", "--select_by", "auc"]
+    began = retrained_with(called, [*words, "--signal_class", "0"])
+    assert began[2].selection == AskedMetrics(("auc",), "0")
+    assert began[2].metrics == AskedMetrics()
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    assert retrained_with(called, ["--run", str(run)]) == began
+    judged = retrained_with(called, ["--run", str(run), "--metrics", "auc", "--signal_class", "1"])
+    assert judged[2].selection == AskedMetrics(("auc",), "0"), "what judges is another matter"
+    for other in (["--select_by", "top5"], ["--select_by", "auc", "--signal_class", "1"]):
+        with pytest.raises(InputError, match="as this run's training began"):
+            retrained_with(called, ["--run", str(run), *other])
 
 
 def test_a_teacher_may_have_moved_and_may_not_have_changed(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,9 +12,11 @@ from nas.cli import flags as strict_flags
 from nas.cli.program import retrain_flags
 from nas.errors import InputError
 from nas.interface.recipe_options import KNOBS, RecipeOptions, check, chosen, difference
+from nas.interface.training_config import new_training
 from nas.recipes import RECIPES
 from nas.training.knobs import NONE
 from nas.training.recipe import Recipe
+from tests.support.run_config import run_config
 
 
 def test_every_knob_is_an_option_of_its_type() -> None:
@@ -63,6 +66,44 @@ def test_what_no_recipe_can_have_is_refused(options: dict[str, Any], said: str) 
     with pytest.raises(InputError) as refused:
         check(options)
     assert said in str(refused.value)
+
+
+# Knob -> a value of it, and what has to stand beside it in the recipe.
+DEPENDING: dict[str, tuple[Any, dict[str, Any]]] = {
+    "mixing_probability": (0.5, {"mixup_alpha": 0.2}),
+    "erasing_share": ((0.1, 0.2), {"erasing_probability": 0.5}),
+    "rand_augment_operations": (3, {"rand_augment_magnitude": 9.0}),
+    "momentum": (0.5, {"optimizer": "sgd"}),
+    "warmup_share": (0.2, {"schedule": "linear"}),
+    "last_share": (0.1, {"schedule": "linear"}),
+    "base_share": (0.1, {"schedule": "triangular"}),
+    "step_size_epochs": (0.1, {"schedule": "triangular"}),
+    "gamma": (0.5, {"schedule": "exp_range"}),
+    "stair_epochs": (0.1, {"schedule": "staircase"}),
+    "points": (((0.0, 1.0), (0.1, 0.5)), {"schedule": "piecewise_linear"}),
+}
+
+
+@pytest.mark.parametrize("name", DEPENDING)
+def test_a_knob_may_have_what_it_needs_in_the_recipe_of_its_run(name: str) -> None:
+    value, beside = DEPENDING[name]
+    check({name: value})
+    config = run_config()
+    own = replace(config, recipe=config.recipe.changed(**beside))
+    trained_by = new_training(own, own.sizes, {name: value}).recipe
+    assert KNOBS[name].of(trained_by) == value
+    # A training that began with it goes on with it.
+    assert difference(trained_by, {name: value}) is None
+    lacking = "constant" if name == "points" else "piecewise_linear"
+    other = replace(config, recipe=config.recipe.changed(schedule=lacking, optimizer="adamw"))
+    with pytest.raises(InputError, match=name):
+        new_training(other, other.sizes, {name: value})
+
+
+def test_a_named_recipe_has_to_have_what_a_knob_needs() -> None:
+    check({"recipe": "tiny_imagenet_long", "mixing_probability": 0.9})
+    with pytest.raises(InputError, match="mixup_alpha or cutmix_alpha with mixing_probability"):
+        check({"recipe": "images", "mixing_probability": 0.9})
 
 
 @pytest.mark.parametrize("name", RECIPES.names)

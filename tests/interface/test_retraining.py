@@ -21,7 +21,9 @@ from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import retraining
-from nas.interface.retraining import AskedRetraining, architecture_of, run_retraining
+from nas.interface.asked_retraining import AskedRetraining
+from nas.interface.retraining import run_retraining
+from nas.interface.training_parts import architecture_of
 from nas.pipeline.table import TABLE_FILE
 from nas.report.seeds import MoreSeeds
 from nas.runs.data import DataRecord, DataSource
@@ -51,7 +53,7 @@ class Trainings:
     outcomes: dict[str, Outcome] = field(default_factory=dict)
     begun: list[tuple[Any, ...]] = field(default_factory=list)
 
-    def begin(self, *arguments: Any) -> SimpleNamespace:
+    def begin(self, *arguments: Any, **options: Any) -> SimpleNamespace:
         """Stands in for `RetrainRun`."""
         self.begun.append(arguments)
         outcome = self.outcomes.get(arguments[0].path.name, Outcome.NOT_ASKED)
@@ -310,7 +312,7 @@ def _contents(folder: Path) -> Mapping[str, bytes]:
 def test_a_training_that_has_begun_is_kept_when_an_error_ends_it(
     trainings: Trainings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(folder: RunFolder, *arguments: Any) -> None:
+    def fail(folder: RunFolder, *arguments: Any, **options: Any) -> None:
         folder.checkpoint("retrain_searched").write_bytes(b"steps")
         raise InputError("a quiet machine", "a busy one", "try again")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -170,6 +171,29 @@ def test_arrays_of_a_users_own_reach_the_models(
     named = {"short": edited(hidden_gather(9), free_batch)}
     latency.measure(named, inputs=inputs, processes=1)  # type: ignore[arg-type]
     np.testing.assert_array_equal(read_arrays(fresh.models[0].inputs)["image"], ids)
+
+
+@pytest.mark.parametrize("form", ["arrays", "file"])
+def test_a_budget_is_judged_by_arrays_of_a_users_own(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, form: str
+) -> None:
+    fresh = Fresh(monkeypatch)
+    ids, path = np.full((1, 4), 7, np.int64), tmp_path / "ids.npz"
+    np.savez(path, image=ids)
+    model = edited(hidden_gather(9), free_batch)
+    latency.certify(model, 1.0, inputs=path if form == "file" else {"image": ids})
+    np.testing.assert_array_equal(read_arrays(fresh.models[0].inputs)["image"], ids)
+    with pytest.raises(latency.LatencyError, match="did you mean 'image'"):
+        latency.certify(chain(1), 1.0, inputs={"imgae": np.ones(3)})
+
+
+def test_a_certificate_takes_what_a_measurement_takes_but_for_its_own_number_of_processes() -> None:
+    measured, certified = (
+        set(inspect.signature(function).parameters)
+        for function in (latency.measure, latency.certify)
+    )
+    assert certified - measured == {"model", "target_ms", "margin"}
+    assert measured - certified == {"models", "processes"}
 
 
 @pytest.mark.parametrize(

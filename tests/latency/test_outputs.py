@@ -31,22 +31,27 @@ def test_a_new_file_and_an_earlier_one_are_fine_and_stay_as_they_are(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "said", "fix"),
     [
-        (".", "a folder"),
-        ("none/out.json", "without a folder"),
-        ("file/out.json", "without a folder"),
-        ("x" * 250 + ".json", "File name too long"),
-        ("pipe", "a pipe or device"),
-        ("/dev/null", "a pipe or device"),
+        (".", "a folder", "name a file in it: "),
+        ("none/out.json", "without a folder", "make the folder first, or name a file in one"),
+        ("none/a/out.json", "without a folder", "make the folder first, or name a file in one"),
+        ("file/out.json", "/file is none", "name a file in a folder"),
+        ("file/a/out.json", "/file is none", "name a file in a folder"),
+        ("x" * 250 + ".json", "File name too long", "name another file, in a folder that may"),
+        ("pipe", "a pipe or device", "name a file; --json"),
+        ("/dev/null", "a pipe or device", "name a file; --json"),
     ],
 )
-def test_what_cannot_be_written_is_refused_by_name(tmp_path: Path, name: str, said: str) -> None:
+def test_what_cannot_be_written_is_refused_by_name(
+    tmp_path: Path, name: str, said: str, fix: str
+) -> None:
     (tmp_path / "file").write_text("")
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(OutputError) as caught:
         check_output_file(tmp_path / name, "--csv")
     assert "--csv" in caught.value.expected and said in caught.value.received
+    assert caught.value.fix.startswith(fix)
     assert not list(tmp_path.glob(".*"))
 
 

@@ -30,7 +30,8 @@ from nas.deployment.script import SCRIPT_NAME
 from nas.deployment.timing import sha256
 from nas.errors import InputError
 from nas.pipeline import deploy
-from nas.pipeline.deploy import Deployment, forget_exports
+from nas.pipeline.deploy import Deployment
+from nas.pipeline.forgetting import forget_exports
 from nas.recipes.scales import SMOKE
 from nas.runs.folder import RunFolder
 from nas.selection.goals import Goal

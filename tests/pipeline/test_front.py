@@ -21,7 +21,8 @@ from nas.deployment.records import ExportedFile, Exports
 from nas.errors import InputError
 from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.interface import fronts, retraining
-from nas.interface.retraining import AskedRetraining, run_retraining
+from nas.interface.asked_retraining import AskedRetraining
+from nas.interface.retraining import run_retraining
 from nas.methods.method import MethodInputs, Network
 from nas.pipeline import front, front_networks, retrain
 from nas.pipeline.method_inputs import method_inputs

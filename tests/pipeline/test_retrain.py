@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,17 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
+from nas.data import Split
 from nas.deployment.export import PARITY_TOLERANCE
+from nas.errors import InputError
 from nas.hardware.measurement import Doubt, TimedNetworks, network_bytes
 from nas.interface.training_config import training_config
+from nas.metrics import AskedMetrics, MetricResults
 from nas.pipeline import certify, retrain
 from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
+from nas.report.comparison import compare
+from nas.report.metrics import metric_lines
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import (
@@ -32,6 +38,7 @@ from nas.runs.records import (
 from nas.selection.goals import Goal
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
+from nas.training.last_or_average import HeldOutScore
 from tests.support.made_up_trainings import KilledError, MadeUpTrainings
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
@@ -79,7 +86,8 @@ def begun(path: Path, others: tuple[ComparedNetwork, ...] = (), **changes: Any) 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> RetrainRun:
     """A run with one baseline, retrained; tests only read it."""
-    run = begun(tmp_path_factory.mktemp("retrain") / "run", (RANDOM,))
+    metrics = AskedMetrics.of("tpr_at_rate=1kHz,auc>=0,top1,top5", "class 1", 2e3)
+    run = begun(tmp_path_factory.mktemp("retrain") / "run", (RANDOM,), metrics=metrics)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(certify, "measure_networks", FakeClock({"searched": 0.7, "random 1": 0.71}))
         run.run()
@@ -134,7 +142,7 @@ def test_the_exported_file_computes_what_was_evaluated(finished: RetrainRun) -> 
 
 
 def test_what_is_trained_already_is_read(
-    finished: RetrainRun, monkeypatch: pytest.MonkeyPatch
+    finished: RetrainRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def train(*_: Any, **__: Any) -> None:
         raise AssertionError("trained again")
@@ -143,6 +151,121 @@ def test_what_is_trained_already_is_read(
     monkeypatch.setattr(retrain, "train_network", train)
     again = finished.run()
     assert replace(again, date=before.date) == before
+    said = " ".join(capsys.readouterr().out.split())
+    assert "Trained already by adamw" in said and "Training by" not in said
+
+
+def test_every_network_is_judged_by_the_metrics_that_were_asked_for(finished: RetrainRun) -> None:
+    certificate = finished.folder.read(Certificate)
+    baselines = finished.folder.read(Baselines)
+    for network in baselines.networks:
+        found = network.metrics
+        assert found is not None
+        rate, auc, top1, top5 = found.values
+        assert [v.metric for v in found.values] == ["tpr_at_rate=1kHz", "auc", "top1", "top5"]
+        # The same scores give the shares of the evaluation itself.
+        assert (top1.value, top5.value) == (network.top1, network.top5)
+        assert 0 <= auc.low <= auc.value <= auc.high <= 1
+        assert (found.signal_class, found.images) == ("class 1", network.evaluation_images)
+        assert (found.signal_images, found.resamples) == (2, 1000)
+        assert found.background_images == found.images - 2
+        # Half of the background may pass: 1 kHz of 2 kHz.
+        assert rate.allowed_background == found.background_images // 2
+        assert rate.passing_background is not None
+        assert rate.passing_background <= rate.allowed_background
+        spread = network.metric_spreads[1]
+        assert (spread.metric, spread.mean, spread.seeds) == ("auc", auc.value, (0,))
+    assert certificate.metrics == baselines.networks[0].metrics
+
+
+def test_the_page_and_the_terminal_tell_the_metrics(finished: RetrainRun) -> None:
+    certificate, baselines = finished.folder.read(Certificate), finished.folder.read(Baselines)
+    assert certificate.metrics is not None
+    auc = certificate.metrics.value_of("auc")
+    lines = metric_lines(compare(certificate, baselines))
+    interval = f"(95 % interval {auc.low:.4f} to {auc.high:.4f})"
+    assert lines[0].startswith("This network: tpr_at_rate=1kHz ")
+    reached = "0.0000 reached by 1 of 1 training (95 % interval 21 to 100 %, Wilson)"
+    assert lines[1] == f"This network: auc {auc.value:.4f} {interval}; {reached}."
+    assert lines[4].startswith("Random: tpr_at_rate=1kHz ")
+    *_, below = lines
+    assert "22 of background, which comes at 2kHz." in below
+    assert below.startswith("24 evaluation images: 2 of the signal class 'class 1' and 22 of back")
+    assert "stratified percentile bootstrap, 1,000 resamples, seed 0" in below
+    page = (finished.folder.path / "report.html").read_text("utf-8")
+    assert f"This network, auc: {reached}." in page
+    assert "Other metrics" in page and "tpr_at_rate=1kHz" in page
+
+
+def test_another_metric_judges_the_weights_that_were_kept_and_trains_nothing(
+    finished: RetrainRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def train(*_: Any, **__: Any) -> None:
+        raise AssertionError("trained again")
+
+    monkeypatch.setattr(retrain, "train_network", train)
+    folder = RunFolder(Path(shutil.copytree(finished.folder.path, tmp_path / "run")))
+    run = replace(finished, folder=folder, others=(), metrics=AskedMetrics.of("cross_entropy,top1"))
+    found = run.train()[0][0].metrics
+    assert found is not None and found.signal_class is None
+    assert [value.metric for value in found.values] == ["cross_entropy", "top1"]
+    assert found.values[1].value == finished.folder.read(Certificate).top1
+    assert folder.read(TrainedRecord, name="searched").metrics == found
+    # Of the other network no weights are kept.
+    with pytest.raises(InputError, match="none of random_1") as caught:
+        replace(run, others=(RANDOM,)).train()
+    assert "--restart" in caught.value.fix
+    # What was told before can be told again: in part, and in another order.
+    asked = AskedMetrics.of("top1,auc", "class 1")
+    (again,), (other,) = replace(finished, metrics=asked).train()
+    assert [v.metric for v in _values(again.metrics)] == ["top1", "auc"]
+    assert [v.metric for v in _values(other.metrics)] == ["top1", "auc"]
+
+
+def _values(results: MetricResults | None) -> Any:
+    assert results is not None
+    return results.values
+
+
+def test_metrics_that_the_images_cannot_tell_are_refused_before_a_training(tmp_path: Path) -> None:
+    asked = AskedMetrics.of("auc", "class 1")
+    run = begun(tmp_path / "run", metrics=asked)
+    split = run.dataset.evaluation
+    others = Split(split.images, np.where(split.labels == 1, 0, split.labels))
+    run = replace(run, dataset=replace(run.dataset, evaluation=others))
+    with pytest.raises(InputError, match="evaluation images of the signal class for auc"):
+        run.train()
+    assert not (run.folder.path / "retrained").exists()
+
+
+def test_thresholds_on_few_images_are_among_the_warnings(
+    trained: RetrainRun, finished: RetrainRun
+) -> None:
+    found = finished.folder.read(Certificate)
+    assert not any("may pass" in text for text in found.warnings), "11 of 22 may"
+    run = replace(trained, metrics=AskedMetrics.of("tpr_at_fpr=0.1", "class 1"))
+    assert any("2.2 of 22 background images may pass" in text for text in run.early_warnings)
+
+
+def test_the_smoothness_of_the_curve_is_recorded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up = MadeUpTrainings()
+
+    def train(*arguments: Any, **named: Any) -> Any:
+        curve = (HeldOutScore(1, 0.5, 0.4), HeldOutScore(2, 0.75, 0.5), HeldOutScore(3, 0.25, 0.6))
+        return replace(made_up.train(*arguments, **named), held_out=curve)
+
+    monkeypatch.setattr(retrain, "train_network", train)
+    monkeypatch.setattr(RetrainRun, "_export", lambda run, *rest: made_up.export(run, *rest))
+    last, average = begun(tmp_path / "run").run().smoothness
+    assert (last.weights, last.evaluations) == ("last", 3)
+    assert (last.mean_absolute_change, last.largest_drop, last.largest_drop_epoch) == (
+        (0.25 + 0.5) / 2,
+        0.5,
+        3,
+    )
+    assert (average.weights, average.largest_drop) == ("average", 0.0)
 
 
 @pytest.fixture

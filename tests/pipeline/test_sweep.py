@@ -11,8 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
 from nas.data import Dataset, Split
 from nas.errors import InputError
+from nas.interface import retraining, searching
 from nas.pipeline import sweep as stage
 from nas.pipeline.sweep import SweepRun
 from nas.runs.config import RunConfig, read_search_config
@@ -22,6 +24,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
 from nas.selection.goals import Goal
 from nas.system.interrupt import Interrupter
+from tests.support.programs import run_program
 from tests.support.run_config import run_config
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
 
@@ -61,6 +64,59 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[RunConfig]:
 def sweep_of(config: RunConfig, dataset: Dataset, tmp_path: Path) -> SweepRun:
     folder = RunFolder.create(tmp_path / "sweep", config, "test")
     return SweepRun(folder, toy_space(), dataset, config, Interrupter())
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "exit_code"),
+    [
+        ((Outcome.MET, Outcome.MET), EXIT_DONE),
+        ((Outcome.NOT_ASKED, Outcome.MET), EXIT_DONE),
+        ((Outcome.MET, Outcome.CANNOT_TELL), EXIT_CANNOT_TELL),
+        ((Outcome.NOT_MET, Outcome.CANNOT_TELL), EXIT_NOT_MET),
+        ((Outcome.NOT_MET, Outcome.MET), EXIT_NOT_MET),
+    ],
+)
+def test_a_search_of_several_goals_ends_with_the_worst_of_them(
+    outcomes: tuple[Outcome, Outcome],
+    exit_code: int,
+    dataset: Dataset,
+    tmp_path: Path,
+    searched: list[RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Search:
+        def __init__(self, folder: RunFolder, *rest: Any) -> None:
+            searched.append(read_search_config(folder.path))
+
+        def run(self) -> SimpleNamespace:
+            return SimpleNamespace(outcome=outcomes[len(searched) - 1])
+
+    monkeypatch.setattr(stage, "SearchRun", Search)
+    monkeypatch.setattr(stage, "run_table", lambda *arguments: None)
+    monkeypatch.setattr(f"{stage.__name__}.SpaceLatency.from_table", lambda *arguments: None)
+    monkeypatch.setattr(SweepRun, "_check_goals", lambda *arguments: None)
+    monkeypatch.setattr(searching, "load_data", lambda *arguments: dataset)
+    words = ["--target_ms", "1,2", "--method", "random", "--smoke"]
+    done = run_program("nas.py", *words, "--run_dir", str(tmp_path / "run"))
+    assert done.exit_code == exit_code, done.err
+    assert [config.goals for config in searched] == [(Goal(target=1.0),), (Goal(target=2.0),)]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "exit_code"),
+    [
+        (Outcome.NOT_ASKED, EXIT_DONE),
+        (Outcome.MET, EXIT_DONE),
+        (Outcome.CANNOT_TELL, EXIT_CANNOT_TELL),
+        (Outcome.NOT_MET, EXIT_NOT_MET),
+    ],
+)
+def test_a_retraining_of_several_goals_ends_with_what_its_front_came_to(
+    outcome: Outcome, exit_code: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder.create(tmp_path / "sweep", run_config(*GOALS), "test")
+    monkeypatch.setattr(retraining, "retrain_front", lambda *arguments: outcome)
+    assert run_program("main.py", "--run", str(folder.path)).exit_code == exit_code
 
 
 def test_each_goal_has_the_configuration_of_a_run_alone(

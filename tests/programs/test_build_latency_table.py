@@ -43,6 +43,9 @@ def test_without_audit_and_as_text(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.err
     assert "Audit" not in done.out and f"{TOY_ROWS} rows" in done.out
     assert LatencyTable.load(output).audit is None
+    # Three rounds of toy size are never stable.
+    words = f"--space toy --smoke --noaudit --output {output} --max_rounds 6"
+    assert f"{SCRIPT} {words}" in " ".join(done.out.split())
 
 
 @pytest.mark.parametrize(

@@ -141,6 +141,18 @@ def test_every_section_has_its_place_on_the_page(finished: Path) -> None:
     assert places == sorted(places)
 
 
+def test_metrics_stand_with_interval_threshold_and_seeds(finished: Path) -> None:
+    text = text_of(finished / "report.html")
+    for part in (
+        "tpr_at_fpr=0.01 38.12 % 36.12 % to 40.12 % – 3.25 98 of 9,950",
+        "auc 0.6906 0.6406 to 0.7406 0.6950, sd 0.0071 (2) – –",
+        "50 of the signal class 'n00000001' and 9,950 of background.",
+        "stratified percentile bootstrap, 1,000 resamples, seed 0",
+        "the largest fall was 3.40 points, to epoch 3",
+    ):
+        assert part in text
+
+
 def test_pictures_are_whole_svg_inside_the_page(finished: Path) -> None:
     page = check_page(finished / "report.html")
     pictures = [a for a in page.addresses if a.startswith("data:image/svg+xml;base64,")]
@@ -246,7 +258,7 @@ def test_everything_is_escaped(run: Path) -> None:
 
     def spoil(value: Any) -> Any:
         if isinstance(value, dict):
-            kept = ("role", "recipe")  # names that the program knows
+            kept = ("role", "recipe", "smoothness")  # names that the program knows
             return {k: v if k in kept else spoil(v) for k, v in value.items()}
         if isinstance(value, list):
             return [spoil(item) for item in value]
@@ -281,8 +293,8 @@ def put_in(key: str, **changes: Any) -> Any:
 
 
 MALFORMED_VALUES = [
-    ("certificate.json", put(schema_version=99), "schema version 4"),
-    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 4"),
+    ("certificate.json", put(schema_version=99), "schema version 5"),
+    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 5"),
     ("certificate.json", put(met="yes"), "true or false at `met`"),
     ("certificate.json", put(random={}), "a list at `random`"),
     ("certificate.json", put(colour="red"), "the keys asked_ms, predicted_ms"),

@@ -34,3 +34,10 @@ def test_every_named_recipe_is_told_by_the_names_of_its_knobs() -> None:
     for name in RECIPES.names:
         found = recipe_facts(RECIPES[name])
         assert found["epochs"] == RECIPES[name].epochs and not nested & found.keys()
+
+
+def test_a_knob_that_says_nothing_without_another_one_is_told_beside_it_alone() -> None:
+    assert "held_out_share" not in recipe_facts(Recipe(1.0))
+    assert recipe_facts(Recipe(1.0, evaluate_every=0.5))["held_out_share"] == 0.1
+    beside = {field.name: field.metadata.get("beside") for field in fields(Recipe)}
+    assert beside["held_out_share"] == "evaluate_every" and set(beside.values()) < {None, *beside}

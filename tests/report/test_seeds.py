@@ -224,7 +224,11 @@ def test_the_table_has_means_deviations_and_numbers_of_seeds(run: RunFolder) -> 
 
 def test_lines_below_the_table_end_with_the_seeds(run: RunFolder) -> None:
     lines = verdict_lines(run.read(Certificate), run.read(Baselines), MoreSeeds(run.path))
-    assert lines[0].startswith("As seen here") and lines[1].startswith("One training each")
+    seen, first, second, counted, seeds, *_ = lines
+    assert seen.startswith("As seen here") and seeds.startswith("One training each")
+    # The metrics that were asked for, and what they were counted on.
+    assert first.startswith("This network: tpr_at_fpr=0.01 38.12 % ")
+    assert second.startswith("This network: auc 0.6906 ") and counted.startswith("10,000 evaluat")
 
 
 def test_the_page_says_what_the_terminal_says(run: RunFolder) -> None:

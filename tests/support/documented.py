@@ -178,15 +178,15 @@ def _stopwatch_refusal(words: list[str], is_whole: bool) -> str | None:
 def _flags_refusal(name: str, arguments: list[str], is_whole: bool) -> str | None:
     """Reads the flags; a whole command is also begun, with images that are nowhere."""
     from nas.cli import flags as strict_flags
-    from nas.cli import recipe_flags
     from nas.cli.program import retrain_flags, search_flags
     from nas.errors import InputError
+    from nas.interface import recipe_options
 
     values = search_flags() if name == "nas.py" else retrain_flags()
     try:
         strict_flags.parse(values, [name, *arguments])
         if name == "main.py":
-            recipe_flags.check(strict_flags.given(values))
+            recipe_options.check(strict_flags.given(values))
     except InputError as error:
         return str(error)
     if not is_whole:

@@ -31,6 +31,7 @@ from nas.hardware.jobs import space_job
 from nas.hardware.rows import architecture_row_keys
 from nas.methods.config import SearchConfig, supernet_recipe
 from nas.methods.history import GateChoice, GateHistory, SearchRow
+from nas.metrics import MetricResults, MetricSpread, MetricValue, Smoothness
 from nas.runs.config import RunConfig
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
@@ -298,6 +299,18 @@ DATA = DataRecord(
 )
 
 
+def metrics_of(top1: float) -> MetricResults:
+    """Two metrics that might have been asked for.
+
+    Args:
+        top1: Of the network.
+    """
+    name = DATA.class_names[1]
+    cut = MetricValue("tpr_at_fpr=0.01", top1, top1 - 0.02, top1 + 0.02, 3.25, 99, 98)
+    auc = MetricValue("auc", 0.5 + top1 / 2, 0.45 + top1 / 2, 0.55 + top1 / 2)
+    return MetricResults((cut, auc), 10_000, name, 50, 9_950, None, 1_000, 0, 0.95)
+
+
 def certificate_of(networks: Sequence[CertifiedNetwork], is_retrained: bool) -> Certificate:
     """The first network's, with the others as its company.
 
@@ -319,7 +332,15 @@ def certificate_of(networks: Sequence[CertifiedNetwork], is_retrained: bool) -> 
         parity=whole,
     )
     return Certificate(
-        **values_of(replace(networks[0], parity=whole)),
+        **values_of(
+            replace(
+                networks[0],
+                parity=whole,
+                smoothness=(Smoothness("last", 8, 0.021, 0.034, 3.0),),
+                metrics=metrics_of(networks[0].top1) if networks[0].top1 else None,
+                metric_spreads=(MetricSpread("auc", (0, 1), (0.69, 0.7), 0.695, 0.0071),),
+            )
+        ),
         method="gradient",
         supernet_top1=0.214,
         supernet_top5=0.46,

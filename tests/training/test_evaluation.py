@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from nas.data import Split
+from nas.deployment.scores import shares
 from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
 from nas.training.evaluation import (
@@ -76,7 +77,18 @@ def test_scores_that_overflow_are_neither_hidden_nor_an_error() -> None:
     with np.errstate(invalid="ignore"):
         found = accuracy(lambda images: np.full((2, CLASSES), np.nan, np.float32), split, 2)
     assert np.isnan(found.cross_entropy)
-    assert found.count == 2
+    assert (found.count, found.top1, found.top5) == (2, 0.0, 0.0)
+
+
+def test_a_score_that_is_no_number_counts_against_the_network() -> None:
+    split = Split(np.zeros((3, 2, 2, 3), np.uint8), np.zeros(3, np.int32))
+    table = np.tile(np.arange(CLASSES, 0, -1, dtype=np.float32), (3, 1))
+    table[0, 3] = table[1, 0] = np.nan
+    with np.errstate(invalid="ignore"):
+        found = accuracy(lambda images: table, split, 3)
+    # Of one image another class has no number, of one the own class has none, and one is right.
+    assert (found.top1, found.top5) == (1 / 3, 2 / 3)
+    assert shares(table, split.labels) == (found.top1, found.top5)
 
 
 def test_nothing_to_evaluate_on_is_refused() -> None:

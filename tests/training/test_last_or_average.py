@@ -14,9 +14,18 @@ from nas.data import Dataset, Split
 from nas.data.augment import Augmentation
 from nas.data.augmentation.mixing import Mixing
 from nas.errors import InputError
+from nas.metrics import AskedMetrics, Metric, metric_value
+from nas.pipeline.evaluating import evaluation_steps
 from nas.training import loop, trainer
 from nas.training.evaluation import accuracy
-from nas.training.last_or_average import HeldOutScore, LastAndAverage, better, divided
+from nas.training.guides import Guides
+from nas.training.last_or_average import (
+    HeldOutScore,
+    LastAndAverage,
+    MetricChoice,
+    better,
+    divided,
+)
 from nas.training.recipe import Pace, Recipe
 from nas.training.steps import WeightSteps
 from nas.training.teachers.reading import with_file
@@ -77,6 +86,35 @@ def test_both_are_judged_and_the_average_is_what_is_kept(
     assert again == plain.evaluation, "the model has the weights that were judged"
 
 
+@pytest.mark.parametrize(
+    ("choice", "kept"),
+    [
+        (MetricChoice("auc", 0.9, 0.8), "last"),
+        (MetricChoice("auc", 0.8, 0.8), "average"),
+        (MetricChoice("cross_entropy", 0.9, 0.8), "average"),
+        (MetricChoice("cross_entropy", 0.7, 0.8), "last"),
+    ],
+)
+def test_a_metric_chooses_in_its_own_direction(choice: MetricChoice, kept: str) -> None:
+    assert choice.better == kept
+
+
+def test_another_metric_chooses_on_held_out_images_and_is_told(dataset: Dataset) -> None:
+    guides = Guides(selection=AskedMetrics.of("auc", "b"))
+    found = train_network(NETWORK, dataset, JUDGED, loop.Control(), guides=guides)
+    _, held_out = divided(JUDGED, dataset.train.labels)
+    assert held_out is not None and found.weights is not None
+    choice = found.weights.choice
+    assert choice is not None and choice.metric == "auc"
+    assert found.weights.exported == choice.better
+    # The model has the weights that were chosen, and says the same of the held-out images again.
+    scores = found.model.predict_on_batch(dataset.train.images[held_out].astype(np.float32))
+    again = metric_value(Metric("auc"), np.asarray(scores), dataset.train.labels[held_out], 1)
+    # A share of 48 pairs, which one image's rounding moves by no more than one pair.
+    assert again == pytest.approx(getattr(choice, choice.better), abs=1 / 48)
+    assert "by auc on 16 held-out training images" in found.weights.text
+
+
 @pytest.mark.slow
 def test_the_model_has_the_weights_that_held_out_images_chose(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
@@ -104,6 +142,7 @@ def test_evaluations_change_nothing_of_the_training_and_come_when_they_are_due(
     # 48 images in batches of 16 are three steps an epoch: half an epoch is over after 2, 3, 5, 6.
     due = [row["step"] for row in found.history if row["val_top1"] is not None]
     assert due == [2, 3, 5, 6]
+    assert evaluation_steps(JUDGED, len(learned), log_every=1) == due
     assert [score.epoch for score in found.held_out] == [step / 3 for step in due]
     last = found.held_out[-1]
     assert found.weights is not None and found.weights.held_out_images == 16

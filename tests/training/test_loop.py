@@ -82,6 +82,24 @@ def test_resume_after_sigkill_uses_the_last_checkpoint(
     assert again.history == undisturbed.history
 
 
+@pytest.mark.parametrize("stops", [(4, 12), (1, 5, 12), (3, 12), (12, 20)])
+def test_training_that_is_left_at_steps_has_the_rows_of_one_that_is_not(
+    tmp_path: Path, stops: tuple[int, ...]
+) -> None:
+    rows = frozenset(stops)
+
+    def control(path: Path | None, stop: int | None) -> loop.Control:
+        return loop.Control(path, Pace(3, checkpoint_seconds=1e6), stop_step=stop, row_steps=rows)
+
+    whole = loop.run(Toy(None), loop.LoopState(), 12, control(None, None))
+    path = tmp_path / "toy.npz"
+    for stop in stops:
+        toy = Toy(path)
+        state = loop.run(toy, loop.restore(path, toy.variables()), 12, control(path, stop))
+        assert state.step == min(stop, 12)
+    assert state.history == whole.history
+
+
 # A training that ends early keeps its last good state, and says so.
 
 

@@ -16,7 +16,7 @@ from nas.architecture.references.images import (
     with_whole_pool,
 )
 from nas.architecture.references.published import PUBLISHED, Published
-from nas.architecture.references.widths import scaled
+from nas.architecture.references.widths import least_multiplier, scaled
 from nas.architecture.spec import Architecture, Layer, MaxPool
 from nas.architecture.text import loads
 from nas.errors import ArchitectureError
@@ -118,9 +118,12 @@ def _parts(name: str) -> tuple[str, float, bool]:
     if before == base:
         return base, 1.0, bool(at)
     multiplier = float(width) if _NUMBER.fullmatch(width) else 0.0
-    if not 0 < multiplier <= MOST_MULTIPLIER:
+    published = PUBLISHED[base]
+    least = least_multiplier(loads(published.text).layers, published)
+    if not least <= multiplier <= MOST_MULTIPLIER:
         raise ArchitectureError(
-            f"a width multiplier above 0 and up to {MOST_MULTIPLIER:g} behind `_x`",
+            f"a width multiplier from {least:g}, below which {base} has its least widths "
+            f"everywhere, up to {MOST_MULTIPLIER:g} behind `_x`",
             f"'_x{width}' in {name!r}",
             f"write for example {base}_x0.5",
         )

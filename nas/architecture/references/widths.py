@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 from nas.architecture.references.published import Published
@@ -19,6 +20,7 @@ from nas.architecture.spec import (
 )
 
 STEM = 0  # index of the first convolution
+LEAST_WIDTH = 8
 
 
 def scaled(layers: Sequence[Layer], multiplier: float, published: Published) -> tuple[Layer, ...]:
@@ -48,6 +50,23 @@ def scaled(layers: Sequence[Layer], multiplier: float, published: Published) -> 
     return (*found, classifier)
 
 
+def least_multiplier(layers: Sequence[Layer], published: Published) -> float:
+    """The least multiplier that says anything: below it all widths would be the least one.
+
+    Args:
+        layers: Of the network as it was published, whose last one is the classifier.
+        published: With the rules for its stem and head.
+
+    Returns:
+        In whole thousandths: the widest layer has `LEAST_WIDTH` channels or more.
+    """
+    body = layers[:-1]
+    head = _head(body) if published.keeps_head else None
+    stem = STEM if published.keeps_stem else None
+    widest = max(_width(layer) for index, layer in enumerate(body) if index not in (head, stem))
+    return math.ceil(1000 * LEAST_WIDTH / widest) / 1000
+
+
 def _head(body: Sequence[Layer]) -> int:
     """Index of the last layer that has a width."""
     return max(index for index, layer in enumerate(body) if _width(layer))
@@ -66,7 +85,7 @@ def _wider(layer: Layer, multiplier: float, before: int, after: int) -> Layer:
     """One layer with its widths multiplied."""
 
     def times(width: int) -> int:
-        return round_to_multiple(width * multiplier)
+        return round_to_multiple(width * multiplier, LEAST_WIDTH)
 
     match layer:
         case Conv() | SeparableConv() | MBConv():

@@ -16,25 +16,22 @@ GREY = 128
 LEAST_ASPECT = 0.3
 
 
-def box_mask(
-    tops: np.ndarray,
-    lefts: np.ndarray,
-    bottoms: np.ndarray,
-    rights: np.ndarray,
-    side: tuple[int, int],
-) -> np.ndarray:
+# (n, 4): first row, first column, row and column after the last ones, of a rectangle of each image.
+# It may hang over the borders, and an empty one begins where it ends.
+Boxes = np.ndarray
+
+
+def box_mask(boxes: Boxes, side: tuple[int, int]) -> np.ndarray:
     """Which pixels lie inside of one rectangle an image: (n, height, width).
 
     Args:
-        tops: (n,) first rows; rectangles may hang over the borders.
-        lefts: (n,) first columns.
-        bottoms: (n,) rows after the last one.
-        rights: (n,) columns after the last one.
+        boxes: One rectangle an image.
         side: Height and width of the images in pixels.
     """
+    tops, lefts, bottoms, rights = boxes.T[:, :, None]
     rows, columns = (np.arange(length) for length in side)
-    in_rows = (rows >= tops[:, None]) & (rows < bottoms[:, None])
-    in_columns = (columns >= lefts[:, None]) & (columns < rights[:, None])
+    in_rows = (rows >= tops) & (rows < bottoms)
+    in_columns = (columns >= lefts) & (columns < rights)
     return in_rows[:, :, None] & in_columns[:, None, :]
 
 
@@ -71,14 +68,15 @@ class Erasing:
                 "set erasing_probability to a number above 0 and up to 1, or leave both out",
             )
 
-    def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        """Erases images (n, height, width, channels), each on its own.
+    def boxes(self, count: int, side: tuple[int, int], rng: np.random.Generator) -> Boxes:
+        """What is erased of each image; nothing of those that are not chosen.
 
         Args:
-            images: uint8.
+            count: Number of images.
+            side: Height and width of the images in pixels.
             rng: Source of chance.
         """
-        count, (height, width) = len(images), images.shape[1:3]
+        height, width = side
         chosen = rng.random(count) < self.erasing_probability
         share = rng.uniform(*self.erasing_share, count)
         # Drawn among those that fit into the image, so that the share is always reached.
@@ -87,8 +85,18 @@ class Erasing:
         widths = np.maximum(1, np.rint(width * np.sqrt(share / aspect))).astype(int)
         tops = rng.integers(0, height - heights + 1)
         lefts = rng.integers(0, width - widths + 1)
-        mask = box_mask(tops, lefts, tops + heights, lefts + widths, (height, width))
-        mask &= chosen[:, None, None]
+        bottoms, rights = tops + heights * chosen, lefts + widths * chosen
+        return np.stack([tops, lefts, bottoms, rights], axis=1)
+
+    def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Erases images (n, height, width, channels), each on its own.
+
+        Args:
+            images: uint8.
+            rng: Source of chance.
+        """
+        side = images.shape[1:3]
+        mask = box_mask(self.boxes(len(images), side, rng), side)
         noise = rng.integers(0, 256, images.shape, np.uint8)
         return np.where(mask[..., None], noise, images)
 
@@ -136,6 +144,20 @@ class Cutout:
             return max(1, round(self.cutout_share * image_side))
         return self.cutout_pixels or 0
 
+    def boxes(self, count: int, side: tuple[int, int], rng: np.random.Generator) -> Boxes:
+        """What is cut out of each image.
+
+        Args:
+            count: Number of images.
+            side: Height and width of the images in pixels.
+            rng: Source of chance.
+        """
+        height, width = side
+        length = self.side(min(height, width))
+        tops = rng.integers(0, height, count) - length // 2
+        lefts = rng.integers(0, width, count) - length // 2
+        return np.stack([tops, lefts, tops + length, lefts + length], axis=1)
+
     def apply(self, images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Cuts a square out of images (n, height, width, channels), each on its own.
 
@@ -143,9 +165,6 @@ class Cutout:
             images: uint8.
             rng: Source of chance.
         """
-        count, (height, width) = len(images), images.shape[1:3]
-        side = self.side(min(height, width))
-        tops = rng.integers(0, height, count) - side // 2
-        lefts = rng.integers(0, width, count) - side // 2
-        mask = box_mask(tops, lefts, tops + side, lefts + side, (height, width))
+        side = images.shape[1:3]
+        mask = box_mask(self.boxes(len(images), side, rng), side)
         return np.where(mask[..., None], np.uint8(GREY), images)

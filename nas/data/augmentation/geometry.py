@@ -22,31 +22,53 @@ def reflected(images: np.ndarray, pixels: int) -> np.ndarray:
     return np.pad(images, ((0, 0), around, around, (0, 0)), mode="reflect")
 
 
-def cropped(images: np.ndarray, pixels: int, rng: np.random.Generator) -> np.ndarray:
-    """Windows of the images' own size at random places of the reflected images.
+def crop_corners(
+    count: int, pixels: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Top rows and left columns (n,) of windows in images that were reflected outwards.
+
+    Args:
+        count: How many.
+        pixels: Of reflection on each side, 1 or more.
+        rng: Source of chance.
+    """
+    return rng.integers(0, 2 * pixels + 1, count), rng.integers(0, 2 * pixels + 1, count)
+
+
+def cropped(
+    images: np.ndarray, pixels: int, corners: tuple[np.ndarray, np.ndarray]
+) -> np.ndarray:
+    """Windows of the images' own size in the reflected images.
 
     Args:
         images: (n, height, width, channels).
         pixels: Of reflection on each side, 1 or more.
-        rng: Source of chance.
+        corners: As `crop_corners` draws them.
     """
     count, height, width, _ = images.shape
-    tops = rng.integers(0, 2 * pixels + 1, count)
-    lefts = rng.integers(0, 2 * pixels + 1, count)
     padded = reflected(images, pixels)
     windows = np.lib.stride_tricks.sliding_window_view(padded, (height, width), (1, 2))
     # (n, height, width, channels) again: the window axes come last in the view.
-    return np.ascontiguousarray(windows[np.arange(count), tops, lefts].transpose(0, 2, 3, 1))
+    return np.ascontiguousarray(windows[np.arange(count), *corners].transpose(0, 2, 3, 1))
 
 
-def mirrored(images: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Images of which about half are mirrored left to right.
+def mirrors(count: int, rng: np.random.Generator) -> np.ndarray:
+    """Which images are mirrored, about half of them: (n,).
+
+    Args:
+        count: How many.
+        rng: Source of chance.
+    """
+    return np.asarray(rng.random(count) < 0.5)
+
+
+def mirrored(images: np.ndarray, chosen: np.ndarray) -> np.ndarray:
+    """Images of which some are mirrored left to right.
 
     Args:
         images: (n, height, width, channels).
-        rng: Source of chance.
+        chosen: (n,) which.
     """
-    chosen = np.asarray(rng.random(len(images)) < 0.5)
     return np.where(chosen[:, None, None, None], images[:, :, ::-1], images)
 
 

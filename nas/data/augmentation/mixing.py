@@ -2,13 +2,39 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from nas.data.augmentation.boxes import box_mask
+from nas.data.augmentation.boxes import Boxes, box_mask
 from nas.errors import InputError
 from nas.ranges import check_number
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """How the images of a batch are mixed, each with one other.
+
+    Args:
+        others: (n,) places of the others in the batch.
+        boxes: (n, 4) what is pasted of the other, inside of the image; empty where nothing is.
+        blended: (n,) float32 share of the image itself, from 0 to 1; 1 where nothing is blended.
+        side: Height and width of the images in pixels.
+    """
+
+    others: np.ndarray
+    boxes: Boxes
+    blended: np.ndarray
+    side: tuple[int, int]
+
+    @property
+    def share(self) -> np.ndarray:
+        """Share of each image itself in its targets: (n,) float32."""
+        tops, lefts, bottoms, rights = self.boxes.T
+        pasted = (bottoms - tops) * (rights - lefts) / math.prod(self.side)
+        share: np.ndarray = (self.blended * (1.0 - pasted)).astype(np.float32)
+        return share
 
 
 @dataclass(frozen=True)
@@ -66,6 +92,24 @@ class Mixing:
                 "leave cutmix_alpha out, or use mixup_alpha",
             )
 
+    def draw(self, count: int, side: tuple[int, int], rng: np.random.Generator) -> Mixture:
+        """How the images of a batch are mixed.
+
+        Args:
+            count: Number of images.
+            side: Height and width of the images in pixels.
+            rng: Source of chance.
+        """
+        others = _partners(count, rng)
+        is_mixed = rng.random(count) < self.mixing_probability
+        pastes = self._pastes(count, rng)
+        own = np.where(pastes, _beta(self.cutmix_alpha, count, rng), 1.0)
+        boxes = _boxes(own, side, rng)
+        # Of a rectangle only what lies inside of the image counts.
+        boxes = np.clip(boxes, 0, [*side, *side]) * (is_mixed & pastes)[:, None]
+        blended = np.where(is_mixed & ~pastes, _beta(self.mixup_alpha, count, rng), 1.0)
+        return Mixture(others, boxes, blended.astype(np.float32), side)
+
     def apply(
         self, images: np.ndarray, targets: np.ndarray, rng: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
@@ -76,18 +120,11 @@ class Mixing:
             targets: (n, classes) float32, each row of sum 1.
             rng: Source of chance.
         """
-        count = len(images)
-        others = _partners(count, rng)
-        is_mixed = rng.random(count) < self.mixing_probability
-        pastes = self._pastes(count, rng)
-        own = np.where(pastes, _beta(self.cutmix_alpha, count, rng), 1.0)
-        inside = _boxes(own, images.shape[1:3], rng) & (is_mixed & pastes)[:, None, None]
-        blended = np.where(is_mixed & ~pastes, _beta(self.mixup_alpha, count, rng), 1.0)
-        # Of a rectangle only what lies inside of the image counts.
-        share = np.where(pastes, 1.0 - inside.mean(axis=(1, 2)), blended).astype(np.float32)
-        pixel_share = np.where(pastes[:, None, None], 1.0 - inside, blended[:, None, None]).astype(
-            np.float32
-        )[..., None]
+        side = images.shape[1:3]
+        mixture = self.draw(len(images), side, rng)
+        others, share = mixture.others, mixture.share
+        outside = np.where(box_mask(mixture.boxes, side), 0.0, 1.0).astype(np.float32)
+        pixel_share = (outside * mixture.blended[:, None, None])[..., None]
         mixed = images * pixel_share + images[others] * (1.0 - pixel_share)
         return mixed, targets * share[:, None] + targets[others] * (1.0 - share[:, None])
 
@@ -112,11 +149,11 @@ def _beta(alpha: float | None, count: int, rng: np.random.Generator) -> np.ndarr
     return rng.beta(alpha or 1.0, alpha or 1.0, count)
 
 
-def _boxes(own: np.ndarray, side: tuple[int, ...], rng: np.random.Generator) -> np.ndarray:
-    """Rectangles that leave about the own share, around any pixel, cut off at the borders."""
+def _boxes(own: np.ndarray, side: tuple[int, int], rng: np.random.Generator) -> Boxes:
+    """Rectangles that leave about the own share, around any pixel; they may hang over borders."""
     height, width = side
     ratio = np.sqrt(1.0 - own)
     heights, widths = (np.rint(length * ratio).astype(int) for length in (height, width))
     tops = rng.integers(0, height, len(own)) - heights // 2
     lefts = rng.integers(0, width, len(own)) - widths // 2
-    return box_mask(tops, lefts, tops + heights, lefts + widths, (height, width))
+    return np.stack([tops, lefts, tops + heights, lefts + widths], axis=1)

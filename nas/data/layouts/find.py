@@ -10,6 +10,8 @@ from nas.data.layouts.layout import ArrayLayout, FileLayout, in_order, looked_fo
 from nas.data.layouts.placeholders import check_files
 from nas.data.layouts.walk import readable
 
+EVALUATION_SHARE = 0.1  # of images that a layout without a division of its own holds out
+
 
 def find_layout(
     data_dir: str | Path, seed: int, evaluation_fraction: float

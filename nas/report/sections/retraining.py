@@ -45,9 +45,10 @@ def retraining(run: RunFacts) -> str:
 
 
 def _lead(run: RunFacts) -> str:
-    """Both kinds of weights; empty where an earlier version trained."""
+    """Both kinds of weights, and how smooth they were; empty where an earlier version trained."""
     certificate = run.records.certificate
-    if certificate is None or certificate.weights is None:
+    if certificate is None:
         return ""
-    text = certificate.weights.text
-    return f"{text[0].upper()}{text[1:]}."
+    weights = [] if certificate.weights is None else [certificate.weights.text]
+    texts = [*weights, *(found.text for found in certificate.smoothness)]
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in texts)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from latency.device.graph import Input
 from latency.device.sessions import create_session
 from latency.device.settings import SessionSettings
 from latency.onnx_files.model_file import file_inputs, read_model
+from nas.deployment.properties import class_names_in, properties_of, takes_pixels
 from nas.errors import InputError
 from nas.training.teachers.onnx_graph import last_operator, scaling_of_graph, with_free_batch
 from nas.training.teachers.teacher import (
@@ -49,9 +49,9 @@ def read_onnx_teacher(path: Path, asked_input: str | None, image_size: int) -> T
     shape = (batch, *size, 3) if channels_last else (batch, 3, *size)
     data = read_model(path, {found.name: shape})
     model = onnx.load_from_string(data)
-    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    properties = properties_of(model)
     is_uint8 = KINDS[found.type]
-    told = _stated(metadata) or scaling_of_graph(model, found.name)
+    told = _stated(properties) or scaling_of_graph(model, found.name)
     scaling, told_by = settled_scaling(path, told, asked_input, is_uint8)
     fed = TeacherInput(*size, channels_last, is_uint8, scaling, told_by)
     last = last_operator(model)
@@ -65,7 +65,7 @@ def read_onnx_teacher(path: Path, asked_input: str | None, image_size: int) -> T
         fed,
         run,
         classes,
-        class_names(metadata),
+        class_names_in(properties),
         last == "Softmax",
         runs_beside=True,
     )
@@ -83,26 +83,9 @@ def _only_input(path: Path) -> Input:
     return inputs[0]
 
 
-def _stated(metadata: dict[str, str]) -> tuple[str, str] | None:
+def _stated(properties: Mapping[str, str]) -> tuple[str, str] | None:
     """What our own files say of their input."""
-    if "pixels 0 to 255" in metadata.get("input", ""):
-        return "pixels", "its metadata"
-    return None
-
-
-def class_names(metadata: dict[str, str]) -> tuple[str, ...] | None:
-    """Names of the classes by their index, as our own files hold them; None where it is unknown.
-
-    Args:
-        metadata: Of the file.
-    """
-    try:
-        names = json.loads(metadata.get("class_names", ""))
-    except (ValueError, RecursionError):
-        return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        return None
-    return tuple(names)
+    return ("pixels", "its metadata") if takes_pixels(properties) else None
 
 
 def _runner(

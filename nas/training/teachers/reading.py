@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from latency.device import files
+from latency.errors import LatencyError
 from latency.onnx_files.external_data import external_tensors, locate
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.system.paths import kept_path, own_path
 from nas.training.teachers.settings import Distillation
 from nas.training.teachers.teacher import Teacher
@@ -104,7 +105,15 @@ def read_teacher(settings: Distillation, image_size: int) -> Teacher | None:
     """
     if settings.teacher is None:
         return None
-    path = teacher_file(settings.teacher)
+    try:
+        return _read(teacher_file(settings.teacher), settings, image_size)
+    except LatencyError as error:
+        is_told = "teacher" in error.expected
+        expected = error.expected if is_told else f"{error.expected}, as teacher"
+        raise FieldError(expected, error.received, error.fix, "teacher") from error
+
+
+def _read(path: Path, settings: Distillation, image_size: int) -> Teacher:
     check_same_file(path, settings.teacher_sha256)
     # Each loads a library that the other does not need.
     if path.suffix.lower() == ".onnx":
@@ -128,8 +137,9 @@ def check_same_file(path: Path, sha256: str) -> None:
     """
     found = file_hash(path)
     if found != sha256:
-        raise InputError(
+        raise FieldError(
             f"the teacher that the training began with, of SHA-256 {sha256[:16]}...",
             f"{path} of SHA-256 {found[:16]}...",
             "put that file back or name it where it lies now, or add --restart to train anew",
+            "teacher",
         )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from nas.errors import InputError
+from nas.errors import FieldError, InputError
 from nas.training.teachers.scaling import SCALINGS
 
 # Probabilities of a softmax add up to 1 but for the rounding of float16.
@@ -103,10 +103,11 @@ class Teacher:
         """
         outputs = np.asarray(self.run(self.input.of(images)), np.float32)
         if not np.isfinite(outputs).all():
-            raise InputError(
+            raise FieldError(
                 "finite scores of the teacher",
                 f"NaN or infinity from {self.path}",
                 f"check its input, and {HOW_TO_NAME}",
+                "teacher",
             )
         if self.ends_in_softmax or are_probabilities(outputs):
             # A softmax forgets what is added to all scores, so that logarithms are as good.

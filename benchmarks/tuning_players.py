@@ -1,0 +1,229 @@
+"""Searches that are replayed on recorded curves: ours, and chance."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from benchmarks.tuning_curves import Curves
+from nas.tuning.asha import Asha
+from nas.tuning.ladder import Ladder
+from nas.tuning.objectives import Objective
+from nas.tuning.scheduler import Scheduler
+from nas.tuning.scores import Job, RungValue, Running
+from nas.tuning.table import RungTable
+
+OBJECTIVES = (Objective("top1"), Objective("macs"))
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A part of a training.
+
+    Args:
+        trial: Number of the trial, by the search that asks.
+        configuration: Row of the curves.
+        rung: The rung whose end it trains to.
+    """
+
+    trial: int
+    configuration: int
+    rung: int
+
+
+@dataclass(frozen=True)
+class Reached:
+    """What a leg came to.
+
+    Args:
+        top1: At its end; NaN where the training diverged.
+        cost: Of its configuration.
+    """
+
+    top1: float
+    cost: float
+
+
+class Player(Protocol):
+    """A search: asked what to train, and told what came of it."""
+
+    def ask(self) -> Leg | None:
+        """What trains next; None for nothing now."""
+
+    def tell(self, leg: Leg, reached: Reached) -> None:
+        """What a leg came to.
+
+        Args:
+            leg: That was asked for.
+            reached: At its end.
+        """
+
+
+class Deck:
+    """The recorded configurations, each of which is dealt once.
+
+    Args:
+        curves: Where they stand.
+        seed: Of their order.
+    """
+
+    def __init__(self, curves: Curves, seed: int) -> None:
+        self.curves = curves
+        self._left = np.random.default_rng(seed).permutation(len(curves)).tolist()
+
+    def __bool__(self) -> bool:
+        return bool(self._left)
+
+    def next(self) -> int:
+        """The next one in a random order, the same for all searches of one seed."""
+        return int(self._left.pop(0))
+
+    def nearest(self, choices: list[int], learning_rate: float) -> int:
+        """The one that is nearest to what a sampler asks for and was not dealt yet.
+
+        The distance is the share of choices that differ, and the decades between the learning rates
+        over those of the whole recording, each with the weight of one choice.
+
+        Args:
+            choices: Option at each choice.
+            learning_rate: That it asks for.
+        """
+        left = np.array(self._left)
+        rates = np.log10(self.curves.learning_rate)
+        differ = (self.curves.choices[left] != np.array(choices)).sum(1)
+        decades = abs(rates[left] - math.log10(learning_rate)) / max(np.ptp(rates), 1e-9)
+        place = int(np.argmin(differ + decades))
+        return int(self._left.pop(place))
+
+
+class Ours:
+    """A scheduler of `nas.tuning`, with one objective or two.
+
+    Args:
+        scheduler: Asked for jobs.
+        deal: Gives a new configuration, from the table of values so far and the configuration of
+            each trial; None where there is none left.
+        objectives: 1 for top-1 alone, 2 for the cost beside it.
+    """
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        deal: Callable[[RungTable, list[int]], int | None],
+        objectives: int,
+    ) -> None:
+        self.table = RungTable(OBJECTIVES[:objectives])
+        self._scheduler, self._deal = scheduler, deal
+        self._running: list[Running] = []
+        self._configurations: list[int] = []
+        self._is_empty = False
+
+    def ask(self) -> Leg | None:
+        """The scheduler's job."""
+        while True:
+            job = self._scheduler.next_job(self.table, self._running, can_begin=not self._is_empty)
+            if not isinstance(job, Job):
+                return None
+            trial = job.trial
+            if trial is None:
+                configuration = self._deal(self.table, self._configurations)
+                if configuration is None:
+                    self._is_empty = True
+                    continue
+                trial = len(self._configurations)
+                self._configurations.append(configuration)
+            self._running.append(job.running(trial))
+            return Leg(trial, self._configurations[trial], job.rung)
+
+    def tell(self, leg: Leg, reached: Reached) -> None:
+        """Stores the value of a rung.
+
+        Args:
+            leg: That was asked for.
+            reached: At its end.
+        """
+        job = next(r for r in self._running if (r.trial, r.rung) == (leg.trial, leg.rung))
+        self._running.remove(job)
+        values = (reached.top1, reached.cost)[: len(self.table.objectives)]
+        self.table.add(RungValue(leg.trial, leg.rung, values, 0.0, job.bracket))
+
+
+class Algorithm2(Asha):
+    """Asynchronous halving word by word, without the bound that ours keeps (decision 0046)."""
+
+    def _promotable(self, rung: int, table: RungTable, pending: tuple[Running, ...]) -> int | None:
+        above = {*table.values(rung + 1), *(job.trial for job in pending if job.rung == rung + 1)}
+        order = table.order(rung)
+        places = min(order.finite, table.count(rung) // self.ladder.reduction)
+        return next((t for t in order.best_first()[:places] if t not in above), None)
+
+
+class StopOrGo:
+    """A search that only stops: a trial that goes on does so at once.
+
+    Args:
+        ladder: Where trials are looked at.
+    """
+
+    def __init__(self, ladder: Ladder) -> None:
+        self._last = ladder.last
+        self._going: list[Leg] = []
+        self._count = 0
+
+    def ask(self) -> Leg | None:
+        """The next leg of a trial that goes on, or a new trial."""
+        if self._going:
+            return self._going.pop(0)
+        configuration = self.begin()
+        if configuration is None:
+            return None
+        self._count += 1
+        return Leg(self._count - 1, configuration, 0)
+
+    def tell(self, leg: Leg, reached: Reached) -> None:
+        """Asks whether the trial goes on.
+
+        Args:
+            leg: That was asked for.
+            reached: At its end.
+        """
+        if self.goes_on(leg, reached) and leg.rung < self._last:
+            self._going.append(Leg(leg.trial, leg.configuration, leg.rung + 1))
+
+    def begin(self) -> int | None:
+        """The configuration of a new trial; None where there is none left."""
+        raise NotImplementedError
+
+    def goes_on(self, leg: Leg, reached: Reached) -> bool:
+        """Whether a trial trains on.
+
+        Args:
+            leg: That has ended, also the last one of a trial.
+            reached: At its end.
+        """
+        raise NotImplementedError
+
+
+class Chance(StopOrGo):
+    """Every configuration is trained whole, in random order.
+
+    Args:
+        ladder: At whose rungs its values are looked at, too.
+        deck: Configurations.
+    """
+
+    def __init__(self, ladder: Ladder, deck: Deck) -> None:
+        super().__init__(ladder)
+        self._deck = deck
+
+    def begin(self) -> int | None:
+        """The next configuration."""
+        return self._deck.next() if self._deck else None
+
+    def goes_on(self, _leg: Leg, _reached: Reached) -> bool:
+        """Always."""
+        return True

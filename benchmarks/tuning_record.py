@@ -1,0 +1,255 @@
+#!/usr/bin/env python3
+"""Records learning curves for tuning_replay.py: many configurations, each trained whole once.
+
+    python benchmarks/tuning_record.py --folder FOLDER --output FILE.npz [--space small]
+        [--data_dir DIR] [--configurations 200] [--epochs 32] [--jobs 2] [--smoke]
+
+A configuration is a random network of a space and a learning rate, drawn evenly by its logarithm.
+All train on the same part of the training images, by the recipe of the images' scale, and are
+judged on the others where the rungs of a search may end: after an eighth, a quarter and a half of
+an epoch and after every whole one. FOLDER gets a file for each training, so that the same command
+goes on with a recording that was stopped; FILE is written when all are there. See
+benchmarks/README.md.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import multiprocessing
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
+import numpy as np
+
+from benchmarks import tuning_curves
+from benchmarks.tuning_curves import Curves
+from latency import atomic, command_line, shell
+from latency.cli.parser import Parser, Value
+from nas.cost.counts import architecture_cost
+from nas.data import Dataset, split_holdout
+from nas.data.load import load_dataset, load_sample
+from nas.errors import InputError
+from nas.recipes.scales import Scale
+from nas.search_space.named import get_space
+from nas.search_space.space import Space
+from nas.system.environment import environment
+
+# As in a search by trials: the evaluation split chooses nothing.
+JUDGING_SHARE = 0.2
+PARTS_OF_AN_EPOCH = (0.125, 0.25, 0.5)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What is recorded; the same for all configurations.
+
+    Args:
+        space: Name of the space.
+        data_dir: Of the images; None for the embedded sample.
+        epochs: Of each training, 1 or more.
+        seed: Of the configurations, the division, weights and data order.
+        slowest: Least learning rate.
+        fastest: Greatest learning rate.
+        smoke: Toy size.
+    """
+
+    space: str
+    data_dir: str | None
+    epochs: int
+    seed: int
+    slowest: float
+    fastest: float
+    smoke: bool
+
+    @property
+    def points(self) -> tuple[float, ...]:
+        """Epochs at which trainings are judged."""
+        return (*PARTS_OF_AN_EPOCH, *map(float, range(1, self.epochs + 1)))
+
+    def dataset(self) -> Dataset:
+        """The images."""
+        if self.data_dir is None:
+            return load_sample(size=self.scale.sample)
+        return load_dataset(self.data_dir, image_size=get_space(self.space).image_size)
+
+    @property
+    def scale(self) -> Scale:
+        """Of the images; its recipe trains."""
+        return Scale.fitting(is_sample=self.data_dir is None, smoke=self.smoke)
+
+    def space_for(self, dataset: Dataset) -> Space:
+        """The space at the images' size.
+
+        Args:
+            dataset: Images.
+        """
+        return get_space(self.space, dataset.image_size, dataset.num_classes)
+
+    def configuration(self, space: Space, number: int) -> tuple[tuple[int, ...], float]:
+        """Choices and learning rate of a configuration, whatever was drawn before.
+
+        Args:
+            space: Of the networks.
+            number: Of the configuration, from 0.
+        """
+        rng = np.random.default_rng([self.seed, 46, number])
+        low, high = math.log(self.slowest), math.log(self.fastest)
+        return space.even_indices(rng), math.exp(rng.uniform(low, high))
+
+
+def train(recording: Recording, number: int) -> list[float | None]:
+    """Top-1 of one configuration at all points; None from where it diverged.
+
+    Args:
+        recording: What is recorded.
+        number: Of the configuration.
+    """
+    from nas.system import backend
+    from nas.training.loop import Control, LoopState, run
+    from nas.training.lost import LostWeightsError
+    from nas.training.trainer import Trainer
+
+    dataset = recording.dataset()
+    backend.start(image_size=dataset.image_size)
+    space = recording.space_for(dataset)
+    choices, learning_rate = recording.configuration(space, number)
+    labels = dataset.train.labels
+    learned, judging = split_holdout(len(labels), labels, JUDGING_SHARE, recording.seed)
+    recipe = recording.scale.recipe_for(is_sample=recording.data_dir is None)
+    recipe = recipe.shortened(float(recording.epochs), recipe.batch_size)
+    recipe = recipe.changed(learning_rate=learning_rate)
+    network = space.decode(choices)
+    trainer = Trainer(network, dataset.train, (learned, None), recipe, recording.seed, None)
+    total, state = trainer.total_steps, LoopState()
+    found: list[float | None] = []
+    try:
+        for epochs in recording.points:
+            step = max(1, math.floor(total * epochs / recording.epochs + 0.5))
+            # The schedule is that of the whole training; the loop alone ends earlier.
+            state = run(trainer, state, step, Control(None))
+            # The average of the weights, where the recipe makes one.
+            kind = trainer.judge.kinds[-1]
+            found.append(trainer.judge.accuracy(kind, dataset.train, judging).top1)
+    except LostWeightsError:
+        found += [None] * (len(recording.points) - len(found))
+    backend.forget_models()
+    return found
+
+
+def record(recording: Recording, folder: Path, numbers: list[int], jobs: int) -> None:
+    """Trains what is not in the folder yet, and keeps each curve there.
+
+    Args:
+        recording: What is recorded.
+        folder: Of the curves.
+        numbers: Of the configurations.
+        jobs: Trainings at a time.
+    """
+    left = [number for number in numbers if not _file(folder, number).exists()]
+    # TensorFlow reads these when a job's process imports it.
+    share = str(max(1, (os.cpu_count() or 1) // jobs))
+    for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
+        os.environ.setdefault(name, share)
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        work = {pool.submit(train, recording, number): number for number in left}
+        for done, future in enumerate(as_completed(work), 1):
+            number = work[future]
+            top1 = future.result()
+            atomic.write_json(_file(folder, number), {"top1": top1})
+            last = "diverged" if top1[-1] is None else f"{top1[-1]:.2%}"
+            print(f"{done} of {len(left)}: configuration {number}: {last}", flush=True)
+
+
+def _file(folder: Path, number: int) -> Path:
+    return folder / f"curve-{number:05d}.json"
+
+
+def gathered(recording: Recording, folder: Path, count: int, about: dict[str, Any]) -> Curves:
+    """The curves of a folder that has them all.
+
+    Args:
+        recording: What was recorded.
+        folder: Of the curves.
+        count: Configurations.
+        about: What is told of the recording.
+    """
+    space = recording.space_for(recording.dataset())
+    drawn = [recording.configuration(space, number) for number in range(count)]
+    rows = [json.loads(_file(folder, number).read_text("utf-8")) for number in range(count)]
+    costs = [architecture_cost(space.decode(choices)).macs for choices, _ in drawn]
+    return Curves(
+        np.array(recording.points),
+        np.array([row["top1"] for row in rows], np.float32),
+        np.array(costs, np.float64),
+        np.array("macs"),
+        np.array([choices for choices, _ in drawn], np.int16),
+        np.array([len(choice.options) for choice in space.choices], np.int16),
+        np.array([rate for _, rate in drawn]),
+        np.array(json.dumps(about)),
+    )
+
+
+def _check_folder(recording: Recording, folder: Path) -> None:
+    """Refuses a folder with curves of another recording."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path, asked = folder / "recording.json", asdict(recording)
+    if not path.exists():
+        atomic.write_json(path, asked)
+    found = json.loads(path.read_text("utf-8"))
+    if found != asked:
+        raise InputError(f"a folder for {asked}", f"{path} with {found}", "choose another --folder")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Trains, and writes the file."""
+    parser = Parser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="of the single curves")
+    parser.add_argument("--output", type=Path, required=True, help="file, .npz")
+    parser.add_argument("--space", default="small", help="of the networks (small)")
+    parser.add_argument("--data_dir", help="images; default: the sample")
+    parser.add_argument("--configurations", action=Value, type=int, default=200, help="(200)")
+    parser.add_argument("--epochs", action=Value, type=int, default=32, help="of each (32)")
+    parser.add_argument("--learning_rates", default="0.0003,0.1", help="least and greatest")
+    parser.add_argument("--seed", action=Value, type=int, default=0, help="of everything (0)")
+    parser.add_argument("--jobs", action=Value, type=int, default=2, help="at a time (2)")
+    parser.add_argument("--smoke", action="store_true", help="toy size")
+    options = parser.parse_args(arguments)
+    slowest, fastest = map(float, options.learning_rates.split(","))
+    recording = Recording(
+        options.space,
+        options.data_dir,
+        options.epochs,
+        options.seed,
+        slowest,
+        fastest,
+        options.smoke,
+    )
+    _check_folder(recording, options.folder)
+    words = arguments if arguments is not None else sys.argv[1:]
+    about = {
+        "command": command_line.join(["python", "benchmarks/tuning_record.py", *words]),
+        "date": datetime.now(UTC).date().isoformat(),
+        "recording": asdict(recording),
+        "environment": asdict(environment()),
+    }
+    count = options.configurations
+    record(recording, options.folder, list(range(count)), options.jobs)
+    tuning_curves.save(gathered(recording, options.folder, count, about), options.output)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(shell.run(main))

@@ -1,0 +1,87 @@
+"""Flags of searches by trials: nas.py --method asha, hyperband, or random with --max_trials."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from absl import flags
+
+from nas.cli import flags as strict_flags
+from nas.runs.trials import STORAGES, can_be_told
+from nas.tuning.samplers import SAMPLERS
+
+
+def define(values: flags.FlagValues) -> None:
+    """Defines them.
+
+    Args:
+        values: Where.
+    """
+    text: dict[str, Any] = {"flag_values": values}
+    strict_flags.define_count(
+        values,
+        "max_trials",
+        "Networks that are trained alone by --method asha or hyperband; with --method random all "
+        "of them are trained whole.",
+    )
+    flags.DEFINE_float(
+        "max_epochs", None, "Epochs of a trial's whole training; default: the recipe's.", **text
+    )
+    flags.DEFINE_integer(
+        "reduction",
+        4,
+        "One trial in so many goes on at each rung, for so many times the epochs.",
+        lower_bound=2,
+        **text,
+    )
+    strict_flags.define_count(
+        values,
+        "rungs",
+        "Lengths that trials are compared at, the last one being whole; default: as many as there "
+        "are trials and epochs for, up to 5.",
+    )
+    flags.DEFINE_string(
+        "objectives",
+        "top1",
+        f"What trials are judged by, such as top1,ms: {', '.join(can_be_told())}. The direction of "
+        "each follows from its name.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "budgets",
+        None,
+        "Limits of quantities, such as ms<=0.5,top1>=0.9, beside the bounds above. What is known "
+        "to break one is not trained.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "tune",
+        None,
+        "Knobs of the recipe that trials differ in, such as "
+        "learning_rate=log[1e-3,1],batch_size={64,128}; beside the networks of --space, or alone "
+        "with --network.",
+        **text,
+    )
+    flags.DEFINE_string(
+        "network",
+        None,
+        "One network for all trials, as main.py --network takes it; --tune says what differs.",
+        **text,
+    )
+    flags.DEFINE_enum(
+        "sampler", "random", list(SAMPLERS), "Where configurations of trials come from.", **text
+    )
+    strict_flags.define_count(
+        values,
+        "workers",
+        "Trials that train at a time, each in a process of one thread; default: one a core, 4 at "
+        "most.",
+    )
+    flags.DEFINE_enum(
+        "storage",
+        "sqlite",
+        list(STORAGES),
+        "File of the trials: sqlite (trials.db) or journal (trials.journal); optuna-dashboard "
+        "opens both.",
+        **text,
+    )

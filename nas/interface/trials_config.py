@@ -1,0 +1,230 @@
+"""What somebody asks of a search by trials -> its configuration, and what may be asked again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
+
+from latency.device.clock import now_text
+from nas.architecture.spec import Architecture
+from nas.architecture.text import to_text
+from nas.cost.constraints import Bounds
+from nas.errors import InputError
+from nas.executors.cores import cores
+from nas.interface import rules
+from nas.interface.asked import compute_of
+from nas.recipes.scales import Scale
+from nas.registry import check_known
+from nas.runs.data import OF_FILES, DataSource
+from nas.runs.trials import TRIAL_METHODS, TrialsConfig
+from nas.search_space.files import reference
+from nas.system.environment import environment
+from nas.system.paths import kept_path
+from nas.tuning.budgets import parse_budget
+from nas.tuning.ladder import rungs_for
+from nas.tuning.objectives import parse_objectives
+
+BOUNDS = tuple(bound.name for bound in fields(Bounds))
+# What else they look at.
+SHARED = (
+    *("method", "space", "blocks", "table", "device", "run_dir", "resume", "seed", "smoke"),
+    *("data_dir", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
+    *("mixed_precision", *BOUNDS),
+)
+# Options that stand in the record as they are given.
+OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
+# More than this compete for memory: each worker is a framework of its own.
+MOST_USUAL_WORKERS = 4
+USUAL_RUNGS = 5
+USUAL_REDUCTION = 4
+
+
+@dataclass(frozen=True)
+class AskedTrials:
+    """A search by trials as it was asked for, before its images are read.
+
+    Args:
+        source: The images; files or the sample, since workers read them themselves.
+        options: As the flags of nas.py.
+        command: Command line, for the record.
+    """
+
+    source: DataSource
+    options: Mapping[str, Any] = field(default_factory=dict)
+    command: str = ""
+
+    def check(self) -> None:
+        """Refuses what such a search would not look at, before anything is read or written.
+
+        Raises:
+            InputError: An option does not apply, or something is missing.
+        """
+        for name, value in self.options.items():
+            if name not in (*rules.OF_TRIALS, *SHARED) and value is not False:
+                raise InputError(
+                    f"options of a search by trials: {', '.join((*rules.OF_TRIALS, *SHARED))}",
+                    f"--{name}",
+                    "leave it out",
+                )
+        if not self.options.get("resume") and "max_trials" not in self.options:
+            raise InputError(
+                "--max_trials, how many configurations are tried", "none", "add --max_trials"
+            )
+        if "device" in self.options and "table" not in self.options:
+            raise InputError("--table with --device", "no --table", "name the device's table")
+        named = [name for name in OF_FILES if rules.says(self.options, name)]
+        if named and "data_dir" not in self.options:
+            raise InputError(
+                f"--data_dir with --{named[0]}",
+                "no --data_dir",
+                "leave it out: the embedded sample is drawn, not read from files",
+            )
+        if "network" in self.options and "space" in self.options:
+            raise InputError("--space, or --network with --tune", "both", "leave one of them out")
+        if "network" in self.options and "tune" not in self.options:
+            raise InputError(
+                "--tune with --network, what trials of one network differ in",
+                "no --tune",
+                "write for example --tune 'learning_rate=log[1e-3,1]'",
+            )
+        compute_of(self.options).check()
+
+
+def trials_config(
+    asked: AskedTrials, sizes: Scale, network: Architecture | None = None
+) -> TrialsConfig:
+    """The configuration of a new search by trials.
+
+    Args:
+        asked: What was asked for.
+        sizes: Of the job.
+        network: Of all trials; None where each has one of the space.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+    options = asked.options
+    method = str(options["method"])
+    check_known("method", method, TRIAL_METHODS)
+    is_sample = asked.source.kind == "sample"
+    recipe = sizes.recipe_for(is_sample)
+    recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
+    lengths = _lengths(options, recipe.epochs)
+    max_epochs = lengths["max_epochs"]
+    given = {name: options[name] for name in OF_RECORD if name in options}
+    table = options.get("table")
+    return TrialsConfig(
+        date=now_text(),
+        command=asked.command,
+        seed=options.get("seed", 0),
+        scale=sizes.name,
+        data=asked.source,
+        compute=compute_of(options),
+        # An average over a part of the whole training has hardly begun at the first rungs: weights
+        # are compared as they are.
+        recipe=recipe.shortened(max_epochs, recipe.batch_size).changed(average_share=None),
+        environment=environment(),
+        blocks=tuple(reference(path) for path in options.get("blocks", ())),
+        method=method,
+        space=None if network else reference(options.get("space") or "sample"),
+        network=to_text(network) if network else None,
+        tune=options.get("tune"),
+        table=kept_path(table) if table else None,
+        device=options.get("device"),
+        bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
+        budgets=_budgets(options.get("budgets")),
+        objectives=_objectives(options.get("objectives", "top1")),
+        workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        **lengths,
+        **given,
+    )
+
+
+def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
+    """How many trials there are, and how long they train."""
+    max_trials, reduction = options["max_trials"], options.get("reduction", USUAL_REDUCTION)
+    max_epochs = float(options.get("max_epochs", usual_epochs))
+    if options["method"] == "random":
+        _refuse_rungs(options)
+        rungs = 1
+    else:
+        rungs = options.get("rungs") or rungs_for(max_trials, max_epochs, reduction, USUAL_RUNGS)
+    return {
+        "max_trials": max_trials,
+        "max_epochs": max_epochs,
+        "reduction": reduction,
+        "rungs": rungs,
+    }
+
+
+def _objectives(text: str) -> tuple[str, ...]:
+    """Each in its one way of writing, without a direction that its name says already."""
+    return tuple(objective.text for objective in parse_objectives(text))
+
+
+def _budgets(text: str | None) -> tuple[str, ...]:
+    return tuple(parse_budget(word).text for word in text.split(",")) if text else ()
+
+
+def _refuse_rungs(options: Mapping[str, Any]) -> None:
+    for name in ("reduction", "rungs"):
+        if name in options:
+            raise InputError(
+                f"--{name} with --method asha or hyperband",
+                "--method random, whose trials are trained whole",
+                "leave it out",
+            )
+
+
+# Option -> what the record of a run says it is.
+RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
+    **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
+    **{n: attrgetter(n) for n in (*OF_RECORD, "device", "seed")},
+    **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
+    "objectives": lambda c: ",".join(c.objectives),
+    "budgets": lambda c: ",".join(c.budgets),
+    "smoke": lambda c: c.is_smoke,
+    "image_size": lambda c: c.data.image_size,
+    "skip_bad_images": lambda c: c.data.skip_bad_images,
+    "resize": lambda c: c.data.resize,
+    "mixed_precision": lambda c: c.compute.mixed_precision,
+    "flip": lambda c: c.recipe.augmentation.flip,
+    "table": lambda c: c.table,
+    "tune": lambda c: c.tune,
+    "space": lambda c: c.space,
+    "blocks": lambda c: list(c.blocks),
+}
+READ_AS: dict[str, Callable[[Any], Any]] = {
+    "space": reference,
+    "blocks": lambda paths: [reference(path) for path in paths],
+    "table": kept_path,
+    "max_epochs": float,
+    "objectives": lambda text: ",".join(_objectives(text)),
+    "budgets": lambda text: ",".join(_budgets(text)),
+}
+
+
+def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
+    """Refuses to go on with anything else than what the run began with.
+
+    The number of workers may be another one: it decides when trials end, and nothing of a trial.
+
+    Args:
+        config: Of the run.
+        options: As the flags of nas.py; what is left out stays as it is.
+
+    Raises:
+        InputError: An option differs from the record.
+    """
+    for name, value in options.items():
+        if name not in RECORDED:
+            continue
+        recorded, asked = RECORDED[name](config), READ_AS.get(name, lambda same: same)(value)
+        if recorded != asked:
+            raise InputError(
+                f"--{name} as the run began: {recorded!r}",
+                repr(asked),
+                "leave the flag out with --resume, or begin another run",
+            )

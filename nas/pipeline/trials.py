@@ -1,0 +1,158 @@
+"""`nas.py --method asha`: trials in worker processes, their front, their records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from latency.device import strict_json
+from nas.architecture.text import to_text
+from nas.data import Dataset
+from nas.executors.local import LocalExecutor
+from nas.executors.locks import take_lock
+from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.table import run_table
+from nas.pipeline.trial_task import TASK, LegJob, checkpoint_name
+from nas.report.trials import TrialsProgress, print_trials
+from nas.runs.data import DataSource
+from nas.runs.folder import RunFolder
+from nas.runs.trials import STORAGES, TrialsConfig, TrialsRecord
+from nas.runs.trials_record import csv_rows, curve_rows, trials_record
+from nas.search_space.space import Space
+from nas.system.console import bar
+from nas.system.interrupt import Interrupter
+from nas.training.recipe import Recipe
+from nas.tuning.driver import Driver
+from nas.tuning.legs import Leg, SearchState
+from nas.tuning.objectives import Objective
+from nas.tuning.samplers import SAMPLERS
+from nas.tuning.space_candidates import SpaceCandidates
+from nas.tuning.storage import Study, TrialStore
+
+# Of logs and locks, one of each a worker.
+WORKERS_FOLDER = "workers"
+# What a worker of a killed program needs to see that it is gone.
+ORPHAN_SECONDS = 30.0
+
+
+@dataclass
+class TrialsRun:
+    """One search by trials; it goes on wherever it was killed.
+
+    Args:
+        folder: Run folder with config.json.
+        space: That networks come from; without a choice where there is one network.
+        dataset: Images.
+        source: Where workers find them now.
+        config: What was asked for.
+        interrupter: Asked whether to stop.
+    """
+
+    folder: RunFolder
+    space: Space
+    dataset: Dataset
+    source: DataSource
+    config: TrialsConfig
+    interrupter: Interrupter
+
+    def run(self) -> TrialsRecord:
+        """Everything; writes trials.json and trials.csv, and prints the front."""
+        config = self.config
+        candidates = SpaceCandidates(
+            self.space, config.knobs, self._latency(), config.parsed_budgets, config.recipe
+        )
+        with ExitStack() as stack:
+            study = self._study(candidates)
+            path = self.folder.path / STORAGES[self.config.storage]
+            store = stack.enter_context(TrialStore.open(path, study))
+            workers = self.folder.path / WORKERS_FOLDER
+            _wait_for_orphans(workers)
+            executor = LocalExecutor(TASK, workers, self.config.workers)
+            stack.enter_context(closing(executor))
+            progress = stack.enter_context(bar("Trials"))
+            state = store.state()
+            driver = Driver(
+                store,
+                state,
+                self.config.scheduler,
+                SAMPLERS[self.config.sampler](candidates, self.config.seed, study.objectives),
+                candidates,
+                executor,
+                lambda leg: self._payload(candidates, state, leg),
+                budgets=[b for b in self.config.parsed_budgets if not _is_known(b.objective)],
+                interrupter=self.interrupter,
+                on_change=TrialsProgress(self.config.scheduler, progress).show,
+            )
+            driver.run()
+        return self._end(candidates, state, driver.is_exhausted)
+
+    def _latency(self) -> SpaceLatency | None:
+        """Predicted milliseconds, where they are an objective or have a budget."""
+        named = [budget.objective for budget in self.config.parsed_budgets]
+        if "ms" not in {o.name for o in (*self.config.parsed_objectives, *named)}:
+            return None
+        return SpaceLatency.from_table(self.space, run_table(self.folder, self.space, self.config))
+
+    def _study(self, candidates: SpaceCandidates) -> Study:
+        space_hash = f"{self.space.fingerprint()}:{self.config.tune or ''}"
+        return Study(
+            self.folder.run_id,
+            space_hash,
+            self.config.parsed_objectives,
+            candidates.parameters,
+        )
+
+    def _payload(
+        self, candidates: SpaceCandidates, state: SearchState, leg: Leg
+    ) -> Mapping[str, Any]:
+        configuration = leg.plan.configuration
+        before = [n for n in state.trials[leg.plan.trial] if n < leg.number]
+        job = LegJob(
+            str(self.folder.path.resolve()),
+            self.source,
+            leg.plan.trial,
+            leg.plan.rung,
+            state.legs[before[-1]].plan.rung if before else None,
+            to_text(candidates.network(configuration)),
+            self.recipe(candidates, configuration),
+        )
+        encoded: dict[str, Any] = strict_json.encode(job)
+        return encoded
+
+    def recipe(self, candidates: SpaceCandidates, configuration: Mapping[str, Any]) -> Recipe:
+        """The recipe of a trial's whole training.
+
+        Args:
+            candidates: That the configuration is one of.
+            configuration: Of the trial.
+        """
+        return self.config.recipe.changed(**candidates.changes(configuration))
+
+    def _end(
+        self, candidates: SpaceCandidates, state: SearchState, is_exhausted: bool
+    ) -> TrialsRecord:
+        """Writes and prints what the trials came to."""
+        record = trials_record(state, self.config, lambda c: to_text(candidates.network(c)))
+        self.folder.write(record)
+        self.folder.write_csv("trials.csv", list(csv_rows(record)))
+        self.folder.write_csv("trial_curves.csv", list(curve_rows(state)))
+        # A whole training goes on no more; checkpoints of the front may be wanted.
+        for trial in state.trials:
+            if trial not in record.front:
+                self.folder.checkpoint(checkpoint_name(trial)).unlink(missing_ok=True)
+        print_trials(record, self.folder.path, self.config, is_exhausted)
+        return record
+
+
+def _is_known(objective: Objective) -> bool:
+    return objective.quantity.before_training
+
+
+def _wait_for_orphans(workers: Path) -> None:
+    """Waits for workers of a program that was killed just now: they write the same checkpoints."""
+    for path in sorted(workers.glob("*.lock")):
+        with take_lock(path, ORPHAN_SECONDS):
+            pass

@@ -1,0 +1,248 @@
+"""A search by trials: what it was asked for, and what its trials came to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from nas.cost.constraints import Bounds
+from nas.errors import InputError
+from nas.metrics import METRICS, AskedMetrics
+from nas.ranges import check_count
+from nas.registry import check_known
+from nas.runs.settings import RunSettings
+from nas.tuning.asha import Asha
+from nas.tuning.budgets import Budget, check_budgets, parse_budget
+from nas.tuning.full_length import FullLength
+from nas.tuning.hyperband import Hyperband
+from nas.tuning.ladder import Ladder
+from nas.tuning.objectives import QUANTITIES, Objective, check_different, parse_objective
+from nas.tuning.parameters import Parameter, Value
+from nas.tuning.samplers import SAMPLERS
+from nas.tuning.scheduler import Scheduler
+from nas.tuning.tune import check_fits, parse_tune
+
+# Methods that train networks alone. `random` is one where a number of trials is given: all of them
+# are trained whole, which is what the others have to be better than.
+TRIAL_METHODS = ("asha", "hyperband", "random")
+STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
+# Names of `Bounds` -> the objectives that they bound.
+BOUNDED = {
+    "max_params": "params",
+    "max_macs": "macs",
+    "max_size_bytes": "bytes",
+    "max_memory_bytes": "memory_bytes",
+}
+
+
+def can_be_told(of_networks: bool = True) -> tuple[str, ...]:
+    """Names of the quantities that trials can be judged by.
+
+    Args:
+        of_networks: Whether trials differ in their networks; what all have alike judges none.
+    """
+    known = (*BOUNDED.values(), "ms") if of_networks else ()
+    return tuple(name for name in QUANTITIES if name in METRICS or name in known)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialsConfig(RunSettings):
+    """What a search by trials was asked for.
+
+    Args:
+        method: One of `TRIAL_METHODS`.
+        space: Name of the search space, or absolute path of a Python file that defines it; None
+            where all trials have one network.
+        space_fingerprint: Of the space, to tell whether such files have changed since.
+        network: Architecture of all trials; None where each has a network of the space.
+        tune: Knobs of the recipe that trials differ in, as `--tune` writes them; None for none.
+        table: Absolute path of the latency table; None for this host's cache.
+        device: Name of another device that the table is of; None for this one.
+        bounds: Of a network's counts.
+        budgets: Further ones, as `--budgets` writes them.
+        objectives: As `--objectives` writes them, in the order of a trial's values.
+        signal_class: Name or index of the class that metrics such as `auc` look for; None for the
+            second of two classes.
+        background_rate_hz: Background images that come a second; None where no metric asks.
+        max_trials: Trials in all, 1 or more.
+        max_epochs: Of a whole training, above 0.
+        reduction: One trial in so many goes on to the next rung, 2 or more.
+        rungs: Lengths that trials are compared at, 1 or more.
+        sampler: Where configurations come from, one of `SAMPLERS`.
+        workers: Processes that train at a time, 1 or more.
+        storage: One of `STORAGES`.
+
+    Raises:
+        InputError: A value is out of its range, or they contradict each other.
+    """
+
+    kind: Literal["trials"] = "trials"
+    method: str
+    space: str | None = None
+    space_fingerprint: str | None = None
+    network: str | None = None
+    tune: str | None = None
+    table: str | None = None
+    device: str | None = None
+    bounds: Bounds = field(default_factory=Bounds)
+    budgets: tuple[str, ...] = ()
+    objectives: tuple[str, ...] = ("top1",)
+    signal_class: str | None = None
+    background_rate_hz: float | None = None
+    max_trials: int
+    max_epochs: float
+    reduction: int = 4
+    rungs: int = 1
+    sampler: str = "random"
+    workers: int = 1
+    storage: str = "sqlite"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_known("method", self.method, TRIAL_METHODS)
+        check_known("sampler", self.sampler, SAMPLERS)
+        check_known("storage", self.storage, STORAGES)
+        check_count("workers", self.workers)
+        if (self.space is None) == (self.network is None):
+            raise InputError(
+                "a space, or one network with --tune", "both or neither", "name one of them"
+            )
+        check_fits(self.knobs, self.recipe)
+        _ = self.metrics
+        check_different(self.parsed_objectives)
+        check_budgets(self.parsed_budgets)
+        _ = self.scheduler
+
+    @property
+    def parsed_objectives(self) -> tuple[Objective, ...]:
+        """What trials are judged by."""
+        return tuple(map(parse_objective, self.objectives))
+
+    @property
+    def parsed_budgets(self) -> tuple[Budget, ...]:
+        """All budgets: the bounds of a network's counts, and the further ones."""
+        bounds = {name: getattr(self.bounds, bound) for bound, name in BOUNDED.items()}
+        return (
+            *(Budget(Objective(name), most) for name, most in bounds.items() if most is not None),
+            *map(parse_budget, self.budgets),
+        )
+
+    @property
+    def trained(self) -> tuple[Objective, ...]:
+        """Objectives, and quantities with a budget, that are known after a training alone."""
+        named = [*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets)]
+        return tuple(dict.fromkeys(o for o in named if o.name in METRICS))
+
+    @property
+    def metrics(self) -> AskedMetrics:
+        """The same as metrics, with what stands beside them."""
+        texts = [objective.text for objective in self.trained]
+        return AskedMetrics.of(texts, self.signal_class, self.background_rate_hz)
+
+    @property
+    def knobs(self) -> tuple[Parameter, ...]:
+        """Knobs of the recipe that trials differ in."""
+        return () if self.tune is None else parse_tune(self.tune)
+
+    @property
+    def scheduler(self) -> Scheduler:
+        """Decides what trains next."""
+        if self.method == "random":
+            return FullLength(self.max_epochs, self.max_trials)
+        ladder = Ladder(self.max_epochs, self.reduction, self.rungs)
+        kind = Asha if self.method == "asha" else Hyperband
+        return kind(ladder, self.max_trials)
+
+
+def refuse_trials(run_dir: Path, config: RunSettings) -> None:
+    """Refuses the folder of a search by trials, whose networks have no runs of their own.
+
+    Args:
+        run_dir: Folder of a run.
+        config: Of the run.
+
+    Raises:
+        InputError: It is one.
+    """
+    if isinstance(config, TrialsConfig):
+        raise InputError(
+            "a run of one network",
+            f"{run_dir}, a search by trials",
+            "give a network of its front by --arch, as it stands in trials.json",
+        )
+
+
+@dataclass(frozen=True)
+class RungReached:
+    """What a trial had reached at the end of a rung.
+
+    Args:
+        rung: Number of the rung, from 0.
+        epochs: Of the trial in all.
+        reached: Quantity -> value; empty of a training that failed.
+        seconds: Of training and evaluating in this rung.
+        failures: Why trainings of this rung failed, in order; the last one was for good where
+            nothing was reached.
+        message: Of the last failure; empty where there was none.
+    """
+
+    rung: int
+    epochs: float
+    reached: Mapping[str, float]
+    seconds: float
+    failures: tuple[str, ...] = ()
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One configuration and how far it came.
+
+    Args:
+        number: Of the trial, from 0.
+        network: Its architecture.
+        configuration: Parameter -> value.
+        known: Quantity -> value, of those that are known without training.
+        bracket: Number of its bracket; 0 where there is one alone.
+        is_on_front: Whether no whole training within all budgets is better in every objective.
+        rungs: From the first to the last that it came to.
+    """
+
+    number: int
+    network: str
+    configuration: Mapping[str, Value]
+    known: Mapping[str, float]
+    bracket: int
+    is_on_front: bool
+    rungs: tuple[RungReached, ...]
+
+
+@dataclass(frozen=True)
+class TrialsRecord:
+    """trials.json: all trials of a search, and which of them are the best.
+
+    Args:
+        objectives: Texts of what trials are judged by.
+        directions: `maximise` or `minimise` for each of them.
+        trials: In the order of their numbers.
+        front: Numbers of the trials that no whole training within all budgets is better than in
+            every objective, best in the first objective first.
+        epochs_trained: Of all trials together.
+        epochs_of_whole_trainings: That training every trial to its end would have taken.
+        refused: Configurations that were drawn and not trained, since they are outside of a budget.
+        failures: Cause -> trainings that failed by it, those that were tried again included.
+    """
+
+    FILE: ClassVar[str] = "trials.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    objectives: tuple[str, ...]
+    directions: tuple[str, ...]
+    trials: tuple[Trial, ...]
+    front: tuple[int, ...]
+    epochs_trained: float
+    epochs_of_whole_trainings: float
+    refused: int
+    failures: Mapping[str, int]

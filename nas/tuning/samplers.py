@@ -1,0 +1,229 @@
+"""Where configurations of new trials come from: chance, evolution, or TPE of Optuna.
+
+None of them remembers anything: what they learn from is the state of the search, and their chance
+is that of (seed, trial, attempt).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from nas.ranges import check_count, check_number
+from nas.registry import Registry
+from nas.tuning.candidates import Candidates, Sampler
+from nas.tuning.legs import SearchState
+from nas.tuning.objectives import Objective
+from nas.tuning.order import order_of
+from nas.tuning.parameters import Configuration, Range, Value
+
+# Trials with values before anything is learned from them.
+LEAST_OBSERVATIONS = 10
+# Proposals of one trial that may be turned down before chance takes over.
+MOST_ATTEMPTS = 50
+
+
+class RandomSampler:
+    """Chance.
+
+    Args:
+        candidates: What there is.
+        seed: Of all chance, 0 or more.
+    """
+
+    def __init__(self, candidates: Candidates, seed: int) -> None:
+        check_count("seed", seed, least=0)
+        self.candidates, self._seed = candidates, seed
+
+    def propose(self, trial: int, attempt: int, state: SearchState) -> Configuration:
+        """A configuration drawn without looking at any other.
+
+        Args:
+            trial: Number of the new trial.
+            attempt: How many proposals for it were turned down.
+            state: Not looked at.
+        """
+        del state
+        return self.candidates.draw(np.random.default_rng((self._seed, 21, trial, attempt)))
+
+
+class EvolutionSampler(RandomSampler):
+    """Children of the best trials: two are crossed or one is taken, and decisions are changed.
+
+    Parents are the best of the highest rungs. After Real et al. 2019, arXiv 1802.01548, for the
+    tournament and the single mutations; its age limit is left out, since rungs already let early
+    luck be overtaken.
+
+    Args:
+        candidates: What there is.
+        seed: Of all chance, 0 or more.
+        population: Parents, 2 or more.
+        tournament: Parents that are drawn, of which the best becomes one; 1 or more.
+        crossing: How often two parents are crossed, 0 to 1.
+    """
+
+    def __init__(
+        self,
+        candidates: Candidates,
+        seed: int,
+        population: int = 20,
+        tournament: int = 4,
+        crossing: float = 0.5,
+    ) -> None:
+        super().__init__(candidates, seed)
+        check_count("population", population, least=2)
+        check_count("tournament", tournament)
+        check_number("crossing", crossing, least=0, most=1)
+        self._population, self._tournament, self._crossing = population, tournament, crossing
+
+    def propose(self, trial: int, attempt: int, state: SearchState) -> Configuration:
+        """A child, or chance as long as there are few trials with values.
+
+        Args:
+            trial: Number of the new trial.
+            attempt: How many proposals for it were turned down.
+            state: Whose best trials are the parents.
+        """
+        parents = best_trials(state, self._population)
+        if len(parents) < LEAST_OBSERVATIONS or attempt >= MOST_ATTEMPTS:
+            return super().propose(trial, attempt, state)
+        rng = np.random.default_rng((self._seed, 22, trial, attempt))
+        child = dict(self._parent(parents, state, rng))
+        if rng.random() < self._crossing:
+            other = self._parent(parents, state, rng)
+            child = {name: (child, other)[int(rng.integers(2))][name] for name in child}
+        return self._mutated(child, rng)
+
+    def _parent(
+        self, parents: Sequence[int], state: SearchState, rng: np.random.Generator
+    ) -> Configuration:
+        # Parents stand in their order, so that the best of those drawn is the first of them.
+        drawn = rng.integers(len(parents), size=self._tournament)
+        return state.last_leg(parents[int(drawn.min())]).plan.configuration
+
+    def _mutated(self, child: dict[str, Value], rng: np.random.Generator) -> Configuration:
+        parameters = self.candidates.parameters
+        sure = int(rng.integers(len(parameters)))
+        for number, parameter in enumerate(parameters):
+            if number != sure and rng.random() * len(parameters) >= 1:
+                continue
+            value = child[parameter.name]
+            if isinstance(parameter, Range) and isinstance(value, int | float):
+                child[parameter.name] = parameter.moved(value, rng)
+            else:
+                child[parameter.name] = parameter.draw(rng)
+        return child
+
+
+class TpeSampler(RandomSampler):
+    """Optuna's tree-structured Parzen estimators, of all objectives.
+
+    It learns from the highest rung that enough trials have come to, as BOHB does (Falkner et al.
+    2018, arXiv 1807.01774, section 3): lower rungs are more trials and say less. Configurations
+    that are being trained count as bad ones, so that workers spread.
+
+    Args:
+        candidates: What there is.
+        seed: Of all chance, 0 or more.
+        objectives: In the order of the values.
+    """
+
+    def __init__(self, candidates: Candidates, seed: int, objectives: Sequence[Objective]) -> None:
+        super().__init__(candidates, seed)
+        self._objectives = objectives
+
+    def propose(self, trial: int, attempt: int, state: SearchState) -> Configuration:
+        """What TPE asks for, or chance as long as there are few trials with values.
+
+        Args:
+            trial: Number of the new trial.
+            attempt: How many proposals for it were turned down.
+            state: That it learns from.
+        """
+        values = _learned_from(state)
+        if not values or attempt >= MOST_ATTEMPTS:
+            return super().propose(trial, attempt, state)
+        import optuna
+
+        from nas.tuning.storage import direction, distribution
+
+        distributions = {p.name: distribution(p) for p in self.candidates.parameters}
+        sequence = np.random.SeedSequence((self._seed, 23, trial, attempt))
+        with _without_news():
+            study = optuna.create_study(
+                directions=[direction(objective) for objective in self._objectives],
+                sampler=optuna.samplers.TPESampler(
+                    seed=int(sequence.generate_state(1)[0]), n_startup_trials=0
+                ),
+            )
+            for number, found in sorted(values.items()):
+                configuration = state.last_leg(number).plan.configuration
+                study.add_trial(
+                    optuna.trial.create_trial(
+                        params=dict(configuration), distributions=distributions, values=found
+                    )
+                )
+            for number in sorted({run.trial for run in state.running.values()} - set(values)):
+                configuration = state.last_leg(number).plan.configuration
+                study.add_trial(
+                    optuna.trial.create_trial(
+                        state=optuna.trial.TrialState.RUNNING,
+                        params=dict(configuration),
+                        distributions=distributions,
+                    )
+                )
+            asked: Configuration = study.ask(fixed_distributions=distributions).params
+        return asked
+
+
+def _learned_from(state: SearchState) -> dict[int, tuple[float, ...]]:
+    """Trial -> values at the highest rung that enough trials have come to; empty for none."""
+    rungs = {leg.plan.rung for leg in state.legs.values()}
+    for rung in sorted(rungs, reverse=True):
+        finite = [value for value in state.values_at(rung) if value.is_finite]
+        if len(finite) >= LEAST_OBSERVATIONS:
+            return {value.trial: value.values for value in finite}
+    return {}
+
+
+@contextlib.contextmanager
+def _without_news() -> Iterator[None]:
+    """Keeps what Optuna says of its own studies and experiments from users."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        optuna.logging.set_verbosity(before)
+
+
+def best_trials(state: SearchState, count: int) -> list[int]:
+    """Trials with finite values, those of the highest rung first, each rung from its best on.
+
+    Args:
+        state: Of the search.
+        count: How many at most.
+    """
+    found: dict[int, None] = {}
+    rungs = {leg.plan.rung for leg in state.legs.values()}
+    for rung in sorted(rungs, reverse=True):
+        finite = [value for value in state.values_at(rung) if value.is_finite]
+        found |= dict.fromkeys(order_of(state.table.objectives, finite).best_first())
+        if len(found) >= count:
+            break
+    return list(found)[:count]
+
+
+# (what there is, seed, objectives) -> a sampler.
+MakeSampler = Callable[[Candidates, int, Sequence[Objective]], Sampler]
+SAMPLERS: Registry[MakeSampler] = Registry("sampler")
+SAMPLERS.register("random", lambda candidates, seed, _: RandomSampler(candidates, seed))
+SAMPLERS.register("tpe", TpeSampler)
+SAMPLERS.register("evolution", lambda candidates, seed, _: EvolutionSampler(candidates, seed))

@@ -1,0 +1,98 @@
+"""What a worker trains: a trial that is left at rungs is the trial that is not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from latency.device import strict_json
+from nas.executors.task import Context, TaskError
+from nas.interface.trials_config import AskedTrials, trials_config
+from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.trial_task import LegJob, LegResult, checkpoint_name, train_leg
+from nas.recipes.scales import SMOKE
+from nas.runs.config import read_config
+from nas.runs.data import DataSource
+from nas.runs.folder import RunFolder
+from nas.runs.trials import TrialsConfig
+from nas.system.interrupt import Interrupter
+
+SOURCE = DataSource(image_size=32)
+# Tracing a block takes longer than all of the training.
+NETWORK = "in_s32 cn_r1_k3_s2_c8 gap fc_c12"
+
+
+# Four trainings, of which each is traced anew.
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
+    """A run whose trials are compared after 1 and 2 of 4 epochs."""
+    options = {
+        "method": "asha",
+        "space": "toy",
+        "smoke": True,
+        "image_size": 32,
+        "max_trials": 4,
+        "max_epochs": 4.0,
+        "reduction": 2,
+        "rungs": 3,
+    }
+    config = trials_config(AskedTrials(SOURCE, options), SMOKE)
+    path = tmp_path_factory.mktemp("trials") / "run"
+    folder = RunFolder.create(path, config, "toy")
+    keep_data(folder, load_data(SOURCE, SMOKE, 0))
+    return folder
+
+
+def trained(folder: RunFolder, trial: int, rung: int, before: int | None, **more: Any) -> LegResult:
+    recipe = read_config(folder.path).recipe.changed(**more)
+    job = LegJob(str(folder.path), SOURCE, trial, rung, before, NETWORK, recipe)
+    said: list[Mapping[str, Any]] = []
+    found = train_leg(strict_json.encode(job), Context("1", Interrupter(), said.append))
+    return strict_json.decode(LegResult, found, "a worker")
+
+
+def test_trial_of_one_and_three_epochs_is_one_of_four(folder: RunFolder) -> None:
+    first = trained(folder, 0, 0, None)
+    rest = trained(folder, 0, 2, 0)
+    whole = trained(folder, 1, 2, None)
+
+    def told(result: LegResult) -> list[dict[str, Any]]:
+        timed = ("examples_per_s", "input_wait_share")
+        return [{k: v for k, v in row.items() if k not in timed} for row in result.curve]
+
+    assert told(first) + told(rest) == told(whole)
+    assert rest.values == whole.values and first.values != whole.values
+    paths = [folder.checkpoint(checkpoint_name(trial)) for trial in (0, 1)]
+    with np.load(paths[0]) as left, np.load(paths[1]) as other:
+        names = [name for name in other.files if name != "meta_json"]
+        assert all(np.array_equal(left[name], other[name]) for name in names)
+    # A program that is killed before the result is stored asks for it again.
+    assert trained(folder, 0, 2, 0).values == whole.values
+
+
+def test_training_that_diverges_says_so(folder: RunFolder) -> None:
+    with pytest.raises(TaskError, match="finite") as raised:
+        trained(folder, 2, 0, None, learning_rate=1e30, optimizer="sgd")
+    assert raised.value.cause == "diverged"
+
+
+def test_objectives_of_one_class_are_judged_on_the_same_images(folder: RunFolder) -> None:
+    config = read_config(folder.path)
+    assert isinstance(config, TrialsConfig)
+    other = RunFolder(folder.path.parent / "judged")
+    (other.path / "checkpoints").mkdir(parents=True)
+    other.write(
+        replace(config, objectives=("top1", "auc", "tpr_at_fpr=0.1:max"), signal_class="index=3")
+    )
+    keep_data(other, load_data(SOURCE, SMOKE, 0))
+    plain, judged = trained(folder, 3, 0, None).values, trained(other, 3, 0, None).values
+    assert set(judged) - set(plain) == {"auc", "tpr_at_fpr=0.1"}
+    assert all(judged[name] == value for name, value in plain.items())
+    assert all(0 <= (judged[name] or 0) <= 1 for name in ("auc", "tpr_at_fpr=0.1"))

@@ -1,0 +1,200 @@
+"""A search by trials from its configuration to its records; workers that train nothing."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nas.architecture import text as arch_text
+from nas.cost.counts import architecture_cost
+from nas.errors import InputError
+from nas.executors.locks import take_lock
+from nas.interface.training_parts import architecture_of
+from nas.interface.trials import trials_space
+from nas.interface.trials_config import AskedTrials, trials_config
+from nas.pipeline import trials as trials_module
+from nas.pipeline.inputs import keep_data, load_data, looks_of
+from nas.pipeline.trials import TrialsRun
+from nas.pipeline.trials_check import check_trials
+from nas.recipes.scales import SMOKE
+from nas.report.trials import closing_lines, next_command
+from nas.runs.data import DataSource
+from nas.runs.folder import RunFolder
+from nas.runs.trials import Trial, TrialsRecord
+from nas.system.interrupt import Interrupter
+from tests.support.fake_legs import top1
+
+SOURCE = DataSource(image_size=32)
+OPTIONS = {
+    "method": "asha",
+    "space": "small",
+    "smoke": True,
+    "image_size": 32,
+    "max_trials": 6,
+    "max_epochs": 4.0,
+    "reduction": 2,
+    "rungs": 2,
+    "workers": 1,
+    "storage": "journal",
+    "objectives": "top1,params",
+}
+
+
+# A batch of all images is one step an epoch, and a third of that is none.
+SHORT_EPOCHS = {
+    **{"rungs": 3, "max_trials": 9, "max_epochs": 3, "reduction": 3},
+    "tune": "batch_size={16,192}",
+}
+
+
+def made(path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> TrialsRun:
+    """A search by trials whose workers train nothing."""
+    monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
+    asked = {**OPTIONS, **options}
+    given = asked.pop("network", None)
+    network = None if given is None else arch_text.parse(given)
+    config = trials_config(AskedTrials(SOURCE, asked), SMOKE, network)
+    dataset = load_data(SOURCE, SMOKE, 0)
+    space = trials_space(config, dataset)
+    config = replace(config, space_fingerprint=space.fingerprint())
+    folder = RunFolder.create(path, config, "trials")
+    keep_data(folder, dataset)
+    return TrialsRun(folder, space, dataset, SOURCE, config, Interrupter())
+
+
+def reached(trial: Trial) -> tuple[float, float]:
+    return trial.rungs[-1].reached["top1"], trial.known["params"]
+
+
+def test_records_say_what_trials_came_to(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", monkeypatch, budgets="params<=60000")
+    record = run.run()
+    assert record == run.folder.read(TrialsRecord)
+    assert [trial.number for trial in record.trials] == list(range(6))
+    assert record.epochs_trained == 6 * 2 + 3 * 2 and record.epochs_of_whole_trainings == 24
+    assert record.refused > 0
+    for trial in record.trials:
+        cost = architecture_cost(arch_text.parse(trial.network))
+        assert trial.known["params"] == cost.params <= 60000
+        values = [rung.reached["top1"] for rung in trial.rungs]
+        assert values == [top1(trial.network, rung) for rung in range(len(values))]
+    whole = [trial for trial in record.trials if len(trial.rungs) == 2]
+    assert len(whole) == 3
+    front = [record.trials[number] for number in record.front]
+    for trial in whole:
+        beaten = any(
+            a >= reached(trial)[0] and b <= reached(trial)[1] and (a, b) != reached(trial)
+            for a, b in map(reached, whole)
+        )
+        assert trial.is_on_front == (trial in front) == (not beaten)
+    assert reached(front[0])[0] == max(reached(trial)[0] for trial in whole)
+    # What goes on no more needs no checkpoint.
+    left = {path.stem for path in (run.folder.path / "checkpoints").iterdir()}
+    assert left == {f"trial_{number:06d}" for number in record.front}
+    with open(run.folder.path / "trials.csv", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    assert len(rows) == 9 and {row["network"] for row in rows} == {
+        trial.network for trial in record.trials
+    }
+    with open(run.folder.path / "trial_curves.csv", encoding="utf-8") as stream:
+        assert len(list(csv.DictReader(stream))) == 9
+    printed = capsys.readouterr().out
+    assert "outside of a budget were not trained" in printed
+    assert f"Next: {next_command(record, run.config)}" in printed
+    # Once it is done it trains nothing more.
+    assert run.run() == record
+
+
+def test_knobs_reach_the_recipe_and_the_next_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {
+        "network": "in_s32 cn_r1_k3_s2_c8 gap fc_c12",
+        "space": None,
+        "objectives": "cross_entropy",
+        "tune": "learning_rate=log[0.001,0.1],flip={true,false}",
+        "max_trials": 2,
+    }
+    run = made(tmp_path / "run", monkeypatch, **options)
+    record = run.run()
+    assert len({trial.network for trial in record.trials}) == 1
+    rates = {trial.configuration["learning_rate"] for trial in record.trials}
+    assert len(rates) == 2
+    best = record.trials[record.front[0]]
+    words = next_command(record, run.config)
+    assert "--learning_rate" in words and "--epochs 4" in words
+    assert f"--flip {str(best.configuration['flip']).lower()}" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"objectives": "top1,energy_mj"}, "--objectives out of top1, top5, "),
+        ({"budgets": "energy_mj<=1"}, "--budgets out of top1"),
+        ({"objectives": "auc"}, "--signal_class"),
+        ({"objectives": "auc", "signal_class": "unicorn"}, "unicorn"),
+        ({"max_params": 1}, "max_params"),
+        ({"budgets": "params<=60000,macs<=1000"}, "max_macs"),
+        (SHORT_EPOCHS, "rungs that end at different steps"),
+        (
+            {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
+            "where all trials have one network",
+        ),
+    ],
+)
+def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(
+    options: dict[str, Any], expected: str
+) -> None:
+    asked = {**OPTIONS, **options}
+    given = asked.pop("network", None)
+    network = None if given is None else arch_text.parse(given)
+    config = trials_config(AskedTrials(SOURCE, asked), SMOKE, network)
+    looks = looks_of(SOURCE, SMOKE, 0)
+    with pytest.raises(InputError, match=expected):
+        check_trials(config, trials_space(config, looks), looks)
+
+
+def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("nas.tuning.candidates.MOST_DRAWS", 30)
+    run = made(tmp_path / "run", monkeypatch, budgets="params<=60000,macs<=1000")
+    with pytest.raises(InputError, match="keeps params<=60000, macs<=1000"):
+        run.run()
+    assert not any((run.folder.path / "checkpoints").iterdir())
+
+
+def test_workers_of_a_killed_program_are_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path / "run", monkeypatch)
+    monkeypatch.setattr(trials_module, "ORPHAN_SECONDS", 0.0)
+    workers = run.folder.path / "workers"
+    workers.mkdir()
+    with (
+        take_lock(workers / "worker_3.lock", 0.0),
+        pytest.raises(InputError, match="worker_3.lock"),
+    ):
+        run.run()
+
+
+def test_retraining_of_a_search_by_trials_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path / "run", monkeypatch)
+    with pytest.raises(InputError, match="a search by trials"):
+        architecture_of(run.folder)
+
+
+def test_end_tells_what_is_missing() -> None:
+    record = TrialsRecord(("top1",), ("maximise",), (), (), 0.0, 0.0, 0, {"died": 2, "hung": 1})
+    said = " ".join(closing_lines(record, is_exhausted=True))
+    assert "Trainings that failed: 2 died, 1 hung." in said
+    assert "No whole training keeps all budgets" in said
+    assert "may have no more" in said
