@@ -136,6 +136,4 @@ def device_memory_bytes() -> int | None:
 
 def has_device_steps() -> bool:
     """Whether Keras runs on a backend for which steps are made here: JAX, on one device."""
-    return (
-        keras.backend.backend() == "jax" and keras.distribution.distribution() is None
-    )
+    return keras.backend.backend() == "jax" and keras.distribution.distribution() is None

@@ -111,9 +111,7 @@ class DeviceSteps(WeightSteps):
         optimizer[self._rate_place] = rate
         pixels, targets = self._images.batch(plan, arrays)
         (loss, (others, accuracy)), gradients = self._gradient(trainable, others, pixels, targets)
-        trainable, optimizer = self.model.optimizer.stateless_apply(
-            optimizer, gradients, trainable
-        )
+        trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
         sums = {"loss": sums["loss"] + loss, "accuracy": sums["accuracy"] + accuracy}
         return trainable, others, optimizer, sums
 
