@@ -18,6 +18,12 @@ from nas.data.loader import Plan
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 NOISE_SEED = 0
+# A place in all pixels is a whole number of 32 bits, with a sign.
+MOST_PIXELS = 2**31 - 1
+# Weights, maps and the rest need room as well.
+SHARE_OF_MEMORY = 0.4
+# Where the device is the processor, its memory is that of all programs.
+MOST_BYTES_ON_PROCESSOR = 2**28
 
 
 class DeviceImages:
@@ -42,6 +48,7 @@ class DeviceImages:
     ) -> None:
         self._side, self._classes = side, num_classes
         self._padding = crop_padding_pixels
+        self.is_resident = images is not None
         self.arrays: dict[str, Tensor] = {}
         if images is not None:
             pixels = np.asarray(images).reshape(-1, images.shape[-1])
@@ -104,14 +111,6 @@ class DeviceImages:
 def _reflected(places: Tensor, length: int) -> Tensor:
     """Places beyond a border as in a mirror, the border itself not repeated."""
     return length - 1 - ops.abs(length - 1 - ops.abs(places))
-
-
-# A place in all pixels is a whole number of 32 bits, with a sign.
-MOST_PIXELS = 2**31 - 1
-# Weights, maps and the rest need room as well.
-SHARE_OF_MEMORY = 0.4
-# Where the device is the processor, its memory is that of all programs.
-MOST_BYTES_ON_PROCESSOR = 2**28
 
 
 def fit_on_device(images: np.ndarray, memory_bytes: int | None) -> bool:
