@@ -29,6 +29,7 @@ from nas.runs.trial_evaluations import EvaluatedTraining
 from nas.runs.trials import Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from tests.support.fake_legs import top1
+from tests.support.in_process import InProcessExecutor
 
 SOURCE = DataSource(image_size=32)
 OPTIONS = {
@@ -56,6 +57,8 @@ SHORT_EPOCHS = {
 def made(path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> TrialsRun:
     """A search by trials whose workers train nothing."""
     monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
+    # Processes are tested in tests/executors, and with all of this in tests/programs.
+    monkeypatch.setattr(trials_module, "LocalExecutor", InProcessExecutor)
     asked = {**OPTIONS, **options}
     given = asked.pop("network", None)
     network = None if given is None else arch_text.parse(given)
