@@ -177,7 +177,7 @@ def train_leg(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]
         made = trained_to(bench, job.network, job.recipe, job.rung, checkpoint, seed, context)
         steps = bench.steps_of(job.recipe)
         begun = 0 if job.previous_rung is None else steps[job.previous_rung]
-        found = LegResult(_values(bench, made), _rows(made, begun), _facts(made))
+        found = LegResult(values_of(bench, made), _rows(made, begun), _facts(made))
     encoded: dict[str, Any] = strict_json.encode(found)
     return encoded
 
@@ -249,7 +249,13 @@ def trained_to(
     )
 
 
-def _values(bench: Bench, result: TrainResult) -> dict[str, float | None]:
+def values_of(bench: Bench, result: TrainResult) -> dict[str, float | None]:
+    """What a training reaches on the judging images; None for what is no number.
+
+    Args:
+        bench: Of the run.
+        result: Of the training.
+    """
     found = result.evaluation
     values = {"top1": found.top1, "top5": found.top5, "cross_entropy": found.cross_entropy}
     others = [o.text for o in bench.config.trained if o.text not in values]

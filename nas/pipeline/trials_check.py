@@ -63,8 +63,12 @@ def _check_quantities(config: TrialsConfig, space: Space) -> None:
         for objective in objectives:
             if objective.name not in can:
                 why = "" if space.choices else ", where all trials have one network"
+                is_alike = objective.name in can_be_told()
+                cause = "which all trials have alike" if is_alike else "which nothing here measures"
                 raise InputError(
-                    f"--{flag} out of {', '.join(can)}{why}", objective.text, f"correct --{flag}"
+                    f"--{flag} out of {', '.join(can)}{why}",
+                    f"{objective.text}, {cause}",
+                    f"leave {objective.text} out, or name another one of these",
                 )
 
 
