@@ -103,6 +103,10 @@ class TrialOptions(TypedDict, total=False):
         sampler: Where configurations come from: `random` (default), `tpe` or `evolution`.
         workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
         storage: `sqlite` (default) or `journal`.
+        seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
+            others with the seeds that follow; default 1.
+        metrics: What whole trainings are judged by on the evaluation images beside objectives,
+            each with a goal behind it if there is one, as `top1>=0.9`; they choose nothing.
         signal_class: Name or index of the class that metrics such as `auc` look for; default: the
             second of two.
         background_rate_hz: Background images that come a second, for `tpr_at_rate`; above 0.
@@ -131,6 +135,8 @@ class TrialOptions(TypedDict, total=False):
     sampler: str
     workers: int
     storage: str
+    seeds: int
+    metrics: str | Sequence[str]
     signal_class: str | int
     background_rate_hz: float
 

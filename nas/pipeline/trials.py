@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from latency.device import strict_json
 from nas.architecture.text import to_text
 from nas.data import Dataset
+from nas.executors.executor import Executor
 from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
-from nas.pipeline.trial_task import TASK, LegJob, checkpoint_name
+from nas.pipeline.trial_evaluation import EvaluationJob
+from nas.pipeline.trial_jobs import TASK
+from nas.pipeline.trial_task import LegJob, checkpoint_name
+from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
-from nas.runs.trials import STORAGES, TrialsConfig, TrialsRecord
+from nas.runs.trial_evaluations import RepeatedTrial
+from nas.runs.trials import STORAGES, Trial, TrialsConfig, TrialsRecord
 from nas.runs.trials_record import csv_rows, curve_rows, trials_record
 from nas.search_space.space import Space
 from nas.system.console import bar
@@ -87,7 +92,10 @@ class TrialsRun:
                 on_change=TrialsProgress(self.config.scheduler, progress).show,
             )
             driver.run()
-        return self._end(candidates, state, driver.is_exhausted)
+            record = self._record(candidates, state)
+            progress.update(1, 1, note="")
+            record = self._evaluated(candidates, record, executor)
+        return self._end(record, state, driver.is_exhausted)
 
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""
@@ -131,11 +139,52 @@ class TrialsRun:
         """
         return self.config.recipe.changed(**candidates.changes(configuration))
 
-    def _end(
-        self, candidates: SpaceCandidates, state: SearchState, is_exhausted: bool
+    def _record(self, candidates: SpaceCandidates, state: SearchState) -> TrialsRecord:
+        """What the trials came to, before any of them sees the evaluation images."""
+        return trials_record(state, self.config, lambda c: to_text(candidates.network(c)))
+
+    def _evaluated(
+        self, candidates: SpaceCandidates, record: TrialsRecord, executor: Executor
     ) -> TrialsRecord:
+        """The front on the evaluation images, and its first trial with further seeds."""
+        if not record.front:
+            return record
+        config, front = self.config, record.front
+        asked = config.judged
+        own = [Repetition(trial, config.seed) for trial in front]
+        seeds = range(config.seed + 1, config.seed + config.seeds)
+        others = [Repetition(front[0], seed) for seed in seeds]
+        with bar("Evaluation of the front") as progress:
+            found = FinalEvaluation(
+                self.folder,
+                executor,
+                lambda training: self._job(candidates, record.trials[training.trial], training),
+                asked.metrics,
+                self.interrupter,
+                on_change=lambda done, total: progress.update(done, total),
+            ).run([*own, *others])
+        first, further = found[: len(own)], found[len(own) :]
+        repeated = (
+            RepeatedTrial.of([first[0], *further], asked.goals) if others or asked.goals else None
+        )
+        return replace(record, evaluated=first, repeated=repeated)
+
+    def _job(
+        self, candidates: SpaceCandidates, trial: Trial, training: Repetition
+    ) -> EvaluationJob:
+        is_own = training.seed == self.config.seed
+        return EvaluationJob(
+            str(self.folder.path.resolve()),
+            self.source,
+            checkpoint_name(trial.number) if is_own else training.name,
+            training.seed,
+            trial.network,
+            self.recipe(candidates, trial.configuration),
+            self.config.judged.metrics,
+        )
+
+    def _end(self, record: TrialsRecord, state: SearchState, is_exhausted: bool) -> TrialsRecord:
         """Writes and prints what the trials came to."""
-        record = trials_record(state, self.config, lambda c: to_text(candidates.network(c)))
         self.folder.write(record)
         self.folder.write_csv("trials.csv", list(csv_rows(record)))
         self.folder.write_csv("trial_curves.csv", list(curve_rows(state)))

@@ -47,8 +47,8 @@ def images() -> Dataset:
 
 def test_importing_the_package_starts_nothing() -> None:
     code = (
-        "import sys, nas; nas.search; nas.retrain; nas.compare; nas.tune; nas.Run; nas.build_model; "
-        "nas.count('"
+        "import sys, nas; nas.search; nas.retrain; nas.compare; nas.tune; nas.Run; "
+        "nas.build_model; nas.count('"
         + NETWORK
         + "'); print({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
     )
