@@ -10,6 +10,7 @@ from rich import box
 from rich.table import Table
 
 from latency.command_line import join
+from nas.report.page import REPORT_NAME
 from nas.runs.trials import Trial, TrialsConfig, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
@@ -237,6 +238,7 @@ def print_trials(
     for line in closing_lines(record, is_exhausted):
         out.print(line, markup=False)
     out.print(f"Trials: {folder / record.FILE}, {folder / 'trials.csv'}", markup=False)
+    out.print(f"Report: {folder / REPORT_NAME}", markup=False)
     if record.front:
         out.print(f"Next: {next_command(record, config)}", markup=False)
 

@@ -18,8 +18,9 @@ from nas.tuning.budgets import Budget, check_budgets, parse_budget
 from nas.tuning.full_length import FullLength
 from nas.tuning.hyperband import Hyperband
 from nas.tuning.ladder import Ladder
+from nas.tuning.legs import State as LegState
 from nas.tuning.objectives import QUANTITIES, Objective, check_different, parse_objective
-from nas.tuning.parameters import Parameter, Value
+from nas.tuning.parameters import OneOfList, Parameter, Range, Value
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.scheduler import Scheduler
 from nas.tuning.tune import check_fits, parse_tune
@@ -179,15 +180,19 @@ class RungReached:
     """What a trial had reached at the end of a rung.
 
     Args:
+        leg: Number of its training, from 0 in the order in which all of the search began.
+        state: `done`, `failed` for good, or `running` when the record was written.
         rung: Number of the rung, from 0.
         epochs: Of the trial in all.
-        reached: Quantity -> value; empty of a training that failed.
+        reached: Quantity -> value; empty of a training that is not done.
         seconds: Of training and evaluating in this rung.
-        failures: Why trainings of this rung failed, in order; the last one was for good where
-            nothing was reached.
+        failures: Why trainings of this rung failed, in order; the last one was for good where the
+            state is `failed`.
         message: Of the last failure; empty where there was none.
     """
 
+    leg: int
+    state: LegState
     rung: int
     epochs: float
     reached: Mapping[str, float]
@@ -220,12 +225,33 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class Original:
+    """What trials stand beside: the largest network of the space, with the recipe's own values.
+
+    Args:
+        network: Its architecture; that of all trials where they differ in the recipe alone.
+        configuration: Parameter -> value.
+        known: Quantity -> value, of those that are known without training.
+    """
+
+    network: str
+    configuration: Mapping[str, Value]
+    known: Mapping[str, float]
+
+
+@dataclass(frozen=True)
 class TrialsRecord:
     """trials.json: all trials of a search, and which of them are the best.
 
+    It is written while the search runs, too, at most once a minute.
+
     Args:
+        run_id: Of the run; with the number of a trial it is that trial's id.
+        is_finished: Whether the search has come to its end.
         objectives: Texts of what trials are judged by.
         directions: `maximise` or `minimise` for each of them.
+        parameters: Of every configuration.
+        original: What they stand beside.
         trials: In the order of their numbers.
         front: Numbers of the trials that no whole training within all budgets is better than in
             every objective, best in the first objective first.
@@ -236,13 +262,25 @@ class TrialsRecord:
     """
 
     FILE: ClassVar[str] = "trials.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
 
+    run_id: str
+    is_finished: bool
     objectives: tuple[str, ...]
     directions: tuple[str, ...]
+    parameters: tuple[OneOfList | Range, ...]
+    original: Original
     trials: tuple[Trial, ...]
     front: tuple[int, ...]
     epochs_trained: float
     epochs_of_whole_trainings: float
     refused: int
     failures: Mapping[str, int]
+
+    def id_of(self, trial: int) -> str:
+        """A trial's id, which no trial of another run has.
+
+        Args:
+            trial: Its number.
+        """
+        return f"{self.run_id}-{trial}"

@@ -4,35 +4,58 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from nas.runs.trials import RungReached, Trial, TrialsConfig, TrialsRecord
+from nas.runs.trials import Original, RungReached, Trial, TrialsConfig, TrialsRecord
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.order import order_of
-from nas.tuning.parameters import Configuration
+from nas.tuning.parameters import Configuration, Parameter
 
 
-def trials_record(
-    state: SearchState, config: TrialsConfig, network: Callable[[Configuration], str]
-) -> TrialsRecord:
+@dataclass(frozen=True)
+class Searched:
+    """What a search is of, which does not change while it runs.
+
+    Args:
+        run_id: Of the run.
+        config: What was asked for.
+        parameters: Of every configuration.
+        original: What trials stand beside.
+        network: Configuration -> architecture as text.
+    """
+
+    run_id: str
+    config: TrialsConfig
+    parameters: tuple[Parameter, ...]
+    original: Original
+    network: Callable[[Configuration], str]
+
+
+def trials_record(state: SearchState, searched: Searched, is_finished: bool) -> TrialsRecord:
     """All trials of a search as a record.
 
     Args:
         state: Of the search.
-        config: What was asked for.
-        network: Configuration -> architecture as text.
+        searched: What it is of.
+        is_finished: Whether it has come to its end.
     """
+    config = searched.config
     front = front_of(state, config)
     trials = tuple(
-        _trial([state.legs[n] for n in numbers], trial in front, network)
+        _trial([state.legs[n] for n in numbers], trial in front, searched.network)
         for trial, numbers in sorted(state.trials.items())
     )
     failures: Counter[str] = Counter()
     for leg in state.legs.values():
         failures.update(leg.attempts)
     return TrialsRecord(
+        searched.run_id,
+        is_finished,
         tuple(objective.text for objective in config.parsed_objectives),
         tuple(objective.direction for objective in config.parsed_objectives),
+        searched.parameters,
+        searched.original,
         trials,
         front,
         sum(trained_epochs(state, trial) for trial in state.trials),
@@ -81,6 +104,8 @@ def _trial(legs: list[Leg], is_on_front: bool, network: Callable[[Configuration]
         is_on_front,
         tuple(
             RungReached(
+                leg.number,
+                leg.state,
                 leg.plan.rung,
                 leg.plan.epochs,
                 leg.reached,
@@ -102,10 +127,13 @@ def csv_rows(record: TrialsRecord) -> Iterator[dict[str, Any]]:
     for trial in record.trials:
         for rung in trial.rungs:
             yield {
+                "id": record.id_of(trial.number),
                 "trial": trial.number,
                 "bracket": trial.bracket,
                 "rung": rung.rung,
                 "epochs": rung.epochs,
+                "leg": rung.leg,
+                "state": rung.state,
                 "is_on_front": trial.is_on_front,
                 "seconds": rung.seconds,
                 "failures": " ".join(rung.failures),
