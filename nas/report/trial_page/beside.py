@@ -55,8 +55,9 @@ def _lead(facts: TrialFacts, shown: int) -> str:
         what += " with the recipe's own values." if knobs(facts.record) else "."
     return (
         f"{what} Bold is smaller than in the original; factors are shares of it. Trials of the "
-        f"front stand first, then those that trained longest; {shown} of {len(facts.trials)}. "
-        f"The id of a trial in other programs is {facts.record.run_id}- and its number."
+        f"front stand first, then those that trained longest; {shown} of {len(facts.trials)} are "
+        f"shown. The ids in trials.csv, such as {facts.record.id_of(facts.trials[0].number)}, are "
+        "of this run alone."
     )
 
 

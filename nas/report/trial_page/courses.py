@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
 from nas.report.cards import card
@@ -18,7 +19,7 @@ Point = tuple[float, float]
 def courses(facts: TrialFacts) -> str:
     """The card with a chart for each judged objective and one of the losses."""
     drawn = facts.trials[:MOST_TRIALS]
-    shown = [chart for text in facts.judged if (chart := _reached(drawn, text))]
+    shown = [chart for text in facts.judged if (chart := _reached(facts, drawn, text))]
     losses = _losses(facts, drawn)
     if not shown and not losses:
         return ""
@@ -32,7 +33,7 @@ def courses(facts: TrialFacts) -> str:
     return card("Learning curves", lead, svg.legend(standings), *shown, losses)
 
 
-def _reached(drawn: Sequence[ShownTrial], text: str) -> str:
+def _reached(facts: TrialFacts, drawn: Sequence[ShownTrial], text: str) -> str:
     """Values of a judged objective at the ends of rungs."""
     objective = parse_objective(text)
     lines = [
@@ -41,6 +42,7 @@ def _reached(drawn: Sequence[ShownTrial], text: str) -> str:
     ]
     return _chart(
         [line for line in lines if line[1]],
+        facts.config.scheduler.ladder.epochs,
         text,
         lambda value: f"{text} {value_text(objective.name, value)}",
         partial(svg.tick, objective),
@@ -55,6 +57,7 @@ def _losses(facts: TrialFacts, drawn: Sequence[ShownTrial]) -> str:
     ]
     return _chart(
         [line for line in lines if line[1]],
+        facts.config.scheduler.ladder.epochs,
         "training loss",
         lambda value: f"loss {value:.4g}",
         "{:.4g}".format,
@@ -63,6 +66,7 @@ def _losses(facts: TrialFacts, drawn: Sequence[ShownTrial]) -> str:
 
 def _chart(
     lines: Sequence[tuple[ShownTrial, Sequence[Point]]],
+    ends: Sequence[float],
     y_label: str,
     told: svg.Told,
     tick: svg.Told,
@@ -75,6 +79,8 @@ def _chart(
     # Rungs grow by a factor each.
     is_log = min(epochs) > 0 and max(epochs) > min(epochs)
     x = svg.Scale.of(epochs, svg.LEFT, svg.WIDTH - svg.RIGHT, is_log)
+    within = tuple(end for end in ends if min(epochs) <= end <= max(epochs))
+    x = replace(x, fixed=within)
     values = [value for _, points in lines for _, value in points]
     y = svg.Scale.of(values, svg.HEIGHT - svg.BOTTOM, svg.TOP)
     parts = []
@@ -88,11 +94,14 @@ def _chart(
             # A line of one point cannot be seen.
             if has_marks or len(points) == 1:
                 parts.append(svg.mark(*place, one.standing, words))
-    ends = "; ".join(
+    told_ends = "; ".join(
         f"trial {one.number} {told(points[-1][1])} after {epochs_text(points[-1][0])}"
         for one, points in lines[:20]
     )
     label = f"{y_label} over epochs"
     return svg.drawing(
-        label, ends, svg.frame(x, y, "epochs of the trial", y_label, ("{:g}".format, tick)), *parts
+        label,
+        told_ends,
+        svg.frame(x, y, "epochs of the trial", y_label, ("{:g}".format, tick)),
+        *parts,
     )

@@ -26,7 +26,7 @@ WORDS: Mapping[Standing, str] = {
     "failed": "failed",
     "running": "running",
 }
-GREY = "#98a4b5"
+GREY = "#7b8798"
 COLOURS: Mapping[Standing, str] = {
     "front": GREEN,
     "whole": BLUE,

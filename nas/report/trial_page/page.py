@@ -14,7 +14,7 @@ from nas.report.style import STYLE_SHEET
 from nas.report.trial_page.beside import beside
 from nas.report.trial_page.courses import courses
 from nas.report.trial_page.every import every
-from nas.report.trial_page.facts import TrialFacts, read_facts
+from nas.report.trial_page.facts import TrialFacts, epochs_text, read_facts
 from nas.report.trial_page.fronts import fronts
 from nas.report.trial_page.parallel import parallel
 from nas.report.trial_page.rungs import rungs
@@ -133,7 +133,7 @@ def asked(facts: TrialFacts) -> str:
         "network": config.network,
         "tuned knobs": config.tune,
         "trials": config.max_trials,
-        "rungs": [f"{epochs:g} epochs" for epochs in config.scheduler.ladder.epochs],
+        "rungs": [epochs_text(epochs) for epochs in config.scheduler.ladder.epochs],
         "reduction": None if config.method == "random" else config.reduction,
         "sampler": config.sampler,
         "workers": config.workers,
@@ -141,7 +141,7 @@ def asked(facts: TrialFacts) -> str:
         "run id": record.run_id,
         "judged on": "a fifth of the training images; no evaluation image was looked at",
     }
-    parts = [f"<h3>Command</h3><pre>{escape(config.command)}</pre>"]
+    parts = [f"<h3>Command</h3><pre>{escape(config.command)}</pre>"] if config.command else []
     if record.is_finished and record.front:
         command = escape(next_command(record, config))
         title = f"Trial {record.front[0]} on all training images"

@@ -147,7 +147,8 @@ def _lines(axis: Coordinate, step: float) -> list[str]:
     """A name in lines that have room beside the next axis."""
     most = max(8, int(step / 7))
     lines = [""]
-    for word in [*axis.name.replace("_", " ").replace(".", ". ").split(), *axis.note.split()]:
+    name = f"{axis.name}," if axis.note else axis.name
+    for word in [*name.replace("_", " ").replace(".", ". ").split(), *axis.note.split()]:
         if lines[-1] and len(lines[-1]) + len(word) + 1 > most:
             lines.append(word)
         else:

@@ -96,8 +96,9 @@ def _lead(facts: TrialFacts, rung: int, count: int) -> str:
     epochs = facts.config.scheduler.ladder.epochs
     text = (
         f"What sets the best fifth of {count} trials apart from all of them, by PED-ANOVA "
-        f"(arXiv 2304.10255) of Optuna, after {epochs_text(epochs[rung])}. Shares of all knobs sum to "
-        "100 %. What two knobs do together is not seen, and the order of small shares is chance."
+        f"(arXiv 2304.10255) of Optuna, after {epochs_text(epochs[rung])}. Shares of all knobs "
+        "sum to 100 %. What two knobs do together is not seen, and the order of small shares is "
+        "chance."
     )
     if rung < len(epochs) - 1:
         text += " Longer trainings may make other knobs important."

@@ -26,10 +26,12 @@ class Scale:
     Args:
         axis: Of the values, or of their logarithms.
         is_log: Whether equal ratios are equally long.
+        fixed: Values to mark; empty for round ones.
     """
 
     axis: Axis
     is_log: bool = False
+    fixed: tuple[float, ...] = ()
 
     @classmethod
     def of(cls, values: Sequence[float], start: float, end: float, is_log: bool = False) -> Scale:
@@ -54,6 +56,8 @@ class Scale:
         Args:
             most: How many at most.
         """
+        if self.fixed:
+            return list(self.fixed)
         if not self.is_log:
             return self.axis.ticks(most)
         powers = range(math.floor(self.axis.low), math.ceil(self.axis.high) + 1)
@@ -250,7 +254,9 @@ STYLE = f"""
 .beside td:first-child,.beside th:first-child,.every td:first-child,.every th:first-child
 {{position:sticky;left:0;background:var(--card);z-index:1}}
 .beside td{{white-space:normal;min-width:104px}}
-.beside td:first-child{{color:var(--muted)}}
+.beside tbody th{{vertical-align:middle;border-bottom:1px solid var(--line)}}
+.beside tbody tr:last-child th{{border-bottom:0}}
+.hero .seen p{{margin:0}}
 .beside th small,.every th small{{display:block;font-weight:400}}
 .every td{{font-size:13.5px;padding:6px 10px}}
 .every td.network{{text-align:left;white-space:normal;min-width:420px;
