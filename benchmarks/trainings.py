@@ -58,6 +58,7 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
 }
 JOB, TAKEN, DONE = ".job.json", ".taken", ".result.json"
 
+
 @dataclass(frozen=True)
 class Job:
     """One training.
@@ -80,6 +81,7 @@ class Job:
     changes: Mapping[str, Any] = field(default_factory=dict)
     mixed_precision: str = "none"
 
+
 def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> Iterator[Job]:
     """The trainings of a comparison, seed by seed.
 
@@ -94,17 +96,22 @@ def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> 
         if name == "policies":
             for recipe in POLICIES:
                 network = next(iter(networks.values()), "resnet9_x0.25")
-                yield Job(network, recipe=recipe, seed=seed, label=recipe, changes=changes, **shared)
+                yield Job(
+                    network, recipe=recipe, seed=seed, label=recipe, changes=changes, **shared
+                )
         elif name == "ablation":
             for part, change in PARTS.items():
                 if seed and part != "whole":
                     continue  # one seed a part, as it was decided
                 (network,) = networks.values()
                 both = {"epochs": 4.0, **changes, **change}
-                yield Job(network, recipe="tiny_imagenet", seed=seed, label=part, changes=both, **shared)
+                yield Job(
+                    network, recipe="tiny_imagenet", seed=seed, label=part, changes=both, **shared
+                )
         else:
             for label, network in networks.items():
                 yield Job(network, recipe=name, seed=seed, label=label, changes=changes, **shared)
+
 
 def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
     """Writes a file for each training, named in their order.
@@ -118,6 +125,7 @@ def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
         label = "".join(c if c.isalnum() or c in ".-" else "_" for c in job.label)
         name = f"{number:03d}-{label}-seed{job.seed}{JOB}"
         atomic.write_text(folder / name, json.dumps(vars(job), indent=1))
+
 
 def work(folder: Path, waits: bool) -> None:
     """Does the trainings that nobody does, in their order.
@@ -143,6 +151,7 @@ def work(folder: Path, waits: bool) -> None:
         if not waits or (folder / "stop").exists():
             return
         time.sleep(0.5)
+
 
 def train(job: Job) -> dict[str, Any]:
     """Trains once; returns what it reached and how fast it was.
@@ -187,6 +196,7 @@ def train(job: Job) -> dict[str, Any]:
         "date": time.strftime("%Y-%m-%d"),
     }
 
+
 @cache
 def _images(path: str) -> Any:
     """The images of a folder, which all trainings of this process share."""
@@ -194,12 +204,14 @@ def _images(path: str) -> Any:
 
     return load_dataset(path)
 
+
 def _device(name: str) -> str:
     if name == "jax":
         import jax
 
         return f"jax {jax.__version__}, {jax.devices()[0].device_kind}"
     return f"{name}, {platform.machine()}, {os.cpu_count()} cores"
+
 
 def results(folder: Path) -> dict[str, list[dict[str, Any]]]:
     """Label -> the trainings that are done, first seed first.
@@ -213,6 +225,7 @@ def results(folder: Path) -> dict[str, list[dict[str, Any]]]:
         found.setdefault(row["label"], []).append(row)
     return found
 
+
 def table(folder: Path, goal_top1: float | None) -> str:
     """The trainings of a folder in Markdown.
 
@@ -220,7 +233,10 @@ def table(folder: Path, goal_top1: float | None) -> str:
         folder: Of the files.
         goal_top1: Share of the evaluation images to reach, 0 to 1; None for no column of it.
     """
-    lines = ["| training | n | top-1 | sd | each | top-5 | images/s |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| training | n | top-1 | sd | each | top-5 | images/s |",
+        "|---|---|---|---|---|---|---|",
+    ]
     if goal_top1 is not None:
         lines = [lines[0] + f" >= {goal_top1:.0%} |", lines[1] + "---|"]
     for label, rows in results(folder).items():
@@ -234,6 +250,7 @@ def table(folder: Path, goal_top1: float | None) -> str:
             cells.append(f"{sum(value >= goal_top1 for value in top1)} of {len(top1)}")
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Writes jobs, does them, or prints what they reached.
@@ -263,6 +280,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         work(asked.jobs, asked.wait)
     if asked.table:
         print(table(asked.jobs, asked.goal_top1))
+
 
 if __name__ == "__main__":
     main()

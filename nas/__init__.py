@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from nas.architecture.spec import Architecture
     from nas.data import Dataset, from_arrays
-    from nas.interface.api import compare, retrain, search
+    from nas.interface.api import compare, retrain, search, tune
     from nas.interface.networks import build_model, count, read_architecture
     from nas.interface.profiling import profile
     from nas.interface.run import Front, Run
@@ -33,6 +33,7 @@ _HOMES = {
     "read_architecture": "nas.interface.networks",
     "retrain": "nas.interface.api",
     "search": "nas.interface.api",
+    "tune": "nas.interface.api",
 }
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "read_architecture",
     "retrain",
     "search",
+    "tune",
 ]
 
 

@@ -146,8 +146,8 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(TrialsRecord),
         FileDoc(
             "trials.csv",
-            "A row for each trial at each of its rungs: an id that no trial of another run has, what "
-            "it had reached, its configuration and its network.",
+            "A row for each trial at each of its rungs: an id that no trial of another run has, "
+            "what it had reached, its configuration and its network.",
         ),
         FileDoc(
             "trial_curves.csv",

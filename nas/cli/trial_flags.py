@@ -77,6 +77,20 @@ def define(values: flags.FlagValues) -> None:
         "Trials that train at a time, each in a process of one thread; default: one a core, 4 at "
         "most.",
     )
+    strict_flags.define_count(
+        values,
+        "seeds",
+        "Whole trainings of the best trial at the end: its own, and others with the seeds that "
+        "follow --seed; default: 1. Two or more tell mean and sd on the evaluation images.",
+    )
+    flags.DEFINE_string(
+        "metrics",
+        None,
+        "What whole trainings are judged by on the evaluation images beside the objectives, such "
+        "as auc; a goal behind one, as 'top1>=0.9', tells how many of the --seeds trainings reach "
+        "it. They choose nothing.",
+        **text,
+    )
     flags.DEFINE_enum(
         "storage",
         "sqlite",

@@ -116,9 +116,7 @@ class Augmentation:
         """
         return self._moved(images, rng, self._streams(rng))
 
-    def _moved(
-        self, images: np.ndarray, rng: np.random.Generator, streams: Streams
-    ) -> np.ndarray:
+    def _moved(self, images: np.ndarray, rng: np.random.Generator, streams: Streams) -> np.ndarray:
         count = len(images)
         if self.crop_padding_pixels:
             corners = geometry.crop_corners(count, self.crop_padding_pixels, rng)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nas.data import sample
-from nas.data.dataset import DataError, Dataset, check_labels
+from nas.data.dataset import DataError, Dataset, check_labels, evaluation_notes
 from nas.data.layouts.find import EVALUATION_SHARE, find_layout
 from nas.data.layouts.layout import FileLayout
 
@@ -25,6 +25,7 @@ class Looks:
             are among them, which may be skipped later.
         evaluation_labels: (m,) likewise of the evaluation images.
         is_sample: Whether they are the embedded sample.
+        notes: What a user should know of the files, such as which were left out.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Looks:
     train_labels: np.ndarray
     evaluation_labels: np.ndarray
     is_sample: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def num_classes(self) -> int:
@@ -53,6 +55,7 @@ class Looks:
             dataset.train.labels,
             dataset.evaluation.labels,
             dataset.is_sample,
+            dataset.notes,
         )
 
 
@@ -91,7 +94,9 @@ def look_at(
         own = int(layout.train.images.shape[1])
         train, evaluation = layout.train.labels, layout.evaluation.labels
     check_labels(layout.name, layout.class_names, train, evaluation)
-    return Looks(layout.name, image_size or own, layout.class_names, train, evaluation)
+    notes = (*layout.notes, *evaluation_notes(layout.class_names, evaluation))
+    names = layout.class_names
+    return Looks(layout.name, image_size or own, names, train, evaluation, notes=notes)
 
 
 def _sample_labels(count: int) -> np.ndarray:
@@ -113,6 +118,7 @@ def check_searchable(looks: Looks) -> None:
     if few:
         raise DataError(
             "two training images or more of every class, as a search holds a share of them out",
-            f"1 of {', '.join(few[:5])} in {looks.name}",
+            # What was left out tells why there are so few.
+            "\n  ".join([f"1 of {', '.join(few[:5])} in {looks.name}.", *looks.notes]),
             "add images, or remove the folders of these classes",
         )

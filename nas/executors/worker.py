@@ -36,6 +36,7 @@ from nas.executors.messages import (
     to_line,
 )
 from nas.executors.task import Context, Task, TaskError
+from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
 
 # A process whose driver was killed needs this long to see it and to end.
@@ -164,12 +165,13 @@ def main(argv: Sequence[str]) -> int:
     try:
         # One process a name: that of a killed driver may still be at work on the same files.
         with take_lock(asked.lock, LOCK_SECONDS), Interrupter().installed() as interrupter:
-            print(f"Worker {os.getpid()} ready after {time.monotonic() - began:.1f} s", flush=True)
+            seconds = time.monotonic() - began
+            out.print(f"Worker {os.getpid()} ready after {seconds:.1f} s", markup=False)
             work(task_named(asked.task), sys.stdin.buffer, answers, interrupter)
     except Interrupted as stop:
         return stop.exit_code
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        err.print(f"error: {error}", markup=False)
         return 2
     return 0
 

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Unpack
 
-from latency.shell import Interrupted
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
+from nas.interface.arguments import given_options, listed, stoppable
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.compared_parts import AskedComparison
@@ -23,22 +21,24 @@ from nas.interface.networks import (
     network_for_images,
     read_architecture,
 )
-from nas.interface.options import RetrainOptions, SearchOptions
+from nas.interface.options import RetrainOptions, SearchOptions, TrialOptions
 from nas.interface.retraining import run_retraining
 from nas.interface.run import Run, run_or_front
 from nas.interface.searching import run_search
+from nas.interface.trials import run_trials
+from nas.interface.trials_config import AskedTrials
 from nas.runs.config import CONFIG_FILE
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.goals import Goal, parse_goals
-from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
 
 Data = str | Path | Dataset | None
 Target = float | str
 SEARCH_NAMES = SearchOptions.__annotations__
 RETRAIN_NAMES = RetrainOptions.__annotations__
+TRIAL_NAMES = TrialOptions.__annotations__
 
 
 def search(
@@ -73,8 +73,8 @@ def search(
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
         TypeError: An unknown option.
     """
-    given = _given("search", options, SEARCH_NAMES)
-    penalties, targets = _values(penalty), _values(target_ms)
+    given = given_options("search", options, SEARCH_NAMES)
+    penalties, targets = listed(penalty), listed(target_ms)
     named = {
         "lambda": penalties,
         "target_ms": targets,
@@ -91,8 +91,65 @@ def search(
         "nas.search(...)",
         data if isinstance(data, Dataset) else None,
     )
-    with _stoppable() as interrupter:
+    with stoppable() as interrupter:
         path, _ = run_search(asked, Path(run_dir) if run_dir else None, interrupter)
+    return Run(path)
+
+
+def tune(
+    data: str | Path | None = None,
+    *,
+    method: str | None = None,
+    max_trials: int | None = None,
+    objectives: str | Iterable[str] | None = None,
+    space: str | None = None,
+    network: str | None = None,
+    run_dir: str | Path | None = None,
+    resume: bool = False,
+    **options: Unpack[TrialOptions],
+) -> Run:
+    """Searches by trials: each trains a network, or one network by other knobs, alone.
+
+    A Ctrl-C saves the state and comes out as KeyboardInterrupt; `resume` goes on from there.
+    Worker processes read the images themselves, so that these are files or the sample.
+
+    Args:
+        data: Folder or .npz file with images; None for the embedded sample.
+        method: `asha` (default), `hyperband` or `random`.
+        max_trials: Configurations that are tried, 1 or more; None with `resume` alone.
+        objectives: What trials are judged by, such as `"top1,ms"` or `["top1", "ms"]`; default:
+            top1. The direction of each follows from its name.
+        space: Name of the search space that networks come from, or path of a Python file that
+            defines one; default: the first that fits the images.
+        network: One network for all trials instead, as `main.py --network` takes it; the option
+            `tune` says what differs.
+        run_dir: Folder of the run; default: a new one below `runs/`.
+        resume: Go on with the run in `run_dir`; options are those that it began with.
+        **options: See `TrialOptions`.
+
+    Returns:
+        The run; `Run.trials` has every trial and the front.
+
+    Raises:
+        LatencyError: Bad input; says what was expected, what was received, and how to fix it.
+        TypeError: An unknown option.
+    """
+    given = given_options("tune", options, TRIAL_NAMES)
+    named = {
+        "method": method or (None if resume else "asha"),
+        "max_trials": max_trials,
+        "objectives": listed(objectives),
+        "budgets": listed(given.get("budgets")),
+        "space": space,
+        "network": network,
+        "run_dir": run_dir,
+        "resume": resume or None,
+        "data_dir": data,
+    }
+    given |= {name: value for name, value in named.items() if value is not None}
+    asked = AskedTrials(source_of(data, given), given, "nas.tune(...)")
+    with stoppable() as interrupter:
+        path, _ = run_trials(asked, Path(run_dir) if run_dir else None, interrupter)
     return Run(path)
 
 
@@ -126,7 +183,7 @@ def retrain(
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
         TypeError: An unknown option, or not one of `run` and `run_or_architecture`.
     """
-    given = _given("retrain", options, RETRAIN_NAMES)
+    given = _given_training("retrain", options)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
     source = source_of(data, given) if data is not None else None
     dataset = data if isinstance(data, Dataset) else None
@@ -150,7 +207,7 @@ def retrain(
         dataset,
         notes=network.notes if network else (),
     )
-    with _stoppable() as interrupter:
+    with stoppable() as interrupter:
         path, _ = run_retraining(asked, Path(run_dir) if run_dir else None, interrupter)
     return run_or_front(path)
 
@@ -179,7 +236,7 @@ def compare(
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
         TypeError: An unknown option.
     """
-    given = _given("compare", options, RETRAIN_NAMES)
+    given = _given_training("compare", options)
     words = tuple(_word(network) for network in networks)
     named = {"data_dir": data, "compare": list(words) or None}
     named |= {"run_dir": run_dir} if words else {"run": run_dir}
@@ -192,7 +249,7 @@ def compare(
         data if isinstance(data, Dataset) else None,
     )
     path = Path(run_dir) if run_dir else None
-    with _stoppable() as interrupter:
+    with stoppable() as interrupter:
         if words or path is None:
             return Run(run_comparison(asked, path, interrupter))
         return Run(go_on_with_comparison(asked, RunFolder.open(path), interrupter))
@@ -228,22 +285,10 @@ def _network_of(
     return GivenNetwork(read_architecture(str(value)))
 
 
-def _given(function: str, options: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Options that say something; unknown ones are refused as Python refuses arguments."""
-    for name in options:
-        if name not in names:
-            raise TypeError(f"{function}() got an unexpected keyword argument {name!r}")
-    given = {name: value for name, value in options.items() if value is not None}
-    # A teacher may be a run or a path, which a knob keeps as a text.
+def _given_training(function: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of trainings; a teacher may be a run or a path, which a knob keeps as a text."""
+    given = given_options(function, options, RETRAIN_NAMES)
     return {name: _word(value) if name == "teacher" else value for name, value in given.items()}
-
-
-def _values(value: Target | Iterable[Target] | None) -> str | None:
-    """One value or several, as a flag writes them."""
-    if value is None:
-        return None
-    several = [value] if isinstance(value, str | int | float) else list(value)
-    return ",".join(one if isinstance(one, str) else repr(float(one)) for one in several)
 
 
 def _goals(penalties: str | None, targets: str | None, resume: bool) -> tuple[Goal, ...]:
@@ -252,15 +297,3 @@ def _goals(penalties: str | None, targets: str | None, resume: bool) -> tuple[Go
     if penalties is None and targets is None:
         raise InputError("target_ms or penalty", "neither", "write for example target_ms='25%'")
     return parse_goals(penalties, targets)
-
-
-@contextmanager
-def _stoppable() -> Iterator[Interrupter]:
-    """Saves the state when a signal comes, then ends as Python programs do."""
-    try:
-        with Interrupter().installed() as interrupter:
-            yield interrupter
-    except Interrupted as stop:
-        if stop.exit_code == 128 + signal.SIGINT:
-            raise KeyboardInterrupt(str(stop)) from stop
-        raise SystemExit(stop.exit_code) from stop

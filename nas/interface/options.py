@@ -75,6 +75,72 @@ class SearchOptions(TypedDict, total=False):
     random_networks: int
 
 
+class TrialOptions(TypedDict, total=False):
+    """What a search by trials may be asked for beside `nas.tune`'s arguments.
+
+    Attributes:
+        image_size: Height and width in pixels; default: the images' own.
+        skip_bad_images: Go on without files that cannot be decoded.
+        resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
+        verify_data: Compare the contents of all files with those that were decoded.
+        seed: Of weights, draws and data order, 0 or more; default 0.
+        smoke: Toy size: every stage runs, and its figures mean nothing.
+        mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        flip: Mirror images at random; default: yes, but not for the sample.
+        blocks: Python files with blocks of a user's own.
+        table: File of a latency table; default: this host's cache.
+        device: Name of another device that the table is of.
+        max_params: Most trainable parameters.
+        max_macs: Most multiply-adds of one image.
+        max_size_bytes: Most bytes of weights.
+        max_memory_bytes: Most bytes of activations that are alive at once, for one image.
+        budgets: Further limits, such as `["ms<=0.5", "top1>=0.9"]`.
+        max_epochs: Epochs of a whole training, above 0; default: the recipe's.
+        reduction: One trial in so many goes on at each rung, 2 or more; default 4.
+        rungs: Lengths that trials are compared at, 1 or more; default: as many as there are trials
+            and epochs for, up to 5.
+        tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
+        sampler: Where configurations come from: `random` (default), `tpe` or `evolution`.
+        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
+        storage: `sqlite` (default) or `journal`.
+        seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
+            others with the seeds that follow; default 1.
+        metrics: What whole trainings are judged by on the evaluation images beside objectives,
+            each with a goal behind it if there is one, as `top1>=0.9`; they choose nothing.
+        signal_class: Name or index of the class that metrics such as `auc` look for; default: the
+            second of two.
+        background_rate_hz: Background images that come a second, for `tpr_at_rate`; above 0.
+    """
+
+    image_size: int
+    skip_bad_images: bool
+    resize: Resize
+    verify_data: bool
+    seed: int
+    smoke: bool
+    mixed_precision: str
+    flip: bool
+    blocks: Sequence[str]
+    table: str
+    device: str
+    max_params: int
+    max_macs: int
+    max_size_bytes: int
+    max_memory_bytes: int
+    budgets: str | Sequence[str]
+    max_epochs: float
+    reduction: int
+    rungs: int
+    tune: str
+    sampler: str
+    workers: int
+    storage: str
+    seeds: int
+    metrics: str | Sequence[str]
+    signal_class: str | int
+    background_rate_hz: float
+
+
 class RetrainOptions(RecipeOptions, total=False):
     """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 

@@ -23,7 +23,7 @@ from nas.runs.front import Front as FrontRecord
 from nas.runs.history import read_history
 from nas.runs.predictions import Predictions
 from nas.runs.records import Certificate
-from nas.runs.trials import TrialsConfig
+from nas.runs.trials import TrialsConfig, TrialsRecord
 from nas.system.paths import kept_path
 from nas.training.history import TrainingRow
 
@@ -100,6 +100,15 @@ class Run:
             LatencyError: The run is none, or is not finished.
         """
         return RunFolder(self.path).read(ComparedNetworks)
+
+    @property
+    def trials(self) -> TrialsRecord:
+        """All trials of a search by trials, and its front.
+
+        Raises:
+            LatencyError: The run is none, or is not finished.
+        """
+        return RunFolder(self.path).read(TrialsRecord)
 
     def curves(self) -> Path:
         """Draws loss, accuracy and learning rate over the epochs.

@@ -14,7 +14,12 @@ from nas.data.look import Looks, check_searchable
 from nas.errors import InputError
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
-from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
+from nas.interface.trials_config import (
+    AskedTrials,
+    changed_at_the_end,
+    check_as_recorded,
+    trials_config,
+)
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
@@ -135,7 +140,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
             "the folder of a search by trials", f"{run_dir}, of {config.kind!r}", "check --method"
         )
     check_as_recorded(config, asked.options)
-    config = replace(config, workers=asked.options.get("workers") or config.workers)
+    config = changed_at_the_end(config, asked.options)
     load_blocks(config.blocks)
     check_late_packages()
     check_starts(config.compute)
@@ -144,6 +149,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, None, record)
     keep_data(folder, dataset)
+    config.judged.check(dataset.evaluation.labels, dataset.class_names)
     space = trials_space(config, dataset)
     return TrialsRun(folder, space, dataset, source, config, interrupter)
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from operator import attrgetter
 from typing import Any
 
@@ -15,6 +15,7 @@ from nas.errors import InputError
 from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import compute_of
+from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.registry import check_known
 from nas.runs.data import OF_FILES, DataSource
@@ -137,6 +138,8 @@ def trials_config(
         budgets=_budgets(options.get("budgets")),
         objectives=_objectives(options.get("objectives", "top1")),
         workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        seeds=options.get("seeds", 1),
+        metrics=_metrics(options.get("metrics")),
         **lengths,
         **given,
     )
@@ -162,6 +165,37 @@ def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
 def _objectives(text: str) -> tuple[str, ...]:
     """Each in its one way of writing, without a direction that its name says already."""
     return tuple(objective.text for objective in parse_objectives(text))
+
+
+def _metrics(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(AskedMetrics.words(words))
+
+
+def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> TrialsConfig:
+    """What a run that goes on may be asked for anew, as nothing of the search depends on it.
+
+    The number of workers decides when trials end, and nothing of a trial.
+
+    Args:
+        config: Of the run.
+        options: As the flags of nas.py; what is left out stays as it is.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+    seeds = options.get("seeds", config.seeds)
+    if seeds < config.seeds:
+        raise InputError(
+            f"--seeds {config.seeds} or more, as the run began",
+            f"--seeds {seeds}",
+            "leave the flag out with --resume",
+        )
+    return replace(
+        config,
+        workers=options.get("workers") or config.workers,
+        seeds=seeds,
+        metrics=_metrics(options.get("metrics")) or config.metrics,
+    )
 
 
 def _budgets(text: str | None) -> tuple[str, ...]:
@@ -209,7 +243,7 @@ READ_AS: dict[str, Callable[[Any], Any]] = {
 def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
     """Refuses to go on with anything else than what the run began with.
 
-    The number of workers may be another one: it decides when trials end, and nothing of a trial.
+    What may differ stands in `changed_at_the_end`.
 
     Args:
         config: Of the run.

@@ -8,10 +8,13 @@ from __future__ import annotations
 import functools
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from latency.device import strict_json
 from nas.architecture import text as arch_text
@@ -32,7 +35,6 @@ from nas.tuning.ladder import EvenLadder, Ladder
 if TYPE_CHECKING:
     from nas.training.trainer import TrainResult
 
-TASK = f"{__name__}:train_leg"
 # Share of the training images that judges; the evaluation split must not choose.
 JUDGING_SHARE = 0.2
 # Signs of life between two rows of a history; rows are far apart where steps are slow.
@@ -79,8 +81,14 @@ class LegResult:
 
 
 @dataclass(frozen=True)
-class _Bench:
-    """What a worker keeps between the legs of a run."""
+class Bench:
+    """What a worker keeps between the jobs of a run.
+
+    Args:
+        folder: Of the run.
+        config: What was asked for.
+        dataset: Images.
+    """
 
     folder: RunFolder
     config: TrialsConfig
@@ -92,9 +100,26 @@ class _Bench:
         labels = self.dataset.train.labels
         return split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
 
+    def steps_of(self, recipe: Recipe) -> tuple[int, ...]:
+        """Steps at the end of each rung.
+
+        Args:
+            recipe: Of a trial's whole training.
+        """
+        return stop_steps(recipe, len(self.division[0]), self.config.scheduler.ladder)
+
 
 @functools.lru_cache(maxsize=1)
-def _bench(run_dir: str, source: DataSource) -> _Bench:
+def bench_of(run_dir: str, source: DataSource) -> Bench:
+    """The run of a job; starts the framework.
+
+    Args:
+        run_dir: Its folder.
+        source: The images, at the place where they are now.
+
+    Raises:
+        TaskError: It is no search by trials.
+    """
     folder = RunFolder(Path(run_dir))
     config = read_config(folder.path)
     if not isinstance(config, TrialsConfig):
@@ -102,7 +127,7 @@ def _bench(run_dir: str, source: DataSource) -> _Bench:
     load_blocks(config.blocks)
     dataset = load_data(source, config.sizes, config.seed, None, folder.read(DataRecord))
     backend.start(config.compute, dataset.image_size)
-    return _Bench(folder, config, dataset)
+    return Bench(folder, config, dataset)
 
 
 def checkpoint_name(trial: int) -> str:
@@ -145,68 +170,110 @@ def train_leg(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]
         Interrupted: A signal came; the state is saved.
         TaskError: The weights are lost.
     """
-    from nas.training.lost import LostWeightsError
-
     job = strict_json.decode(LegJob, payload, "a job")
-    bench = _bench(job.run_dir, job.source)
-    try:
-        found = _trained(bench, job, context)
-    except LostWeightsError as lost:
-        raise TaskError("diverged", str(lost)) from lost
-    finally:
-        backend.forget_models()
+    bench = bench_of(job.run_dir, job.source)
+    checkpoint, seed = checkpoint_name(job.trial), bench.config.seed
+    with training():
+        made = trained_to(bench, job.network, job.recipe, job.rung, checkpoint, seed, context)
+        steps = bench.steps_of(job.recipe)
+        begun = 0 if job.previous_rung is None else steps[job.previous_rung]
+        found = LegResult(values_of(bench, made), _rows(made, begun), _facts(made))
     encoded: dict[str, Any] = strict_json.encode(found)
     return encoded
 
 
-def _trained(bench: _Bench, job: LegJob, context: Context) -> LegResult:
+@contextmanager
+def training() -> Iterator[None]:
+    """What a training leaves behind is let go of, and lost weights are a cause of failure.
+
+    Raises:
+        TaskError: The weights are lost.
+    """
+    from nas.training.lost import LostWeightsError
+
+    try:
+        yield
+    except LostWeightsError as lost:
+        raise TaskError("diverged", str(lost)) from lost
+    finally:
+        backend.forget_models()
+
+
+def trained_to(
+    bench: Bench,
+    network: str,
+    recipe: Recipe,
+    rung: int,
+    checkpoint: str,
+    seed: int,
+    context: Context,
+) -> TrainResult:
+    """Trains from where a checkpoint is to the end of a rung.
+
+    Args:
+        bench: Of the run.
+        network: Its architecture.
+        recipe: Of the whole training.
+        rung: The rung whose end it trains to.
+        checkpoint: Its name, as `RunFolder.checkpoint` takes it.
+        seed: Of weights, dropout and data order.
+        context: Of the worker.
+    """
     from nas.training.loop import Control, LoopState
     from nas.training.trainer import train_network
 
-    ladder = bench.config.scheduler.ladder
-    steps = stop_steps(job.recipe, len(bench.division[0]), ladder)
+    steps = bench.steps_of(recipe)
     said_s = time.monotonic()
 
     def on_progress(state: LoopState, total_steps: int) -> None:
         nonlocal said_s
-        del total_steps  # of the whole training, which this leg does not come to
+        del total_steps  # of the whole training, which a leg does not come to
         if time.monotonic() - said_s > SILENT_SECONDS:
             said_s = time.monotonic()
-            context.progress({"step": state.step, "of": steps[job.rung]})
+            context.progress({"step": state.step, "of": steps[rung]})
 
-    result = train_network(
-        arch_text.parse(job.network),
+    return train_network(
+        arch_text.parse(network),
         bench.dataset,
-        job.recipe,
+        recipe,
         Control(
-            bench.folder.checkpoint(checkpoint_name(job.trial)),
+            bench.folder.checkpoint(checkpoint),
             bench.config.sizes.pace,
             context.interrupter,
             on_progress,
-            stop_step=steps[job.rung],
+            stop_step=steps[rung],
             row_steps=frozenset(steps),
         ),
-        seed=bench.config.seed,
+        seed=seed,
         division=bench.division,
     )
-    begun = 0 if job.previous_rung is None else steps[job.previous_rung]
-    return LegResult(_values(bench, result), _rows(result, begun), _facts(result))
 
 
-def _values(bench: _Bench, result: TrainResult) -> dict[str, float | None]:
+def values_of(bench: Bench, result: TrainResult) -> dict[str, float | None]:
+    """What a training reaches on the judging images; None for what is no number.
+
+    Args:
+        bench: Of the run.
+        result: Of the training.
+    """
     found = result.evaluation
     values = {"top1": found.top1, "top5": found.top5, "cross_entropy": found.cross_entropy}
     others = [o.text for o in bench.config.trained if o.text not in values]
+    if not math.isfinite(found.cross_entropy):
+        # Scores that are no numbers have a first one, too, which says nothing.
+        return dict.fromkeys((*values, *others))
     values |= _metrics(bench, result, others)
     return {name: _finite(value) for name, value in values.items()}
 
 
-def _metrics(bench: _Bench, result: TrainResult, texts: Sequence[str]) -> dict[str, float]:
+def _metrics(bench: Bench, result: TrainResult, texts: Sequence[str]) -> dict[str, float]:
     """What the network reaches on the judging images by other metrics than the usual ones."""
     if not texts:
         return {}
-    asked, split = bench.config.metrics, bench.dataset.train.part(bench.division[1])
+    asked, split = bench.config.trained_metrics, bench.dataset.train.part(bench.division[1])
     scores = keras_scores(result.model.predict_on_batch, split)
+    if not np.isfinite(scores).all():
+        return dict.fromkeys(texts, math.nan)
     signal = asked.signal_index(bench.dataset.class_names)
     rate_hz = asked.background_rate_hz
     return {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +12,21 @@ from latency.device import strict_json
 from latency.shell import Interrupted
 from nas.architecture.text import to_text
 from nas.data import Dataset
+from nas.executors.executor import Executor
 from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
-from nas.pipeline.trial_task import TASK, LegJob, checkpoint_name
+from nas.pipeline.trial_evaluation import EvaluationJob
+from nas.pipeline.trial_jobs import TASK
+from nas.pipeline.trial_task import LegJob, checkpoint_name
+from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.pipeline.trials_files import TrialFiles
 from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
-from nas.runs.trials import STORAGES, Original, TrialsConfig, TrialsRecord
+from nas.runs.trial_evaluations import RepeatedTrial
+from nas.runs.trials import STORAGES, Original, Trial, TrialsConfig, TrialsRecord
 from nas.runs.trials_record import Searched
 from nas.search_space.space import Space
 from nas.system.console import bar
@@ -98,10 +103,13 @@ class TrialsRun:
             )
             try:
                 driver.run()
+                record = files.write(state)
+                progress.update(1, 1, note="")
+                record = self._evaluated(candidates, record, executor)
             except Interrupted:
                 files.keep(state)
                 raise
-        return self._end(files, state, driver.is_exhausted)
+        return self._end(files, record, state, driver.is_exhausted)
 
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""
@@ -160,9 +168,52 @@ class TrialsRun:
             network,
         )
 
-    def _end(self, files: TrialFiles, state: SearchState, is_exhausted: bool) -> TrialsRecord:
+    def _evaluated(
+        self, candidates: SpaceCandidates, record: TrialsRecord, executor: Executor
+    ) -> TrialsRecord:
+        """The front on the evaluation images, and its first trial with further seeds."""
+        if not record.front:
+            return record
+        config, front = self.config, record.front
+        asked = config.judged
+        own = [Repetition(trial, config.seed) for trial in front]
+        seeds = range(config.seed + 1, config.seed + config.seeds)
+        others = [Repetition(front[0], seed) for seed in seeds]
+        with bar("Evaluation of the front") as progress:
+            found = FinalEvaluation(
+                self.folder,
+                executor,
+                lambda training: self._job(candidates, record.trials[training.trial], training),
+                asked.metrics,
+                self.interrupter,
+                on_change=lambda done, total: progress.update(done, total),
+            ).run([*own, *others])
+        first, further = found[: len(own)], found[len(own) :]
+        repeated = (
+            RepeatedTrial.of([first[0], *further], asked.goals) if others or asked.goals else None
+        )
+        return replace(record, evaluated=first, repeated=repeated)
+
+    def _job(
+        self, candidates: SpaceCandidates, trial: Trial, training: Repetition
+    ) -> EvaluationJob:
+        is_own = training.seed == self.config.seed
+        return EvaluationJob(
+            str(self.folder.path.resolve()),
+            self.source,
+            checkpoint_name(trial.number) if is_own else training.name,
+            training.seed,
+            trial.network,
+            self.recipe(candidates, trial.configuration),
+            self.config.judged.metrics,
+        )
+
+    def _end(
+        self, files: TrialFiles, record: TrialsRecord, state: SearchState, is_exhausted: bool
+    ) -> TrialsRecord:
         """Writes and prints what the trials came to."""
-        record = files.write(state, is_finished=True)
+        record = replace(record, is_finished=True)
+        files.write_record(record, state)
         # A whole training goes on no more; checkpoints of the front may be wanted.
         for trial in state.trials:
             if trial not in record.front:

@@ -33,8 +33,10 @@ def check_trials(config: TrialsConfig, space: Space, looks: Looks) -> None:
     learned, judging = split_holdout(
         len(looks.train_labels), looks.train_labels, JUDGING_SHARE, config.seed
     )
-    for warning in config.metrics.check(looks.train_labels[judging], looks.class_names):
+    for warning in config.trained_metrics.check(looks.train_labels[judging], looks.class_names):
         out.print(f"Warning: {warning}", markup=False)
+    for warning in config.judged.check(looks.evaluation_labels, looks.class_names):
+        out.print(f"Warning, of the evaluation images: {warning}", markup=False)
     if space.choices:
         check_bounds(space.name, quantities(space, all_bounds(config)))
     _check_steps(config, len(learned))
@@ -61,8 +63,12 @@ def _check_quantities(config: TrialsConfig, space: Space) -> None:
         for objective in objectives:
             if objective.name not in can:
                 why = "" if space.choices else ", where all trials have one network"
+                is_alike = objective.name in can_be_told()
+                cause = "which all trials have alike" if is_alike else "which nothing here measures"
                 raise InputError(
-                    f"--{flag} out of {', '.join(can)}{why}", objective.text, f"correct --{flag}"
+                    f"--{flag} out of {', '.join(can)}{why}",
+                    f"{objective.text}, {cause}",
+                    f"leave {objective.text} out, or name another one of these",
                 )
 
 

@@ -33,25 +33,36 @@ class TrialFiles:
     clock: Callable[[], float] = time.monotonic
     _due_s: float = field(default=0.0, init=False)
 
-    def write(self, state: SearchState, is_finished: bool = False) -> TrialsRecord:
-        """Writes all of them.
+    def write(self, state: SearchState) -> TrialsRecord:
+        """Writes all of them of a search that is not at its end.
 
         Args:
             state: Of the search.
-            is_finished: Whether it has come to its end.
+
+        Raises:
+            InputError: The disk is full or read-only.
+        """
+        record = trials_record(state, self.searched, is_finished=False)
+        self.write_record(record, state)
+        return record
+
+    def write_record(self, record: TrialsRecord, state: SearchState) -> None:
+        """Writes all of them.
+
+        Args:
+            record: Of the search.
+            state: Of the search.
 
         Raises:
             InputError: The disk is full or read-only.
         """
         begun_s = self.clock()
-        record = trials_record(state, self.searched, is_finished)
         self.folder.write_csv("trials.csv", list(csv_rows(record)))
         self.folder.write_csv("trial_curves.csv", list(curve_rows(state)))
         self.folder.write(record)
         write_trials_page(self.folder.path)
         ended_s = self.clock()
         self._due_s = ended_s + max(LEAST_SECONDS, (ended_s - begun_s) / MOST_SHARE)
-        return record
 
     def keep(self, state: SearchState) -> None:
         """Writes them of a search that has begun to train; one that has not leaves no folder.

@@ -10,7 +10,9 @@ from rich import box
 from rich.table import Table
 
 from latency.command_line import join
+from nas.report import metrics
 from nas.report.page import REPORT_NAME
+from nas.runs.trial_evaluations import RepeatedTrial
 from nas.runs.trials import Trial, TrialsConfig, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
@@ -176,6 +178,38 @@ def trials_table(record: TrialsRecord) -> Table:
     return table
 
 
+def evaluated_lines(record: TrialsRecord) -> Iterator[str]:
+    """What whole trainings come to on the evaluation images.
+
+    Args:
+        record: Of the search.
+    """
+    for one in record.evaluated:
+        told = f"Trial {one.trial} on the evaluation images: "
+        if one.metrics is None:
+            yield f"{told}failed, {one.failure}"
+            continue
+        yield told + ", ".join(map(metrics.value_text, one.metrics.values))
+    if record.repeated is not None:
+        yield from repeated_lines(record.repeated)
+
+
+def repeated_lines(repeated: RepeatedTrial) -> Iterator[str]:
+    """The trial that was trained with several seeds.
+
+    Args:
+        repeated: Its trainings.
+    """
+    failed = repeated.failed_seeds
+    if failed:
+        yield f"Trial {repeated.trial} failed with seed {', '.join(map(str, failed))}."
+    for spread in repeated.spreads:
+        text = f"Trial {repeated.trial} over seeds: {spread.metric} {metrics.spread_text(spread)}"
+        if spread.success is not None:
+            text += f"; {metrics.success_text(spread.metric, spread.success)}"
+        yield text
+
+
 def what_it_is(trial: Trial) -> str:
     """The network of a trial with the knobs that it was trained with.
 
@@ -235,7 +269,7 @@ def print_trials(
     """
     if record.front:
         out.print(trials_table(record))
-    for line in closing_lines(record, is_exhausted):
+    for line in (*evaluated_lines(record), *closing_lines(record, is_exhausted)):
         out.print(line, markup=False)
     out.print(f"Trials: {folder / record.FILE}, {folder / 'trials.csv'}", markup=False)
     out.print(f"Report: {folder / REPORT_NAME}", markup=False)

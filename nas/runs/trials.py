@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
-from nas.metrics import METRICS, AskedMetrics
+from nas.metrics import METRICS, AskedMetrics, Metric
+from nas.metrics.goals import parse_asked
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
+from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
 from nas.tuning.asha import Asha
 from nas.tuning.budgets import Budget, check_budgets, parse_budget
 from nas.tuning.full_length import FullLength
@@ -28,6 +30,8 @@ from nas.tuning.tune import check_fits, parse_tune
 # Methods that train networks alone. `random` is one where a number of trials is given: all of them
 # are trained whole, which is what the others have to be better than.
 TRIAL_METHODS = ("asha", "hyperband", "random")
+# What every whole training is judged by at the end.
+USUAL = ("top1", "top5", "cross_entropy")
 STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
 # Names of `Bounds` -> the objectives that they bound.
 BOUNDED = {
@@ -74,6 +78,9 @@ class TrialsConfig(RunSettings):
         sampler: Where configurations come from, one of `SAMPLERS`.
         workers: Processes that train at a time, 1 or more.
         storage: One of `STORAGES`.
+        seeds: Whole trainings of the best trial at the end, its own among them, 1 or more.
+        metrics: What whole trainings are judged by on the evaluation images beside objectives,
+            with what they shall reach, such as `auc` and `top1>=0.9`; they choose nothing.
 
     Raises:
         InputError: A value is out of its range, or they contradict each other.
@@ -99,6 +106,8 @@ class TrialsConfig(RunSettings):
     sampler: str = "random"
     workers: int = 1
     storage: str = "sqlite"
+    seeds: int = 1
+    metrics: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -106,12 +115,13 @@ class TrialsConfig(RunSettings):
         check_known("sampler", self.sampler, SAMPLERS)
         check_known("storage", self.storage, STORAGES)
         check_count("workers", self.workers)
+        check_count("seeds", self.seeds)
         if (self.space is None) == (self.network is None):
             raise InputError(
                 "a space, or one network with --tune", "both or neither", "name one of them"
             )
         check_fits(self.knobs, self.recipe)
-        _ = self.metrics
+        _ = self.judged
         check_different(self.parsed_objectives)
         check_budgets(self.parsed_budgets)
         _ = self.scheduler
@@ -137,10 +147,35 @@ class TrialsConfig(RunSettings):
         return tuple(dict.fromkeys(o for o in named if o.name in METRICS))
 
     @property
-    def metrics(self) -> AskedMetrics:
+    def trained_metrics(self) -> AskedMetrics:
         """The same as metrics, with what stands beside them."""
-        texts = [objective.text for objective in self.trained]
-        return AskedMetrics.of(texts, self.signal_class, self.background_rate_hz)
+        return self._asked([objective.text for objective in self.trained])
+
+    @property
+    def judged(self) -> AskedMetrics:
+        """What whole trainings are judged by on the evaluation images, with their goals."""
+        asked = [parse_asked(word) for word in self.metrics]
+        _refuse_twice([metric.text for metric, _ in asked])
+        known = [Metric.parse(objective.text) for objective in self.trained]
+        texts = (*USUAL, *(m.text for m in known), *(m.text for m, _ in asked))
+        goals = tuple(goal for _, goal in asked if goal is not None)
+        whole = tuple(dict.fromkeys(texts))
+        return AskedMetrics(whole, self.signal_class, self.background_rate_hz, goals)
+
+    def judged_by(self, texts: Sequence[str]) -> AskedMetrics:
+        """Some metrics of the evaluation images.
+
+        Args:
+            texts: Of the metrics, those of `judged`.
+        """
+        return self._asked(texts)
+
+    def _asked(self, texts: Sequence[str]) -> AskedMetrics:
+        """Metrics with what they look at; other metrics may look for a class or a rate."""
+        parsed = [Metric.parse(text) for text in texts]
+        signal = self.signal_class if any(m.kind.needs_signal for m in parsed) else None
+        rate_hz = self.background_rate_hz if any(m.needs_rate for m in parsed) else None
+        return AskedMetrics(tuple(texts), signal, rate_hz)
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:
@@ -155,6 +190,14 @@ class TrialsConfig(RunSettings):
         ladder = Ladder(self.max_epochs, self.reduction, self.rungs)
         kind = Asha if self.method == "asha" else Hyperband
         return kind(ladder, self.max_trials)
+
+
+def _refuse_twice(texts: Sequence[str]) -> None:
+    for text in texts:
+        if texts.count(text) > 1:
+            raise InputError(
+                "each metric once", f"{text}, twice", "leave one of them out of --metrics"
+            )
 
 
 def refuse_trials(run_dir: Path, config: RunSettings) -> None:
@@ -259,6 +302,8 @@ class TrialsRecord:
         epochs_of_whole_trainings: That training every trial to its end would have taken.
         refused: Configurations that were drawn and not trained, since they are outside of a budget.
         failures: Cause -> trainings that failed by it, those that were tried again included.
+        evaluated: The trials of the front on the evaluation images, in its order.
+        repeated: The first of them with further seeds; None where nobody asked.
     """
 
     FILE: ClassVar[str] = "trials.json"
@@ -276,6 +321,8 @@ class TrialsRecord:
     epochs_of_whole_trainings: float
     refused: int
     failures: Mapping[str, int]
+    evaluated: tuple[EvaluatedTraining, ...] = ()
+    repeated: RepeatedTrial | None = None
 
     def id_of(self, trial: int) -> str:
         """A trial's id, which no trial of another run has.

@@ -18,6 +18,12 @@ from nas.data.loader import Plan
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 NOISE_SEED = 0
+# A place in all pixels is a whole number of 32 bits, with a sign.
+MOST_PIXELS = 2**31 - 1
+# Weights, maps and the rest need room as well.
+SHARE_OF_MEMORY = 0.4
+# Where the device is the processor, its memory is that of all programs.
+MOST_BYTES_ON_PROCESSOR = 2**28
 
 
 class DeviceImages:
@@ -42,6 +48,7 @@ class DeviceImages:
     ) -> None:
         self._side, self._classes = side, num_classes
         self._padding = crop_padding_pixels
+        self.is_resident = images is not None
         self.arrays: dict[str, Tensor] = {}
         if images is not None:
             pixels = np.asarray(images).reshape(-1, images.shape[-1])
@@ -106,14 +113,6 @@ def _reflected(places: Tensor, length: int) -> Tensor:
     return length - 1 - ops.abs(length - 1 - ops.abs(places))
 
 
-# A place in all pixels is a whole number of 32 bits, with a sign.
-MOST_PIXELS = 2**31 - 1
-# Weights, maps and the rest need room as well.
-SHARE_OF_MEMORY = 0.4
-# Where the device is the processor, its memory is that of all programs.
-MOST_BYTES_ON_PROCESSOR = 2**28
-
-
 def fit_on_device(images: np.ndarray, memory_bytes: int | None) -> bool:
     """Whether all images of a split should stay on the device.
 
@@ -136,6 +135,4 @@ def device_memory_bytes() -> int | None:
 
 def has_device_steps() -> bool:
     """Whether Keras runs on a backend for which steps are made here: JAX, on one device."""
-    return (
-        keras.backend.backend() == "jax" and keras.distribution.distribution() is None
-    )
+    return keras.backend.backend() == "jax" and keras.distribution.distribution() is None

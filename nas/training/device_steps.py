@@ -13,7 +13,12 @@ import numpy as np
 from keras import ops
 
 from nas.data.loader import Plan
-from nas.training.device_images import DeviceImages
+from nas.training.device_images import (
+    DeviceImages,
+    device_memory_bytes,
+    fit_on_device,
+    has_device_steps,
+)
 from nas.training.losses import training_loss
 from nas.training.lost import check_loss
 from nas.training.optimizers import unscaled
@@ -24,12 +29,39 @@ from nas.training.steps import WeightSteps
 State = tuple[list[Any], list[Any], list[Any], dict[str, Any]]
 
 
+def device_steps(
+    model: keras.Model, recipe: Recipe, total_steps: int, num_classes: int, images: np.ndarray
+) -> DeviceSteps | None:
+    """Steps that are made on the device as a whole; None where host and device take turns.
+
+    Args:
+        model: Pixels (batch, height, width, 3) -> logits (batch, classes).
+        recipe: Without a teacher.
+        total_steps: Steps in all, 1 or more.
+        num_classes: Of the targets.
+        images: Of the split (n, height, width, 3) uint8.
+    """
+    is_half = keras.config.dtype_policy().compute_dtype == "float16"
+    if recipe.image_sizes or is_half or not has_device_steps():
+        return None
+    augmentation = recipe.augmentation
+    is_resident = not augmentation.needs_pillow and fit_on_device(images, device_memory_bytes())
+    made = DeviceImages(
+        images if is_resident else None,
+        (images.shape[1], images.shape[2]),
+        num_classes,
+        augmentation.crop_padding_pixels,
+        bool(augmentation.erasing.erasing_probability),
+    )
+    return DeviceSteps(model, recipe, total_steps, num_classes, made)
+
+
 class DeviceSteps(WeightSteps):
     """Steps by plans of batches; between `settle` and the next step the model has the weights.
 
     Args:
         model: Pixels (batch, height, width, 3) -> logits (batch, classes); it is compiled here.
-        recipe: Without a teacher, and not with products of float16, whose loss has to be scaled.
+        recipe: Without a teacher; products of float16, whose loss has to be scaled, are not for it.
         total_steps: Steps in all, 1 or more.
         num_classes: Of the targets.
         images: Makes the batches.
@@ -47,6 +79,7 @@ class DeviceSteps(WeightSteps):
 
         super().__init__(model, recipe, total_steps, num_classes)
         self._images = images
+        self.is_resident = images.is_resident
         self._loss = training_loss(recipe)
         rate = unscaled(model.optimizer).learning_rate
         self._rate_place = next(n for n, v in enumerate(model.optimizer.variables) if v is rate)
@@ -78,9 +111,9 @@ class DeviceSteps(WeightSteps):
         """
         if self._state is None or not self._steps_since_row:
             return {}
-        *variables, sums = self._state
+        trainable, others, optimizer, sums = self._state
         means = {name: float(total) / self._steps_since_row for name, total in sums.items()}
-        self._state = (*variables, _no_sums())
+        self._state = (trainable, others, optimizer, _no_sums())
         self._steps_since_row = 0
         check_loss(means["loss"], self._last_step, self.recipe.peak_rate)
         return means
@@ -111,9 +144,7 @@ class DeviceSteps(WeightSteps):
         optimizer[self._rate_place] = rate
         pixels, targets = self._images.batch(plan, arrays)
         (loss, (others, accuracy)), gradients = self._gradient(trainable, others, pixels, targets)
-        trainable, optimizer = self.model.optimizer.stateless_apply(
-            optimizer, gradients, trainable
-        )
+        trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
         sums = {"loss": sums["loss"] + loss, "accuracy": sums["accuracy"] + accuracy}
         return trainable, others, optimizer, sums
 

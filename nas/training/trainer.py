@@ -21,13 +21,7 @@ from nas.errors import InputError
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
-from nas.training.device_images import (
-    DeviceImages,
-    device_memory_bytes,
-    fit_on_device,
-    has_device_steps,
-)
-from nas.training.device_steps import DeviceSteps
+from nas.training.device_steps import device_steps
 from nas.training.evaluation import Accuracy, accuracy
 from nas.training.guides import NO_GUIDES, Guides
 from nas.training.history import accuracy_cells
@@ -242,7 +236,11 @@ class Trainer:
         )
         self.waiting = WaitClock(self.loader)
         self.total_steps = recipe.steps(len(learned))
-        self.device_steps = self._device_steps(architecture, teacher)
+        self.device_steps = None
+        if teacher is None:
+            self.device_steps = device_steps(
+                self.model, recipe, self.total_steps, architecture.num_classes, split.images
+            )
         self.steps = self.device_steps or WeightSteps(
             self.model, recipe, self.total_steps, architecture.num_classes
         )
@@ -250,26 +248,6 @@ class Trainer:
         self.judge = Judge(self.model, architecture, self._statistics_images)
         self.lessons = None if teacher is None else Lessons(teacher, architecture.num_classes)
         self._evaluated = 0
-
-    def _device_steps(
-        self, architecture: Architecture, teacher: Teacher | None
-    ) -> DeviceSteps | None:
-        """Steps that are made on the device as a whole; None where host and device take turns."""
-        recipe, images = self.recipe, self.split.images
-        is_half = keras.config.dtype_policy().compute_dtype == "float16"
-        if teacher is not None or recipe.image_sizes or is_half or not has_device_steps():
-            return None
-        augmentation = recipe.augmentation
-        is_small = fit_on_device(images, device_memory_bytes())
-        self._is_resident = is_small and not augmentation.needs_pillow
-        made = DeviceImages(
-            images if self._is_resident else None,
-            images.shape[1:3],
-            architecture.num_classes,
-            augmentation.crop_padding_pixels,
-            bool(augmentation.erasing.erasing_probability),
-        )
-        return DeviceSteps(self.model, recipe, self.total_steps, architecture.num_classes, made)
 
     def _size_at(self, step: int) -> int:
         return size_at(self.recipe.image_sizes or (), step, self.total_steps)
@@ -290,7 +268,7 @@ class Trainer:
         self._evaluated = self._evaluations_until(start)
         if self.device_steps is not None:
             self.device_steps.forget()
-            return self.loader.plans(start, self.total_steps, self._is_resident)
+            return self.loader.plans(start, self.total_steps, self.device_steps.is_resident)
         batches = self.loader.iterate(start, self.total_steps)
         return batches if self.lessons is None else self.lessons.taught(batches)
 

@@ -18,7 +18,7 @@ class Budget:
     Args:
         objective: The quantity. One of which less is better is kept at or below the limit, one of
             which more is better at or above it.
-        limit: Above 0.
+        limit: Above 0; of a share 1 at most.
 
     Raises:
         InputError: The limit is out of range.
@@ -29,6 +29,13 @@ class Budget:
 
     def __post_init__(self) -> None:
         check_number(f"the budget of {self.objective.text}", self.limit, above=0)
+        most = self.objective.quantity.most
+        if self.limit > most:
+            raise InputError(
+                f"a budget of {self.objective.text} that something keeps, {most:g} at most",
+                f"{self.limit:g}",
+                f"write it as a share, such as {self.objective.text}{self.sign}0.9",
+            )
 
     @property
     def sign(self) -> str:

@@ -25,7 +25,7 @@ from nas.tuning.scheduler import Scheduler
 from nas.tuning.scores import Pause
 from nas.tuning.storage import TrialStore
 
-# So many legs in a row that failed for good, and none that is done: it is not their configurations.
+# So many legs that failed for good, and none that is done: it is not their configurations.
 MOST_FAILURES = 5
 POLL_SECONDS = 1.0
 # The loop itself comes by at least as often, whatever the sampler does.
@@ -205,7 +205,8 @@ class Driver:
     def _check_failures(self, message: str) -> None:
         """Ends a search of which nothing succeeds."""
         legs = self.state.legs.values()
-        failed = [leg for leg in legs if leg.state == "failed"]
+        # A loss that is no number comes of a configuration, and another one may have a number.
+        failed = [leg for leg in legs if leg.state == "failed" and "diverged" not in leg.attempts]
         if any(leg.state == "done" for leg in legs) or len(failed) < MOST_FAILURES:
             return
         raise InputError(

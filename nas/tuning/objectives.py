@@ -35,24 +35,31 @@ class Quantity:
         before_training: Whether it is known before a configuration is trained.
         parameter: What stands behind `=` in its name: a `share` between 0 and 1, or a `rate` in
             hertz; None for nothing.
+        most: The greatest value that there is.
     """
 
     direction: Direction
     text: str
     before_training: bool = False
     parameter: Literal["share", "rate"] | None = None
+    most: float = math.inf
 
 
 QUANTITIES: Registry[Quantity] = Registry("objective")
 for _name, _quantity in {
-    "top1": Quantity("maximise", "share of images whose most probable class is right"),
-    "top5": Quantity("maximise", "share of images whose class is among the five most probable"),
-    "auc": Quantity("maximise", "area below the ROC curve, from 0 to 1"),
+    "top1": Quantity("maximise", "share of images whose most probable class is right", most=1.0),
+    "top5": Quantity(
+        "maximise", "share of images whose class is among the five most probable", most=1.0
+    ),
+    "auc": Quantity("maximise", "area below the ROC curve, from 0 to 1", most=1.0),
     "tpr_at_fpr": Quantity(
-        "maximise", "share of signal kept at a share of background kept", parameter="share"
+        "maximise",
+        "share of signal kept at a share of background kept",
+        parameter="share",
+        most=1.0,
     ),
     "tpr_at_rate": Quantity(
-        "maximise", "share of signal kept at a background rate", parameter="rate"
+        "maximise", "share of signal kept at a background rate", parameter="rate", most=1.0
     ),
     "cross_entropy": Quantity("minimise", "mean cross-entropy"),
     "ms": Quantity("minimise", "milliseconds by the latency table", before_training=True),

@@ -18,6 +18,8 @@ Numbers = NDArray[np.int64]
 
 # A copy of a point stands behind all different points of its front, whose distances are 0 or more.
 COPY = -1.0
+# Two columns are sorted anew where a point reaches further: so many fronts one by one take as long.
+MOST_FRONTS = 32
 
 
 def fronts(points: Points) -> Numbers:
@@ -82,7 +84,8 @@ def add_point(points: Points, ranks: Numbers, point: Points) -> int:
 
     A new point makes chains longer by one at most. What moves is found front by front: the points
     of a front that something moved into it dominates, so that no other pair is compared again.
-    Where a whole front moves, every front behind it does.
+    Where a whole front moves, every front behind it does. Two columns are sorted anew where many
+    fronts would be looked at, which a column of few values makes.
 
     Source: Li, Deb, Zhang and Zhang 2014, arXiv 1412.0321, efficient non-domination level update.
 
@@ -97,6 +100,9 @@ def add_point(points: Points, ranks: Numbers, point: Points) -> int:
     behind = np.flatnonzero(at_least & ~at_most)
     moved, came = point[None], 0
     while len(behind):
+        if points.shape[1] == 2 and front - found == MOST_FRONTS:
+            ranks[:] = fronts(np.vstack((points, point)))[:-1]
+            break
         here = behind[ranks[behind] == front]
         pushed = here[_is_dominated(points[here], moved)]
         if not len(pushed):

@@ -37,7 +37,7 @@ def test_a_search_names_what_it_cannot_divide_before_it_measures(
         ".ipynb_checkpoints/",
         "No evaluation images of c",
     ):
-        assert said in done.out
+        assert said in done.err
 
 
 @pytest.mark.parametrize("program", ["nas.py", "main.py"])

@@ -101,7 +101,7 @@ def test_threads_change_no_batch_and_no_order(threads: int) -> None:
 
 def test_an_error_of_a_thread_comes_to_its_reader() -> None:
     split = Split(np.zeros((4, 2, 2, 3), np.uint8), np.arange(4, dtype=np.int32))
-    augment = Augmentation(mixing=Mixing(0.2))
+    augment = Augmentation(1, mixing=Mixing(0.2))
     loader = BatchLoader(split, batch_size=2, seed=0, augment=augment)
     with pytest.raises(InputError, match="number of classes"):
         next(loader.iterate(0, 2))

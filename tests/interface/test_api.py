@@ -20,12 +20,19 @@ from nas.cost.counts import architecture_cost
 from nas.data import Dataset, from_arrays
 from nas.errors import InputError
 from nas.interface import api
-from nas.interface.options import RetrainOptions, SearchOptions
+from nas.interface.asked import source_of
+from nas.interface.options import RetrainOptions, SearchOptions, TrialOptions
+from nas.interface.rules import OF_TRIALS
+from nas.interface.trials_config import SHARED
 from tests.support.programs import ROOT
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES
 
 # Options that there are not.
-MISTYPED: dict[str, Any] = {"search": {"raec": 3}, "retrain": {"epoch": 3}}
+MISTYPED: dict[str, Any] = {
+    "search": {"raec": 3},
+    "retrain": {"epoch": 3},
+    "tune": {"worker": 3},
+}
 NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c12"
 
 
@@ -40,8 +47,8 @@ def images() -> Dataset:
 
 def test_importing_the_package_starts_nothing() -> None:
     code = (
-        "import sys, nas; nas.search; nas.retrain; nas.compare; nas.Run; nas.build_model; "
-        "nas.count('"
+        "import sys, nas; nas.search; nas.retrain; nas.compare; nas.tune; nas.Run; "
+        "nas.build_model; nas.count('"
         + NETWORK
         + "'); print({'tensorflow', 'keras', 'torch', 'jax'} & set(sys.modules))"
     )
@@ -76,7 +83,12 @@ def test_a_teacher_is_a_path_however_it_is_written(named: str | Path) -> None:
 def test_options_are_the_flags_of_the_programs() -> None:
     elsewhere = {"lambda", "target_ms", "space", "run_dir", "resume", "data_dir", "help", "h"}
     elsewhere |= {"profile"}  # a function of its own
-    assert set(SearchOptions.__annotations__) == set(search_flags()) - elsewhere
+    # Arguments of nas.tune.
+    elsewhere_of_trials = elsewhere | {"method", "max_trials", "objectives", "network"}
+    of_trials = {*OF_TRIALS, *SHARED}
+    assert set(SearchOptions.__annotations__) == set(search_flags()) - elsewhere - {*OF_TRIALS}
+    assert set(TrialOptions.__annotations__) == of_trials - elsewhere_of_trials
+    assert of_trials <= set(search_flags())
     showing = {"summary", "csv", "curves", "predict", "int8", "compare"}
     # An argument of its own: nothing but the networks of a sweep can be so many.
     elsewhere = {"run", "arch", "network", "networks", "run_dir", "data_dir", "help", "h", *showing}
@@ -93,6 +105,7 @@ def asked_by(monkeypatch: pytest.MonkeyPatch, call: Any) -> tuple[Any, Any]:
 
     monkeypatch.setattr(api, "run_search", stop)
     monkeypatch.setattr(api, "run_retraining", stop)
+    monkeypatch.setattr(api, "run_trials", stop)
     with pytest.raises(InputError, match="nothing to run"):
         call()
     return found[0]
@@ -129,6 +142,32 @@ def test_arguments_and_flags_ask_for_the_same_search(
     assert rest[0] == rest[1]
 
 
+@pytest.mark.parametrize(
+    ("words", "call"),
+    [
+        (
+            ["--max_trials", "9", "--objectives", "top1,ms", "--budgets", "ms<=2,top1>=0.5"],
+            lambda: api.tune(
+                max_trials=9, objectives=["top1", "ms"], budgets=["ms<=2", "top1>=0.5"]
+            ),
+        ),
+        (
+            ["--max_trials", "4", "--data_dir", "x", "--network", NETWORK, "--tune", "decay={1}"],
+            lambda: api.tune("x", max_trials=4, network=NETWORK, tune="decay={1}"),
+        ),
+    ],
+)
+def test_arguments_and_flags_ask_for_the_same_trials(
+    words: list[str], call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, _ = asked_by(monkeypatch, call)
+    values = search_flags()
+    strict_flags.parse(values, ["nas.py", "--method", "asha", *words])
+    options = strict_flags.given(values)
+    assert asked.options == options
+    assert asked.source == source_of(options.get("data_dir"), options)
+
+
 def test_arguments_and_flags_ask_for_the_same_retraining(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -156,6 +195,9 @@ def test_arguments_and_flags_ask_for_the_same_retraining(
         (lambda: api.search(penalty=0.1, device="pi"), InputError, "--table with --device"),
         (lambda: api.search(resume=True), InputError, "--resume with --run_dir"),
         (lambda: api.retrain("/nowhere/at/all"), InputError, "does not exist"),
+        (lambda: api.tune(), InputError, "--max_trials"),
+        (lambda: api.tune(max_trials=4, objectives=("top1", "energy_mj")), InputError, "energy_mj"),
+        (lambda: api.tune(max_trials=4, run_dir="x", **MISTYPED["tune"]), TypeError, "'worker'"),
         (lambda: nas.count("in_s32 xx"), InputError, "'xx'"),
     ],
 )

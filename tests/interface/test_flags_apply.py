@@ -87,6 +87,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "storage": ["--storage", "journal"],
     "signal_class": ["--objectives", "auc", "--signal_class", "3"],
     "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
+    "seeds": ["--seeds", "3"],
+    "metrics": ["--metrics", "top5>=0.9"],
     "tune": ["--tune", "learning_rate=log[1e-3,1]"],
     "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,16 @@ from latency.device import strict_json
 from nas.executors.task import Context, TaskError
 from nas.interface.trials_config import AskedTrials, trials_config
 from nas.pipeline.inputs import keep_data, load_data
-from nas.pipeline.trial_task import LegJob, LegResult, checkpoint_name, train_leg
+from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
+from nas.pipeline.trial_jobs import work
+from nas.pipeline.trial_task import (
+    Bench,
+    LegJob,
+    LegResult,
+    checkpoint_name,
+    train_leg,
+    values_of,
+)
 from nas.recipes.scales import SMOKE
 from nas.runs.config import read_config
 from nas.runs.data import DataSource
@@ -75,6 +86,41 @@ def test_trial_of_one_and_three_epochs_is_one_of_four(folder: RunFolder) -> None
         assert all(np.array_equal(left[name], other[name]) for name in names)
     # A program that is killed before the result is stored asks for it again.
     assert trained(folder, 0, 2, 0).values == whole.values
+
+
+def judged(folder: RunFolder, checkpoint: str, seed: int) -> EvaluationResult:
+    recipe = read_config(folder.path).recipe
+    metrics = ("top1", "cross_entropy")
+    job = EvaluationJob(str(folder.path), SOURCE, checkpoint, seed, NETWORK, recipe, metrics)
+    said: list[Mapping[str, Any]] = []
+    found = work(strict_json.encode(job), Context("1", Interrupter(), said.append))
+    return strict_json.decode(EvaluationResult, found, "a worker")
+
+
+def test_whole_training_is_judged_on_evaluation_images_and_other_seeds_are_trained(
+    folder: RunFolder,
+) -> None:
+    trained(folder, 5, 2, None)
+    checkpoint = folder.checkpoint(checkpoint_name(5))
+    before = checkpoint.read_bytes()
+    first, again = (judged(folder, checkpoint_name(5), 0) for _ in range(2))
+    # What is trained already is not trained on, and is judged alike.
+    assert checkpoint.read_bytes() == before and first.metrics == again.metrics
+    evaluation = load_data(SOURCE, SMOKE, 0).evaluation
+    assert first.metrics.images == len(evaluation.labels)
+    other = judged(folder, "trial_000005_seed_1", 1)
+    assert folder.checkpoint("trial_000005_seed_1").is_file()
+    assert other.metrics != first.metrics
+
+
+def test_scores_that_are_no_numbers_are_none_by_any_metric(folder: RunFolder) -> None:
+    config = read_config(folder.path)
+    assert isinstance(config, TrialsConfig)
+    other = replace(config, objectives=("top1", "auc"), signal_class="index=3")
+    bench = Bench(folder, other, load_data(SOURCE, SMOKE, 0))
+    lost = SimpleNamespace(top1=0.1, top5=0.5, cross_entropy=math.nan)
+    result: Any = SimpleNamespace(evaluation=lost)
+    assert values_of(bench, result) == dict.fromkeys(("top1", "top5", "cross_entropy", "auc"))
 
 
 def test_training_that_diverges_says_so(folder: RunFolder) -> None:

@@ -15,7 +15,8 @@ from nas.errors import InputError
 from nas.executors.locks import take_lock
 from nas.interface.training_parts import architecture_of
 from nas.interface.trials import trials_space
-from nas.interface.trials_config import AskedTrials, trials_config
+from nas.interface.trials_config import AskedTrials, changed_at_the_end, trials_config
+from nas.metrics import MetricGoal
 from nas.pipeline import trials as trials_module
 from nas.pipeline.inputs import keep_data, load_data, looks_of
 from nas.pipeline.trials import TrialsRun
@@ -24,9 +25,11 @@ from nas.recipes.scales import SMOKE
 from nas.report.trials import closing_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
+from nas.runs.trial_evaluations import EvaluatedTraining
 from nas.runs.trials import Original, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from tests.support.fake_legs import top1
+from tests.support.in_process import InProcessExecutor
 
 SOURCE = DataSource(image_size=32)
 OPTIONS = {
@@ -54,6 +57,8 @@ SHORT_EPOCHS = {
 def made(path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> TrialsRun:
     """A search by trials whose workers train nothing."""
     monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
+    # Processes are tested in tests/executors, and with all of this in tests/programs.
+    monkeypatch.setattr(trials_module, "LocalExecutor", InProcessExecutor)
     asked = {**OPTIONS, **options}
     given = asked.pop("network", None)
     network = None if given is None else arch_text.parse(given)
@@ -116,6 +121,68 @@ def test_records_say_what_trials_came_to(
     assert run.run() == record
 
 
+def test_evaluation_images_are_looked_at_once_by_the_front_and_by_seeds_of_the_best(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = made(tmp_path / "run", monkeypatch, seeds=3, metrics="top1>=1.0")
+    record = run.run()
+    assert [one.trial for one in record.evaluated] == list(record.front)
+    assert all(one.seed == 0 and one.metrics is not None for one in record.evaluated)
+    repeated = record.repeated
+    assert repeated is not None and repeated.trial == record.front[0]
+    assert repeated.failed_seeds == (2,)
+    (spread, *_) = repeated.spreads
+    assert spread.metric == "top1" and spread.seeds == (0, 1) and spread.mean == 1.0
+    # A training that failed has reached nothing.
+    assert spread.success is not None
+    assert (spread.success.reached, spread.success.trainings) == (2, 3)
+    looked = run.folder.path / "looked_at.txt"
+    names = looked.read_text().splitlines()
+    best = f"trial_{record.front[0]:06d}"
+    own = [f"trial_{number:06d}" for number in record.front]
+    assert sorted(names) == sorted([*own, f"{best}_seed_1", f"{best}_seed_2"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "reached by 2 of 3 trainings" in printed and "failed with seed 2" in printed
+    # What is written is looked at no more, and one that was killed before it was is.
+    run.folder.path_of(EvaluatedTraining, name=f"{best}_seed_1").unlink()
+    assert run.run() == record
+    assert looked.read_text().splitlines()[len(names) :] == [f"{best}_seed_1"]
+
+
+def test_more_seeds_and_metrics_may_be_asked_for_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path / "run", monkeypatch, max_trials=2, metrics="top1>=1.0")
+    first = run.run()
+    assert first.repeated is not None and first.repeated.spreads[0].standard_deviation is None
+    with pytest.raises(InputError, match="--seeds 2 or more"):
+        changed_at_the_end(replace(run.config, seeds=2), {"seeds": 1})
+    found = changed_at_the_end(run.config, {"seeds": 2, "metrics": "top1>=0.5"})
+    assert found.judged.goals == (MetricGoal("top1", 0.5),) and found.seeds == 2
+    again = replace(run, config=found).run()
+    assert again.trials == first.trials and again.evaluated == first.evaluated
+    assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("metrics", "expected"),
+    [
+        ("auc", "--signal_class"),
+        ("top1<=0.5", "top1>=VALUE"),
+        ("top1>=0.5,top1>=0.9", "top1, twice"),
+        ("energy_mj", "energy_mj"),
+    ],
+)
+def test_metrics_of_the_end_are_refused_before_anything_is_trained(
+    metrics: str, expected: str
+) -> None:
+    with pytest.raises(InputError, match=".*") as caught:
+        config = trials_config(AskedTrials(SOURCE, {**OPTIONS, "metrics": metrics}), SMOKE, None)
+        looks = looks_of(SOURCE, SMOKE, 0)
+        check_trials(config, trials_space(config, looks), looks)
+    assert expected in str(caught.value)
+
+
 def test_knobs_reach_the_recipe_and_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,6 +218,7 @@ def test_knobs_reach_the_recipe_and_the_next_command(
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
             "where all trials have one network",
         ),
+        ({"objectives": "top1,bits"}, "bits, which nothing here measures"),
     ],
 )
 def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(

@@ -52,9 +52,7 @@ def made(
 ) -> tuple[BatchLoader, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The loader, its plan of a step, and the batch that a device makes of it."""
     images = split()
-    loader = BatchLoader(
-        images, batch_size=16, seed=2, augment=augmentation, num_classes=CLASSES
-    )
+    loader = BatchLoader(images, batch_size=16, seed=2, augment=augmentation, num_classes=CLASSES)
     plan = loader.plan(step, is_resident)
     device = DeviceImages(
         images.images if is_resident else None,

@@ -69,3 +69,10 @@ def test_two_budgets_of_one_quantity_and_a_missing_value_are_refused() -> None:
         check_budgets([*BUDGETS, parse_budget("ms<=0.7")])
     with pytest.raises(InputError, match="(?s)a value of top1, which has a budget.*ms.*Fix"):
         violation(BUDGETS, {"ms": 1.0})
+
+
+@pytest.mark.parametrize("text", ["top1>=2", "top5>=90", "auc>=1.01", "tpr_at_fpr=0.01>=2"])
+def test_shares_above_one_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="1 at most"):
+        parse_budget(text)
+    assert parse_budget(text.rpartition("=")[0] + "=1").limit == 1.0

@@ -268,6 +268,15 @@ def test_trainings_that_fail_one_and_all_end_the_search() -> None:
         run(fails)
 
 
+def test_search_in_which_no_score_is_a_number_ends_with_all_trials_counted() -> None:
+    def diverges(job: Job, begun: int) -> Sequence[Event]:
+        return [Failed(job.id, "diverged", "NaN")]
+
+    state, executor = run(diverges)
+    assert counts(state) == [16, 0, 0]
+    assert set(executor.begun.values()) == {1}
+
+
 def test_disk_without_room_ends_the_search_which_goes_on_later(calm: SearchState) -> None:
     def is_full(job: Job, begun: int) -> Sequence[Event]:
         return [Failed(job.id, "disk", "none left")] if job.id == "5" else answers(job, begun)

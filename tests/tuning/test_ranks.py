@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from nas.tuning.ranks import COPY, add_point, crowding, fronts
+from nas.tuning.ranks import COPY, MOST_FRONTS, add_point, crowding, fronts
 from tests.support.tuning import slow_crowding, slow_fronts
 
 
@@ -43,6 +43,24 @@ def test_a_chain_moves_back_as_a_whole() -> None:
     ranks = fronts(points)
     assert add_point(points, ranks, points[4] - 0.5) == 4
     assert ranks.tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9, 10]
+
+
+@pytest.mark.parametrize("columns", [2, 3])
+def test_a_point_that_reaches_many_fronts_gives_those_of_all_points(columns: int) -> None:
+    """One column of two values, and others of many: each front has two points or fewer."""
+    rng = np.random.default_rng(columns)
+    points = rng.random((400, columns))
+    points[:, 0] = points[:, 0] < 0.5
+    points[:, 2:] = points[:, 1:2]
+    ranks = fronts(points)
+    assert ranks.max() > 4 * MOST_FRONTS
+    for first in (0.0, 1.0):
+        for quantile in (-1.0, 0.1, 0.5, 0.9, 2.0):
+            point = np.array([first, *[quantile] * (columns - 1)])
+            found = ranks.copy()
+            found = np.append(found, add_point(points, found, point))
+            # The definition takes minutes here; `fronts` is compared with it above.
+            assert found.tolist() == fronts(np.vstack((points, point))).tolist()
 
 
 @pytest.mark.parametrize("columns", [1, 2, 3])

@@ -32,7 +32,8 @@ def box_mask(boxes: Boxes, side: tuple[int, int]) -> np.ndarray:
     rows, columns = (np.arange(length) for length in side)
     in_rows = (rows >= tops) & (rows < bottoms)
     in_columns = (columns >= lefts) & (columns < rights)
-    return in_rows[:, :, None] & in_columns[:, None, :]
+    inside: np.ndarray = in_rows[:, :, None] & in_columns[:, None, :]
+    return inside
 
 
 @dataclass(frozen=True)

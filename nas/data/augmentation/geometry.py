@@ -35,9 +35,7 @@ def crop_corners(
     return rng.integers(0, 2 * pixels + 1, count), rng.integers(0, 2 * pixels + 1, count)
 
 
-def cropped(
-    images: np.ndarray, pixels: int, corners: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
+def cropped(images: np.ndarray, pixels: int, corners: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
     """Windows of the images' own size in the reflected images.
 
     Args:

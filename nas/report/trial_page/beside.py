@@ -72,6 +72,7 @@ def _rows(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, 
         own = None if same is None else same.value(text)
         cells = [_value(name, value) for value in (own, *(one.value(text) for one in best))]
         yield text, cells
+    yield from _evaluated(facts, best)
     for name, known in original.known.items():
         yield (
             name.replace("_", " "),
@@ -89,6 +90,20 @@ def _rows(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, 
         yield f"{kind.replace('_', ' ')}{several}", cells
     for knob in knobs(record):
         yield knob.name.replace("_", " "), [_knob(found[knob.name]) for found in configurations]
+
+
+def _evaluated(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, list[str]]]:
+    """What whole trainings come to on the evaluation images, which chose nothing."""
+    found = {
+        (one.trial, value.metric): value.value
+        for one in facts.record.evaluated
+        if one.metrics is not None
+        for value in one.metrics.values
+    }
+    for text in dict.fromkeys(metric for _, metric in found):
+        name = text.partition("=")[0]
+        cells = [_value(name, found.get((one.number, text))) for one in best]
+        yield f"{text}, evaluation images", [numbers.UNKNOWN, *cells]
 
 
 def _is_original(facts: TrialFacts, one: ShownTrial) -> bool:

@@ -20,7 +20,7 @@ from nas.report.trial_page.parallel import parallel
 from nas.report.trial_page.rungs import rungs
 from nas.report.trial_page.shares import shares
 from nas.report.trial_page.svg import STYLE
-from nas.report.trials import closing_lines, next_command, value_text
+from nas.report.trials import closing_lines, next_command, repeated_lines, value_text
 
 # A page that came from somewhere else may not load anything either.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -116,7 +116,9 @@ def _figure(name: str, value: str, note: str) -> str:
 
 
 def _lines(facts: TrialFacts) -> list[str]:
-    lines = list(closing_lines(facts.record, is_exhausted=False))
+    record = facts.record
+    repeated = [] if record.repeated is None else list(repeated_lines(record.repeated))
+    lines = [*repeated, *closing_lines(record, is_exhausted=False)]
     if not facts.record.is_finished and not facts.record.front:
         lines[-1] = "No training is whole yet: there is no front."
     return lines
@@ -139,7 +141,7 @@ def asked(facts: TrialFacts) -> str:
         "workers": config.workers,
         "seed": config.seed,
         "run id": record.run_id,
-        "judged on": "a fifth of the training images; no evaluation image was looked at",
+        "judged on": "a fifth of the training images; the evaluation images chose nothing",
     }
     parts = [f"<h3>Command</h3><pre>{escape(config.command)}</pre>"] if config.command else []
     if record.is_finished and record.front:
