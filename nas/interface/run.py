@@ -23,7 +23,8 @@ from nas.runs.front import Front as FrontRecord
 from nas.runs.history import read_history
 from nas.runs.predictions import Predictions
 from nas.runs.records import Certificate
-from nas.runs.trials import TrialsConfig, TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import TrialsRecord
 from nas.system.paths import kept_path
 from nas.training.history import TrainingRow
 

@@ -26,8 +26,8 @@ from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import RepeatedTrial
-from nas.runs.trials import STORAGES, Original, Trial, TrialsConfig, TrialsRecord
-from nas.runs.trials_record import Searched
+from nas.runs.trials import STORAGES, TrialsConfig
+from nas.runs.trials_record import Original, Searched, Trial, TrialsRecord
 from nas.search_space.space import Space
 from nas.system.console import bar
 from nas.system.interrupt import Interrupter

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 
 from nas.report.trial_page.page import write_trials_page
 from nas.runs.folder import RunFolder
-from nas.runs.trials import TrialsRecord
-from nas.runs.trials_record import Searched, csv_rows, curve_rows, trials_record
+from nas.runs.trials_record import Searched, TrialsRecord, csv_rows, curve_rows, trials_record
 from nas.tuning.legs import SearchState
 
 # Between two pages of a search that runs, at least.

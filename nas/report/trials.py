@@ -13,7 +13,8 @@ from latency.command_line import join
 from nas.report import metrics
 from nas.report.page import REPORT_NAME
 from nas.runs.trial_evaluations import RepeatedTrial
-from nas.runs.trials import Trial, TrialsConfig, TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import Trial, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
 from nas.training.knobs import knobs_of

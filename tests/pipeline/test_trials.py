@@ -26,7 +26,7 @@ from nas.report.trials import closing_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import EvaluatedTraining
-from nas.runs.trials import Original, Trial, TrialsRecord
+from nas.runs.trials_record import Original, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from tests.support.fake_legs import top1
 from tests.support.in_process import InProcessExecutor

@@ -10,8 +10,8 @@ from nas.pipeline import trials_files
 from nas.pipeline.trials_files import TrialFiles
 from nas.runs.config import read_config
 from nas.runs.folder import RunFolder
-from nas.runs.trials import Original, TrialsConfig
-from nas.runs.trials_record import Searched
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import Original, Searched
 from nas.tuning.legs import Leg, Plan, SearchState
 from tests.support.made_trials import made_search
 

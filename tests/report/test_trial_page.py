@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -14,13 +15,16 @@ from nas.architecture import text as arch_text
 from nas.cli.report import report
 from nas.errors import InputError
 from nas.interface.run import Run
+from nas.metrics import MetricResults
+from nas.metrics.results import MetricValue
 from nas.report.trial_page.beside import beside
 from nas.report.trial_page.facts import TrialFacts, read_facts
 from nas.report.trial_page.fronts import fronts
-from nas.report.trial_page.page import SECTIONS, write_trials_page
+from nas.report.trial_page.page import SECTIONS, hero, write_trials_page
 from nas.report.trial_page.parallel import parallel
 from nas.report.trial_page.rungs import begun_after, rungs
 from nas.report.trial_page.shares import shares
+from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
 from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.importance import needed_trials
@@ -112,6 +116,25 @@ def test_original_stands_beside_the_best_with_what_is_smaller_in_bold(facts: Tri
     # Of knobs of the recipe none is better for being smaller.
     assert not any(cell.findall("b") for cell in rows["learning rate"])
     assert record.run_id in beside(facts)
+
+
+def test_evaluation_images_tell_of_the_front_alone(facts: TrialFacts) -> None:
+    first = facts.record.front[0]
+
+    def of_seed(seed: int, top1: float) -> EvaluatedTraining:
+        value = MetricValue("top1", top1, top1 - 0.01, top1 + 0.01)
+        results = MetricResults((value,), 48, None, None, None, None, 100, 0, 0.95)
+        return EvaluatedTraining(first, seed, results, 1.0)
+
+    own, other = of_seed(0, 0.4125), of_seed(1, 0.4375)
+    repeated = RepeatedTrial.of([own, other])
+    told = replace(facts, record=replace(facts.record, evaluated=(own,), repeated=repeated))
+    table = ElementTree.fromstring(beside(told)).find(".//table")
+    assert table is not None
+    rows = {str(row.findtext("th")): row.findall("td") for row in table.findall("tbody/tr")}
+    cells = [cell.text for cell in rows["top1, evaluation images"]]
+    assert cells == ["–", "41.25%", *["–"] * 6]
+    assert f"Trial {first} over seeds: top1 42.50 %, sd 1.77 points (2)" in words(hero(told))
 
 
 def test_marks_of_the_front_are_those_of_the_record(facts: TrialFacts) -> None:

@@ -15,8 +15,8 @@ from nas.interface.trials_config import AskedTrials, trials_config
 from nas.recipes.scales import SMOKE
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
-from nas.runs.trials import Original, TrialsConfig
-from nas.runs.trials_record import Searched, csv_rows, curve_rows, trials_record
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import Original, Searched, csv_rows, curve_rows, trials_record
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.tuning.legs import Leg, Plan, SearchState

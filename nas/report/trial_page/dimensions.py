@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from nas.runs.trials import TrialsRecord
+from nas.runs.trials_record import TrialsRecord
 from nas.search_space.decisions import SKIP
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Range
 

@@ -14,7 +14,8 @@ from nas.report.plots import BLUE, GREEN, RED
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
-from nas.runs.trials import RungReached, Trial, TrialsConfig, TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import RungReached, Trial, TrialsRecord
 from nas.tuning.objectives import Objective, parse_objective
 
 Standing: TypeAlias = Literal["front", "whole", "part", "failed", "running"]

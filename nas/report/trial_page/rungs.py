@@ -8,7 +8,7 @@ from nas.report.cards import card
 from nas.report.trial_page import svg
 from nas.report.trial_page.facts import ShownTrial, Standing, TrialFacts, epochs_text
 from nas.report.trials import value_text
-from nas.runs.trials import RungReached
+from nas.runs.trials_record import RungReached
 
 LANE = 74
 # A chart of more cannot be read, and a page of more is slow; the best are drawn.

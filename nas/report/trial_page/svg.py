@@ -254,7 +254,7 @@ STYLE = f"""
 .beside td:first-child,.beside th:first-child,.every td:first-child,.every th:first-child
 {{position:sticky;left:0;background:var(--card);z-index:1}}
 .beside td{{white-space:normal;min-width:104px}}
-.beside tbody th{{vertical-align:middle;border-bottom:1px solid var(--line)}}
+.beside tbody th{{min-width:124px;vertical-align:middle;border-bottom:1px solid var(--line)}}
 .beside tbody tr:last-child th{{border-bottom:0}}
 .hero .seen p{{margin:0}}
 .beside th small,.every th small{{display:block;font-weight:400}}
