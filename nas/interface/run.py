@@ -104,10 +104,10 @@ class Run:
 
     @property
     def trials(self) -> TrialsRecord:
-        """All trials of a search by trials, and its front.
+        """All trials of a search by trials, and its front, also of one that is not finished.
 
         Raises:
-            LatencyError: The run is none, or is not finished.
+            LatencyError: The run is none, or has come to no trial yet.
         """
         return RunFolder(self.path).read(TrialsRecord)
 
