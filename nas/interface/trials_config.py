@@ -184,6 +184,7 @@ def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> Tria
         InputError: A value is out of its range.
     """
     seeds = options.get("seeds", config.seeds)
+    new = {name: options[name] for name in _new_at_the_end(config, options)}
     if seeds < config.seeds:
         raise InputError(
             f"--seeds {config.seeds} or more, as the run began",
@@ -195,7 +196,16 @@ def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> Tria
         workers=options.get("workers") or config.workers,
         seeds=seeds,
         metrics=_metrics(options.get("metrics")) or config.metrics,
+        **new,
     )
+
+
+def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What new metrics look at, and no metric of the search did."""
+    if "metrics" not in options:
+        return ()
+    names = ("signal_class", "background_rate_hz")
+    return tuple(n for n in names if n in options and getattr(config, n) is None)
 
 
 def _budgets(text: str | None) -> tuple[str, ...]:
@@ -253,7 +263,7 @@ def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
         InputError: An option differs from the record.
     """
     for name, value in options.items():
-        if name not in RECORDED:
+        if name not in RECORDED or name in _new_at_the_end(config, options):
             continue
         recorded, asked = RECORDED[name](config), READ_AS.get(name, lambda same: same)(value)
         if recorded != asked:

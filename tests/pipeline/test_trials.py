@@ -15,7 +15,12 @@ from nas.errors import InputError
 from nas.executors.locks import take_lock
 from nas.interface.training_parts import architecture_of
 from nas.interface.trials import trials_space
-from nas.interface.trials_config import AskedTrials, changed_at_the_end, trials_config
+from nas.interface.trials_config import (
+    AskedTrials,
+    changed_at_the_end,
+    check_as_recorded,
+    trials_config,
+)
 from nas.metrics import MetricGoal
 from nas.pipeline import trials as trials_module
 from nas.pipeline.inputs import keep_data, load_data, looks_of
@@ -159,6 +164,11 @@ def test_more_seeds_and_metrics_may_be_asked_for_later(
         changed_at_the_end(replace(run.config, seeds=2), {"seeds": 1})
     found = changed_at_the_end(run.config, {"seeds": 2, "metrics": "top1>=0.5"})
     assert found.judged.goals == (MetricGoal("top1", 0.5),) and found.seeds == 2
+    auc = {"metrics": "auc", "signal_class": "3"}
+    check_as_recorded(run.config, auc)
+    assert changed_at_the_end(run.config, auc).judged.signal_class == "3"
+    with pytest.raises(InputError, match="--signal_class as the run began"):
+        check_as_recorded(run.config, {"signal_class": "3"})
     again = replace(run, config=found).run()
     assert again.trials == first.trials and again.evaluated == first.evaluated
     assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)

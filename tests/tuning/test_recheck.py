@@ -29,13 +29,14 @@ CONFIG: Any = SimpleNamespace(
 @pytest.fixture(scope="module")
 def legs() -> list[StoredLeg]:
     """A search by one worker, whose moments are the numbers of its legs."""
-    table, found = RungTable(OBJECTIVES), []
+    table = RungTable(OBJECTIVES)
+    found: list[StoredLeg] = []
     while isinstance(job := CONFIG.scheduler.next_job(table, ()), Job):
         number, began = len(found), sum(leg.own["rung"] == 0 for leg in found)
         trial = began if job.trial is None else job.trial
         value = RungValue(trial, job.rung, ((trial * 5 % 8) / 8 + job.rung, trial * 3 % 8 + 1.0))
         table.add(value)
-        own = {"trial": trial, "rung": job.rung, "bracket": 0, "attempts": []}
+        own: dict[str, Any] = {"trial": trial, "rung": job.rung, "bracket": 0, "attempts": []}
         own["curve"] = [{"step": job.rung}]
         found.append(StoredLeg(number, f"{number:03d}.0", f"{number:03d}.5", value, own))
     return found
