@@ -52,7 +52,8 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
-from nas.runs.trials import TrialsConfig, TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import TrialsRecord
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
 from nas.selection.successive_halving import CandidateScore, Field, RaceResult
@@ -146,8 +147,8 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         record(TrialsRecord),
         FileDoc(
             "trials.csv",
-            "A row for each trial at each of its rungs: what it had reached, its configuration and "
-            "its network.",
+            "A row for each trial at each of its rungs: an id that no trial of another run has, "
+            "what it had reached, its configuration and its network.",
         ),
         FileDoc(
             "trial_curves.csv",

@@ -11,12 +11,14 @@ from nas.interface.run import Run
 from nas.report.compared import write_compared_page
 from nas.report.page import write_report
 from nas.report.pareto import write_pareto
+from nas.report.trial_page.page import write_trials_page
 from nas.runs.config import ComparisonConfig
+from nas.runs.trials import TrialsConfig
 from nas.system.console import out
 
 
 def report(words: Sequence[str]) -> int:
-    """Writes the page of a run or a comparison again, or a sweep's front and its runs' pages.
+    """Writes the page of a run, a comparison or a search by trials again, or a sweep's pages.
 
     Args:
         words: Of the command line, without the verb.
@@ -33,6 +35,9 @@ def report(words: Sequence[str]) -> int:
     run = Run(path)
     if isinstance(run.config, ComparisonConfig):
         out.print(f"Page: {write_compared_page(run.path)}")
+        return EXIT_DONE
+    if isinstance(run.config, TrialsConfig):
+        out.print(f"Report: {write_trials_page(run.path)}")
         return EXIT_DONE
     for one in run.runs:
         out.print(f"Report: {write_report(one.path)}")

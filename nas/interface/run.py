@@ -15,6 +15,7 @@ from nas.report.compared import write_compared_page
 from nas.report.front_page import FRONT_PAGE
 from nas.report.page import REPORT_NAME, write_report
 from nas.report.pareto import PICTURE_NAME
+from nas.report.trial_page.page import write_trials_page
 from nas.runs.compared import ComparedNetworks
 from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
@@ -22,7 +23,8 @@ from nas.runs.front import Front as FrontRecord
 from nas.runs.history import read_history
 from nas.runs.predictions import Predictions
 from nas.runs.records import Certificate
-from nas.runs.trials import TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import TrialsRecord
 from nas.system.paths import kept_path
 from nas.training.history import TrainingRow
 
@@ -102,10 +104,10 @@ class Run:
 
     @property
     def trials(self) -> TrialsRecord:
-        """All trials of a search by trials, and its front.
+        """All trials of a search by trials, and its front, also of one that is not finished.
 
         Raises:
-            LatencyError: The run is none, or is not finished.
+            LatencyError: The run is none, or has come to no trial yet.
         """
         return RunFolder(self.path).read(TrialsRecord)
 
@@ -148,7 +150,8 @@ class Run:
         if len(self.runs) > 1:
             return self.path / PICTURE_NAME
         page = self.path / REPORT_NAME
-        return page if page.is_file() else write_report(self.path)
+        write = write_trials_page if isinstance(self.config, TrialsConfig) else write_report
+        return page if page.is_file() else write(self.path)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,8 @@ from nas.recipes.scales import Scale
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
-from nas.runs.trials import TRIAL_METHODS, TrialsConfig, TrialsRecord
+from nas.runs.trials import TRIAL_METHODS, TrialsConfig
+from nas.runs.trials_record import TrialsRecord
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
 from nas.system.backend_check import check_late_packages, check_starts

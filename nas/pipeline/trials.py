@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from latency.device import strict_json
+from latency.shell import Interrupted
 from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.executors.executor import Executor
@@ -20,12 +21,13 @@ from nas.pipeline.trial_evaluation import EvaluationJob
 from nas.pipeline.trial_jobs import TASK
 from nas.pipeline.trial_task import LegJob, checkpoint_name
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
+from nas.pipeline.trials_files import TrialFiles
 from nas.report.trials import TrialsProgress, print_trials
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import RepeatedTrial
-from nas.runs.trials import STORAGES, Trial, TrialsConfig, TrialsRecord
-from nas.runs.trials_record import csv_rows, curve_rows, trials_record
+from nas.runs.trials import STORAGES, TrialsConfig
+from nas.runs.trials_record import Original, Searched, Trial, TrialsRecord
 from nas.search_space.space import Space
 from nas.system.console import bar
 from nas.system.interrupt import Interrupter
@@ -64,7 +66,7 @@ class TrialsRun:
     interrupter: Interrupter
 
     def run(self) -> TrialsRecord:
-        """Everything; writes trials.json and trials.csv, and prints the front."""
+        """Everything; writes the records and the page, and prints the front."""
         config = self.config
         candidates = SpaceCandidates(
             self.space, config.knobs, self._latency(), config.parsed_budgets, config.recipe
@@ -79,6 +81,14 @@ class TrialsRun:
             stack.enter_context(closing(executor))
             progress = stack.enter_context(bar("Trials"))
             state = store.state()
+            files = TrialFiles(self.folder, self._searched(candidates))
+            shown = TrialsProgress(self.config.scheduler, progress)
+            files.keep(state)  # what a killed search had come to by its last moment
+
+            def changed(state: SearchState) -> None:
+                shown.show(state)
+                files.look(state)
+
             driver = Driver(
                 store,
                 state,
@@ -89,13 +99,17 @@ class TrialsRun:
                 lambda leg: self._payload(candidates, state, leg),
                 budgets=[b for b in self.config.parsed_budgets if not _is_known(b.objective)],
                 interrupter=self.interrupter,
-                on_change=TrialsProgress(self.config.scheduler, progress).show,
+                on_change=changed,
             )
-            driver.run()
-            record = self._record(candidates, state)
-            progress.update(1, 1, note="")
-            record = self._evaluated(candidates, record, executor)
-        return self._end(record, state, driver.is_exhausted)
+            try:
+                driver.run()
+                record = files.write(state)
+                progress.update(1, 1, note="")
+                record = self._evaluated(candidates, record, executor)
+            except Interrupted:
+                files.keep(state)
+                raise
+        return self._end(files, record, state, driver.is_exhausted)
 
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""
@@ -139,9 +153,20 @@ class TrialsRun:
         """
         return self.config.recipe.changed(**candidates.changes(configuration))
 
-    def _record(self, candidates: SpaceCandidates, state: SearchState) -> TrialsRecord:
-        """What the trials came to, before any of them sees the evaluation images."""
-        return trials_record(state, self.config, lambda c: to_text(candidates.network(c)))
+    def _searched(self, candidates: SpaceCandidates) -> Searched:
+        """What the records are of."""
+        original = candidates.original(self.config.recipe)
+
+        def network(configuration: Mapping[str, Any]) -> str:
+            return to_text(candidates.network(configuration))
+
+        return Searched(
+            self.folder.run_id,
+            self.config,
+            candidates.parameters,
+            Original(network(original), original, candidates.known(original)),
+            network,
+        )
 
     def _evaluated(
         self, candidates: SpaceCandidates, record: TrialsRecord, executor: Executor
@@ -183,11 +208,12 @@ class TrialsRun:
             self.config.judged.metrics,
         )
 
-    def _end(self, record: TrialsRecord, state: SearchState, is_exhausted: bool) -> TrialsRecord:
+    def _end(
+        self, files: TrialFiles, record: TrialsRecord, state: SearchState, is_exhausted: bool
+    ) -> TrialsRecord:
         """Writes and prints what the trials came to."""
-        self.folder.write(record)
-        self.folder.write_csv("trials.csv", list(csv_rows(record)))
-        self.folder.write_csv("trial_curves.csv", list(curve_rows(state)))
+        record = replace(record, is_finished=True)
+        files.write_record(record, state)
         # A whole training goes on no more; checkpoints of the front may be wanted.
         for trial in state.trials:
             if trial not in record.front:

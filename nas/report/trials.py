@@ -11,8 +11,10 @@ from rich.table import Table
 
 from latency.command_line import join
 from nas.report import metrics
+from nas.report.page import REPORT_NAME
 from nas.runs.trial_evaluations import RepeatedTrial
-from nas.runs.trials import Trial, TrialsConfig, TrialsRecord
+from nas.runs.trials import TrialsConfig
+from nas.runs.trials_record import Trial, TrialsRecord
 from nas.system.console import Bar, out
 from nas.system.program import command_words
 from nas.training.knobs import knobs_of
@@ -271,6 +273,7 @@ def print_trials(
     for line in (*evaluated_lines(record), *closing_lines(record, is_exhausted)):
         out.print(line, markup=False)
     out.print(f"Trials: {folder / record.FILE}, {folder / 'trials.csv'}", markup=False)
+    out.print(f"Report: {folder / REPORT_NAME}", markup=False)
     if record.front:
         out.print(f"Next: {next_command(record, config)}", markup=False)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
@@ -14,14 +14,13 @@ from nas.metrics.goals import parse_asked
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
-from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
 from nas.tuning.asha import Asha
 from nas.tuning.budgets import Budget, check_budgets, parse_budget
 from nas.tuning.full_length import FullLength
 from nas.tuning.hyperband import Hyperband
 from nas.tuning.ladder import Ladder
 from nas.tuning.objectives import QUANTITIES, Objective, check_different, parse_objective
-from nas.tuning.parameters import Parameter, Value
+from nas.tuning.parameters import Parameter
 from nas.tuning.samplers import SAMPLERS
 from nas.tuning.scheduler import Scheduler
 from nas.tuning.tune import check_fits, parse_tune
@@ -215,81 +214,3 @@ def refuse_trials(run_dir: Path, config: RunSettings) -> None:
             f"{run_dir}, a search by trials",
             "give a network of its front by --arch, as it stands in trials.json",
         )
-
-
-@dataclass(frozen=True)
-class RungReached:
-    """What a trial had reached at the end of a rung.
-
-    Args:
-        rung: Number of the rung, from 0.
-        epochs: Of the trial in all.
-        reached: Quantity -> value; empty of a training that failed.
-        seconds: Of training and evaluating in this rung.
-        failures: Why trainings of this rung failed, in order; the last one was for good where
-            nothing was reached.
-        message: Of the last failure; empty where there was none.
-    """
-
-    rung: int
-    epochs: float
-    reached: Mapping[str, float]
-    seconds: float
-    failures: tuple[str, ...] = ()
-    message: str = ""
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One configuration and how far it came.
-
-    Args:
-        number: Of the trial, from 0.
-        network: Its architecture.
-        configuration: Parameter -> value.
-        known: Quantity -> value, of those that are known without training.
-        bracket: Number of its bracket; 0 where there is one alone.
-        is_on_front: Whether no whole training within all budgets is better in every objective.
-        rungs: From the first to the last that it came to.
-    """
-
-    number: int
-    network: str
-    configuration: Mapping[str, Value]
-    known: Mapping[str, float]
-    bracket: int
-    is_on_front: bool
-    rungs: tuple[RungReached, ...]
-
-
-@dataclass(frozen=True)
-class TrialsRecord:
-    """trials.json: all trials of a search, and which of them are the best.
-
-    Args:
-        objectives: Texts of what trials are judged by.
-        directions: `maximise` or `minimise` for each of them.
-        trials: In the order of their numbers.
-        front: Numbers of the trials that no whole training within all budgets is better than in
-            every objective, best in the first objective first.
-        epochs_trained: Of all trials together.
-        epochs_of_whole_trainings: That training every trial to its end would have taken.
-        refused: Configurations that were drawn and not trained, since they are outside of a budget.
-        failures: Cause -> trainings that failed by it, those that were tried again included.
-        evaluated: The trials of the front on the evaluation images, in its order.
-        repeated: The first of them with further seeds; None where nobody asked.
-    """
-
-    FILE: ClassVar[str] = "trials.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
-
-    objectives: tuple[str, ...]
-    directions: tuple[str, ...]
-    trials: tuple[Trial, ...]
-    front: tuple[int, ...]
-    epochs_trained: float
-    epochs_of_whole_trainings: float
-    refused: int
-    failures: Mapping[str, int]
-    evaluated: tuple[EvaluatedTraining, ...] = ()
-    repeated: RepeatedTrial | None = None

@@ -152,7 +152,7 @@ class TpeSampler(RandomSampler):
 
         distributions = {p.name: distribution(p) for p in self.candidates.parameters}
         sequence = np.random.SeedSequence((self._seed, 23, trial, attempt))
-        with _without_news():
+        with without_news():
             study = optuna.create_study(
                 directions=[direction(objective) for objective in self._objectives],
                 sampler=optuna.samplers.TPESampler(
@@ -190,7 +190,7 @@ def _learned_from(state: SearchState) -> dict[int, tuple[float, ...]]:
 
 
 @contextlib.contextmanager
-def _without_news() -> Iterator[None]:
+def without_news() -> Iterator[None]:
     """Keeps what Optuna says of its own studies and experiments from users."""
     import optuna
 

@@ -16,6 +16,7 @@ from nas.hardware.predictor import SpaceLatency
 from nas.search_space.choice import OneOf
 from nas.search_space.decisions import SKIP, is_skip
 from nas.search_space.space import Space
+from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
 from nas.tuning.candidates import margin
@@ -124,6 +125,16 @@ class SpaceCandidates:
         """Quantities that are known without training."""
         found = (*COUNTS.values(), *(() if self._latency is None else ("ms",)))
         return tuple(name for name in QUANTITIES if name in found)
+
+    def original(self, recipe: Recipe) -> Configuration:
+        """The largest network of the space with the recipe's own values of the knobs.
+
+        Args:
+            recipe: Of the trials; its values need not be among those that trials have.
+        """
+        found = self._of(self._space.encode(self._space.largest())) if self._choices else {}
+        named = knobs_of(Recipe)
+        return {**found, **{k.name: _value(named[k.name].of(recipe)) for k in self._knobs}}
 
     def draw(self, rng: np.random.Generator) -> Configuration:
         """A configuration whose network is drawn evenly over the options of each block.

@@ -31,7 +31,7 @@ from nas.report.trials import closing_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import EvaluatedTraining
-from nas.runs.trials import Trial, TrialsRecord
+from nas.runs.trials_record import Original, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from tests.support.fake_legs import top1
 from tests.support.in_process import InProcessExecutor
@@ -114,7 +114,12 @@ def test_records_say_what_trials_came_to(
     }
     with open(run.folder.path / "trial_curves.csv", encoding="utf-8") as stream:
         assert len(list(csv.DictReader(stream))) == 9
+    assert [row["id"] for row in rows[:1]] == [f"{run.folder.run_id}-0"]
+    assert record.is_finished and record.original.known["params"] > 60000
+    page = (run.folder.path / "report.html").read_text("utf-8")
+    assert "Search finished" in page and "The original beside the best" in page
     printed = capsys.readouterr().out
+    assert f"Report: {run.folder.path / 'report.html'}" in printed.replace("\n", "")
     assert "outside of a budget were not trained" in printed
     assert f"Next: {next_command(record, run.config)}" in printed
     # Once it is done it trains nothing more.
@@ -271,7 +276,21 @@ def test_retraining_of_a_search_by_trials_is_refused(
 
 
 def test_end_tells_what_is_missing() -> None:
-    record = TrialsRecord(("top1",), ("maximise",), (), (), 0.0, 0.0, 0, {"died": 2, "hung": 1})
+    original = Original("in_s32 gap fc_c12", {}, {})
+    record = TrialsRecord(
+        run_id="0" * 12,
+        is_finished=True,
+        objectives=("top1",),
+        directions=("maximise",),
+        parameters=(),
+        original=original,
+        trials=(),
+        front=(),
+        epochs_trained=0.0,
+        epochs_of_whole_trainings=0.0,
+        refused=0,
+        failures={"died": 2, "hung": 1},
+    )
     said = " ".join(closing_lines(record, is_exhausted=True))
     assert "Trainings that failed: 2 died, 1 hung." in said
     assert "No whole training keeps all budgets" in said

@@ -47,7 +47,8 @@ def test_search_that_is_stopped_ends_as_one_that_is_not(
         process.send_signal(signum)
         process.wait(timeout=WAIT_SECONDS)
     assert process.returncode == (-signum if signum == signal.SIGKILL else 128 + signum)
-    assert not (run / "trials.json").exists(), "it was too late to be stopped"
+    record = json.loads((run / "trials.json").read_text("utf-8"))
+    assert not record["is_finished"], "it was too late to be stopped"
     done = run_program("nas.py", "--run_dir", str(run), "--resume")
     assert done.exit_code == 0, done.err
     assert trials(run) == trials(calm)

@@ -1,0 +1,1 @@
+"""The page about a search by trials, a module for each part of it."""
