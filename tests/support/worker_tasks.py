@@ -33,8 +33,9 @@ def obedient(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
         case "die":
             os.kill(os.getpid(), signal.SIGKILL)
         case "hang":
-            Path(payload["file"]).touch()
             with context.interrupter.deferred():
+                # Whoever waits for the file may send a signal at once.
+                Path(payload["file"]).touch()
                 while not context.interrupter.pending or payload.get("is_deaf"):
                     time.sleep(0.01)
             Path(payload["file"]).write_text("saved", "utf-8")
