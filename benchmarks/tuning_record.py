@@ -82,7 +82,7 @@ class Recording:
     def dataset(self) -> Dataset:
         """The images."""
         if self.data_dir is None:
-            return load_sample(size=self.scale.sample)
+            return load_sample(is_toy=self.scale.toy_samples)
         return load_dataset(self.data_dir, image_size=get_space(self.space).image_size)
 
     @property
