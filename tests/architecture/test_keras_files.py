@@ -168,6 +168,12 @@ def test_what_the_training_replaces_is_told(saved: Saved) -> None:
     assert "3 classes" in refused.value.received and str(path) in refused.value.received
 
 
+def test_a_factor_behind_a_dense_layer_is_its_scale(saved: Saved) -> None:
+    network = parse("in_s16 cn_k3_s2_c4 gap fc_c8_nre_x0.5 fc_c3_nobias_x0.125")
+    portable = portable_model(network, random_weights(network))
+    assert read_keras(saved(portable)).architecture == network
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(keras.layers.Layer):
     """A class of a user's own."""
@@ -297,8 +303,9 @@ def test_layers_that_cannot_be_expressed_are_refused_by_their_arguments(
         (END, (8, 8, 1), "3 channels"),
         (END, (8, 8), "height, width and 3"),
         (END[:1], (8, 8, 3), "ends in Dense"),
-        ([entry("Conv2D", **CONV), entry("Rescaling", scale=2.0), *END], (8, 8, 3), "'Rescaling'"),
+        ([entry("Conv2D", **CONV), entry("Rescaling", scale=2.0), *END], (8, 8, 3), "Rescaling of"),
         ([entry("ZeroPadding2D", padding=[[1, 1], [1, 1]])], (8, 8, 3), "behind ZeroPadding2D"),
+        ([*END, entry("Rescaling", scale=2.0, offset=1.0)], (8, 8, 3), "the offset 1.0 behind fc"),
     ],
 )
 def test_models_of_something_else_are_refused(
