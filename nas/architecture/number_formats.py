@@ -210,20 +210,26 @@ def codes(
         raise ValueError("Expected finite values. Received: NaN or infinity. Fix: quantise others.")
     low, high = code_range(number_format)
     step = _step(number_format, scale)
-    if isinstance(number_format, ScaledInteger):
-        if _is_sign(number_format):
-            return np.where(values >= 0, 1, -1).astype(np.int64)
-        # Zero codes of values that are too small for a float32 quotient need no warning.
+    if _is_sign(number_format):
+        found = np.where(values >= 0, 1, -1)
+    elif isinstance(number_format, FixedPoint):
+        found = _fixed_codes(number_format, values.astype(np.float64) / step)
+    else:
+        # Quotients that are too small or too large for float32 end at 0 or at an end of the range.
         with np.errstate(under="ignore", over="ignore"):
-            quotient = (values / step).astype(np.float32)
-        return np.clip(np.rint(quotient), low, high).astype(np.int64)
-    exact = values.astype(np.float64) / step
-    found = np.floor(exact) if number_format.rounding == "truncate" else np.rint(exact)
+            found = np.rint(values / step)
+    return np.asarray(np.clip(found, low, high), np.int64)
+
+
+def _fixed_codes(number_format: FixedPoint, quotients: np.ndarray) -> np.ndarray:
+    """Whole numbers in float64, which is exact for every float32 value and step."""
+    is_truncated = number_format.rounding == "truncate"
+    found = np.floor(quotients) if is_truncated else np.rint(quotients)
     if number_format.overflow == "wrap":
         count = 2.0**number_format.total
         found = np.mod(found, count)
-        found = np.where(found > high, found - count, found)
-    return np.clip(found, low, high).astype(np.int64)
+        found = np.where(found >= count / 2, found - count, found)
+    return np.asarray(found)
 
 
 def values(
@@ -248,7 +254,7 @@ def values(
             f"Expected codes {wanted} for `{number_format.text}`. "
             f"Received: {shown(codes[~allowed].tolist())}. Fix: make them with `codes`."
         )
-    return (codes.astype(np.float32) * _step(number_format, scale)).astype(np.float32)
+    return np.asarray(codes.astype(np.float32) * _step(number_format, scale), np.float32)
 
 
 def _is_sign(number_format: NumberFormat) -> bool:
@@ -263,7 +269,7 @@ def _step(number_format: NumberFormat, scale: np.ndarray | float | None) -> np.n
                 f"Expected no scale for `{number_format.text}`, whose step is its own. "
                 f"Received: {scale!r}. Fix: give None."
             )
-        return np.float32(number_format.step)
+        return np.asarray(number_format.step, np.float32)
     found = np.asarray(1.0 if scale is None else scale, np.float32)
     if not (np.isfinite(found).all() and (found > 0).all()):
         raise ValueError(
