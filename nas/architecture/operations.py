@@ -7,11 +7,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas.architecture.bounds import MOST_VALUES, check_most
+from nas.architecture.number_formats import NumberFormat
 from nas.architecture.shapes import Shape, pooled_size, same_output_size, valid_output_size
 from nas.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class Formats:
+    """The number formats of an operation with a kernel; None is float32.
+
+    Args:
+        weights: Of the kernel.
+        activations: Of what the operation reads; the quantiser stands right before it.
+        bias: Of the bias.
+        norm: Of the scale, the shift and the output of batch normalisation.
+    """
+
+    weights: NumberFormat | None = None
+    activations: NumberFormat | None = None
+    bias: NumberFormat | None = None
+    norm: NumberFormat | None = None
+
+
+FLOAT = Formats()
 
 
 @dataclass(frozen=True)
@@ -52,7 +73,8 @@ class _ShapeKeeping(_Operation):
 class ConvOp(_OnMap):
     """Convolution; kernel (k, k, in, out), or (k, k, 1, out) if depthwise.
 
-    The padding is TensorFlow's `same`, or none at all where it is `valid`.
+    The padding is TensorFlow's `same`, or none at all where it is `valid`. The text of an operation
+    (`repr`) leaves its formats out: spaces of float32 keep the fingerprints of earlier versions.
     """
 
     kernel: int
@@ -63,6 +85,7 @@ class ConvOp(_OnMap):
     batch_norm: bool = False
     activation: str = "none"
     valid: bool = False
+    formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,6 +115,7 @@ class DenseOp(_Operation):
     batch_norm: bool = False
     activation: str = "none"
     scale: float = 1.0
+    formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:
         is_vector = len(self.input_shape) == 1
