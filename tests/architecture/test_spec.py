@@ -86,7 +86,7 @@ def test_typos_are_named(text: str, named: str) -> None:
 @pytest.mark.parametrize(
     "change, named",
     [
-        ({"schema_version": 3}, "schema_version from 1 to 2"),
+        ({"schema_version": 4}, "schema_version from 1 to 3"),
         ({"schema_version": "1"}, "schema_version"),
         ({"kind": "table"}, "architecture"),
         ({"layers": "all"}, "list"),
