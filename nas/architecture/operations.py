@@ -107,7 +107,7 @@ class ConvOp(_OnMap):
     """Convolution; kernel (k, k, in, out), or (k, k, 1, out) if depthwise.
 
     The padding is TensorFlow's `same`, or none at all where it is `valid`. The text of an operation
-    (`repr`) leaves its formats out: spaces of float32 keep the fingerprints of earlier versions.
+    (`repr`) leaves out what earlier versions did not have: their fingerprints of spaces stay.
     """
 
     kernel: int
@@ -144,12 +144,13 @@ class ConvOp(_OnMap):
 
 @dataclass(frozen=True)
 class DenseOp(_Operation):
-    """Fully connected, kernel (in, out)."""
+    """Fully connected, kernel (in, out); scale * (x kernel + bias). Its text is as of `ConvOp`."""
 
     out_units: int
     bias: bool = True
     batch_norm: bool = False
     activation: str = "none"
+    scale: float = field(default=1.0, repr=False)
     formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:

@@ -111,6 +111,7 @@ def _lower_dense(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        scale=layer.scale,
         formats=formats_of(layer),
     )
     return (dense,)

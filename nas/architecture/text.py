@@ -22,7 +22,7 @@ from nas.architecture.tokens import to_text as to_text
 from nas.errors import ArchitectureError, InputError
 
 # 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, rb, act, norm, ap.
-# 3: formats of numbers, which are texts and left out where they are float32.
+# 3: `scale` of dense layers, and formats of numbers, which are left out where they are float32.
 SCHEMA_VERSION = 3
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 
