@@ -108,12 +108,13 @@ class ConvOp(_OnMap):
 
 @dataclass(frozen=True)
 class DenseOp(_Operation):
-    """Fully connected, kernel (in, out)."""
+    """Fully connected, kernel (in, out); scale * (x kernel + bias)."""
 
     out_units: int
     bias: bool = True
     batch_norm: bool = False
     activation: str = "none"
+    scale: float = 1.0
     formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:

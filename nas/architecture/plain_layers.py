@@ -122,12 +122,22 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """A fully connected layer; the last one of a network gives the class scores."""
+    """A fully connected layer; the last one of a network gives the class scores.
+
+    Args:
+        units: Outputs.
+        activation: Behind everything else.
+        batch_norm: Whether the outputs are normalised.
+        bias: Whether a bias is added.
+        scale: Fixed factor of the outputs, bias included. A small one lets scores begin near 0 and
+            makes steps of the kernel smaller by its square; exported files have it in the kernel.
+    """
 
     units: int
     activation: str = "none"
     batch_norm: bool = False
     bias: bool = True
+    scale: float = 1.0
 
     TOKEN: ClassVar[str] = "fc"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -135,4 +145,5 @@ class Dense(Layer):
         Field("n", "activation", "activation"),
         Field("bn", "batch_norm", "flag"),
         Field("nobias", "bias", "flag"),
+        Field("x", "scale", "factor"),
     )

@@ -109,5 +109,6 @@ def _lower_dense(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        scale=layer.scale,
     )
     return (dense,)

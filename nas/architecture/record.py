@@ -17,8 +17,8 @@ class Field:
     Args:
         key: Letters before the value, such as `k` in `k5`; a flag is its key alone.
         name: Attribute of the record.
-        kind: `int` (1 or more), `count` (0 or more), `float` (0 to below 1), `activation` or `flag`
-            (present means not the default).
+        kind: `int` (1 or more), `count` (0 or more), `float` (0 to below 1), `factor` (above 0, at
+            most `MOST_NUMBER`), `activation` or `flag` (present means not the default).
     """
 
     key: str
@@ -50,11 +50,16 @@ def _check_value(layer: Layer, entry: Field) -> None:
                 shown(value),
                 f"write `{entry.key}` in that range",
             )
-    if entry.kind == "float" and not (
-        isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1
-    ):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if entry.kind == "float" and not (is_number and 0 <= value < 1):
         raise ArchitectureError(
             f"{where} to be from 0 to below 1", shown(value), f"write `{entry.key}` in that range"
+        )
+    if entry.kind == "factor" and not (is_number and 0 < value <= MOST_NUMBER):
+        raise ArchitectureError(
+            f"{where} to be a number above 0 and up to {MOST_NUMBER}",
+            shown(value),
+            f"write `{entry.key}` in that range",
         )
     if entry.kind == "activation" and (not isinstance(value, str) or value not in ACTIVATIONS):
         raise ArchitectureError(

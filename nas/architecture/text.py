@@ -21,7 +21,8 @@ from nas.architecture.tokens import to_text as to_text
 from nas.errors import ArchitectureError, InputError
 
 # 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, rb, act, norm, ap.
-SCHEMA_VERSION = 2
+# 3: `scale` of dense layers.
+SCHEMA_VERSION = 3
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 
 

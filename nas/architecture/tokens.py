@@ -182,10 +182,11 @@ def _parse_part(
     if repeatable and key == "r" and digits.isdecimal() and int(digits) >= 1:
         return "r", int(digits)
     known = fields.get(key)
-    if known is None or known.kind not in ("int", "count", "float"):
+    if known is None or known.kind not in ("int", "count", "float", "factor"):
         raise error
     try:
-        return known.name, float(digits) if known.kind == "float" else int(digits)
+        is_whole = known.kind in ("int", "count")
+        return known.name, int(digits) if is_whole else float(digits)
     except ValueError:
         raise error from None
 

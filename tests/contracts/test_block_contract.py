@@ -146,7 +146,10 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
     "gap": [(16, (Conv(3, 2, 8), *HEAD))],
     "flat": [(12, (Conv(3, 2, 8), Flatten(), Dense(5)))],
     "drop": [(16, (Conv(3, 2, 8), GlobalAveragePool(), Dropout(0.3), Dense(5)))],
-    "fc": [(8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False)))],
+    "fc": [
+        (8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False))),
+        (8, (Flatten(), Dense(16, "relu", scale=0.5), Dense(5, scale=0.125))),
+    ],
     **dict.fromkeys(("dw", "se", "rb", "ap", "act", "norm"), [(21, SMALL)]),
     "own": [(16, (Conv(3, 2, 8), OwnBlock(24), *HEAD))],
 }
