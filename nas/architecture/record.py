@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from nas.architecture.activations import ACTIVATIONS
 from nas.architecture.bounds import MOST_NUMBER, shown
+from nas.architecture.number_formats import NumberFormat
 from nas.errors import ArchitectureError
 
 
@@ -18,12 +19,22 @@ class Field:
         key: Letters before the value, such as `k` in `k5`; a flag is its key alone.
         name: Attribute of the record.
         kind: `int` (1 or more), `count` (0 or more), `float` (0 to below 1), `factor` (above 0, at
-            most `MOST_NUMBER`), `activation` or `flag` (present means not the default).
+            most `MOST_NUMBER`), `activation`, `format` (of numbers; None is float32) or `flag`
+            (present means not the default).
     """
 
     key: str
     name: str
     kind: str = "int"
+
+
+# What layers with a kernel say of their numbers; `nas.architecture.operations.Formats` has each.
+FORMAT_FIELDS = (
+    Field("wq", "weight_format", "format"),
+    Field("aq", "activation_format", "format"),
+    Field("bq", "bias_format", "format"),
+    Field("nq", "norm_format", "format"),
+)
 
 
 @dataclass(frozen=True)
@@ -64,6 +75,12 @@ def _check_value(layer: Layer, entry: Field) -> None:
     if entry.kind == "activation" and (not isinstance(value, str) or value not in ACTIVATIONS):
         raise ArchitectureError(
             f"{where} to be one of {', '.join(ACTIVATIONS)}", shown(value), "choose one of these"
+        )
+    if entry.kind == "format" and not isinstance(value, NumberFormat | None):
+        raise ArchitectureError(
+            f"{where} to be a number format, or None for float32",
+            shown(value),
+            "give what `nas.architecture.number_formats.parse_format` reads",
         )
     if entry.kind == "flag" and type(value) is not bool:
         raise ArchitectureError(
