@@ -31,6 +31,39 @@ class Formats:
     bias: NumberFormat | None = None
     norm: NumberFormat | None = None
 
+    def __post_init__(self) -> None:
+        for name, found in vars(self).items():
+            if not isinstance(found, NumberFormat | None):
+                raise ArchitectureError(
+                    f"{name} of an operation to be a number format, or None for float32",
+                    repr(found),
+                    "give what `nas.architecture.number_formats.parse_format` reads",
+                )
+
+    def check(self, name: str, bias: bool, batch_norm: bool) -> None:
+        """Refuses formats of what an operation does not have.
+
+        Args:
+            name: Of the operation.
+            bias: Whether it has a bias.
+            batch_norm: Whether it has batch normalisation, whose shift folds into a bias.
+
+        Raises:
+            ArchitectureError: A format of batch normalisation or of a bias without either.
+        """
+        if self.norm is not None and not batch_norm:
+            raise ArchitectureError(
+                f"batch normalisation in `{name}`, whose numbers have a format",
+                f"`nq{self.norm.text}` without it",
+                "leave `nq` out, or add batch normalisation",
+            )
+        if self.bias is not None and not (bias or batch_norm):
+            raise ArchitectureError(
+                f"a bias or batch normalisation in `{name}`, whose bias has a format",
+                f"`bq{self.bias.text}` without either",
+                "leave `bq` out, or add `bias`",
+            )
+
 
 FLOAT = Formats()
 
@@ -74,7 +107,7 @@ class ConvOp(_OnMap):
     """Convolution; kernel (k, k, in, out), or (k, k, 1, out) if depthwise.
 
     The padding is TensorFlow's `same`, or none at all where it is `valid`. The text of an operation
-    (`repr`) leaves its formats out: spaces of float32 keep the fingerprints of earlier versions.
+    (`repr`) leaves out what earlier versions did not have: their fingerprints of spaces stay.
     """
 
     kernel: int
@@ -89,8 +122,11 @@ class ConvOp(_OnMap):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.formats.check(self.name, self.bias, self.batch_norm)
         is_large = not self.valid or min(self.input_shape[:2]) >= self.kernel
-        need(is_large, f"a map of {self.kernel} pixels", self.input_shape, "pad with `same`")
+        expected = f"a map of {self.kernel} pixels or more each way for the kernel of `{self.name}`"
+        fix = "write a smaller kernel, fewer strides and pools before it, or pad with `same`"
+        need(is_large, expected, self.input_shape, fix)
         inputs = 1 if self.depthwise else self.in_channels
         _check_values(f"the kernel of `{self.name}`", self.kernel**2 * inputs * self.out_channels)
         _check_values(f"the map after `{self.name}`", math.prod(self.output_shape))
@@ -108,15 +144,17 @@ class ConvOp(_OnMap):
 
 @dataclass(frozen=True)
 class DenseOp(_Operation):
-    """Fully connected, kernel (in, out)."""
+    """Fully connected, kernel (in, out); scale * (x kernel + bias). Its text is as of `ConvOp`."""
 
     out_units: int
     bias: bool = True
     batch_norm: bool = False
     activation: str = "none"
+    scale: float = field(default=1.0, repr=False)
     formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:
+        self.formats.check(self.name, self.bias, self.batch_norm)
         is_vector = len(self.input_shape) == 1
         need(is_vector, f"a vector before `{self.name}` (dense)", self.input_shape, "add `gap`")
         _check_values(f"the kernel of `{self.name}`", self.in_units * self.out_units)
@@ -159,7 +197,8 @@ class PoolOp(_OnMap):
     def __post_init__(self) -> None:
         super().__post_init__()
         is_large = min(self.input_shape[:2]) >= self.size
-        need(is_large, f"a map of {self.size} pixels", self.input_shape, "pool less")
+        expected = f"a map of {self.size} pixels or more each way for the window of `{self.name}`"
+        need(is_large, expected, self.input_shape, "write a smaller window, or pool less before it")
 
     @property
     def output_shape(self) -> Shape:

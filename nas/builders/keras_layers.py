@@ -77,6 +77,9 @@ def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]
         settings: Of the network.
     """
     layers = [_main_layer(op, settings)]
+    if isinstance(op, DenseOp) and op.scale != 1:
+        name = layer_name(f"{op.name}.scale")
+        layers.append(keras.layers.Rescaling(op.scale, name=name))
     if isinstance(op, ConvOp | DenseOp):
         if op.batch_norm:
             layers.append(settings.norm(op.name))

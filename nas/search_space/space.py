@@ -218,6 +218,8 @@ def _description(layer: Layer, shape: Shape) -> str | list[str]:
     if type(layer) in BUILT_IN:
         return text
     ops = lower_layer(layer, shape).ops
-    # Their texts leave formats out, which stand behind them where there are any.
-    formats = {op.name: op.formats for op in all_ops(ops) if isinstance(op, ConvOp | DenseOp)}
-    return [text, repr(ops), *(f"{n} {f}" for n, f in formats.items() if f != FLOAT)]
+    # Their texts leave out what earlier versions did not have; it stands behind them.
+    kernels = [op for op in all_ops(ops) if isinstance(op, ConvOp | DenseOp)]
+    formats = [f"{op.name} {op.formats}" for op in kernels if op.formats != FLOAT]
+    scales = [f"{op.name} {op.scale}" for op in kernels if isinstance(op, DenseOp) if op.scale != 1]
+    return [text, repr(ops), *formats, *scales]
