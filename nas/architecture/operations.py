@@ -285,6 +285,11 @@ def all_ops(ops: tuple[Op, ...]) -> Iterator[Op]:
         yield op
 
 
+def has_formats(ops: tuple[Op, ...]) -> bool:
+    """Whether any operation, the inside of residuals included, has formats."""
+    return any(isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT for op in all_ops(ops))
+
+
 def output_shape(ops: tuple[Op, ...], input_shape: Shape) -> Shape:
     """Shape after a chain of operations, which may be empty.
 
