@@ -4,6 +4,7 @@ Importing this folder registers every recipe in it.
 """
 
 from nas.recipes.cifar_small import CIFAR_SMALL
+from nas.recipes.cnv import CNV
 from nas.recipes.images import IMAGES
 from nas.recipes.registry import RECIPES
 from nas.recipes.resnet9 import RESNET9
@@ -20,6 +21,7 @@ from nas.recipes.tiny_imagenet_long import TINY_IMAGENET_LONG
 
 __all__ = [
     "CIFAR_SMALL",
+    "CNV",
     "IMAGES",
     "RECIPES",
     "RESNET9",
