@@ -40,6 +40,8 @@ BOUNDED = {
     "max_macs": "macs",
     "max_size_bytes": "bytes",
     "max_memory_bytes": "memory_bytes",
+    "max_weight_bits": "weight_bits",
+    "max_bops": "bops",
 }
 
 
