@@ -177,7 +177,7 @@ def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def scaled_and_shifted(x: np.ndarray, scale: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
-    """x * scale + shift in double precision, rounded to float32 once.
+    """X * scale + shift in double precision, rounded to float32 once.
 
     Args:
         x: (..., outputs).

@@ -20,6 +20,7 @@ from nas.interface.trials_config import (
     check_as_recorded,
     trials_config,
 )
+from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trial_candidates import grid_size
@@ -84,6 +85,8 @@ def run_trials(
     check_optuna()
     run_dir = run_dir and own_path(run_dir)
     is_new = not asked.options.get("resume")
+    if is_new:
+        asked = replace(asked, options=with_usual_rate(asked.options, asked.source))
     run = _begun(asked, run_dir, interrupter) if is_new else _resumed(asked, run_dir, interrupter)
     on_folder(run.folder.path)
     out.print(f"Run folder: {run.folder.path}", markup=False)
@@ -147,12 +150,15 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
         raise InputError(
             "the folder of a search by trials", f"{run_dir}, of {config.kind!r}", "check --method"
         )
-    check_as_recorded(config, asked.options)
-    config = changed_at_the_end(config, asked.options)
+    options = asked.options
+    if config.background_rate_hz is None:
+        options = with_usual_rate(options, config.data)
+    check_as_recorded(config, options)
+    config = changed_at_the_end(config, options)
     load_blocks(config.blocks)
     check_late_packages()
     check_starts(config.compute)
-    named = asked.source if asked.source.path is not None else None
+    named = asked.source if asked.source.is_named else None
     source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, None, record)

@@ -33,7 +33,7 @@ BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
 SHARED = (
     *("method", "space", "blocks", "table", "device", "run_dir", "resume", "seed", "smoke"),
-    *("data_dir", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
+    *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
     *("mixed_precision", *BOUNDS),
 )
 # Options that stand in the record as they are given.
@@ -260,6 +260,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "budgets": lambda c: ",".join(c.budgets),
     "smoke": lambda c: c.is_smoke,
     "image_size": lambda c: c.data.image_size,
+    "sample": lambda c: c.data.drawn,
     "skip_bad_images": lambda c: c.data.skip_bad_images,
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,

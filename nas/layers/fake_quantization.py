@@ -86,7 +86,7 @@ def activations(number_format: NumberFormat, x: Tensor) -> Tensor:
 
 
 def corrected(number_format: FixedPoint, y: Tensor, ratio: Tensor, rest: Tensor) -> Tensor:
-    """y * ratio + rest in fixed point; the gradient of y passes within the range.
+    """Y * ratio + rest in fixed point; the gradient of y passes within the range.
 
     Args:
         number_format: Of the result.
@@ -193,7 +193,7 @@ def bias_values(number_format: NumberFormat, bias: Tensor) -> Tensor:
 
 
 def scaled_and_shifted(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
-    """x * scale + shift, rounded to float32 once.
+    """X * scale + shift, rounded to float32 once.
 
     The product of two float32 numbers is exact in double precision, so that no backend's fused
     product and sum can give another result than NumPy.
