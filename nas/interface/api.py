@@ -115,8 +115,9 @@ def tune(
 
     Args:
         data: Folder or .npz file with images; None for an embedded sample.
-        method: `asha` (default), `hyperband` or `random`.
-        max_trials: Configurations that are tried, 1 or more; None with `resume` alone.
+        method: `asha` (default), `hyperband`, `random` or `grid`.
+        max_trials: Configurations that are tried, 1 or more; None with `resume`, or for all of a
+            grid.
         objectives: What trials are judged by, such as `"top1,ms"` or `["top1", "ms"]`; default:
             top1. The direction of each follows from its name.
         space: Name of the search space that networks come from, or path of a Python file that

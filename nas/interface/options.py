@@ -27,6 +27,8 @@ class SearchOptions(TypedDict, total=False):
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
         max_memory_bytes: Most bytes of activations that are alive at once, for one image.
+        max_weight_bits: Most bits of kernels, each number in its format.
+        max_bops: Most bit operations: multiply-adds times the bits of both factors.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -59,6 +61,8 @@ class SearchOptions(TypedDict, total=False):
     max_macs: int
     max_size_bytes: int
     max_memory_bytes: int
+    max_weight_bits: int
+    max_bops: int
     method: str
     gate: str
     execution: str
@@ -97,6 +101,8 @@ class TrialOptions(TypedDict, total=False):
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
         max_memory_bytes: Most bytes of activations that are alive at once, for one image.
+        max_weight_bits: Most bits of kernels, each number in its format.
+        max_bops: Most bit operations: multiply-adds times the bits of both factors.
         budgets: Further limits, such as `["ms<=0.5", "top1>=0.9"]`.
         max_epochs: Epochs of a whole training, above 0; default: the recipe's.
         reduction: One trial in so many goes on at each rung, 2 or more; default 4.
@@ -132,6 +138,8 @@ class TrialOptions(TypedDict, total=False):
     max_macs: int
     max_size_bytes: int
     max_memory_bytes: int
+    max_weight_bits: int
+    max_bops: int
     budgets: str | Sequence[str]
     max_epochs: float
     reduction: int

@@ -29,6 +29,8 @@ COUNTS = {
     "macs": "macs",
     "size_bytes": "bytes",
     "memory_bytes": "memory_bytes",
+    "weight_bits": "weight_bits",
+    "bops": "bops",
 }
 
 
