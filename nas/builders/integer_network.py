@@ -126,15 +126,30 @@ def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
 
 def _multiplied(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     """Codes times codes, then scale and bias."""
-    formats, kernel = op.formats, weights[f"{op.name}.kernel"]
-    columns = kernel.reshape(-1, kernel.shape[-1])
-    kernel_scale = _kernel_scale(op, columns, weights)
-    whole_kernel = _codes(formats.weights, columns, kernel_scale).reshape(kernel.shape)
-    activation_scale = _activation_scale(op, weights)
-    whole = _codes(formats.activations, x, activation_scale)
+    whole_kernel, kernel_scale = kernel_codes(op, weights)
+    scale = activation_scale(op, weights)
+    whole = _codes(op.formats.activations, x, scale)
     sums = whole @ whole_kernel if isinstance(op, DenseOp) else _convolved(op, whole, whole_kernel)
-    bias = _bias(op, weights) if op.bias else None
-    return scaled_and_shifted(sums, kernel_scale * activation_scale, bias)
+    bias = bias_values(op, weights) if op.bias else None
+    return scaled_and_shifted(sums, kernel_scale * scale, bias)
+
+
+def kernel_codes(op: ConvOp | DenseOp, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """What a kernel is multiplied as.
+
+    Args:
+        op: With a format of its weights, or without: the kernel is then its own codes.
+        weights: Named as in `nas.architecture.weights`.
+
+    Returns:
+        Whole numbers in the kernel's shape, and (outputs,) float32 scales.
+    """
+    kernel = np.asarray(weights[f"{op.name}.kernel"], np.float32)
+    columns = kernel.reshape(-1, kernel.shape[-1])
+    if op.formats.weights is None:
+        return kernel, np.ones(columns.shape[1], np.float32)
+    scale = _kernel_scale(op, columns, weights)
+    return _codes(op.formats.weights, columns, scale).reshape(kernel.shape), scale
 
 
 def _codes(number_format: NumberFormat | None, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
@@ -153,15 +168,29 @@ def _kernel_scale(op: ConvOp | DenseOp, columns: np.ndarray, weights: Weights) -
     return scales.learned_scale(weights[f"{op.name}.weights.scale"], unit)
 
 
-def _activation_scale(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+def activation_scale(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+    """The scale of the codes that an operation reads; 1 where it reads float32.
+
+    Args:
+        op: With or without a format of its activations.
+        weights: Named as in `nas.architecture.weights`.
+    """
     found = op.formats.activations
-    if found is None or not scales.is_learned(found):
+    if found is None:
+        return np.float32(1.0)
+    if not scales.is_learned(found):
         return np.float32(scales.range_scale(found))
     unit = scales.activation_unit(found)
     return scales.learned_scale(weights[f"{op.name}.activations.scale"], unit)
 
 
-def _bias(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+def bias_values(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+    """The bias in its format.
+
+    Args:
+        op: With a bias.
+        weights: Named as in `nas.architecture.weights`.
+    """
     bias = np.asarray(weights[f"{op.name}.bias"], np.float32)
     return _in_format(op.formats.bias, bias, lambda found: scales.bias_scale(found, bias))
 
@@ -197,6 +226,17 @@ def _normalised(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.nda
     """Batch normalisation as one product and one sum, in its format where it has one."""
     if not op.batch_norm:
         return x
+    scale, shift = norm_scale_and_shift(op, weights)
+    return _in_format(op.formats.norm, scaled_and_shifted(x, scale, shift))
+
+
+def norm_scale_and_shift(op: ConvOp | DenseOp, weights: Weights) -> tuple[np.ndarray, np.ndarray]:
+    """Batch normalisation as one factor and one summand a channel, in its format.
+
+    Args:
+        op: With batch normalisation.
+        weights: Named as in `nas.architecture.weights`.
+    """
     norm = op.formats.norm
     gamma, beta, mean, variance = (
         np.asarray(weights[f"{op.name}.{kind}"], np.float64)
@@ -205,7 +245,7 @@ def _normalised(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.nda
     scale = gamma / np.sqrt(variance + spec.BATCH_NORM_EPSILON)
     scale = _in_format(norm, scale.astype(np.float32))
     shift = _in_format(norm, (beta - mean * scale.astype(np.float64)).astype(np.float32))
-    return _in_format(norm, scaled_and_shifted(x, scale, shift))
+    return scale, shift
 
 
 def _in_format(
