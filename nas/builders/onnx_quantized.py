@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper
 
 from nas.architecture.number_formats import FixedPoint, NumberFormat, code_range
@@ -253,3 +254,15 @@ def pooled(writer: Writer, op: PoolOp, x: str) -> str:
     reduced = writer.constant(f"{op.name}.reduced", np.array(axes, np.int64))
     x = writer.node("ReduceMean", [x, reduced], keepdims=0)
     return writer.node("Cast", [x], to=TensorProto.FLOAT)
+
+
+def emulates_formats(data: bytes) -> bool:
+    """Whether a file of ours multiplies codes of number formats as float32 numbers.
+
+    Its milliseconds would say nothing of hardware that has these formats.
+
+    Args:
+        data: A serialised ONNX model of `nas.builders.onnx_model`.
+    """
+    versions = onnx.ModelProto.FromString(data).opset_import
+    return any(entry.domain == "" and entry.version == OPSET for entry in versions)
