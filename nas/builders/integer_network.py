@@ -105,7 +105,10 @@ def integer_scores(
 def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
     match op:
         case ConvOp() | DenseOp():
-            return ACTIVATIONS[op.activation](_normalised(op, _multiplied(op, x, weights), weights))
+            x = _multiplied(op, x, weights)
+            if isinstance(op, DenseOp) and op.scale != 1:
+                x = x * np.float32(op.scale)
+            return ACTIVATIONS[op.activation](_normalised(op, x, weights))
         case PoolOp():
             return _pooled(op, x)
         case ActivationOp():
