@@ -96,9 +96,9 @@ def named_as_typed(values: flags.FlagValues) -> Iterator[None]:
 
 
 def _with_dashes(text: str, names: Iterable[str]) -> str:
-    """A text whose words of these names are flags; parts of paths are no words."""
+    """A text whose words of these names are flags; parts of paths and of `--tune` are none."""
     for name in names:
-        word = rf"(?<![\w/.\\-]){re.escape(name)}(?![\w/\\]|\.\w)"
+        word = rf"(?<![\w/.\\-]){re.escape(name)}(?![\w/\\]|\.\w|=(?:log)?[\[{{])"
         text = re.sub(word, f"--{name}", text)
     return text
 

@@ -94,6 +94,11 @@ class Range:
                 f"correct the range of {self.name}",
             )
 
+    @property
+    def text(self) -> str:
+        """As `--tune` writes it."""
+        return f"{self.name}={'log' if self.is_log else ''}[{self.low:g},{self.high:g}]"
+
     def draw(self, rng: np.random.Generator) -> Value:
         """A number of the range.
 

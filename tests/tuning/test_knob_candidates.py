@@ -169,10 +169,10 @@ class Unlisted:
 @pytest.mark.parametrize(
     ("candidates", "expected"),
     [
-        (KnobCandidates(CNV, RATES), "a range of learning_rate"),
+        (KnobCandidates(CNV, RATES), r"learning_rate=log\[1e-05,1\]"),
         (KnobCandidates(CNV), "10,616,832,000,000"),
         (KnobCandidates(TRIGGER, [Range("l2", 0.0, 1.0)]), "a list by --tune, such as l2={a,b}"),
-        (Unlisted(), "a range of configurations"),
+        (Unlisted(), "configurations that are a list"),
     ],
 )
 def test_grids_without_an_end_are_refused(candidates: Any, expected: str) -> None:
