@@ -18,6 +18,7 @@ from nas.recipes.short import SHORT
 from nas.recipes.smoke import SMOKE
 from nas.recipes.tiny_imagenet import TINY_IMAGENET
 from nas.recipes.tiny_imagenet_long import TINY_IMAGENET_LONG
+from nas.recipes.trigger import TRIGGER
 
 __all__ = [
     "CIFAR_SMALL",
@@ -35,4 +36,5 @@ __all__ = [
     "SMOKE",
     "TINY_IMAGENET",
     "TINY_IMAGENET_LONG",
+    "TRIGGER",
 ]
