@@ -59,12 +59,14 @@ def kernel_scales(number_format: NumberFormat, kernel: np.ndarray) -> np.ndarray
     """
     if isinstance(number_format, FixedPoint):
         return np.full(kernel.shape[1], number_format.step, np.float32)
-    sizes = np.abs(kernel.astype(np.float64))
-    mean, most = sizes.mean(axis=0), code_range(number_format)[1]
-    found = mean
+    sizes = np.abs(kernel.astype(np.float32))
+    # The sum of any order has the same rounding to float32.
+    found = sizes.mean(axis=0, dtype=np.float64).astype(np.float32)
     if not is_sign(number_format):
-        found = np.minimum(2.0 / math.sqrt(most) * mean, sizes.max(axis=0, initial=0.0) / most)
-    return np.maximum(found, LEAST_SCALE).astype(np.float32)
+        most = code_range(number_format)[1]
+        reach = sizes.max(axis=0, initial=np.float32(0.0)) / np.float32(most)
+        found = np.minimum(found * np.float32(2.0 / math.sqrt(most)), reach)
+    return np.maximum(found, np.float32(LEAST_SCALE))
 
 
 def bias_scale(number_format: NumberFormat, bias: np.ndarray) -> np.ndarray:

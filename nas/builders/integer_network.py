@@ -105,7 +105,10 @@ def integer_scores(
 def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
     match op:
         case ConvOp() | DenseOp():
-            return ACTIVATIONS[op.activation](_normalised(op, _multiplied(op, x, weights), weights))
+            x = _multiplied(op, x, weights)
+            if isinstance(op, DenseOp) and op.scale != 1:
+                x = x * np.float32(op.scale)
+            return ACTIVATIONS[op.activation](_normalised(op, x, weights))
         case PoolOp():
             return _pooled(op, x)
         case ActivationOp():
@@ -177,7 +180,7 @@ def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
 
 def scaled_and_shifted(x: np.ndarray, scale: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
-    """x * scale + shift in double precision, rounded to float32 once.
+    """X * scale + shift in double precision, rounded to float32 once.
 
     Args:
         x: (..., outputs).

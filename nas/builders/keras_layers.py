@@ -28,9 +28,14 @@ from nas.architecture.operations import (
 )
 from nas.architecture.weights import STATISTICS, WeightSpec, op_weights
 from nas.layers.batch_norm import BatchNorm
-from nas.layers.fake_quantization import DOUBLE
+from nas.layers.fast import DOUBLE
 from nas.layers.pointwise_conv import PointwiseConv2D
-from nas.layers.quantized import QuantizedConv2D, QuantizedDense, QuantizedDepthwiseConv2D
+from nas.layers.quantized import (
+    GlobalMean,
+    QuantizedConv2D,
+    QuantizedDense,
+    QuantizedDepthwiseConv2D,
+)
 from nas.layers.quantized_norm import QuantizedBatchNorm
 from nas.layers.squeeze_excite import SqueezeExcite
 
@@ -93,7 +98,8 @@ def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]
         op: The operation.
         settings: Of the network.
     """
-    layers = [_main_layer(op, settings)]
+    is_quantized = isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT
+    layers = [quantized_layer(op) if is_quantized else _main_layer(op, settings)]
     if isinstance(op, DenseOp) and op.scale != 1:
         name = layer_name(f"{op.name}.scale")
         layers.append(keras.layers.Rescaling(op.scale, name=name))
@@ -109,8 +115,6 @@ def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]
 def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
     name = layer_name(op.name)
     match op:
-        case ConvOp() | DenseOp() if op.formats != FLOAT:
-            layer = quantized_layer(op)
         case ConvOp():
             layer = _conv_layer(op, settings.is_portable)
         case DenseOp():
@@ -143,9 +147,10 @@ def _pool_layer(op: PoolOp, is_quantized: bool) -> keras.layers.Layer:
     name = layer_name(op.name)
     if op.kind == "max":
         return keras.layers.MaxPooling2D(op.size, name=name)
-    dtype = DOUBLE if is_quantized else None
     if op.kind == "mean":
-        return keras.layers.GlobalAveragePooling2D(name=name, dtype=dtype)
+        kind = GlobalMean if is_quantized else keras.layers.GlobalAveragePooling2D
+        return kind(name=name)
+    dtype = DOUBLE if is_quantized else None
     return keras.layers.AveragePooling2D(op.size, name=name, dtype=dtype)
 
 

@@ -19,11 +19,7 @@ from keras import ops
 
 from nas.architecture.number_formats import FixedPoint, NumberFormat, ScaledInteger, code_range
 from nas.architecture.scales import LEAST_MULTIPLE, LEAST_SCALE, is_sign, range_scale
-from nas.layers.fast import Tensor, pass_within
-
-# Without 64 bits, which JAX has only where a whole program asks for them, double precision is
-# single precision. Sums above 2^24 are then rounded as those of any float network.
-DOUBLE = "float32" if keras.backend.backend() == "jax" else "float64"
+from nas.layers.fast import DOUBLE, Tensor, kept_divisor, mean_in_double, pass_within
 
 
 def codes(number_format: NumberFormat, x: Tensor, scale: Tensor | float) -> Tensor:
@@ -38,6 +34,7 @@ def codes(number_format: NumberFormat, x: Tensor, scale: Tensor | float) -> Tens
         return ops.where(x >= 0, 1.0, -1.0)
     low, high = code_range(number_format)
     if isinstance(number_format, ScaledInteger):
+        scale = kept_divisor(scale) if isinstance(scale, float) else scale
         return ops.clip(ops.round(x / scale), low, high)
     # The step is a power of two: the product is exact.
     quotient = x * (1.0 / number_format.step)
@@ -86,7 +83,7 @@ def activations(number_format: NumberFormat, x: Tensor) -> Tensor:
 
 
 def corrected(number_format: FixedPoint, y: Tensor, ratio: Tensor, rest: Tensor) -> Tensor:
-    """y * ratio + rest in fixed point; the gradient of y passes within the range.
+    """Y * ratio + rest in fixed point; the gradient of y passes within the range.
 
     Args:
         number_format: Of the result.
@@ -122,12 +119,12 @@ def kernel(number_format: NumberFormat, values: Tensor, scale: Tensor | float) -
         values: The kernel in float32.
         scale: From `kernel_scales`, in a shape that fits; it counts as a constant.
     """
-    scale = ops.stop_gradient(scale)
+    scale = ops.stop_gradient(ops.convert_to_tensor(scale, "float32"))
     return values + ops.stop_gradient(codes(number_format, values, scale) * scale - values)
 
 
 def kernel_scales(
-    number_format: NumberFormat, values: Tensor, axes: Sequence[int], dtype: str = "float32"
+    number_format: NumberFormat, values: Tensor, axes: Sequence[int], is_exact: bool = False
 ) -> Tensor | float:
     """As `nas.architecture.scales.kernel_scales`, with the axes kept.
 
@@ -135,18 +132,19 @@ def kernel_scales(
         number_format: Of the kernel.
         values: The kernel in float32.
         axes: That are reduced.
-        dtype: Of the mean; with `DOUBLE` its rounding to float32 is that of NumPy.
+        is_exact: Whether the mean has to be that of NumPy, to the last bit.
     """
     if isinstance(number_format, FixedPoint):
         return number_format.step
-    most = code_range(number_format)[1]
-    sizes = ops.cast(ops.abs(values), dtype)
-    mean = ops.mean(sizes, axis=axes, keepdims=True)
-    found = mean
+    sizes = ops.abs(values)
+    found = ops.mean(sizes, axis=axes, keepdims=True)
+    if is_exact:
+        found = mean_in_double(sizes, axes, keepdims=True)
     if not is_sign(number_format):
-        reach = ops.max(sizes, axis=axes, keepdims=True) / most
-        found = ops.minimum(2.0 / math.sqrt(most) * mean, reach)
-    return ops.cast(ops.maximum(found, LEAST_SCALE), "float32")
+        most = code_range(number_format)[1]
+        reach = ops.max(sizes, axis=axes, keepdims=True) / kept_divisor(most)
+        found = ops.minimum(found * (2.0 / math.sqrt(most)), reach)
+    return ops.maximum(found, LEAST_SCALE)
 
 
 def learned(number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tensor | int) -> Tensor:
@@ -188,12 +186,12 @@ def bias_values(number_format: NumberFormat, bias: Tensor) -> Tensor:
     """
     if isinstance(number_format, FixedPoint):
         return kernel(number_format, bias, number_format.step)
-    most = ops.cast(code_range(number_format)[1], "float32")
+    most = kept_divisor(code_range(number_format)[1])
     return kernel(number_format, bias, ops.maximum(ops.max(ops.abs(bias)) / most, LEAST_SCALE))
 
 
 def scaled_and_shifted(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:
-    """x * scale + shift, rounded to float32 once.
+    """X * scale + shift, rounded to float32 once.
 
     The product of two float32 numbers is exact in double precision, so that no backend's fused
     product and sum can give another result than NumPy.

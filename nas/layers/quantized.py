@@ -9,7 +9,7 @@ import keras
 from keras import ops
 
 from nas.architecture.shapes import same_output_size, valid_output_size
-from nas.layers.fast import Tensor, pointwise_conv
+from nas.layers.fast import Tensor, mean_in_double, pointwise_conv
 from nas.layers.quantized_layer import QuantizedLayer
 
 
@@ -117,6 +117,19 @@ class QuantizedDense(QuantizedLayer):
     def get_config(self) -> dict[str, Any]:
         """What a copy is made from."""
         return {**super().get_config(), "units": self.units}
+
+
+@keras.saving.register_keras_serializable("stopwatch_nas")
+class GlobalMean(keras.layers.Layer):
+    """The mean of each channel in double precision, whatever order it is summed in."""
+
+    def call(self, x: Tensor) -> Tensor:
+        """(batch, height, width, channels) -> (batch, channels)."""
+        return ops.cast(mean_in_double(ops.cast(x, "float32"), (1, 2)), x.dtype)
+
+    def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
+        """(batch, channels)."""
+        return input_shape[0], input_shape[-1]
 
 
 def _map_shape(layer: QuantizedConv2D | QuantizedDepthwiseConv2D, before: Any) -> Any:

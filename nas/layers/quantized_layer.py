@@ -24,7 +24,7 @@ from nas.architecture.scales import (
 )
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
-from nas.layers.fast import Tensor
+from nas.layers.fast import DOUBLE, Tensor
 
 # Every whole number up to these sizes is a float32 or a float64 of its own.
 EXACT_IN_SINGLE, EXACT_IN_DOUBLE = 2**24, 2**53
@@ -121,7 +121,7 @@ class QuantizedLayer(keras.layers.Layer):
                 f"{texts[0]} times {texts[1]}, which can reach 2^{math.log2(most):.1f}",
                 "write formats of fewer bits, or a smaller kernel or fewer inputs",
             )
-        return "float32" if most <= EXACT_IN_SINGLE else fake.DOUBLE
+        return "float32" if most <= EXACT_IN_SINGLE else DOUBLE
 
     def _check_half_precision(self) -> None:
         most = HALF_BITS.get(self.compute_dtype)
@@ -186,15 +186,15 @@ class QuantizedLayer(keras.layers.Layer):
             return fake.learned_scale(self.activations_scale, self._activation_unit)
         return range_scale(self.activation_format)
 
-    def _kernel_scale(self, kernel: Tensor, precision: str = "float32") -> Tensor | float:
+    def _kernel_scale(self, kernel: Tensor, is_exact: bool = False) -> Tensor | float:
         if is_learned(self.weight_format):
             scale = fake.learned_scale(self.weights_scale, self._kernel_unit)
             return ops.reshape(scale, self._outputs_shape)
-        return fake.kernel_scales(self.weight_format, kernel, self._axes, precision)
+        return fake.kernel_scales(self.weight_format, kernel, self._axes, is_exact)
 
     def _evaluated(self, x: Tensor) -> Tensor:
         kernel = ops.convert_to_tensor(self.kernel)
-        kernel_scale = self._kernel_scale(kernel, fake.DOUBLE)
+        kernel_scale = self._kernel_scale(kernel, is_exact=True)
         activation_scale = self._activation_scale()
         whole = self.product(
             ops.cast(fake.codes(self.activation_format, x, activation_scale), self._precision),

@@ -1,4 +1,4 @@
-"""Batch normalisation behind quantised layers: exact in evaluation, or in fixed point as a whole."""
+"""Batch normalisation behind quantised layers: exact in evaluation, or all in fixed point."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from nas.architecture.number_formats import FLOAT32, FixedPoint, parse_format
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
 from nas.layers.batch_norm import BatchNorm
-from nas.layers.fast import Tensor
+from nas.layers.fast import DOUBLE, Tensor
 
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
@@ -55,10 +55,10 @@ class QuantizedBatchNorm(BatchNorm):
     def _by_running(
         self, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
     ) -> Tensor:
-        double = [ops.cast(part, fake.DOUBLE) for part in (gamma, beta, mean, variance)]
+        double = [ops.cast(part, DOUBLE) for part in (gamma, beta, mean, variance)]
         scale = double[0] / ops.sqrt(double[3] + self.epsilon)
         scale = self._rounded(ops.cast(scale, "float32"))
-        shift = double[1] - double[2] * ops.cast(scale, fake.DOUBLE)
+        shift = double[1] - double[2] * ops.cast(scale, DOUBLE)
         shift = self._rounded(ops.cast(shift, "float32"))
         y = self._rounded(fake.scaled_and_shifted(x, scale, shift))
         return ops.cast(y, x.dtype)

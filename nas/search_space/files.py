@@ -108,9 +108,7 @@ def _check_records(path: Path, found: list[type[Layer]]) -> None:
             )
 
 
-def load_space(
-    path: str, image_size: int | None, num_classes: int | None
-) -> Space | KnobSpace:
+def load_space(path: str, image_size: int | None, num_classes: int | None) -> Space | KnobSpace:
     """The space of a file, of either kind.
 
     Args:

@@ -273,7 +273,7 @@ def _is_number(value: KnobValue) -> bool:
 def _combination(grid: Grid, number: int) -> dict[str, KnobValue]:
     """The last knob changes fastest, as in nested loops."""
     found: dict[str, KnobValue] = {}
-    for name, values in reversed(grid.items()):
+    for name, values in reversed(list(grid.items())):
         number, place = divmod(number, len(values))
         found[name] = values[place]
-    return dict(reversed(found.items()))
+    return dict(reversed(list(found.items())))

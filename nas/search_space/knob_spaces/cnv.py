@@ -147,9 +147,7 @@ def _original(part: int) -> KnobValues:
 
 CNV = KNOB_SPACES.register(
     "cnv",
-    KnobSpace(
-        "cnv", 32, 10, (_grid(1),), network, _original(1), "cnv_w1a1", RATES, "cnv", unused
-    ),
+    KnobSpace("cnv", 32, 10, (_grid(1),), network, _original(1), "cnv_w1a1", RATES, "cnv", unused),
 )
 # A quarter of all widths, for two cores of a processor.
 CNV_SMALL = KNOB_SPACES.register(
