@@ -2,14 +2,17 @@
 """Records learning curves for tuning_replay.py: many configurations, each trained whole once.
 
     python benchmarks/tuning_record.py --folder FOLDER --output FILE.npz [--space small]
-        [--data_dir DIR] [--configurations 200] [--epochs 32] [--jobs 2] [--smoke]
+        [--data_dir DIR] [--configurations 200] [--rates 1] [--epochs 32] [--judging_share 0.2]
+        [--jobs 2] [--smoke]
 
 A configuration is a random network of a space and a learning rate, drawn evenly by its logarithm.
-All train on the same part of the training images, by the recipe of the images' scale, and are
-judged on the others where the rungs of a search may end: after an eighth, a quarter and a half of
-an epoch and after every whole one. FOLDER gets a file for each training, so that the same command
-goes on with a recording that was stopped; FILE is written when all are there. See
-benchmarks/README.md.
+With `--rates N` every N configurations have one network, which is built once and trained with one
+rate after the other, from the same weights: building takes longer than a short training. All train
+on the same part of the training images, by the recipe of the images' scale without its moving
+average, and are judged on the others where the rungs of a search may end: after an eighth, a
+quarter and a half of an epoch and after every whole one. FOLDER gets a file for each network, so
+that the same command goes on with a recording that was stopped; FILE is written when all are
+there. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -43,13 +46,19 @@ from nas.data import Dataset, split_holdout
 from nas.data.load import load_dataset, load_sample
 from nas.errors import InputError
 from nas.recipes.scales import Scale
+from nas.search_space.files import is_file
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.system.environment import environment
+from nas.training.schedule_files import share_at
 
-# As in a search by trials: the evaluation split chooses nothing.
-JUDGING_SHARE = 0.2
+if TYPE_CHECKING:
+    from nas.training.trainer import Trainer
+
 PARTS_OF_AN_EPOCH = (0.125, 0.25, 0.5)
+# Steps whose images make the statistics of a judged network, all at once. A search averages over
+# the batches of 20 steps, one after the other, which takes longer than a short training.
+STATISTICS_STEPS = 5
 
 
 @dataclass(frozen=True)
@@ -63,6 +72,8 @@ class Recording:
         seed: Of the configurations, the division, weights and data order.
         slowest: Least learning rate.
         fastest: Greatest learning rate.
+        rates: Learning rates of each network, 1 or more.
+        judging_share: Part of the training images that nothing is learned from, above 0, below 1.
         smoke: Toy size.
     """
 
@@ -72,6 +83,8 @@ class Recording:
     seed: int
     slowest: float
     fastest: float
+    rates: int
+    judging_share: float
     smoke: bool
 
     @property
@@ -82,8 +95,10 @@ class Recording:
     def dataset(self) -> Dataset:
         """The images."""
         if self.data_dir is None:
-            return load_sample(size=self.scale.sample)
-        return load_dataset(self.data_dir, image_size=get_space(self.space).image_size)
+            return load_sample(is_toy=self.scale.toy_samples)
+        # A space of a file takes the images' own size.
+        size = None if is_file(self.space) else get_space(self.space).image_size
+        return load_dataset(self.data_dir, image_size=size)
 
     @property
     def scale(self) -> Scale:
@@ -98,6 +113,14 @@ class Recording:
         """
         return get_space(self.space, dataset.image_size, dataset.num_classes)
 
+    def numbers_of(self, network: int) -> list[int]:
+        """Configurations of one network.
+
+        Args:
+            network: Its number, from 0.
+        """
+        return list(range(network * self.rates, (network + 1) * self.rates))
+
     def configuration(self, space: Space, number: int) -> tuple[tuple[int, ...], float]:
         """Choices and learning rate of a configuration, whatever was drawn before.
 
@@ -105,76 +128,114 @@ class Recording:
             space: Of the networks.
             number: Of the configuration, from 0.
         """
-        rng = np.random.default_rng([self.seed, 46, number])
+        network = np.random.default_rng([self.seed, 46, number // self.rates])
+        rate = np.random.default_rng([self.seed, 47, number])
         low, high = math.log(self.slowest), math.log(self.fastest)
-        return space.even_indices(rng), math.exp(rng.uniform(low, high))
+        return space.even_indices(network), math.exp(rate.uniform(low, high))
 
 
-def train(recording: Recording, number: int) -> list[float | None]:
-    """Top-1 of one configuration at all points; None from where it diverged.
+def train(recording: Recording, numbers: list[int], seed: int) -> list[list[float | None]]:
+    """Top-1 of configurations of one network at all points; None from where one diverged.
 
     Args:
         recording: What is recorded.
-        number: Of the configuration.
+        numbers: Of the configurations.
+        seed: Of weights, dropout and data order.
     """
     from nas.system import backend
-    from nas.training.loop import Control, LoopState, run
-    from nas.training.lost import LostWeightsError
+    from nas.training.judge import Judge
     from nas.training.trainer import Trainer
 
     dataset = recording.dataset()
     backend.start(image_size=dataset.image_size)
     space = recording.space_for(dataset)
-    choices, learning_rate = recording.configuration(space, number)
+    drawn = [recording.configuration(space, number) for number in numbers]
     labels = dataset.train.labels
-    learned, judging = split_holdout(len(labels), labels, JUDGING_SHARE, recording.seed)
+    division = split_holdout(len(labels), labels, recording.judging_share, recording.seed)
     recipe = recording.scale.recipe_for(is_sample=recording.data_dir is None)
     recipe = recipe.shortened(float(recording.epochs), recipe.batch_size)
-    recipe = recipe.changed(learning_rate=learning_rate)
-    network = space.decode(choices)
-    trainer = Trainer(network, dataset.train, (learned, None), recipe, recording.seed, None)
-    total, state = trainer.total_steps, LoopState()
+    recipe = recipe.changed(average_share=None)
+    network = space.decode(drawn[0][0])
+    trainer = Trainer(network, dataset.train, (division[0], None), recipe, seed, None)
+    steps = range(min(STATISTICS_STEPS, trainer.total_steps))
+    trainer.judge = Judge(
+        trainer.model,
+        network,
+        lambda: iter([np.concatenate([trainer.loader.plain_images(step) for step in steps])]),
+    )
+    variables = [v for part in trainer.variables().values() for v in part]
+    begun = [np.array(variable) for variable in variables]
+    found = []
+    for _, rate in drawn:
+        for variable, value in zip(variables, begun, strict=True):
+            variable.assign(value)
+        found.append(_curve(trainer, rate, recording, division[1]))
+    backend.forget_models()
+    return found
+
+
+def _curve(
+    trainer: Trainer, rate: float, recording: Recording, judging: np.ndarray
+) -> list[float | None]:
+    """Top-1 of a network that begins with its first weights, at all points."""
+    from nas.training.loop import Control, LoopState, run
+    from nas.training.lost import LostWeightsError
+
+    # The optimizer's own rate is set anew at each step, so that only its course differs.
+    recipe, total = trainer.recipe, trainer.total_steps
+    course = recipe.course(total)
+    trainer.steps.rate_of = lambda step: rate * share_at(recipe.schedule, step, course)
+    trainer.model.reset_metrics()
+    state = LoopState()
     found: list[float | None] = []
     try:
         for epochs in recording.points:
             step = max(1, math.floor(total * epochs / recording.epochs + 0.5))
             # The schedule is that of the whole training; the loop alone ends earlier.
             state = run(trainer, state, step, Control(None))
-            # The average of the weights, where the recipe makes one.
-            kind = trainer.judge.kinds[-1]
-            found.append(trainer.judge.accuracy(kind, dataset.train, judging).top1)
+            found.append(trainer.judge.accuracy("last", trainer.split, judging).top1)
     except LostWeightsError:
         found += [None] * (len(recording.points) - len(found))
-    backend.forget_models()
     return found
 
 
-def record(recording: Recording, folder: Path, numbers: list[int], jobs: int) -> None:
-    """Trains what is not in the folder yet, and keeps each curve there.
+def record(recording: Recording, folder: Path, count: int, jobs: int) -> None:
+    """Trains what is not in the folder yet, and keeps each network's curves there.
 
     Args:
         recording: What is recorded.
         folder: Of the curves.
-        numbers: Of the configurations.
+        count: Configurations.
         jobs: Trainings at a time.
     """
-    left = [number for number in numbers if not _file(folder, number).exists()]
+    networks = [n for n in range(count // recording.rates) if not _file(folder, n).exists()]
+    with pool_of(jobs) as pool:
+        work = {
+            pool.submit(train, recording, recording.numbers_of(network), recording.seed): network
+            for network in networks
+        }
+        for done, future in enumerate(as_completed(work), 1):
+            top1 = future.result()
+            atomic.write_json(_file(folder, work[future]), {"top1": top1})
+            ends = ", ".join("diverged" if c[-1] is None else f"{c[-1]:.2%}" for c in top1)
+            print(f"{done} of {len(networks)}: network {work[future]}: {ends}", flush=True)
+
+
+def pool_of(jobs: int) -> ProcessPoolExecutor:
+    """Processes that share the cores.
+
+    Args:
+        jobs: Trainings at a time.
+    """
     # TensorFlow reads these when a job's process imports it.
     share = str(max(1, (os.cpu_count() or 1) // jobs))
     for name in ("TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS", "OMP_NUM_THREADS"):
         os.environ.setdefault(name, share)
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        work = {pool.submit(train, recording, number): number for number in left}
-        for done, future in enumerate(as_completed(work), 1):
-            number = work[future]
-            top1 = future.result()
-            atomic.write_json(_file(folder, number), {"top1": top1})
-            last = "diverged" if top1[-1] is None else f"{top1[-1]:.2%}"
-            print(f"{done} of {len(left)}: configuration {number}: {last}", flush=True)
+    return ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"))
 
 
-def _file(folder: Path, number: int) -> Path:
-    return folder / f"curve-{number:05d}.json"
+def _file(folder: Path, network: int) -> Path:
+    return folder / f"network-{network:05d}.json"
 
 
 def gathered(recording: Recording, folder: Path, count: int, about: dict[str, Any]) -> Curves:
@@ -188,11 +249,13 @@ def gathered(recording: Recording, folder: Path, count: int, about: dict[str, An
     """
     space = recording.space_for(recording.dataset())
     drawn = [recording.configuration(space, number) for number in range(count)]
-    rows = [json.loads(_file(folder, number).read_text("utf-8")) for number in range(count)]
+    networks = range(count // recording.rates)
+    files = [json.loads(_file(folder, network).read_text("utf-8")) for network in networks]
+    rows = [row for file in files for row in file["top1"]]
     costs = [architecture_cost(space.decode(choices)).macs for choices, _ in drawn]
     return Curves(
         np.array(recording.points),
-        np.array([row["top1"] for row in rows], np.float32),
+        np.array(rows, np.float32),
         np.array(costs, np.float64),
         np.array("macs"),
         np.array([choices for choices, _ in drawn], np.int16),
@@ -221,7 +284,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--space", default="small", help="of the networks (small)")
     parser.add_argument("--data_dir", help="images; default: the sample")
     parser.add_argument("--configurations", action=Value, type=int, default=200, help="(200)")
+    parser.add_argument("--rates", action=Value, type=int, default=1, help="a network (1)")
     parser.add_argument("--epochs", action=Value, type=int, default=32, help="of each (32)")
+    parser.add_argument(
+        "--judging_share", action=Value, type=float, default=0.2, help="of the images (0.2)"
+    )
     parser.add_argument("--learning_rates", default="0.0003,0.1", help="least and greatest")
     parser.add_argument("--seed", action=Value, type=int, default=0, help="of everything (0)")
     parser.add_argument("--jobs", action=Value, type=int, default=2, help="at a time (2)")
@@ -235,8 +302,17 @@ def main(arguments: list[str] | None = None) -> int:
         options.seed,
         slowest,
         fastest,
+        options.rates,
+        options.judging_share,
         options.smoke,
     )
+    count = options.configurations
+    if not 1 <= recording.rates <= count or count % recording.rates:
+        raise InputError(
+            "--configurations that --rates, 1 or more, divides",
+            f"{count} and {recording.rates}",
+            "change one of the two",
+        )
     _check_folder(recording, options.folder)
     words = arguments if arguments is not None else sys.argv[1:]
     about = {
@@ -245,8 +321,7 @@ def main(arguments: list[str] | None = None) -> int:
         "recording": asdict(recording),
         "environment": asdict(environment()),
     }
-    count = options.configurations
-    record(recording, options.folder, list(range(count)), options.jobs)
+    record(recording, options.folder, count, options.jobs)
     tuning_curves.save(gathered(recording, options.folder, count, about), options.output)
     return 0
 

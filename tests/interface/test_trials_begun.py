@@ -24,6 +24,7 @@ from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
 from nas.runs.trials_record import TrialsRecord
+from nas.search_space.space import Space
 from nas.system.interrupt import Interrupter
 from tests.support.in_process import InProcessExecutor
 from tests.support.programs import run_program
@@ -117,7 +118,7 @@ def test_a_space_is_chosen_where_none_is_named_and_none_where_there_is_one_netwo
     config = config_of(searched(tuned, tmp_path / "tuned"))
     assert (config.space, config.network) == (None, NETWORK)
     space = runs[-1].space
-    assert space.choices == () and space.name == "network"
+    assert isinstance(space, Space) and space.choices == () and space.name == "network"
     assert config.space_fingerprint == space.fingerprint()
     # Nothing of it has to be there when it goes on.
     assert searched({"resume": True}, tmp_path / "tuned") == tmp_path / "tuned"

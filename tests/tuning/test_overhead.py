@@ -38,7 +38,7 @@ def test_a_recording_is_made_and_gone_on_with(tmp_path: Path) -> None:
     done = run_program(script, *words, *sizes, "--configurations", "1")
     assert done.exit_code == 0, done.err
     done = run_program(script, *words, *sizes, "--configurations", "2")
-    assert "1 of 1: configuration 1" in done.out
+    assert "1 of 1: network 1: " in done.out
     curves = tuning_curves.load(output)
     assert curves.top1.shape == (2, 5) and curves.epochs.tolist() == [0.125, 0.25, 0.5, 1, 2]
     assert (curves.cost > 0).all() and str(curves.cost_name) == "macs"
