@@ -102,7 +102,7 @@ def build(ops: tuple[Op, ...]) -> nn.Sequential:
                 if op.batch_norm:
                     parts.append(nn.BatchNorm2d(op.out_channels, BATCH_NORM_EPSILON))
                 parts.append(ACTIVATIONS[op.activation]())
-            case DenseOp():
+            case DenseOp(scale=1.0):
                 parts.append(nn.Linear(op.in_units, op.out_units, bias=op.bias))
                 if op.batch_norm:
                     parts.append(nn.BatchNorm1d(op.out_units, BATCH_NORM_EPSILON))

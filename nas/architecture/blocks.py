@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nas.architecture.record import Field, Layer
+from nas.architecture.number_formats import NumberFormat
+from nas.architecture.record import FORMAT_FIELDS, Field, Layer
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,8 @@ class MBConv(Layer):
 
     Expansion 1 has no expand convolution. The residual exists where `residual` is set, the
     stride is 1 and the channels do not change. `se_ratio` is relative to the block's input
-    channels, so that all expansions of one block share the squeeze width.
+    channels, so that all expansions of one block share the squeeze width. The formats are those of
+    all its convolutions; the squeeze-excite stays in float32.
     """
 
     kernel: int
@@ -24,6 +26,10 @@ class MBConv(Layer):
     se_ratio: float = 0.0
     activation: str = "relu6"
     residual: bool = True
+    weight_format: NumberFormat | None = None
+    activation_format: NumberFormat | None = None
+    bias_format: NumberFormat | None = None
+    norm_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "ir"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -34,6 +40,7 @@ class MBConv(Layer):
         Field("se", "se_ratio", "float"),
         Field("n", "activation", "activation"),
         Field("noskip", "residual", "flag"),
+        *FORMAT_FIELDS,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from nas.architecture import spec
-from nas.architecture.operations import Op, need
+from nas.architecture.operations import Formats, Op, need
 from nas.architecture.shapes import Shape
 from nas.errors import ArchitectureError
 
@@ -45,3 +45,16 @@ def channels_of(shape: Shape, layer: spec.Layer) -> int:
     """
     need(len(shape) == 3, f"a map before `{layer.TOKEN}`", shape, "move it before `gap` or `flat`")
     return shape[2]
+
+
+def formats_of(
+    layer: spec.Conv | spec.SeparableConv | spec.DepthwiseConv | spec.MBConv | spec.Dense,
+) -> Formats:
+    """The formats of a record, for an operation that is all of it or its last one.
+
+    Args:
+        layer: With its four formats.
+    """
+    return Formats(
+        layer.weight_format, layer.activation_format, layer.bias_format, layer.norm_format
+    )

@@ -8,12 +8,13 @@ Keras, in ONNX and in files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 
 # Each type of plain layer is lowered there, from its import on.
 from nas.architecture import plain_lowering as plain_lowering
 from nas.architecture import spec
-from nas.architecture.lower import channels_of
+from nas.architecture.lower import channels_of, formats_of
 from nas.architecture.lower import lower as lower
 from nas.architecture.operations import (
     ConvOp,
@@ -91,7 +92,7 @@ def lower_architecture(architecture: spec.Architecture) -> tuple[LoweredLayer, .
 
 @lower.register
 def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
-    channels = channels_of(shape, layer)
+    channels, formats = channels_of(shape, layer), formats_of(layer)
     depthwise = ConvOp(
         f"{prefix}.depthwise",
         shape,
@@ -100,6 +101,7 @@ def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) 
         channels,
         depthwise=True,
         valid=layer.valid,
+        formats=replace(formats, bias=None, norm=None),  # it has neither
     )
     pointwise = ConvOp(
         f"{prefix}.pointwise",
@@ -110,6 +112,7 @@ def _lower_separable_conv(layer: spec.SeparableConv, prefix: str, shape: Shape) 
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        formats=formats,
     )
     return depthwise, pointwise
 
@@ -128,25 +131,25 @@ def has_residual(layer: spec.MBConv, in_channels: int) -> bool:
 def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     channels = channels_of(shape, layer)
     expanded, act = channels * layer.expansion, layer.activation
+    normed = partial(ConvOp, batch_norm=True, formats=formats_of(layer))
     ops: list[Op] = []
     if layer.expansion > 1:
         expand = f"{prefix}.expand"
-        ops.append(ConvOp(expand, shape, 1, 1, expanded, batch_norm=True, activation=act))
-    depthwise = ConvOp(
+        ops.append(normed(expand, shape, 1, 1, expanded, activation=act))
+    depthwise = normed(
         f"{prefix}.depthwise",
         output_shape(tuple(ops), shape),
         layer.kernel,
         layer.stride,
         expanded,
         depthwise=True,
-        batch_norm=True,
         activation=act,
     )
     ops.append(depthwise)
     inner = depthwise.output_shape
     if layer.se_ratio > 0:
         ops.append(SqueezeExciteOp(f"{prefix}.se", inner, squeeze_channels(layer, channels)))
-    ops.append(ConvOp(f"{prefix}.project", inner, 1, 1, layer.channels, batch_norm=True))
+    ops.append(normed(f"{prefix}.project", inner, 1, 1, layer.channels))
     if has_residual(layer, channels):
         return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
     return tuple(ops)

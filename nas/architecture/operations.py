@@ -7,11 +7,65 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nas.architecture.bounds import MOST_VALUES, check_most
+from nas.architecture.number_formats import NumberFormat
 from nas.architecture.shapes import Shape, pooled_size, same_output_size, valid_output_size
 from nas.errors import ArchitectureError
+
+
+@dataclass(frozen=True)
+class Formats:
+    """The number formats of an operation with a kernel; None is float32.
+
+    Args:
+        weights: Of the kernel.
+        activations: Of what the operation reads; the quantiser stands right before it.
+        bias: Of the bias.
+        norm: Of the scale, the shift and the output of batch normalisation.
+    """
+
+    weights: NumberFormat | None = None
+    activations: NumberFormat | None = None
+    bias: NumberFormat | None = None
+    norm: NumberFormat | None = None
+
+    def __post_init__(self) -> None:
+        for name, found in vars(self).items():
+            if not isinstance(found, NumberFormat | None):
+                raise ArchitectureError(
+                    f"{name} of an operation to be a number format, or None for float32",
+                    repr(found),
+                    "give what `nas.architecture.number_formats.parse_format` reads",
+                )
+
+    def check(self, name: str, bias: bool, batch_norm: bool) -> None:
+        """Refuses formats of what an operation does not have.
+
+        Args:
+            name: Of the operation.
+            bias: Whether it has a bias.
+            batch_norm: Whether it has batch normalisation, whose shift folds into a bias.
+
+        Raises:
+            ArchitectureError: A format of batch normalisation or of a bias without either.
+        """
+        if self.norm is not None and not batch_norm:
+            raise ArchitectureError(
+                f"batch normalisation in `{name}`, whose numbers have a format",
+                f"`nq{self.norm.text}` without it",
+                "leave `nq` out, or add batch normalisation",
+            )
+        if self.bias is not None and not (bias or batch_norm):
+            raise ArchitectureError(
+                f"a bias or batch normalisation in `{name}`, whose bias has a format",
+                f"`bq{self.bias.text}` without either",
+                "leave `bq` out, or add `bias`",
+            )
+
+
+FLOAT = Formats()
 
 
 @dataclass(frozen=True)
@@ -52,7 +106,8 @@ class _ShapeKeeping(_Operation):
 class ConvOp(_OnMap):
     """Convolution; kernel (k, k, in, out), or (k, k, 1, out) if depthwise.
 
-    The padding is TensorFlow's `same`, or none at all where it is `valid`.
+    The padding is TensorFlow's `same`, or none at all where it is `valid`. The text of an operation
+    (`repr`) leaves out what earlier versions did not have: their fingerprints of spaces stay.
     """
 
     kernel: int
@@ -63,11 +118,15 @@ class ConvOp(_OnMap):
     batch_norm: bool = False
     activation: str = "none"
     valid: bool = False
+    formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.formats.check(self.name, self.bias, self.batch_norm)
         is_large = not self.valid or min(self.input_shape[:2]) >= self.kernel
-        need(is_large, f"a map of {self.kernel} pixels", self.input_shape, "pad with `same`")
+        expected = f"a map of {self.kernel} pixels or more each way for the kernel of `{self.name}`"
+        fix = "write a smaller kernel, fewer strides and pools before it, or pad with `same`"
+        need(is_large, expected, self.input_shape, fix)
         inputs = 1 if self.depthwise else self.in_channels
         _check_values(f"the kernel of `{self.name}`", self.kernel**2 * inputs * self.out_channels)
         _check_values(f"the map after `{self.name}`", math.prod(self.output_shape))
@@ -85,14 +144,17 @@ class ConvOp(_OnMap):
 
 @dataclass(frozen=True)
 class DenseOp(_Operation):
-    """Fully connected, kernel (in, out)."""
+    """Fully connected, kernel (in, out); scale * (x kernel + bias). Its text is as of `ConvOp`."""
 
     out_units: int
     bias: bool = True
     batch_norm: bool = False
     activation: str = "none"
+    scale: float = field(default=1.0, repr=False)
+    formats: Formats = field(default=FLOAT, repr=False)
 
     def __post_init__(self) -> None:
+        self.formats.check(self.name, self.bias, self.batch_norm)
         is_vector = len(self.input_shape) == 1
         need(is_vector, f"a vector before `{self.name}` (dense)", self.input_shape, "add `gap`")
         _check_values(f"the kernel of `{self.name}`", self.in_units * self.out_units)
@@ -135,7 +197,8 @@ class PoolOp(_OnMap):
     def __post_init__(self) -> None:
         super().__post_init__()
         is_large = min(self.input_shape[:2]) >= self.size
-        need(is_large, f"a map of {self.size} pixels", self.input_shape, "pool less")
+        expected = f"a map of {self.size} pixels or more each way for the window of `{self.name}`"
+        need(is_large, expected, self.input_shape, "write a smaller window, or pool less before it")
 
     @property
     def output_shape(self) -> Shape:
@@ -220,6 +283,11 @@ def all_ops(ops: tuple[Op, ...]) -> Iterator[Op]:
             yield from all_ops(op.body)
             yield from all_ops(op.shortcut)
         yield op
+
+
+def has_formats(ops: tuple[Op, ...]) -> bool:
+    """Whether any operation, the inside of residuals included, has formats."""
+    return any(isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT for op in all_ops(ops))
 
 
 def output_shape(ops: tuple[Op, ...], input_shape: Shape) -> Shape:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nas.architecture.record import Field, Layer
+from nas.architecture.number_formats import NumberFormat
+from nas.architecture.record import FORMAT_FIELDS, Field, Layer
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,10 @@ class DepthwiseConv(Layer):
     batch_norm: bool = True
     bias: bool = False
     valid: bool = False
+    weight_format: NumberFormat | None = None
+    activation_format: NumberFormat | None = None
+    bias_format: NumberFormat | None = None
+    norm_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "dw"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -34,6 +39,7 @@ class DepthwiseConv(Layer):
         Field("nobn", "batch_norm", "flag"),
         Field("bias", "bias", "flag"),
         Field("valid", "valid", "flag"),
+        *FORMAT_FIELDS,
     )
 
 
@@ -122,12 +128,26 @@ class Dropout(Layer):
 
 @dataclass(frozen=True)
 class Dense(Layer):
-    """A fully connected layer; the last one of a network gives the class scores."""
+    """A fully connected layer; the last one of a network gives the class scores.
+
+    Args:
+        units: Outputs.
+        activation: Behind everything else.
+        batch_norm: Whether the outputs are normalised.
+        bias: Whether a bias is added.
+        scale: Fixed factor of the outputs, bias included. A small one lets scores begin near 0 and
+            makes steps of the kernel smaller by its square; exported files have it in the kernel.
+    """
 
     units: int
     activation: str = "none"
     batch_norm: bool = False
     bias: bool = True
+    scale: float = 1.0
+    weight_format: NumberFormat | None = None
+    activation_format: NumberFormat | None = None
+    bias_format: NumberFormat | None = None
+    norm_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "fc"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -135,4 +155,6 @@ class Dense(Layer):
         Field("n", "activation", "activation"),
         Field("bn", "batch_norm", "flag"),
         Field("nobias", "bias", "flag"),
+        Field("x", "scale", "factor"),
+        *FORMAT_FIELDS,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.architecture import spec
-from nas.architecture.lower import channels_of, lower
+from nas.architecture.lower import channels_of, formats_of, lower
 from nas.architecture.operations import (
     ActivationOp,
     ConvOp,
@@ -32,6 +32,7 @@ def _lower_conv(layer: spec.Conv, prefix: str, shape: Shape) -> tuple[Op, ...]:
         batch_norm=layer.batch_norm,
         activation=layer.activation,
         valid=layer.valid,
+        formats=formats_of(layer),
     )
     return (conv,)
 
@@ -49,6 +50,7 @@ def _lower_depthwise_conv(layer: spec.DepthwiseConv, prefix: str, shape: Shape) 
         batch_norm=layer.batch_norm,
         activation=layer.activation,
         valid=layer.valid,
+        formats=formats_of(layer),
     )
     return (conv,)
 
@@ -109,5 +111,7 @@ def _lower_dense(layer: spec.Dense, prefix: str, shape: Shape) -> tuple[Op, ...]
         bias=layer.bias,
         batch_norm=layer.batch_norm,
         activation=layer.activation,
+        scale=layer.scale,
+        formats=formats_of(layer),
     )
     return (dense,)

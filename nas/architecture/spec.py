@@ -17,6 +17,7 @@ from nas.architecture.blocks import MBConv as MBConv
 from nas.architecture.blocks import ResidualBlock as ResidualBlock
 from nas.architecture.blocks import WidthsBlock as WidthsBlock
 from nas.architecture.bounds import MOST_LAYERS, MOST_LEVELS, MOST_NUMBER, check_most, shown
+from nas.architecture.number_formats import NumberFormat
 from nas.architecture.plain_layers import Activate as Activate
 from nas.architecture.plain_layers import AveragePool as AveragePool
 from nas.architecture.plain_layers import Dense as Dense
@@ -28,6 +29,7 @@ from nas.architecture.plain_layers import MaxPool as MaxPool
 from nas.architecture.plain_layers import Normalise as Normalise
 from nas.architecture.plain_layers import Skip as Skip
 from nas.architecture.plain_layers import SqueezeExcite as SqueezeExcite
+from nas.architecture.record import FORMAT_FIELDS
 from nas.architecture.record import Field as Field
 from nas.architecture.record import Layer as Layer
 from nas.errors import ArchitectureError
@@ -42,7 +44,8 @@ BATCH_NORM_EPSILON = 1e-3
 class Conv(Layer):
     """A dense convolution: kernel x kernel, stride, output channels, then BN and activation.
 
-    `valid` is no padding, so that the map loses kernel - 1 pixels.
+    `valid` is no padding, so that the map loses kernel - 1 pixels. A format of None is float32;
+    that of activations is the one of the map that the convolution reads.
     """
 
     kernel: int
@@ -52,6 +55,10 @@ class Conv(Layer):
     batch_norm: bool = True
     bias: bool = False
     valid: bool = False
+    weight_format: NumberFormat | None = None
+    activation_format: NumberFormat | None = None
+    bias_format: NumberFormat | None = None
+    norm_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "cn"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -62,12 +69,16 @@ class Conv(Layer):
         Field("nobn", "batch_norm", "flag"),
         Field("bias", "bias", "flag"),
         Field("valid", "valid", "flag"),
+        *FORMAT_FIELDS,
     )
 
 
 @dataclass(frozen=True)
 class SeparableConv(Layer):
-    """A depthwise convolution, then a 1x1 convolution with no BN in between (Keras' form)."""
+    """A depthwise convolution, then a 1x1 convolution with no BN in between (Keras' form).
+
+    The formats of weights and activations are those of both convolutions.
+    """
 
     kernel: int
     stride: int
@@ -76,6 +87,10 @@ class SeparableConv(Layer):
     batch_norm: bool = True
     bias: bool = False
     valid: bool = False
+    weight_format: NumberFormat | None = None
+    activation_format: NumberFormat | None = None
+    bias_format: NumberFormat | None = None
+    norm_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "sp"
     FIELDS: ClassVar[tuple[Field, ...]] = Conv.FIELDS

@@ -14,6 +14,7 @@ from latency.device import strict_json
 from latency.errors import FileFormatError
 from nas.architecture import timm_text
 from nas.architecture.bounds import MOST_CHARACTERS, MOST_LAYERS, check_most, shown
+from nas.architecture.number_formats import format_text, parse_format
 from nas.architecture.spec import LAYER_TYPES, Architecture, Layer, Residual
 from nas.architecture.tokens import layer_to_text as layer_to_text
 from nas.architecture.tokens import parse as parse
@@ -21,7 +22,8 @@ from nas.architecture.tokens import to_text as to_text
 from nas.errors import ArchitectureError, InputError
 
 # 2: `valid` of convolutions, `shortcut` of residuals, and the layers dw, se, rb, act, norm, ap.
-SCHEMA_VERSION = 2
+# 3: `scale` of dense layers, and formats of numbers, which are left out where they are float32.
+SCHEMA_VERSION = 3
 KEYS = {"schema_version", "kind", "name", "image_size", "layers", "text"}
 
 
@@ -42,7 +44,18 @@ def _layer_to_json(layer: Layer) -> dict[str, Any]:
         ways = {"layers": layer.layers, "shortcut": layer.shortcut}
         inside = {key: [_layer_to_json(x) for x in way] for key, way in ways.items()}
         return {"type": layer.TOKEN, **inside}
-    return {"type": layer.TOKEN, **dataclasses.asdict(layer)}
+    values = dataclasses.asdict(layer)
+    for name, default in _formats(type(layer)).items():
+        del values[name]
+        if (value := getattr(layer, name)) != default:
+            values[name] = format_text(value)
+    return {"type": layer.TOKEN, **values}
+
+
+def _formats(layer_type: type[Layer]) -> dict[str, Any]:
+    """Attributes that are formats of numbers, with their defaults."""
+    names = {entry.name for entry in layer_type.FIELDS if entry.kind == "format"}
+    return {f.name: f.default for f in dataclasses.fields(layer_type) if f.name in names}
 
 
 @contextlib.contextmanager
@@ -135,6 +148,8 @@ def _layer_from_json(entry: Any) -> Layer:
             raise ArchitectureError("`res` with lists of layers", shown(entry), "correct it")
         return Residual(**{key: tuple(map(_layer_from_json, way)) for key, way in values.items()})
     try:
+        for name in _formats(layer_type).keys() & values:
+            values[name] = parse_format(values[name])
         return layer_type(**values)
     except ArchitectureError as error:
         received = f"{error.received} in {shown(entry)}"

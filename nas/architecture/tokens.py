@@ -10,15 +10,17 @@ expansion convolution, a squeeze is rounded to 8 channels, and an unknown part i
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from nas.architecture.activations import ACTIVATIONS, activation
 from nas.architecture.bounds import MOST_CHARACTERS, MOST_LAYERS, MOST_LEVELS, check_most, shown
+from nas.architecture.number_formats import format_text, parse_format
 from nas.architecture.spec import LAYER_TYPES, Architecture, Field, Layer, Residual, repeated
 from nas.architecture.timm_blocks import BLOCKS
 from nas.architecture.timm_text import PREFIX as TIMM
@@ -53,6 +55,8 @@ def layer_to_text(layer: Layer) -> str:
             parts.append(entry.key)
         elif entry.kind == "activation":
             parts.append(entry.key + activation(value).short)
+        elif entry.kind == "format":
+            parts.append(entry.key + format_text(value))
         else:
             parts.append(entry.key + _number_text(value))
     return "_".join(parts)
@@ -147,8 +151,15 @@ def _parse_token(token: str) -> tuple[Layer, int]:
         raise ArchitectureError(
             f"`{kind}` with {', '.join(missing)}", shown(token), f"add {', '.join(missing)}"
         )
-    try:
+    with _in_token(token):
         return layer_type(**values), repeats
+
+
+@contextlib.contextmanager
+def _in_token(token: str) -> Iterator[None]:
+    """Adds to what is refused the token that it stands in."""
+    try:
+        yield
     except ArchitectureError as error:
         received = f"{error.received} in {shown(token)}"
         raise ArchitectureError(error.expected, received, error.fix) from None
@@ -169,12 +180,9 @@ def _parse_part(
     if part in fields and fields[part].kind == "flag":
         entry = fields[part]
         return entry.name, not defaults[entry.name]
-    for entry in fields.values():
-        if entry.kind == "activation" and part.startswith(entry.key):
-            short = part.removeprefix(entry.key)
-            named = [name for name, act in ACTIVATIONS.items() if act.short == short]
-            if named:
-                return entry.name, named[0]
+    with _in_token(token):
+        if (word := _parse_word(part, fields)) is not None:
+            return word
     match = _PART.fullmatch(part)
     if match is None or not match[2]:
         raise error
@@ -182,12 +190,27 @@ def _parse_part(
     if repeatable and key == "r" and digits.isdecimal() and int(digits) >= 1:
         return "r", int(digits)
     known = fields.get(key)
-    if known is None or known.kind not in ("int", "count", "float"):
+    if known is None or known.kind not in ("int", "count", "float", "factor"):
         raise error
     try:
-        return known.name, float(digits) if known.kind == "float" else int(digits)
+        is_whole = known.kind in ("int", "count")
+        return known.name, int(digits) if is_whole else float(digits)
     except ValueError:
         raise error from None
+
+
+def _parse_word(part: str, fields: dict[str, Field]) -> tuple[str, Any] | None:
+    """`nre` -> ("activation", "relu"), `wqb4` -> ("weight_format", its format); None for others."""
+    for entry in fields.values():
+        if entry.kind == "activation" and part.startswith(entry.key):
+            short = part.removeprefix(entry.key)
+            named = [name for name, act in ACTIVATIONS.items() if act.short == short]
+            if named:
+                return entry.name, named[0]
+    longest = max((key for key in fields if part.startswith(key)), key=len, default=None)
+    if longest is None or fields[longest].kind != "format":
+        return None
+    return fields[longest].name, parse_format(part.removeprefix(longest))
 
 
 def _part_text(field: Field) -> str:

@@ -12,7 +12,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import ConvOp, DenseOp, NormOp, Op, SqueezeExciteOp, all_ops
+from nas.architecture.operations import (
+    ConvOp,
+    DenseOp,
+    Formats,
+    NormOp,
+    Op,
+    SqueezeExciteOp,
+    all_ops,
+)
+from nas.architecture.scales import is_learned
 from nas.architecture.spec import Architecture
 
 STATISTICS = ("mean", "variance")
@@ -33,7 +42,7 @@ class WeightSpec:
 
     @property
     def kind(self) -> str:
-        """Last part of the name: kernel, bias, gamma, beta, mean or variance."""
+        """Last part of the name: kernel, bias, gamma, beta, mean, variance or scale."""
         return self.name.rsplit(".", 1)[1]
 
 
@@ -44,9 +53,11 @@ def op_weights(op: Op) -> Iterator[WeightSpec]:
             inputs = 1 if op.depthwise else op.in_channels
             yield WeightSpec(f"{op.name}.kernel", (op.kernel, op.kernel, inputs, op.out_channels))
             yield from _bias_and_norm(op.name, op.out_channels, op.bias, op.batch_norm)
+            yield from _scales(op.name, op.out_channels, op.formats)
         case DenseOp():
             yield WeightSpec(f"{op.name}.kernel", (op.in_units, op.out_units))
             yield from _bias_and_norm(op.name, op.out_units, op.bias, op.batch_norm)
+            yield from _scales(op.name, op.out_units, op.formats)
         case NormOp():
             yield from _bias_and_norm(op.name, op.channels, bias=False, batch_norm=True)
         case SqueezeExciteOp():
@@ -64,6 +75,14 @@ def _bias_and_norm(name: str, channels: int, bias: bool, batch_norm: bool) -> It
         yield WeightSpec(f"{name}.beta", (channels,))
         yield WeightSpec(f"{name}.mean", (channels,), trainable=False)
         yield WeightSpec(f"{name}.variance", (channels,), trainable=False)
+
+
+def _scales(name: str, outputs: int, formats: Formats) -> Iterator[WeightSpec]:
+    """Learned scales, as multiples of what `nas.architecture.scales` calls their unit."""
+    if is_learned(formats.weights):
+        yield WeightSpec(f"{name}.weights.scale", (outputs,))
+    if is_learned(formats.activations):
+        yield WeightSpec(f"{name}.activations.scale", ())
 
 
 def architecture_weights(architecture: Architecture) -> tuple[WeightSpec, ...]:
@@ -86,7 +105,7 @@ def random_op_weights(op: Op, rng: np.random.Generator) -> dict[str, np.ndarray]
         draw = rng.standard_normal(weight.shape)
         if weight.kind == "kernel":
             draw *= math.sqrt(2.0 / math.prod(weight.shape[:-1]))
-        elif weight.kind in ("gamma", "variance"):
+        elif weight.kind in ("gamma", "variance", "scale"):
             draw = 1.0 + 0.1 * np.abs(draw)
         else:
             draw *= 0.1

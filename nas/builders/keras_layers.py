@@ -11,12 +11,15 @@ import numpy as np
 
 from nas.architecture import spec
 from nas.architecture.activations import activation
+from nas.architecture.number_formats import format_text
 from nas.architecture.operations import (
+    FLOAT,
     ActivationOp,
     ConvOp,
     DenseOp,
     DropoutOp,
     FlattenOp,
+    Formats,
     NormOp,
     Op,
     PoolOp,
@@ -25,7 +28,15 @@ from nas.architecture.operations import (
 )
 from nas.architecture.weights import STATISTICS, WeightSpec, op_weights
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.fast import DOUBLE
 from nas.layers.pointwise_conv import PointwiseConv2D
+from nas.layers.quantized import (
+    GlobalMean,
+    QuantizedConv2D,
+    QuantizedDense,
+    QuantizedDepthwiseConv2D,
+)
+from nas.layers.quantized_norm import QuantizedBatchNorm
 from nas.layers.squeeze_excite import SqueezeExcite
 
 # Calls one layer on a tensor, or on the two that a residual adds.
@@ -43,19 +54,30 @@ class LayerSettings:
             this program; ours are faster to train and have parts that a supernet needs.
         branch_rates: Name of a residual -> how often its branch is left out in training, from 0 to
             below 1.
+        is_quantized: Whether any operation of the network has formats. Means over a map are then
+            taken in double precision, so that they do not depend on the order of their sum.
     """
 
     momentum: float = 0.9
     dropout: float | None = None
     is_portable: bool = False
     branch_rates: Mapping[str, float] = field(default_factory=dict)
+    is_quantized: bool = False
 
-    def norm(self, name: str) -> keras.layers.Layer:
+    def norm(self, name: str, formats: Formats = FLOAT) -> keras.layers.Layer:
         """A normalisation.
 
         Args:
             name: Of the operation that it follows.
+            formats: Of this operation.
         """
+        if formats != FLOAT:
+            return QuantizedBatchNorm(
+                momentum=self.momentum,
+                epsilon=spec.BATCH_NORM_EPSILON,
+                norm_format=format_text(formats.norm),
+                name=layer_name(f"{name}.bn"),
+            )
         kind = keras.layers.BatchNormalization if self.is_portable else BatchNorm
         return kind(
             momentum=self.momentum,
@@ -76,10 +98,14 @@ def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]
         op: The operation.
         settings: Of the network.
     """
-    layers = [_main_layer(op, settings)]
+    is_quantized = isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT
+    layers = [quantized_layer(op) if is_quantized else _main_layer(op, settings)]
+    if isinstance(op, DenseOp) and op.scale != 1:
+        name = layer_name(f"{op.name}.scale")
+        layers.append(keras.layers.Rescaling(op.scale, name=name))
     if isinstance(op, ConvOp | DenseOp):
         if op.batch_norm:
-            layers.append(settings.norm(op.name))
+            layers.append(settings.norm(op.name, op.formats))
         if op.activation != "none":
             function = activation(op.activation).keras
             layers.append(keras.layers.Activation(function, name=layer_name(f"{op.name}.act")))
@@ -97,7 +123,7 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
             inside = activation(op.activation).keras
             layer = SqueezeExcite(op.squeeze_channels, inside, op.gate, name=name)
         case PoolOp():
-            layer = _pool_layer(op)
+            layer = _pool_layer(op, settings.is_quantized)
         case ActivationOp():
             layer = keras.layers.Activation(activation(op.activation).keras, name=name)
         case NormOp():
@@ -117,12 +143,36 @@ def _main_layer(op: Op, settings: LayerSettings) -> keras.layers.Layer:
     return layer
 
 
-def _pool_layer(op: PoolOp) -> keras.layers.Layer:
+def _pool_layer(op: PoolOp, is_quantized: bool) -> keras.layers.Layer:
     name = layer_name(op.name)
+    if op.kind == "max":
+        return keras.layers.MaxPooling2D(op.size, name=name)
     if op.kind == "mean":
-        return keras.layers.GlobalAveragePooling2D(name=name)
-    kinds = {"max": keras.layers.MaxPooling2D, "average": keras.layers.AveragePooling2D}
-    return kinds[op.kind](op.size, name=name)
+        kind = GlobalMean if is_quantized else keras.layers.GlobalAveragePooling2D
+        return kind(name=name)
+    dtype = DOUBLE if is_quantized else None
+    return keras.layers.AveragePooling2D(op.size, name=name, dtype=dtype)
+
+
+def quantized_layer(op: ConvOp | DenseOp) -> keras.layers.Layer:
+    """The layer of an operation with formats, without normalisation and activation.
+
+    Args:
+        op: With formats.
+    """
+    more: dict[str, Any] = {
+        "weight_format": format_text(op.formats.weights),
+        "activation_format": format_text(op.formats.activations),
+        "bias_format": format_text(op.formats.bias),
+        "use_bias": op.bias,
+        "name": layer_name(op.name),
+    }
+    if isinstance(op, DenseOp):
+        return QuantizedDense(op.out_units, **more)
+    more |= {"stride": op.stride, "padding": "valid" if op.valid else "same"}
+    if op.depthwise:
+        return QuantizedDepthwiseConv2D(op.kernel, **more)
+    return QuantizedConv2D(op.out_channels, op.kernel, **more)
 
 
 def squeeze_excite(op: SqueezeExciteOp, x: Any) -> Any:
@@ -244,6 +294,8 @@ def variables_of(op: Op, get_layer: Callable[[str], Any]) -> Iterator[tuple[str,
         layer = get_layer(layer_name(f"{op.name}.bn" if is_norm else op.name))
         depthwise = isinstance(op, ConvOp) and op.depthwise and weight.kind == "kernel"
         kind = weight.kind
+        if kind == "scale":
+            kind = "_".join(weight.name.rsplit(".", 2)[1:])
         if isinstance(layer, keras.layers.BatchNormalization) and kind in STATISTICS:
             kind = f"moving_{kind}"
         yield weight.name, getattr(layer, kind), depthwise

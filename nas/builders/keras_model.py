@@ -11,7 +11,7 @@ import numpy as np
 
 from nas.architecture import spec
 from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import Op, ResidualOp, SqueezeExciteOp, all_ops
+from nas.architecture.operations import Op, ResidualOp, SqueezeExciteOp, all_ops, has_formats
 from nas.builders.keras_layers import (
     LayerSettings,
     layer_name,
@@ -50,8 +50,10 @@ def build_model(
     inputs = keras.Input((size, size, spec.IMAGE_CHANNELS), name="image")
     x = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET, name="scale_pixels")(inputs)
     rates = branch_rates(architecture, stochastic_depth)
-    settings = LayerSettings(batch_norm_momentum, dropout, is_portable, rates)
-    for layer in lower_architecture(architecture):
+    lowered = lower_architecture(architecture)
+    is_quantized = any(has_formats(layer.ops) for layer in lowered)
+    settings = LayerSettings(batch_norm_momentum, dropout, is_portable, rates, is_quantized)
+    for layer in lowered:
         for op in layer.ops:
             x = _add(op, x, settings)
     if keras.config.dtype_policy().compute_dtype != "float32":

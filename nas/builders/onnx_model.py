@@ -203,7 +203,7 @@ class _Writer:
         return self.node(kind, [x], kernel_shape=window, strides=window)
 
     def _dense(self, op: DenseOp, x: str) -> str:
-        kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
+        kernel, bias = self._folded(op.name, op.bias, op.batch_norm, op.scale)
         x = self.node("Gemm", [x, kernel, bias] if bias else [x, kernel])
         return self._activation(op.activation, x)
 
@@ -221,10 +221,12 @@ class _Writer:
     def _weight(self, name: str) -> np.ndarray:
         return np.asarray(self.weights[name], np.float64)
 
-    def _folded(self, name: str, has_bias: bool, batch_norm: bool) -> tuple[str, str | None]:
-        """Kernel and bias with batch normalisation multiplied in, in float64 until the end."""
-        kernel = self._weight(f"{name}.kernel")
-        bias = self._weight(f"{name}.bias") if has_bias else None
+    def _folded(
+        self, name: str, has_bias: bool, batch_norm: bool, factor: float = 1.0
+    ) -> tuple[str, str | None]:
+        """Kernel and bias with all that follows multiplied in, in float64 until the end."""
+        kernel = self._weight(f"{name}.kernel") * factor
+        bias = self._weight(f"{name}.bias") * factor if has_bias else None
         if batch_norm:
             variance = self._weight(f"{name}.variance") + spec.BATCH_NORM_EPSILON
             scale = self._weight(f"{name}.gamma") / np.sqrt(variance)

@@ -11,6 +11,7 @@ from absl import flags
 
 from latency.cli.parser import nearest
 from nas.data.preparation import RESIZES
+from nas.data.samples import SAMPLES
 from nas.errors import InputError
 from nas.system.backend import MIXED_PRECISION
 
@@ -68,7 +69,14 @@ def define_common(values: flags.FlagValues) -> None:
         "data_dir",
         None,
         "Images: Tiny-ImageNet, CIFAR-10 binary batches, a folder per class, or an .npz. "
-        "Without it the embedded sample is used.",
+        "Without it an embedded sample is used.",
+        **text,
+    )
+    flags.DEFINE_enum(
+        "sample",
+        None,
+        list(SAMPLES),
+        "Embedded sample in place of --data_dir: images that this program draws; default: letters.",
         **text,
     )
     flags.DEFINE_multi_string(

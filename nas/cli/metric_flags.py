@@ -52,6 +52,7 @@ def define_signal(values: flags.FlagValues) -> None:
     flags.DEFINE_float(
         "background_rate_hz",
         None,
-        "Background images that come a second, such as 40e6, for tpr_at_rate.",
+        "Background images that come a second, such as 40e6, for tpr_at_rate; default: that of the "
+        "--sample, if it has one.",
         **text,
     )

@@ -21,6 +21,7 @@ from nas.cost.constraints import Bounds
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.runs.trials import TRIAL_METHODS
+from nas.search_space.knob_spaces import KNOB_SPACES
 from nas.search_space.named import SPACES
 from nas.system import backend
 from nas.system.console import out
@@ -87,7 +88,8 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_string(
         "space",
         None,
-        f"{', '.join(SPACES)}; around:NETWORK, with a name of main.py --network; or a Python file.",
+        f"{', '.join(SPACES)}; around:NETWORK, with a name of main.py --network; by trials also "
+        f"{', '.join(KNOB_SPACES)}; or a Python file.",
         **text,
     )
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)

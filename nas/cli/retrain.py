@@ -83,8 +83,7 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
         InputError: No architecture.
     """
     options = strict_flags.given(values)
-    data_dir, run = options.get("data_dir"), options.get("run")
-    source = source_of(data_dir, options) if data_dir else None
+    run, source = options.get("run"), _named_images(options)
     network = _given_network(options, source)
     return AskedRetraining(
         options,
@@ -94,6 +93,12 @@ def asked_retraining(values: flags.FlagValues, command: str = "") -> AskedRetrai
         command,
         notes=network.notes if network else (),
     )
+
+
+def _named_images(options: Mapping[str, Any]) -> DataSource | None:
+    """The images that are named; None for those of a run, or the usual sample."""
+    is_named = "data_dir" in options or "sample" in options
+    return source_of(options.get("data_dir"), options) if is_named else None
 
 
 def _given_network(options: Mapping[str, Any], source: DataSource | None) -> GivenNetwork | None:
@@ -127,10 +132,8 @@ def _compare(
     on_folder: Callable[[Path], None],
 ) -> int:
     """Begins a comparison, or goes on with that of --run."""
-    data_dir = options.get("data_dir")
     words = tuple(split_words(options.get("compare", ())))
-    source = source_of(data_dir, options) if data_dir else None
-    asked = AskedComparison(words, options, source, command)
+    asked = AskedComparison(words, options, _named_images(options), command)
     if words:
         run_comparison(asked, run_dir, interrupter, on_folder)
     else:

@@ -1,4 +1,4 @@
-"""Flags of searches by trials: nas.py --method asha, hyperband, or random with --max_trials."""
+"""Flags of searches by trials: nas.py --method asha, hyperband, grid, or random with a number."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def define(values: flags.FlagValues) -> None:
     strict_flags.define_count(
         values,
         "max_trials",
-        "Networks that are trained alone by --method asha or hyperband; with --method random all "
-        "of them are trained whole.",
+        "Networks that are trained alone by --method asha or hyperband; with --method random or "
+        "grid all of them are trained whole. A grid has all of its configurations if left out.",
     )
     flags.DEFINE_float(
         "max_epochs", None, "Epochs of a trial's whole training; default: the recipe's.", **text
@@ -69,7 +69,11 @@ def define(values: flags.FlagValues) -> None:
         **text,
     )
     flags.DEFINE_enum(
-        "sampler", "random", list(SAMPLERS), "Where configurations of trials come from.", **text
+        "sampler",
+        "random",
+        list(SAMPLERS),
+        "Where configurations of trials come from; grid: each once, in an order of chance.",
+        **text,
     )
     strict_flags.define_count(
         values,

@@ -9,8 +9,10 @@ from typing import Any, Literal
 import numpy as np
 
 from nas.architecture.lowering import LoweredLayer, lower_layer
-from nas.cost.counts import FLOAT32_BITS, Cost, layer_cost
-from nas.cost.memory import image_peak_bytes, layer_peak_bytes
+from nas.architecture.spec import Layer
+from nas.cost.counts import Cost, layer_cost
+from nas.cost.memory import Format, image_peak_bytes, layer_peak_bytes
+from nas.cost.stored_formats import format_before
 from nas.errors import InputError
 from nas.search_space.space import OneOf, Space
 
@@ -26,6 +28,9 @@ class Bounds:
         max_macs: Multiply-adds of one image.
         max_size_bytes: Bytes of the folded weights.
         max_memory_bytes: Peak activation memory of one image, in bytes.
+        max_weight_bits: Bits of the kernels, each number in its format.
+        max_bops: Bit operations of one image: each multiply-add times the bits of its weight and
+            of what it reads.
     """
 
     # The flags of these names say the help.
@@ -35,6 +40,13 @@ class Bounds:
     max_memory_bytes: int | None = field(
         default=None,
         metadata={"help": "Most bytes of activations that are alive at once, for one image."},
+    )
+    max_weight_bits: int | None = field(
+        default=None, metadata={"help": "Most bits of kernels, each number in its format."}
+    )
+    max_bops: int | None = field(
+        default=None,
+        metadata={"help": "Most bit operations: multiply-adds times the bits of both factors."},
     )
 
     def __post_init__(self) -> None:
@@ -56,11 +68,12 @@ class Bounds:
 SUMS: dict[str, Callable[[Cost], int]] = {
     "params": lambda cost: cost.params,
     "macs": lambda cost: cost.macs,
-    # Weights of a folded float32 network.
-    "size_bytes": lambda cost: cost.folded_params * FLOAT32_BITS // 8,
+    "size_bytes": lambda cost: cost.size_bytes,
+    "weight_bits": lambda cost: cost.weight_bits,
+    "bops": lambda cost: cost.bops,
 }
-# Counts of which a network has the greatest one of its layers.
-PEAKS: dict[str, Callable[[LoweredLayer], int]] = {"memory_bytes": layer_peak_bytes}
+# Counts of which a network has the greatest one of its layers, by the format of the layer's output.
+PEAKS: dict[str, Callable[[LoweredLayer, Format], int]] = {"memory_bytes": layer_peak_bytes}
 
 
 @dataclass(frozen=True)
@@ -68,7 +81,7 @@ class Quantity:
     """One count of a space's networks: a fixed part and one part a choice.
 
     Args:
-        name: `params`, `macs`, `size_bytes` or `memory_bytes`.
+        name: `params`, `macs`, `size_bytes`, `memory_bytes`, `weight_bits` or `bops`.
         fixed: Of everything that is no choice.
         options: Of each option of each choice.
         most: The bound; None if there is none.
@@ -111,31 +124,61 @@ class Quantity:
 def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
     """Every count of `Bounds`, of a space's networks; equal to `nas.cost.counts` for each of them.
 
+    A peak is that of the option alone where all options behind it read the same format. Where they
+    do not, it is the greatest one, so that a network may have less than is counted, never more.
+
     Args:
         space: Whose options are counted.
         bounds: Become `most`.
     """
-    lowered = space.lowered_options()
-    fixed = [
-        lower_layer(layer, shape, index)
+    places = [
+        [lower_layer(option, shape, index) for option in _options(layer)]
         for index, (layer, shape) in enumerate(zip(space.layers, space.input_shapes(), strict=True))
-        if not isinstance(layer, OneOf)
     ]
-    costs = [[layer_cost(option) for option in options] for options in lowered]
-    fixed_costs = [layer_cost(layer) for layer in fixed]
+    formats = _formats_between(places)
+    image = max(image_peak_bytes(space.image_size, kept) for kept in formats[0])
+    rows = {**_sums(places), **_peaks(places, formats[1:])}
     found = []
     for bound in fields(Bounds):
         name, most = bound.name.removeprefix("max_"), getattr(bounds, bound.name)
+        pairs = list(zip(space.layers, rows[name], strict=True))
+        options = tuple(np.array(row, np.int64) for one, row in pairs if isinstance(one, OneOf))
+        fixed = [row[0] for one, row in pairs if not isinstance(one, OneOf)]
         if name in SUMS:
-            read = SUMS[name]
-            options = tuple(np.array([read(c) for c in row], np.int64) for row in costs)
-            found.append(Quantity(name, sum(map(read, fixed_costs)), options, most))
+            found.append(Quantity(name, sum(fixed), options, most))
         else:
-            peak = PEAKS[name]
-            options = tuple(np.array([peak(x) for x in row], np.int64) for row in lowered)
-            least = max(image_peak_bytes(space.image_size), *map(peak, fixed))
-            found.append(Quantity(name, least, options, most, "peak"))
+            found.append(Quantity(name, max([image, *fixed]), options, most, "peak"))
     return tuple(found)
+
+
+Places = Sequence[Sequence[LoweredLayer]]  # a layer's options; one alone where it is no choice
+
+
+def _sums(places: Places) -> dict[str, list[list[int]]]:
+    """Count -> of each option of each place."""
+    costs = [[layer_cost(option) for option in options] for options in places]
+    return {name: [[read(c) for c in row] for row in costs] for name, read in SUMS.items()}
+
+
+def _peaks(places: Places, after: Sequence[set[Format]]) -> dict[str, list[list[int]]]:
+    """Count -> of each option of each place, for the format of its output that needs the most."""
+    pairs = list(zip(places, after, strict=True))
+    return {
+        name: [[max(peak(x, kept) for kept in formats) for x in row] for row, formats in pairs]
+        for name, peak in PEAKS.items()
+    }
+
+
+def _options(layer: Layer | OneOf) -> tuple[Layer, ...]:
+    return layer.options if isinstance(layer, OneOf) else (layer,)
+
+
+def _formats_between(places: Places) -> list[set[Format]]:
+    """The formats that the image and the output of each place may be kept in."""
+    found: list[set[Format]] = [{None}]  # of the class scores
+    for options in reversed(places):
+        found.append({format_before(x.ops, kept) for x in options for kept in found[-1]})
+    return found[::-1]
 
 
 def excluded_options(counts: Sequence[Quantity]) -> tuple[np.ndarray, ...]:

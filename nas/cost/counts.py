@@ -1,4 +1,4 @@
-"""Exact parameters, MACs and sizes, counted on primitive operations.
+"""Exact parameters, MACs, bits and sizes, counted on primitive operations.
 
 One multiply-add is one MAC. Batch normalisation folds into the convolution before it and
 counts 0, as do pooling, activations and skipped blocks. One that follows no convolution stays, and
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from nas.architecture.lowering import LoweredLayer, lower_architecture
 from nas.architecture.operations import (
+    FLOAT,
     ActivationOp,
     ConvOp,
     DenseOp,
@@ -23,14 +24,14 @@ from nas.architecture.operations import (
     PoolOp,
     ResidualOp,
     SqueezeExciteOp,
+    all_ops,
 )
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import Architecture
 from nas.architecture.text import layer_to_text
 from nas.architecture.weights import STATISTICS, op_weights
+from nas.cost.bits import bits_of_product, formats_of_op, kernel_bits, other_bits, size_bytes
 from nas.cost.memory import network_peak_bytes
-
-FLOAT32_BITS = 32
 
 
 @dataclass(frozen=True)
@@ -40,22 +41,24 @@ class Cost:
     Args:
         params: Trainable numbers.
         params_with_statistics: With the running statistics of batch normalisation.
-        folded_params: Numbers in the exported file: BN folded into kernel and one bias.
         macs: Multiply-adds for one image.
+        weight_bits: Of the kernels; see `nas.cost.bits`.
+        bops: Bit operations for one image; likewise.
+        other_bits: Of everything that is stored beside kernels.
+        size_bytes: Of what is stored, whole bytes for each tensor.
     """
 
     params: int = 0
     params_with_statistics: int = 0
-    folded_params: int = 0
     macs: int = 0
+    weight_bits: int = 0
+    bops: int = 0
+    other_bits: int = 0
+    size_bytes: int = 0
 
     def __add__(self, other: Cost) -> Cost:
-        return Cost(
-            self.params + other.params,
-            self.params_with_statistics + other.params_with_statistics,
-            self.folded_params + other.folded_params,
-            self.macs + other.macs,
-        )
+        pairs = zip(astuple(self), astuple(other), strict=True)
+        return Cost(*(mine + its for mine, its in pairs))
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,8 @@ class LayerCost:
     params_with_statistics: int
     macs: int
     output_shape: Shape
+    weight_bits: int
+    bops: int
 
 
 @dataclass(frozen=True)
@@ -80,8 +85,12 @@ class ArchitectureCost:
         params: Trainable numbers.
         params_with_statistics: With the running statistics of batch normalisation.
         macs: Multiply-adds for one image.
-        size_bytes: Of the folded float32 weights.
-        memory_bytes: Peak activation memory of one image in float32; see `nas.cost.memory`.
+        size_bytes: Of the weights with normalisations folded, each tensor in its format.
+        memory_bytes: Peak activation memory of one image; see `nas.cost.memory`.
+        weight_bits: Of the kernels; see `nas.cost.bits`.
+        bops: Bit operations for one image; likewise.
+        other_bits: Of biases, scales and normalisations.
+        has_formats: Whether any number is not float32.
     """
 
     layers: tuple[LayerCost, ...]
@@ -90,6 +99,10 @@ class ArchitectureCost:
     macs: int
     size_bytes: int
     memory_bytes: int
+    weight_bits: int
+    bops: int
+    other_bits: int
+    has_formats: bool
 
 
 @functools.singledispatch
@@ -149,20 +162,24 @@ def ops_cost(ops: tuple[Op, ...]) -> Cost:
     """Counts of a chain of operations, the inside of residuals included."""
     total = Cost()
     for op in ops:
-        total += _inside(op) if isinstance(op, ResidualOp) else Cost(*_params(op), op_macs(op))
+        total += _inside(op) if isinstance(op, ResidualOp) else _op_cost(op)
     return total
 
 
-def _params(op: Op) -> tuple[int, int, int]:
+def _op_cost(op: Op) -> Cost:
     weights = list(op_weights(op))
     trainable = sum(w.size for w in weights if w.trainable)
     statistics = sum(w.size for w in weights if w.kind in STATISTICS)
-    if isinstance(op, NormOp):
-        return trainable, trainable + statistics, trainable + statistics
-    kernels = sum(w.size for w in weights if w.kind in ("kernel", "bias"))
-    adds_bias = isinstance(op, ConvOp | DenseOp) and op.batch_norm and not op.bias
-    folded = kernels + (sum(w.size for w in weights if w.kind == "beta") if adds_bias else 0)
-    return trainable, trainable + statistics, folded
+    macs = op_macs(op)
+    return Cost(
+        trainable,
+        trainable + statistics,
+        macs,
+        kernel_bits(op),
+        macs * bits_of_product(op),
+        other_bits(op),
+        size_bytes(op),
+    )
 
 
 def layer_cost(layer: LoweredLayer) -> Cost:
@@ -192,13 +209,20 @@ def architecture_cost(architecture: Architecture) -> ArchitectureCost:
                 cost.params_with_statistics,
                 cost.macs,
                 layer.output_shape,
+                cost.weight_bits,
+                cost.bops,
             )
         )
+    every = (op for layer in lowered for op in all_ops(layer.ops))
     return ArchitectureCost(
         tuple(rows),
         total.params,
         total.params_with_statistics,
         total.macs,
-        total.folded_params * FLOAT32_BITS // 8,
+        total.size_bytes,
         network_peak_bytes(architecture.image_size, lowered),
+        total.weight_bits,
+        total.bops,
+        total.other_bits,
+        has_formats=any(formats_of_op(op) != FLOAT for op in every),
     )

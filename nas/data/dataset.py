@@ -47,7 +47,7 @@ class Dataset:
         class_names: Position is the class index.
         image_size: Height and width in pixels.
         fingerprint: 16 hex digits over labels and pixels of every image.
-        is_sample: Whether it is the embedded sample.
+        is_sample: Whether it is an embedded sample.
         notes: What a user should know, such as skipped images.
         preparation: How later images become arrays like these; None where nobody knows.
     """

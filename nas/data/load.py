@@ -11,7 +11,6 @@ import numpy as np
 from PIL import Image
 
 from latency.device.cache_folder import cache_folder
-from nas.data import sample
 from nas.data.cache import ImageFile, cached_arrays, write_split
 from nas.data.dataset import DataError, Dataset, Split, check_labels, evaluation_notes
 from nas.data.duplicates import Hashed, duplicate_notes, fingerprint, image_digests
@@ -20,11 +19,12 @@ from nas.data.layouts.find import EVALUATION_SHARE, find_layout
 from nas.data.layouts.layout import ArrayLayout, FileLayout
 from nas.data.notes import decoding_notes, relative, skipped_note
 from nas.data.preparation import Preparation, Resize
+from nas.data.samples import LETTERS, SAMPLES
 from nas.data.sources import Files, Sources
 from nas.data.split_decoding import decode_splits
 from nas.system.console import bar
 
-SAMPLE_HOLDS = "the embedded sample, which is drawn"
+SAMPLE_HOLDS = "an embedded sample, which is drawn"
 
 
 def _take_any(class_names: tuple[str, ...]) -> None:
@@ -45,14 +45,14 @@ def load_dataset(
     """Reads images of any known layout, decoding files once into a cache.
 
     Args:
-        data_dir: Folder or .npz file; None for the embedded sample.
+        data_dir: Folder or .npz file; None for the embedded sample `letters`; see `load_sample`.
         image_size: Height and width in pixels; None for the images' own.
         resize: What becomes of files whose images are not square; see `Preparation`.
         skip_bad_images: Go on without files that cannot be decoded.
         verify_data: Compare the contents of all files with those that were decoded, not only of
             a sample and of those that look changed.
         cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
-        seed: Of the division where the layout has none. The sample is always the same.
+        seed: Of the division where the layout has none. Samples are always the same.
         check_classes: Told the class names before anything is decoded; it may refuse them.
 
     Raises:
@@ -72,6 +72,23 @@ def load_dataset(
     preparation = Preparation(image_size or layout.native_size, resize)
     root = Path(data_dir).expanduser().absolute()
     return _from_files(layout, root, preparation, skip_bad_images, verify_data, folder)
+
+
+def refuse_sample(data_dir: str, sample: str) -> None:
+    """Refuses an embedded sample beside images of a user's own.
+
+    Args:
+        data_dir: What was named.
+        sample: Likewise.
+
+    Raises:
+        DataError: Always.
+    """
+    raise DataError(
+        "either --data_dir or --sample",
+        f"both: {data_dir} and the embedded sample {sample!r}",
+        "leave one of them out",
+    )
 
 
 def refuse_file_options(
@@ -130,34 +147,38 @@ def from_arrays(
 
 def load_sample(
     image_size: int | None = None,
-    size: sample.SampleSize = sample.DEFAULT,
     *,
+    name: str = LETTERS,
+    is_toy: bool = False,
     cache_dir: Path | None = None,
 ) -> Dataset:
-    """The embedded sample, drawn once into a cache.
+    """An embedded sample, drawn once into a cache.
 
     Args:
         image_size: Height and width in pixels; None for its own.
-        size: Images that are drawn.
+        name: In `SAMPLES`.
+        is_toy: Draw as few images as `--smoke` does.
         cache_dir: Where arrays are kept; see `latency.device.cache_folder` for the default.
     """
     folder = cache_folder() if cache_dir is None else Path(cache_dir)
-    image_size = image_size or sample.IMAGE_SIZE
-    settings = {"sample": 3, "size": [size.train, size.evaluation], "pixels": image_size}
+    drawn = SAMPLES[name]
+    size = drawn.size(is_toy)
+    pixels = image_size or drawn.image_size
+    settings = {"sample": drawn.key, "size": [size.train, size.evaluation], "pixels": pixels}
 
     def make(target: Path) -> dict[str, Any]:
         counts = {"train": (size.train, 0), "evaluation": (size.evaluation, 1)}
         with bar("Drawing the sample") as progress:
-            for done, (name, (count, seed)) in enumerate(counts.items()):
+            for done, (part, (count, seed)) in enumerate(counts.items()):
                 progress.update(done, len(counts))
-                write_split(target, name, *sample.draw(count, seed, image_size))
+                write_split(target, part, *drawn.draw(count, seed, pixels))
         return {"splits": list(counts)}
 
     key = Sources.of({}).key(settings)
     _, splits, _ = cached_arrays(folder, key, make)
     hashed = [_hashed_arrays(part, split) for part, split in splits.items()]
     return _finished(
-        sample.NAME, hashed, sample.CLASS_NAMES, Preparation(image_size), (), is_sample=True
+        drawn.title, hashed, drawn.class_names, Preparation(pixels), (), is_sample=True
     )
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from nas.data import sample
 from nas.data.dataset import DataError, Dataset, check_labels, evaluation_notes
 from nas.data.layouts.find import EVALUATION_SHARE, find_layout
 from nas.data.layouts.layout import FileLayout
+from nas.data.samples import LETTERS, SAMPLES
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Looks:
         train_labels: (n,) class indices of the training images. Files that turn out to be broken
             are among them, which may be skipped later.
         evaluation_labels: (m,) likewise of the evaluation images.
-        is_sample: Whether they are the embedded sample.
+        is_sample: Whether they are an embedded sample.
         notes: What a user should know of the files, such as which were left out.
     """
 
@@ -63,26 +63,30 @@ def look_at(
     data_dir: str | Path | None,
     image_size: int | None = None,
     seed: int = 0,
-    size: sample.SampleSize = sample.DEFAULT,
+    sample: str = LETTERS,
+    is_toy: bool = False,
 ) -> Looks:
     """Finds out what images will be like, in the time that it takes to list them.
 
     Args:
-        data_dir: Folder or .npz file; None for the embedded sample.
+        data_dir: Folder or .npz file; None for an embedded sample.
         image_size: Height and width in pixels that are asked for; None for the images' own.
         seed: Of the division where the layout has none.
-        size: Images of the sample that are drawn.
+        sample: Name of the embedded sample.
+        is_toy: Whether it is drawn at the size of `--smoke`.
 
     Raises:
         DataError: They are missing, of no known layout, or nothing can be learned from them.
     """
     if data_dir is None:
+        drawn = SAMPLES[sample]
+        size = drawn.size(is_toy)
         return Looks(
-            sample.NAME,
-            image_size or sample.IMAGE_SIZE,
-            sample.CLASS_NAMES,
-            _sample_labels(size.train),
-            _sample_labels(size.evaluation),
+            drawn.title,
+            image_size or drawn.image_size,
+            drawn.class_names,
+            drawn.labels_of(size.train),
+            drawn.labels_of(size.evaluation),
             is_sample=True,
         )
     layout = find_layout(data_dir, seed, EVALUATION_SHARE)
@@ -97,11 +101,6 @@ def look_at(
     notes = (*layout.notes, *evaluation_notes(layout.class_names, evaluation))
     names = layout.class_names
     return Looks(layout.name, image_size or own, names, train, evaluation, notes=notes)
-
-
-def _sample_labels(count: int) -> np.ndarray:
-    """As many of each class as the sample draws, in the order of the classes."""
-    return np.sort(np.arange(count, dtype=np.int32) % len(sample.CLASS_NAMES))
 
 
 def check_searchable(looks: Looks) -> None:

@@ -55,6 +55,15 @@ DEFAULT = SampleSize(train=10_000, evaluation=2_000)
 SMOKE = SampleSize(train=240, evaluation=48)
 
 
+def labels_of(count: int) -> np.ndarray:
+    """(count,) int32: as many of each class as `draw` draws, in the order of the classes.
+
+    Args:
+        count: Number of images.
+    """
+    return np.sort(np.arange(count, dtype=np.int32) % len(CLASS_NAMES))
+
+
 def draw(count: int, seed: int, image_size: int = IMAGE_SIZE) -> tuple[np.ndarray, np.ndarray]:
     """Draws images with labels in random order, every class equally often.
 

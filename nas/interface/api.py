@@ -56,7 +56,7 @@ def search(
     A Ctrl-C saves the state and comes out as KeyboardInterrupt; `resume` goes on from there.
 
     Args:
-        data: Folder or .npz file with images, or a `Dataset`; None for the embedded sample.
+        data: Folder or .npz file with images, or a `Dataset`; None for an embedded sample.
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`;
             several make a sweep.
         penalty: Weight of ln(milliseconds) in the loss instead; several make a sweep.
@@ -114,9 +114,10 @@ def tune(
     Worker processes read the images themselves, so that these are files or the sample.
 
     Args:
-        data: Folder or .npz file with images; None for the embedded sample.
-        method: `asha` (default), `hyperband` or `random`.
-        max_trials: Configurations that are tried, 1 or more; None with `resume` alone.
+        data: Folder or .npz file with images; None for an embedded sample.
+        method: `asha` (default), `hyperband`, `random` or `grid`.
+        max_trials: Configurations that are tried, 1 or more; None with `resume`, or for all of a
+            grid.
         objectives: What trials are judged by, such as `"top1,ms"` or `["top1", "ms"]`; default:
             top1. The direction of each follows from its name.
         space: Name of the search space that networks come from, or path of a Python file that
@@ -169,7 +170,7 @@ def retrain(
             or what `main.py --network` takes, such as the name of a published network. The
             networks of a sweep are timed together.
         data: Images for a given network, as `search` takes them; those of a run, which may have
-            moved, for a run. None for the run's own, or the embedded sample.
+            moved, for a run. None for the run's own, or an embedded sample.
         run: A run or its folder by this name, in the place of the first argument.
         run_dir: Folder for a given network; default: a new one below `runs/`.
         networks: Different networks to train of a sweep, as many as its goals found or more;
@@ -185,7 +186,7 @@ def retrain(
     """
     given = _given_training("retrain", options)
     load_blocks(given.get("blocks", ()))  # before the text of a network is read
-    source = source_of(data, given) if data is not None else None
+    source = source_of(data, given) if data is not None or "sample" in given else None
     dataset = data if isinstance(data, Dataset) else None
     folder, network = None, None
     if run_or_architecture is None and run is not None:
@@ -224,7 +225,7 @@ def compare(
     Args:
         networks: Two or more: runs or their folders, which keep their training; architectures,
             their texts, files with them, or names of published networks, which are trained.
-        data: Images, as `search` takes them; None for those of the runs, or the embedded sample.
+        data: Images, as `search` takes them; None for those of the runs, or an embedded sample.
         run_dir: Folder of the comparison; default: a new one below `runs/`. That of a comparison
             which was stopped goes on where no networks are named.
         **options: See `RetrainOptions`.
@@ -244,7 +245,7 @@ def compare(
     asked = AskedComparison(
         words,
         given,
-        source_of(data, given) if data is not None else None,
+        source_of(data, given) if data is not None or "sample" in given else None,
         "nas.compare(...)",
         data if isinstance(data, Dataset) else None,
     )

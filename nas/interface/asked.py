@@ -11,6 +11,7 @@ from typing import Any
 from latency.device.clock import now_text
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
+from nas.data.load import refuse_sample
 from nas.errors import InputError
 from nas.interface import rules
 from nas.methods.config import (
@@ -76,16 +77,20 @@ def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> 
     """The images that are asked for.
 
     Args:
-        data: Folder, .npz file, or images themselves; None for the embedded sample.
-        options: With `image_size`, `resize`, `skip_bad_images` and `verify_data`, if given.
+        data: Folder, .npz file, or images themselves; None for an embedded sample.
+        options: With `sample`, `image_size`, `resize`, `skip_bad_images` and `verify_data`, if
+            given.
 
     Raises:
-        InputError: Options that say nothing beside images themselves.
+        InputError: Options that say nothing beside images themselves, or an unknown sample.
     """
     size = options.get("image_size")
     of_files = {name: options[name] for name in OF_FILES if options.get(name)}
     if data is None:
-        return DataSource("sample", None, size, **of_files)
+        return DataSource("sample", None, size, **of_files, sample=options.get("sample"))
+    if "sample" in options:
+        named = f"{len(data.train.labels)} images" if isinstance(data, Dataset) else str(data)
+        refuse_sample(named, options["sample"])
     if isinstance(data, Dataset):
         if of_files or size not in (None, data.image_size):
             given = {"image_size": size, **of_files}
@@ -117,7 +122,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     Args:
         asked: What was asked for.
         space: Its search space, a name or a path, which may follow from the images.
-        is_sample: Whether the images are the embedded sample.
+        is_sample: Whether the images are an embedded sample.
 
     Raises:
         InputError: A value is out of its range.
@@ -212,6 +217,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "seed": lambda c: c.seed,
     "smoke": lambda c: c.is_smoke,
     "image_size": lambda c: c.data.image_size,
+    "sample": lambda c: c.data.drawn,
     "skip_bad_images": lambda c: c.data.skip_bad_images,
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,

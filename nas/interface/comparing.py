@@ -36,6 +36,7 @@ from nas.interface.named_networks import name_networks
 from nas.interface.retrain_rules import RETRAIN_RULES
 from nas.interface.training_config import check_training, new_training, training_config
 from nas.interface.training_parts import still_trains, teaching_of
+from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.compare import Compared
 from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now
@@ -47,7 +48,7 @@ from nas.runs.config import (
     TrainingConfig,
     read_config,
 )
-from nas.runs.data import DataRecord
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.success_rate import check_goal
@@ -79,7 +80,7 @@ def run_comparison(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
-    options = asked.options
+    options = with_usual_rate(asked.options, asked.source or DataSource())
     check_options(options)
     load_blocks(options.get("blocks", ()))
     named = name_networks(asked.words, options.get("image_size"))
@@ -143,7 +144,8 @@ def go_on_with_comparison(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
-    options = asked.options
+    options = with_usual_rate(asked.options, read_config(folder.path).data)
+    asked = replace(asked, options=options)
     config = _begun(folder, options)
     exports_of(options).check()
     own = [entry for entry in config.networks if entry.run is None]

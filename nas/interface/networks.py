@@ -19,6 +19,7 @@ from nas.architecture.timm_text import PREFIX
 from nas.cost.counts import ArchitectureCost, architecture_cost
 from nas.data import Dataset
 from nas.data.look import Looks, look_at
+from nas.data.samples import LETTERS
 from nas.errors import ArchitectureError, FieldError, InputError
 from nas.runs.data import DataSource
 from nas.system import backend
@@ -88,7 +89,7 @@ def network_for_images(
     Args:
         value: As `read_network` takes it.
         options: With `image_size` and `seed`, if given.
-        source: The images, if they were named; None for the sample.
+        source: The images, if they were named; None for the usual sample.
         dataset: Images that a program handed over; None if they are to be read.
 
     Raises:
@@ -99,8 +100,9 @@ def network_for_images(
     if dataset is not None:
         looks = Looks.of(dataset)
     else:
-        path = source.path if source else None
-        looks = look_at(path, options.get("image_size"), options.get("seed", 0))
+        path, sample = (source.path, source.drawn) if source else (None, None)
+        size, seed = options.get("image_size"), options.get("seed", 0)
+        looks = look_at(path, size, seed, sample or LETTERS)
     found = read_network(value, looks.image_size, looks.num_classes)
     if found.architecture.num_classes != looks.num_classes:
         raise InputError(

@@ -13,6 +13,7 @@ class SearchOptions(TypedDict, total=False):
     """What a search may be asked for beside its goal, space and folder; each has a default.
 
     Attributes:
+        sample: Embedded sample in place of images: `letters` (default) or `trigger`.
         image_size: Height and width in pixels; default: the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
         resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
@@ -26,6 +27,8 @@ class SearchOptions(TypedDict, total=False):
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
         max_memory_bytes: Most bytes of activations that are alive at once, for one image.
+        max_weight_bits: Most bits of kernels, each number in its format.
+        max_bops: Most bit operations: multiply-adds times the bits of both factors.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -45,6 +48,7 @@ class SearchOptions(TypedDict, total=False):
         random_networks: Random networks of equal milliseconds to compare with.
     """
 
+    sample: str
     image_size: int
     skip_bad_images: bool
     resize: Resize
@@ -57,6 +61,8 @@ class SearchOptions(TypedDict, total=False):
     max_macs: int
     max_size_bytes: int
     max_memory_bytes: int
+    max_weight_bits: int
+    max_bops: int
     method: str
     gate: str
     execution: str
@@ -79,6 +85,7 @@ class TrialOptions(TypedDict, total=False):
     """What a search by trials may be asked for beside `nas.tune`'s arguments.
 
     Attributes:
+        sample: Embedded sample in place of images: `letters` (default) or `trigger`.
         image_size: Height and width in pixels; default: the images' own.
         skip_bad_images: Go on without files that cannot be decoded.
         resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
@@ -94,6 +101,8 @@ class TrialOptions(TypedDict, total=False):
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
         max_memory_bytes: Most bytes of activations that are alive at once, for one image.
+        max_weight_bits: Most bits of kernels, each number in its format.
+        max_bops: Most bit operations: multiply-adds times the bits of both factors.
         budgets: Further limits, such as `["ms<=0.5", "top1>=0.9"]`.
         max_epochs: Epochs of a whole training, above 0; default: the recipe's.
         reduction: One trial in so many goes on at each rung, 2 or more; default 4.
@@ -109,9 +118,11 @@ class TrialOptions(TypedDict, total=False):
             each with a goal behind it if there is one, as `top1>=0.9`; they choose nothing.
         signal_class: Name or index of the class that metrics such as `auc` look for; default: the
             second of two.
-        background_rate_hz: Background images that come a second, for `tpr_at_rate`; above 0.
+        background_rate_hz: Background images that come a second, for `tpr_at_rate`, above 0;
+            default: that of the sample, if it has one.
     """
 
+    sample: str
     image_size: int
     skip_bad_images: bool
     resize: Resize
@@ -127,6 +138,8 @@ class TrialOptions(TypedDict, total=False):
     max_macs: int
     max_size_bytes: int
     max_memory_bytes: int
+    max_weight_bits: int
+    max_bops: int
     budgets: str | Sequence[str]
     max_epochs: float
     reduction: int
@@ -145,6 +158,8 @@ class RetrainOptions(RecipeOptions, total=False):
     """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
+        sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
+            for a run.
         image_size: Height and width in pixels, which must be the network's.
         skip_bad_images: Go on without files that cannot be decoded.
         resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
@@ -178,9 +193,11 @@ class RetrainOptions(RecipeOptions, total=False):
         select_by: One of these metrics that chooses between the last weights and their average on
             held-out training images, with `evaluate_every`; default: top-1.
         signal_class: Name or index of the class that these look for; default: the second of two.
-        background_rate_hz: Background images that come a second, for `tpr_at_rate`; above 0.
+        background_rate_hz: Background images that come a second, for `tpr_at_rate`, above 0;
+            default: that of the sample, if it has one.
     """
 
+    sample: str
     image_size: int
     skip_bad_images: bool
     resize: Resize

@@ -11,11 +11,13 @@ from latency.device.host import current_host
 from nas.cost.constraints import Bounds
 from nas.data import Dataset
 from nas.data.look import look_at
+from nas.data.samples import LETTERS
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import default_table_path, load_table
-from nas.interface.asked import BOUNDS
+from nas.interface.asked import BOUNDS, source_of
 from nas.interface.rules import says
+from nas.pipeline.inputs import SPACE_OF_LETTERS
 from nas.search_space.files import load_blocks, reference
 from nas.search_space.named import SPACES, get_space
 from nas.search_space.space import Space
@@ -28,7 +30,7 @@ from nas.system.program import command_words
 # A profile looks at these and at nothing else.
 APPLIES = (
     *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
-    *("device", "seed", *BOUNDS),
+    *("sample", "device", "seed", *BOUNDS),
 )
 
 
@@ -92,12 +94,13 @@ def profile(
     cache, or of `table`; without one they are not known.
 
     Args:
-        data: Folder or .npz file with images, or a `Dataset`; None for the embedded sample.
+        data: Folder or .npz file with images, or a `Dataset`; None for an embedded sample.
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`.
         space: Name of a search space, or path of a Python file that defines one; default: as a
             search would take it.
-        **options: `image_size`, `blocks`, `table`, `device`, `seed` and the bounds `max_params`,
-            `max_macs`, `max_size_bytes` and `max_memory_bytes`; see `SearchOptions`.
+        **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed` and the bounds
+            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and `max_bops`;
+            see `SearchOptions`.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
@@ -119,12 +122,14 @@ def _space(
     name, size = options.get("space"), options.get("image_size")
     if dataset is not None:
         size, classes = dataset.image_size, dataset.num_classes
-    elif options.get("data_dir") is None:
-        # The embedded sample has the size and the classes of the space of its name.
-        own_size = SPACES["sample"].image_size if name is None else None
-        return get_space(name or "sample", size or own_size), ""
+    elif options.get("data_dir") is None and options.get("sample", LETTERS) == LETTERS:
+        # Letters have the size and the classes of their space.
+        own_size = SPACES[SPACE_OF_LETTERS].image_size if name is None else None
+        return get_space(name or SPACE_OF_LETTERS, size or own_size), ""
     else:
-        looks = look_at(options["data_dir"], size, options.get("seed", 0))
+        source = source_of(options.get("data_dir"), options)
+        sample = source.drawn or LETTERS
+        looks = look_at(source.path, size, options.get("seed", 0), sample)
         size, classes = looks.image_size, looks.num_classes
     if name is None:
         return default_space(size, classes, bounds)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,6 +42,7 @@ from nas.interface.training_parts import (
     teaching_of,
     with_classes,
 )
+from nas.interface.usual_rate import lacks_rate, with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now
@@ -84,6 +86,7 @@ def run_retraining(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
+    asked = _with_rate(asked)
     check_options(asked.options)
     if asked.architecture is not None:
         folder = _begun(asked, asked.architecture, run_dir)
@@ -96,6 +99,17 @@ def run_retraining(
         if asked.architecture is not None:
             folder.discard("architecture.json")
         raise
+
+
+def _with_rate(asked: AskedRetraining) -> AskedRetraining:
+    """The same with the background rate of the sample, where a metric lacks one."""
+    if not lacks_rate(asked.options):
+        return asked
+    source = asked.source or DataSource()
+    if asked.source is None and asked.architecture is None:
+        folder = RunFolder.open(own_path(asked.run)) if asked.run else RunFolder.newest()
+        source = read_config(folder.path).data
+    return replace(asked, options=with_usual_rate(asked.options, source))
 
 
 def _retrained(

@@ -94,7 +94,7 @@ SEARCH_RULES = (
     Rule(
         OF_TRIALS,
         lambda _: False,
-        "--{name} with --method asha or hyperband, or with --method random and --max_trials",
+        "--{name} with --method asha, hyperband or grid, or with --method random and --max_trials",
         "--method {method}",
         "name such a method, or leave --{name} out",
     ),

@@ -129,7 +129,7 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     check_late_packages()
     if still_trains(folder, config):
         check_starts(config.compute)
-    named = asked.source if asked.source.path is not None else None
+    named = asked.source if asked.source.is_named else None
     source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)

@@ -58,7 +58,10 @@ def rate_words(folder: RunFolder, options: Mapping[str, Any]) -> dict[str, objec
     """
     seed = {"seed": options["seed"]} if "seed" in options else {}
     restart = {"restart": True} if has_begun(folder) else {}
-    return {**_not_recorded(options), **recipe_options.words(options), **seed, **restart}
+    # A rate that products of one precision can take may be too large for another.
+    compute = {name: options[name] for name in rules.COMPUTING if rules.says(options, name)}
+    words = recipe_options.words(options)
+    return {**_not_recorded(options), **words, **compute, **seed, **restart}
 
 
 def _not_recorded(options: Mapping[str, Any]) -> dict[str, object]:

@@ -20,8 +20,10 @@ from nas.interface.trials_config import (
     check_as_recorded,
     trials_config,
 )
+from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.table import TABLE_FILE
+from nas.pipeline.trial_candidates import grid_size
 from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
@@ -31,6 +33,8 @@ from nas.runs.folder import RunFolder
 from nas.runs.trials import TRIAL_METHODS, TrialsConfig
 from nas.runs.trials_record import TrialsRecord
 from nas.search_space.files import load_blocks
+from nas.search_space.knob_space import KnobSpace
+from nas.search_space.named import any_space
 from nas.search_space.space import Space
 from nas.system.backend_check import check_late_packages, check_starts
 from nas.system.console import err, out
@@ -81,6 +85,8 @@ def run_trials(
     check_optuna()
     run_dir = run_dir and own_path(run_dir)
     is_new = not asked.options.get("resume")
+    if is_new:
+        asked = replace(asked, options=with_usual_rate(asked.options, asked.source))
     run = _begun(asked, run_dir, interrupter) if is_new else _resumed(asked, run_dir, interrupter)
     on_folder(run.folder.path)
     out.print(f"Run folder: {run.folder.path}", markup=False)
@@ -120,6 +126,10 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     if network is None and "space" not in options:
         config = replace(config, space=space_of(None, looks, config.bounds).name)
     space = trials_space(config, looks)
+    if isinstance(space, KnobSpace):
+        config = trials_config(asked, sizes, network, space)
+    if config.method == "grid" and "max_trials" not in options:
+        config = replace(config, max_trials=grid_size(config, space))
     check_trials(config, space, looks)
     check_starts(config.compute)
     dataset = load_data(asked.source, sizes, config.seed)
@@ -140,12 +150,15 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
         raise InputError(
             "the folder of a search by trials", f"{run_dir}, of {config.kind!r}", "check --method"
         )
-    check_as_recorded(config, asked.options)
-    config = changed_at_the_end(config, asked.options)
+    options = asked.options
+    if config.background_rate_hz is None:
+        options = with_usual_rate(options, config.data)
+    check_as_recorded(config, options)
+    config = changed_at_the_end(config, options)
     load_blocks(config.blocks)
     check_late_packages()
     check_starts(config.compute)
-    named = asked.source if asked.source.path is not None else None
+    named = asked.source if asked.source.is_named else None
     source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, None, record)
@@ -155,7 +168,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     return TrialsRun(folder, space, dataset, source, config, interrupter)
 
 
-def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space:
+def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobSpace:
     """The space that networks of a run come from.
 
     Args:
@@ -169,7 +182,7 @@ def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space:
         network = arch_text.parse(config.network)
         check_fits(network, images, takes_any_classes=False)
         return Space("network", network.image_size, network.layers)
-    space = space_of(config.space, images)
+    space = any_space(config.space or "sample", images.image_size, images.num_classes)
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
             f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",

@@ -16,11 +16,13 @@ from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import compute_of
 from nas.metrics import AskedMetrics
-from nas.recipes.scales import Scale
+from nas.recipes import RECIPES
+from nas.recipes.scales import SMOKE, Scale
 from nas.registry import check_known
 from nas.runs.data import OF_FILES, DataSource
-from nas.runs.trials import TRIAL_METHODS, TrialsConfig
+from nas.runs.trials import TRIAL_METHODS, WHOLE, TrialsConfig
 from nas.search_space.files import reference
+from nas.search_space.knob_space import KnobSpace
 from nas.system.environment import environment
 from nas.system.paths import kept_path
 from nas.tuning.budgets import parse_budget
@@ -31,7 +33,7 @@ BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
 SHARED = (
     *("method", "space", "blocks", "table", "device", "run_dir", "resume", "seed", "smoke"),
-    *("data_dir", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
+    *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
     *("mixed_precision", *BOUNDS),
 )
 # Options that stand in the record as they are given.
@@ -69,7 +71,8 @@ class AskedTrials:
                     f"--{name}",
                     "leave it out",
                 )
-        if not self.options.get("resume") and "max_trials" not in self.options:
+        is_grid = self.options.get("method") == "grid"
+        if not (self.options.get("resume") or is_grid) and "max_trials" not in self.options:
             raise InputError(
                 "--max_trials, how many configurations are tried", "none", "add --max_trials"
             )
@@ -90,11 +93,20 @@ class AskedTrials:
                 "no --tune",
                 "write for example --tune 'learning_rate=log[1e-3,1]'",
             )
+        if is_grid and self.options.get("sampler", "grid") != "grid":
+            raise InputError(
+                "--sampler with --method asha, hyperband or random",
+                f"--method grid, which trains every configuration, with {self.options['sampler']}",
+                "leave --sampler out",
+            )
         compute_of(self.options).check()
 
 
 def trials_config(
-    asked: AskedTrials, sizes: Scale, network: Architecture | None = None
+    asked: AskedTrials,
+    sizes: Scale,
+    network: Architecture | None = None,
+    space: KnobSpace | None = None,
 ) -> TrialsConfig:
     """The configuration of a new search by trials.
 
@@ -102,6 +114,7 @@ def trials_config(
         asked: What was asked for.
         sizes: Of the job.
         network: Of all trials; None where each has one of the space.
+        space: That brings a recipe and knobs of it; None where it brings neither, or is not known.
 
     Raises:
         InputError: A value is out of its range.
@@ -110,11 +123,13 @@ def trials_config(
     method = str(options["method"])
     check_known("method", method, TRIAL_METHODS)
     is_sample = asked.source.kind == "sample"
-    recipe = sizes.recipe_for(is_sample)
+    recipe = _sized(sizes, space).recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     lengths = _lengths(options, recipe.epochs)
     max_epochs = lengths["max_epochs"]
     given = {name: options[name] for name in OF_RECORD if name in options}
+    if method == "grid":
+        given["sampler"] = method
     table = options.get("table")
     return TrialsConfig(
         date=now_text(),
@@ -132,6 +147,8 @@ def trials_config(
         space=None if network else reference(options.get("space") or "sample"),
         network=to_text(network) if network else None,
         tune=options.get("tune"),
+        space_tune=None if space is None else space.tune,
+        space_recipe=None if space is None else space.recipe,
         table=kept_path(table) if table else None,
         device=options.get("device"),
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
@@ -145,11 +162,23 @@ def trials_config(
     )
 
 
+def _sized(sizes: Scale, space: KnobSpace | None) -> Scale:
+    """Sizes with the recipe of a space; those of toy size keep their epochs and batches."""
+    if space is None or space.recipe is None:
+        return sizes
+    recipe = RECIPES[space.recipe]
+    if sizes.name == SMOKE.name:
+        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
+    return replace(sizes, recipe=recipe)
+
+
 def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
     """How many trials there are, and how long they train."""
-    max_trials, reduction = options["max_trials"], options.get("reduction", USUAL_REDUCTION)
+    # A grid without a number has all its configurations, which are counted once it is known.
+    max_trials = options.get("max_trials", 1)
+    reduction = options.get("reduction", USUAL_REDUCTION)
     max_epochs = float(options.get("max_epochs", usual_epochs))
-    if options["method"] == "random":
+    if options["method"] in WHOLE:
         _refuse_rungs(options)
         rungs = 1
     else:
@@ -217,7 +246,7 @@ def _refuse_rungs(options: Mapping[str, Any]) -> None:
         if name in options:
             raise InputError(
                 f"--{name} with --method asha or hyperband",
-                "--method random, whose trials are trained whole",
+                f"--method {options['method']}, whose trials are trained whole",
                 "leave it out",
             )
 
@@ -231,6 +260,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "budgets": lambda c: ",".join(c.budgets),
     "smoke": lambda c: c.is_smoke,
     "image_size": lambda c: c.data.image_size,
+    "sample": lambda c: c.data.drawn,
     "skip_bad_images": lambda c: c.data.skip_bad_images,
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,

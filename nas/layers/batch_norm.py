@@ -82,10 +82,8 @@ class BatchNorm(keras.layers.Layer):
             for values in (self.gamma, self.beta, *old)
         )
         if not training:
-            scale = gamma * ops.rsqrt(variance + self.epsilon)
-            exact = ops.cast(x, gamma.dtype)
-            return ops.cast(exact * scale + (beta - mean * scale), x.dtype), old
-        y, *batch = batch_norm_training(x, gamma, beta, self.epsilon)
+            return self._by_running(x, gamma, beta, mean, variance), old
+        y, *batch = self._by_batch(x, gamma, beta)
         keep = self.momentum
         moved = [
             kept * keep + ops.cast(new, "float32") * (1.0 - keep)
@@ -97,6 +95,17 @@ class BatchNorm(keras.layers.Layer):
                 for new, rest in zip(moved, old, strict=True)
             ]
         return y, (moved[0], moved[1])
+
+    def _by_running(
+        self, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
+    ) -> Tensor:
+        scale = gamma * ops.rsqrt(variance + self.epsilon)
+        exact = ops.cast(x, gamma.dtype)
+        return ops.cast(exact * scale + (beta - mean * scale), x.dtype)
+
+    def _by_batch(self, x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Normalised x, and the batch's mean and variance."""
+        return batch_norm_training(x, gamma, beta, self.epsilon)
 
     @property
     def statistics(self) -> Statistics:

@@ -7,12 +7,16 @@ fused kernel reads the map three times less often. `tests/layers/test_layers.py`
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 from keras import ops
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
+# JAX has 64 bits only where a whole program asks for them. What is in double precision elsewhere is
+# in single precision there, and its sums above 2^24 are rounded as those of any float network.
+DOUBLE = "float32" if keras.backend.backend() == "jax" else "float64"
 
 
 def batch_norm_training(
@@ -87,6 +91,78 @@ def pointwise_conv(x: Tensor, kernel: Tensor) -> Tensor:
     y = tf.reshape(y, tf.concat([shape[:3], tf.shape(kernel)[3:]], axis=0))
     y.set_shape([*x.shape[:3], kernel.shape[3]])
     return y
+
+
+def mean_in_double(x: Tensor, axes: Sequence[int], keepdims: bool = False) -> Tensor:
+    """A mean of float32 numbers that does not depend on the order of their sum.
+
+    Its rounding to float32 is that of the exact mean, but for one in 2^28 numbers or so. Keras
+    itself means in single precision on PyTorch, whatever type it is given.
+
+    Args:
+        x: Float32.
+        axes: That are reduced.
+        keepdims: Whether they stay, with length 1.
+    """
+    if keras.backend.backend() == "torch":
+        return x.double().mean(tuple(axes), keepdims).float()
+    return ops.cast(ops.mean(ops.cast(x, DOUBLE), axes, keepdims=keepdims), "float32")
+
+
+def kept_divisor(value: float) -> Tensor:
+    """A constant that no compiler looks into, so that x / constant stays a division.
+
+    TensorFlow and XLA would multiply by 1 / constant instead, whose results differ in the last bit:
+    a number in the middle between two codes would then get another code than in NumPy.
+
+    Args:
+        value: Above 0.
+    """
+    constant = ops.convert_to_tensor(value, "float32")
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.raw_ops.PlaceholderWithDefault(input=constant, shape=())
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.lax.optimization_barrier(constant)
+    return constant
+
+
+def pass_within(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:
+    """A gradient where low <= x <= high, and 0 elsewhere.
+
+    TensorFlow has this as one kernel, the gradient of its own fake quantisation, which reads the
+    maps once; comparing and choosing take four times as long. It knows symmetric ranges, ranges
+    from 0, and those of fixed point with up to 16 bits.
+
+    Args:
+        gradient: Of the output.
+        x: The input, of the same shape, in float32.
+        low: At most 0.
+        high: Above 0.
+    """
+    bits = _bits_of_range(low, high)
+    if keras.backend.backend() != "tensorflow" or bits is None:
+        return reference_pass_within(gradient, x, low, high)
+    import tensorflow as tf
+
+    return tf.quantization.fake_quant_with_min_max_args_gradient(
+        gradient, x, low, high, num_bits=bits, narrow_range=low == -high
+    )
+
+
+def _bits_of_range(low: float, high: float) -> int | None:
+    """Bits with which 0 is one of the equal steps of a range, so that TensorFlow keeps its ends."""
+    if low in (0.0, -high):
+        return 8
+    return next((bits for bits in range(2, 17) if high == -low * (1.0 - 2.0 ** (1 - bits))), None)
+
+
+def reference_pass_within(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:
+    """The same in `keras.ops`, for every backend and range."""
+    return ops.where(ops.logical_and(x >= low, x <= high), gradient, 0.0)
 
 
 def first(x: Tensor, count: Tensor | int | None, axis: int) -> Tensor:

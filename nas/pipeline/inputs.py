@@ -13,6 +13,7 @@ from nas.cost.constraints import Bounds
 from nas.data import Dataset, load_dataset
 from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.data.look import Looks, look_at
+from nas.data.samples import LETTERS, SAMPLES
 from nas.errors import InputError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
@@ -23,6 +24,7 @@ from nas.selection.default_space import default_space
 from nas.system.console import out
 
 NO_BOUNDS = Bounds()
+SPACE_OF_LETTERS = "sample"
 SAME_IMAGES = (
     "give the same images by --data_dir, or begin another run; `main.py --arch` trains the network "
     "of a run, its architecture.json, on other images"
@@ -40,7 +42,7 @@ def load_data(
 
     Args:
         source: The images that are asked for.
-        sizes: With the number of images of the embedded sample.
+        sizes: Whose embedded samples are whole, or toys.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
         record: The images that the run began with; None where it begins now.
@@ -75,7 +77,7 @@ def looks_of(
 
     Args:
         source: The images that are asked for.
-        sizes: With the number of images of the embedded sample.
+        sizes: Whose embedded samples are whole, or toys.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
         record: The images that the run began with; None where it begins now.
@@ -87,7 +89,8 @@ def looks_of(
     _check_named(source, given, record)
     if given is not None:
         return Looks.of(given)
-    found = look_at(source.path, source.image_size, seed, sizes.sample)
+    sample = source.drawn or LETTERS
+    found = look_at(source.path, source.image_size, seed, sample, sizes.toy_samples)
     _check_classes(record, source.path, found.class_names)
     return found
 
@@ -116,9 +119,12 @@ def _check_named(source: DataSource, given: Dataset | None, record: DataRecord |
 
 
 def _sample(source: DataSource, sizes: Scale) -> Dataset:
-    out.print("No --data_dir: using the embedded sample, images drawn by this program.")
+    name = source.drawn or LETTERS
+    why = "No --data_dir: using" if source.sample is None else "Using"
+    title = SAMPLES[name].title
+    out.print(f"{why} the {title}, images drawn by this program.", markup=False)
     refuse_file_options(SAMPLE_HOLDS, source.resize, source.skip_bad_images, source.verify_data)
-    return load_sample(source.image_size, sizes.sample)
+    return load_sample(source.image_size, name=name, is_toy=sizes.toy_samples)
 
 
 def _files(source: DataSource, seed: int, record: DataRecord | None) -> Dataset:
@@ -162,7 +168,7 @@ def source_now(
     given = {name: value for name, value in (options or {}).items() if name in OF_FILES}
     source = replace(recorded, verify_data=False)  # one call's wish
     if named is not None:
-        source = replace(source, kind=named.kind, path=named.path)
+        source = replace(source, kind=named.kind, path=named.path, sample=named.sample)
     return replace(source, **given)
 
 
@@ -222,9 +228,9 @@ def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUN
         bounds: Beside the goal, which the space must leave a choice.
     """
     size, classes = images.image_size, images.num_classes
-    if name is None and not images.is_sample:
+    if name is None and images.name != SAMPLES[LETTERS].title:
         space, why = default_space(size, classes, bounds)
         if why:
             out.print(why, markup=False)
         return space
-    return get_space(name or "sample", size, classes)
+    return get_space(name or SPACE_OF_LETTERS, size, classes)

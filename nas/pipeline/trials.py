@@ -17,6 +17,7 @@ from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
+from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.pipeline.trial_evaluation import EvaluationJob
 from nas.pipeline.trial_jobs import TASK
 from nas.pipeline.trial_task import LegJob, checkpoint_name
@@ -27,16 +28,17 @@ from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import RepeatedTrial
 from nas.runs.trials import STORAGES, TrialsConfig
-from nas.runs.trials_record import Original, Searched, Trial, TrialsRecord
+from nas.runs.trials_record import Searched, Trial, TrialsRecord
+from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.system.console import bar
 from nas.system.interrupt import Interrupter
 from nas.training.recipe import Recipe
+from nas.tuning.candidates import NetworkCandidates
 from nas.tuning.driver import Driver
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import Objective
 from nas.tuning.samplers import SAMPLERS
-from nas.tuning.space_candidates import SpaceCandidates
 from nas.tuning.storage import Study, TrialStore
 
 # Of logs and locks, one of each a worker.
@@ -59,7 +61,7 @@ class TrialsRun:
     """
 
     folder: RunFolder
-    space: Space
+    space: Space | KnobSpace
     dataset: Dataset
     source: DataSource
     config: TrialsConfig
@@ -68,9 +70,7 @@ class TrialsRun:
     def run(self) -> TrialsRecord:
         """Everything; writes the records and the page, and prints the front."""
         config = self.config
-        candidates = SpaceCandidates(
-            self.space, config.knobs, self._latency(), config.parsed_budgets, config.recipe
-        )
+        candidates = candidates_of(config, self.space, self._latency())
         with ExitStack() as stack:
             study = self._study(candidates)
             path = self.folder.path / STORAGES[self.config.storage]
@@ -114,11 +114,12 @@ class TrialsRun:
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""
         named = [budget.objective for budget in self.config.parsed_budgets]
-        if "ms" not in {o.name for o in (*self.config.parsed_objectives, *named)}:
+        asked = {objective.name for objective in (*self.config.parsed_objectives, *named)}
+        if "ms" not in asked or isinstance(self.space, KnobSpace):
             return None
         return SpaceLatency.from_table(self.space, run_table(self.folder, self.space, self.config))
 
-    def _study(self, candidates: SpaceCandidates) -> Study:
+    def _study(self, candidates: NetworkCandidates) -> Study:
         space_hash = f"{self.space.fingerprint()}:{self.config.tune or ''}"
         return Study(
             self.folder.run_id,
@@ -128,7 +129,7 @@ class TrialsRun:
         )
 
     def _payload(
-        self, candidates: SpaceCandidates, state: SearchState, leg: Leg
+        self, candidates: NetworkCandidates, state: SearchState, leg: Leg
     ) -> Mapping[str, Any]:
         configuration = leg.plan.configuration
         before = [n for n in state.trials[leg.plan.trial] if n < leg.number]
@@ -144,7 +145,7 @@ class TrialsRun:
         encoded: dict[str, Any] = strict_json.encode(job)
         return encoded
 
-    def recipe(self, candidates: SpaceCandidates, configuration: Mapping[str, Any]) -> Recipe:
+    def recipe(self, candidates: NetworkCandidates, configuration: Mapping[str, Any]) -> Recipe:
         """The recipe of a trial's whole training.
 
         Args:
@@ -153,9 +154,8 @@ class TrialsRun:
         """
         return self.config.recipe.changed(**candidates.changes(configuration))
 
-    def _searched(self, candidates: SpaceCandidates) -> Searched:
+    def _searched(self, candidates: NetworkCandidates) -> Searched:
         """What the records are of."""
-        original = candidates.original(self.config.recipe)
 
         def network(configuration: Mapping[str, Any]) -> str:
             return to_text(candidates.network(configuration))
@@ -164,12 +164,12 @@ class TrialsRun:
             self.folder.run_id,
             self.config,
             candidates.parameters,
-            Original(network(original), original, candidates.known(original)),
+            original_of(self.config, self.space, candidates),
             network,
         )
 
     def _evaluated(
-        self, candidates: SpaceCandidates, record: TrialsRecord, executor: Executor
+        self, candidates: NetworkCandidates, record: TrialsRecord, executor: Executor
     ) -> TrialsRecord:
         """The front on the evaluation images, and its first trial with further seeds."""
         if not record.front:
@@ -195,7 +195,7 @@ class TrialsRun:
         return replace(record, evaluated=first, repeated=repeated)
 
     def _job(
-        self, candidates: SpaceCandidates, trial: Trial, training: Repetition
+        self, candidates: NetworkCandidates, trial: Trial, training: Repetition
     ) -> EvaluationJob:
         is_own = training.seed == self.config.seed
         return EvaluationJob(

@@ -8,15 +8,22 @@ from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
 from nas.errors import InputError
+from nas.pipeline.trial_candidates import (
+    candidates_of,
+    check_some_are_kept,
+    grid_size,
+    has_choice,
+)
 from nas.pipeline.trial_task import JUDGING_SHARE, stop_steps
 from nas.runs.trials import BOUNDED, TrialsConfig, can_be_told
+from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
 from nas.tuning.tune import ends_of
 
 
-def check_trials(config: TrialsConfig, space: Space, looks: Looks) -> None:
+def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -> None:
     """Refuses what trials of these images could not come to.
 
     Args:
@@ -26,7 +33,7 @@ def check_trials(config: TrialsConfig, space: Space, looks: Looks) -> None:
 
     Raises:
         InputError: A quantity that nothing tells, a metric that the images cannot give, bounds that
-            no network keeps, or rungs that end at one step.
+            no network keeps, a grid of endlessly many, or rungs that end at one step.
         DataError: Too few images of a class to judge on some of them.
     """
     _check_quantities(config, space)
@@ -37,8 +44,12 @@ def check_trials(config: TrialsConfig, space: Space, looks: Looks) -> None:
         out.print(f"Warning: {warning}", markup=False)
     for warning in config.judged.check(looks.evaluation_labels, looks.class_names):
         out.print(f"Warning, of the evaluation images: {warning}", markup=False)
-    if space.choices:
+    if isinstance(space, KnobSpace):
+        check_some_are_kept(space, candidates_of(config, space), config)
+    elif space.choices:
         check_bounds(space.name, quantities(space, all_bounds(config)))
+    if config.sampler == "grid":
+        grid_size(config, space)
     _check_steps(config, len(learned))
 
 
@@ -53,8 +64,11 @@ def all_bounds(config: TrialsConfig) -> Bounds:
     return Bounds(**{names[b.objective.name]: math.floor(b.limit) for b in budgets})
 
 
-def _check_quantities(config: TrialsConfig, space: Space) -> None:
-    can = can_be_told(of_networks=bool(space.choices))
+def _check_quantities(config: TrialsConfig, space: Space | KnobSpace) -> None:
+    can = can_be_told(of_networks=has_choice(space))
+    if isinstance(space, KnobSpace):
+        # A table has rows for places and their options, which such a space has none of.
+        can = tuple(name for name in can if name != "ms")
     named = {
         "objectives": config.parsed_objectives,
         "budgets": [budget.objective for budget in config.parsed_budgets],
@@ -62,7 +76,14 @@ def _check_quantities(config: TrialsConfig, space: Space) -> None:
     for flag, objectives in named.items():
         for objective in objectives:
             if objective.name not in can:
-                why = "" if space.choices else ", where all trials have one network"
+                why = "" if has_choice(space) else ", where all trials have one network"
+                if isinstance(space, KnobSpace) and objective.name == "ms":
+                    raise InputError(
+                        f"--{flag} out of {', '.join(can)}",
+                        f"{objective.text}, which is predicted from a table of a space's places; "
+                        f"the knobs of space {space.name} hold for the whole network",
+                        "name bops, macs or memory_bytes, and measure what was found by main.py",
+                    )
                 is_alike = objective.name in can_be_told()
                 cause = "which all trials have alike" if is_alike else "which nothing here measures"
                 raise InputError(

@@ -82,10 +82,10 @@ class FinalEvaluation:
         with self.interrupter.deferred():
             while not self.interrupter.pending and (self._waiting or self._running):
                 self._fill()
-                self.on_change(total - len(self._waiting) - len(self._running), total)
                 for event in self.executor.events(POLL_SECONDS):
                     self._take(event)
                 self._end_silent()
+                self.on_change(total - len(self._waiting) - len(self._running), total)
             if self.interrupter.pending:
                 for event in self.executor.stop(GRACE_SECONDS):
                     self._take(event)

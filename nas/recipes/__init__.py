@@ -4,6 +4,7 @@ Importing this folder registers every recipe in it.
 """
 
 from nas.recipes.cifar_small import CIFAR_SMALL
+from nas.recipes.cnv import CNV
 from nas.recipes.images import IMAGES
 from nas.recipes.registry import RECIPES
 from nas.recipes.resnet9 import RESNET9
@@ -17,9 +18,11 @@ from nas.recipes.short import SHORT
 from nas.recipes.smoke import SMOKE
 from nas.recipes.tiny_imagenet import TINY_IMAGENET
 from nas.recipes.tiny_imagenet_long import TINY_IMAGENET_LONG
+from nas.recipes.trigger import TRIGGER
 
 __all__ = [
     "CIFAR_SMALL",
+    "CNV",
     "IMAGES",
     "RECIPES",
     "RESNET9",
@@ -33,4 +36,5 @@ __all__ = [
     "SMOKE",
     "TINY_IMAGENET",
     "TINY_IMAGENET_LONG",
+    "TRIGGER",
 ]

@@ -4,7 +4,8 @@ Command: python main.py --network resnet9 --data_dir CIFAR10 --recipe resnet9 \
     --seeds 5 --goal_top1 0.94
 Hardware: one NVIDIA H100, JAX, two other trainings beside it (benchmarks/trainings.py).
 Time: 27 to 29 s, without compilation.
-Result: top-1 87.4 to 88.7 %, far from 94 %; see docs/results/recipes.md.
+Result: top-1 87.4 to 88.7 % without the factor of the scores, far from 94 %; with it not yet
+    run. See docs/results/recipes.md.
 n: 3
 """
 

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nas.data.sample import DEFAULT as WHOLE_SAMPLE
-from nas.data.sample import SMOKE as TOY_SAMPLE
-from nas.data.sample import SampleSize
 from nas.hardware.plans import FULL, TOY, MeasuringPlans
 from nas.methods.config import USUAL_PACE as SEARCH_PACE
 from nas.methods.config import GateConfig, supernet_recipe
@@ -43,7 +40,7 @@ class Scale:
         equal_margin: Share by which networks of equal milliseconds may differ, above 0.
         rate_plan: Which learning rates `--find_learning_rate` tries.
         measuring: How everything is measured.
-        sample: Images of the embedded sample.
+        toy_samples: Whether embedded samples are drawn with few images.
 
     Raises:
         InputError: A value is out of its range.
@@ -64,7 +61,7 @@ class Scale:
     equal_margin: float = EQUAL_MARGIN
     rate_plan: RatePlan = RatePlan()
     measuring: MeasuringPlans = FULL
-    sample: SampleSize = WHOLE_SAMPLE
+    toy_samples: bool = False
 
     def __post_init__(self) -> None:
         check_number("search_epochs", self.search_epochs, above=0)
@@ -83,7 +80,7 @@ class Scale:
         """The recipe of this scale for the images at hand.
 
         Args:
-            is_sample: Whether they are the embedded sample, whose classes know left from right.
+            is_sample: Whether they are an embedded sample; letters know left from right.
         """
         found = self.recipe.with_flip(self.recipe.augmentation.flip and not is_sample)
         return found.resolved()
@@ -122,7 +119,7 @@ class Scale:
         """The scale of a job.
 
         Args:
-            is_sample: Whether its images are the embedded sample.
+            is_sample: Whether its images are an embedded sample.
             smoke: Whether `--smoke` asks for toy size.
         """
         if smoke:
@@ -160,6 +157,6 @@ SMOKE = Scale(
     equal_margin=1e6,  # three rounds on a busy machine differ by more than any honest margin
     rate_plan=RatePlan(steps=12),
     measuring=TOY,
-    sample=TOY_SAMPLE,
+    toy_samples=True,
 )
 SCALES = {scale.name: scale for scale in (SAMPLE, IMAGES, SMOKE)}

@@ -14,6 +14,7 @@ from latency import atomic
 from latency.device import strict_json
 from latency.device.text import visible
 from nas.report import cards, numbers
+from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.bubbles import bubbles_address, bubbles_png
 from nas.report.curves import PICTURE_NAME as CURVES_NAME
 from nas.report.curves import TrainingCurve, curves_address, write_curves
@@ -58,12 +59,20 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
         ("top-1, training", [numbers.share(row.train_top1) for row in rows]),
         ("params", [numbers.count(row.params) for row in rows]),
         ("MACs", [numbers.count(row.macs) for row in rows]),
+        *_bit_columns(rows),
         ("file", [numbers.size(row.file_bytes) for row in rows]),
         ("peak memory", [numbers.size(row.memory_bytes) for row in rows]),
         ("measured ms", [numbers.milliseconds(row.measured_ms) for row in rows]),
         ("95 % interval", [_interval(row) for row in rows]),
         ("s/epoch", [_seconds(row.seconds_per_epoch) for row in rows]),
     ]
+
+
+def _bit_columns(rows: Sequence[ComparedRow]) -> list[tuple[str, list[str]]]:
+    if not bits_are_shown(rows):
+        return []
+    cells = zip(*map(bit_cells, rows), strict=True)
+    return [(name, list(column)) for name, column in zip(HEADINGS, cells, strict=True)]
 
 
 def compared_table(found: ComparedNetworks) -> Table:

@@ -35,6 +35,8 @@ class ShownNetwork:
         params: Trainable numbers.
         macs: Multiply-adds of one image.
         memory_bytes: Peak activation memory of one image.
+        weight_bits: Bits of the kernels.
+        bops: Bit operations of one image.
         top1: Share of the evaluation set, from 0 to 1, after its first training.
         top5: The same for five guesses.
         supernet_top1: Share with weights taken from the supernet, not retrained.
@@ -56,6 +58,8 @@ class ShownNetwork:
     params: int | None = None
     macs: int | None = None
     memory_bytes: int | None = None
+    weight_bits: int | None = None
+    bops: int | None = None
     top1: float | None = None
     top5: float | None = None
     supernet_top1: float | None = None
@@ -90,6 +94,8 @@ class ShownNetwork:
             network.params,
             network.macs,
             network.memory_bytes,
+            network.weight_bits,
+            network.bops,
             network.top1,
             network.top5,
             network.supernet_top1 if isinstance(network, Certificate) else None,
@@ -117,6 +123,8 @@ class ShownNetwork:
             seen_p50_ms=measured.seen_p50_ms,
             seen_p90_ms=measured.seen_p90_ms,
             memory_bytes=other.memory_bytes if self.memory_bytes is None else self.memory_bytes,
+            weight_bits=other.weight_bits if self.weight_bits is None else self.weight_bits,
+            bops=other.bops if self.bops is None else self.bops,
             top1=_first(self.top1, other.top1),
             top5=_first(self.top5, other.top5),
             supernet_top1=_first(self.supernet_top1, other.supernet_top1),

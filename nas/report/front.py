@@ -8,6 +8,7 @@ from rich import box
 from rich.table import Table
 
 from nas.report import numbers
+from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.seeds import FEW_SEEDS, MoreSeeds, difference_text, spread_text
 from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
@@ -33,7 +34,8 @@ def front_table(front: Front) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     if several:
         table.add_column("sd\n(seeds)", justify="right", no_wrap=True)
-    for name in ("params", "MACs"):
+    has_bits = bits_are_shown(front.networks)
+    for name in ("params", "MACs", *(HEADINGS if has_bits else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for network in front.networks:
         table.add_row(
@@ -47,6 +49,7 @@ def front_table(front: Front) -> Table:
             *([spread_cell(network.trainings)] if several else []),
             numbers.count(network.params),
             numbers.count(network.macs),
+            *(bit_cells(network) if has_bits else []),
             style="bold" if network.standing == "front" else None,
         )
     return table
@@ -187,12 +190,13 @@ def front_text(front: Front) -> str:
         front: Of the sweep.
     """
     heads = ("network", "standing", "ms", "ms_low", "ms_high", "top1", "top1_low", "top1_high")
-    rows = ["\t".join((*heads, "seeds", "params", "macs", "file_bytes", "architecture"))]
+    counted = ("seeds", "params", "macs", "weight_bits", "bops", "file_bytes")
+    rows = ["\t".join((*heads, *counted, "architecture"))]
     for n in front.networks:
         figures = (n.ms, n.measured_low_ms, n.measured_high_ms)
         shares = (n.trainings.mean, n.top1_low, n.top1_high)
         cells = [n.name, n.standing, *map(_plain, figures), *map(_plain, shares)]
-        counts = (n.trainings.count, n.params, n.macs, n.file_bytes)
+        counts = (n.trainings.count, n.params, n.macs, n.weight_bits, n.bops, n.file_bytes)
         rows.append("\t".join([*cells, *("" if c is None else f"{c}" for c in counts), n.text]))
     return "\n".join(rows)
 

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from latency import atomic
 from latency.device.text import visible
 from nas.report import numbers
+from nas.report.bit_columns import HEADINGS, bits_are_shown
 from nas.report.cards import card, legend, pairs
 from nas.report.front import (
     front_lines,
@@ -126,6 +127,7 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         (mean, numbers.share(network.trainings.mean), f"{top1_interval_text(network)} %"),
         ("top-5", numbers.share(network.top5), "first training"),
         ("params", numbers.count(network.params), f"{numbers.count(network.macs)} MACs"),
+        *_bit_figures(network),
         ("model.onnx", numbers.size(network.file_bytes), "float32"),
     ]
     shown = "".join(
@@ -141,6 +143,14 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         f'<pre id="{target}-text">{escape(network.text)}</pre>'
         f'<button class="copy" data-copy="{target}-text">Copy the architecture</button></article>'
     )
+
+
+def _bit_figures(network: FrontNetwork) -> list[tuple[str, str, str]]:
+    if not bits_are_shown([network]):
+        return []
+    return [
+        ("weight bits", numbers.count(network.weight_bits), f"{numbers.count(network.bops)} BOPs")
+    ]
 
 
 def _asked(network: FrontNetwork) -> str:
@@ -164,7 +174,8 @@ def _table(front: Front, ids: dict[str, str]) -> str:
     several = has_several_seeds(front)
     ms = "measured ms" if front.is_measured else "predicted ms"
     heads = ["network", "standing", ms, "as seen, p50", "top-1, mean" if several else "top-1"]
-    heads += ["top-5", "params", "MACs", "file", "budget"]
+    bits = HEADINGS if bits_are_shown(front.networks) else ()
+    heads += ["top-5", "params", "MACs", *bits, "file", "budget"]
     head = "".join(f'<th scope="col"><button>{escape(text)}</button></th>' for text in heads)
     rows = "".join(_row(network, ids[network.name], heads) for network in front.networks)
     return (
@@ -184,12 +195,19 @@ def _row(network: FrontNetwork, target: str, heads: list[str]) -> str:
         (network.top5, numbers.share(network.top5), ""),
         (network.params, numbers.count(network.params), ""),
         (network.macs, numbers.count(network.macs), ""),
+        *_bit_cells(network, heads),
         (network.file_bytes, numbers.size(network.file_bytes), ""),
         (WORDS[network.outcome], escape(WORDS[network.outcome]) or numbers.UNKNOWN, ""),
     ]
     shown = "".join(_cell(head, *cell) for head, cell in zip(heads, cells, strict=True))
     own = ' class="own"' if network.standing == "front" else ""
     return f'<tr{own} data-network="{target}">{shown}</tr>'
+
+
+def _bit_cells(network: FrontNetwork, heads: list[str]) -> list[tuple[object, str, str]]:
+    if HEADINGS[0] not in heads:
+        return []
+    return [(value, numbers.count(value), "") for value in (network.weight_bits, network.bops)]
 
 
 def _cell(head: str, value: object, text: str, more: str) -> str:

@@ -19,6 +19,7 @@ from rich.table import Table
 from latency import atomic
 from nas.errors import InputError
 from nas.report import numbers
+from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.plots import BLUE, GREEN, MUTED, STYLE, written_out
 from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, MoreSeeds, difference_text, spread_text
 from nas.report.terminal import spread_cell
@@ -91,6 +92,8 @@ def _point(folder: RunFolder) -> ParetoPoint:
         params=certificate.params,
         macs=certificate.macs,
         memory_bytes=certificate.memory_bytes,
+        weight_bits=certificate.weight_bits,
+        bops=certificate.bops,
         text=certificate.text,
         trainings=certificate.trainings,
     )
@@ -108,7 +111,8 @@ def pareto_table(pareto: Pareto) -> Table:
     for name in ("asked ms", "measured ms", "as seen p50"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("budget", no_wrap=True)
-    for name in ("params", "MACs", "memory"):
+    has_bits = bits_are_shown(pareto.networks)
+    for name in ("params", "MACs", *(HEADINGS if has_bits else ()), "memory"):
         table.add_column(name, justify="right", no_wrap=True)
     several = _has_several_seeds(pareto)
     trained = "top-1,\nmean" if several else "top-1"
@@ -126,6 +130,7 @@ def pareto_table(pareto: Pareto) -> Table:
             WORDS[network.outcome],
             numbers.count(network.params),
             numbers.count(network.macs),
+            *(bit_cells(network) if has_bits else []),
             numbers.size(network.memory_bytes),
             numbers.share(network.accuracy(pareto.accuracy)),
             *([spread_cell(network.known_trainings)] if several else []),

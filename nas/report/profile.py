@@ -14,6 +14,8 @@ NAMES = {
     "macs": "MACs",
     "size_bytes": "size",
     "memory_bytes": "memory",
+    "weight_bits": "weight bits",
+    "bops": "BOPs",
 }
 
 

@@ -1,4 +1,4 @@
-"""Params and MACs of every layer as a table (`python main.py --summary`)."""
+"""Params, MACs and bits of every layer as a table (`python main.py --summary`)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from nas.cost.counts import ArchitectureCost, architecture_cost
 
 # Wider than any table; where there is no terminal to fit, nothing is cut.
 UNBOUNDED_WIDTH = 10_000
-CSV_COLUMNS = ("network", "number", "layer", "type", "params", "not_trained", "macs", "output_size")
+CSV_COLUMNS = (
+    *("network", "number", "layer", "type", "params", "not_trained", "macs", "output_size"),
+    *("weight_bits", "bops"),
+)
 
 
 def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
-    """Layer, type, params, MACs and output size, with totals.
+    """Layer, type, params, MACs and output size, with totals; bits where numbers have formats.
 
     Args:
         cost: Of a network.
@@ -35,7 +38,8 @@ def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
     )
     for name in ("#", "layer", "type"):
         table.add_column(name, overflow="fold")
-    for name in ("params", "not\ntrained", "MACs", "output\nsize"):
+    bits = ("weight\nbits", "BOPs") if cost.has_formats else ()
+    for name in ("params", "not\ntrained", "MACs", *bits, "output\nsize"):
         table.add_column(name, justify="right", no_wrap=True)
     for row in cost.layers:
         table.add_row(
@@ -45,11 +49,14 @@ def summary_table(cost: ArchitectureCost, title: str = "") -> Table:
             f"{row.params:,}",
             f"{row.params_with_statistics - row.params:,}",
             f"{row.macs:,}",
+            *([f"{row.weight_bits:,}", f"{row.bops:,}"] if bits else []),
             _size(row.output_shape),
         )
     table.add_section()
     not_trained = cost.params_with_statistics - cost.params
-    table.add_row("", "total", "", f"{cost.params:,}", f"{not_trained:,}", f"{cost.macs:,}", "")
+    totals = [cost.params, not_trained, cost.macs]
+    totals += [cost.weight_bits, cost.bops] if bits else []
+    table.add_row("", "total", "", *(f"{count:,}" for count in totals), "")
     return table
 
 
@@ -80,10 +87,19 @@ def totals_text(cost: ArchitectureCost) -> str:
         cost: Of the network.
     """
     not_trained = cost.params_with_statistics - cost.params
+    weights = "float32 weights"
+    bits = ""
+    if cost.has_formats:
+        weights = "weights in their formats"
+        bits = (
+            f"kernels {cost.weight_bits:,} bits, biases, scales and normalisations "
+            f"{cost.other_bits:,} bits, bit operations {cost.bops:,}, "
+        )
     return (
         f"params {cost.params_with_statistics:,} (trainable {cost.params:,}, not trainable "
-        f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, "
-        f"float32 weights {cost.size_bytes:,} bytes, with normalisations folded into convolutions"
+        f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, {bits}"
+        f"{weights} {cost.size_bytes:,} bytes, with normalisations folded into convolutions, "
+        f"activations at most {cost.memory_bytes:,} bytes at once"
     )
 
 
@@ -101,9 +117,10 @@ def summary_csv(networks: list[tuple[str, ArchitectureCost]]) -> str:
             not_trained = row.params_with_statistics - row.params
             size = _size(row.output_shape)
             counts = (row.params, not_trained, row.macs, size)
-            writer.writerow((name, row.index, row.name, row.type, *counts))
+            bits = (row.weight_bits, row.bops)
+            writer.writerow((name, row.index, row.name, row.type, *counts, *bits))
         totals = (cost.params, cost.params_with_statistics - cost.params, cost.macs, "")
-        writer.writerow((name, "", "total", "", *totals))
+        writer.writerow((name, "", "total", "", *totals, cost.weight_bits, cost.bops))
     return buffer.getvalue()
 
 

@@ -6,6 +6,7 @@ from rich import box
 from rich.table import Table
 
 from nas.report import numbers
+from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.comparison import ShownNetwork, compare, has_several_seeds
 from nas.report.metrics import metric_lines
 from nas.report.seeds import MoreSeeds, seed_lines
@@ -37,7 +38,9 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         table.add_column(name, justify="right", no_wrap=True)
     # Certificates of earlier versions have no memory.
     has_memory = any(row.memory_bytes is not None for row in rows)
-    for name in ("params", "MACs", *(("memory",) if has_memory else ())):
+    has_bits = bits_are_shown(rows)
+    bits = [heading.replace(" ", "\n") for heading in HEADINGS] if has_bits else []
+    for name in ("params", "MACs", *bits, *(("memory",) if has_memory else ())):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("top-1,\nmean" if several else top1, justify="right")
     if several:
@@ -45,8 +48,9 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
     for row in rows:
         style = "bold" if row.role == "searched" else None
         spread = [spread_cell(row.known_trainings)] if several else []
-        memory = [numbers.size(row.memory_bytes)] if has_memory else []
-        cells = [*_cells(row), *memory, _accuracy(row, retrained), *spread]
+        counts = bit_cells(row) if has_bits else []
+        counts += [numbers.size(row.memory_bytes)] if has_memory else []
+        cells = [*_cells(row), *counts, _accuracy(row, retrained), *spread]
         table.add_row(row.label, *cells, style=style)
     return table
 

@@ -24,6 +24,9 @@ from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.scheduler import Scheduler
 
+# Of those that keep configurations from being trained, the line at the end names so many.
+MOST_CONDITIONS = 6
+
 
 class TrialsProgress:
     """Shows how far a search is, its best trial, and the time that is left.
@@ -75,7 +78,7 @@ class TrialsProgress:
         if self._failed:
             parts.append(f"{self._failed} failed")
         if state.refused:
-            parts.append(f"{state.refused} outside of budgets")
+            parts.append(f"{state.refused} refused")
         if self._best is not None:
             reached = reached_text(state, self._best)
             parts.append(f"best {reached} after {self._best.plan.epochs:g} epochs")
@@ -247,7 +250,7 @@ def closing_lines(record: TrialsRecord, is_exhausted: bool) -> Iterator[str]:
         "as many."
     )
     if record.refused:
-        yield f"{record.refused} configurations outside of a budget were not trained."
+        yield refused_line(record)
     if record.failures:
         failures = ", ".join(f"{count} {cause}" for cause, count in record.failures.items())
         yield f"Trainings that failed: {failures}."
@@ -255,6 +258,23 @@ def closing_lines(record: TrialsRecord, is_exhausted: bool) -> Iterator[str]:
         yield "No further configuration was found: the space may have no more within the budgets."
     if not record.front:
         yield "No whole training keeps all budgets: there is no front."
+
+
+def refused_line(record: TrialsRecord) -> str:
+    """How many configurations were not trained, and what most of them break.
+
+    Args:
+        record: Of the search.
+    """
+    line = f"{record.refused} configurations outside of a budget were not trained."
+    if not record.refusals:
+        return line
+    # The most first; trials.json has all.
+    shown = list(record.refusals.items())[:MOST_CONDITIONS]
+    broken = ", ".join(f"{count} break {name}" for name, count in shown)
+    rest = record.refused - sum(count for _, count in shown)
+    others = f", {rest} other conditions" if rest else ""
+    return f"{record.refused} configurations were drawn and not trained: {broken}{others}."
 
 
 def print_trials(
@@ -288,6 +308,7 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
     trial = record.trials[record.front[0]]
     words = [*command_words("retrain"), "--arch", trial.network]
     words += ["--epochs", f"{config.max_epochs:g}"]
+    words += ["--recipe", config.space_recipe] if config.space_recipe else []
     for name, word in knobs_of_trial(trial):
         words += [f"--{name}", word]
     if config.data.path is not None:

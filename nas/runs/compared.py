@@ -102,6 +102,8 @@ class ComparedCells:
         macs: Multiply-adds for one image.
         file_bytes: Size of its model.onnx.
         memory_bytes: Most bytes of maps that are alive at once, without weights.
+        weight_bits: Bits of the kernels, each number in its format.
+        bops: Bit operations of one image: multiply-adds times the bits of both factors.
         measured_ms: Milliseconds at the machine's own full speed.
         measured_low_ms: Lower end of the 95 % interval.
         measured_high_ms: Upper end.
@@ -126,6 +128,8 @@ class ComparedCells:
     macs: int
     file_bytes: int
     memory_bytes: int | None
+    weight_bits: int | None
+    bops: int | None
     measured_ms: float | None
     measured_low_ms: float | None
     measured_high_ms: float | None

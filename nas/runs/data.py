@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from nas.data import Dataset
+from nas.data.load import refuse_sample
 from nas.data.preparation import Preparation, Resize
+from nas.data.samples import LETTERS, SAMPLES
 from nas.errors import InputError
 
 # Options that say how files of images are read.
@@ -19,7 +21,7 @@ class DataSource:
     """The images that were asked for.
 
     Args:
-        kind: `sample` is the embedded one, `files` are at a path, `memory` are arrays that a
+        kind: `sample` is an embedded one, `files` are at a path, `memory` are arrays that a
             program handed over and must hand over again to go on.
         path: Absolute path of the folder or .npz file; None unless `kind` is `files`. Earlier
             versions kept it as it was written.
@@ -28,9 +30,10 @@ class DataSource:
         resize: What becomes of images that are not square: `squeeze` changes their proportions,
             `crop` keeps the square in their middle, `pad` adds white borders.
         verify_data: Whether the contents of all files were compared with those that were decoded.
+        sample: Name of the embedded sample; None for `letters`, and unless `kind` is `sample`.
 
     Raises:
-        InputError: A path without files, or the reverse.
+        InputError: A path without files, or the reverse; an unknown sample, or one beside others.
     """
 
     kind: Literal["sample", "files", "memory"] = "sample"
@@ -39,6 +42,7 @@ class DataSource:
     skip_bad_images: bool = False
     resize: Resize = "squeeze"
     verify_data: bool = False
+    sample: str | None = None
 
     def __post_init__(self) -> None:
         if (self.kind == "files") != (self.path is not None):
@@ -47,6 +51,20 @@ class DataSource:
                 f"{self.kind} and {self.path!r}",
                 "give the path, or leave it out",
             )
+        if self.sample is not None:
+            SAMPLES.check(self.sample)
+            if self.kind != "sample":
+                refuse_sample(str(self.path or "images in memory"), self.sample)
+
+    @property
+    def is_named(self) -> bool:
+        """Whether somebody said which images, so that they are not just the usual ones."""
+        return self.path is not None or self.sample is not None
+
+    @property
+    def drawn(self) -> str | None:
+        """Name of the embedded sample; None for images of a user's own."""
+        return (self.sample or LETTERS) if self.kind == "sample" else None
 
 
 @dataclass(frozen=True)
@@ -55,7 +73,7 @@ class DataRecord:
 
     Args:
         name: For people.
-        is_sample: Whether they are the embedded sample.
+        is_sample: Whether they are an embedded sample.
         fingerprint: 16 hex digits over labels and pixels of every image; in files of earlier
             versions over those of at most 1000.
         image_size: Height and width in pixels.

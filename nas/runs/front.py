@@ -76,9 +76,11 @@ class FrontNetwork(MeasuredRecord):
         trainings: Top-1 over seeds.
         params: Trainable numbers.
         macs: Multiply-adds for one image.
-        size_bytes: Of the folded float32 weights.
+        size_bytes: Of the weights with normalisations folded, each tensor in its format.
         file_bytes: Size of model.onnx; None where it is not known.
         text: The architecture.
+        weight_bits: Bits of the kernels; None where an earlier version wrote the file.
+        bops: Bit operations of one image; None likewise.
         standing: `front`: by these figures no other network is as fast and as accurate, and better
             in one. `dominated`: another one is, and both its time and its accuracy can be told
             apart from this one's. `cannot tell`: another one is by the figures, and the intervals
@@ -102,6 +104,8 @@ class FrontNetwork(MeasuredRecord):
     size_bytes: int
     file_bytes: int | None
     text: str
+    weight_bits: int | None = None
+    bops: int | None = None
     standing: Standing = "front"
     beaten_by: tuple[str, ...] = ()
     faster: str | None = None

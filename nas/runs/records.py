@@ -41,11 +41,14 @@ class NetworkRecord(MeasuredRecord):
     Args:
         params: Trainable numbers.
         macs: Multiply-adds for one image.
-        size_bytes: Of the folded float32 weights.
+        size_bytes: Of the weights with normalisations folded, each tensor in its format.
         top1: Share of the evaluation images, 0 to 1, after the network's own training.
         top5: Likewise with five guesses.
-        memory_bytes: Peak activation memory of one image in float32; None where an earlier version
-            wrote the file.
+        memory_bytes: Peak activation memory of one image; None where an earlier version wrote the
+            file.
+        weight_bits: Bits of the kernels, each number in its format; None likewise.
+        bops: Bit operations of one image: each multiply-add times the bits of its weight and of
+            what it reads; None likewise.
     """
 
     params: int
@@ -54,6 +57,8 @@ class NetworkRecord(MeasuredRecord):
     top1: float | None = None
     top5: float | None = None
     memory_bytes: int | None = None
+    weight_bits: int | None = None
+    bops: int | None = None
 
     @classmethod
     def of(
@@ -84,6 +89,8 @@ class NetworkRecord(MeasuredRecord):
             macs=cost.macs,
             size_bytes=cost.size_bytes,
             memory_bytes=cost.memory_bytes,
+            weight_bits=cost.weight_bits,
+            bops=cost.bops,
             **others,
         )
 

@@ -43,6 +43,8 @@ class ParetoPoint:
         params: Trainable numbers.
         macs: Multiply-adds for one image.
         memory_bytes: Peak activation memory of one image; None where an earlier version wrote it.
+        weight_bits: Bits of the kernels; None likewise.
+        bops: Bit operations of one image; None likewise.
         text: The architecture.
         trainings: Top-1 of all its trainings; None where it was not trained, or by a version that
             trained once.
@@ -64,6 +66,8 @@ class ParetoPoint:
     params: int
     macs: int
     memory_bytes: int | None = None
+    weight_bits: int | None = None
+    bops: int | None = None
     text: str
     trainings: SeedSpread | None = None
     on_front: bool = False

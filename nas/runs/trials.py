@@ -27,7 +27,10 @@ from nas.tuning.tune import check_fits, parse_tune
 
 # Methods that train networks alone. `random` is one where a number of trials is given: all of them
 # are trained whole, which is what the others have to be better than.
-TRIAL_METHODS = ("asha", "hyperband", "random")
+# A grid trains each configuration of a finite space whole.
+TRIAL_METHODS = ("asha", "hyperband", "random", "grid")
+# Those whose trials are all trained whole.
+WHOLE = ("random", "grid")
 # What every whole training is judged by at the end.
 USUAL = ("top1", "top5", "cross_entropy")
 STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
@@ -37,6 +40,8 @@ BOUNDED = {
     "max_macs": "macs",
     "max_size_bytes": "bytes",
     "max_memory_bytes": "memory_bytes",
+    "max_weight_bits": "weight_bits",
+    "max_bops": "bops",
 }
 
 
@@ -61,6 +66,8 @@ class TrialsConfig(RunSettings):
         space_fingerprint: Of the space, to tell whether such files have changed since.
         network: Architecture of all trials; None where each has a network of the space.
         tune: Knobs of the recipe that trials differ in, as `--tune` writes them; None for none.
+        space_tune: Those that the space brings, likewise; `tune` has others of the same names.
+        space_recipe: Name of the recipe that the space brings; None for the images' usual one.
         table: Absolute path of the latency table; None for this host's cache.
         device: Name of another device that the table is of; None for this one.
         bounds: Of a network's counts.
@@ -90,6 +97,8 @@ class TrialsConfig(RunSettings):
     space_fingerprint: str | None = None
     network: str | None = None
     tune: str | None = None
+    space_tune: str | None = None
+    space_recipe: str | None = None
     table: str | None = None
     device: str | None = None
     bounds: Bounds = field(default_factory=Bounds)
@@ -177,13 +186,15 @@ class TrialsConfig(RunSettings):
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:
-        """Knobs of the recipe that trials differ in."""
-        return () if self.tune is None else parse_tune(self.tune)
+        """Knobs of the recipe that trials differ in: those of the space, and those of `--tune`."""
+        texts = [text for text in (self.space_tune, self.tune) if text is not None]
+        named = [{knob.name: knob for knob in parse_tune(text)} for text in texts]
+        return tuple({name: knob for knobs in named for name, knob in knobs.items()}.values())
 
     @property
     def scheduler(self) -> Scheduler:
         """Decides what trains next."""
-        if self.method == "random":
+        if self.method in WHOLE:
             return FullLength(self.max_epochs, self.max_trials)
         ladder = Ladder(self.max_epochs, self.reduction, self.rungs)
         kind = Asha if self.method == "asha" else Hyperband

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
@@ -72,11 +72,13 @@ class Original:
         network: Its architecture; that of all trials where they differ in the recipe alone.
         configuration: Parameter -> value.
         known: Quantity -> value, of those that are known without training.
+        name: Of the network, where the space names one in place of its largest; empty otherwise.
     """
 
     network: str
     configuration: Mapping[str, Value]
     known: Mapping[str, float]
+    name: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,13 @@ class TrialsRecord:
             every objective, best in the first objective first.
         epochs_trained: Of all trials together.
         epochs_of_whole_trainings: That training every trial to its end would have taken.
-        refused: Configurations that were drawn and not trained, since they are outside of a budget.
+        refused: Configurations that were drawn and not trained, since they break a budget or
+            another condition, such as a kernel that its map has room for.
         failures: Cause -> trainings that failed by it, those that were tried again included.
         evaluated: The trials of the front on the evaluation images, in its order.
         repeated: The first of them with further seeds; None where nobody asked.
+        refusals: Condition -> how many of `refused` break it, the most first; one that breaks
+            several counts in the first. Empty in files of earlier versions.
     """
 
     FILE: ClassVar[str] = "trials.json"
@@ -120,6 +125,7 @@ class TrialsRecord:
     failures: Mapping[str, int]
     evaluated: tuple[EvaluatedTraining, ...] = ()
     repeated: RepeatedTrial | None = None
+    refusals: Mapping[str, int] = field(default_factory=dict)
 
     def id_of(self, trial: int) -> str:
         """A trial's id, which no trial of another run has.
@@ -177,9 +183,16 @@ def trials_record(state: SearchState, searched: Searched, is_finished: bool) -> 
         front,
         sum(trained_epochs(state, trial) for trial in state.trials),
         config.max_epochs * len(state.trials),
-        state.refused,
+        state.refused + sum(state.refused_at_end.values()),
         dict(failures),
+        refusals=_refusals(state),
     )
+
+
+def _refusals(state: SearchState) -> dict[str, int]:
+    """Condition -> configurations that break it, the most first."""
+    found = state.refusals + Counter(state.refused_at_end)
+    return dict(sorted(found.items(), key=lambda entry: (-entry[1], entry[0])))
 
 
 def front_of(state: SearchState, config: TrialsConfig) -> tuple[int, ...]:

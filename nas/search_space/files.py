@@ -12,6 +12,7 @@ from pathlib import Path
 from nas.architecture.lowering import lower
 from nas.architecture.spec import LAYER_TYPES, Layer, register_layer
 from nas.errors import InputError, SpaceError
+from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.system.paths import kept_path, own_path
 from nas.system.user_files import SUFFIX, load_file, module_name
@@ -107,8 +108,8 @@ def _check_records(path: Path, found: list[type[Layer]]) -> None:
             )
 
 
-def load_space(path: str, image_size: int | None, num_classes: int | None) -> Space:
-    """The space of a file.
+def load_space(path: str, image_size: int | None, num_classes: int | None) -> Space | KnobSpace:
+    """The space of a file, of either kind.
 
     Args:
         path: Python file.
@@ -131,9 +132,12 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
         found = make(image_size, num_classes)
     else:
         found = getattr(module, "SPACE", None)
+    if isinstance(found, KnobSpace):
+        return found.at(image_size, num_classes)
     if not isinstance(found, Space):
         raise InputError(
-            f"a value SPACE or a function space(image_size, num_classes) of a Space in {path}",
+            "a value SPACE or a function space(image_size, num_classes) of a Space or a KnobSpace "
+            f"in {path}",
             f"{type(found).__name__}",
             "write for example SPACE = Space(name, image_size, layers)",
         )

@@ -6,6 +6,7 @@ than they compute.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,6 +15,8 @@ from nas.architecture.spec import Conv, Dense, Dropout, GlobalAveragePool, Layer
 from nas.errors import SpaceError
 from nas.search_space import files
 from nas.search_space.around import PREFIX, around
+from nas.search_space.knob_space import KnobSpace
+from nas.search_space.knob_spaces import KNOB_SPACES
 from nas.search_space.space import OneOf, Space
 
 
@@ -167,7 +170,7 @@ SPACES: dict[str, SpaceDefinition] = {
 
 
 def get_space(name: str, image_size: int | None = None, num_classes: int | None = None) -> Space:
-    """A space at an image size.
+    """A space with a choice at each of its places, at an image size.
 
     Args:
         name: One of `SPACES`, `around:` with the name of a published network, or a Python file
@@ -176,16 +179,48 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
         num_classes: Class scores; None for the space's own.
 
     Raises:
-        SpaceError: Unknown name, or an image size whose last maps become too small.
+        SpaceError: Unknown name, a space of knobs, or an image size whose last maps become too
+            small.
+        InputError: A file that defines no space.
+    """
+    found = any_space(name, image_size, num_classes)
+    if isinstance(found, KnobSpace):
+        raise SpaceError(
+            "a space with a choice at each of its places, which a supernet and a latency table "
+            f"have rows for: {', '.join(SPACES)} or `{PREFIX}NETWORK`",
+            f"space {name}, whose knobs hold for the whole network",
+            "search it by nas.py --method asha, hyperband or grid, or by --method random with "
+            "--max_trials",
+        )
+    return found
+
+
+def any_space(
+    name: str, image_size: int | None = None, num_classes: int | None = None
+) -> Space | KnobSpace:
+    """A space of either kind at an image size.
+
+    Args:
+        name: As `get_space` takes it, or one of `KNOB_SPACES`.
+        image_size: Pixels; None for the space's own.
+        num_classes: Class scores; None for the space's own.
+
+    Raises:
+        SpaceError: Unknown name, or an image size that the space has no networks for.
         InputError: A file that defines no space.
     """
     if files.is_file(name):
         return files.load_space(name, image_size, num_classes)
     if name.startswith(PREFIX):
         return around(name.removeprefix(PREFIX), image_size, num_classes)
+    if name in KNOB_SPACES:
+        return KNOB_SPACES[name].at(image_size, num_classes)
     if name not in SPACES:
-        known = f"a space, one of {', '.join(SPACES)}, `{PREFIX}NETWORK`, or a Python file"
-        raise SpaceError(known, repr(name), "name one of these by --space")
+        names = [*SPACES, *KNOB_SPACES]
+        known = f"a space, one of {', '.join(names)}, `{PREFIX}NETWORK`, or a Python file"
+        near = difflib.get_close_matches(name, names, n=1)
+        fix = f"write {near[0]!r}" if near else "name one of these by --space"
+        raise SpaceError(known, repr(name), fix)
     definition = SPACES[name]
     size = definition.image_size if image_size is None else image_size
     classes = definition.num_classes if num_classes is None else num_classes

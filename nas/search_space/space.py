@@ -17,6 +17,7 @@ import numpy as np
 
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import LoweredLayer, lower_layer
+from nas.architecture.operations import FLOAT, ConvOp, DenseOp, all_ops
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import BUILT_IN, IMAGE_CHANNELS, Architecture, Dense, Layer
 from nas.errors import SpaceError
@@ -214,4 +215,11 @@ class Space:
 def _description(layer: Layer, shape: Shape) -> str | list[str]:
     """A record as text; of a user's own also what it is lowered to, which may change."""
     text = arch_text.layer_to_text(layer)
-    return text if type(layer) in BUILT_IN else [text, repr(lower_layer(layer, shape).ops)]
+    if type(layer) in BUILT_IN:
+        return text
+    ops = lower_layer(layer, shape).ops
+    # Their texts leave out what earlier versions did not have; it stands behind them.
+    kernels = [op for op in all_ops(ops) if isinstance(op, ConvOp | DenseOp)]
+    formats = [f"{op.name} {op.formats}" for op in kernels if op.formats != FLOAT]
+    scales = [f"{op.name} {op.scale}" for op in kernels if isinstance(op, DenseOp) if op.scale != 1]
+    return [text, repr(ops), *formats, *scales]

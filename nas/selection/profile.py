@@ -28,7 +28,7 @@ class CountRange:
     """What networks of a space have of one count.
 
     Args:
-        name: `ms`, `params`, `macs`, `size_bytes` or `memory_bytes`.
+        name: `ms`, or a count of `nas.cost.constraints.Bounds` such as `params`.
         least: Of all networks, exactly; None where it is not known, as ms without a table.
         median: Of networks drawn evenly.
         greatest: Of all networks, exactly.

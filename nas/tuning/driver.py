@@ -18,7 +18,14 @@ from nas.executors.executor import Executor
 from nas.executors.messages import Cause, Done, Event, Failed, Job, Progress
 from nas.system.interrupt import Interrupter
 from nas.tuning.budgets import Budget, violation
-from nas.tuning.candidates import MOST_DRAWS, Candidates, Sampler, margin, new_proposal
+from nas.tuning.candidates import (
+    MOST_DRAWS,
+    Candidates,
+    NothingLeft,
+    Sampler,
+    margin,
+    new_proposal,
+)
 from nas.tuning.leases import LeasePolicy
 from nas.tuning.legs import Leg, Plan, SearchState
 from nas.tuning.scheduler import Scheduler
@@ -133,17 +140,36 @@ class Driver:
         """The first leg of a new trial; None where no configuration is left."""
         trial = len(self.state.trials)
         found = new_proposal(self.sampler, self.candidates, trial, self.state)
-        if found is not None:
-            return Plan(trial, rung, epochs, bracket, **vars(found))
-        self.is_exhausted = True
-        if not self.state.trials:
-            drawn = self.candidates.canonical(self.sampler.propose(trial, 0, self.state))
-            raise InputError(
-                f"a configuration that keeps {', '.join(self.candidates.margins(drawn))}",
-                f"none among {MOST_DRAWS:,} that were drawn",
-                "loosen a budget",
+        if not isinstance(found, NothingLeft):
+            return Plan(
+                trial,
+                rung,
+                epochs,
+                bracket,
+                found.configuration,
+                found.known,
+                found.margins,
+                sum(found.refusals.values()),
+                found.refusals,
             )
+        self.is_exhausted = True
+        if found.is_whole_list:
+            self.state.refused_at_end = found.refusals
+        if not self.state.trials:
+            raise self._nothing_to_train(found)
         return None
+
+    def _nothing_to_train(self, found: NothingLeft) -> InputError:
+        drawn = self.sampler.propose(0, 0, self.state)
+        conditions = {} if drawn is None else self.candidates.margins(drawn)
+        names = dict.fromkeys([*conditions, *found.refusals])
+        many = sum(found.refusals.values()) if found.is_whole_list else MOST_DRAWS
+        broken = ", ".join(f"{count:,} break {name}" for name, count in found.refusals.items())
+        return InputError(
+            f"a configuration that keeps {', '.join(names)}",
+            f"none among {many:,} that were drawn: {broken}",
+            "loosen a budget",
+        )
 
     def _take(self, event: Event) -> None:
         """What a worker said."""

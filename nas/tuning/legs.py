@@ -6,6 +6,7 @@ rung, and one more with each promotion, which goes on from the checkpoint of the
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -46,7 +47,8 @@ class Plan:
         configuration: Of the trial.
         known: Quantities of it that are known without training, by name.
         margins: Budget -> how far the configuration is above it, 0 or less: it is kept.
-        refused: Configurations that were drawn before it and are outside of a budget.
+        refused: Configurations that were drawn before it and break a budget or another condition.
+        refusals: Condition -> how many of them break it; empty in files of earlier versions.
     """
 
     trial: int
@@ -57,6 +59,7 @@ class Plan:
     known: Mapping[str, float]
     margins: Mapping[str, float] = field(default_factory=dict)
     refused: int = 0
+    refusals: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -108,6 +111,10 @@ class SearchState:
         self.table = RungTable(objectives)
         self.running: dict[int, Running] = {}
         self.refused = 0
+        self.refusals: Counter[str] = Counter()
+        # Those behind the last trial, once the whole list of a grid has been gone through; they
+        # are found again when a search goes on.
+        self.refused_at_end: Mapping[str, int] = {}
         self.keys: set[str] = set()
         for leg in legs:
             self.begin(leg)
@@ -133,6 +140,7 @@ class SearchState:
         if plan.trial not in self.trials:
             self.trials[plan.trial] = []
             self.refused += plan.refused
+            self.refusals.update(plan.refusals)
             self.keys.add(key_of(plan.configuration))
         self.trials[plan.trial].append(leg.number)
         self.running[leg.number] = Running(plan.trial, plan.rung, plan.bracket)

@@ -67,7 +67,10 @@ for _name, _quantity in {
     "params": Quantity("minimise", "trainable parameters", before_training=True),
     "bytes": Quantity("minimise", "bytes of the weights in the file", before_training=True),
     "memory_bytes": Quantity("minimise", "peak activation memory in bytes", before_training=True),
-    "bits": Quantity("minimise", "bits of the weights", before_training=True),
+    "weight_bits": Quantity("minimise", "bits of the kernels", before_training=True),
+    "bops": Quantity(
+        "minimise", "multiply-adds times the bits of both factors", before_training=True
+    ),
     "energy_mj": Quantity("minimise", "millijoules of one image"),
 }.items():
     QUANTITIES.register(_name, _quantity)
@@ -91,6 +94,10 @@ OTHER_WORDS = {
     "size_bytes": "bytes",
     "memory": "memory_bytes",
     "energy": "energy_mj",
+    "bits": "weight_bits",
+    "bit_operations": "bops",
+    "total_bops": "bops",
+    "total_mem_w_bits": "weight_bits",
 }
 
 

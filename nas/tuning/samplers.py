@@ -1,4 +1,4 @@
-"""Where configurations of new trials come from: chance, evolution, or TPE of Optuna.
+"""Where configurations of new trials come from: chance, evolution, TPE of Optuna, or a list.
 
 None of them remembers anything: what they learn from is the state of the search, and their chance
 is that of (seed, trial, attempt).
@@ -15,6 +15,7 @@ import numpy as np
 from nas.ranges import check_count, check_number
 from nas.registry import Registry
 from nas.tuning.candidates import Candidates, Sampler
+from nas.tuning.grid import GridSampler
 from nas.tuning.legs import SearchState
 from nas.tuning.objectives import Objective
 from nas.tuning.order import order_of
@@ -227,3 +228,4 @@ SAMPLERS: Registry[MakeSampler] = Registry("sampler")
 SAMPLERS.register("random", lambda candidates, seed, _: RandomSampler(candidates, seed))
 SAMPLERS.register("tpe", TpeSampler)
 SAMPLERS.register("evolution", lambda candidates, seed, _: EvolutionSampler(candidates, seed))
+SAMPLERS.register("grid", lambda candidates, seed, _: GridSampler(candidates, seed))

@@ -11,17 +11,17 @@ import numpy as np
 from nas.architecture.spec import Architecture, Layer
 from nas.architecture.text import layer_to_text
 from nas.cost.constraints import Bounds, quantities
-from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.choice import OneOf
 from nas.search_space.decisions import SKIP, is_skip
 from nas.search_space.space import Space
-from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
-from nas.tuning.candidates import margin
+from nas.tuning.candidates import check_budgets, check_something, margin
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Value, check_names
+from nas.tuning.points import place_of, points_of, size_of
+from nas.tuning.recipe_knobs import RecipeKnobs, as_json
 
 # Names of counts -> those of objectives.
 COUNTS = {
@@ -29,18 +29,14 @@ COUNTS = {
     "macs": "macs",
     "size_bytes": "bytes",
     "memory_bytes": "memory_bytes",
+    "weight_bits": "weight_bits",
+    "bops": "bops",
 }
-
-
-# What stands beside budgets: an optimizer without a momentum, for example, takes none.
-KNOBS_FIT = "knobs"
 
 
 def _value(value: Any) -> Value:
     """A value of a decision as JSON has it; records and the like as their text."""
-    if isinstance(value, Layer):
-        return layer_to_text(value)
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    return layer_to_text(value) if isinstance(value, Layer) else as_json(value)
 
 
 class _Choice:
@@ -96,29 +92,20 @@ class SpaceCandidates:
         budgets: Sequence[Budget] = (),
         recipe: Recipe | None = None,
     ) -> None:
-        self._recipe = recipe
-        self._space, self._knobs, self._latency = space, tuple(knobs), latency
+        self._space, self._latency = space, latency
+        self._knobs = RecipeKnobs(tuple(knobs), recipe)
         self._choices = [_Choice(choice) for choice in space.choices]
         self._counts = quantities(space, Bounds())
         self._budgets = known_before_training(budgets)
         check_names(self.parameters)
-        if not self.parameters:
-            raise InputError(
-                "something that trials differ in", "one network and one recipe", "add --tune"
-            )
-        for budget in self._budgets:
-            if budget.objective.text not in self.known_names:
-                raise InputError(
-                    f"a budget of {', '.join(self.known_names)}",
-                    budget.text,
-                    "leave this budget out",
-                )
+        check_something(self.parameters)
+        check_budgets(self._budgets, self.known_names)
 
     @cached_property
     def parameters(self) -> tuple[Parameter, ...]:
         """Of every configuration: the decisions of all choices, then the knobs."""
         decisions = [parameter for choice in self._choices for parameter in choice.parameters]
-        return (*decisions, *self._knobs)
+        return (*decisions, *self._knobs.parameters)
 
     @property
     def known_names(self) -> tuple[str, ...]:
@@ -133,8 +120,7 @@ class SpaceCandidates:
             recipe: Of the trials; its values need not be among those that trials have.
         """
         found = self._of(self._space.encode(self._space.largest())) if self._choices else {}
-        named = knobs_of(Recipe)
-        return {**found, **{k.name: _value(named[k.name].of(recipe)) for k in self._knobs}}
+        return {**found, **self._knobs.original(recipe)}
 
     def draw(self, rng: np.random.Generator) -> Configuration:
         """A configuration whose network is drawn evenly over the options of each block.
@@ -143,8 +129,22 @@ class SpaceCandidates:
             rng: Generator of this draw.
         """
         indices = self._space.even_indices(rng)
-        found = self._of(indices)
-        return {**found, **{knob.name: knob.draw(rng) for knob in self._knobs}}
+        return {**self._of(indices), **self._knobs.draw(rng)}
+
+    @property
+    def size(self) -> int | None:
+        """Configurations in all; None where a knob has a range."""
+        return size_of(self._space.size, self._knobs.parameters)
+
+    def point(self, number: int) -> Configuration:
+        """One of all configurations; each has a number.
+
+        Args:
+            number: From 0 to below `size`.
+        """
+        number, knobs = points_of(self._knobs.parameters, number)
+        sizes = [len(choice.options) for choice in self._choices]
+        return {**self._of(place_of(sizes, number)), **knobs}
 
     def canonical(self, configuration: Configuration) -> Configuration:
         """The same network and recipe, with the first values where a block is left out.
@@ -152,8 +152,7 @@ class SpaceCandidates:
         Args:
             configuration: A value for each parameter.
         """
-        knobs = {knob.name: configuration[knob.name] for knob in self._knobs}
-        return {**self._of(self.indices(configuration)), **knobs}
+        return {**self._of(self.indices(configuration)), **self._knobs.of(configuration)}
 
     def known(self, configuration: Configuration) -> Mapping[str, float]:
         """Counts and predicted milliseconds of the network, by the names of objectives.
@@ -175,16 +174,7 @@ class SpaceCandidates:
         """
         known = self.known(configuration)
         found = {budget.text: margin(budget, known) for budget in self._budgets}
-        if self._knobs and self._recipe is not None:
-            found[KNOBS_FIT] = 0.0 if self._goes_together(self._recipe, configuration) else 1.0
-        return found
-
-    def _goes_together(self, recipe: Recipe, configuration: Configuration) -> bool:
-        try:
-            recipe.changed(**self.changes(configuration))
-        except InputError:
-            return False
-        return True
+        return {**found, **self._knobs.margins(configuration)}
 
     def network(self, configuration: Configuration) -> Architecture:
         """The network of a configuration.
@@ -200,7 +190,7 @@ class SpaceCandidates:
         Args:
             configuration: A value for each parameter.
         """
-        return {knob.name: configuration[knob.name] for knob in self._knobs}
+        return self._knobs.of(configuration)
 
     def indices(self, configuration: Configuration) -> tuple[int, ...]:
         """One option of each choice.

@@ -122,6 +122,7 @@ class TrialStore:
                 "known": dict(plan.known),
                 "margins": dict(plan.margins),
                 "refused": plan.refused,
+                "refusals": dict(plan.refusals),
                 "attempts": [],
             },
             constraints=dict(plan.margins),
@@ -226,6 +227,7 @@ class TrialStore:
             own["known"],
             own["margins"],
             own["refused"],
+            own.get("refusals", {}),
         )
         state, lease = states[trial.state.name], own.get("lease")
         return Leg(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,17 @@ import numpy as np
 import pytest
 from keras import layers
 
+from nas.architecture.keras_files.joined import squeeze_of
 from nas.architecture.keras_files.reading import KerasNetwork, read_keras
-from nas.architecture.spec import Residual, SqueezeExcite
+from nas.architecture.spec import (
+    Activate,
+    AveragePool,
+    Conv,
+    GlobalAveragePool,
+    Layer,
+    Residual,
+    SqueezeExcite,
+)
 from nas.architecture.text import parse, to_text
 from nas.architecture.weights import random_weights
 from nas.builders.keras_model import build_model, portable_model
@@ -168,6 +178,58 @@ def test_what_the_training_replaces_is_told(saved: Saved) -> None:
     assert "3 classes" in refused.value.received and str(path) in refused.value.received
 
 
+def test_a_factor_behind_a_dense_layer_is_its_scale(saved: Saved) -> None:
+    network = parse("in_s16 cn_k3_s2_c4 gap fc_c8_nre_x0.5 fc_c3_nobias_x0.125")
+    portable = portable_model(network, random_weights(network))
+    assert read_keras(saved(portable)).architecture == network
+
+
+MEAN, SHAPE = AveragePool(8), (8, 8, 3)
+REDUCE = Conv(1, 1, 4, "relu", batch_norm=False, bias=True)
+EXPAND = Conv(1, 1, 3, "sigmoid", batch_norm=False, bias=True)
+
+
+def test_gates_of_both_sigmoids_are_read() -> None:
+    assert squeeze_of([MEAN, REDUCE, EXPAND], SHAPE) == SqueezeExcite(4, "relu", True)
+    # Without padding, a kernel of one pixel is the same.
+    gate = [MEAN, replace(REDUCE, valid=True), replace(EXPAND, valid=True)]
+    assert squeeze_of(gate, SHAPE) == SqueezeExcite(4, "relu", True)
+    hard = replace(EXPAND, activation="hard_sigmoid")
+    assert squeeze_of([MEAN, REDUCE, hard], SHAPE) == SqueezeExcite(4, "relu", False)
+
+
+@pytest.mark.parametrize(
+    "gate",
+    [
+        [],
+        [MEAN, EXPAND],
+        [MEAN, REDUCE, EXPAND, Activate("relu")],
+        [AveragePool(4), REDUCE, EXPAND],
+        [GlobalAveragePool(), REDUCE, EXPAND],
+        [MEAN, Activate("relu"), EXPAND],
+        [MEAN, REDUCE, Activate("sigmoid")],
+        [MEAN, replace(REDUCE, kernel=3), EXPAND],
+        [MEAN, replace(REDUCE, bias=False), EXPAND],
+        [MEAN, replace(REDUCE, batch_norm=True), EXPAND],
+        [MEAN, REDUCE, replace(EXPAND, bias=False)],
+        [MEAN, REDUCE, replace(EXPAND, activation="relu")],
+        [MEAN, REDUCE, replace(EXPAND, channels=1)],
+    ],
+)
+def test_other_gates_are_no_squeeze_and_excitation(gate: list[Layer]) -> None:
+    assert squeeze_of(gate, SHAPE) is None
+
+
+def test_product_of_two_ways_with_layers_is_refused(saved: Saved) -> None:
+    image = layers.Input((8, 8, 3))
+    gate = layers.Dense(3, activation="sigmoid")(
+        layers.GlobalAveragePooling2D(keepdims=True)(image)
+    )
+    product = layers.Multiply(name="odd")([layers.ReLU()(image), gate])
+    model = keras.Model(image, layers.Dense(2)(layers.Flatten()(product)))
+    check_refused(saved(model), "another product in layer 'odd'")
+
+
 @keras.saving.register_keras_serializable("tests")
 class Doubled(keras.layers.Layer):
     """A class of a user's own."""
@@ -297,8 +359,23 @@ def test_layers_that_cannot_be_expressed_are_refused_by_their_arguments(
         (END, (8, 8, 1), "3 channels"),
         (END, (8, 8), "height, width and 3"),
         (END[:1], (8, 8, 3), "ends in Dense"),
-        ([entry("Conv2D", **CONV), entry("Rescaling", scale=2.0), *END], (8, 8, 3), "'Rescaling'"),
+        ([entry("Conv2D", **CONV), entry("Rescaling", scale=2.0), *END], (8, 8, 3), "Rescaling of"),
         ([entry("ZeroPadding2D", padding=[[1, 1], [1, 1]])], (8, 8, 3), "behind ZeroPadding2D"),
+        ([*END, entry("Rescaling", scale=2.0, offset=1.0)], (8, 8, 3), "the offset 1.0 behind fc"),
+        (
+            [entry("ZeroPadding2D", padding=[[0, 2], [1, 1]]), entry("Conv2D", **CONV), *END],
+            (8, 8, 3),
+            "[[0, 2], [1, 1]] in layer 'odd'",
+        ),
+        (
+            [
+                entry("ZeroPadding2D", padding=[[1, 1], [1, 1]]),
+                entry("Conv2D", **CONV, padding="same"),
+                *END,
+            ],
+            (8, 8, 3),
+            "another layer in layer 'odd'",
+        ),
     ],
 )
 def test_models_of_something_else_are_refused(

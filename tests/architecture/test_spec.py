@@ -67,6 +67,8 @@ def test_all_parts_are_read() -> None:
         ("in_s64 ir_r0_k3_s1_e6_c8", "'r0'"),
         ("in_s64 ir_k3_s1_e6_c8_nxx", "'nxx'"),
         ("in_s64 drop_p1.5", "below 1"),
+        ("in_s64 gap fc_c2_x0", "above 0"),
+        ("in_s64 gap fc_c2_x70000", "up to 65536"),
         ("in_s64 res[cn_k3_s1_c3", "close the bracket"),
         ("in_s64 gap ]", "without `res[`"),
         ("in_s64 gap_k3", "'k3'"),
@@ -86,7 +88,7 @@ def test_typos_are_named(text: str, named: str) -> None:
 @pytest.mark.parametrize(
     "change, named",
     [
-        ({"schema_version": 3}, "schema_version from 1 to 2"),
+        ({"schema_version": 4}, "schema_version from 1 to 3"),
         ({"schema_version": "1"}, "schema_version"),
         ({"kind": "table"}, "architecture"),
         ({"layers": "all"}, "list"),

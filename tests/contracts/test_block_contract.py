@@ -21,7 +21,8 @@ from latency.onnx_files.memory import peak_activation_bytes
 from nas.architecture import spec
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import lower, lower_architecture
-from nas.architecture.operations import Op
+from nas.architecture.number_formats import FixedPoint, NumberFormat
+from nas.architecture.operations import FLOAT, ConvOp, DenseOp, Op, all_ops
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import (
     LAYER_TYPES,
@@ -58,12 +59,16 @@ RELATIVE_TOLERANCE = 3e-5
 
 @dataclass(frozen=True)
 class OwnBlock(Layer):
-    """What a user would write: two convolutions around a residual."""
+    """What a user would write: two convolutions around a residual, and a format of weights."""
 
     channels: int
+    weights: NumberFormat | None = FixedPoint(8, 2)
 
     TOKEN: ClassVar[str] = "own"
-    FIELDS: ClassVar[tuple[Field, ...]] = (Field("c", "channels"),)
+    FIELDS: ClassVar[tuple[Field, ...]] = (
+        Field("c", "channels"),
+        Field("w", "weights", "format"),
+    )
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -74,7 +79,8 @@ def own_block() -> Iterator[None]:
     def _(layer: OwnBlock, prefix: str, shape: Shape) -> tuple[Op, ...]:
         inner = Residual((Conv(3, 1, shape[2], "hard_swish"),))
         first = lower(inner, f"{prefix}.first", shape)
-        return (*first, *lower(Conv(1, 1, layer.channels), f"{prefix}.second", shape))
+        second = Conv(1, 1, layer.channels, weight_format=layer.weights)
+        return (*first, *lower(second, f"{prefix}.second", shape))
 
     yield
     del LAYER_TYPES["own"]
@@ -146,10 +152,19 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
     "gap": [(16, (Conv(3, 2, 8), *HEAD))],
     "flat": [(12, (Conv(3, 2, 8), Flatten(), Dense(5)))],
     "drop": [(16, (Conv(3, 2, 8), GlobalAveragePool(), Dropout(0.3), Dense(5)))],
-    "fc": [(8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False)))],
+    "fc": [
+        (8, (Flatten(), Dense(16, "relu", batch_norm=True), Dense(5, bias=False))),
+        (8, (Flatten(), Dense(16, "relu", scale=0.5), Dense(5, scale=0.125))),
+    ],
     **dict.fromkeys(("dw", "se", "rb", "ap", "act", "norm"), [(21, SMALL)]),
-    "own": [(16, (Conv(3, 2, 8), OwnBlock(24), *HEAD))],
+    "own": [(16, (Conv(3, 2, 8), OwnBlock(24, None), *HEAD))],
 }
+# Formats of numbers, of every kind and for every place; what they compute has tests of its own.
+QUANTISED = (
+    "in_s15 cn_k3_s1_c8_nno_valid_wqb1_aqf8.1_bqb8_nqf16.6 dw_k3_s1_wqb4l_aqu4l_bqf16.6_nqf12.4tw "
+    "sp_k3_s2_c16_bias_wqb8_aqu8_bqf16.6t_nqf16.6w ir_k3_s1_e3_c16_se0.25_wqu2_aqb2l_bqf24.8_nqb8 "
+    "own_c8_wf4.2 gap fc_c5_bn_wqb1l_aqu1_bqb3_nqf8.2",
+)
 CASES = [
     pytest.param(network, id=name)
     for network, name in {
@@ -171,6 +186,7 @@ def test_every_registered_layer_has_an_example() -> None:
 def test_every_attribute_has_an_example() -> None:
     """An attribute that no example changes could be lost by any reader, and nobody would see it."""
     layers = [inner for examples in EXAMPLES.values() for _, every in examples for inner in every]
+    layers += [inner for text in QUANTISED for inner in arch_text.parse(text).layers]
     unchanged = [
         f"{kind.__name__}.{attribute.name}"
         for kind in LAYER_TYPES.values()
@@ -185,10 +201,34 @@ def test_every_attribute_has_an_example() -> None:
     assert not unchanged, unchanged
 
 
-@pytest.mark.parametrize("network", CASES)
-def test_text_and_json_round_trip(network: Architecture) -> None:
+def round_trip(network: Architecture) -> None:
     assert arch_text.parse(arch_text.to_text(network)) == network
     assert arch_text.from_json(json.loads(json.dumps(arch_text.to_json(network)))) == network
+
+
+@pytest.mark.parametrize("network", CASES)
+def test_text_and_json_round_trip(network: Architecture) -> None:
+    round_trip(network)
+
+
+@pytest.mark.parametrize("text", QUANTISED)
+def test_formats_are_lowered_and_stay_in_text_and_json(text: str) -> None:
+    network = arch_text.parse(text)
+    round_trip(network)
+    kinds = [layer.TOKEN for layer in network.layers if layer.TOKEN != "gap"]
+    lowered = [layer for layer in lower_architecture(network) if layer.layer.TOKEN in kinds]
+    for layer in lowered:
+        convolutions = [op for op in all_ops(layer.ops) if isinstance(op, ConvOp | DenseOp)]
+        assert any(op.formats != FLOAT for op in convolutions), layer.layer
+    # A part of the text is a format, and the JSON has its text again.
+    assert arch_text.to_json(network)["layers"][4] == {
+        "type": "own",
+        "channels": 8,
+        "weights": "f4.2",
+    }
+    assert arch_text.to_text(arch_text.parse("in_s8 own_c8_wf8.2 own_c8_wfloat32")) == (
+        "in_s8 own_c8 own_c8_wfloat32"
+    )
 
 
 @pytest.mark.parametrize("network", CASES)

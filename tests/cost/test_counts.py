@@ -150,7 +150,7 @@ def test_unknown_operation_is_an_error() -> None:
     with pytest.raises(TypeError, match="Expected an operation.*Received: str.*Fix: register"):
         op_macs("upsample")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Expected an operation.*Received: str.*Fix: register"):
-        add_steps("upsample", Steps((4, 4, 8)), "input")  # type: ignore[arg-type]
+        add_steps("upsample", Steps((4, 4, 8)), "input", None)  # type: ignore[arg-type]
 
 
 def test_memory_by_hand() -> None:

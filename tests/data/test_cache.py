@@ -17,7 +17,6 @@ from nas.data import DataError, cache, load_dataset, split_decoding
 from nas.data.decoding import Decoded, decode, decode_image
 from nas.data.load import load_sample
 from nas.data.preparation import Preparation
-from nas.data.sample import SMOKE
 from tests.support.image_folders import SIZE, assert_three_parts, write_folders
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,7 +69,7 @@ def test_full_disk(
     root = write_folders(tmp_path / "data")
     with pytest.raises(DataError) as error:
         if sample:
-            load_sample(size=SMOKE, cache_dir=tmp_path / "cache")
+            load_sample(is_toy=True, cache_dir=tmp_path / "cache")
         else:
             load_dataset(root, cache_dir=tmp_path / "cache")
     assert_three_parts(error, "STOPWATCH_CACHE")
@@ -80,7 +79,7 @@ def test_full_disk(
 def test_cache_folder_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("")
     with pytest.raises(DataError) as error:
-        load_sample(size=SMOKE, cache_dir=tmp_path / "cache")
+        load_sample(is_toy=True, cache_dir=tmp_path / "cache")
     assert_three_parts(error, "STOPWATCH_CACHE")
 
 

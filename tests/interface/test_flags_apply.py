@@ -47,6 +47,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "lambda": ["--lambda", "0.3"],
     "target_ms": ["--target_ms", "2"],
     "data_dir": ["--data_dir", "/other/images"],
+    "sample": ["--sample", "trigger"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
     "resize": ["--resize", "crop"],
@@ -135,7 +136,7 @@ REFUSED: dict[str, set[str]] = {
         "random_networks",
         "lambda",
     },
-    "images of one's own": {"supernet", "device", "race_epochs", "target_ms", "method"},
+    "images of one's own": {"sample", "supernet", "device", "race_epochs", "target_ms", "method"},
 }
 
 
@@ -218,7 +219,7 @@ def test_each_search_flag_is_used_or_refused_by_trials(situation: str) -> None:
             refused.add(name)
         else:
             assert after != before, f"--{name} changes nothing beside {base}"
-    needs_files = set() if before.data.kind == "files" else OF_FILES
+    needs_files = {"sample"} if before.data.kind == "files" else OF_FILES
     rungs = {"reduction", "rungs"} if situation == "random" else set()
     assert refused == OF_OTHER_SEARCHES | needs_files | rungs | {"device"}
 

@@ -11,6 +11,7 @@ import pytest
 from keras import ops
 
 from nas.errors import InputError
+from nas.layers import super_block
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.draw import GateDraw
 from nas.layers.fast import (
@@ -199,6 +200,68 @@ def test_a_skipped_block_is_exactly_the_identity(training: bool) -> None:
     x = normal(4, 6, 6, 8)
     y = block()(x, gates(1, 1, 0), training=training, update_statistics=False)
     np.testing.assert_array_equal(numpy(y), x)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX's shapes are fixed")
+def test_an_option_is_the_same_cut_out_by_shape_or_chosen_by_a_switch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layer = block(squeeze=8)
+    x = ops.convert_to_tensor(normal(4, 6, 6, 8))
+    always = {"kernel": gates(1, 0, 1)["kernel"], "expansion": gates(1, 0, 1)["expansion"]}
+    for drawn in (gates(0, 1, 1), gates(1, 1, 0), always):
+        found = []
+        for slices in (True, False):
+            monkeypatch.setattr(super_block, "SLICES", slices)
+            y, statistics = layer.sampled(x, drawn, training=True)
+            found.append([y, *(value for pair in statistics for value in pair)])
+        assert len(found[0]) == 1 + 2 * len(layer.norms())
+        for one, other in zip(*found, strict=True):
+            # The same float32 products of the same weights.
+            np.testing.assert_allclose(numpy(one), numpy(other), rtol=1e-6, atol=1e-6)
+        is_identity = np.array_equal(numpy(found[1][0]), numpy(x))
+        assert is_identity == ("skip" in drawn and not drawn["skip"][0])
+
+
+@pytest.mark.parametrize(
+    ("kernel", "expansion", "squeeze"), [(3, 1, 0), (5, 1, 4), (3, 4, 4), (5, 4, 0)]
+)
+def test_an_options_weights_are_the_centre_and_the_first_channels(
+    kernel: int, expansion: int, squeeze: int
+) -> None:
+    layer = SuperBlock((3, 5), (1, 4), 8, 2, "relu", squeeze, residual=False)
+    layer.build((None, 6, 6, 2))
+    for variable in layer.variables:
+        variable.assign(normal(*variable.shape))
+    found = layer.weights_of({"kernel": kernel, "expansion": expansion})
+    hidden = 2 * expansion
+    edge = (5 - kernel) // 2
+    centre = numpy(layer.depthwise_kernel)[edge : 5 - edge, edge : 5 - edge, :hidden]
+    np.testing.assert_array_equal(found["depthwise.kernel"][:, :, 0], centre[..., 0])
+    assert found["project.kernel"].shape == (1, 1, hidden, 8)
+    assert ("expand.kernel" in found) == (expansion > 1)
+    assert ("se.reduce.kernel" in found) == (squeeze > 0)
+    if expansion > 1:
+        np.testing.assert_array_equal(found["expand.kernel"], numpy(layer.expand_kernel))
+    if squeeze:
+        assert layer.se is not None
+        reduce, expand = found["se.reduce.kernel"], found["se.expand.kernel"]
+        np.testing.assert_array_equal(reduce, numpy(layer.se.reduce_kernel)[:hidden])
+        np.testing.assert_array_equal(expand, numpy(layer.se.expand_kernel)[:, :hidden])
+        assert found["se.expand.bias"].shape == (hidden,)
+
+
+def test_a_block_is_made_again_from_its_configuration() -> None:
+    layer = SuperBlock((3, 5), (3, 6), 8, 2, "relu6", 4, False, {"momentum": 0.8, "epsilon": 1e-2})
+    again = SuperBlock.from_config(keras.saving.deserialize_keras_object(layer.get_config()))
+    assert again.get_config() == layer.get_config()
+    assert [(norm.momentum, norm.epsilon) for norm in again.norms()] == [(0.8, 1e-2)] * 3
+    # A stride leaves the larger half of an odd number; what is not known stays so.
+    assert layer.compute_output_shape((None, 7, None, 8)) == (None, 4, None, 8)
+    y = again(normal(2, 7, 6, 4), gates(0, 1, 1))
+    assert tuple(y.shape) == again.compute_output_shape((2, 7, 6, 4))
+    with pytest.raises(ValueError, match="(?s)Expected a fixed number.*Received: None.*Fix"):
+        SuperBlock((3,), (3,), 8, 1, "relu", 0, False).build((None, 6, 6, None))
 
 
 @pytest.fixture

@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
-from nas.pipeline import retrain
-from nas.pipeline.inherit import inherited_weights
+from nas.architecture.spec import Architecture
+from nas.errors import InputError
+from nas.hardware.predictor import SpaceLatency
+from nas.pipeline import inherit, retrain
+from nas.pipeline.inherit import check_inherits, inherited_weights
 from nas.pipeline.inputs import load_data
-from nas.runs.config import read_search_config
+from nas.pipeline.table import TABLE_FILE
+from nas.runs.config import read_config, read_search_config
 from nas.runs.folder import RunFolder
 from nas.selection.baselines import uniform_network
+from nas.selection.goals import ResolvedTarget
 from nas.system.interrupt import Interrupter
 from nas.training.trainer import train_network
 from tests.support.programs import run_program
 from tests.support.toy import toy_space
+from tests.support.toy_stages import toy_dataset
+from tests.support.trained_runs import untrained_run
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -64,6 +73,84 @@ def test_networks_start_from_the_supernets_weights_and_the_files_say_so(
     done = run_program("main.py", "--run", str(run), "--noinherit")
     assert done.exit_code == 2
     assert "as this run's training began" in done.err
+
+
+class Supernet:
+    """Stands in for the supernet of a run: the weights of a network are its text's length.
+
+    Args:
+        asked: What it was made of.
+    """
+
+    def __init__(self, *asked: Any) -> None:
+        self.asked = asked
+
+    def weights_of(self, network: Architecture) -> dict[str, np.ndarray]:
+        return {"stem": np.array(len(arch_text.to_text(network)))}
+
+
+def test_networks_of_the_space_inherit_and_others_are_named(
+    toy_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made: list[Supernet] = []
+
+    def stage(*asked: Any) -> Supernet:
+        made.append(Supernet(*asked))
+        return made[-1]
+
+    monkeypatch.setattr(inherit, "SupernetStage", stage)
+    folder, config, space = RunFolder(toy_run), read_search_config(toy_run), toy_space()
+    images, interrupter = toy_dataset(), Interrupter()
+    networks = {
+        "found": space.smallest(),
+        "wide": uniform_network(space, 2.0),
+        "largest": space.largest(),
+    }
+    found = inherited_weights(folder, config, images, networks, interrupter)
+    lengths = {name: int(weights["stem"]) for name, weights in found.items()}
+    assert lengths == {
+        name: len(arch_text.to_text(networks[name])) for name in ("found", "largest")
+    }
+    (supernet,) = made
+    own_folder, own_space, latency, *rest, target_ms = supernet.asked
+    assert (own_folder, own_space) == (folder, space)
+    assert rest == [images, config, interrupter]
+    assert target_ms == folder.read(ResolvedTarget).target_ms
+    # Milliseconds are those of the table that the search had.
+    table = LatencyTable.load(toy_run / TABLE_FILE)
+    assert latency == SpaceLatency.from_table(space, table)
+    told = capsys.readouterr().out
+    assert "wide is no network of the space: it starts from random weights." in told
+    assert "found is no network" not in told
+
+
+@pytest.mark.parametrize("gone", ["search.json", "checkpoints/search.npz"])
+def test_a_supernet_whose_training_or_weights_are_missing_lends_nothing(
+    gone: str, toy_run: Path, tmp_path: Path
+) -> None:
+    run = shutil.copytree(toy_run, tmp_path / "run")
+    folder, config = RunFolder(run), read_search_config(run)
+    assert check_inherits(folder, config) == config
+    (run / gone).unlink()
+    with pytest.raises(InputError) as caught:
+        inherited_weights(folder, config, toy_dataset(), {}, Interrupter())
+    assert caught.value.expected == f"the supernet's weights, {folder.checkpoint('search')}"
+    assert caught.value.received == "no such file, or a search that is not finished"
+    assert f"--run_dir {run} --resume" in caught.value.fix
+    # Those of another run are looked for there.
+    assert check_inherits(folder, replace(config, supernet=str(toy_run))).supernet == str(toy_run)
+
+
+def test_a_run_without_a_supernet_lends_nothing(toy_run: Path, tmp_path: Path) -> None:
+    given = untrained_run(tmp_path / "given")
+    search = read_search_config(toy_run)
+    alone = replace(search, search=replace(search.search, method="random"))
+    for folder, config in ((given, read_config(given.path)), (RunFolder(toy_run), alone)):
+        with pytest.raises(InputError) as caught:
+            check_inherits(folder, config)
+        assert caught.value.expected.startswith("--inherit with the run of a search that trained")
+        assert caught.value.received == f"{folder.path}, which has none"
+        assert "--method gradient or evolution" in caught.value.fix
 
 
 def test_without_the_flag_networks_start_at_random(toy_retrained: Path) -> None:

@@ -120,7 +120,9 @@ def test_records_say_what_trials_came_to(
     assert "Search finished" in page and "The original beside the best" in page
     printed = capsys.readouterr().out
     assert f"Report: {run.folder.path / 'report.html'}" in printed.replace("\n", "")
-    assert "outside of a budget were not trained" in printed
+    assert record.refusals == {"params<=60000": record.refused}
+    said = f"{record.refused} configurations were drawn and not trained: {record.refused} break "
+    assert f"{said}params<=60000." in " ".join(printed.split())
     assert f"Next: {next_command(record, run.config)}" in printed
     # Once it is done it trains nothing more.
     assert run.run() == record

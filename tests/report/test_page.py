@@ -316,7 +316,7 @@ MALFORMED_VALUES = [
         lambda value: value["probabilities"][3][1].__setitem__(0, 1.5),
         "one probability an option",
     ),
-    ("architecture.json", put(schema_version=99), "schema_version from 1 to 2"),
+    ("architecture.json", put(schema_version=99), "schema_version from 1 to 3"),
     ("baselines.json", put(networks=[1]), "an object at `networks[0]`"),
     ("warnings.json", put(warnings="hot"), "a list at `warnings`"),
 ]

@@ -111,6 +111,20 @@ def test_a_space_is_a_value_or_a_function(tmp_path: Path) -> None:
         get_space(written(tmp_path / "n.py", "SPACE = 3"))
 
 
+def test_the_fingerprint_knows_the_formats_of_a_block(tmp_path: Path) -> None:
+    space = written(tmp_path / "s.py", SPACE)
+    prints = set()
+    for bits in (1, 2, 4):
+        LAYER_TYPES.pop("plain", None)
+        lowered = f"layer.channels, formats=Formats(weights=ScaledInteger({bits}))"
+        block = BLOCK.format(token="plain", kernel=3).replace("layer.channels)", lowered + ")")
+        block = block.replace("import ConvOp", "import ConvOp, Formats")
+        imports = "from nas.architecture.number_formats import ScaledInteger\n"
+        load_blocks([written(tmp_path / f"b{bits}.py", imports + block)])
+        prints.add(get_space(space).fingerprint())
+    assert len(prints) == 3
+
+
 def test_the_fingerprint_knows_how_a_block_is_lowered(tmp_path: Path) -> None:
     space = written(tmp_path / "s.py", SPACE)
     prints = []
@@ -120,6 +134,7 @@ def test_the_fingerprint_knows_how_a_block_is_lowered(tmp_path: Path) -> None:
         load_blocks([written(path, BLOCK.format(token="plain", kernel=kernel))])
         prints.append(get_space(space).fingerprint())
     assert prints[0] != prints[1]
+    assert prints[0] == "73ab8d60bed9", "tables of earlier versions are found by it"
     assert lower.dispatch(LAYER_TYPES["plain"]) is not lower.dispatch(object)
 
 

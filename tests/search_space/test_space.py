@@ -113,3 +113,21 @@ def test_small_images_are_refused_with_the_least_size() -> None:
 def test_default_space_by_image_size() -> None:
     assert space_for(64) == "tiny"
     assert space_for(32) == "cifar"
+
+
+# Tables that were measured by earlier versions are found by these.
+FINGERPRINTS = {
+    "mnasnet": "f0dd48b5572f",
+    "tiny": "e86f2604ae71",
+    "tiny_se": "c58cfd4fd14d",
+    "cifar": "31e770ece27e",
+    "small": "82cca9e03467",
+    "small_se": "f7a7c272c258",
+    "sample": "00d768b44de6",
+    "planted": "9c804e268506",
+    "toy": "e8eec260507f",
+}
+
+
+def test_fingerprints_of_float_spaces_stay_what_they_were() -> None:
+    assert {name: get_space(name).fingerprint() for name in FINGERPRINTS} == FINGERPRINTS

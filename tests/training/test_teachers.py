@@ -6,15 +6,17 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 import onnx
 import pytest
-from onnx import TensorProto
+from onnx import TensorProto, helper, numpy_helper
 
 from nas.errors import InputError
 from nas.training.teachers.beside import AHEAD, Lessons
+from nas.training.teachers.onnx_graph import last_operator, scaling_of_graph
 from nas.training.teachers.reading import file_hash, read_teacher, teacher_file, with_file
 from nas.training.teachers.scaling import SCALINGS
 from nas.training.teachers.settings import Distillation
@@ -92,6 +94,72 @@ def test_the_first_step_of_a_graph_tells_how_pixels_are_meant(
     teacher = read(replace(PLAIN, first=first, metadata={}).write(tmp_path / "teacher.onnx"))
     assert teacher.input.scaling == scaling
     assert "its graph" in teacher.input.told_by
+
+
+def graph_of(nodes: list[Any], *constants: Any) -> Any:
+    """A model of nodes from `image` to `scores`, which nobody runs."""
+    graph = helper.make_graph(
+        nodes,
+        "graph",
+        [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, SIZE, SIZE, 3])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, None)],
+        list(constants),
+    )
+    return helper.make_model(graph)
+
+
+def constant(name: str, value: float) -> Any:
+    return numpy_helper.from_array(np.array([value], np.float32), name)
+
+
+def node(operator: str, *inputs: str, output: str = "scores", **attributes: Any) -> Any:
+    return helper.make_node(operator, inputs, [output], **attributes)
+
+
+CAST = node("Cast", "image", output="x", to=TensorProto.FLOAT)
+FACTOR = node("Constant", output="a", value=constant("", 1 / 255))
+NUMBER = node("Constant", output="a", value_float=1 / 255)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "scaling"),
+    [
+        ([FACTOR, CAST, node("Mul", "x", "a")], "pixels"),
+        ([FACTOR, CAST, node("Mul", "a", "x")], "pixels"),
+        ([node("Sub", "image", "mean")], "pixels"),
+        # 127.5 - x turns colours round.
+        ([node("Sub", "mean", "image")], None),
+        # Nothing but what carries them on.
+        ([CAST, node("Identity", "x")], None),
+        # Two ways, of which neither is the first.
+        ([FACTOR, node("Mul", "image", "a", output="x"), node("Add", "image", "x")], None),
+        # A constant that is written as another attribute, and a value that is none.
+        ([NUMBER, node("Mul", "image", "a")], None),
+        ([node("Sqrt", "mean", output="x"), node("Mul", "image", "x")], None),
+        ([node("Div", "image", "zero")], None),
+        ([node("Relu", "image")], None),
+    ],
+    ids=lambda value: "-".join(n.op_type for n in value) if isinstance(value, list) else value,
+)
+def test_a_graph_tells_no_more_of_pixels_than_it_says(
+    nodes: list[Any], scaling: str | None
+) -> None:
+    model = graph_of(nodes, constant("mean", 127.5), constant("zero", 0.0))
+    told = scaling_of_graph(model, "image")
+    assert (None if told is None else told[0]) == scaling
+
+
+@pytest.mark.parametrize(
+    ("nodes", "last"),
+    [
+        ([node("Softmax", "image", output="x"), node("Flatten", "x")], "Softmax"),
+        ([CAST, node("Identity", "x")], ""),
+        # The name of a node's own output as its input goes in a circle.
+        ([node("Identity", "scores")], "Identity"),
+    ],
+)
+def test_last_operator_is_that_before_what_carries_scores(nodes: list[Any], last: str) -> None:
+    assert last_operator(graph_of(nodes)) == last
 
 
 def test_every_scaling_reaches_the_teacher(images: np.ndarray, tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from nas.architecture.spec import (
     SeparableConv,
     SqueezeExcite,
 )
+from nas.architecture.text import layer_to_text
 
 _GATES = {"sigmoid": True, "hard_sigmoid": False}
 
@@ -43,6 +44,29 @@ def joined(layers: Sequence[Layer], made: Sequence[Layer]) -> list[Layer]:
                 continue
         found.append(layer)
     return found
+
+
+def with_scale(node: Node, layers: Sequence[Layer]) -> list[Layer]:
+    """Layers whose last one, a dense layer, gets a fixed factor.
+
+    Args:
+        node: `Rescaling`.
+        layers: That stand before it.
+
+    Raises:
+        ArchitectureError: Something else stands before it, or it has no factor alone.
+    """
+    last = layers[-1] if layers else None
+    factor, offset = node.config["scale"], node.config.get("offset", 0.0)
+    is_factor = isinstance(factor, int | float) and not offset
+    if isinstance(last, Dense) and is_factor and last.activation == "none" and not last.batch_norm:
+        return [*layers[:-1], dataclasses.replace(last, scale=last.scale * factor)]
+    raise node.refused(
+        "Rescaling of the pixels, or by one factor behind a Dense layer without activation",
+        f"the factor {factor} and the offset {offset} behind "
+        f"{'no layer' if last is None else layer_to_text(last)}",
+        "leave it out",
+    )
 
 
 def same_padded(pads: Node, made: Sequence[Layer], shape: Shape) -> Layer:

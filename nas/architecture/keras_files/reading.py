@@ -13,7 +13,13 @@ from pathlib import Path
 from nas.architecture.bounds import shown
 from nas.architecture.keras_files.archive import read_config
 from nas.architecture.keras_files.graph import Graph, Node, graph_of
-from nas.architecture.keras_files.joined import as_pixel, joined, same_padded, squeeze_of
+from nas.architecture.keras_files.joined import (
+    as_pixel,
+    joined,
+    same_padded,
+    squeeze_of,
+    with_scale,
+)
 from nas.architecture.keras_files.layers import ends_in_softmax, layers_of, notes_of
 from nas.architecture.lowering import lower_chain
 from nas.architecture.shapes import Shape
@@ -160,6 +166,8 @@ class _Reader:
             kind = node.kind if node.is_keras else ""
             if kind == SCALE and start == IMAGE and not layers:
                 self.notes.append(f"{node.name} gives way to the network's own scaling of pixels")
+            elif kind == SCALE:
+                layers = with_scale(node, layers)
             elif kind == "ZeroPadding2D" and pads is None:
                 pads = node
             elif kind == "Reshape":

@@ -34,7 +34,7 @@ PUBLISHED: dict[str, Published] = {
     "resnet9": Published(
         "in_s32 cn_k3_s1_c64_nre cn_k3_s1_c128_nre mp_k2 "
         "rb_k3_w128_nre_p0.1 cn_k3_s1_c256_nre mp_k2 "
-        "cn_k3_s1_c512_nre mp_k2 rb_k3_w512_nre_p0.1 mp_k4 flat fc_c10_nobias",
+        "cn_k3_s1_c512_nre mp_k2 rb_k3_w512_nre_p0.1 mp_k4 flat fc_c10_nobias_x0.125",
         'David Page, "How to train your ResNet", 2018 (DAWNBench); the dropout is that of a '
         "course's report of 94.1 % in 20 epochs",
         keeps_head=False,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from html import escape
 
 from nas.report import cards, numbers, plots
+from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.report.facts import RunFacts
 from nas.report.recipe_facts import recipe_facts
@@ -15,7 +16,7 @@ from nas.selection.seed_spread import difference
 
 COLUMNS = (
     *("asked ms", "predicted ms", "measured ms", "as seen ms"),
-    *("params", "MACs", "memory", "top-1", "top-5"),
+    *("params", "MACs", *HEADINGS, "memory", "top-1", "top-5"),
 )
 LEAD = "What the same milliseconds buy elsewhere, and what more of them would buy."
 
@@ -25,7 +26,8 @@ def comparison(run: RunFacts) -> str:
     networks = run.networks
     if not networks:
         return ""
-    cells = [_cells(network) for network in networks]
+    has_bits = bits_are_shown(networks)
+    cells = [_cells(network, has_bits) for network in networks]
     used = [i for i in range(len(COLUMNS)) if any(c[i] != numbers.UNKNOWN for c in cells)]
     head = "".join(f"<th>{name}</th>" for name in ("", *(COLUMNS[i] for i in used)))
     rows = "".join(
@@ -82,7 +84,7 @@ def _seed_texts(run: RunFacts) -> list[str]:
     return texts
 
 
-def _cells(network: ShownNetwork) -> tuple[str, ...]:
+def _cells(network: ShownNetwork, has_bits: bool) -> tuple[str, ...]:
     interval = interval_text(network)
     measured = numbers.milliseconds(network.measured_ms)
     if interval != numbers.UNKNOWN:
@@ -102,6 +104,7 @@ def _cells(network: ShownNetwork) -> tuple[str, ...]:
         seen,
         numbers.count(network.params),
         numbers.count(network.macs),
+        *(bit_cells(network) if has_bits else [numbers.UNKNOWN for _ in HEADINGS]),
         numbers.size(network.memory_bytes),
         top1,
         numbers.share(network.top5),

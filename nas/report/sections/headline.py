@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from nas.report import numbers
+from nas.report.bit_columns import bits_are_shown
 from nas.report.comparison import ShownNetwork
 from nas.report.facts import RunFacts
 from nas.report.verdict import seen_text
@@ -137,6 +138,9 @@ def _facts(run: RunFacts, own: ShownNetwork) -> str:
         facts.append(("Parameters", numbers.count(own.params), "trainable"))
     if own.macs is not None:
         facts.append(("MACs", numbers.count(own.macs), "multiply-adds an image"))
+    if bits_are_shown([own]):
+        facts.append(("Weight bits", numbers.count(own.weight_bits), "of all kernels"))
+        facts.append(("BOPs", numbers.count(own.bops), "bit operations an image"))
     certificate = run.records.certificate
     if certificate:
         file_bytes = certificate.file_bytes

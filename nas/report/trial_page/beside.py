@@ -50,7 +50,10 @@ def beside(facts: TrialFacts) -> str:
 
 def _lead(facts: TrialFacts, shown: int) -> str:
     what = "The original is the network of all trials with the recipe's own values."
-    if decisions(facts.record):
+    name = facts.record.original.name
+    if name:
+        what = f"The original is {escape(name)}, which the space is made around."
+    elif decisions(facts.record):
         what = "The original is the largest network of the space"
         what += " with the recipe's own values." if knobs(facts.record) else "."
     return (

@@ -21,6 +21,7 @@ from nas.report.trial_page.rungs import rungs
 from nas.report.trial_page.shares import shares
 from nas.report.trial_page.svg import STYLE
 from nas.report.trials import closing_lines, next_command, repeated_lines, value_text
+from nas.runs.trials import WHOLE
 
 # A page that came from somewhere else may not load anything either.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -133,10 +134,11 @@ def asked(facts: TrialFacts) -> str:
         "budgets": [budget.text for budget in config.parsed_budgets],
         "space": config.space,
         "network": config.network,
-        "tuned knobs": config.tune,
+        "tuned knobs": ",".join(filter(None, (config.space_tune, config.tune))) or None,
+        "recipe of the space": config.space_recipe,
         "trials": config.max_trials,
         "rungs": [epochs_text(epochs) for epochs in config.scheduler.ladder.epochs],
-        "reduction": None if config.method == "random" else config.reduction,
+        "reduction": None if config.method in WHOLE else config.reduction,
         "sampler": config.sampler,
         "workers": config.workers,
         "seed": config.seed,

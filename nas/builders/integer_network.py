@@ -1,0 +1,234 @@
+"""A quantised network evaluated in NumPy with whole numbers, equal to Keras bit for bit.
+
+Sums of products are those of int64. What stands between two of them is one multiplication and one
+addition a channel, in double precision and rounded to float32 once; batch normalisation in fixed
+point is then rounded to its format. Nothing here imports a framework.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from nas.architecture import number_formats, scales, spec
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.number_formats import NumberFormat
+from nas.architecture.operations import (
+    ActivationOp,
+    ConvOp,
+    DenseOp,
+    DropoutOp,
+    FlattenOp,
+    Op,
+    PoolOp,
+    ResidualOp,
+    all_ops,
+)
+from nas.architecture.shapes import same_padding
+from nas.errors import ArchitectureError
+
+Weights = Mapping[str, np.ndarray]
+
+# Those that every backend computes in the same single steps of float32.
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "none": lambda x: x,
+    "relu": lambda x: np.maximum(x, np.float32(0.0)),
+    "relu6": lambda x: np.clip(x, np.float32(0.0), np.float32(6.0)),
+}
+
+
+def check_whole_numbers(architecture: spec.Architecture) -> None:
+    """Refuses a network that is not whole numbers throughout.
+
+    Args:
+        architecture: The network.
+
+    Raises:
+        ArchitectureError: A layer multiplies numbers of float32, or has an activation that backends
+            compute in different ways.
+    """
+    for layer in lower_architecture(architecture):
+        for op in all_ops(layer.ops):
+            _check(op)
+
+
+def _check(op: Op) -> None:
+    kinds = ConvOp | DenseOp | PoolOp | FlattenOp | DropoutOp | ActivationOp | ResidualOp
+    if not isinstance(op, kinds):
+        raise ArchitectureError(
+            "operations of whole numbers",
+            f"`{op.name}`, {type(op).__name__} of float32",
+            "evaluate this network with Keras",
+        )
+    if isinstance(op, ConvOp | DenseOp):
+        formats = op.formats
+        if formats.weights is None or formats.activations is None:
+            raise ArchitectureError(
+                f"formats of the weights and of the activations of `{op.name}`",
+                "float32",
+                "write both (`wq`, `aq`), or evaluate this network with Keras",
+            )
+    if isinstance(op, ConvOp | DenseOp | ActivationOp) and op.activation not in ACTIVATIONS:
+        raise ArchitectureError(
+            f"an activation of {', '.join(ACTIVATIONS)} in `{op.name}`",
+            op.activation,
+            "use one of these, or evaluate this network with Keras",
+        )
+
+
+def integer_scores(
+    architecture: spec.Architecture, weights: Weights, images: np.ndarray
+) -> np.ndarray:
+    """Class scores of images.
+
+    Args:
+        architecture: With formats of weights and activations throughout.
+        weights: Named as in `nas.architecture.weights`.
+        images: (batch, height, width, 3), pixels 0 to 255.
+
+    Returns:
+        (batch, classes) float32, or the last map of a network without a classifier.
+
+    Raises:
+        ArchitectureError: As `check_whole_numbers`.
+    """
+    check_whole_numbers(architecture)
+    x = images.astype(np.float32) * np.float32(spec.PIXEL_SCALE) + np.float32(spec.PIXEL_OFFSET)
+    for layer in lower_architecture(architecture):
+        for op in layer.ops:
+            x = _run(op, x, weights)
+    return x
+
+
+def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
+    match op:
+        case ConvOp() | DenseOp():
+            x = _multiplied(op, x, weights)
+            if isinstance(op, DenseOp) and op.scale != 1:
+                x = x * np.float32(op.scale)
+            return ACTIVATIONS[op.activation](_normalised(op, x, weights))
+        case PoolOp():
+            return _pooled(op, x)
+        case ActivationOp():
+            return ACTIVATIONS[op.activation](x)
+        case FlattenOp():
+            return x.reshape(len(x), -1)
+        case ResidualOp():
+            ways = [x, x]
+            for place, inside in enumerate((op.shortcut, op.body)):
+                for inner in inside:
+                    ways[place] = _run(inner, ways[place], weights)
+            return ways[0] + ways[1]
+    return x  # dropout
+
+
+def _multiplied(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
+    """Codes times codes, then scale and bias."""
+    formats, kernel = op.formats, weights[f"{op.name}.kernel"]
+    columns = kernel.reshape(-1, kernel.shape[-1])
+    kernel_scale = _kernel_scale(op, columns, weights)
+    whole_kernel = _codes(formats.weights, columns, kernel_scale).reshape(kernel.shape)
+    activation_scale = _activation_scale(op, weights)
+    whole = _codes(formats.activations, x, activation_scale)
+    sums = whole @ whole_kernel if isinstance(op, DenseOp) else _convolved(op, whole, whole_kernel)
+    bias = _bias(op, weights) if op.bias else None
+    return scaled_and_shifted(sums, kernel_scale * activation_scale, bias)
+
+
+def _codes(number_format: NumberFormat | None, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Codes by a scale that is fixed point's own step where the format is."""
+    if number_format is None:
+        raise ArchitectureError("a format", "float32", "evaluate this network with Keras")
+    is_fixed = isinstance(number_format, number_formats.FixedPoint)
+    return number_formats.codes(number_format, x, None if is_fixed else scale)
+
+
+def _kernel_scale(op: ConvOp | DenseOp, columns: np.ndarray, weights: Weights) -> np.ndarray:
+    found = op.formats.weights
+    if found is None or not scales.is_learned(found):
+        return scales.kernel_scales(found, columns)
+    unit = scales.kernel_unit(found, scales.inputs_of(op))
+    return scales.learned_scale(weights[f"{op.name}.weights.scale"], unit)
+
+
+def _activation_scale(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+    found = op.formats.activations
+    if found is None or not scales.is_learned(found):
+        return np.float32(scales.range_scale(found))
+    unit = scales.activation_unit(found)
+    return scales.learned_scale(weights[f"{op.name}.activations.scale"], unit)
+
+
+def _bias(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
+    bias = np.asarray(weights[f"{op.name}.bias"], np.float32)
+    return _in_format(op.formats.bias, bias, lambda found: scales.bias_scale(found, bias))
+
+
+def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """A convolution of whole numbers; what is padded is the number 0."""
+    padding = [
+        (0, 0) if op.valid else same_padding(size, op.kernel, op.stride) for size in x.shape[1:3]
+    ]
+    x = np.pad(x, ((0, 0), *padding, (0, 0)))
+    windows = sliding_window_view(x, (op.kernel, op.kernel), axis=(1, 2))
+    windows = windows[:, :: op.stride, :: op.stride]  # (batch, height, width, in, k, k)
+    if op.depthwise:
+        return np.einsum("bhwckl,klc->bhwc", windows, kernel[:, :, 0, :])
+    return np.tensordot(windows, kernel, axes=((3, 4, 5), (2, 0, 1)))
+
+
+def scaled_and_shifted(x: np.ndarray, scale: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
+    """X * scale + shift in double precision, rounded to float32 once.
+
+    Args:
+        x: (..., outputs).
+        scale: (outputs,) float32.
+        shift: (outputs,) float32; None for none.
+    """
+    found = x.astype(np.float64) * scale.astype(np.float64)
+    if shift is not None:
+        found = found + shift.astype(np.float64)
+    return found.astype(np.float32)
+
+
+def _normalised(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
+    """Batch normalisation as one product and one sum, in its format where it has one."""
+    if not op.batch_norm:
+        return x
+    norm = op.formats.norm
+    gamma, beta, mean, variance = (
+        np.asarray(weights[f"{op.name}.{kind}"], np.float64)
+        for kind in ("gamma", "beta", "mean", "variance")
+    )
+    scale = gamma / np.sqrt(variance + spec.BATCH_NORM_EPSILON)
+    scale = _in_format(norm, scale.astype(np.float32))
+    shift = _in_format(norm, (beta - mean * scale.astype(np.float64)).astype(np.float32))
+    return _in_format(norm, scaled_and_shifted(x, scale, shift))
+
+
+def _in_format(
+    number_format: NumberFormat | None,
+    x: np.ndarray,
+    scale_of: Callable[[NumberFormat], np.ndarray | None] = lambda _: None,
+) -> np.ndarray:
+    """The values that a format has in place of others; those of float32 stay."""
+    if number_format is None:
+        return x
+    is_fixed = isinstance(number_format, number_formats.FixedPoint)
+    scale = None if is_fixed else scale_of(number_format)
+    return number_formats.values(
+        number_format, number_formats.codes(number_format, x, scale), scale
+    )
+
+
+def _pooled(op: PoolOp, x: np.ndarray) -> np.ndarray:
+    if op.kind == "mean":
+        return x.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+    height, width = op.output_shape[:2]
+    windows = x[:, : height * op.size, : width * op.size]
+    windows = windows.reshape(len(x), height, op.size, width, op.size, x.shape[-1])
+    if op.kind == "max":
+        return windows.max(axis=(2, 4))
+    return windows.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
