@@ -114,7 +114,7 @@ def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
             for place, inside in enumerate((op.shortcut, op.body)):
                 for inner in inside:
                     ways[place] = _run(inner, ways[place], weights)
-            return ways[0] + ways[1]
+            return np.asarray(ways[0] + ways[1])
     return x  # dropout
 
 

@@ -51,15 +51,14 @@ class QuantizedBatchNorm(BatchNorm):
             return y, mean, variance
         scale = gamma * ops.rsqrt(variance + self.epsilon)
         shift = beta - mean * scale
-        rounded = fake.constant(self.shift_format, shift)
         if self.norm_format is None:
-            rest = ops.stop_gradient(rounded - shift)
+            rest = ops.stop_gradient(fake.constant(self.shift_format, shift) - shift)
             return y + ops.cast(rest, y.dtype), mean, variance
         # The fused kernel has normalised with scale and shift already. What their formats change is
         # one more product and sum, which saves a normalisation out of single operations.
-        is_zero = scale == 0.0
-        ratio = fake.constant(self.norm_format, scale) / ops.where(is_zero, 1.0, scale)
-        rest = rounded - shift * ratio
+        rounded = fake.constant(self.norm_format, scale)
+        ratio = rounded / ops.where(scale == 0.0, 1.0, scale)
+        rest = fake.constant(self.shift_format, beta - mean * rounded) - shift * ratio
         y = fake.corrected(self.norm_format, y, ops.stop_gradient(ratio), ops.stop_gradient(rest))
         return y, mean, variance
 
