@@ -370,6 +370,7 @@ def _only(words: list[str], name: str) -> list[str]:
 NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2"
 RETRAIN_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
+    "sample": ["--sample", "trigger"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
     "resize": ["--resize", "crop"],
