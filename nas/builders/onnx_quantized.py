@@ -23,7 +23,7 @@ from onnx import TensorProto, helper
 from nas.architecture.number_formats import FixedPoint, NumberFormat, code_range
 from nas.architecture.operations import ConvOp, DenseOp, PoolOp
 from nas.architecture.scales import is_sign
-from nas.builders.integer_network import (
+from nas.builders.quantized_weights import (
     activation_scale,
     bias_values,
     kernel_codes,
