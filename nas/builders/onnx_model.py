@@ -17,6 +17,7 @@ from nas.architecture import spec
 from nas.architecture.activations import activation
 from nas.architecture.lowering import lower_architecture, lower_chain
 from nas.architecture.operations import (
+    FLOAT,
     ActivationOp,
     ConvOp,
     DenseOp,
@@ -126,6 +127,25 @@ def chain_to_onnx(
     return _bytes(writer.model(source, "y", x, ops[-1].output_shape, {}))
 
 
+def check_float(op: Op) -> None:
+    """Refuses an operation whose numbers have formats: this graph would drop them in silence.
+
+    Args:
+        op: The operation.
+
+    Raises:
+        ArchitectureError: It has formats.
+    """
+    if isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT:
+        formats = {name: part.text for name, part in vars(op.formats).items() if part is not None}
+        found = ", ".join(f"{name} {text}" for name, text in formats.items())
+        raise ArchitectureError(
+            "numbers of float32 in an ONNX graph of float32",
+            f"`{op.name}` with {found}",
+            "write the network without formats, or evaluate it with Keras",
+        )
+
+
 class _Writer:
     """Collects nodes and initializers."""
 
@@ -165,6 +185,7 @@ class _Writer:
     def ops(self, ops: tuple[Op, ...], x: str) -> str:
         """Adds a chain; returns the name of its output."""
         for op in ops:
+            check_float(op)
             self._check_weights(op)
             x = self._op(op, x)
         return x

@@ -24,7 +24,7 @@ from nas.interface.named_networks import name_networks, split_words
 from nas.interface.networks import read_architecture
 from nas.metrics import MetricSpread
 from nas.pipeline import compare as compare_module
-from nas.report.bubbles import bubbles_figure
+from nas.report.bubbles import bubbles_address, bubbles_figure, bubbles_png
 from nas.report.compared import compared_warnings, recipe_differences
 from nas.runs.compared import ComparedNetworks, ComparedRow, seconds_per_epoch
 from nas.runs.config import ComparisonConfig, read_config
@@ -266,7 +266,17 @@ def test_bubbles_are_as_large_as_their_networks_and_named_apart() -> None:
     boxes = [label.get_window_extent() for label in labels]
     assert len(boxes) == 3
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
-    assert bubbles_figure(rows[:1]) is None
+    assert bubbles_figure(rows[:1]) is bubbles_png(rows[:1]) is bubbles_address(rows[:1]) is None
+
+
+def test_names_without_room_beside_their_bubbles_stand_below() -> None:
+    rows = [row(f"{i}, a network whose name is as wide as the picture {150 * '.'}") for i in "ab"]
+    figure = bubbles_figure(rows)
+    assert figure is not None
+    (below,) = figure.legends
+    assert [text.get_text() for text in below.get_texts()] == [one.name for one in rows]
+    beside = {text.get_text() for text in figure.axes[0].texts}
+    assert not beside & {one.name for one in rows}
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -26,3 +27,12 @@ def test_events_read_back(tmp_path: Path) -> None:
     found = {v.tag: v.simple_value for v in events[2].summary.value}
     assert found == {"search/loss": 2.0, "search/accuracy": 0.25}
     assert [v.tag for v in events[1].summary.value] == ["search/loss"]
+
+
+def test_without_tensorflow_there_are_no_events(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What cannot be imported.
+    monkeypatch.setitem(sys.modules, "tensorflow", None)
+    assert write_events(tmp_path / "events", [{"step": 1, "loss": 2.0}], "search/") is None
+    assert not (tmp_path / "events").exists()

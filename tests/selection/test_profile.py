@@ -14,13 +14,14 @@ from nas.architecture.text import parse
 from nas.cost.constraints import Bounds, quantities
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
+from nas.interface import profiling
 from nas.interface.profiling import check_profile, profile_of
 from nas.report.profile import finding_text, profile_table
 from nas.search_space.named import get_space
 from nas.selection.default_space import default_space
 from nas.selection.goals import Goal
 from nas.selection.profile import space_profile
-from tests.support.toy_stages import toy_latency
+from tests.support.toy_stages import toy_dataset, toy_latency
 
 SPACE = get_space("toy")
 LATENCY = toy_latency(SPACE)
@@ -96,6 +97,31 @@ def test_no_image_is_decoded(tmp_path: Path) -> None:
 def test_what_a_profile_does_not_look_at_is_refused(name: str) -> None:
     with pytest.raises(InputError, match=f"Received: --{name} as well"):
         check_profile({"profile": True, name: 1})
+
+
+def test_images_handed_over_have_the_size_and_the_classes() -> None:
+    found, notes = profile_of({"space": "toy"}, dataset=toy_dataset())
+    assert (found.space, found.image_size, found.num_classes) == ("toy", 32, 12)
+    assert "--num_classes=12" in notes[-1]
+
+
+def test_milliseconds_are_those_of_the_table(
+    toy_table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = {"space": "toy", "table": str(toy_table)}
+    found, notes = profile_of(asked, (Goal(percent=50.0),), dataset=toy_dataset())
+    ms = found.ranges[0]
+    assert ms.least is not None and ms.greatest is not None and found.can_be_kept
+    # Six units of the toy table, and nine.
+    assert ms.greatest / ms.least == pytest.approx(1.5)
+    assert notes == ()
+    # The same table, where it would be after it was measured here.
+    monkeypatch.setattr(profiling, "default_table_path", lambda *arguments: toy_table)
+    kept, notes = profile_of({"space": "toy"}, dataset=toy_dataset())
+    assert kept.ranges[0] == ms and notes == ()
+    with pytest.raises(InputError, match="--table with --device") as caught:
+        profile_of({"space": "toy", "device": "pi"})
+    assert caught.value.fix == "name the device's table"
 
 
 def test_from_python() -> None:

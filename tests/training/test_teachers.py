@@ -265,6 +265,42 @@ def test_a_keras_file_that_cannot_teach_is_refused(tmp_path: Path) -> None:
         read(path)
 
 
+def normalised(mean: float, **options: Any) -> Any:
+    return keras.layers.Normalization(mean=[mean] * 3, variance=[1.0] * 3, **options)
+
+
+def test_the_first_layer_of_a_keras_file_tells_how_pixels_are_meant(tmp_path: Path) -> None:
+    """Inside of a model of models, whose last part ends in a softmax."""
+    image = keras.Input((SIZE, SIZE, 3))
+    last = [keras.layers.Dense(CLASSES), keras.layers.Softmax()]
+    ends = keras.Sequential([keras.layers.GlobalAveragePooling2D(), *last])
+    for first, scaling in ((normalised(120.0), "pixels"), (normalised(0.5), "unit")):
+        path = tmp_path / f"{scaling}.keras"
+        keras.Model(image, ends(first(image))).save(path)
+        teacher = read(path)
+        assert (teacher.input.scaling, teacher.ends_in_softmax) == (scaling, True)
+        assert teacher.input.told_by == "its first layer normalises them"
+    # One that makes pixels of something normalised says nothing of them.
+    path = tmp_path / "inverted.keras"
+    keras.Model(image, ends(normalised(120.0, invert=True)(image))).save(path)
+    with pytest.raises(InputError, match="how pixels are scaled"):
+        read(path)
+
+
+def test_a_keras_file_with_several_ends_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "teacher.keras"
+    image = keras.Input((SIZE, SIZE, 3))
+    keras.Model(image, [image, keras.layers.Flatten()(image)]).save(path)
+    with pytest.raises(InputError, match="one input of images and one output") as caught:
+        read(path)
+    assert caught.value.received.startswith("1 inputs and 2 outputs")
+    with pytest.warns(UserWarning, match="has not yet been built"):
+        keras.Sequential([keras.layers.Dense(CLASSES)]).save(path)
+    with pytest.raises(InputError, match="inputs of known shape") as caught:
+        read(path)
+    assert caught.value.fix == "build it before it is saved"
+
+
 def test_code_in_a_keras_file_is_never_run(tmp_path: Path) -> None:
     inputs = keras.Input((SIZE, SIZE, 3))
     pooled = keras.layers.Lambda(lambda x: x[:, 0, 0, :])(inputs)

@@ -114,7 +114,7 @@ def _told(model: Any) -> tuple[str, str] | None:
     first = layers[0] if layers else None
     if isinstance(first, keras.layers.Rescaling):
         scaling, told_by = told_by_factor(np.asarray(first.scale)), "its first layer scales them"
-    elif isinstance(first, keras.layers.Normalization):
+    elif isinstance(first, keras.layers.Normalization) and not first.invert:
         mean = np.asarray(keras.ops.convert_to_numpy(first.mean))
         scaling, told_by = told_by_mean(mean), "its first layer normalises them"
     else:
