@@ -250,7 +250,7 @@ def trials_asked(words: list[str]) -> TrialsConfig:
         (["--objectives", "top1:min"], "leave the direction out"),
         (["--objectives", "ms:max"], "leave the direction out"),
         (["--budgets", "ms>=1"], "holds back the worse ones"),
-        (["--budgets", "params<=1e5", "--max_params", "100000"], "each named once"),
+        (["--budgets", "params<=1e5", "--max_params", "100000"], "one budget of each quantity"),
         (["--sampler", "tps"], "tpe"),
         (["--max_epochs", "nan"], "max_epochs"),
         (["--workers", "0"], "workers"),

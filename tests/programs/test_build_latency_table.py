@@ -13,7 +13,7 @@ import pytest
 
 from latency.errors import LatencyError
 from latency.tables.table import LatencyTable
-from nas.cli.table import parse_flags
+from nas.cli.table import export, make_job, parse_flags
 from nas.search_space.named import get_space
 from tests.support.programs import ROOT, begun, is_refusal, run_program
 
@@ -56,6 +56,7 @@ def test_without_audit_and_as_text(tmp_path: Path) -> None:
         (["--num_classes", "1"], "two classes"),
         (["--held_out", "1"], "2 or more held-out"),
         (["--seed", "-1"], "seed"),
+        (["--batch", "0"], "1 or more images in a batch"),
         ([*TOY, "--output", "."], "a folder"),
         ([*TOY, "--output", "/dev/null/t.json"], "can be written"),
     ],
@@ -91,6 +92,25 @@ def test_flags_that_say_nothing_are_refused_before_work(words: list[str], said: 
     with pytest.raises(LatencyError) as caught:
         parse_flags(words)
     assert said in str(caught.value)
+
+
+def test_a_job_that_is_exported_says_what_to_do_with_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folders = tmp_path / "job", tmp_path / "again"
+    flags = parse_flags([*TOY, "--noaudit", "--export_job", str(folders[0])])
+    job = make_job(flags, get_space("toy"))
+    export(flags, job)
+    said = " ".join(capsys.readouterr().out.split())
+    assert f"{len(job.everything)} graphs in" in said and "python3 -m device ." in said
+    # The same job has the same name, wherever it lies.
+    export(parse_flags([*TOY, "--json", "--export_job", str(folders[1])]), job)
+    values = json.loads(capsys.readouterr().out)
+    assert values["graphs"] == len(job.everything) and values["folder"] == str(folders[1])
+    assert f"job {values['job_id']}:" in said
+    assert {path.name for path in folders[0].iterdir()} == {
+        path.name for path in folders[1].iterdir()
+    }
 
 
 @pytest.mark.slow
