@@ -62,6 +62,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "max_macs": ["--max_macs", "1000"],
     "max_size_bytes": ["--max_size_bytes", "1000"],
     "max_memory_bytes": ["--max_memory_bytes", "1000"],
+    "max_weight_bits": ["--max_weight_bits", "1000"],
+    "max_bops": ["--max_bops", "1000"],
     "method": ["--method", "random"],
     "gate": ["--gate", "threshold"],
     "supernet": ["--supernet", "/runs/y"],
