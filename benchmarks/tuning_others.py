@@ -8,19 +8,13 @@ What was corrected in Syne Tune's MOASHA is said at `_corrected_priority`.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
 import numpy as np
 
-from benchmarks.tuning_players import Deck, Leg, Ours, Reached, StopOrGo
-from nas.tuning.asha import Asha
+from benchmarks.tuning_players import Deck, Leg, Reached, StopOrGo
 from nas.tuning.ladder import Ladder
-from nas.tuning.table import RungTable
-
-# With fewer values at a rung, TPE learns from the one below it, and at the first one from none.
-LEAST_VALUES = 10
 
 
 def _sampler(kind: str, seed: int) -> Any:
@@ -30,31 +24,6 @@ def _sampler(kind: str, seed: int) -> Any:
     if kind == "random":
         return optuna.samplers.RandomSampler(seed=seed)
     return optuna.samplers.TPESampler(seed=seed)
-
-
-def _distributions(deck: Deck) -> dict[str, Any]:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution
-
-    curves = deck.curves
-    found: dict[str, Any] = {
-        f"choice_{number}": CategoricalDistribution(list(range(count)))
-        for number, count in enumerate(curves.options.tolist())
-    }
-    low, high = float(curves.learning_rate.min()), float(curves.learning_rate.max())
-    found["learning_rate"] = FloatDistribution(low, high, log=True)
-    return found
-
-
-def _parameters(deck: Deck, configuration: int) -> dict[str, Any]:
-    choices = deck.curves.choices[configuration].tolist()
-    found: dict[str, Any] = {f"choice_{n}": option for n, option in enumerate(choices)}
-    found["learning_rate"] = float(deck.curves.learning_rate[configuration])
-    return found
-
-
-def _nearest(deck: Deck, asked: dict[str, Any]) -> int:
-    count = len(deck.curves.options)
-    return deck.nearest([asked[f"choice_{n}"] for n in range(count)], asked["learning_rate"])
 
 
 class OptunaHalving(StopOrGo):
@@ -73,8 +42,11 @@ class OptunaHalving(StopOrGo):
     def __init__(self, ladder: Ladder, deck: Deck, sampler: str, seed: int) -> None:
         import optuna
 
+        from nas.tuning.storage import distribution
+
         super().__init__(ladder)
-        self._deck, self._sampler, self._ladder = deck, sampler, ladder
+        self._deck, self._sampler = deck, sampler
+        self._distributions = {p.name: distribution(p) for p in deck.parameters}
         made = _sampler(sampler, seed)
         pruner = optuna.pruners.SuccessiveHalvingPruner(1, ladder.reduction, 0)
         self._study = optuna.create_study(direction="maximize", sampler=made, pruner=pruner)
@@ -84,10 +56,10 @@ class OptunaHalving(StopOrGo):
         """A configuration by the sampler."""
         if not self._deck:
             return None
-        self._trials.append(self._study.ask(_distributions(self._deck)))
+        self._trials.append(self._study.ask(self._distributions))
         if self._sampler == "random":
             return self._deck.next()
-        return _nearest(self._deck, self._trials[-1].params)
+        return self._deck.nearest_to(self._trials[-1].params)
 
     def goes_on(self, leg: Leg, reached: Reached) -> bool:
         """Whether the pruner lets it."""
@@ -101,51 +73,6 @@ class OptunaHalving(StopOrGo):
         elif leg.rung == self._ladder.last:
             self._study.tell(trial, reached.top1)
         return not is_pruned
-
-
-def ours_with_tpe(ladder: Ladder, deck: Deck, max_trials: int, objectives: int, seed: int) -> Ours:
-    """Our halving, with Optuna's TPE of the highest rung that has enough values.
-
-    Args:
-        ladder: Lengths.
-        deck: Configurations.
-        max_trials: Trials in all.
-        objectives: 1 or 2.
-        seed: Of the sampler.
-    """
-    return Ours(Asha(ladder, max_trials), _tpe(deck, ladder, objectives, seed), objectives)
-
-
-def _tpe(
-    deck: Deck, ladder: Ladder, objectives: int, seed: int
-) -> Callable[[RungTable, list[int]], int | None]:
-    import optuna
-
-    directions = ["maximize", "minimize"][:objectives]
-    distributions = _distributions(deck)
-
-    def deal(table: RungTable, configurations: list[int]) -> int | None:
-        if not deck:
-            return None
-        rungs = [
-            {t: v for t, v in table.values(rung).items() if v.is_finite}
-            for rung in range(ladder.rungs)
-        ]
-        values = next((v for v in reversed(rungs) if len(v) >= LEAST_VALUES), None)
-        if values is None:
-            return deck.next()
-        sampler = _sampler("tpe", seed + len(configurations))
-        study = optuna.create_study(directions=directions, sampler=sampler)
-        for trial, value in sorted(values.items()):
-            parameters = _parameters(deck, configurations[trial])
-            study.add_trial(
-                optuna.create_trial(
-                    params=parameters, distributions=distributions, values=value.values
-                )
-            )
-        return _nearest(deck, study.ask(distributions).params)
-
-    return deal
 
 
 class SyneTune(StopOrGo):
@@ -167,7 +94,7 @@ class SyneTune(StopOrGo):
         from syne_tune.optimizer.schedulers.multiobjective.moasha import MOASHA
 
         super().__init__(ladder)
-        self._deck, self._ladder = deck, ladder
+        self._deck = deck
         self._largest = float(deck.curves.cost.max())
         options: dict[str, Any] = {
             "config_space": {"number": randint(0, len(deck.curves) - 1)},

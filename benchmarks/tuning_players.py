@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
 
 from benchmarks.tuning_curves import Curves
 from nas.tuning.asha import Asha
-from nas.tuning.ladder import Ladder
+from nas.tuning.candidates import Sampler
+from nas.tuning.ladder import EvenLadder, Ladder
+from nas.tuning.legs import Leg as StoredLeg
+from nas.tuning.legs import Plan, SearchState
 from nas.tuning.objectives import Objective
+from nas.tuning.parameters import Configuration, OneOfList, Parameter, Range
 from nas.tuning.scheduler import Scheduler
-from nas.tuning.scores import Job, RungValue, Running
+from nas.tuning.scores import Job, Running
 from nas.tuning.table import RungTable
 
 OBJECTIVES = (Objective("top1"), Objective("macs"))
@@ -51,6 +55,10 @@ class Reached:
 class Player(Protocol):
     """A search: asked what to train, and told what came of it."""
 
+    @property
+    def ladder(self) -> Ladder | EvenLadder:
+        """Lengths that trainings are looked at."""
+
     def ask(self) -> Leg | None:
         """What trains next; None for nothing now."""
 
@@ -78,9 +86,65 @@ class Deck:
     def __bool__(self) -> bool:
         return bool(self._left)
 
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """Of every configuration, as samplers know them."""
+        counts = self.curves.options.tolist()
+        rates = self.curves.learning_rate
+        return (
+            *(OneOfList(f"choice_{n}", tuple(range(count))) for n, count in enumerate(counts)),
+            Range("learning_rate", float(rates.min()), float(rates.max()), is_log=True),
+        )
+
+    def values(self, configuration: int) -> dict[str, int | float]:
+        """Parameter -> value.
+
+        Args:
+            configuration: Row of the curves.
+        """
+        choices = self.curves.choices[configuration].tolist()
+        rate = float(self.curves.learning_rate[configuration])
+        return {
+            **{f"choice_{n}": option for n, option in enumerate(choices)},
+            "learning_rate": rate,
+        }
+
+    def draw(self, rng: np.random.Generator) -> Configuration:
+        """Values by chance, of a configuration that may not have been recorded.
+
+        Args:
+            rng: Generator of this draw.
+        """
+        return {parameter.name: parameter.draw(rng) for parameter in self.parameters}
+
+    def canonical(self, configuration: Configuration) -> Configuration:
+        """The same one.
+
+        Args:
+            configuration: A value for each parameter.
+        """
+        return configuration
+
+    def known(self, _configuration: Configuration) -> Mapping[str, float]:
+        """Nothing: costs are told with the values."""
+        return {}
+
+    def margins(self, _configuration: Configuration) -> Mapping[str, float]:
+        """No budgets."""
+        return {}
+
     def next(self) -> int:
         """The next one in a random order, the same for all searches of one seed."""
         return int(self._left.pop(0))
+
+    def nearest_to(self, asked: Configuration) -> int:
+        """The one that is nearest to the values of a sampler, as `nearest` says.
+
+        Args:
+            asked: A value for each parameter.
+        """
+        choices = [int(str(asked[f"choice_{n}"])) for n in range(len(self.curves.options))]
+        return self.nearest(choices, float(str(asked["learning_rate"])))
 
     def nearest(self, choices: list[int], learning_rate: float) -> int:
         """The one that is nearest to what a sampler asks for and was not dealt yet.
@@ -101,43 +165,50 @@ class Deck:
 
 
 class Ours:
-    """A scheduler of `nas.tuning`, with one objective or two.
+    """A scheduler and a sampler of `nas.tuning`, with one objective or two.
 
     Args:
         scheduler: Asked for jobs.
-        deal: Gives a new configuration, from the table of values so far and the configuration of
-            each trial; None where there is none left.
+        deck: Configurations.
         objectives: 1 for top-1 alone, 2 for the cost beside it.
+        sampler: Whose proposals are taken to the nearest configuration that is left; None for the
+            order of the deck.
     """
 
     def __init__(
-        self,
-        scheduler: Scheduler,
-        deal: Callable[[RungTable, list[int]], int | None],
-        objectives: int,
+        self, scheduler: Scheduler, deck: Deck, objectives: int, sampler: Sampler | None = None
     ) -> None:
-        self.table = RungTable(OBJECTIVES[:objectives])
-        self._scheduler, self._deal = scheduler, deal
-        self._running: list[Running] = []
+        self.state = SearchState(OBJECTIVES[:objectives])
+        self._scheduler, self._deck, self._sampler = scheduler, deck, sampler
         self._configurations: list[int] = []
-        self._is_empty = False
+
+    @property
+    def ladder(self) -> Ladder | EvenLadder:
+        """The scheduler's."""
+        return self._scheduler.ladder
 
     def ask(self) -> Leg | None:
         """The scheduler's job."""
-        while True:
-            job = self._scheduler.next_job(self.table, self._running, can_begin=not self._is_empty)
-            if not isinstance(job, Job):
-                return None
-            trial = job.trial
-            if trial is None:
-                configuration = self._deal(self.table, self._configurations)
-                if configuration is None:
-                    self._is_empty = True
-                    continue
-                trial = len(self._configurations)
-                self._configurations.append(configuration)
-            self._running.append(job.running(trial))
-            return Leg(trial, self._configurations[trial], job.rung)
+        state = self.state
+        job = self._scheduler.next_job(
+            state.table, state.running.values(), can_begin=bool(self._deck)
+        )
+        if not isinstance(job, Job):
+            return None
+        trial = job.trial
+        if trial is None:
+            trial = len(self._configurations)
+            self._configurations.append(self._dealt(trial))
+        configuration = self._configurations[trial]
+        values = self._deck.values(configuration)
+        plan = Plan(trial, job.rung, job.epochs, job.bracket, values, {})
+        state.begin(StoredLeg(len(state.legs), plan))
+        return Leg(trial, configuration, job.rung)
+
+    def _dealt(self, trial: int) -> int:
+        if self._sampler is None:
+            return self._deck.next()
+        return self._deck.nearest_to(self._sampler.propose(trial, 0, self.state))
 
     def tell(self, leg: Leg, reached: Reached) -> None:
         """Stores the value of a rung.
@@ -146,10 +217,10 @@ class Ours:
             leg: That was asked for.
             reached: At its end.
         """
-        job = next(r for r in self._running if (r.trial, r.rung) == (leg.trial, leg.rung))
-        self._running.remove(job)
-        values = (reached.top1, reached.cost)[: len(self.table.objectives)]
-        self.table.add(RungValue(leg.trial, leg.rung, values, 0.0, job.bracket))
+        running = self.state.running.items()
+        number = next(n for n, run in running if (run.trial, run.rung) == (leg.trial, leg.rung))
+        values = (reached.top1, reached.cost)[: len(self.state.table.objectives)]
+        self.state.end(replace(self.state.legs[number], state="done", values=values))
 
 
 class Algorithm2(Asha):
@@ -170,9 +241,14 @@ class StopOrGo:
     """
 
     def __init__(self, ladder: Ladder) -> None:
-        self._last = ladder.last
+        self._ladder = ladder
         self._going: list[Leg] = []
         self._count = 0
+
+    @property
+    def ladder(self) -> Ladder:
+        """Where trials are looked at."""
+        return self._ladder
 
     def ask(self) -> Leg | None:
         """The next leg of a trial that goes on, or a new trial."""
@@ -191,7 +267,7 @@ class StopOrGo:
             leg: That was asked for.
             reached: At its end.
         """
-        if self.goes_on(leg, reached) and leg.rung < self._last:
+        if self.goes_on(leg, reached) and leg.rung < self._ladder.last:
             self._going.append(Leg(leg.trial, leg.configuration, leg.rung + 1))
 
     def begin(self) -> int | None:

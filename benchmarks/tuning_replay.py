@@ -6,9 +6,10 @@
 
 Nothing is trained. Each replay draws another order of the configurations, the same for all
 searches, and lets workers train in parallel, an epoch taking as long for each. Printed are the
-best top-1 and the hypervolume of top-1 and cost that each search has seen after equal epochs, with
-95 % intervals over the replays, and how far ours is ahead of each other one, replay by replay
-(paired t). `--others` needs these libraries, see tuning_others.py. See benchmarks/README.md.
+best top-1 and the hypervolume of top-1 and cost that each search has seen after equal epochs, how
+far ours is ahead of those with the same sampler, replay by replay (paired t), and the epochs that
+ours saves against training every configuration whole. All with 95 % intervals over the replays,
+in Markdown. `--others` needs these libraries, see tuning_others.py. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
@@ -32,43 +34,95 @@ from scipy import stats
 
 from benchmarks import tuning_curves
 from benchmarks.tuning_curves import Curves
-from benchmarks.tuning_players import Algorithm2, Chance, Deck, Leg, Ours, Player, Reached
+from benchmarks.tuning_players import (
+    OBJECTIVES,
+    Algorithm2,
+    Chance,
+    Deck,
+    Leg,
+    Ours,
+    Player,
+    Reached,
+)
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
 from nas.errors import InputError
 from nas.registry import check_known
 from nas.tuning.asha import Asha
+from nas.tuning.candidates import Sampler
 from nas.tuning.hyperband import Hyperband
-from nas.tuning.ladder import Ladder
+from nas.tuning.ladder import EvenLadder, Ladder
+from nas.tuning.median import MedianStopping
+from nas.tuning.samplers import EvolutionSampler, TpeSampler
+from nas.tuning.scheduler import Scheduler
 
 # More than any recording has: the deck ends before.
 ENDLESS = 10**9
 Make = Callable[[Ladder, Deck, int], Player]
-Seen = tuple[float, float, float]
+MakeScheduler = Callable[[Ladder, Deck], Scheduler]
+MakeSampler = Callable[[Deck, int, int], Sampler | None]
 
 
-def _next(deck: Deck) -> int | None:
-    return deck.next() if deck else None
+class Seen(NamedTuple):
+    """The end of a leg.
+
+    Attributes:
+        epochs: Of all trainings so far.
+        top1: Reached.
+        cost: Of the configuration.
+        is_whole: Whether the training is.
+    """
+
+    epochs: float
+    top1: float
+    cost: float
+    is_whole: bool = False
 
 
-def _asha(objectives: int, kind: type[Asha], ladder: Ladder, deck: Deck, _seed: int) -> Player:
-    return Ours(kind(ladder, ENDLESS), lambda *_: _next(deck), objectives)
+def _asha(ladder: Ladder, _deck: Deck) -> Scheduler:
+    return Asha(ladder, ENDLESS)
 
 
-def _hyperband(ladder: Ladder, deck: Deck, _seed: int) -> Player:
-    return Ours(Hyperband(ladder, len(deck.curves)), lambda *_: _next(deck), 2)
+def _algorithm2(ladder: Ladder, _deck: Deck) -> Scheduler:
+    return Algorithm2(ladder, ENDLESS)
+
+
+def _hyperband(ladder: Ladder, deck: Deck) -> Scheduler:
+    return Hyperband(ladder, len(deck.curves))
+
+
+def _median(ladder: Ladder, _deck: Deck) -> Scheduler:
+    # It looks at every epoch.
+    return MedianStopping(EvenLadder(ladder.max_epochs, round(ladder.max_epochs)), ENDLESS)
+
+
+def _in_order(_deck: Deck, _objectives: int, _seed: int) -> Sampler | None:
+    return None
+
+
+def _evolution(deck: Deck, _objectives: int, seed: int) -> Sampler | None:
+    return EvolutionSampler(deck, seed)
+
+
+def _tpe(deck: Deck, objectives: int, seed: int) -> Sampler | None:
+    return TpeSampler(deck, seed, OBJECTIVES[:objectives])
+
+
+def _ours(
+    scheduler: MakeScheduler,
+    sampler: MakeSampler,
+    objectives: int,
+    ladder: Ladder,
+    deck: Deck,
+    seed: int,
+) -> Player:
+    return Ours(scheduler(ladder, deck), deck, objectives, sampler(deck, objectives, seed))
 
 
 def _optuna(sampler: str, ladder: Ladder, deck: Deck, seed: int) -> Player:
     from benchmarks.tuning_others import OptunaHalving
 
     return OptunaHalving(ladder, deck, sampler, seed)
-
-
-def _tpe(objectives: int, ladder: Ladder, deck: Deck, seed: int) -> Player:
-    from benchmarks.tuning_others import ours_with_tpe
-
-    return ours_with_tpe(ladder, deck, ENDLESS, objectives, seed)
 
 
 def _synetune(objectives: int, ladder: Ladder, deck: Deck, seed: int) -> Player:
@@ -78,17 +132,21 @@ def _synetune(objectives: int, ladder: Ladder, deck: Deck, seed: int) -> Player:
 
 
 OWN: Mapping[str, Make] = {
-    "asha, top1": partial(_asha, 1, Asha),
-    "asha, top1 and cost": partial(_asha, 2, Asha),
-    "algorithm 2, top1": partial(_asha, 1, Algorithm2),
-    "algorithm 2, top1 and cost": partial(_asha, 2, Algorithm2),
-    "hyperband, top1 and cost": _hyperband,
+    "asha, top1": partial(_ours, _asha, _in_order, 1),
+    "asha, top1 and cost": partial(_ours, _asha, _in_order, 2),
+    "algorithm 2, top1": partial(_ours, _algorithm2, _in_order, 1),
+    "algorithm 2, top1 and cost": partial(_ours, _algorithm2, _in_order, 2),
+    "asha, evolution, top1": partial(_ours, _asha, _evolution, 1),
+    "asha, evolution, top1 and cost": partial(_ours, _asha, _evolution, 2),
+    "hyperband, top1": partial(_ours, _hyperband, _in_order, 1),
+    "hyperband, top1 and cost": partial(_ours, _hyperband, _in_order, 2),
+    "median, top1": partial(_ours, _median, _in_order, 1),
     "random": lambda ladder, deck, _seed: Chance(ladder, deck),
 }
 OTHERS: Mapping[str, Mapping[str, Make]] = {
     "optuna": {
-        "asha with TPE, top1": partial(_tpe, 1),
-        "asha with TPE, top1 and cost": partial(_tpe, 2),
+        "asha, TPE, top1": partial(_ours, _asha, _tpe, 1),
+        "asha, TPE, top1 and cost": partial(_ours, _asha, _tpe, 2),
         "Optuna halving, random": partial(_optuna, "random"),
         "Optuna halving, TPE": partial(_optuna, "tpe"),
     },
@@ -97,28 +155,38 @@ OTHERS: Mapping[str, Mapping[str, Make]] = {
         "Syne Tune MOASHA, corrected": partial(_synetune, 2),
     },
 }
-# Whose lead over the others is told, by what is compared.
-OURS = {"top1": "asha, top1", "hypervolume": "asha, top1 and cost"}
+# Whose whole length is told: what decides how many epochs all configurations take.
+SAVERS = {
+    name: OWN[name]
+    for name in ("asha, top1", "asha, top1 and cost", "algorithm 2, top1", "hyperband, top1")
+}
+# Measure -> one of ours -> those with the same sampler, which its lead is over.
+RIVALS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "top1": {
+        "asha, top1": ("Optuna halving, random", "Syne Tune ASHA", "random"),
+        "asha, TPE, top1": ("Optuna halving, TPE",),
+    },
+    "hypervolume": {"asha, top1 and cost": ("Syne Tune MOASHA, corrected", "random")},
+}
 
 
-def replay(
-    player: Player, curves: Curves, ladder: Ladder, workers: int, budget_epochs: float
-) -> list[Seen]:
+def replay(player: Player, curves: Curves, workers: int, budget_epochs: float) -> list[Seen]:
     """Lets a search train until the epochs are used.
 
     Args:
         player: The search.
         curves: What its trainings come to.
-        ladder: Lengths of rungs.
         workers: Trainings at a time.
         budget_epochs: Of all trainings.
 
     Returns:
-        Epochs of all trainings so far, top-1 and cost, at the end of each leg.
+        The ends of all legs, in their order.
     """
+    ladder = player.ladder
     points = curves.points_of(ladder.epochs)
     lengths = np.diff([0.0, *ladder.epochs])
-    running: list[tuple[float, int, Leg]] = []
+    begun_at: dict[int, int] = {}
+    running: list[tuple[float, int, Leg, float]] = []
     seen: list[Seen] = []
     now = spent = 0.0
     number = 0
@@ -128,17 +196,20 @@ def replay(
             if leg is None:
                 break
             number += 1
-            heapq.heappush(running, (now + lengths[leg.rung], number, leg))
+            # A trial of Hyperband may begin at a later rung, and trains all epochs up to it.
+            first = begun_at.setdefault(leg.trial, leg.rung) == leg.rung
+            length = ladder.epochs[leg.rung] if first else float(lengths[leg.rung])
+            heapq.heappush(running, (now + length, number, leg, length))
         if not running:
             return seen
-        now, _, leg = heapq.heappop(running)
-        spent += lengths[leg.rung]
+        now, _, leg, length = heapq.heappop(running)
+        spent += length
         # Sums of binary fractions of an epoch, and of thirds of them, are nearly exact.
         if spent > budget_epochs * (1 + 1e-9):
             return seen
         top1 = float(curves.top1[leg.configuration, points[leg.rung]])
         cost = float(curves.cost[leg.configuration])
-        seen.append((spent, top1, cost))
+        seen.append(Seen(spent, top1, cost, leg.rung == ladder.last))
         player.tell(leg, Reached(top1, cost))
 
 
@@ -166,7 +237,8 @@ def judged(seen: list[Seen], epochs: float, most_cost: float) -> dict[str, float
         epochs: Of all trainings.
         most_cost: The greatest cost of the recording.
     """
-    found = np.array([row[1:] for row in seen if row[0] <= epochs * (1 + 1e-9)]).reshape(-1, 2)
+    rows = [(row.top1, row.cost) for row in seen if row.epochs <= epochs * (1 + 1e-9)]
+    found = np.array(rows).reshape(-1, 2)
     found = found[np.isfinite(found[:, 0])]
     best = float(found[:, 0].max(initial=0.0))
     return {"top1": best, "hypervolume": hypervolume(found[:, 0], found[:, 1], most_cost)}
@@ -192,8 +264,13 @@ class Interval:
         half = float(stats.t.ppf(0.975, len(values) - 1)) * error
         return Interval(mean, mean - half, mean + half)
 
+    @property
+    def verdict(self) -> str:
+        """Of a lead: whether it can be told from none."""
+        return "ahead" if self.low > 0 else "behind" if self.high < 0 else "equal"
+
     def __str__(self) -> str:
-        return f"{self.mean:+.4f} [{self.low:+.4f}, {self.high:+.4f}]"
+        return f"{self.mean:.4f} ± {self.high - self.mean:.4f}"
 
 
 Figures = dict[str, dict[str, np.ndarray]]
@@ -224,45 +301,110 @@ def figures(
         rows = []
         for seed in range(replays):
             player = make(ladder, Deck(curves, seed), seed)
-            seen = replay(player, curves, ladder, workers, max(epochs))
+            seen = replay(player, curves, workers, max(epochs))
             rows.append([judged(seen, wanted, most_cost) for wanted in epochs])
         found[name] = {
-            measure: np.array([[cell[measure] for cell in row] for row in rows]) for measure in OURS
+            measure: np.array([[cell[measure] for cell in row] for row in rows])
+            for measure in RIVALS
         }
     return found
 
 
-def leads(found: Figures, measure: str) -> dict[str, list[Interval]]:
-    """Search -> by how much ours is ahead of it, an interval a number of epochs.
+def leads(found: Figures, measure: str, ours: str) -> dict[str, list[Interval]]:
+    """Search -> by how much one of ours is ahead of it, an interval a number of epochs.
 
     Args:
         found: Of all searches.
         measure: `top1` or `hypervolume`.
+        ours: Name of the one.
     """
-    ours = found[OURS[measure]][measure]
     return {
-        name: [Interval.of(column) for column in (ours - values[measure]).T]
+        name: [Interval.of(column) for column in (found[ours][measure] - values[measure]).T]
         for name, values in found.items()
-        if name != OURS[measure]
+        if name != ours
     }
 
 
+@dataclass(frozen=True)
+class Saving:
+    """What a search through all configurations takes and comes to.
+
+    Args:
+        epochs: Of all trainings.
+        factor: Epochs of training every configuration whole, over these.
+        shortfall: By how much the best whole training is below the best of all.
+        found: In how many replays it is the best of all.
+    """
+
+    epochs: Interval
+    factor: float
+    shortfall: Interval
+    found: int
+
+
+def saving(curves: Curves, make: Make, ladder: Ladder, replays: int, workers: int) -> Saving:
+    """Lets a search go through all configurations.
+
+    Args:
+        curves: What trainings come to.
+        make: How the search is made.
+        ladder: Lengths of rungs.
+        replays: Orders of the configurations.
+        workers: Trainings at a time.
+    """
+    ends = [
+        replay(make(ladder, Deck(curves, seed), seed), curves, workers, np.inf)
+        for seed in range(replays)
+    ]
+    epochs = Interval.of(np.array([seen[-1].epochs for seen in ends]))
+    # Where nothing was trained whole, nothing was found.
+    best = [
+        max((row.top1 for row in seen if row.is_whole and not np.isnan(row.top1)), default=0.0)
+        for seen in ends
+    ]
+    below = float(np.nanmax(curves.top1[:, -1])) - np.array(best)
+    factor = len(curves) * ladder.max_epochs / epochs.mean
+    return Saving(epochs, factor, Interval.of(below), int((below <= 0).sum()))
+
+
 def print_figures(found: Figures, epochs: list[float]) -> None:
-    """Prints two tables: what was reached, and the lead of ours.
+    """Prints what was reached, and the leads of ours, as Markdown.
 
     Args:
         found: Of all searches.
         epochs: At which all are compared.
     """
-    for measure, ours in OURS.items():
-        print(f"\n{measure} after epochs")
-        print(f"{'':30}" + "".join(f"{wanted:^28g}" for wanted in epochs))
+    head = f"{' | '.join(f'{wanted:g} epochs' for wanted in epochs)} |"
+    for measure, rivals in RIVALS.items():
+        print(f"\n| {measure} | {head}\n|---|{'---|' * len(epochs)}")
         for name, values in found.items():
-            cells = "".join(f"{Interval.of(c)!s:^28}" for c in values[measure].T)
-            print(f"{name:30}{cells}")
-        print(f"\n{measure}: '{ours}' is ahead of")
-        for name, intervals in leads(found, measure).items():
-            print(f"{name:30}" + "".join(f"{interval!s:^28}" for interval in intervals))
+            print(f"| {name} | {' | '.join(str(Interval.of(c)) for c in values[measure].T)} |")
+        for ours in filter(found.__contains__, rivals):
+            print(f"\n| lead in {measure} of {ours}, over | {head}\n|---|{'---|' * len(epochs)}")
+            lead = leads(found, measure, ours)
+            for name in filter(found.__contains__, rivals[ours]):
+                print(f"| {name} | {' | '.join(f'{i}, {i.verdict}' for i in lead[name])} |")
+
+
+def print_savings(
+    curves: Curves, searches: Mapping[str, Make], ladder: Ladder, replays: int, workers: int
+) -> None:
+    """Prints what going through all configurations takes, as Markdown.
+
+    Args:
+        curves: What trainings come to.
+        searches: Name -> how one is made.
+        ladder: Lengths of rungs.
+        replays: Orders of the configurations.
+        workers: Trainings at a time.
+    """
+    whole = len(curves) * ladder.max_epochs
+    print(f"\n| all configurations, against {whole:g} epochs | epochs | factor | below the best |")
+    print("|---|---|---|---|")
+    for name, make in searches.items():
+        row = saving(curves, make, ladder, replays, workers)
+        found = f"{row.shortfall}, the best in {row.found} of {replays}"
+        print(f"| {name} | {row.epochs.mean:.1f} | {row.factor:.2f} | {found} |")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -300,6 +442,7 @@ def main(arguments: list[str] | None = None) -> int:
         f"{options.replays} replays; 95 % intervals"
     )
     print_figures(found, epochs)
+    print_savings(curves, SAVERS, ladder, options.replays, options.workers)
     if options.json is not None:
         values = {n: {m: v.tolist() for m, v in f.items()} for n, f in found.items()}
         told = {"command": command, "about": str(curves.about), "epochs": epochs}

@@ -27,6 +27,10 @@ class FieldError(InputError):
         return type(self), (self.expected, self.received, self.fix, *self.names)
 
 
+class WrittenError(InputError):
+    """Names in a text with a form of its own, such as that of `--tune`; no flags are meant."""
+
+
 class ArchitectureError(InputError):
     """A network that cannot be read, or cannot be built as written."""
 

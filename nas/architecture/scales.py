@@ -10,13 +10,17 @@ same reason, which whole numbers would not compute exactly.
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from nas.architecture.number_formats import FixedPoint, NumberFormat, ScaledInteger, code_range
-from nas.architecture.operations import ConvOp, DenseOp
+from nas.architecture.operations import ConvOp, DenseOp, Op
+from nas.errors import ArchitectureError
 
+# Every whole number up to these sizes is a float32 or a float64 of its own.
+EXACT_IN_SINGLE, EXACT_IN_DOUBLE = 2**24, 2**53
 LEAST_SCALE = 2.0**-100  # of a kernel of zeros; its quotients stay finite in float32
 LEAST_MULTIPLE = 2.0**-12  # of a learned scale
 MEAN_SIZE = 0.8  # mean |x| of normal numbers whose standard deviation is 1
@@ -24,11 +28,12 @@ MEAN_SIZE = 0.8  # mean |x| of normal numbers whose standard deviation is 1
 
 def is_sign(number_format: NumberFormat | None) -> bool:
     """Whether codes are -1 and +1 alone."""
-    is_scaled = isinstance(number_format, ScaledInteger) and number_format.signed
-    return is_scaled and number_format is not None and number_format.bits == 1
+    if not isinstance(number_format, ScaledInteger):
+        return False
+    return number_format.signed and number_format.bits == 1
 
 
-def is_learned(number_format: NumberFormat | None) -> bool:
+def is_learned(number_format: NumberFormat | None) -> TypeGuard[ScaledInteger]:
     """Whether the scale is a weight."""
     return isinstance(number_format, ScaledInteger) and number_format.scale == "learned"
 
@@ -66,7 +71,7 @@ def kernel_scales(number_format: NumberFormat, kernel: np.ndarray) -> np.ndarray
         most = code_range(number_format)[1]
         reach = sizes.max(axis=0, initial=np.float32(0.0)) / np.float32(most)
         found = np.minimum(found * np.float32(2.0 / math.sqrt(most)), reach)
-    return np.maximum(found, np.float32(LEAST_SCALE))
+    return np.asarray(np.maximum(found, np.float32(LEAST_SCALE)))
 
 
 def bias_scale(number_format: NumberFormat, bias: np.ndarray) -> np.ndarray:
@@ -77,10 +82,10 @@ def bias_scale(number_format: NumberFormat, bias: np.ndarray) -> np.ndarray:
         bias: (outputs,) float32.
     """
     if isinstance(number_format, FixedPoint):
-        return np.float32(number_format.step)
+        return np.asarray(number_format.step, np.float32)
     most = np.float32(code_range(number_format)[1])
     largest = np.abs(bias.astype(np.float32)).max(initial=np.float32(0.0))
-    return np.maximum(largest / most, np.float32(LEAST_SCALE))
+    return np.asarray(np.maximum(largest / most, np.float32(LEAST_SCALE)))
 
 
 def first_scale(number_format: NumberFormat, mean_size: Any) -> Any:
@@ -140,16 +145,64 @@ def inputs_of(op: ConvOp | DenseOp) -> int:
     return op.kernel**2 * (1 if op.depthwise else op.in_channels)
 
 
-def largest_sum(op: ConvOp | DenseOp) -> int | None:
-    """The largest whole number that a sum of products of codes can reach; None with float32.
+def check_sums(
+    name: str, weights: NumberFormat | None, activations: NumberFormat | None, inputs: int
+) -> int:
+    """The largest size of a sum of products of codes; 0 where one of them is float32.
 
     Args:
-        op: With its formats.
+        name: Of the operation.
+        weights: Format of its kernel.
+        activations: Of what it reads.
+        inputs: Products in a sum.
+
+    Raises:
+        ArchitectureError: It can be larger than double precision computes exactly.
     """
-    formats = op.formats
-    if formats.weights is None or formats.activations is None:
-        return None
-    return inputs_of(op) * most_size(formats.weights) * most_size(formats.activations)
+    if weights is None or activations is None:
+        return 0
+    most = inputs * most_size(weights) * most_size(activations)
+    if most > EXACT_IN_DOUBLE:
+        raise ArchitectureError(
+            f"formats of `{name}` whose sums of {inputs} products are at most 2^53",
+            f"{weights.text} times {activations.text}, which can reach 2^{math.log2(most):.1f}",
+            "write formats of fewer bits, a smaller kernel or fewer inputs",
+        )
+    return most
+
+
+def check_formats(ops: Iterable[Op]) -> None:
+    """Refuses formats that no layer computes exactly.
+
+    Args:
+        ops: Of a network, the inside of residuals included.
+
+    Raises:
+        ArchitectureError: As `check_sums`, or a format of batch normalisation is not fixed point.
+    """
+    for op in ops:
+        if isinstance(op, ConvOp | DenseOp):
+            check_sums(op.name, op.formats.weights, op.formats.activations, inputs_of(op))
+            check_norm(op.name, op.formats.norm)
+
+
+def check_norm(name: str, number_format: NumberFormat | None) -> FixedPoint | None:
+    """The format of batch normalisation.
+
+    Args:
+        name: Of the operation.
+        number_format: That is asked for.
+
+    Raises:
+        ArchitectureError: It is not fixed point.
+    """
+    if isinstance(number_format, ScaledInteger):
+        raise ArchitectureError(
+            f"a fixed-point format of batch normalisation in `{name}`, such as `f16.6`",
+            number_format.text,
+            "write `nq` as fixed point, or leave it out: scale and shift are folded then",
+        )
+    return number_format
 
 
 def most_size(number_format: NumberFormat) -> int:

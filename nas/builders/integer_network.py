@@ -34,8 +34,8 @@ Weights = Mapping[str, np.ndarray]
 # Those that every backend computes in the same single steps of float32.
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "none": lambda x: x,
-    "relu": lambda x: np.maximum(x, np.float32(0.0)),
-    "relu6": lambda x: np.clip(x, np.float32(0.0), np.float32(6.0)),
+    "relu": lambda x: np.asarray(np.maximum(x, np.float32(0.0))),
+    "relu6": lambda x: np.asarray(np.clip(x, np.float32(0.0), np.float32(6.0))),
 }
 
 
@@ -63,13 +63,7 @@ def _check(op: Op) -> None:
             "evaluate this network with Keras",
         )
     if isinstance(op, ConvOp | DenseOp):
-        formats = op.formats
-        if formats.weights is None or formats.activations is None:
-            raise ArchitectureError(
-                f"formats of the weights and of the activations of `{op.name}`",
-                "float32",
-                "write both (`wq`, `aq`), or evaluate this network with Keras",
-            )
+        _formats(op)
     if isinstance(op, ConvOp | DenseOp | ActivationOp) and op.activation not in ACTIVATIONS:
         raise ArchitectureError(
             f"an activation of {', '.join(ACTIVATIONS)} in `{op.name}`",
@@ -120,50 +114,61 @@ def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
             for place, inside in enumerate((op.shortcut, op.body)):
                 for inner in inside:
                     ways[place] = _run(inner, ways[place], weights)
-            return ways[0] + ways[1]
+            return np.asarray(ways[0] + ways[1])
     return x  # dropout
 
 
 def _multiplied(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     """Codes times codes, then scale and bias."""
-    formats, kernel = op.formats, weights[f"{op.name}.kernel"]
+    kernel = weights[f"{op.name}.kernel"]
     columns = kernel.reshape(-1, kernel.shape[-1])
-    kernel_scale = _kernel_scale(op, columns, weights)
-    whole_kernel = _codes(formats.weights, columns, kernel_scale).reshape(kernel.shape)
-    activation_scale = _activation_scale(op, weights)
-    whole = _codes(formats.activations, x, activation_scale)
+    kernel_format, read_format = _formats(op)
+    kernel_scale, read_scale = _scales(op, columns, weights)
+    whole_kernel = _codes(kernel_format, columns, kernel_scale).reshape(kernel.shape)
+    whole = _codes(read_format, x, read_scale)
     sums = whole @ whole_kernel if isinstance(op, DenseOp) else _convolved(op, whole, whole_kernel)
-    bias = _bias(op, weights) if op.bias else None
-    return scaled_and_shifted(sums, kernel_scale * activation_scale, bias)
+    bias = None
+    if op.bias:
+        bias = _in_format(op.formats.bias, np.asarray(weights[f"{op.name}.bias"], np.float32))
+    return scaled_and_shifted(sums, kernel_scale * read_scale, bias)
 
 
-def _codes(number_format: NumberFormat | None, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Codes by a scale that is fixed point's own step where the format is."""
-    if number_format is None:
-        raise ArchitectureError("a format", "float32", "evaluate this network with Keras")
+def _formats(op: ConvOp | DenseOp) -> tuple[NumberFormat, NumberFormat]:
+    """Formats of the kernel and of what is read.
+
+    Raises:
+        ArchitectureError: One of them is float32.
+    """
+    formats = op.formats
+    if formats.weights is None or formats.activations is None:
+        raise ArchitectureError(
+            f"formats of the weights and of the activations of `{op.name}`",
+            "float32",
+            "write both (`wq`, `aq`), or evaluate this network with Keras",
+        )
+    return formats.weights, formats.activations
+
+
+def _scales(
+    op: ConvOp | DenseOp, columns: np.ndarray, weights: Weights
+) -> tuple[np.ndarray, np.ndarray]:
+    """Scales of the kernel (outputs,) and of what is read."""
+    kernel_format, read_format = _formats(op)
+    if scales.is_learned(kernel_format):
+        unit = scales.kernel_unit(kernel_format, scales.inputs_of(op))
+        kernel_scale = scales.learned_scale(weights[f"{op.name}.weights.scale"], unit)
+    else:
+        kernel_scale = scales.kernel_scales(kernel_format, columns)
+    if scales.is_learned(read_format):
+        unit = scales.activation_unit(read_format)
+        return kernel_scale, scales.learned_scale(weights[f"{op.name}.activations.scale"], unit)
+    return kernel_scale, np.asarray(scales.range_scale(read_format), np.float32)
+
+
+def _codes(number_format: NumberFormat, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Codes by a scale, which is fixed point's own step where the format is."""
     is_fixed = isinstance(number_format, number_formats.FixedPoint)
     return number_formats.codes(number_format, x, None if is_fixed else scale)
-
-
-def _kernel_scale(op: ConvOp | DenseOp, columns: np.ndarray, weights: Weights) -> np.ndarray:
-    found = op.formats.weights
-    if found is None or not scales.is_learned(found):
-        return scales.kernel_scales(found, columns)
-    unit = scales.kernel_unit(found, scales.inputs_of(op))
-    return scales.learned_scale(weights[f"{op.name}.weights.scale"], unit)
-
-
-def _activation_scale(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
-    found = op.formats.activations
-    if found is None or not scales.is_learned(found):
-        return np.float32(scales.range_scale(found))
-    unit = scales.activation_unit(found)
-    return scales.learned_scale(weights[f"{op.name}.activations.scale"], unit)
-
-
-def _bias(op: ConvOp | DenseOp, weights: Weights) -> np.ndarray:
-    bias = np.asarray(weights[f"{op.name}.bias"], np.float32)
-    return _in_format(op.formats.bias, bias, lambda found: scales.bias_scale(found, bias))
 
 
 def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -175,8 +180,8 @@ def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     windows = sliding_window_view(x, (op.kernel, op.kernel), axis=(1, 2))
     windows = windows[:, :: op.stride, :: op.stride]  # (batch, height, width, in, k, k)
     if op.depthwise:
-        return np.einsum("bhwckl,klc->bhwc", windows, kernel[:, :, 0, :])
-    return np.tensordot(windows, kernel, axes=((3, 4, 5), (2, 0, 1)))
+        return np.asarray(np.einsum("bhwckl,klc->bhwc", windows, kernel[:, :, 0, :]))
+    return np.asarray(np.tensordot(windows, kernel, axes=((3, 4, 5), (2, 0, 1))))
 
 
 def scaled_and_shifted(x: np.ndarray, scale: np.ndarray, shift: np.ndarray | None) -> np.ndarray:
@@ -190,45 +195,42 @@ def scaled_and_shifted(x: np.ndarray, scale: np.ndarray, shift: np.ndarray | Non
     found = x.astype(np.float64) * scale.astype(np.float64)
     if shift is not None:
         found = found + shift.astype(np.float64)
-    return found.astype(np.float32)
+    return np.asarray(found, np.float32)
 
 
 def _normalised(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     """Batch normalisation as one product and one sum, in its format where it has one."""
     if not op.batch_norm:
         return x
-    norm = op.formats.norm
+    norm, shift_format = op.formats.norm, op.formats.norm
+    if op.formats.bias is not None and not op.bias:
+        shift_format = op.formats.bias
     gamma, beta, mean, variance = (
         np.asarray(weights[f"{op.name}.{kind}"], np.float64)
         for kind in ("gamma", "beta", "mean", "variance")
     )
     scale = gamma / np.sqrt(variance + spec.BATCH_NORM_EPSILON)
     scale = _in_format(norm, scale.astype(np.float32))
-    shift = _in_format(norm, (beta - mean * scale.astype(np.float64)).astype(np.float32))
-    return _in_format(norm, scaled_and_shifted(x, scale, shift))
+    shift = (beta - mean * scale.astype(np.float64)).astype(np.float32)
+    return _in_format(norm, scaled_and_shifted(x, scale, _in_format(shift_format, shift)))
 
 
-def _in_format(
-    number_format: NumberFormat | None,
-    x: np.ndarray,
-    scale_of: Callable[[NumberFormat], np.ndarray | None] = lambda _: None,
-) -> np.ndarray:
+def _in_format(number_format: NumberFormat | None, x: np.ndarray) -> np.ndarray:
     """The values that a format has in place of others; those of float32 stay."""
     if number_format is None:
         return x
     is_fixed = isinstance(number_format, number_formats.FixedPoint)
-    scale = None if is_fixed else scale_of(number_format)
-    return number_formats.values(
-        number_format, number_formats.codes(number_format, x, scale), scale
-    )
+    scale = None if is_fixed else scales.bias_scale(number_format, x)
+    whole = number_formats.codes(number_format, x, scale)
+    return number_formats.values(number_format, whole, scale)
 
 
 def _pooled(op: PoolOp, x: np.ndarray) -> np.ndarray:
     if op.kind == "mean":
-        return x.mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
+        return np.asarray(x.mean(axis=(1, 2), dtype=np.float64), np.float32)
     height, width = op.output_shape[:2]
     windows = x[:, : height * op.size, : width * op.size]
     windows = windows.reshape(len(x), height, op.size, width, op.size, x.shape[-1])
     if op.kind == "max":
-        return windows.max(axis=(2, 4))
-    return windows.mean(axis=(2, 4), dtype=np.float64).astype(np.float32)
+        return np.asarray(windows.max(axis=(2, 4)))
+    return np.asarray(windows.mean(axis=(2, 4), dtype=np.float64), np.float32)

@@ -64,18 +64,22 @@ class LayerSettings:
     branch_rates: Mapping[str, float] = field(default_factory=dict)
     is_quantized: bool = False
 
-    def norm(self, name: str, formats: Formats = FLOAT) -> keras.layers.Layer:
+    def norm(
+        self, name: str, formats: Formats = FLOAT, folds_bias: bool = False
+    ) -> keras.layers.Layer:
         """A normalisation.
 
         Args:
             name: Of the operation that it follows.
             formats: Of this operation.
+            folds_bias: Whether its shift is what the format of a bias is for.
         """
         if formats != FLOAT:
             return QuantizedBatchNorm(
                 momentum=self.momentum,
                 epsilon=spec.BATCH_NORM_EPSILON,
                 norm_format=format_text(formats.norm),
+                shift_format=format_text(formats.bias if folds_bias else None),
                 name=layer_name(f"{name}.bn"),
             )
         kind = keras.layers.BatchNormalization if self.is_portable else BatchNorm
@@ -98,14 +102,16 @@ def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]
         op: The operation.
         settings: Of the network.
     """
-    is_quantized = isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT
-    layers = [quantized_layer(op) if is_quantized else _main_layer(op, settings)]
+    if isinstance(op, ConvOp | DenseOp) and op.formats != FLOAT:
+        layers = [quantized_layer(op)]
+    else:
+        layers = [_main_layer(op, settings)]
     if isinstance(op, DenseOp) and op.scale != 1:
         name = layer_name(f"{op.name}.scale")
         layers.append(keras.layers.Rescaling(op.scale, name=name))
     if isinstance(op, ConvOp | DenseOp):
         if op.batch_norm:
-            layers.append(settings.norm(op.name, op.formats))
+            layers.append(settings.norm(op.name, op.formats, not op.bias))
         if op.activation != "none":
             function = activation(op.activation).keras
             layers.append(keras.layers.Activation(function, name=layer_name(f"{op.name}.act")))

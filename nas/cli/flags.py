@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import textwrap
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -132,7 +133,7 @@ def parse(values: flags.FlagValues, argv: Sequence[str], takes_words: Sequence[s
     try:
         rest = values(list(argv))
     except flags.Error as error:
-        raise InputError("flags as --help lists them", str(error), "correct the flag") from None
+        raise InputError("flags as --help lists them", str(error), _fix(values, error)) from None
     _take_words(values, rest[1:], takes_words)
     for name, (least, greatest, inclusive) in _RANGES.items():
         if name in values and isinstance(values[name].value, int | float):
@@ -141,8 +142,22 @@ def parse(values: flags.FlagValues, argv: Sequence[str], takes_words: Sequence[s
             if not math.isfinite(value) or not inside:
                 bound = "at least" if inclusive else "above"
                 raise InputError(
-                    f"--{name} to be a number {bound} {least:g}", f"{value}", f"correct --{name}"
+                    f"--{name} to be a number {bound} {least:g}",
+                    f"{value}",
+                    f"write --{name} as a number {bound} {least:g}",
                 )
+
+
+def _fix(values: flags.FlagValues, error: flags.Error) -> str:
+    """What to do about a flag that absl refuses; it says which one in its text alone."""
+    found = re.search(r"flag --(\w+)", str(error))
+    if found is None or found[1] not in values:
+        return "correct the flag"
+    flag = values[found[1]]
+    if isinstance(flag.parser, flags.EnumParser):
+        return f"write --{flag.name} as one of {', '.join(flag.parser.enum_values)}"
+    form = flag.parser.syntactic_help
+    return f"write --{flag.name} as {form}" if form else f"correct --{flag.name}"
 
 
 def _take_words(values: flags.FlagValues, words: Sequence[str], takes_words: Sequence[str]) -> None:

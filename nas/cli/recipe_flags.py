@@ -9,7 +9,7 @@ from typing import Any
 
 from absl import flags
 
-from nas.errors import FieldError, InputError
+from nas.errors import FieldError, InputError, WrittenError
 from nas.interface.recipe_options import KNOBS
 from nas.recipes import RECIPES
 from nas.training.knobs import NONE, Knob
@@ -80,10 +80,13 @@ def named_as_typed(values: flags.FlagValues) -> Iterator[None]:
         values: Flags of the program.
 
     Raises:
-        InputError: As it came, with `--` before the names of flags.
+        InputError: As it came, with `--` before the names of flags. A `WrittenError` stays as it
+            is: its names stand in the text of one flag.
     """
     try:
         yield
+    except WrittenError:
+        raise
     except InputError as error:
         declared = error.names if isinstance(error, FieldError) else ()
         names = {*declared, *(name for name in KNOBS if "_" in name)} & set(values)
@@ -96,9 +99,9 @@ def named_as_typed(values: flags.FlagValues) -> Iterator[None]:
 
 
 def _with_dashes(text: str, names: Iterable[str]) -> str:
-    """A text whose words of these names are flags; parts of paths are no words."""
+    """A text whose words of these names are flags; parts of paths and of `--tune` are none."""
     for name in names:
-        word = rf"(?<![\w/.\\-]){re.escape(name)}(?![\w/\\]|\.\w)"
+        word = rf"(?<![\w/.\\-]){re.escape(name)}(?![\w/\\]|\.\w|=(?:log)?[\[{{])"
         text = re.sub(word, f"--{name}", text)
     return text
 

@@ -99,8 +99,8 @@ def profile(
         space: Name of a search space, or path of a Python file that defines one; default: as a
             search would take it.
         **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed` and the bounds
-            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and `max_bops`;
-            see `SearchOptions`.
+            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and
+            `max_bops`; see `SearchOptions`.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.

@@ -33,6 +33,7 @@ class RecipeOptions(TypedDict, total=False):
     l2: float
     clip_norm: float | Nothing
     warmup_share: float | Nothing
+    loss: str
     label_smoothing: float
     dropout: float | Nothing
     stochastic_depth: float
@@ -143,6 +144,7 @@ def _bases() -> tuple[Recipe, ...]:
     beside: dict[str, Any] = {
         "optimizer": "sgd",
         "learning_rate": 0.1,
+        "label_smoothing": 0.0,
         "rand_augment_magnitude": 9.0,
         "erasing_probability": 0.5,
         "mixup_alpha": 0.2,

@@ -70,7 +70,6 @@ def activations(number_format: NumberFormat, x: Tensor) -> Tensor:
 
     is_wrapping = isinstance(number_format, FixedPoint) and number_format.overflow == "wrap"
 
-    @ops.custom_gradient
     def function(values: Tensor) -> tuple[Tensor, Callable[..., Tensor]]:
         def gradient(*parts: Tensor, upstream: Tensor | None = None) -> Tensor:
             # PyTorch names what comes from above, the others give nothing else.
@@ -79,7 +78,7 @@ def activations(number_format: NumberFormat, x: Tensor) -> Tensor:
 
         return forward(values), gradient
 
-    return function(x)
+    return ops.custom_gradient(function)(x)
 
 
 def corrected(number_format: FixedPoint, y: Tensor, ratio: Tensor, rest: Tensor) -> Tensor:
@@ -94,7 +93,6 @@ def corrected(number_format: FixedPoint, y: Tensor, ratio: Tensor, rest: Tensor)
     scale = number_format.step
     low, high = (code * scale for code in code_range(number_format))
 
-    @ops.custom_gradient
     def function(y: Tensor, ratio: Tensor, rest: Tensor) -> tuple[Tensor, Callable[..., Any]]:
         values = ops.cast(y, "float32") * ratio + rest
 
@@ -108,7 +106,7 @@ def corrected(number_format: FixedPoint, y: Tensor, ratio: Tensor, rest: Tensor)
 
         return ops.cast(codes(number_format, values, scale) * scale, y.dtype), gradient
 
-    return function(y, ratio, rest)
+    return ops.custom_gradient(function)(y, ratio, rest)
 
 
 def kernel(number_format: NumberFormat, values: Tensor, scale: Tensor | float) -> Tensor:
@@ -177,6 +175,24 @@ def learned_scale(multiple: Tensor, unit: float) -> Tensor:
     return ops.maximum(ops.abs(multiple), LEAST_MULTIPLE) * unit
 
 
+def constant(number_format: NumberFormat | None, x: Tensor) -> Tensor:
+    """Numbers in a format with a fixed scale, as they are; those of float32 stay.
+
+    The scale of scaled whole numbers is that of `nas.architecture.scales.bias_scale`.
+
+    Args:
+        number_format: Of the numbers; None for float32.
+        x: (outputs,) float32; of fixed point any shape.
+    """
+    if number_format is None:
+        return x
+    scale: Tensor | float = range_scale(number_format)
+    if isinstance(number_format, ScaledInteger):
+        most = kept_divisor(code_range(number_format)[1])
+        scale = ops.maximum(ops.max(ops.abs(x)) / most, LEAST_SCALE)
+    return codes(number_format, x, scale) * scale
+
+
 def bias_values(number_format: NumberFormat, bias: Tensor) -> Tensor:
     """A bias in its format; the gradient passes everywhere.
 
@@ -184,10 +200,7 @@ def bias_values(number_format: NumberFormat, bias: Tensor) -> Tensor:
         number_format: Of the bias.
         bias: (outputs,) float32.
     """
-    if isinstance(number_format, FixedPoint):
-        return kernel(number_format, bias, number_format.step)
-    most = kept_divisor(code_range(number_format)[1])
-    return kernel(number_format, bias, ops.maximum(ops.max(ops.abs(bias)) / most, LEAST_SCALE))
+    return bias + ops.stop_gradient(constant(number_format, bias) - bias)
 
 
 def scaled_and_shifted(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:

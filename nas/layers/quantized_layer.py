@@ -13,21 +13,20 @@ from typing import Any
 import keras
 from keras import ops
 
-from nas.architecture.number_formats import FLOAT32, parse_format
+from nas.architecture.number_formats import FLOAT32, NumberFormat, parse_format
 from nas.architecture.scales import (
+    EXACT_IN_SINGLE,
     activation_unit,
+    check_sums,
     first_scale,
     is_learned,
     kernel_unit,
-    most_size,
     range_scale,
 )
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
 from nas.layers.fast import DOUBLE, Tensor
 
-# Every whole number up to these sizes is a float32 or a float64 of its own.
-EXACT_IN_SINGLE, EXACT_IN_DOUBLE = 2**24, 2**53
 # Bits of codes that numbers of half precision keep.
 HALF_BITS = {"bfloat16": 8, "float16": 11}
 
@@ -57,6 +56,8 @@ class QuantizedLayer(keras.layers.Layer):
         self.activation_format = parse_format(activation_format)
         self.bias_format = parse_format(bias_format)
         self.use_bias = use_bias
+        # For one call outside of any graph; see `nas.training.first_scales`.
+        self.sets_scales = False
         self._texts = {
             "weight_format": weight_format,
             "activation_format": activation_format,
@@ -82,7 +83,8 @@ class QuantizedLayer(keras.layers.Layer):
             outputs if axis == output_axis else 1 for axis in range(len(shape))
         )
         self._inputs = inputs = math.prod(shape) // outputs
-        self._precision = self._precision_of_sums(inputs)
+        most = check_sums(self.name, self.weight_format, self.activation_format, inputs)
+        self._precision = "float32" if most <= EXACT_IN_SINGLE else DOUBLE
         self._check_half_precision()
         self.kernel = self.add_weight(
             name="kernel",
@@ -96,32 +98,12 @@ class QuantizedLayer(keras.layers.Layer):
                 name="bias", shape=(outputs,), initializer="zeros", autocast=False
             )
         if is_learned(self.weight_format):
-            self._kernel_unit = kernel_unit(self.weight_format, inputs)
             self.weights_scale = self._scale("weights_scale", (outputs,))
         if is_learned(self.activation_format):
-            self._activation_unit = activation_unit(self.activation_format)
             self.activations_scale = self._scale("activations_scale", ())
 
     def _scale(self, name: str, shape: tuple[int, ...]) -> Any:
         return self.add_weight(name=name, shape=shape, initializer="ones", autocast=False)
-
-    def _precision_of_sums(self, inputs: int) -> str:
-        """The type in which whole sums are exact.
-
-        Raises:
-            InputError: There is none.
-        """
-        if self.weight_format is None or self.activation_format is None:
-            return "float32"
-        most = inputs * most_size(self.weight_format) * most_size(self.activation_format)
-        if most > EXACT_IN_DOUBLE:
-            texts = self.weight_format.text, self.activation_format.text
-            raise InputError(
-                f"formats of `{self.name}` whose sums of {inputs} products are at most 2^53",
-                f"{texts[0]} times {texts[1]}, which can reach 2^{math.log2(most):.1f}",
-                "write formats of fewer bits, or a smaller kernel or fewer inputs",
-            )
-        return "float32" if most <= EXACT_IN_SINGLE else DOUBLE
 
     def _check_half_precision(self) -> None:
         most = HALF_BITS.get(self.compute_dtype)
@@ -150,9 +132,11 @@ class QuantizedLayer(keras.layers.Layer):
             training: Whether gradients are asked for; sums are then those of floats.
         """
         x = ops.cast(inputs, "float32")
+        if self.sets_scales:
+            self._set_scales(x)
         if training or self.weight_format is None or self.activation_format is None:
             return self._trained(x)
-        found = self._evaluated(x)
+        found = self._evaluated(x, self.weight_format, self.activation_format)
         return ops.cast(found, self.compute_dtype)
 
     def _trained(self, x: Tensor) -> Tensor:
@@ -161,64 +145,68 @@ class QuantizedLayer(keras.layers.Layer):
         return y + ops.cast(self._bias(), y.dtype) if self.use_bias else y
 
     def _read(self, x: Tensor) -> Tensor:
-        if self.activation_format is None:
+        found = self.activation_format
+        if found is None:
             return x
-        if not is_learned(self.activation_format):
-            return fake.activations(self.activation_format, x)
+        if not is_learned(found):
+            return fake.activations(found, x)
         numbers = math.prod(ops.shape(x)[1:])
-        return fake.learned(self.activation_format, x, self._activation_scale(), numbers)
+        return fake.learned(found, x, self._activation_scale(found), numbers)
 
     def _multiplied(self) -> Tensor:
-        kernel = ops.convert_to_tensor(self.kernel)
-        if self.weight_format is None:
+        kernel, found = ops.convert_to_tensor(self.kernel), self.weight_format
+        if found is None:
             return kernel
-        if is_learned(self.weight_format):
-            scale = self._kernel_scale(kernel)
-            return fake.learned(self.weight_format, kernel, scale, self._inputs)
-        return fake.kernel(self.weight_format, kernel, self._kernel_scale(kernel))
+        scale = self._kernel_scale(found, kernel)
+        if is_learned(found):
+            return fake.learned(found, kernel, scale, self._inputs)
+        return fake.kernel(found, kernel, scale)
 
     def _bias(self) -> Tensor:
         bias = ops.convert_to_tensor(self.bias)
         return bias if self.bias_format is None else fake.bias_values(self.bias_format, bias)
 
-    def _activation_scale(self) -> Tensor | float:
-        if is_learned(self.activation_format):
-            return fake.learned_scale(self.activations_scale, self._activation_unit)
-        return range_scale(self.activation_format)
+    def _activation_scale(self, found: NumberFormat) -> Tensor | float:
+        if is_learned(found):
+            return fake.learned_scale(self.activations_scale, activation_unit(found))
+        return range_scale(found)
 
-    def _kernel_scale(self, kernel: Tensor, is_exact: bool = False) -> Tensor | float:
-        if is_learned(self.weight_format):
-            scale = fake.learned_scale(self.weights_scale, self._kernel_unit)
+    def _kernel_scale(
+        self, found: NumberFormat, kernel: Tensor, is_exact: bool = False
+    ) -> Tensor | float:
+        if is_learned(found):
+            scale = fake.learned_scale(self.weights_scale, kernel_unit(found, self._inputs))
             return ops.reshape(scale, self._outputs_shape)
-        return fake.kernel_scales(self.weight_format, kernel, self._axes, is_exact)
+        return fake.kernel_scales(found, kernel, self._axes, is_exact)
 
-    def _evaluated(self, x: Tensor) -> Tensor:
+    def _evaluated(self, x: Tensor, weights: NumberFormat, activations: NumberFormat) -> Tensor:
+        """Whole numbers times whole numbers, then scale and bias."""
         kernel = ops.convert_to_tensor(self.kernel)
-        kernel_scale = self._kernel_scale(kernel, is_exact=True)
-        activation_scale = self._activation_scale()
-        whole = self.product(
-            ops.cast(fake.codes(self.activation_format, x, activation_scale), self._precision),
-            ops.cast(fake.codes(self.weight_format, kernel, kernel_scale), self._precision),
+        kernel_scale = self._kernel_scale(weights, kernel, is_exact=True)
+        activation_scale = self._activation_scale(activations)
+        sums = self.product(
+            ops.cast(fake.codes(activations, x, activation_scale), self._precision),
+            ops.cast(fake.codes(weights, kernel, kernel_scale), self._precision),
         )
-        scale = ops.multiply(ops.cast(kernel_scale, "float32"), activation_scale)
-        scale = ops.reshape(scale, (-1,))
-        return fake.scaled_and_shifted(whole, scale, self._bias() if self.use_bias else None)
+        scale = ops.convert_to_tensor(kernel_scale, "float32") * activation_scale
+        bias = self._bias() if self.use_bias else None
+        return fake.scaled_and_shifted(sums, ops.reshape(scale, (-1,)), bias)
 
-    def initialize_scales(self, x: Tensor) -> None:
-        """Sets learned scales by the kernel and by what the layer reads.
+    @property
+    def has_learned_scales(self) -> bool:
+        """Whether any scale is a weight."""
+        return is_learned(self.weight_format) or is_learned(self.activation_format)
 
-        Source: Esser et al. 2020, arXiv 1902.08153, section 2.1.
-
-        Args:
-            x: (batch, ...) of the first images.
-        """
+    def _set_scales(self, x: Tensor) -> None:
+        """Sets learned scales by the kernel and by what the layer reads."""
         if is_learned(self.weight_format):
             sizes = ops.mean(ops.abs(ops.convert_to_tensor(self.kernel)), axis=self._axes)
-            self.weights_scale.assign(first_scale(self.weight_format, sizes) / self._kernel_unit)
+            unit = kernel_unit(self.weight_format, self._inputs)
+            self.weights_scale.assign(first_scale(self.weight_format, sizes) / unit)
         if is_learned(self.activation_format):
             size = ops.mean(ops.abs(ops.cast(x, "float32")))
-            begin = first_scale(self.activation_format, size)
-            self.activations_scale.assign(begin / self._activation_unit)
+            unit = activation_unit(self.activation_format)
+            self.activations_scale.assign(first_scale(self.activation_format, size) / unit)
 
     def get_config(self) -> dict[str, Any]:
         """What a copy is made from."""

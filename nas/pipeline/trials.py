@@ -21,6 +21,7 @@ from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.pipeline.trial_evaluation import EvaluationJob
 from nas.pipeline.trial_jobs import TASK
 from nas.pipeline.trial_task import LegJob, checkpoint_name
+from nas.pipeline.trials_check import check_ms
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.pipeline.trials_files import TrialFiles
 from nas.report.trials import TrialsProgress, print_trials
@@ -117,7 +118,10 @@ class TrialsRun:
         asked = {objective.name for objective in (*self.config.parsed_objectives, *named)}
         if "ms" not in asked or isinstance(self.space, KnobSpace):
             return None
-        return SpaceLatency.from_table(self.space, run_table(self.folder, self.space, self.config))
+        table = run_table(self.folder, self.space, self.config)
+        latency = SpaceLatency.from_table(self.space, table)
+        check_ms(self.config, self.space.name, latency)
+        return latency
 
     def _study(self, candidates: NetworkCandidates) -> Study:
         space_hash = f"{self.space.fingerprint()}:{self.config.tune or ''}"

@@ -8,6 +8,7 @@ from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
 from nas.errors import InputError
+from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.trial_candidates import (
     candidates_of,
     check_some_are_kept,
@@ -20,6 +21,7 @@ from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
+from nas.tuning.budgets import parse_budget
 from nas.tuning.tune import ends_of
 
 
@@ -47,10 +49,46 @@ def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -
     if isinstance(space, KnobSpace):
         check_some_are_kept(space, candidates_of(config, space), config)
     elif space.choices:
-        check_bounds(space.name, quantities(space, all_bounds(config)))
+        _check_bounds(config, space)
     if config.sampler == "grid":
         grid_size(config, space)
     _check_steps(config, len(learned))
+
+
+def check_ms(config: TrialsConfig, space_name: str, latency: SpaceLatency) -> None:
+    """Refuses milliseconds that no network of the space keeps.
+
+    Args:
+        config: What is asked for.
+        space_name: Of the space.
+        latency: Of the space.
+
+    Raises:
+        InputError: A budget is below the least prediction of the space.
+    """
+    least_ms = latency.range_ms()[0]
+    for budget in config.parsed_budgets:
+        if budget.objective.name == "ms" and budget.limit < least_ms:
+            raise InputError(
+                f"a budget of ms that a network of space `{space_name}` can keep: "
+                f"{least_ms:.4g} or more",
+                f"--budgets {budget.text}",
+                "loosen it, or choose another --space",
+            )
+
+
+def _check_bounds(config: TrialsConfig, space: Space) -> None:
+    """Refuses counts that no network of the space keeps, each named as it was written."""
+    try:
+        check_bounds(space.name, quantities(space, all_bounds(config)))
+    except InputError as error:
+        parts = [error.expected, error.received, error.fix]
+        names = {name: bound for bound, name in BOUNDED.items()}
+        for budget in map(parse_budget, config.budgets):
+            if budget.objective.name in names:
+                flag = f"--{names[budget.objective.name]} {math.floor(budget.limit)}"
+                parts = [part.replace(flag, f"--budgets {budget.text}") for part in parts]
+        raise InputError(*parts) from None
 
 
 def all_bounds(config: TrialsConfig) -> Bounds:

@@ -87,18 +87,16 @@ def totals_text(cost: ArchitectureCost) -> str:
         cost: Of the network.
     """
     not_trained = cost.params_with_statistics - cost.params
-    weights = "float32 weights"
-    bits = ""
+    weights = f"float32 weights {cost.size_bytes:,} bytes, with normalisations folded into"
+    weights += " convolutions"
     if cost.has_formats:
-        weights = "weights in their formats"
-        bits = (
-            f"kernels {cost.weight_bits:,} bits, biases, scales and normalisations "
-            f"{cost.other_bits:,} bits, bit operations {cost.bops:,}, "
+        weights = (
+            f"bit operations {cost.bops:,}, kernels {cost.weight_bits:,} bits, biases, scales and "
+            f"normalisations {cost.other_bits:,} bits, together {cost.size_bytes:,} bytes"
         )
     return (
         f"params {cost.params_with_statistics:,} (trainable {cost.params:,}, not trainable "
-        f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, {bits}"
-        f"{weights} {cost.size_bytes:,} bytes, with normalisations folded into convolutions, "
+        f"{not_trained:,}: the statistics of batch normalisation), MACs {cost.macs:,}, {weights}, "
         f"activations at most {cost.memory_bytes:,} bytes at once"
     )
 

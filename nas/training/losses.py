@@ -29,8 +29,10 @@ def training_loss(recipe: Recipe) -> keras.losses.Loss:
     """The loss of a recipe; with a teacher, its targets come from `with_scores`.
 
     Args:
-        recipe: With smoothing and teacher.
+        recipe: With loss, smoothing and teacher.
     """
+    if recipe.loss == "squared_hinge":
+        return SquaredHinge()
     if recipe.distillation.teacher is None:
         return keras.losses.CategoricalCrossentropy(
             from_logits=True, label_smoothing=recipe.label_smoothing
@@ -57,6 +59,29 @@ def _halves(expected: Any, scores: Any) -> tuple[Any, Any]:
     """Targets and a teacher's scores, each (batch, classes)."""
     classes = scores.shape[-1]
     return expected[:, :classes], expected[:, classes:]
+
+
+class SquaredHinge(keras.losses.Loss):
+    """Mean over classes of max(0, 1 - t s)^2, with score s and t = 1 for the class, -1 for others.
+
+    Shares of mixed images become numbers between -1 and 1.
+
+    Source: Rosasco et al. 2004, Neural Computation 16; as the loss of networks of few bits in
+    Hubara et al. 2016, arXiv 1602.02830, section 2.1.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="squared_hinge")
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Loss of each image.
+
+        Args:
+            y_true: (batch, classes) shares of the classes.
+            y_pred: (batch, classes) scores.
+        """
+        signs = 2.0 * ops.cast(y_true, y_pred.dtype) - 1.0
+        return ops.mean(ops.square(ops.relu(1.0 - signs * y_pred)), axis=-1)
 
 
 class DistillationLoss(keras.losses.Loss):

@@ -9,6 +9,7 @@ from nas.data.augment import Augmentation
 from nas.data.loader import steps_of
 from nas.errors import FieldError
 from nas.ranges import check_count, check_number
+from nas.registry import check_known
 from nas.training.image_sizes import check_ascending
 from nas.training.knobs import with_values
 from nas.training.optimizers import OPTIMIZERS
@@ -17,6 +18,8 @@ from nas.training.schedule_settings import PARAMETERS, ScheduleSettings
 from nas.training.schedules import SCHEDULES, Course
 from nas.training.teachers.settings import Distillation
 
+# What a step minimises, by name; `nas.training.losses` has them.
+LOSSES = ("cross_entropy", "squared_hinge")
 # A schedule has a beginning and an end, so that the shortest training has two steps.
 LEAST_STEPS = 2
 
@@ -43,6 +46,9 @@ class Recipe:
             shortened. None for no bound.
         warmup_share: Part of the steps in which the rate grows first, from 0 to 1; None for the
             schedule's own.
+        loss: What a step minimises: `cross_entropy` of the softmax, or `squared_hinge`, the mean
+            over classes of max(0, 1 - t s)^2 with t = 1 for the class and -1 for the others, which
+            networks of one or two bits were published with. It takes no teacher and no smoothing.
         label_smoothing: From 0 to below 1.
         dropout: Before the classifier, from 0 to below 1; None keeps the architecture's.
         stochastic_depth: How often the last residual branch of a network that trains alone is left
@@ -79,6 +85,7 @@ class Recipe:
     l2: float = 0.0
     clip_norm: float | None = None
     warmup_share: float | None = None
+    loss: str = field(default="cross_entropy", metadata={"names": LOSSES})
     label_smoothing: float = 0.1
     dropout: float | None = None
     stochastic_depth: float = 0.0
@@ -108,7 +115,9 @@ class Recipe:
         self.schedule_settings.check(
             self.schedule, self.epochs, {"warmup_share": self.warmup_share}
         )
+        check_known("loss", self.loss, LOSSES)
         check_number("label_smoothing", self.label_smoothing, least=0, below=1)
+        self._check_hinge()
         check_number("dropout", self.dropout, least=0, below=1, optional=True)
         check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
         check_ascending(self.image_sizes or ())
@@ -128,6 +137,27 @@ class Recipe:
                 f"leave momentum out, or write optimizer {having[0]}",
                 "momentum",
                 "optimizer",
+            )
+
+    def _check_hinge(self) -> None:
+        """A hinge has margins of 1 from labels alone."""
+        if self.loss != "squared_hinge":
+            return
+        if self.label_smoothing:
+            raise FieldError(
+                "label_smoothing 0 with the loss squared_hinge",
+                f"{self.label_smoothing:g}",
+                "write label_smoothing 0, or loss cross_entropy",
+                "label_smoothing",
+                "loss",
+            )
+        if self.distillation.teacher is not None:
+            raise FieldError(
+                "no teacher with the loss squared_hinge, whose scores are no probabilities",
+                f"the teacher {self.distillation.teacher}",
+                "leave teacher out, or write loss cross_entropy",
+                "teacher",
+                "loss",
             )
 
     @property

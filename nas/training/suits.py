@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.operations import all_ops
+from nas.architecture.scales import check_formats
 from nas.architecture.spec import Architecture
 from nas.builders.stochastic_depth import branch_rates
 from nas.errors import InputError
@@ -18,8 +21,11 @@ def check_suits(architecture: Architecture, recipe: Recipe) -> None:
 
     Raises:
         InputError: A network that cannot read the recipe's sizes, images that are too small for
-            what is done to them, or stochastic depth without a residual.
+            what is done to them, stochastic depth without a residual, or formats of numbers that no
+            layer computes exactly.
     """
+    for layer in lower_architecture(architecture):
+        check_formats(all_ops(layer.ops))
     sizes = recipe.image_sizes or ()
     check_takes_sizes(architecture, sizes)
     recipe.augmentation.check_size(architecture.image_size)

@@ -23,6 +23,7 @@ from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.device_steps import device_steps
 from nas.training.evaluation import Accuracy, accuracy
+from nas.training.first_scales import set_first_scales
 from nas.training.guides import NO_GUIDES, Guides
 from nas.training.history import accuracy_cells
 from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
@@ -121,6 +122,8 @@ def train_network(
         set_weights_by_name(trainer.model, architecture, initial_weights)
     state = loop.restore(control.checkpoint_path, trainer.variables())
     _check_architecture(control.checkpoint_path, state, to_text(architecture))
+    if state.step == 0 and initial_weights is None:
+        set_first_scales(trainer.model, trainer.loader.plain_images(0))
     loop.run(trainer, state, trainer.total_steps, control)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])

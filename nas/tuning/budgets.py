@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from nas.errors import InputError
 from nas.ranges import check_number
-from nas.tuning.objectives import Objective, check_different, parse_objective
+from nas.tuning.objectives import Objective, parse_objective
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,14 @@ def check_budgets(budgets: Sequence[Budget]) -> None:
     Raises:
         InputError: One quantity has two.
     """
-    if budgets:
-        check_different([budget.objective for budget in budgets])
+    names = [budget.objective.text for budget in budgets]
+    twice = [budget.text for budget in budgets if names.count(budget.objective.text) > 1]
+    if twice:
+        raise InputError(
+            "one budget of each quantity",
+            ", ".join(twice),
+            "keep one of them; --max_params and its like are budgets, too",
+        )
 
 
 def violation(budgets: Sequence[Budget], measured: Mapping[str, float]) -> float:

@@ -63,12 +63,16 @@ def _listed(candidates: Candidates) -> Listed:
     Raises:
         InputError: They cannot.
     """
-    ranges = [p.name for p in candidates.parameters if isinstance(p, Range)]
-    if ranges or not isinstance(candidates, Listed):
+    ranges = [p for p in candidates.parameters if isinstance(p, Range)]
+    if ranges:
         raise InputError(
             "lists of values for a grid",
-            f"a range of {', '.join(ranges) or 'configurations'}",
-            f"write it as a list by --tune, such as {', '.join(ranges) or 'NAME'}={{a,b}}",
+            ", ".join(parameter.text for parameter in ranges),
+            f"write it as a list by --tune, such as {ranges[0].name}={{a,b}}",
+        )
+    if not isinstance(candidates, Listed):
+        raise InputError(
+            "configurations that are a list for a grid", "others", "use another sampler"
         )
     size = candidates.size or 0
     if size >= MOST_DRAWS:

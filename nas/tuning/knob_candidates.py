@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from nas.cost.counts import architecture_cost
 from nas.search_space.knob_space import KnobSpace, ShapeError
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
-from nas.tuning.candidates import check_budgets, margin
+from nas.tuning.candidates import check_budgets, check_something, margin
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Value, check_names
 from nas.tuning.points import points_of, size_of
@@ -30,7 +30,8 @@ class KnobCandidates:
         recipe: That the knobs are of, which have to go together in it; None for no knobs.
 
     Raises:
-        InputError: A name stands twice, or a budget is of something else.
+        InputError: A name stands twice, nothing is left to choose, or a budget is of something
+            that is not known before training.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class KnobCandidates:
         # A knob of one value is none that trials differ in.
         self._fixed = {name: v[0] for name, v in space.knobs.items() if len(v) == 1}
         check_names(self.parameters)
+        check_something(self.parameters)
         check_budgets(self._budgets, self.known_names)
 
     @cached_property
@@ -155,6 +157,8 @@ class KnobCandidates:
         return {name: value for name, value in values.items() if name not in self._fixed}
 
 
-def _counts(network: Architecture) -> dict[str, float]:
+@lru_cache(maxsize=1024)
+def _counts(network: Architecture) -> Mapping[str, float]:
+    """Counts by the names of objectives; asked for with budgets, and again by what is kept."""
     cost = architecture_cost(network)
     return {objective: float(getattr(cost, count)) for count, objective in COUNTS.items()}

@@ -88,11 +88,17 @@ class Range:
         if not finite or not whole or (self.is_log and self.low <= 0):
             kind = "whole numbers" if self.is_whole else "numbers"
             above = " above 0" if self.is_log else ""
+            log = "log" if self.is_log else ""
             raise InputError(
                 f"a range of two {kind}{above} for {self.name}, the lower one first",
-                f"[{self.low:g},{self.high:g}]",
-                f"correct the range of {self.name}",
+                f"{self.name}={log}[{self.low:g},{self.high:g}]",
+                f"write {self.name}={log}[low,high]",
             )
+
+    @property
+    def text(self) -> str:
+        """As `--tune` writes it."""
+        return f"{self.name}={'log' if self.is_log else ''}[{self.low:g},{self.high:g}]"
 
     def draw(self, rng: np.random.Generator) -> Value:
         """A number of the range.

@@ -10,11 +10,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
-from nas.errors import InputError
+from nas.errors import InputError, WrittenError
 from nas.registry import check_known
 from nas.training.knobs import Knob, knobs_of
 from nas.training.recipe import Recipe
@@ -43,9 +44,23 @@ def parse_tune(text: str) -> tuple[Parameter, ...]:
     Raises:
         InputError: It has another form, an unknown knob, or a value that the knob cannot have.
     """
-    found = tuple(_parameter(*part) for part in _parts(text))
-    check_names(found)
+    with _as_written():
+        found = tuple(_parameter(*part) for part in _parts(text))
+        check_names(found)
     return found
+
+
+@contextmanager
+def _as_written() -> Iterator[None]:
+    """Refusals of knobs that stand in `--tune`, where none of them is a flag.
+
+    Raises:
+        WrittenError: With the parts of the refusal.
+    """
+    try:
+        yield
+    except InputError as error:
+        raise WrittenError(error.expected, error.received, error.fix) from None
 
 
 def _parts(text: str) -> Iterator[tuple[str, bool, str, list[str]]]:
@@ -63,6 +78,10 @@ def _parts(text: str) -> Iterator[tuple[str, bool, str, list[str]]]:
         words = [word.strip() for word in part[4].split(",")]
         yield part[1], part[2] is not None, str(pair), words
         position = part.end()
+    if text.rstrip().endswith(","):
+        raise InputError(
+            "a knob behind each comma", f"{text.strip()!r}", "leave the last comma out"
+        )
 
 
 def _parameter(path: str, is_log: bool, pair: str, words: Sequence[str]) -> Parameter:
@@ -136,9 +155,10 @@ def check_fits(parameters: Sequence[Parameter], recipe: Recipe) -> None:
     """
     rng = np.random.default_rng(0)
     others = [{p.name: p.draw(rng) for p in parameters} for _ in range(COMBINATIONS)]
-    for parameter in parameters:
-        for value in ends_of(parameter):
-            _check_value(parameter.name, value, recipe, others)
+    with _as_written():
+        for parameter in parameters:
+            for value in ends_of(parameter):
+                _check_value(parameter.name, value, recipe, others)
 
 
 def _check_value(

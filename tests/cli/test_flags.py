@@ -10,6 +10,7 @@ from absl import flags
 
 from nas.cli import flags as strict_flags
 from nas.cli.program import retrain_flags, search_flags
+from nas.cli.recipe_flags import KnobParser
 from nas.errors import InputError
 
 
@@ -54,6 +55,24 @@ def test_bad_flags_are_refused_with_three_parts(arguments: list[str], text: str)
     message = str(error.value)
     assert text in message
     assert all(part in message for part in ("Expected", "Received", "Fix"))
+
+
+@pytest.mark.parametrize("values", [search_flags(), retrain_flags()], ids=["search", "retrain"])
+def test_a_flag_of_a_wrong_form_is_named_with_the_form_that_it_has(
+    values: flags.FlagValues,
+) -> None:
+    found = 0
+    for name in list(values):
+        # Texts have any form; a letter is short for another flag.
+        parser = values[name].parser
+        is_text = isinstance(parser, KnobParser) and "text" in parser.syntactic_help
+        if type(parser) is flags.ArgumentParser or is_text or len(name) == 1:
+            continue
+        with pytest.raises(InputError) as error:
+            strict_flags.parse(values, ["program", f"--{name}=%"])
+        found += 1
+        assert re.search(rf"--{name}( as .|$)", error.value.fix), error.value.fix
+    assert found > 20
 
 
 def test_a_knob_that_is_too_small_is_told_its_range() -> None:

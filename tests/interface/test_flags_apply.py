@@ -62,6 +62,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "max_macs": ["--max_macs", "1000"],
     "max_size_bytes": ["--max_size_bytes", "1000"],
     "max_memory_bytes": ["--max_memory_bytes", "1000"],
+    "max_weight_bits": ["--max_weight_bits", "1000"],
+    "max_bops": ["--max_bops", "1000"],
     "method": ["--method", "random"],
     "gate": ["--gate", "threshold"],
     "supernet": ["--supernet", "/runs/y"],
@@ -250,7 +252,7 @@ def trials_asked(words: list[str]) -> TrialsConfig:
         (["--objectives", "top1:min"], "leave the direction out"),
         (["--objectives", "ms:max"], "leave the direction out"),
         (["--budgets", "ms>=1"], "holds back the worse ones"),
-        (["--budgets", "params<=1e5", "--max_params", "100000"], "each named once"),
+        (["--budgets", "params<=1e5", "--max_params", "100000"], "one budget of each quantity"),
         (["--sampler", "tps"], "tpe"),
         (["--max_epochs", "nan"], "max_epochs"),
         (["--workers", "0"], "workers"),
@@ -370,6 +372,7 @@ def _only(words: list[str], name: str) -> list[str]:
 NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2"
 RETRAIN_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
+    "sample": ["--sample", "trigger"],
     "image_size": ["--image_size", "96"],
     "skip_bad_images": ["--skip_bad_images"],
     "resize": ["--resize", "crop"],

@@ -224,7 +224,7 @@ def test_knobs_reach_the_recipe_and_the_next_command(
         ({"objectives": "auc"}, "--signal_class"),
         ({"objectives": "auc", "signal_class": "unicorn"}, "unicorn"),
         ({"max_params": 1}, "max_params"),
-        ({"budgets": "params<=60000,macs<=1000"}, "max_macs"),
+        ({"budgets": "params<=60000,macs<=1000"}, "(?s)macs of at least.*--budgets macs<=1000"),
         (SHORT_EPOCHS, "rungs that end at different steps"),
         (
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},

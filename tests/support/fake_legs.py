@@ -11,11 +11,13 @@ import numpy as np
 
 from latency.device import strict_json
 from nas.executors.task import Context, TaskError
-from nas.metrics import AskedMetrics, evaluated
+from nas.metrics import evaluated
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trial_jobs import OF_EVALUATIONS
 from nas.pipeline.trial_task import LegJob, LegResult, checkpoint_name
+from nas.runs.config import read_config
 from nas.runs.folder import RunFolder
+from nas.runs.trials import TrialsConfig
 
 
 def top1(network: str, rung: int) -> float:
@@ -37,10 +39,19 @@ def leg(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
     checkpoint.touch()
     reached = top1(job.network, job.rung)
     values = {"top1": reached, "top5": 1.0, "cross_entropy": 1.0 - reached}
+    values |= {o.text: reached for o in config_of(folder).trained if o.text not in values}
     rows = ({"step": job.rung, "loss": 1.0 - reached},)
     facts = {"seconds": 0.5, "rate": job.recipe.peak_rate}
     encoded: dict[str, Any] = strict_json.encode(LegResult(values, rows, facts))
     return encoded
+
+
+def config_of(folder: RunFolder) -> TrialsConfig:
+    """What the search was asked for."""
+    config = read_config(folder.path)
+    if not isinstance(config, TrialsConfig):
+        raise TaskError("error", "no search by trials")
+    return config
 
 
 def evaluation(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
@@ -54,9 +65,12 @@ def evaluation(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any
         raise TaskError("error", f"{job.checkpoint} has no checkpoint")
     if job.seed == 2:
         raise TaskError("diverged", "no number")
-    scores = np.eye(10)[np.arange(20) % 10] * top1(job.network, job.seed)
-    asked = AskedMetrics(job.metrics)
-    names = [f"class {number}" for number in range(10)]
-    found = evaluated(asked, scores, np.arange(20) % 10, names, resamples=10)
+    config = config_of(folder)
+    asked = config.judged_by(job.metrics)
+    # A rate is one of two classes.
+    classes = 10 if asked.background_rate_hz is None else 2
+    scores = np.eye(classes)[np.arange(20) % classes] * top1(job.network, job.seed)
+    names = [f"class {number}" for number in range(classes)]
+    found = evaluated(asked, scores, np.arange(20) % classes, names, resamples=10)
     encoded: dict[str, Any] = strict_json.encode(EvaluationResult(found, 0.5))
     return encoded

@@ -15,7 +15,7 @@ from nas.tuning.objectives import (
 )
 
 MAXIMISED = {"top1", "top5", "auc", "tpr_at_fpr", "tpr_at_rate"}
-KNOWN_BEFORE = {"ms", "macs", "params", "bytes", "memory_bytes", "bits"}
+KNOWN_BEFORE = {"ms", "macs", "params", "bytes", "memory_bytes", "weight_bits", "bops"}
 
 
 def example(name: str) -> str:
@@ -58,6 +58,8 @@ def test_an_unknown_direction_is_refused() -> None:
         ("TOP1", "write 'top1'"),
         ("validation_accuracy", "write 'top1'"),
         ("latency", "write 'ms'"),
+        ("bits", "write 'weight_bits'"),
+        ("bop", "write 'bops'"),
         ("size_bytes", "write 'bytes'"),
         ("quux", "write objective as one of these names"),
         ("", "write objective as one of these names"),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tuning_curves, tuning_overhead
+from benchmarks.tuning_record import Recording, train
 from tests.support.programs import ROOT, run_program
 
 
@@ -44,3 +45,11 @@ def test_a_recording_is_made_and_gone_on_with(tmp_path: Path) -> None:
     assert (curves.cost > 0).all() and str(curves.cost_name) == "macs"
     refused = run_program(script, *words, "--epochs", "3", "--smoke")
     assert refused.exit_code == 2 and "choose another --folder" in refused.err
+
+
+@pytest.mark.slow
+def test_one_network_is_trained_with_each_rate_as_if_it_were_the_first() -> None:
+    recording = Recording("toy", None, 1, 0, 0.001, 0.1, 2, 0.5, True)
+    both = train(recording, recording.numbers_of(0), 0)
+    assert both[1] == train(recording, [1], 0)[0]
+    assert both[0] != both[1]

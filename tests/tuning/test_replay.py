@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks import tuning_curves, tuning_replay
 from benchmarks.tuning_players import Deck, Leg, Reached
-from benchmarks.tuning_replay import OWN, Interval
+from benchmarks.tuning_replay import OWN, RIVALS, Interval, Seen
 from nas.errors import InputError
 from nas.tuning.ladder import Ladder
 
@@ -59,12 +59,12 @@ def test_the_hypervolume_is_the_share_of_cells_that_a_point_dominates(seed: int)
 @pytest.mark.parametrize("name", list(OWN))
 def test_a_replay_trains_what_it_may_and_does_it_again_alike(name: str) -> None:
     seen = [
-        tuning_replay.replay(OWN[name](LADDER, Deck(CURVES, 1), 1), CURVES, LADDER, 3, 40.0)
+        tuning_replay.replay(OWN[name](LADDER, Deck(CURVES, 1), 1), CURVES, 3, 40.0)
         for _ in range(2)
     ]
     # NaN is not equal to itself, its text is.
     assert repr(seen[0]) == repr(seen[1])
-    spent = [epochs for epochs, _, _ in seen[0]]
+    spent = [epochs for epochs, *_ in seen[0]]
     assert spent == sorted(spent) and 20 < spent[-1] <= 40
 
 
@@ -84,9 +84,9 @@ def test_a_sampler_gets_the_nearest_configuration_that_is_left() -> None:
 
 def test_all_configurations_are_trained_where_epochs_allow() -> None:
     few = tuning_curves.made_up(20)
-    seen = tuning_replay.replay(OWN["random"](LADDER, Deck(few, 0), 0), few, LADDER, 4, 1e9)
+    seen = tuning_replay.replay(OWN["random"](LADDER, Deck(few, 0), 0), few, 4, 1e9)
     assert len(seen) == 20 * 5 and seen[-1][0] == 20 * 32
-    seen = tuning_replay.replay(OWN["asha, top1"](LADDER, Deck(few, 0), 0), few, LADDER, 4, 1e9)
+    seen = tuning_replay.replay(OWN["asha, top1"](LADDER, Deck(few, 0), 0), few, 4, 1e9)
     assert len(seen) == 20 + 5 + 1
 
 
@@ -97,7 +97,8 @@ def test_on_made_up_curves_halving_comes_to_more_than_chance() -> None:
     searches = {name: OWN[name] for name in names}
     found = tuning_replay.figures(curves, searches, LADDER, [96.0], replays=5)
     for measure in ("top1", "hypervolume"):
-        assert tuning_replay.leads(found, measure)["random"][0].low > 0
+        ours = next(iter(RIVALS[measure]))
+        assert tuning_replay.leads(found, measure, ours)["random"][0].verdict == "ahead"
 
 
 def test_an_interval_is_that_of_student() -> None:
@@ -107,7 +108,7 @@ def test_an_interval_is_that_of_student() -> None:
 
 
 def test_what_diverged_is_never_the_best() -> None:
-    seen = [(1.0, float("nan"), 1.0), (2.0, 0.5, 5.0), (3.0, 0.9, 5.0)]
+    seen = [Seen(1.0, float("nan"), 1.0), Seen(2.0, 0.5, 5.0), Seen(3.0, 0.9, 5.0)]
     assert tuning_replay.judged(seen, 2.0, 10.0) == {"top1": 0.5, "hypervolume": 0.25}
     assert tuning_replay.judged(seen, 0.5, 10.0) == {"top1": 0.0, "hypervolume": 0.0}
     assert Reached(0.5, 5.0).cost == 5.0
@@ -118,7 +119,8 @@ def test_the_program_prints_its_figures(capsys: pytest.CaptureFixture[str], tmp_
     arguments = ["--made_up", "--replays", "2", "--epochs", "8,16", "--json", str(path)]
     assert tuning_replay.main(arguments) == 0
     printed = capsys.readouterr().out
-    assert "hypervolume: 'asha, top1 and cost' is ahead of" in printed
+    assert "| lead in hypervolume of asha, top1 and cost, over | 8 epochs |" in printed
+    assert "| all configurations, against 6400 epochs |" in printed
     assert "n = 2 replays" in printed and path.exists()
     with pytest.raises(InputError, match="(?s)recorded curves or made-up ones"):
         tuning_replay.main([])

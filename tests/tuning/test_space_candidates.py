@@ -39,6 +39,8 @@ def test_every_draw_is_a_network_whose_counts_are_those_that_are_known(name: str
             "macs": cost.macs,
             "bytes": cost.size_bytes,
             "memory_bytes": cost.memory_bytes,
+            "weight_bits": cost.weight_bits,
+            "bops": cost.bops,
         }
 
 

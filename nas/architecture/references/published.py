@@ -30,6 +30,23 @@ class Published:
 _COURSE = "homework of an IoT machine-learning course, on CIFAR-10"
 _SKIPS = " ".join(["res[cn_k3_s1_c128_bias_nre drop_p0.1]"] * 4)
 
+
+def _cnv(weight_bits: int, activation_bits: int, accuracy: str) -> Published:
+    weights, reads = f"wqb{weight_bits}", f"aqb{activation_bits}"
+    conv, dense = f"nno_valid_{weights}_{reads}", f"bn_nobias_{weights}_{reads}"
+    return Published(
+        f"in_s32 cn_k3_s1_c64_nno_valid_{weights}_aqf8.1 cn_k3_s1_c64_{conv} mp_k2 "
+        f"cn_r2_k3_s1_c128_{conv} mp_k2 cn_r2_k3_s1_c256_{conv} flat "
+        f"fc_c512_{dense} fc_c512_{dense} fc_c10_{dense}",
+        "Umuroglu et al. 2017, arXiv 1612.07119, as Brevitas has it "
+        f"(src/brevitas_examples/bnn_pynq, CNV_{weight_bits}W{activation_bits}A: {accuracy})",
+        keeps_head=False,
+        by_description="Brevitas normalises all class scores with one scale and shift, which are "
+        "one a class here; its maxima stand behind its quantisers, and here before them, which "
+        "gives the same numbers",
+    )
+
+
 PUBLISHED: dict[str, Published] = {
     "resnet9": Published(
         "in_s32 cn_k3_s1_c64_nre cn_k3_s1_c128_nre mp_k2 "
@@ -107,5 +124,16 @@ PUBLISHED: dict[str, Published] = {
         by_description="the report says separable convolutions of 64 channels, the last of 110, "
         "skips without 1x1 convolutions, dropout, and below 50,000 parameters; the rest is as in "
         "its other models, and places and rates of dropout are ours",
+    ),
+    "cnv_w1a1": _cnv(1, 1, "84.22 % on CIFAR-10"),
+    "cnv_w1a2": _cnv(1, 2, "87.80 % on CIFAR-10"),
+    "cnv_w2a2": _cnv(2, 2, "89.03 % on CIFAR-10"),
+    "trigger": Published(
+        "in_s16 cn_k3_s1_c4_nre mp_k2 cn_k3_s1_c8_nre mp_k2 flat fc_c64_bn_nre fc_c2",
+        "a log of bit widths of a network that triggers a detector: the baseline in float32, with "
+        "4 and 8 filters, accuracy 0.9898 and efficiency 0.90168 at a background of 10 kHz",
+        keeps_head=False,
+        by_description="the log says two convolutions of 3x3, 64 dense units, relu and batch "
+        "normalisation but for the output; image size, pools and two class scores are ours",
     ),
 }

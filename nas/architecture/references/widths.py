@@ -27,7 +27,8 @@ def scaled(layers: Sequence[Layer], multiplier: float, published: Published) -> 
     """The layers with all widths multiplied; the classifier keeps its units.
 
     A width becomes the nearest multiple of 8, never more than 10 % below the exact product, as
-    published with MobileNetV2 (`round_to_multiple`). Expansions keep their ratio to the block's
+    published with MobileNetV2 (`round_to_multiple`). A width below 8 stays where others become
+    narrower. Expansions keep their ratio to the block's
     input, squeezes theirs to the expansion.
 
     Args:
@@ -85,7 +86,9 @@ def _wider(layer: Layer, multiplier: float, before: int, after: int) -> Layer:
     """One layer with its widths multiplied."""
 
     def times(width: int) -> int:
-        return round_to_multiple(width * multiplier, LEAST_WIDTH)
+        rounded = round_to_multiple(width * multiplier, LEAST_WIDTH)
+        # What is narrower than the least width stays: a multiplier below 1 widens nothing.
+        return width if width < LEAST_WIDTH and multiplier < 1 else rounded
 
     match layer:
         case Conv() | SeparableConv() | MBConv():

@@ -1,0 +1,34 @@
+"""Learned scales begin with what the first images say of them."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from nas.layers.quantized_layer import QuantizedLayer
+
+
+def set_first_scales(model: keras.Model, images: np.ndarray) -> None:
+    """Sets the learned scales of a network, layer by layer; all else stays as it was.
+
+    Source: Esser et al. 2020, arXiv 1902.08153, section 2.1.
+
+    Args:
+        model: Not yet trained.
+        images: Pixels (batch, height, width, 3) of the first images.
+    """
+    layers = [one for one in model.layers if isinstance(one, QuantizedLayer)]
+    learned = [layer for layer in layers if layer.has_learned_scales]
+    if not learned:
+        return
+    # What a layer reads while it trains is normalised by the batch; that moves statistics.
+    kept = [keras.ops.convert_to_numpy(one).copy() for one in model.non_trainable_variables]
+    for layer in learned:
+        layer.sets_scales = True
+    try:
+        model(images, training=True)
+    finally:
+        for layer in learned:
+            layer.sets_scales = False
+        for variable, value in zip(model.non_trainable_variables, kept, strict=True):
+            variable.assign(value)
