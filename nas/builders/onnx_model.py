@@ -112,6 +112,9 @@ def chain_to_onnx(
         prefix_channels: Channels of the graph's input.
         seed: Of the weights.
         batch: Images in one run.
+
+    Raises:
+        ArchitectureError: A layer has number formats, whose milliseconds would say nothing.
     """
     height, width, channels = input_shape
     before: Shape = (height, width, prefix_channels)
@@ -124,6 +127,7 @@ def chain_to_onnx(
     rng = np.random.default_rng(seed)
     weights: dict[str, np.ndarray] = {}
     for op in all_ops(ops):
+        check_float(op)
         weights |= random_op_weights(op, rng)
     writer = _Writer(weights, ops)
     x = writer.ops(ops, "x")
@@ -132,7 +136,7 @@ def chain_to_onnx(
 
 
 def check_float(op: Op) -> None:
-    """Refuses an operation whose numbers have formats: this graph would drop them in silence.
+    """Refuses to time an operation whose numbers have formats, which ONNX Runtime emulates.
 
     Args:
         op: The operation.
@@ -144,9 +148,9 @@ def check_float(op: Op) -> None:
         formats = {name: part.text for name, part in vars(op.formats).items() if part is not None}
         found = ", ".join(f"{name} {text}" for name, text in formats.items())
         raise ArchitectureError(
-            "numbers of float32 in an ONNX graph of float32",
-            f"`{op.name}` with {found}",
-            "write the network without formats, or evaluate it with Keras",
+            "numbers of float32 in a graph that is timed",
+            f"`{op.name}` with {found}, which ONNX Runtime computes in float32",
+            "ask for bit operations or weight bits, or leave the formats out",
         )
 
 
@@ -209,7 +213,6 @@ class _Writer:
     def ops(self, ops: tuple[Op, ...], x: str) -> str:
         """Adds a chain; returns the name of its output."""
         for op in ops:
-            check_float(op)
             self._check_weights(op)
             x = self._op(op, x)
         return x

@@ -132,9 +132,7 @@ def stored_type(number_format: NumberFormat) -> int | None:
     return None
 
 
-def codes(
-    writer: Writer, name: str, x: str, number_format: NumberFormat, scale: np.ndarray | float
-) -> str:
+def codes(writer: Writer, name: str, x: str, number_format: NumberFormat, scale: Any) -> str:
     """Codes of a tensor as whole numbers in float32.
 
     Args:

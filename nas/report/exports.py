@@ -135,7 +135,7 @@ def export_lines(exports: Exports, run_dir: Path, device: str | None) -> list[st
     lines = [parity_text(file) for file in exports.files]
     lines += [f"{f.file}: {f.note}." for f in exports.files if f.parity is not None and f.note]
     for file in exports.files:
-        if file.int8 is not None:
+        if file.int8 is not None and file.file_sha256 != exports.files[0].file_sha256:
             made = file.int8
             weights = "a scale for each channel" if made.per_channel else "one scale a tensor"
             lines.append(
