@@ -31,7 +31,7 @@ from nas.runs.reader import RunRecords
 from nas.runs.records import Certificate, CertifiedNetwork
 from nas.runs.sweep import ParetoPoint
 from tests.support.report_front import made_up_front
-from tests.support.report_run import certificate_of
+from tests.support.report_run import CONDITIONS, certificate_of
 
 CNV, FLOAT = reference("cnv_w1a1"), reference("trigger")
 WEIGHT_BITS, BOPS = "1.54 M", "70.3 M"  # of 1,542,848 and 70,347,776
@@ -57,12 +57,12 @@ def certificate_with(found: Architecture) -> Certificate:
 
 def facts_of(found: Architecture) -> RunFacts:
     """A run of a given network, as far as the sections look at it."""
-    nothing = dict.fromkeys(("config", "data", "target", "table", "gates", "baselines"))
-    rows: dict[str, Any] = dict.fromkeys(("history", "retrain_history", "warnings"), ())
+    nothing: dict[str, Any] = {
+        **dict.fromkeys(("config", "data", "target", "table", "gates", "baselines")),
+        **dict.fromkeys(("history", "retrain_history", "warnings"), ()),
+    }
     certificate = certificate_with(found)
-    records = RunRecords(
-        Path("runs/x"), architecture=found, certificate=certificate, **nothing, **rows
-    )
+    records = RunRecords(Path("runs/x"), architecture=found, certificate=certificate, **nothing)
     return RunFacts.of(records)
 
 
@@ -128,7 +128,7 @@ def test_a_comparison_has_them_in_its_table_and_its_csv(certificate: Certificate
     found = ComparedNetworks(
         date="",
         environment=certificate.environment,
-        conditions=certificate.conditions,
+        conditions=CONDITIONS,
         warnings=(),
         networks=rows,
     )
