@@ -29,6 +29,7 @@ CNV = RECIPES.register(
         rate_batch_size=100,
         weight_decay=0.0,
         label_smoothing=0.0,
+        loss="squared_hinge",
         average_share=None,
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
     ),
