@@ -151,7 +151,7 @@ class QuantizedLayer(keras.layers.Layer):
         if not is_learned(found):
             return fake.activations(found, x)
         numbers = math.prod(ops.shape(x)[1:])
-        return fake.learned(found, x, self._activation_scale(found), numbers)
+        return fake.learned_activations(found, x, self._activation_scale(found), numbers)
 
     def _multiplied(self) -> Tensor:
         kernel, found = ops.convert_to_tensor(self.kernel), self.weight_format

@@ -28,6 +28,7 @@ CNV = RECIPES.register(
         learning_rate=0.02,
         rate_batch_size=100,
         weight_decay=0.0,
+        loss="squared_hinge",
         label_smoothing=0.0,
         average_share=None,
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
