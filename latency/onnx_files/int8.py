@@ -34,6 +34,7 @@ class Quantization:
             products in 16 bits, which 8-bit weights with a scale a channel can saturate.
         keeps_scores: Whether what a matrix product gives stays in fp32. The scores of a classifier
             are then not rounded to 256 values, among which the best two may be equal.
+        nodes: Names of the only nodes that become int8, as `name_nodes` names them; None for all.
 
     Raises:
         PrecisionError: There is no such scheme.
@@ -43,6 +44,7 @@ class Quantization:
     per_channel: bool = False
     reduce_range: bool = False
     keeps_scores: bool = False
+    nodes: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         if self.scheme not in SCHEMES:
@@ -100,12 +102,16 @@ def to_int8(proto: Any, how: Quantization, inputs: Iterable[Mapping[str, Any]]) 
     Raises:
         PrecisionError: The quantizer failed.
     """
-    _name_nodes(proto)
+    name_nodes(proto)
     return converted("int8", lambda: _quantized(proto, how, inputs))
 
 
-def _name_nodes(proto: Any) -> None:
-    """Gives every node a name of its own: the quantizer finds a shared bias's users by name."""
+def name_nodes(proto: Any) -> None:
+    """Gives every node a name of its own: the quantizer finds a shared bias's users by name.
+
+    Args:
+        proto: `onnx.ModelProto`; the same graph gets the same names.
+    """
     taken = {node.name for node in proto.graph.node}
     seen: set[str] = set()
     for number, node in enumerate(proto.graph.node):
@@ -135,6 +141,7 @@ def _quantized(proto: Any, how: Quantization, inputs: Iterable[Mapping[str, Any]
             weight_type=types[how.scheme[2]],
             per_channel=how.per_channel,
             reduce_range=how.reduce_range,
+            nodes_to_quantize=None if how.nodes is None else list(how.nodes),
             extra_options={"OpTypesToExcludeOutputQuantization": unrounded},
         )
         return target.read_bytes()

@@ -1,7 +1,8 @@
 """Architecture + weights -> ONNX, the same graph for measuring and for deployment.
 
 Written with `onnx.helper`, batch normalisation folded. Opset 17 and IR 8 load in runtimes
-from 2022 on. Needs neither Keras nor TensorFlow.
+from 2022 on. Networks with number formats need opset 21, which has types of 4 and 16 bits; see
+`nas.builders.onnx_quantized`. Needs neither Keras nor TensorFlow.
 """
 
 from __future__ import annotations
@@ -29,10 +30,12 @@ from nas.architecture.operations import (
     ResidualOp,
     SqueezeExciteOp,
     all_ops,
+    has_formats,
     output_shape,
 )
 from nas.architecture.shapes import Shape, same_padding
 from nas.architecture.weights import op_weights, random_op_weights
+from nas.builders import onnx_quantized
 from nas.errors import ArchitectureError
 
 OPSET = 17
@@ -63,11 +66,12 @@ def to_onnx(
         ArchitectureError: A weight is missing or of another shape.
     """
     size = architecture.image_size
-    writer = _Writer(weights)
     layers = lower_architecture(architecture)
     ops = tuple(op for layer in layers for op in layer.ops)
+    writer = _Writer(weights, ops)
     x = writer.node("Transpose", ["image"], perm=[0, 3, 1, 2])
-    x = writer.scaled_pixels(x, foldable=isinstance(next(iter(ops), None), ConvOp))
+    first = next(iter(ops), None)
+    x = writer.scaled_pixels(x, foldable=isinstance(first, ConvOp) and first.formats == FLOAT)
     x = writer.ops(ops, x)
     source = ("image", [batch, size, size, spec.IMAGE_CHANNELS])
     return writer.model(source, "logits", x, layers[-1].output_shape, metadata or {})
@@ -108,6 +112,9 @@ def chain_to_onnx(
         prefix_channels: Channels of the graph's input.
         seed: Of the weights.
         batch: Images in one run.
+
+    Raises:
+        ArchitectureError: A layer has number formats, whose milliseconds would say nothing.
     """
     height, width, channels = input_shape
     before: Shape = (height, width, prefix_channels)
@@ -120,15 +127,16 @@ def chain_to_onnx(
     rng = np.random.default_rng(seed)
     weights: dict[str, np.ndarray] = {}
     for op in all_ops(ops):
+        check_float(op)
         weights |= random_op_weights(op, rng)
-    writer = _Writer(weights)
+    writer = _Writer(weights, ops)
     x = writer.ops(ops, "x")
     source = ("x", [batch, prefix_channels, height, width])
     return _bytes(writer.model(source, "y", x, ops[-1].output_shape, {}))
 
 
 def check_float(op: Op) -> None:
-    """Refuses an operation whose numbers have formats: this graph would drop them in silence.
+    """Refuses to time an operation whose numbers have formats, which ONNX Runtime emulates.
 
     Args:
         op: The operation.
@@ -140,17 +148,27 @@ def check_float(op: Op) -> None:
         formats = {name: part.text for name, part in vars(op.formats).items() if part is not None}
         found = ", ".join(f"{name} {text}" for name, text in formats.items())
         raise ArchitectureError(
-            "numbers of float32 in an ONNX graph of float32",
-            f"`{op.name}` with {found}",
-            "write the network without formats, or evaluate it with Keras",
+            "numbers of float32 in a graph that is timed",
+            f"`{op.name}` with {found}, which ONNX Runtime computes in float32",
+            "ask for bit operations or weight bits, or leave the formats out",
         )
 
 
 class _Writer:
-    """Collects nodes and initializers."""
+    """Collects nodes and initializers.
 
-    def __init__(self, weights: Mapping[str, np.ndarray]) -> None:
+    Args:
+        weights: Of the network.
+        ops: All that will be written.
+    """
+
+    def __init__(self, weights: Mapping[str, np.ndarray], ops: tuple[Op, ...]) -> None:
         self.weights = weights
+        self.is_quantized = has_formats(ops)
+        self.opset, self.ir_version = OPSET, IR_VERSION
+        if self.is_quantized:
+            self.opset, self.ir_version = onnx_quantized.OPSET, onnx_quantized.IR_VERSION
+        self.tensors: list[onnx.TensorProto] = []
         self.nodes: list[onnx.NodeProto] = []
         self.initializers: dict[str, np.ndarray] = {}
         self.pixel_scale: float | None = None
@@ -169,6 +187,16 @@ class _Writer:
         self.initializers[name] = value
         return name
 
+    def scalar(self, name: str, value: Any, kind: Any = np.float32) -> str:
+        """Adds an initializer of one number, without an axis."""
+        self.initializers[name] = np.array(value, kind)
+        return name
+
+    def tensor(self, value: onnx.TensorProto) -> str:
+        """Adds an initializer of a type that NumPy lacks, under its own name."""
+        self.tensors.append(value)
+        return str(value.name)
+
     def scaled_pixels(self, x: str, foldable: bool) -> str:
         """Scales the pixels; the scale goes into the first convolution where there is one.
 
@@ -185,17 +213,14 @@ class _Writer:
     def ops(self, ops: tuple[Op, ...], x: str) -> str:
         """Adds a chain; returns the name of its output."""
         for op in ops:
-            check_float(op)
             self._check_weights(op)
             x = self._op(op, x)
         return x
 
     def _op(self, op: Op, x: str) -> str:
         match op:
-            case ConvOp():
-                x = self._conv(op, x)
-            case DenseOp():
-                x = self._dense(op, x)
+            case ConvOp() | DenseOp():
+                x = self._activation(op.activation, self._multiplied(op, x))
             case SqueezeExciteOp():
                 x = self._squeeze_excite(op, x)
             case PoolOp():
@@ -217,16 +242,21 @@ class _Writer:
         return x
 
     def _pool(self, op: PoolOp, x: str) -> str:
+        if self.is_quantized and op.kind != "max":
+            return onnx_quantized.pooled(self, op, x)
         if op.kind == "mean":
             return self.node("Flatten", [self.node("GlobalAveragePool", [x])])
         window = [op.size, op.size]
         kind = {"max": "MaxPool", "average": "AveragePool"}[op.kind]
         return self.node(kind, [x], kernel_shape=window, strides=window)
 
-    def _dense(self, op: DenseOp, x: str) -> str:
-        kernel, bias = self._folded(op.name, op.bias, op.batch_norm, op.scale)
-        x = self.node("Gemm", [x, kernel, bias] if bias else [x, kernel])
-        return self._activation(op.activation, x)
+    def _multiplied(self, op: ConvOp | DenseOp, x: str) -> str:
+        """A convolution or a matrix product with all up to its activation."""
+        if op.formats != FLOAT:
+            return onnx_quantized.multiplied(self, op, x, self._product)
+        factor = op.scale if isinstance(op, DenseOp) else 1.0
+        kernel, bias = self._folded(op.name, op.bias, op.batch_norm, factor)
+        return self._product(op, x, kernel, bias)
 
     def _check_weights(self, op: Op) -> None:
         # A statistic of shape (1,) would broadcast and give a network that is silently wrong.
@@ -263,21 +293,23 @@ class _Writer:
             return names, None
         return names, self.constant(f"{name}.bias", bias.astype(np.float32))
 
-    def _conv(self, op: ConvOp, x: str) -> str:
-        kernel, bias = self._folded(op.name, op.bias, op.batch_norm)
+    def _product(self, op: ConvOp | DenseOp, x: str, kernel: str, bias: str | None = None) -> str:
+        """A convolution or a matrix product."""
+        inputs = [x, kernel, bias] if bias else [x, kernel]
+        if isinstance(op, DenseOp):
+            return self.node("Gemm", inputs)
         (top, bottom), (left, right) = (
             (0, 0) if op.valid else same_padding(size, op.kernel, op.stride)
             for size in op.input_shape[:2]
         )
-        x = self.node(
+        return self.node(
             "Conv",
-            [x, kernel, bias] if bias else [x, kernel],
+            inputs,
             kernel_shape=[op.kernel, op.kernel],
             strides=[op.stride, op.stride],
             pads=[top, left, bottom, right],
             group=op.in_channels if op.depthwise else 1,
         )
-        return self._activation(op.activation, x)
 
     def _activation(self, name: str, x: str) -> str:
         found = activation(name)
@@ -337,12 +369,12 @@ class _Writer:
             "network",
             [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
             [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, *out_shape])],
-            [numpy_helper.from_array(v, n) for n, v in self.initializers.items()],
+            [*(numpy_helper.from_array(v, n) for n, v in self.initializers.items()), *self.tensors],
         )
         model = helper.make_model(
             graph,
-            opset_imports=[helper.make_opsetid("", OPSET)],
-            ir_version=IR_VERSION,
+            opset_imports=[helper.make_opsetid("", self.opset)],
+            ir_version=self.ir_version,
             producer_name="stopwatch-nas",
         )
         helper.set_model_props(model, dict(metadata))

@@ -17,14 +17,13 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import onnx
 from onnx import TensorProto, helper
 
-from nas.architecture import spec
 from nas.architecture.number_formats import FixedPoint, NumberFormat, code_range
-from nas.architecture.operations import ConvOp, DenseOp, Op, PoolOp
+from nas.architecture.operations import ConvOp, DenseOp, PoolOp
 from nas.architecture.scales import is_sign
-from nas.builders.integer_network import (
-    Weights,
+from nas.builders.quantized_weights import (
     activation_scale,
     bias_values,
     kernel_codes,
@@ -34,6 +33,13 @@ from nas.builders.integer_network import (
 # Opset 21 has 4 and 16 bits; IR 10 is the first version of files that hold them.
 OPSET, IR_VERSION = 21, 10
 INT4_BITS, INT8_BITS, INT16_BITS = 4, 8, 16
+
+
+class Product(Protocol):
+    """Writes a convolution or a matrix product without a bias."""
+
+    def __call__(self, op: ConvOp | DenseOp, x: str, kernel: str) -> str:
+        """Adds the node; the name of its output."""
 
 
 class Writer(Protocol):
@@ -48,6 +54,9 @@ class Writer(Protocol):
 
     def constant(self, name: str, value: np.ndarray) -> str:
         """Adds an initializer."""
+
+    def scalar(self, name: str, value: Any, kind: Any = np.float32) -> str:
+        """Adds an initializer of one number, without an axis."""
 
     def tensor(self, value: Any) -> str:
         """Adds an initializer of a type that NumPy lacks, under its own name."""
@@ -68,8 +77,8 @@ def multiplied(writer: Writer, op: ConvOp | DenseOp, x: str, product: Product) -
     if read is not None:
         x = codes(writer, op.name, x, read, activation_scale(op, writer.weights))
         if not is_whole:
-            step = np.float32(activation_scale(op, writer.weights))
-            x = writer.node("Mul", [x, writer.constant(f"{op.name}.read.scale", step)])
+            step = activation_scale(op, writer.weights)
+            x = writer.node("Mul", [x, writer.scalar(f"{op.name}.read.step", step)])
     if not is_whole:
         kernel = kernel.astype(np.float32) * kernel_scale
     name = _kernel(writer, op, kernel)
@@ -81,16 +90,8 @@ def multiplied(writer: Writer, op: ConvOp | DenseOp, x: str, product: Product) -
     elif bias is not None:
         x = writer.node("Add", [x, writer.constant(f"{op.name}.bias", _column(op, bias))])
     if isinstance(op, DenseOp) and op.scale != 1:
-        factor = np.array(op.scale, np.float32)
-        x = writer.node("Mul", [x, writer.constant(f"{op.name}.factor", factor)])
+        x = writer.node("Mul", [x, writer.scalar(f"{op.name}.factor", op.scale)])
     return _normalised(writer, op, x)
-
-
-class Product(Protocol):
-    """Writes a convolution or a matrix product without a bias."""
-
-    def __call__(self, op: ConvOp | DenseOp, x: str, kernel: str) -> str:
-        """Adds the node; the name of its output."""
 
 
 def _column(op: ConvOp | DenseOp, values: np.ndarray) -> np.ndarray:
@@ -109,8 +110,7 @@ def _kernel(writer: Writer, op: ConvOp | DenseOp, kernel: np.ndarray) -> str:
     if kind is None:
         return writer.constant(name, kernel.astype(np.float32))
     tensor = helper.make_tensor(name, kind, kernel.shape, kernel.reshape(-1).tolist())
-    one = writer.constant("one", np.float32(1.0))
-    return writer.node("DequantizeLinear", [writer.tensor(tensor), one])
+    return writer.node("DequantizeLinear", [writer.tensor(tensor), writer.scalar("one", 1.0)])
 
 
 def stored_type(number_format: NumberFormat) -> int | None:
@@ -126,15 +126,13 @@ def stored_type(number_format: NumberFormat) -> int | None:
         (INT16_BITS, TensorProto.INT16, TensorProto.UINT16),
     ):
         if low >= 0 and high < 2**bits:
-            return unsigned
+            return int(unsigned)
         if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1):
-            return signed
+            return int(signed)
     return None
 
 
-def codes(
-    writer: Writer, name: str, x: str, number_format: NumberFormat, scale: np.ndarray | float
-) -> str:
+def codes(writer: Writer, name: str, x: str, number_format: NumberFormat, scale: Any) -> str:
     """Codes of a tensor as whole numbers in float32.
 
     Args:
@@ -145,26 +143,24 @@ def codes(
         scale: Of scaled whole numbers, above 0; of fixed point its step.
     """
     if is_sign(number_format):
-        zero = writer.constant("zero", np.float32(0.0))
-        ends = [writer.constant(n, np.float32(v)) for n, v in (("one", 1.0), ("minus_one", -1.0))]
-        return writer.node("Where", [writer.node("GreaterOrEqual", [x, zero]), *ends])
+        is_plus = writer.node("GreaterOrEqual", [x, writer.scalar("zero", 0.0)])
+        signs = [writer.scalar("one", 1.0), writer.scalar("minus_one", -1.0)]
+        return writer.node("Where", [is_plus, *signs])
     if isinstance(number_format, FixedPoint) and not _has_type(number_format):
         return _fixed_codes(writer, name, x, number_format)
     low, high = code_range(number_format)
     kind = np.dtype(f"{'u' if low >= 0 else ''}int{8 if number_format.bits <= INT8_BITS else 16}")
-    step = writer.constant(f"{name}.read.scale", np.float32(scale))
-    zero = writer.constant(f"zero_{kind}", np.zeros((), kind))
-    ends = np.iinfo(kind)
-    is_narrow = (low, high) != (ends.min, ends.max)
-    if is_narrow and kind.itemsize > 1:
+    step = writer.scalar(f"{name}.read.scale", scale)
+    zero = writer.scalar(f"zero_{kind}", 0, kind)
+    is_narrow = (low, high) != (np.iinfo(kind).min, np.iinfo(kind).max)
+    if is_narrow and number_format.bits > INT8_BITS:
         # Runtimes clip no numbers of 16 bits. The ends of fixed point are float32 numbers.
-        reach = [np.float32(end * float(scale)) for end in (low, high)]
-        x = writer.node("Clip", [x, *_ends(writer, name, reach)])
+        reach = (low * float(scale), high * float(scale))
+        x = writer.node("Clip", [x, *_ends(writer, name, reach, np.float32)])
     x = writer.node("QuantizeLinear", [x, step, zero])
-    if is_narrow and kind.itemsize == 1:
-        x = writer.node("Clip", [x, *_ends(writer, name, [np.array(e, kind) for e in (low, high)])])
-    one = writer.constant("one", np.float32(1.0))
-    return writer.node("DequantizeLinear", [x, one, zero])
+    if is_narrow and number_format.bits <= INT8_BITS:
+        x = writer.node("Clip", [x, *_ends(writer, name, (low, high), kind)])
+    return writer.node("DequantizeLinear", [x, writer.scalar("one", 1.0), zero])
 
 
 def _has_type(number_format: FixedPoint) -> bool:
@@ -173,9 +169,9 @@ def _has_type(number_format: FixedPoint) -> bool:
     return is_usual and number_format.total <= INT16_BITS
 
 
-def _ends(writer: Writer, name: str, ends: list[Any]) -> list[str]:
+def _ends(writer: Writer, name: str, ends: tuple[float, float], kind: Any) -> list[str]:
     names = (f"{name}.least", f"{name}.greatest")
-    return [writer.constant(n, np.asarray(end)) for n, end in zip(names, ends, strict=True)]
+    return [writer.scalar(n, end, kind) for n, end in zip(names, ends, strict=True)]
 
 
 def _fixed_codes(writer: Writer, name: str, x: str, number_format: FixedPoint) -> str:
@@ -187,18 +183,17 @@ def _fixed_codes(writer: Writer, name: str, x: str, number_format: FixedPoint) -
         x: Of the tensor.
         number_format: Of the codes.
     """
-    inverse = np.float32(1.0 / number_format.step)
-    x = writer.node("Mul", [x, writer.constant(f"{name}.inverse_step", inverse)])
+    inverse = writer.scalar(f"{name}.inverse_step", 1.0 / number_format.step)
+    x = writer.node("Mul", [x, inverse])
     x = writer.node("Floor" if number_format.rounding == "truncate" else "Round", [x])
     low, high = code_range(number_format)
     if number_format.overflow == "saturate":
-        ends = [np.float32(low), np.float32(high)]
-        return writer.node("Clip", [x, *_ends(writer, f"{name}.codes", ends)])
+        return writer.node("Clip", [x, *_ends(writer, f"{name}.codes", (low, high), np.float32)])
     count = 2.0**number_format.total
-    part = writer.node("Mul", [x, writer.constant(f"{name}.per_turn", np.float32(1.0 / count))])
-    turn = writer.constant(f"{name}.turn", np.float32(count))
+    part = writer.node("Mul", [x, writer.scalar(f"{name}.per_turn", 1.0 / count)])
+    turn = writer.scalar(f"{name}.turn", count)
     rest = writer.node("Sub", [x, writer.node("Mul", [writer.node("Floor", [part]), turn])])
-    half = writer.constant(f"{name}.half_turn", np.float32(count / 2))
+    half = writer.scalar(f"{name}.half_turn", count / 2)
     is_high = writer.node("GreaterOrEqual", [rest, half])
     return writer.node("Where", [is_high, writer.node("Sub", [rest, turn]), rest])
 
@@ -231,8 +226,7 @@ def _normalised(writer: Writer, op: ConvOp | DenseOp, x: str) -> str:
     if not isinstance(norm, FixedPoint):
         return x
     x = _fixed_codes(writer, f"{op.name}.norm", x, norm)
-    step = writer.constant(f"{op.name}.norm.step", np.float32(norm.step))
-    return writer.node("Mul", [x, step])
+    return writer.node("Mul", [x, writer.scalar(f"{op.name}.norm.step", norm.step)])
 
 
 def pooled(writer: Writer, op: PoolOp, x: str) -> str:
@@ -260,21 +254,13 @@ def pooled(writer: Writer, op: PoolOp, x: str) -> str:
     return writer.node("Cast", [x], to=TensorProto.FLOAT)
 
 
-def needs_opset(ops: tuple[Op, ...]) -> bool:
-    """Whether a graph has a number type that only `OPSET` has.
+def emulates_formats(data: bytes) -> bool:
+    """Whether a file of ours multiplies codes of number formats as float32 numbers.
+
+    Its milliseconds would say nothing of hardware that has these formats.
 
     Args:
-        ops: All of the graph, those inside of residuals included.
+        data: A serialised ONNX model of `nas.builders.onnx_model`.
     """
-    kinds = (TensorProto.INT4, TensorProto.UINT4, TensorProto.INT16, TensorProto.UINT16)
-    for op in ops:
-        if isinstance(op, ConvOp | DenseOp):
-            weights, read = op.formats.weights, op.formats.activations
-            if weights is not None and read is not None and stored_type(weights) in kinds:
-                return True
-            if isinstance(read, FixedPoint) and read.total > INT8_BITS and _has_type(read):
-                return True
-    return False
-
-
-__all__ = ["OPSET", "IR_VERSION", "Weights", "codes", "multiplied", "needs_opset", "pooled", "spec"]
+    versions = onnx.ModelProto.FromString(data).opset_import
+    return any(entry.domain == "" and entry.version == OPSET for entry in versions)

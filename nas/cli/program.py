@@ -159,6 +159,14 @@ def retrain_flags() -> flags.FlagValues:
         f"{', '.join(EXPORT_FORMATS.names)}. A trained run trains nothing anew for them.",
         **text,
     )
+    flags.DEFINE_enum(
+        "int8_blocks",
+        None,
+        ["auto"],
+        "Choose which blocks run as int8, by their milliseconds here and by accuracy on training "
+        "images; adds --export int8,int8_blocks to compare them.",
+        **text,
+    )
     strict_flags.define_count(
         values,
         "calibration_images",

@@ -31,6 +31,7 @@ class Source:
         metadata: What model.onnx says of itself.
         dataset: The images; only training images may change a file.
         int8: How to quantise.
+        nodes: Names of the nodes of the blocks that were chosen for int8; None where nothing chose.
     """
 
     onnx: bytes
@@ -38,6 +39,7 @@ class Source:
     metadata: ModelMetadata
     dataset: Dataset
     int8: Int8Settings
+    nodes: tuple[str, ...] | None = None
 
 
 class Scores(Protocol):
@@ -82,6 +84,8 @@ class ExportFormat:
 
 # The file that is measured and certified, and that all others are compared with.
 REFERENCE = "fp32"
+# The file whose blocks are chosen by what they bring; `int8` is made beside it to compare with.
+INT8_BLOCKS = "int8_blocks"
 EXPORT_FORMATS: Registry[ExportFormat] = Registry("export format")
 
 
@@ -100,13 +104,17 @@ class AskedExports:
 
     @classmethod
     def of(
-        cls, export: str | Sequence[str] | None, calibration_images: int | None = None
+        cls,
+        export: str | Sequence[str] | None,
+        calibration_images: int | None = None,
+        int8_blocks: str | None = None,
     ) -> AskedExports:
         """From options.
 
         Args:
             export: Names, or a text of names with commas between them; None for model.onnx alone.
             calibration_images: As the flag.
+            int8_blocks: `auto` to choose the blocks that run as int8; None for all of `int8`.
 
         Raises:
             InputError: A name is unknown.
@@ -115,7 +123,12 @@ class AskedExports:
         names = [name.strip() for name in names]
         for name in names:
             check_known("export", name, EXPORT_FORMATS)
+        if int8_blocks is not None:
+            check_known("int8_blocks", int8_blocks, ("auto",))
+            names.append(INT8_BLOCKS)
         asked = {REFERENCE, *names}
+        if INT8_BLOCKS in asked:
+            asked.add("int8")
         known = tuple(name for name in EXPORT_FORMATS if name in asked)
         return cls(known, calibration_images)
 
@@ -141,6 +154,16 @@ def _int8(source: Source) -> bytes:
     return with_metadata(proto, source.metadata.in_precision("int8"))
 
 
+def _int8_blocks(source: Source) -> bytes:
+    import onnx
+
+    if not source.nodes:  # no block pays: the file is that of float32
+        return source.onnx
+    made = to_int8(source.onnx, source.int8, source.dataset.train, source.nodes)
+    proto = onnx.ModelProto.FromString(made)
+    return with_metadata(proto, source.metadata.in_precision("int8"))
+
+
 def _litert(source: Source) -> bytes:
     return to_litert(source.keras_file)
 
@@ -149,6 +172,12 @@ EXPORT_FORMATS.register(REFERENCE, ExportFormat("model.onnx", _onnx, onnx_scores
 EXPORT_FORMATS.register(
     "int8",
     ExportFormat("model_int8.onnx", _int8, onnx_scores, is_onnx=True, is_quantized=True),
+)
+EXPORT_FORMATS.register(
+    INT8_BLOCKS,
+    ExportFormat(
+        "model_int8_blocks.onnx", _int8_blocks, onnx_scores, is_onnx=True, is_quantized=True
+    ),
 )
 EXPORT_FORMATS.register(
     "litert",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -79,19 +80,24 @@ def calibration_images(asked: int | None, there: int) -> int:
     return asked
 
 
-def to_int8(fp32: bytes, settings: Int8Settings, split: Split) -> bytes:
+def to_int8(
+    fp32: bytes, settings: Int8Settings, split: Split, nodes: tuple[str, ...] | None = None
+) -> bytes:
     """An fp32 file as an int8 one; metadata are lost.
 
     Args:
         fp32: Of model.onnx.
         settings: From `int8_settings`.
         split: Training images, of which as many are drawn as the settings say.
+        nodes: Names of the only nodes that become int8; None for all.
 
     Raises:
         PrecisionError: The network has an operator that the quantizer fails at.
     """
     return quantized(
-        fp32, _quantization(settings), _inputs(split.images, drawn_images(settings, split))
+        fp32,
+        replace(_quantization(settings), nodes=nodes),
+        image_inputs(split.images, drawn_images(settings, split)),
     )
 
 
@@ -115,6 +121,12 @@ def _quantization(settings: Int8Settings) -> Quantization:
     )
 
 
-def _inputs(images: np.ndarray, rows: np.ndarray) -> Iterator[Mapping[str, np.ndarray]]:
+def image_inputs(images: np.ndarray, rows: np.ndarray) -> Iterator[Mapping[str, np.ndarray]]:
+    """Images as a file's input, one a run.
+
+    Args:
+        images: (n, height, width, 3) pixels.
+        rows: Indices of those that are given.
+    """
     for row in rows:
         yield {ModelMetadata.INPUT: np.asarray(images[row : row + 1], np.float32)}

@@ -80,7 +80,7 @@ class ExportedFile:
     """exported/*.json: one file that the trained network was exported to, and what it computes.
 
     Args:
-        name: Of the format: `fp32`, `int8` or `litert`.
+        name: Of the format: `fp32`, `int8`, `int8_blocks` or `litert`.
         file: Name of the file in the run folder.
         file_bytes: Its size.
         file_sha256: Of its content, 64 hex digits.
@@ -109,6 +109,88 @@ class ExportedFile:
     parity: Parity | None
     int8: Int8Settings | None = None
     note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Block:
+    """One block of a network, and what int8 would cost and bring there.
+
+    Args:
+        name: Index of the layer in the network.
+        layer: Its text.
+        kernel_decibel: Signal-to-noise ratio of its kernels in int8, 200 at most; None where they
+            could not be compared.
+        output_decibel: Likewise of what it gives, with every block in int8: the errors of all
+            blocks before it are among its own.
+        gain_ms: Milliseconds that it saves where it alone runs as int8; below 0 it costs some.
+        cross_entropy_loss: Nats of cross-entropy that it costs then; below 0 it gains some.
+        is_int8: Whether it was chosen.
+    """
+
+    name: str
+    layer: str
+    kernel_decibel: float | None
+    output_decibel: float | None
+    gain_ms: float
+    cross_entropy_loss: float
+    is_int8: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Candidate:
+    """Several blocks that were tried together in int8.
+
+    Args:
+        blocks: Their names.
+        measured_ms: At the machine's full speed; None where that cannot be told.
+        ratio: Its milliseconds over those of model.onnx in the same processes; None likewise.
+        ratio_low: Lower end of the 95 % interval.
+        ratio_high: Upper end.
+        verdict: As in export_timings.json.
+        top1: Share of the judging images that it classifies right, 0 to 1.
+    """
+
+    blocks: tuple[str, ...]
+    measured_ms: float | None
+    ratio: float | None
+    ratio_low: float | None
+    ratio_high: float | None
+    verdict: str
+    top1: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Int8Blocks:
+    """int8_blocks.json: which blocks run as int8 on this machine, and why.
+
+    Args:
+        source_sha256: Of model.onnx, 64 hex digits.
+        host_fingerprint: Of the machine that measured.
+        date: When, ISO 8601 in UTC.
+        int8: How blocks are quantised.
+        judging_images: Training images that accuracy was judged on; ranges were read from others.
+        fp32_ms: Of model.onnx, while single blocks were measured.
+        fp32_top1: Share of the judging images that model.onnx classifies right, 0 to 1.
+        blocks: In the order of the network.
+        candidates: Sets of blocks that were tried together.
+        chosen: Names of the blocks that run as int8; none where nothing pays.
+        reason: Why, in words.
+    """
+
+    FILE: ClassVar[str] = "int8_blocks.json"
+    SCHEMA_VERSION: ClassVar[int] = 1
+
+    source_sha256: str
+    host_fingerprint: str
+    date: str
+    int8: Int8Settings
+    judging_images: int
+    fp32_ms: float
+    fp32_top1: float
+    blocks: tuple[Int8Block, ...]
+    candidates: tuple[Int8Candidate, ...]
+    chosen: tuple[str, ...]
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -174,6 +256,7 @@ class Exports:
     Args:
         files: One for each format.
         timings: None where only one file can be timed, or with `--device`.
+        int8_blocks: How blocks were chosen for int8; None where nobody asked.
         recommended: Name of the format to use on this machine; None where nothing was compared.
         advice: Why, in words, with the figures.
     """
@@ -182,6 +265,7 @@ class Exports:
     timings: ExportTimings | None = None
     recommended: str | None = None
     advice: str = ""
+    int8_blocks: Int8Blocks | None = None
 
     @property
     def parity(self) -> Parity | None:

@@ -17,6 +17,7 @@ from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx_bytes
+from nas.builders.onnx_quantized import emulates_formats
 from nas.hardware.jobs import network_of
 
 # How far the median of the known networks may be from the table's session. Processes alone differ
@@ -163,6 +164,15 @@ class TimedNetworks(Mapping[str, Timing]):
         if self.doubt is None or self.timings[name].reason:
             return found
         return Verdict(None, self.doubt.reason, self.doubt.fix)
+
+
+def without_emulated(files: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Networks whose milliseconds say something: not those whose number formats are emulated.
+
+    Args:
+        files: Name -> ONNX file.
+    """
+    return {name: data for name, data in files.items() if not emulates_formats(data)}
 
 
 def measure_networks(

@@ -73,7 +73,8 @@ def exports_of(options: Mapping[str, Any]) -> AskedExports:
     Raises:
         InputError: An unknown format.
     """
-    return AskedExports.of(options.get("export"), options.get("calibration_images"))
+    names = ("export", "calibration_images", "int8_blocks")
+    return AskedExports.of(*(options.get(name) for name in names))
 
 
 def check_image_size(options: Mapping[str, Any], architecture: Architecture) -> None:

@@ -181,6 +181,8 @@ class RetrainOptions(RecipeOptions, total=False):
         restart: Forget an earlier training of the run.
         export: Further files of the trained network beside model.onnx and model.keras: `int8`,
             `litert`; a run that is trained already trains nothing anew for them.
+        int8_blocks: `auto` chooses which blocks run as int8 by their milliseconds on this device
+            and by accuracy on training images, and adds the files of `int8` and of this choice.
         calibration_images: Training images that int8 is calibrated on; default 200, or all.
         seeds: Trainings of each network, 1 or more, with `seed` and those that follow; default 1.
             More than a run has go on with it; the first training is the one that is exported.
@@ -214,6 +216,7 @@ class RetrainOptions(RecipeOptions, total=False):
     find_learning_rate: bool
     restart: bool
     export: str | Sequence[str]
+    int8_blocks: str
     calibration_images: int
     seeds: int
     goal_top1: float

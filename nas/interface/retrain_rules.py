@@ -11,7 +11,7 @@ from nas.training.schedule_settings import PARAMETERS
 NOT_OF_A_RATE = (
     *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
-    *("export", "calibration_images", "image_sizes"),
+    *("export", "int8_blocks", "calibration_images", "image_sizes"),
     *("metrics", "select_by", "signal_class", "background_rate_hz"),
 )
 
@@ -92,7 +92,7 @@ RETRAIN_RULES = (
     ),
     Rule(
         ("calibration_images",),
-        lambda o: "int8" in str(o.get("export", "")),
+        lambda o: "int8" in str(o.get("export", "")) or "int8_blocks" in o,
         "--export int8 with --calibration_images",
         "--export without int8",
         "only int8 is calibrated; leave it out, or add --export int8",

@@ -19,6 +19,7 @@ from nas.hardware.measurement import (
     TimedNetworks,
     measure_networks,
     network_bytes,
+    without_emulated,
 )
 from nas.hardware.rows import architecture_row_keys
 from nas.hardware.tables import DEPLOYED
@@ -166,10 +167,14 @@ def fresh_timings(
     """The measurement that is certified: in new processes, until the found network is precise.
 
     Args:
-        files: Name -> ONNX file; `searched` is the found network's.
+        files: Name -> ONNX file; `searched` is the found network's. Those whose number formats are
+            emulated are not measured.
         sizes: The size of the job.
         known: Measured beside them.
     """
+    files = without_emulated(files)
+    if not files:
+        return TimedNetworks()
     plans = sizes.measuring
     with bar("Certificate: measuring in new processes") as shown:
         return measure_networks(
@@ -178,7 +183,7 @@ def fresh_timings(
             plans.certificate,
             plans.certificate_rule,
             known,
-            named=("searched",),
+            named=tuple(name for name in ("searched",) if name in files),
             progress=lambda done, most, left: shown.update(
                 done, most, note=f"{left:.0f} s left at most"
             ),

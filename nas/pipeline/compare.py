@@ -13,7 +13,7 @@ from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.deployment.formats import AskedExports
 from nas.errors import InputError
-from nas.hardware.measurement import TimedNetworks, measure_networks
+from nas.hardware.measurement import TimedNetworks, measure_networks, without_emulated
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.inputs import keep_data
 from nas.recipes.scales import Scale
@@ -80,8 +80,9 @@ class Compared:
         files = {entry.name: self._model(entry).read_bytes() for entry in entries}
         timed = measured_together(files, self.config.sizes)
         for entry in own:
-            timing = TimedNetworks({"searched": timed[entry.name]})
-            self._retraining(entry).certify(trained[entry.name], timing)
+            # Networks whose formats are emulated have no timing.
+            own_timing = {"searched": timed[entry.name]} if entry.name in timed else {}
+            self._retraining(entry).certify(trained[entry.name], TimedNetworks(own_timing))
         return self._written(timed)
 
     def _retraining(self, entry: ComparisonEntry) -> RetrainRun:
@@ -144,11 +145,11 @@ class Compared:
         """compared.json, compared.csv, the pictures and the page."""
         rows = tuple(self._row(entry, timed) for entry in self.config.networks)
         plan = self.config.sizes.measuring.certificate
-        now = environment()
+        now, first = environment(), next(iter(timed.values()), None)
         found = ComparedNetworks(
             date=now_text(),
             environment=now,
-            conditions=Conditions.of(timed[rows[0].name], DEPLOYED, plan),
+            conditions=None if first is None else Conditions.of(first, DEPLOYED, plan),
             warnings=compared_warnings(rows, now.host_fingerprint, self.config.is_smoke),
             networks=rows,
         )
@@ -175,7 +176,7 @@ class Compared:
         seeds = certificate.known_trainings
         return ComparedRow.of(
             network,
-            timed[entry.name],
+            timed.get(entry.name),
             None,
             None,
             name=entry.name,
@@ -209,6 +210,9 @@ def measured_together(files: Mapping[str, bytes], sizes: Scale) -> TimedNetworks
         files: Name -> ONNX file; all of them become as precise as a certificate is.
         sizes: The size of the job.
     """
+    files = without_emulated(files)
+    if not files:
+        return TimedNetworks()
     plans = sizes.measuring
     with bar("Measuring all networks together in new processes") as shown:
         return measure_networks(

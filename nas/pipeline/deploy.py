@@ -17,30 +17,54 @@ import numpy as np
 
 from latency import atomic
 from latency.device.host import Host, current_host
+from nas.architecture.lowering import lower_architecture
+from nas.architecture.operations import Op, has_formats
 from nas.architecture.spec import Architecture
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import to_onnx_bytes
+from nas.builders.onnx_quantized import emulates_formats
 from nas.data import Dataset
 from nas.deployment.flips import earlier_flips, flips
-from nas.deployment.formats import EXPORT_FORMATS, REFERENCE, AskedExports, ExportFormat, Source
+from nas.deployment.formats import (
+    EXPORT_FORMATS,
+    INT8_BLOCKS,
+    REFERENCE,
+    AskedExports,
+    ExportFormat,
+    Source,
+)
 from nas.deployment.int8 import calibration_images, int8_settings, to_int8
+from nas.deployment.int8_blocks import joined, nodes_of_blocks
 from nas.deployment.metadata import (
     is_of_earlier_version,
     metadata_for,
     metadata_of,
     with_metadata,
 )
-from nas.deployment.records import ExportedFile, Exports, ExportTimings, Flip, Int8Settings
-from nas.deployment.scores import keras_scores, parity, shares
+from nas.deployment.records import (
+    ExportedFile,
+    Exports,
+    ExportTimings,
+    Flip,
+    Int8Blocks,
+    Int8Settings,
+)
+from nas.deployment.scores import keras_scores, onnx_scores, parity, shares
 from nas.deployment.script import SCRIPT_NAME, classify_script
 from nas.deployment.timing import recommended, sha256, timed
 from nas.errors import InputError
 from nas.hardware.tables import DEPLOYED
+from nas.pipeline.int8_blocks import BlockChoice
 from nas.recipes.scales import Scale
 from nas.runs.folder import RunFolder, disk_error
 from nas.system.console import bar, out
 
 KERAS_FILE = "model.keras"
+EMULATED = (
+    "ONNX Runtime has no whole-number operators for these number formats and computes them in "
+    "float32: no milliseconds are measured, and no speed-up is promised. Weight bits, bit "
+    "operations and bytes say what hardware with these formats needs"
+)
 
 
 @dataclass(frozen=True)
@@ -72,11 +96,35 @@ class Deployment:
             LatencyError: A format, its settings or an operation of the network.
         """
         self.asked.check()
+        if has_formats(self._ops):
+            self._check_formats()
+        if INT8_BLOCKS in self.asked.formats and not self.is_for_here:
+            raise InputError(
+                "--int8_blocks for this machine, where blocks are measured",
+                "--device, another one",
+                "leave --int8_blocks out",
+            )
         if not any(EXPORT_FORMATS[name].is_quantized for name in self.asked.formats):
             return
         settings = self._settings
         network = to_onnx_bytes(self.architecture, random_weights(self.architecture))
         to_int8(network, replace(settings, images=1), self.dataset.train)
+
+    @property
+    def _ops(self) -> tuple[Op, ...]:
+        return tuple(op for layer in lower_architecture(self.architecture) for op in layer.ops)
+
+    def _check_formats(self) -> None:
+        """Refuses files that cannot hold number formats, and formats that nothing here can run."""
+        for name in self.asked.formats:
+            if name != REFERENCE:
+                raise InputError(
+                    f"--export {name} of a network whose numbers are float32",
+                    "number formats in its layers, which model.onnx has as they are",
+                    f"leave {name} out",
+                )
+        network = to_onnx_bytes(self.architecture, random_weights(self.architecture))
+        onnx_scores(network, self.dataset.evaluation.part(np.arange(1)))
 
     def bring_up_to_date(self) -> None:
         """Lets a file of an earlier version say what this version's files say; same weights.
@@ -117,7 +165,13 @@ class Deployment:
         self._write_script()
         timings = self._timings(files)
         best, advice = recommended(tuple(files), timings)
-        return Exports(files=tuple(files), timings=timings, recommended=best, advice=advice)
+        return Exports(
+            files=tuple(files),
+            timings=timings,
+            recommended=best,
+            advice=advice,
+            int8_blocks=self._earlier_choice if any(f.name == INT8_BLOCKS for f in files) else None,
+        )
 
     # --- model.onnx -----------------------------------------------------------------------
 
@@ -185,6 +239,7 @@ class Deployment:
             metadata_of(self._onnx, str(self._onnx_path)),
             self.dataset,
             self._settings,
+            self._chosen_nodes() if name == INT8_BLOCKS else None,
         )
         data = source.onnx if name == REFERENCE else kind.make(source)
         if name != REFERENCE:
@@ -192,6 +247,23 @@ class Deployment:
         record, found = self._judged(name, kind, data)
         self.folder.write(record, name=name)
         return record, [dataclasses.asdict(flip) for flip in found]
+
+    def _chosen_nodes(self) -> tuple[str, ...]:
+        """Nodes of the blocks that run as int8, chosen now or by an earlier call."""
+        found, fingerprint = self._earlier_choice, current_host().fingerprint
+        wanted = (sha256(self._onnx), fingerprint, self._settings)
+        if found is None or (found.source_sha256, found.host_fingerprint, found.int8) != wanted:
+            train, plans = self.dataset.train, self.scale.measuring
+            choice = BlockChoice(
+                self._onnx, self.architecture, train, self._settings, plans, fingerprint
+            )
+            found = choice.chosen()
+            self.folder.write(found)
+        return joined(nodes_of_blocks(self._onnx), found.chosen)
+
+    @property
+    def _earlier_choice(self) -> Int8Blocks | None:
+        return self.folder.read(Int8Blocks) if self.folder.has(Int8Blocks) else None
 
     @cached_property
     def _settings(self) -> Int8Settings:
@@ -228,7 +300,8 @@ class Deployment:
             note = f"{KERAS_FILE} is gone, with which it would be compared"
             return replace(record, note=note), []
         found = parity(expected, scores, len(data))
-        return replace(record, parity=found), flips(name, expected, scores, split.labels)
+        note = EMULATED if emulates_formats(data) else ""
+        return replace(record, parity=found, note=note), flips(name, expected, scores, split.labels)
 
     @cached_property
     def _keras_scores(self) -> np.ndarray | None:

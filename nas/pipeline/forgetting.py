@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.deployment.formats import EXPORT_FORMATS, REFERENCE
-from nas.deployment.records import ExportTimings, Flip
+from nas.deployment.records import ExportTimings, Flip, Int8Blocks
 from nas.runs.folder import RunFolder
 from nas.runs.records import Baselines
 
@@ -30,7 +30,7 @@ def forget_exports(folder: RunFolder) -> None:
         folder: Of the run.
     """
     made = [EXPORT_FORMATS[name].file for name in EXPORT_FORMATS if name != REFERENCE]
-    for name in (*made, Flip.FILE, ExportTimings.FILE):
+    for name in (*made, Flip.FILE, ExportTimings.FILE, Int8Blocks.FILE):
         (folder.path / name).unlink(missing_ok=True)
     for path in (folder.path / "exported").glob("*.json"):
         path.unlink()

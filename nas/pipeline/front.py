@@ -6,7 +6,12 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from nas.hardware.measurement import KnownNetworks, TimedNetworks, measure_networks
+from nas.hardware.measurement import (
+    KnownNetworks,
+    TimedNetworks,
+    measure_networks,
+    without_emulated,
+)
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.front_networks import GoalRun
 from nas.pipeline.front_record import front_record
@@ -174,6 +179,10 @@ class FrontRun:
             for member in self.members
             for name, data in member.run.files(trained[member.name]).items()
         }
+        files = without_emulated(files)
+        if not files:
+            return TimedNetworks()
+        found = [_key(member, FOUND) for member in self.members]
         plans = run.scale.measuring
         with bar(f"Timing {len(files)} networks together in new processes") as shown:
             return measure_networks(
@@ -182,7 +191,7 @@ class FrontRun:
                 plans.certificate,
                 plans.certificate_rule,
                 self.known,
-                named=tuple(_key(member, FOUND) for member in self.members),
+                named=tuple(key for key in found if key in files),
                 progress=lambda done, most, left: shown.update(
                     done, most, note=f"{left:.0f} s left at most"
                 ),

@@ -30,6 +30,7 @@ CNV = RECIPES.register(
         weight_decay=0.0,
         loss="squared_hinge",
         label_smoothing=0.0,
+        loss="squared_hinge",
         average_share=None,
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
     ),

@@ -296,7 +296,8 @@ def _pictures(found: ComparedNetworks, curves: Sequence[TrainingCurve]) -> str:
 
 def _conditions(found: ComparedNetworks) -> str:
     recipe = found.networks[0].recipe
-    parts = [f"<h3>Measurement</h3>{cards.pairs(strict_json.encode(found.conditions))}"]
+    conditions = {} if found.conditions is None else strict_json.encode(found.conditions)
+    parts = [f"<h3>Measurement</h3>{cards.pairs(conditions)}"]
     if recipe is not None:
         name = escape(found.networks[0].name)
         pairs = cards.pairs(recipe_facts(recipe))

@@ -313,6 +313,8 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
         words += [f"--{name}", word]
     if config.data.path is not None:
         words += ["--data_dir", config.data.path]
+    if config.data.sample is not None:
+        words += ["--sample", config.data.sample]
     for path in config.blocks:
         words += ["--blocks", path]
     words += ["--smoke"] if config.is_smoke else []

@@ -69,7 +69,7 @@ class ComparedNetworks:
     Args:
         date: When it was made, ISO 8601 in UTC.
         environment: What it was measured with.
-        conditions: How all of them were measured.
+        conditions: How all of them were measured; None where none of them was.
         warnings: What makes the figures less comparable, for people.
         networks: In the order in which they were named.
     """
@@ -80,7 +80,7 @@ class ComparedNetworks:
 
     date: str
     environment: Environment
-    conditions: Conditions
+    conditions: Conditions | None
     warnings: tuple[str, ...]
     networks: tuple[ComparedRow, ...]
 

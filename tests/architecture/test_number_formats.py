@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pytest
@@ -20,6 +23,16 @@ from nas.architecture.number_formats import (
     parse_format,
     values,
 )
+from nas.architecture.spec import (
+    Architecture,
+    Conv,
+    Dense,
+    DepthwiseConv,
+    Layer,
+    MBConv,
+    SeparableConv,
+)
+from nas.architecture.text import from_json, parse, to_json, to_text
 from nas.errors import InputError
 
 INTEGERS = st.builds(
@@ -42,6 +55,22 @@ SCALES = st.floats(2.0**-20, 2.0**20, width=32)
 @given(st.one_of(FORMATS, st.none()))
 def test_text_is_an_exact_inverse(number_format: NumberFormat | None) -> None:
     assert parse_format(format_text(number_format)) == number_format
+
+
+@given(
+    st.sampled_from(
+        (Conv(3, 1, 8), SeparableConv(3, 1, 8), DepthwiseConv(3, 1), Dense(4), MBConv(3, 1, 3, 8))
+    ),
+    st.lists(st.one_of(FORMATS, st.none()), min_size=4, max_size=4),
+)
+def test_records_with_any_formats_are_the_same_again(
+    layer: Layer, formats: list[NumberFormat | None]
+) -> None:
+    names = ("weight_format", "activation_format", "bias_format", "norm_format")
+    changes: dict[str, Any] = dict(zip(names, formats, strict=True))
+    network = Architecture(8, (replace(layer, **changes),))
+    assert parse(to_text(network)) == network
+    assert from_json(json.loads(json.dumps(to_json(network)))) == network
 
 
 @pytest.mark.parametrize(

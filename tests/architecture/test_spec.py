@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from nas.architecture import text as arch_text
+from nas.architecture.operations import Formats
 from nas.architecture.spec import (
     Architecture,
     Conv,
@@ -67,6 +68,13 @@ def test_all_parts_are_read() -> None:
         ("in_s64 ir_r0_k3_s1_e6_c8", "'r0'"),
         ("in_s64 ir_k3_s1_e6_c8_nxx", "'nxx'"),
         ("in_s64 drop_p1.5", "below 1"),
+        ("in_s64 cn_k3_s1_c8_wqb0", "0 in 'b0' in 'cn_k3_s1_c8_wqb0'"),
+        ("in_s64 cn_k3_s1_c8_wqb-1", "-1 in 'b-1'"),
+        ("in_s64 cn_k3_s1_c8_aqf8.9", "integer bits, with the sign, from 1 to the 8"),
+        ("in_s64 cn_k3_s1_c8_aq8", "a number format"),
+        ("in_s64 cn_k3_s1_c8_wqb4_wqb4", "'wqb4' again"),
+        ("in_s64 rb_k3_w8_wqb4", "'wqb4'"),
+        ("in_s64 se_q2_aqb4", "'aqb4'"),
         ("in_s64 gap fc_c2_x0", "above 0"),
         ("in_s64 gap fc_c2_x70000", "up to 65536"),
         ("in_s64 res[cn_k3_s1_c3", "close the bracket"),
@@ -97,6 +105,11 @@ def test_typos_are_named(text: str, named: str) -> None:
         ({"layers": [{"type": "ir", "kernel": 3}]}, "`ir` with"),
         ({"layers": [{"type": "mp", "size": 2, "extra": 1}]}, "`mp` with"),
         ({"layers": [{"type": "mp", "size": "2"}]}, "whole number above 0"),
+        ({"layers": [{"type": "fc", "units": 2, "weight_format": "b0"}]}, "0 in 'b0' in {'type'"),
+        ({"layers": [{"type": "fc", "units": 2, "bias_format": "f8.9"}]}, "integer bits"),
+        ({"layers": [{"type": "fc", "units": 2, "norm_format": 8}]}, "a number format"),
+        ({"layers": [{"type": "fc", "units": 2, "activation_format": None}]}, "a number format"),
+        ({"layers": [{"type": "mp", "size": 2, "weight_format": "b4"}]}, "`mp` with"),
     ],
 )
 def test_bad_json_is_refused(change: dict[str, object], named: str) -> None:
@@ -127,6 +140,10 @@ def test_records_check_their_values() -> None:
         Conv(3, 1, 8.0)  # type: ignore[arg-type]
     with pytest.raises(ArchitectureError, match="one of none, relu"):
         Conv(3, 1, 8, "gelu")
+    with pytest.raises(ArchitectureError, match="`weight_format` of `cn` to be a number format"):
+        Conv(3, 1, 8, weight_format="b4")  # type: ignore[arg-type]
+    with pytest.raises(ArchitectureError, match="weights of an operation to be a number format"):
+        Formats(weights="b4")  # type: ignore[arg-type]
 
 
 def test_a_token_cannot_be_taken_twice() -> None:

@@ -130,6 +130,8 @@ SEARCH_REFUSED: dict[str, list[str]] = {
     "random_networks": ["--random_networks", "-1"],
     "max_params": ["--max_params", "1"],
     "max_memory_bytes": ["--max_memory_bytes", "1"],
+    "max_weight_bits": ["--max_weight_bits", "1"],
+    "max_bops": ["--max_bops", "1"],
     "image_size": ["--space", "tiny", "--image_size", "32"],
     "data_dir": ["--data_dir", "/nowhere"],
     "resize": ["--resize", "crop"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from tests.supernet.test_trainer import split, toy_space
 
 # 3x3-3, 3x3-6, 5x5-3, 5x5-6, skip.
 OPTION_MS = np.array([0.2, 0.4, 0.3, 0.6, 0.0])
+LARGE = 100.0  # a penalty that decides alone
 
 
 def short_search(penalty: float | None, unit: float = 1.0, **changes: Any) -> GradientSearch:
@@ -46,14 +48,17 @@ def searched(penalty: float | None, unit: float = 1.0, **changes: Any) -> Gradie
     return search
 
 
-def rows(search: GradientSearch) -> list[SearchRow]:
+@functools.cache
+def rows(penalty: float | None, unit: float = 1.0) -> list[SearchRow]:
+    """History of a search; several tests look at the same one, and none changes it."""
     names = ("step", "ramp", "cross_entropy_gradient", "penalty_gradient")
-    return [SearchRow(**{n: row[n] for n in names}) for row in search.result().history]
+    history = searched(penalty, unit).result().history
+    return [SearchRow(**{n: row[n] for n in names}) for row in history]
 
 
-@pytest.mark.parametrize("penalty", [0.3, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("penalty", [LARGE, pytest.param(None, marks=pytest.mark.slow)])
 def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
-    one, thousand = (rows(searched(penalty, unit)) for unit in (1.0, 1000.0))
+    one, thousand = (rows(penalty, unit) for unit in (1.0, 1000.0))
     measured = [row for row in one if row.penalty_gradient is not None]
     assert len(measured) >= 2
     others = [row for row in thousand if row.penalty_gradient is not None]
@@ -66,7 +71,7 @@ def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
 
 def test_the_ratio_tells_a_penalty_that_decides_alone_from_one_that_does_not() -> None:
     # Random pixels teach little, so even a small penalty would decide alone here.
-    small, large = (gradient_ratio(rows(searched(penalty))) for penalty in (1e-3, 100.0))
+    small, large = (gradient_ratio(rows(penalty)) for penalty in (1e-3, LARGE))
     assert small is not None and large is not None
     assert small < LARGEST_GRADIENT_RATIO < large
 

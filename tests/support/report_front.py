@@ -53,6 +53,7 @@ def _certificate(ms: float, shares: Sequence[float], asked_ms: float | None) -> 
         found,
         params=int(4e6 * ms),
         macs=int(2e8 * ms),
+        bops=1024 * int(2e8 * ms),
         top1=shares[0],
         top5=min(0.99, 1.4 * shares[0]),
         evaluation_images=10_000,

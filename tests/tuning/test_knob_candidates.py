@@ -36,7 +36,8 @@ def begun(state: SearchState, found: Proposal) -> SearchState:
     """The same search with one more trial that is trained whole."""
     refused = sum(found.refusals.values())
     trial = len(state.trials)
-    plan = Plan(trial, 0, 1.0, 0, *list(vars(found).values())[:3], refused, found.refusals)
+    chosen = (found.configuration, found.known, found.margins)
+    plan = Plan(trial, 0, 1.0, 0, *chosen, refused, found.refusals)
     leg = Leg(trial, plan)
     state.begin(leg)
     share = int(key_of(found.configuration).encode().hex()[-6:], 16) / 0xFFFFFF

@@ -30,9 +30,11 @@ DEFINITIONS = (
     ("size", "bits of the folded weights / 8; kB and MB are 1000 and 1,000,000 bytes"),
     (
         "memory",
-        "peak activation memory: the greatest sum of float32 tensors that are alive at once while "
-        "the nodes of the exported graph run in order, for one image; weights not counted",
+        "peak activation memory: the greatest sum of tensors that are alive at once while the "
+        "nodes of the exported graph run in order, for one image; weights not counted",
     ),
+    ("weight bits", "bits of all kernels, each number in its format; 32 where it has none"),
+    ("BOPs", "bit operations: multiply-adds, each times the bits of both factors"),
     ("uniform scaling", "all kernels 3 × 3, all expansions 6, one width multiplier"),
     (
         "sd (seeds)",
