@@ -30,7 +30,6 @@ CNV = RECIPES.register(
         weight_decay=0.0,
         loss="squared_hinge",
         label_smoothing=0.0,
-        loss="squared_hinge",
         average_share=None,
         augmentation=Augmentation(crop_padding_pixels=4, flip=True),
     ),

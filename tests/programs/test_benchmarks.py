@@ -30,7 +30,7 @@ def is_positive(value: float) -> bool:
 
 @pytest.mark.slow
 def test_quantized_step_prints_its_keys() -> None:
-    script = ROOT / "benchmarks" / "quantized_step.py"
+    script = "benchmarks/quantized_step.py"
     names = "trigger_f8,trigger_f8_norm"
     result = figures_of(run_program(script, "--smoke", "--json", "--networks", names))
     assert list(result["networks"]) == names.split(",")
