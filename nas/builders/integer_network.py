@@ -128,7 +128,7 @@ def _multiplied(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.nda
     """Codes times codes, then scale and bias."""
     _, read = _formats(op)
     kernel, kernel_scale = kernel_codes(op, weights)
-    scale = activation_scale(op, weights)
+    scale = np.asarray(activation_scale(op, weights))
     is_fixed = isinstance(read, number_formats.FixedPoint)
     whole = number_formats.codes(read, x, None if is_fixed else scale)
     sums = whole @ kernel if isinstance(op, DenseOp) else _convolved(op, whole, kernel)
