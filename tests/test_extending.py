@@ -28,6 +28,7 @@ WANTED = {
     "report section",
     "known network",
     "space",
+    "knob space",
     "metric",
     "target",
     "bound",

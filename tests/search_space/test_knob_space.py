@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from nas.architecture.references.named import reference
 from nas.architecture.spec import Architecture, Conv, Dense, Flatten, GlobalAveragePool, MaxPool
 from nas.cost.counts import architecture_cost
 from nas.errors import SpaceError
@@ -18,6 +19,7 @@ from nas.search_space.knob_space import KnobSpace, KnobValues, ShapeError
 from nas.search_space.knob_spaces import CNV, CNV_SMALL, KNOB_SPACES, TRIGGER
 from nas.search_space.named import any_space, get_space
 
+ROOT = Path(__file__).resolve().parents[2]
 STRAIGHT = (1,) * 6
 # Six trials of the searches that `cnv` is made after: bits of weights and of activations, channels,
 # pools, strides, units of both dense layers, kernel, pool; and what they have times the original's
@@ -66,6 +68,14 @@ def test_published_trials_are_in_the_space_and_cost_what_the_table_says(number: 
     assert cost.weight_bits / original.weight_bits == pytest.approx(weight_bits, abs=digit)
     digit = 0.05 if bops > 1 else 0.005
     assert cost.bops / original.bops == pytest.approx(bops, abs=digit)
+
+
+def test_originals_are_the_published_networks_of_their_names() -> None:
+    for name, bits in {"cnv_w1a1": (1, 1), "cnv_w1a2": (1, 2), "cnv_w2a2": (2, 2)}.items():
+        widths = dict(zip(("weight_bit_width", "act_bit_width"), bits, strict=True))
+        assert CNV.network({**CNV.original, **widths}) == reference(name)
+    assert CNV.original_name == "cnv_w1a1"
+    assert TRIGGER.network(TRIGGER.original) == reference("trigger")
 
 
 def test_both_searches_have_the_published_numbers_of_configurations() -> None:
@@ -218,6 +228,13 @@ def test_unknown_names_have_the_nearest_one_and_other_methods_are_told() -> None
         any_space("huge")
     with pytest.raises(SpaceError, match="--method asha, hyperband or grid"):
         get_space("cnv")
+
+
+def test_the_example_is_a_space_of_knobs() -> None:
+    found = any_space(str(ROOT / "examples" / "few_bits.py"), 32, 12)
+    assert isinstance(found, KnobSpace) and found.size == 12 and found.num_classes == 12
+    broken = Counter(found.broken(found.point(number)) for number in range(12))
+    assert broken == {None: 8, "stride <= image": 4}
 
 
 def test_a_file_may_define_a_space_of_knobs(tmp_path: Path) -> None:

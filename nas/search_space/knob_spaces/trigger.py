@@ -63,7 +63,6 @@ def network(values: KnobValues, image_size: int, num_classes: int) -> Architectu
             UNITS,
             "relu",
             batch_norm=is_normed,
-            bias=not is_normed,
             weight_format=weights,
             activation_format=between,
             bias_format=weights,
