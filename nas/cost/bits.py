@@ -34,11 +34,12 @@ def kernel_bits(op: Op) -> int:
 
 
 def stored_tensors(op: Op) -> Iterator[tuple[int, int]]:
-    """What a file keeps of one operation: numbers and bits a number, of each tensor but kernels.
+    """What has to be kept of one operation: numbers and bits a number, of each tensor but kernels.
 
     Batch normalisation without a format folds: into a float32 kernel and its bias, or behind a
-    kernel with a format into one factor a channel and the bias. With a format its scale and its
-    shift stay, in that format.
+    kernel with a format into one factor and one summand a channel. With a format its scale and its
+    shift stay. The format of a bias is that of the shift where the operation has no bias of its own
+    (`nas.builders.quantized_weights`).
 
     Args:
         op: The operation.
@@ -51,16 +52,21 @@ def stored_tensors(op: Op) -> Iterator[tuple[int, int]]:
         kinds = ("gamma", "beta", "mean", "variance") if isinstance(op, NormOp) else ("bias",)
         yield from ((w.size, FLOAT32_BITS) for w in op_weights(op) if w.kind in kinds)
         return
-    formats = op.formats
-    channels = op.output_shape[-1]
+    formats, channels = op.formats, op.output_shape[-1]
     folds = op.batch_norm and formats.norm is None
-    if op.bias or folds:
+    if folds:
+        # What is added to a bias folds with it into one float32 summand.
+        yield channels, FLOAT32_BITS if op.bias else bits_of(formats.bias)
+    elif op.bias:
         yield channels, bits_of(formats.bias)
     if op.batch_norm and not folds:
-        yield from ((channels, bits_of(formats.norm)) for _ in ("scale", "shift"))
+        shift = formats.norm if op.bias or formats.bias is None else formats.bias
+        yield from ((channels, bits_of(number_format)) for number_format in (formats.norm, shift))
     # Codes of whole numbers have a scale, which a folded normalisation is multiplied into.
     if isinstance(formats.weights, ScaledInteger) or (folds and formats.weights is not None):
         yield channels, FLOAT32_BITS
+    if isinstance(formats.bias, ScaledInteger) and not (folds and op.bias):
+        yield 1, FLOAT32_BITS
     if isinstance(formats.activations, ScaledInteger) and formats.activations.scale == "learned":
         yield 1, FLOAT32_BITS
 

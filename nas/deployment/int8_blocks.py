@@ -183,10 +183,13 @@ def _tensors(data: bytes, names: Iterable[str], images: np.ndarray) -> dict[str,
     proto = onnx.ModelProto.FromString(data)
     there = {name for node in proto.graph.node for name in node.output}
     public = {value.name for value in proto.graph.output}
-    wanted = [name for name in names if name in there]
-    for name in wanted:
-        if name not in public:
-            proto.graph.output.append(onnx.ValueInfoProto(name=name))
+    # Behind its rounding a tensor is also cut: the quantizer drops a clip that its range implies.
+    read = {name: f"{name}_DequantizeLinear_Output" for name in names}
+    read = {name: whole if whole in there else name for name, whole in read.items()}
+    wanted = {name: tensor for name, tensor in read.items() if tensor in there}
+    for tensor in wanted.values():
+        if tensor not in public:
+            proto.graph.output.append(onnx.ValueInfoProto(name=tensor))
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3  # extra outputs have no type in the file
     session = onnxruntime.InferenceSession(
@@ -194,7 +197,9 @@ def _tensors(data: bytes, names: Iterable[str], images: np.ndarray) -> dict[str,
     )
     found: dict[str, list[np.ndarray]] = {name: [] for name in wanted}
     for image in images:
-        values = session.run(wanted, {ModelMetadata.INPUT: np.asarray(image[None], np.float32)})
+        values = session.run(
+            [*wanted.values()], {ModelMetadata.INPUT: np.asarray(image[None], np.float32)}
+        )
         for name, value in zip(wanted, values, strict=True):
             found[name].append(value)
     return {name: np.concatenate(values) for name, values in found.items()}

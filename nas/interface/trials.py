@@ -36,7 +36,7 @@ from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
-from nas.runs.data import DataRecord
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TRIAL_METHODS, TrialsConfig
 from nas.runs.trials_record import TrialsRecord
@@ -161,6 +161,8 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     options = asked.options
     if config.background_rate_hz is None:
         options = with_usual_rate(options, config.data)
+    if "network" in options:
+        options = {**options, "network": _network_now(options["network"], config, asked.source)}
     check_as_recorded(config, options)
     config = changed_at_the_end(config, options)
     load_blocks(config.blocks)
@@ -174,6 +176,13 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     config.judged.check(dataset.evaluation.labels, dataset.class_names)
     space = trials_space(config, dataset)
     return TrialsRun(folder, space, dataset, source, config, interrupter)
+
+
+def _network_now(value: str, config: TrialsConfig, named: DataSource) -> str:
+    """What --network means beside the images of a run that goes on."""
+    looked = {"image_size": config.data.image_size, "seed": config.seed}
+    source = named if named.is_named else config.data
+    return arch_text.to_text(network_for_images(value, looked, source).architecture)
 
 
 def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobSpace:

@@ -11,7 +11,7 @@ from latency.device.clock import now_text
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
-from nas.errors import InputError
+from nas.errors import InputError, WrittenError
 from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import compute_of
@@ -85,10 +85,12 @@ class AskedTrials:
                 "no --data_dir",
                 "leave it out: the embedded sample is drawn, not read from files",
             )
-        if "network" in self.options and "space" in self.options:
+        # Where a run goes on, its record says what else there is.
+        is_new = not self.options.get("resume")
+        if is_new and "network" in self.options and "space" in self.options:
             raise InputError("--space, or --network with --tune", "both", "leave one of them out")
-        if "network" in self.options and "tune" not in self.options:
-            raise InputError(
+        if is_new and "network" in self.options and "tune" not in self.options:
+            raise WrittenError(
                 "--tune with --network, what trials of one network differ in",
                 "no --tune",
                 "write for example --tune 'learning_rate=log[1e-3,1]'",
@@ -268,6 +270,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "table": lambda c: c.table,
     "tune": lambda c: c.tune,
     "space": lambda c: c.space,
+    "network": lambda c: c.network,
     "blocks": lambda c: list(c.blocks),
 }
 READ_AS: dict[str, Callable[[Any], Any]] = {
@@ -287,7 +290,7 @@ def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
 
     Args:
         config: Of the run.
-        options: As the flags of nas.py; what is left out stays as it is.
+        options: As the flags of nas.py, the network as its text; what is left out stays as it is.
 
     Raises:
         InputError: An option differs from the record.
@@ -298,7 +301,11 @@ def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
         recorded, asked = RECORDED[name](config), READ_AS.get(name, lambda same: same)(value)
         if recorded != asked:
             raise InputError(
-                f"--{name} as the run began: {recorded!r}",
-                repr(asked),
+                f"--{name} as the run began: {_said(recorded)}",
+                _said(asked),
                 "leave the flag out with --resume, or begin another run",
             )
+
+
+def _said(value: Any) -> str:
+    return "none" if value in (None, "", []) else repr(value)

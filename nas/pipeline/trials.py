@@ -12,6 +12,7 @@ from latency.device import strict_json
 from latency.shell import Interrupted
 from nas.architecture.text import to_text
 from nas.data import Dataset
+from nas.errors import InputError
 from nas.executors.executor import Executor
 from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
@@ -75,6 +76,7 @@ class TrialsRun:
         with ExitStack() as stack:
             study = self._study(candidates)
             path = self.folder.path / STORAGES[self.config.storage]
+            self._check_kept(path)
             store = stack.enter_context(TrialStore.open(path, study))
             workers = self.folder.path / WORKERS_FOLDER
             _wait_for_orphans(workers)
@@ -111,6 +113,16 @@ class TrialsRun:
                 files.keep(state)
                 raise
         return self._end(files, record, state, driver.is_exhausted)
+
+    def _check_kept(self, path: Path) -> None:
+        """Refuses to begin anew beside what trials have left, whose file is lost."""
+        left = [self.folder.path / TrialsRecord.FILE, *self.folder.path.glob("checkpoints/trial_*")]
+        if not path.exists() and any(file.exists() for file in left):
+            raise InputError(
+                f"{path}, which says what the trials of this run came to",
+                "no such file, beside what trials have left",
+                "bring the file back, or begin another run with another --run_dir",
+            )
 
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""

@@ -19,7 +19,9 @@ JOURNAL_SUFFIX = ".journal"
 # A dashboard that reads the file holds it for less.
 BUSY_SECONDS = 60
 MAJOR_MARK = "optuna_version"
-_ANOTHER = "name another --run_dir, or go on with what wrote this file"
+_ANOTHER = "bring the run's own file back, or begin another run with another --run_dir"
+# What every line of a journal says.
+_OF_LINES = {"op_code", "worker_id"}
 
 
 def check_optuna() -> str:
@@ -170,11 +172,38 @@ def _journal(path: Path) -> Any:
 
     with storage_errors(path):
         repair_journal(path)
+        _check_journal(path)
         # One program writes it, which holds a lock of its own: this one is of a killed program,
         # and would be waited for.
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{path}.lock")
         return JournalStorage(JournalFileBackend(str(path)))
+
+
+def _check_journal(path: Path) -> None:
+    """Refuses a journal with a line that is none of Optuna's, which would be a defect to it.
+
+    Args:
+        path: Of the journal; nothing is done where there is none.
+
+    Raises:
+        InputError: As said.
+    """
+    if not path.exists():
+        return
+    with open(path, "rb") as stream:
+        for number, line in enumerate(stream, 1):
+            try:
+                found = json.loads(line)
+            except ValueError:
+                found = None
+            if not isinstance(found, dict) or not found.keys() >= _OF_LINES:
+                text = line[:40].decode("utf-8", "replace").strip()
+                raise InputError(
+                    f"trials of Optuna in {path}",
+                    f"line {number}, which is no line of a journal: {text!r}",
+                    _ANOTHER,
+                )
 
 
 def repair_journal(path: Path) -> bool:

@@ -147,6 +147,11 @@ def test_bits_of_formats_by_hand() -> None:
         # With a format scale and shift stay.
         ("cn_k1_s1_c5_wqf6.2_nqf12.4", 12 + 8 + 8, 2 * 5 * 12),
         ("cn_k1_s1_c5_bias_wqf6.2_bqf8.2_nqf12.4", 12 + 5 + 8 + 8, 5 * 8 + 2 * 5 * 12),
+        # Without a bias its format is that of the shift; a bias and a shift that fold are one sum.
+        ("cn_k1_s1_c5_wqf6.2_bqf8.2_nqf12.4", 12 + 5 + 8, 5 * 8 + 5 * 12),
+        ("cn_k1_s1_c5_bias_wqf6.2_bqf8.2", 12 + 20 + 20, 2 * 5 * 32),
+        # Whole numbers of a bias have one scale.
+        ("cn_k1_s1_c5_nobn_bias_wqf6.2_bqb8", 12 + 5 + 4, 5 * 8 + 32),
         # A learned scale of what is read is one number.
         ("cn_k1_s1_c5_nobn_wqf6.2_aqu4l", 12 + 4, 32),
         ("cn_k1_s1_c5_nobn_wqf6.2_aqu4", 12, 0),

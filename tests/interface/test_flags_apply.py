@@ -28,7 +28,7 @@ from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, sea
 from nas.interface.recipe_options import KNOBS
 from nas.interface.trials import is_trials
 from nas.interface.trials_config import RECORDED as TRIALS_RECORDED
-from nas.interface.trials_config import AskedTrials, check_as_recorded, trials_config
+from nas.interface.trials_config import SHARED, AskedTrials, check_as_recorded, trials_config
 from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, TrainingConfig
@@ -285,11 +285,18 @@ def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> N
     start = OF_TRIALS["images of one's own" if name in OF_FILES else "asha"]
     config = trials_asked(start)
     values = search_flags()
-    words = SEARCH_VALUES.get(name, ["--flip"])[-2:]  # without what it stands beside
+    words = SEARCH_VALUES.get(name, ["--flip"])
+    # Without what it stands beside.
+    words = words[:2] if name == "network" else words[-2:]
     strict_flags.parse(values, ["nas.py", "--resume", "--run_dir", "x", *words])
     with pytest.raises(InputError, match=f"--{name} as the run began"):
         check_as_recorded(config, strict_flags.given(values))
     check_as_recorded(config, {"method": "asha", "max_trials": 16})
+
+
+def test_the_record_answers_for_every_flag_of_trials() -> None:
+    free = {"workers", "seeds", "metrics", "data_dir", "verify_data", "run_dir", "resume"}
+    assert {*TRIALS_RECORDED, *free} == {*rules.OF_TRIALS, *SHARED}
 
 
 def test_off_is_no_contradiction() -> None:

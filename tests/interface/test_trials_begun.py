@@ -212,6 +212,17 @@ def test_a_space_that_has_changed_since_is_refused(tmp_path: Path, runs: list[Tr
     assert len(runs) == 1
 
 
+def test_one_network_goes_on_as_itself_and_as_no_other(
+    tmp_path: Path, runs: list[TrialsRun]
+) -> None:
+    tuned = {**OPTIONS, "network": NETWORK, "tune": "learning_rate=log[0.001,0.1]"}
+    path = searched({k: v for k, v in tuned.items() if k != "space"}, tmp_path / "run")
+    searched({"resume": True, "network": NETWORK}, path)
+    with pytest.raises(InputError, match="--network as the run began"):
+        searched({"resume": True, "network": NETWORK.replace("k3", "k5")}, path)
+    assert len(runs) == 2
+
+
 def test_one_network_of_other_classes_is_refused(tmp_path: Path, runs: list[TrialsRun]) -> None:
     path = searched(OPTIONS, tmp_path / "run")
     other = replace(config_of(path), space=None, network=NETWORK.replace("fc_c12", "fc_c7"))

@@ -255,6 +255,16 @@ def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
     assert not any((run.folder.path / "checkpoints").iterdir())
 
 
+def test_search_whose_file_of_trials_is_lost_is_not_begun_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = made(tmp_path / "run", monkeypatch)
+    (run.folder.path / "checkpoints" / "trial_000000.npz").touch()
+    with pytest.raises(InputError, match="(?s)which says what the trials.*bring the file back"):
+        run.run()
+    assert not any(run.folder.path.glob("trials.*"))
+
+
 def test_workers_of_a_killed_program_are_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

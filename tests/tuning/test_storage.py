@@ -236,6 +236,23 @@ def test_torn_line_of_a_journal_is_repaired(tmp_path: Path, cut: int) -> None:
     assert not repair_journal(path)
 
 
+@pytest.mark.parametrize("line", [b"hello\n", b"[1, 2]\n", b'{"a": 1}\n', b'{"op_code": 4, "wor\n'])
+@pytest.mark.parametrize("place", [0, 3])
+def test_journal_with_a_line_of_something_else_is_refused_with_its_number(
+    tmp_path: Path, line: bytes, place: int
+) -> None:
+    path = tmp_path / "trials.journal"
+    with filled(path):
+        pass
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[place] = line
+    path.write_bytes(b"".join(lines))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=f"line {place + 1}, which"), TrialStore.open(path, STUDY):
+        pass
+    assert path.read_bytes() == before
+
+
 def test_journal_goes_on_where_a_killed_program_left_its_lock(tmp_path: Path) -> None:
     path = tmp_path / "trials.journal"
     with filled(path):
