@@ -109,7 +109,7 @@ class TrialOptions(TypedDict, total=False):
         rungs: Lengths that trials are compared at, 1 or more; default: as many as there are trials
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
-        sampler: Where configurations come from: `random` (default), `tpe` or `evolution`.
+        sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
         workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
         storage: `sqlite` (default) or `journal`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
