@@ -442,6 +442,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seeds": ["--seeds", "2"],
     "networks": ["--networks", "12"],
     "export": ["--export", "int8"],
+    "int8_blocks": ["--int8_blocks", "auto"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
     "metrics": ["--metrics", "top1"],
