@@ -145,7 +145,7 @@ def test_learned_scales_have_the_gradients_of_lsq(text: str, function: Callable[
     quotient = x / scale
     inside = (low <= quotient) & (quotient <= high)
     np.testing.assert_allclose(by_x, inside, atol=1e-6)
-    codes = number_formats.codes(number_format, x, scale)
+    codes = number_formats.codes(number_format, x, float(scale))
     expected = np.where(inside, codes - quotient, codes).sum() / np.sqrt(numbers * high)
     # A sum of 200 numbers of size 1 in float32.
     assert by_scale == pytest.approx(expected, rel=1e-4, abs=1e-4)

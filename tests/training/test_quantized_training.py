@@ -59,18 +59,28 @@ def test_scales_begin_with_what_the_first_images_say() -> None:
     assert 0.6 < float(scale) * np.sqrt(7) / 2 < 1.0
 
 
-def test_a_stopped_training_with_learned_scales_ends_as_one_that_was_not(tmp_path: Path) -> None:
-    architecture, dataset = arch_text.loads(LEARNED), images_of(64)
-    found: list[dict[str, np.ndarray]] = []
-    for stops in ((), (3,)):
-        path = tmp_path / f"{len(found)}.npz"
-        for stop in (*stops, None):
-            control = loop.Control(path, Pace(log_every=1, checkpoint_seconds=0.0), stop_step=stop)
-            result = trainer.train_network(architecture, dataset, RECIPE, control)
-        found.append(weights_by_name(result.model, architecture))
-    whole, resumed = found
-    assert all(np.array_equal(whole[name], resumed[name]) for name in whole)
-    assert any(name.endswith("activations.scale") for name in whole)
+def begun(dataset: Dataset) -> trainer.Trainer:
+    """A training that has not made a step."""
+    learned = np.arange(len(dataset.train.labels))
+    architecture = arch_text.loads(LEARNED)
+    return trainer.Trainer(architecture, dataset.train, (learned, None), RECIPE, 0, None)
+
+
+def test_a_resumed_training_with_learned_scales_ends_as_one_that_was_not_stopped(
+    tmp_path: Path,
+) -> None:
+    dataset, path, pace = images_of(64), tmp_path / "checkpoint.npz", Pace(1, 0.0)
+    whole = begun(dataset)
+    set_first_scales(whole.model, dataset.train.images[:16].astype(np.float32))
+    state = loop.run(whole, loop.LoopState(), 4, loop.Control(path, pace, stop_step=2))
+    loop.run(whole, state, 4, loop.Control(pace=pace))
+    resumed = begun(dataset)
+    loop.run(resumed, loop.restore(path, resumed.variables()), 4, loop.Control(pace=pace))
+    one, other = (
+        weights_by_name(training.model, arch_text.loads(LEARNED)) for training in (whole, resumed)
+    )
+    assert all(np.array_equal(one[name], other[name]) for name in one)
+    assert any(name.endswith("activations.scale") for name in one)
 
 
 def trained(formats: str, epochs: float = 12.0) -> tuple[float, Any, Dataset]:
