@@ -34,7 +34,7 @@ from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture import spec
 from nas.architecture.spec import LAYER_TYPES, Architecture
-from nas.deployment.records import ExportedFile, ExportTimings, Flip
+from nas.deployment.records import ExportedFile, ExportTimings, Flip, Int8Blocks
 from nas.field_texts import field_texts
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.runs.compared import ComparedCells, ComparedNetworks
@@ -192,8 +192,14 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The same network in int8, with `--export int8`; input, output and metadata are those "
             "of model.onnx.",
         ),
+        FileDoc(
+            "model_int8_blocks.onnx",
+            "The same with some blocks in int8, with `--int8_blocks auto`; model.onnx again where "
+            "no block is worth it.",
+        ),
         FileDoc("model.tflite", "The same network for LiteRT, with `--export litert`."),
         record(ExportedFile),
+        record(Int8Blocks),
         record(ExportTimings),
         record(Flip),
         FileDoc(

@@ -31,7 +31,7 @@ class Source:
         metadata: What model.onnx says of itself.
         dataset: The images; only training images may change a file.
         int8: How to quantise.
-        nodes: Names of the nodes of the blocks that were chosen for int8; None where nothing chose.
+        nodes: Names of the nodes of the blocks that were chosen for int8; None for all.
     """
 
     onnx: bytes
@@ -157,7 +157,7 @@ def _int8(source: Source) -> bytes:
 def _int8_blocks(source: Source) -> bytes:
     import onnx
 
-    if not source.nodes:  # no block pays: the file is that of float32
+    if source.nodes == ():  # no block pays: the file is that of float32
         return source.onnx
     made = to_int8(source.onnx, source.int8, source.dataset.train, source.nodes)
     proto = onnx.ModelProto.FromString(made)

@@ -14,8 +14,10 @@ from nas.architecture.number_formats import parse_format
 from nas.architecture.text import parse
 from nas.architecture.weights import random_weights
 from nas.builders.integer_network import integer_scores
-from nas.builders.onnx_model import to_onnx
-from nas.builders.onnx_quantized import stored_type
+from nas.builders.onnx_model import chain_to_onnx, to_onnx, to_onnx_bytes
+from nas.builders.onnx_quantized import emulates_formats, stored_type
+from nas.errors import ArchitectureError
+from nas.hardware.measurement import without_emulated
 
 FORMATS = (
     *("b1", "b2", "b3", "b4", "b8", "u1", "u2", "u4", "u8", "b1l", "b4l", "u3l", "u8l"),
@@ -119,3 +121,17 @@ def test_a_kernel_of_four_bits_takes_half_a_byte_a_weight() -> None:
     assert kernel.data_type == TensorProto.INT4
     assert kernel.ByteSize() < 3 * 3 * 3 * 64  # in int32 fields or raw, fewer than int8 takes
     onnx.checker.check_model(model, full_check=True)
+
+
+def test_files_of_emulated_formats_are_known_and_their_layers_are_not_timed() -> None:
+    network = parse("in_s6 cn_k3_s1_c4_nno_wqb4_aqf8.1 gap fc_c3_wqb4_aqb8")
+    plain = parse("in_s6 cn_k3_s1_c4_nno gap fc_c3")
+    for one, emulated in ((network, True), (plain, False)):
+        assert emulates_formats(to_onnx_bytes(one, random_weights(one))) is emulated
+        assert list(without_emulated({"a": to_onnx_bytes(one, random_weights(one))})) == (
+            [] if emulated else ["a"]
+        )
+    assert chain_to_onnx(plain.layers, (6, 6, 3))
+    with pytest.raises(ArchitectureError, match="in a graph that is timed") as error:
+        chain_to_onnx(network.layers, (6, 6, 3))
+    assert "weights b4, activations f8.1" in error.value.received

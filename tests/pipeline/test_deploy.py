@@ -23,8 +23,9 @@ from nas.builders.onnx_model import to_onnx
 from nas.data.preparation import Preparation
 from nas.deployment.export import export
 from nas.deployment.formats import EXPORT_FORMATS, AskedExports, ExportFormat
+from nas.deployment.int8_blocks import nodes_of_blocks
 from nas.deployment.metadata import MetadataError, metadata_for, metadata_of, read_metadata
-from nas.deployment.records import ExportedFile, ExportTimings, Flip
+from nas.deployment.records import ExportedFile, ExportTimings, Flip, Int8Blocks
 from nas.deployment.scores import onnx_scores
 from nas.deployment.script import SCRIPT_NAME
 from nas.deployment.timing import sha256
@@ -32,6 +33,7 @@ from nas.errors import InputError
 from nas.pipeline import deploy
 from nas.pipeline.deploy import Deployment
 from nas.pipeline.forgetting import forget_exports
+from nas.pipeline.int8_blocks import BlockChoice
 from nas.recipes.scales import SMOKE
 from nas.runs.folder import RunFolder
 from nas.selection.goals import Goal
@@ -322,3 +324,114 @@ def test_restarting_forgets_what_was_exported(stage: Deployment) -> None:
     assert not names & {"model_int8.onnx", "export_timings.json", Flip.FILE}
     assert not list((stage.folder.path / "exported").iterdir())
     assert metadata_of((stage.folder.path / "model.onnx").read_bytes(), "m").precision == "fp32"
+
+
+BLOCKS = AskedExports.of(None, None, "auto")
+
+
+@pytest.fixture
+def choices(monkeypatch: pytest.MonkeyPatch) -> list[Int8Blocks]:
+    """Every choice of blocks that is made from now on: of the first block alone."""
+    found: list[Int8Blocks] = []
+
+    def choose(self: BlockChoice) -> Int8Blocks:
+        chosen = tuple(nodes_of_blocks(self.fp32))[:1]
+        found.append(
+            Int8Blocks(
+                source_sha256=sha256(self.fp32),
+                host_fingerprint=self.host_fingerprint,
+                date="d",
+                int8=self.settings,
+                judging_images=4,
+                fp32_ms=1.0,
+                fp32_top1=0.5,
+                blocks=(),
+                candidates=(),
+                chosen=chosen,
+                reason="It is the first.",
+            )
+        )
+        return found[-1]
+
+    monkeypatch.setattr(BlockChoice, "chosen", choose)
+    return found
+
+
+def test_blocks_are_chosen_once_and_compared_with_both_whole_files(
+    stage: Deployment, choices: list[Int8Blocks], judged: list[str]
+) -> None:
+    asked = replace(stage, asked=BLOCKS)
+    found = asked.run()
+    assert [file.name for file in found.files] == ["fp32", "int8", "int8_blocks"] == judged
+    assert found.int8_blocks == choices[0] == asked.folder.read(Int8Blocks)
+    path = stage.folder.path / "model_int8_blocks.onnx"
+    made = onnx.load(path)
+    quantized = [t.name for t in made.graph.initializer if t.name.endswith("kernel_quantized")]
+    assert quantized and all(name.startswith("0.") for name in quantized)
+    assert read_metadata(path).precision == "int8"
+    # Again, nothing is chosen or judged; and a lost file is made again by the same choice.
+    assert asked.run() == found and len(choices) == 1 and len(judged) == 3
+    path.unlink()
+    assert asked.run() == found and len(choices) == 1
+    # Not asked for any more, it stays among the run's files; a new training forgets it.
+    assert stage.run() == found
+    forget_exports(stage.folder)
+    assert not stage.folder.has(Int8Blocks) and not path.exists()
+
+
+def test_another_calibration_chooses_again(stage: Deployment, choices: list[Int8Blocks]) -> None:
+    replace(stage, asked=BLOCKS).run()
+    replace(stage, asked=AskedExports.of(None, 3, "auto")).run()
+    assert [choice.int8.images for choice in choices] == [len(DATASET.train.labels), 3]
+
+
+def test_where_no_block_pays_the_file_is_that_of_float32(
+    stage: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Deployment, "_chosen_nodes", lambda self: ())
+    replace(stage, asked=BLOCKS).run()
+    files = [stage.folder.path / name for name in ("model.onnx", "model_int8_blocks.onnx")]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_blocks_are_not_chosen_for_another_device(own_keras: Deployment) -> None:
+    with pytest.raises(InputError, match="--int8_blocks for this machine") as error:
+        replace(own_keras, asked=BLOCKS, is_for_here=False).check()
+    assert error.value.fix == "leave --int8_blocks out"
+
+
+def test_unknown_way_to_choose_blocks_is_refused() -> None:
+    with pytest.raises(InputError, match="int8_blocks to be one of auto"):
+        AskedExports.of(None, None, "most")
+
+
+QUANTIZED = arch_text.parse(
+    "in_s32 cn_k3_s2_c4_nre_wqb4_aqf8.1 cn_k3_s2_c6_nre_bias_nobn_wqb8_aqu8 gap fc_c12_wqb8_aqb8"
+)
+
+
+def test_network_with_formats_agrees_with_keras_and_promises_no_milliseconds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = RunFolder.create(tmp_path / "run", run_config(Goal(target=0.7)), "deploy")
+    weights = random_weights(QUANTIZED)
+    metadata = metadata_for(QUANTIZED, DATASET, folder.run_id)
+    images = DATASET.evaluation.images[:2].astype(np.float32)
+    export(portable_model(QUANTIZED, weights), QUANTIZED, metadata, folder.path, images)
+    stage = Deployment(folder, QUANTIZED, DATASET, AskedExports(), 0, True, SMOKE)
+    stage.check()
+    found = stage.run()
+    (own,) = found.files
+    assert own.parity is not None and own.parity.flips == 0
+    assert own.parity.max_abs_difference == 0.0  # bit for bit
+    assert "no speed-up is promised" in own.note and found.timings is None
+
+
+@pytest.mark.parametrize("name", [n for n in EXPORT_FORMATS.names if n != "fp32"])
+def test_files_that_hold_no_formats_are_refused_before_training(
+    own_keras: Deployment, name: str
+) -> None:
+    stage = replace(own_keras, architecture=QUANTIZED, asked=AskedExports(("fp32", name)))
+    with pytest.raises(InputError, match=f"--export {name} of a network whose numbers") as error:
+        stage.check()
+    assert "number formats in its layers" in error.value.received

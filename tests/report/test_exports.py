@@ -7,9 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from nas.deployment.int8 import int8_settings
-from nas.deployment.records import ExportedFile, Exports, Parity
-from nas.report.exports import export_lines, exports_table, parity_text
+from nas.deployment.records import ExportedFile, Exports, Int8Block, Int8Blocks, Parity
+from nas.report.exports import (
+    blocks_table,
+    export_lines,
+    exports_table,
+    parity_text,
+    print_exports,
+)
 from nas.report.sections.exports import exports
 from tests.deployment.test_timing import file, timings
 
@@ -71,3 +79,68 @@ def test_the_page_has_a_row_a_file_and_nothing_before_there_are_any() -> None:
     assert shown(None) == ""
     page = shown(both())
     assert page.count("<tr>") == 3 and "3 of 100" in page and "0.600" in page
+
+
+def with_blocks() -> Exports:
+    block = Int8Block(
+        name="0",
+        layer="cn_r1_k3_s2_c4",
+        kernel_decibel=45.25,
+        output_decibel=None,
+        gain_ms=0.0123,
+        cross_entropy_loss=-0.001,
+        is_int8=True,
+    )
+    choice = Int8Blocks(
+        source_sha256="s",
+        host_fingerprint="h",
+        date="d",
+        int8=int8_settings(200, 0, None),
+        judging_images=1500,
+        fp32_ms=0.5,
+        fp32_top1=0.9,
+        blocks=(block, replace(block, name="1", is_int8=False)),
+        candidates=(),
+        chosen=("0",),
+        reason="1 blocks in int8 take 0.900 times as long.",
+    )
+    return replace(both(), int8_blocks=choice)
+
+
+def test_blocks_have_a_row_each_with_errors_gain_and_loss() -> None:
+    found = with_blocks().int8_blocks
+    assert found is not None
+    table = blocks_table(found)
+    cells = [list(column.cells) for column in table.columns]
+    assert cells[0] == ["0 cn_r1_k3_s2_c4", "1 cn_r1_k3_s2_c4"]
+    assert [column[0] for column in cells[1:]] == ["45.2", "–", "+0.0123", "-0.00100", "int8"]
+    assert cells[5][1] == "float32"
+
+
+def test_terminal_and_page_tell_why_blocks_were_chosen(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    print_exports(with_blocks(), RUN, None)
+    printed = capsys.readouterr().out
+    assert "Blocks in int8" in printed and "1 blocks in int8 take 0.900" in printed
+    records: Any = SimpleNamespace(certificate=SimpleNamespace(exports=with_blocks()))
+    page = exports(SimpleNamespace(records=records))  # type: ignore[arg-type]
+    assert "<h3>Blocks in int8</h3>" in page and "on 1500 training images" in page
+    assert "+0.0123" in page and page.count("<tr>") == 3 + 3
+
+
+def test_a_file_of_emulated_formats_says_so_and_proposes_no_others() -> None:
+    note = "no milliseconds are measured"
+    found = Exports(files=(replace(judged("fp32", 0), note=note),))
+    lines = export_lines(found, RUN, None)
+    assert f"fp32.onnx: {note}." in lines and not any("--export" in line for line in lines)
+    records: Any = SimpleNamespace(certificate=SimpleNamespace(exports=found))
+    assert note in exports(SimpleNamespace(records=records))  # type: ignore[arg-type]
+
+
+def test_a_file_without_any_block_in_int8_is_not_said_to_be_calibrated() -> None:
+    found = both()
+    same = replace(judged("int8_blocks", 0), int8=int8_settings(200, 0, None))
+    found = replace(found, files=(*found.files, replace(same, file_sha256="fp32")))
+    lines = export_lines(found, RUN, None)
+    assert sum("calibrated" in line for line in lines) == 1
