@@ -208,7 +208,8 @@ class Ours:
     def _dealt(self, trial: int) -> int:
         if self._sampler is None:
             return self._deck.next()
-        return self._deck.nearest_to(self._sampler.propose(trial, 0, self.state))
+        proposed = self._sampler.propose(trial, 0, self.state)
+        return self._deck.next() if proposed is None else self._deck.nearest_to(proposed)
 
     def tell(self, leg: Leg, reached: Reached) -> None:
         """Stores the value of a rung.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from nas.architecture import number_formats, scales, spec
+from nas.architecture import number_formats, spec
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.number_formats import NumberFormat
 from nas.architecture.operations import (
@@ -27,6 +27,12 @@ from nas.architecture.operations import (
     all_ops,
 )
 from nas.architecture.shapes import same_padding
+from nas.builders.quantized_weights import (
+    activation_scale,
+    bias_values,
+    kernel_codes,
+    norm_scale_and_shift,
+)
 from nas.errors import ArchitectureError
 
 Weights = Mapping[str, np.ndarray]
@@ -120,17 +126,15 @@ def _run(op: Op, x: np.ndarray, weights: Weights) -> np.ndarray:
 
 def _multiplied(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.ndarray:
     """Codes times codes, then scale and bias."""
-    kernel = weights[f"{op.name}.kernel"]
-    columns = kernel.reshape(-1, kernel.shape[-1])
-    kernel_format, read_format = _formats(op)
-    kernel_scale, read_scale = _scales(op, columns, weights)
-    whole_kernel = _codes(kernel_format, columns, kernel_scale).reshape(kernel.shape)
-    whole = _codes(read_format, x, read_scale)
-    sums = whole @ whole_kernel if isinstance(op, DenseOp) else _convolved(op, whole, whole_kernel)
-    bias = None
-    if op.bias:
-        bias = _in_format(op.formats.bias, np.asarray(weights[f"{op.name}.bias"], np.float32))
-    return scaled_and_shifted(sums, kernel_scale * read_scale, bias)
+    _, read = _formats(op)
+    kernel, kernel_scale = kernel_codes(op, weights)
+    scale = np.asarray(activation_scale(op, weights))
+    is_fixed = isinstance(read, number_formats.FixedPoint)
+    whole = number_formats.codes(read, x, None if is_fixed else scale)
+    sums = whole @ kernel if isinstance(op, DenseOp) else _convolved(op, whole, kernel)
+    return scaled_and_shifted(
+        sums, kernel_scale * scale, bias_values(op, weights) if op.bias else None
+    )
 
 
 def _formats(op: ConvOp | DenseOp) -> tuple[NumberFormat, NumberFormat]:
@@ -147,28 +151,6 @@ def _formats(op: ConvOp | DenseOp) -> tuple[NumberFormat, NumberFormat]:
             "write both (`wq`, `aq`), or evaluate this network with Keras",
         )
     return formats.weights, formats.activations
-
-
-def _scales(
-    op: ConvOp | DenseOp, columns: np.ndarray, weights: Weights
-) -> tuple[np.ndarray, np.ndarray]:
-    """Scales of the kernel (outputs,) and of what is read."""
-    kernel_format, read_format = _formats(op)
-    if scales.is_learned(kernel_format):
-        unit = scales.kernel_unit(kernel_format, scales.inputs_of(op))
-        kernel_scale = scales.learned_scale(weights[f"{op.name}.weights.scale"], unit)
-    else:
-        kernel_scale = scales.kernel_scales(kernel_format, columns)
-    if scales.is_learned(read_format):
-        unit = scales.activation_unit(read_format)
-        return kernel_scale, scales.learned_scale(weights[f"{op.name}.activations.scale"], unit)
-    return kernel_scale, np.asarray(scales.range_scale(read_format), np.float32)
-
-
-def _codes(number_format: NumberFormat, x: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Codes by a scale, which is fixed point's own step where the format is."""
-    is_fixed = isinstance(number_format, number_formats.FixedPoint)
-    return number_formats.codes(number_format, x, None if is_fixed else scale)
 
 
 def _convolved(op: ConvOp, x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
@@ -202,27 +184,9 @@ def _normalised(op: ConvOp | DenseOp, x: np.ndarray, weights: Weights) -> np.nda
     """Batch normalisation as one product and one sum, in its format where it has one."""
     if not op.batch_norm:
         return x
-    norm, shift_format = op.formats.norm, op.formats.norm
-    if op.formats.bias is not None and not op.bias:
-        shift_format = op.formats.bias
-    gamma, beta, mean, variance = (
-        np.asarray(weights[f"{op.name}.{kind}"], np.float64)
-        for kind in ("gamma", "beta", "mean", "variance")
-    )
-    scale = gamma / np.sqrt(variance + spec.BATCH_NORM_EPSILON)
-    scale = _in_format(norm, scale.astype(np.float32))
-    shift = (beta - mean * scale.astype(np.float64)).astype(np.float32)
-    return _in_format(norm, scaled_and_shifted(x, scale, _in_format(shift_format, shift)))
-
-
-def _in_format(number_format: NumberFormat | None, x: np.ndarray) -> np.ndarray:
-    """The values that a format has in place of others; those of float32 stay."""
-    if number_format is None:
-        return x
-    is_fixed = isinstance(number_format, number_formats.FixedPoint)
-    scale = None if is_fixed else scales.bias_scale(number_format, x)
-    whole = number_formats.codes(number_format, x, scale)
-    return number_formats.values(number_format, whole, scale)
+    y = scaled_and_shifted(x, *norm_scale_and_shift(op, weights))
+    norm = op.formats.norm
+    return y if norm is None else number_formats.values(norm, number_formats.codes(norm, y))
 
 
 def _pooled(op: PoolOp, x: np.ndarray) -> np.ndarray:

@@ -11,7 +11,6 @@ import numpy as np
 
 from nas.architecture import spec
 from nas.architecture.activations import activation
-from nas.architecture.number_formats import format_text
 from nas.architecture.operations import (
     FLOAT,
     ActivationOp,
@@ -27,16 +26,11 @@ from nas.architecture.operations import (
     SqueezeExciteOp,
 )
 from nas.architecture.weights import STATISTICS, WeightSpec, op_weights
+from nas.builders.quantized_layers import layer_name, quantized_layer, quantized_norm
 from nas.layers.batch_norm import BatchNorm
 from nas.layers.fast import DOUBLE
 from nas.layers.pointwise_conv import PointwiseConv2D
-from nas.layers.quantized import (
-    GlobalMean,
-    QuantizedConv2D,
-    QuantizedDense,
-    QuantizedDepthwiseConv2D,
-)
-from nas.layers.quantized_norm import QuantizedBatchNorm
+from nas.layers.quantized import GlobalMean
 from nas.layers.squeeze_excite import SqueezeExcite
 
 # Calls one layer on a tensor, or on the two that a residual adds.
@@ -75,24 +69,13 @@ class LayerSettings:
             folds_bias: Whether its shift is what the format of a bias is for.
         """
         if formats != FLOAT:
-            return QuantizedBatchNorm(
-                momentum=self.momentum,
-                epsilon=spec.BATCH_NORM_EPSILON,
-                norm_format=format_text(formats.norm),
-                shift_format=format_text(formats.bias if folds_bias else None),
-                name=layer_name(f"{name}.bn"),
-            )
+            return quantized_norm(name, formats, folds_bias, self.momentum)
         kind = keras.layers.BatchNormalization if self.is_portable else BatchNorm
         return kind(
             momentum=self.momentum,
             epsilon=spec.BATCH_NORM_EPSILON,
             name=layer_name(f"{name}.bn"),
         )
-
-
-def layer_name(name: str) -> str:
-    """The Keras layer of an operation; PyTorch allows no dots in a module's name."""
-    return name.replace(".", "_")
 
 
 def op_layers(op: Op, settings: LayerSettings) -> tuple[keras.layers.Layer, ...]:
@@ -158,27 +141,6 @@ def _pool_layer(op: PoolOp, is_quantized: bool) -> keras.layers.Layer:
         return kind(name=name)
     dtype = DOUBLE if is_quantized else None
     return keras.layers.AveragePooling2D(op.size, name=name, dtype=dtype)
-
-
-def quantized_layer(op: ConvOp | DenseOp) -> keras.layers.Layer:
-    """The layer of an operation with formats, without normalisation and activation.
-
-    Args:
-        op: With formats.
-    """
-    more: dict[str, Any] = {
-        "weight_format": format_text(op.formats.weights),
-        "activation_format": format_text(op.formats.activations),
-        "bias_format": format_text(op.formats.bias),
-        "use_bias": op.bias,
-        "name": layer_name(op.name),
-    }
-    if isinstance(op, DenseOp):
-        return QuantizedDense(op.out_units, **more)
-    more |= {"stride": op.stride, "padding": "valid" if op.valid else "same"}
-    if op.depthwise:
-        return QuantizedDepthwiseConv2D(op.kernel, **more)
-    return QuantizedConv2D(op.out_channels, op.kernel, **more)
 
 
 def squeeze_excite(op: SqueezeExciteOp, x: Any) -> Any:

@@ -14,11 +14,11 @@ from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import Op, ResidualOp, SqueezeExciteOp, all_ops, has_formats
 from nas.builders.keras_layers import (
     LayerSettings,
-    layer_name,
     op_layers,
     squeeze_excite,
     variables_of,
 )
+from nas.builders.quantized_layers import layer_name
 from nas.builders.stochastic_depth import branch_dropout, branch_rates
 from nas.errors import InputError
 

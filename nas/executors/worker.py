@@ -130,7 +130,14 @@ def outcome(
         return Failed(job.id, failure.cause, str(failure))
     except Exception as error:
         traceback.print_exc()
-        return Failed(job.id, _cause(error), f"{type(error).__name__}: {error}"[:2000])
+        return Failed(job.id, _cause(error), _message(error)[:2000])
+
+
+def _message(error: Exception) -> str:
+    """One line of a refusal, which stands in a refusal of the driver's."""
+    if isinstance(error, InputError):
+        return f"expected {error.expected}, received {error.received}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _cause(error: BaseException) -> Cause:

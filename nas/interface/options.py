@@ -9,8 +9,8 @@ from nas.data.preparation import Resize
 from nas.interface.recipe_options import RecipeOptions
 
 
-class SearchOptions(TypedDict, total=False):
-    """What a search may be asked for beside its goal, space and folder; each has a default.
+class SpaceOptions(TypedDict, total=False):
+    """What every search may be asked for: of its images, its space and its limits.
 
     Attributes:
         sample: Embedded sample in place of images: `letters` (default) or `trigger`.
@@ -21,31 +21,16 @@ class SearchOptions(TypedDict, total=False):
         seed: Of weights, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
-            the greatest multiple of their number up to its size.
+        flip: Mirror images at random; default: yes, but not for the sample.
+        blocks: Python files with blocks of a user's own.
+        table: File of a latency table; default: this host's cache.
+        device: Name of another device that the table is of.
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
         max_memory_bytes: Most bytes of activations that are alive at once, for one image.
         max_weight_bits: Most bits of kernels, each number in its format.
         max_bops: Most bit operations: multiply-adds times the bits of both factors.
-        method: `gradient` (default), `evolution` or `random`.
-        gate: `categorical` (default) or `threshold`: form of the gates.
-        execution: `sampled` or `masked`: how weight steps run the supernet.
-        supernet: Folder of a run whose trained supernet an evolution uses.
-        proposals: Networks that the gates propose and the supernet scores; 0: the gates choose.
-        race: Candidates that train alone, 2 or more; default: no race.
-        race_epochs: Epochs of the race's last round.
-        table: File of a latency table; default: this host's cache.
-        device: Name of another device that the table is of.
-        search_epochs: Passes over the images in the search.
-        batch_size: Images a step, 2 or more.
-        learning_rate: Peak learning rate of the supernet's weights, used as it is; default:
-            0.004 for the batches of the job's size, and by the root of the ratio for others.
-        gate_learning_rate: Adam's rate for the gates, used as it is; default: 0.03, likewise.
-        flip: Mirror images at random; default: yes, but not for the sample.
-        blocks: Python files with blocks of a user's own.
-        random_networks: Random networks of equal milliseconds to compare with.
     """
 
     sample: str
@@ -56,13 +41,40 @@ class SearchOptions(TypedDict, total=False):
     seed: int
     smoke: bool
     mixed_precision: str
-    data_parallel: bool
+    flip: bool
+    blocks: Sequence[str]
+    table: str
+    device: str
     max_params: int
     max_macs: int
     max_size_bytes: int
     max_memory_bytes: int
     max_weight_bits: int
     max_bops: int
+
+
+class SearchOptions(SpaceOptions, total=False):
+    """What a search may be asked for beside its goal and folder; each has a default.
+
+    Attributes:
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
+            the greatest multiple of their number up to its size.
+        method: `gradient` (default), `evolution` or `random`.
+        gate: `categorical` (default) or `threshold`: form of the gates.
+        execution: `sampled` or `masked`: how weight steps run the supernet.
+        supernet: Folder of a run whose trained supernet an evolution uses.
+        proposals: Networks that the gates propose and the supernet scores; 0: the gates choose.
+        race: Candidates that train alone, 2 or more; default: no race.
+        race_epochs: Epochs of the race's last round.
+        search_epochs: Passes over the images in the search.
+        batch_size: Images a step, 2 or more.
+        learning_rate: Peak learning rate of the supernet's weights, used as it is; default:
+            0.004 for the batches of the job's size, and by the root of the ratio for others.
+        gate_learning_rate: Adam's rate for the gates, used as it is; default: 0.03, likewise.
+        random_networks: Random networks of equal milliseconds to compare with.
+    """
+
+    data_parallel: bool
     method: str
     gate: str
     execution: str
@@ -70,46 +82,24 @@ class SearchOptions(TypedDict, total=False):
     proposals: int
     race: int
     race_epochs: float
-    table: str
-    device: str
     search_epochs: float
     batch_size: int
     learning_rate: float
     gate_learning_rate: float
-    flip: bool
-    blocks: Sequence[str]
     random_networks: int
 
 
-class TrialOptions(TypedDict, total=False):
+class TrialOptions(SpaceOptions, total=False):
     """What a search by trials may be asked for beside `nas.tune`'s arguments.
 
     Attributes:
-        sample: Embedded sample in place of images: `letters` (default) or `trigger`.
-        image_size: Height and width in pixels; default: the images' own.
-        skip_bad_images: Go on without files that cannot be decoded.
-        resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
-        verify_data: Compare the contents of all files with those that were decoded.
-        seed: Of weights, draws and data order, 0 or more; default 0.
-        smoke: Toy size: every stage runs, and its figures mean nothing.
-        mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
-        flip: Mirror images at random; default: yes, but not for the sample.
-        blocks: Python files with blocks of a user's own.
-        table: File of a latency table; default: this host's cache.
-        device: Name of another device that the table is of.
-        max_params: Most trainable parameters.
-        max_macs: Most multiply-adds of one image.
-        max_size_bytes: Most bytes of weights.
-        max_memory_bytes: Most bytes of activations that are alive at once, for one image.
-        max_weight_bits: Most bits of kernels, each number in its format.
-        max_bops: Most bit operations: multiply-adds times the bits of both factors.
         budgets: Further limits, such as `["ms<=0.5", "top1>=0.9"]`.
         max_epochs: Epochs of a whole training, above 0; default: the recipe's.
         reduction: One trial in so many goes on at each rung, 2 or more; default 4.
         rungs: Lengths that trials are compared at, 1 or more; default: as many as there are trials
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
-        sampler: Where configurations come from: `random` (default), `tpe` or `evolution`.
+        sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
         workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
         storage: `sqlite` (default) or `journal`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
@@ -122,24 +112,6 @@ class TrialOptions(TypedDict, total=False):
             default: that of the sample, if it has one.
     """
 
-    sample: str
-    image_size: int
-    skip_bad_images: bool
-    resize: Resize
-    verify_data: bool
-    seed: int
-    smoke: bool
-    mixed_precision: str
-    flip: bool
-    blocks: Sequence[str]
-    table: str
-    device: str
-    max_params: int
-    max_macs: int
-    max_size_bytes: int
-    max_memory_bytes: int
-    max_weight_bits: int
-    max_bops: int
     budgets: str | Sequence[str]
     max_epochs: float
     reduction: int

@@ -21,7 +21,15 @@ from nas.interface.trials_config import (
     trials_config,
 )
 from nas.interface.usual_rate import with_usual_rate
-from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
+from nas.pipeline.inputs import (
+    SPACE_OF_LETTERS,
+    check_fits,
+    keep_data,
+    load_data,
+    looks_of,
+    source_now,
+    space_of,
+)
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trial_candidates import grid_size
 from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
@@ -191,7 +199,7 @@ def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobS
         network = arch_text.parse(config.network)
         check_fits(network, images, takes_any_classes=False)
         return Space("network", network.image_size, network.layers)
-    space = any_space(config.space or "sample", images.image_size, images.num_classes)
+    space = any_space(config.space or SPACE_OF_LETTERS, images.image_size, images.num_classes)
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
             f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",

@@ -19,7 +19,14 @@ from keras import ops
 
 from nas.architecture.number_formats import FixedPoint, NumberFormat, ScaledInteger, code_range
 from nas.architecture.scales import LEAST_MULTIPLE, LEAST_SCALE, is_sign, range_scale
-from nas.layers.fast import DOUBLE, Tensor, kept_divisor, mean_in_double, pass_within
+from nas.layers.fast import (
+    DOUBLE,
+    Tensor,
+    kept_divisor,
+    mean_in_double,
+    pass_within,
+    pass_within_scaled,
+)
 
 
 def codes(number_format: NumberFormat, x: Tensor, scale: Tensor | float) -> Tensor:
@@ -163,6 +170,37 @@ def learned(number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tens
     quotient = ops.clip(x / scale, low, high)
     found = codes(number_format, x, ops.stop_gradient(scale))
     return (quotient + ops.stop_gradient(found - quotient)) * scale
+
+
+def learned_activations(
+    number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tensor | int
+) -> Tensor:
+    """`learned` for one scale and large maps, which are read less often.
+
+    The gradient of the scale is the sum of g (c - x / s within the range, c beyond it), for codes c
+    and scale s. Both parts are products with tensors that there are already.
+
+    Args:
+        number_format: With a learned scale.
+        x: Float32 of any shape.
+        scale: One number.
+        numbers: Of one image.
+    """
+    low, high = code_range(number_format)
+    factor = ops.rsqrt(ops.cast(numbers, "float32") * high)
+
+    def function(x: Tensor, scale: Tensor, factor: Tensor) -> tuple[Tensor, Callable[..., Any]]:
+        values = codes(number_format, x, scale) * scale
+
+        def gradient(*parts: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
+            above = parts[0] if upstream is None else upstream
+            by_x = pass_within_scaled(above, x, low, high, scale)
+            by_scale = (ops.vdot(above, values) - ops.vdot(by_x, x)) / scale
+            return by_x, by_scale * factor, ops.zeros_like(factor)
+
+        return values, gradient
+
+    return ops.custom_gradient(function)(x, scale, factor)
 
 
 def learned_scale(multiple: Tensor, unit: float) -> Tensor:

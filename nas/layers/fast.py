@@ -153,6 +153,29 @@ def pass_within(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:
     )
 
 
+def pass_within_scaled(
+    gradient: Tensor, x: Tensor, low: float, high: float, scale: Tensor
+) -> Tensor:
+    """A gradient where low * scale <= x <= high * scale, and 0 elsewhere.
+
+    Args:
+        gradient: Of the output.
+        x: The input, of the same shape, in float32.
+        low: -high or 0.
+        high: Above 0.
+        scale: One number above 0.
+    """
+    if keras.backend.backend() != "tensorflow":
+        inside = ops.logical_and(x >= low * scale, x <= high * scale)
+        return ops.where(inside, gradient, 0.0)
+    import tensorflow as tf
+
+    found, _, _ = tf.quantization.fake_quant_with_min_max_vars_gradient(
+        gradient, x, low * scale, high * scale, num_bits=8, narrow_range=low < 0
+    )
+    return found
+
+
 def _bits_of_range(low: float, high: float) -> int | None:
     """Bits with which 0 is one of the equal steps of a range, so that TensorFlow keeps its ends."""
     if low in (0.0, -high):

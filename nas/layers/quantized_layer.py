@@ -21,12 +21,15 @@ from nas.architecture.scales import (
     first_scale,
     is_learned,
     kernel_unit,
+    most_size,
     range_scale,
 )
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
 from nas.layers.fast import DOUBLE, Tensor
 
+# GPUs may round what they multiply in float32 to TensorFloat-32, which has these whole numbers.
+EXACT_IN_PRODUCTS = 2**11
 # Bits of codes that numbers of half precision keep.
 HALF_BITS = {"bfloat16": 8, "float16": 11}
 
@@ -84,7 +87,9 @@ class QuantizedLayer(keras.layers.Layer):
         )
         self._inputs = inputs = math.prod(shape) // outputs
         most = check_sums(self.name, self.weight_format, self.activation_format, inputs)
-        self._precision = "float32" if most <= EXACT_IN_SINGLE else DOUBLE
+        parts = (self.weight_format, self.activation_format)
+        is_narrow = all(part is None or most_size(part) <= EXACT_IN_PRODUCTS for part in parts)
+        self._precision = "float32" if is_narrow and most <= EXACT_IN_SINGLE else DOUBLE
         self._check_half_precision()
         self.kernel = self.add_weight(
             name="kernel",
@@ -151,7 +156,7 @@ class QuantizedLayer(keras.layers.Layer):
         if not is_learned(found):
             return fake.activations(found, x)
         numbers = math.prod(ops.shape(x)[1:])
-        return fake.learned(found, x, self._activation_scale(found), numbers)
+        return fake.learned_activations(found, x, self._activation_scale(found), numbers)
 
     def _multiplied(self) -> Tensor:
         kernel, found = ops.convert_to_tensor(self.kernel), self.weight_format
@@ -188,6 +193,8 @@ class QuantizedLayer(keras.layers.Layer):
             ops.cast(fake.codes(activations, x, activation_scale), self._precision),
             ops.cast(fake.codes(weights, kernel, kernel_scale), self._precision),
         )
+        # Convolutions by transforms, which GPUs have, give whole numbers but for roundings.
+        sums = ops.round(sums)
         scale = ops.convert_to_tensor(kernel_scale, "float32") * activation_scale
         bias = self._bias() if self.use_bias else None
         return fake.scaled_and_shifted(sums, ops.reshape(scale, (-1,)), bias)

@@ -14,7 +14,7 @@ from nas.data import Dataset, load_dataset
 from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.data.look import Looks, look_at
 from nas.data.samples import LETTERS, SAMPLES
-from nas.errors import InputError
+from nas.errors import InputError, SpaceError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
@@ -226,6 +226,10 @@ def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUN
         name: Of the space; None for one that fits.
         images: That are there, or that were looked at.
         bounds: Beside the goal, which the space must leave a choice.
+
+    Raises:
+        SpaceError: No such space, one of knobs, one without a choice, or images of a size that it
+            has no networks for.
     """
     size, classes = images.image_size, images.num_classes
     if name is None and images.name != SAMPLES[LETTERS].title:
@@ -233,4 +237,12 @@ def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUN
         if why:
             out.print(why, markup=False)
         return space
-    return get_space(name or SPACE_OF_LETTERS, size, classes)
+    found = get_space(name or SPACE_OF_LETTERS, size, classes)
+    if not found.choices:
+        raise SpaceError(
+            "a space with a choice, for a search that chooses between networks",
+            f"space {found.name}, which has one network",
+            "train it by main.py --arch; what differs in its recipe is searched by --method asha, "
+            "hyperband, grid, or random with --max_trials, and --tune",
+        )
+    return found

@@ -273,7 +273,7 @@ def refused_line(record: TrialsRecord) -> str:
     shown = list(record.refusals.items())[:MOST_CONDITIONS]
     broken = ", ".join(f"{count} break {name}" for name, count in shown)
     rest = record.refused - sum(count for _, count in shown)
-    others = f", {rest} other conditions" if rest else ""
+    others = f", {rest} break others" if rest else ""
     return f"{record.refused} configurations were drawn and not trained: {broken}{others}."
 
 

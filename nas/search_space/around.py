@@ -21,6 +21,7 @@ from nas.architecture.spec import (
     Skip,
     WidthsBlock,
 )
+from nas.errors import SpaceError
 from nas.search_space.space import OneOf, Space
 
 PREFIX = "around:"
@@ -39,14 +40,22 @@ def around(name: str, image_size: int | None = None, num_classes: int | None = N
 
     Raises:
         InputError: An unknown name, with the nearest known one.
+        SpaceError: Nothing of the network can be anything else.
     """
     network = reference(name, image_size, num_classes)
     layers: list[Layer | OneOf] = []
     for row in lower_architecture(network):
-        # The first convolution is what every network of the space begins with.
-        is_fixed = row.index == 0
+        # The first convolution is what every network of the space begins with. Without padding
+        # another kernel would leave a map of another size.
+        is_fixed = row.index == 0 or getattr(row.layer, "valid", False)
         options = () if is_fixed else _options(row.layer, row.input_shape == row.output_shape)
         layers.append(OneOf(f"layer{row.index}", options) if len(options) > 1 else row.layer)
+    if not any(isinstance(layer, OneOf) for layer in layers):
+        raise SpaceError(
+            f"--space {PREFIX} with a network that leaves a choice",
+            f"{name}, whose kernels have no padding: others would leave maps of other sizes",
+            "search in a space of its own, such as --space cnv, or around another network",
+        )
     return Space(f"around-{name}", network.image_size, tuple(layers))
 
 

@@ -20,6 +20,7 @@ from nas.layers.batch_norm import BatchNorm
 from nas.layers.draw import GateDraw
 from nas.layers.fast import Tensor
 from nas.layers.gates import BaseGates, Gates
+from nas.layers.quantized_layer import QuantizedLayer
 from nas.layers.super_layer import EXECUTIONS, SuperLayer
 from nas.layers.threshold_gates import ThresholdGates
 from nas.search_space.choice import OneOf
@@ -185,7 +186,7 @@ def _fixed_call(training: bool, update_statistics: bool) -> CallLayer:
     def call(layer: Any, x: Any) -> Any:
         if isinstance(layer, BatchNorm):
             return layer(x, training=training, update_statistics=update_statistics)
-        if isinstance(layer, keras.layers.Dropout):
+        if isinstance(layer, keras.layers.Dropout | QuantizedLayer):
             return layer(x, training=training)
         return layer(x)
 

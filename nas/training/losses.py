@@ -64,7 +64,7 @@ def _halves(expected: Any, scores: Any) -> tuple[Any, Any]:
 class SquaredHinge(keras.losses.Loss):
     """Mean over classes of max(0, 1 - t s)^2, with score s and t = 1 for the class, -1 for others.
 
-    Shares of mixed images become numbers between -1 and 1.
+    Shares of mixed images become numbers between -1 and 1; Keras' own takes 0 and 1 alone.
 
     Source: Rosasco et al. 2004, Neural Computation 16; as the loss of networks of few bits in
     Hubara et al. 2016, arXiv 1602.02830, section 2.1.

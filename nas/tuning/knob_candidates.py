@@ -9,7 +9,9 @@ import numpy as np
 
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.errors import InputError
 from nas.search_space.knob_space import KnobSpace, ShapeError
+from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
 from nas.tuning.candidates import check_budgets, check_something, margin
@@ -30,8 +32,8 @@ class KnobCandidates:
         recipe: That the knobs are of, which have to go together in it; None for no knobs.
 
     Raises:
-        InputError: A name stands twice, nothing is left to choose, or a budget is of something
-            that is not known before training.
+        InputError: A name stands twice or means something else, nothing is left to choose, or a
+            budget is of something that is not known before training.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class KnobCandidates:
         self._budgets = known_before_training(budgets)
         # A knob of one value is none that trials differ in.
         self._fixed = {name: v[0] for name, v in space.knobs.items() if len(v) == 1}
+        _check_own_names(space)
         check_names(self.parameters)
         check_something(self.parameters)
         check_budgets(self._budgets, self.known_names)
@@ -155,6 +158,17 @@ class KnobCandidates:
     def _several(self, values: Configuration) -> dict[str, Value]:
         """Without knobs that have one value."""
         return {name: value for name, value in values.items() if name not in self._fixed}
+
+
+def _check_own_names(space: KnobSpace) -> None:
+    """Refuses knobs of networks that tables and commands would take for something else."""
+    taken = [name for name in space.knobs if name in QUANTITIES or name in knobs_of(Recipe)]
+    if taken:
+        raise InputError(
+            "knobs of networks with names that no quantity and no knob of a recipe has",
+            f"{', '.join(taken)} in space {space.name}",
+            f"rename it, as to network.{taken[0]}",
+        )
 
 
 @lru_cache(maxsize=1024)

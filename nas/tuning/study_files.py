@@ -277,6 +277,12 @@ def _refused(path: Path, received: str) -> InputError:
         return InputError(
             f"to write {path}", received, "change its permissions, or give another --run_dir"
         )
+    if "unable to open" in lowered:
+        return InputError(
+            f"to read and write {path} and beside it",
+            received,
+            "change the permissions of the file and its folder, or give another --run_dir",
+        )
     if "locked" in lowered:
         return InputError(
             f"{path} for this program alone",

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.architecture.number_formats import (
@@ -57,6 +57,8 @@ def test_text_is_an_exact_inverse(number_format: NumberFormat | None) -> None:
     assert parse_format(format_text(number_format)) == number_format
 
 
+# Fewer than usual: each example has four formats.
+@settings(max_examples=25)
 @given(
     st.sampled_from(
         (Conv(3, 1, 8), SeparableConv(3, 1, 8), DepthwiseConv(3, 1), Dense(4), MBConv(3, 1, 3, 8))
@@ -200,6 +202,8 @@ def test_scaled_integers_are_the_rounded_quotient(
     ]
 
 
+# Fewer than usual: each example has up to 200 codes.
+@settings(max_examples=40)
 @given(FORMATS)
 def test_quantising_twice_is_quantising_once(number_format: NumberFormat) -> None:
     low, high = code_range(number_format)

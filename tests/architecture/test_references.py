@@ -260,6 +260,13 @@ def test_images_without_a_map_are_refused(name: str, least: int) -> None:
         reference(name, least - 1)
 
 
+def test_images_that_kernels_without_padding_use_up_are_refused() -> None:
+    reference("cnv_w1a1", 32)
+    with pytest.raises(ArchitectureError, match="large enough for cnv_w1a1: a map of 3") as caught:
+        reference("cnv_w1a1", 31)
+    assert caught.value.received.startswith("31 px: ") and "enlarge" in caught.value.fix
+
+
 @pytest.mark.parametrize(
     ("text", "is_one"),
     [

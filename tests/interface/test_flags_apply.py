@@ -401,6 +401,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "l2": ["--l2", "0.0005"],
     "clip_norm": ["--clip_norm", "5"],
     "warmup_share": ["--warmup_share", "0.25"],
+    "loss": ["--loss", "squared_hinge", "--label_smoothing", "0"],
     "label_smoothing": ["--label_smoothing", "0.3"],
     "dropout": ["--dropout", "0.25"],
     "stochastic_depth": ["--stochastic_depth", "0.1"],

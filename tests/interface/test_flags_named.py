@@ -35,6 +35,7 @@ REFUSED: dict[str, list[str]] = {
     "l2": ["--l2", "-1"],
     "clip_norm": ["--clip_norm", "0"],
     "warmup_share": ["--warmup_share", "2"],
+    "loss": ["--loss", "squared_hinge"],
     "label_smoothing": ["--label_smoothing", "1"],
     "dropout": ["--dropout", "1"],
     "stochastic_depth": ["--stochastic_depth", "0.1"],

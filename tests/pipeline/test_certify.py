@@ -12,6 +12,7 @@ from latency.device import strict_json
 from latency.device.speed import NOT_GATED, HostSpeed
 from latency.measurement.certificate import statistic_text
 from nas.architecture import text as arch_text
+from nas.architecture.references.named import reference
 from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
@@ -277,3 +278,11 @@ def test_the_exported_file_is_counted_again() -> None:
         check_exported_memory(network_bytes(largest), largest, memory_bytes - 1)
     with pytest.raises(InputError, match=f"{memory_bytes} bytes in the exported file"):
         check_exported_memory(network_bytes(smallest), largest, None)
+
+
+def test_a_file_of_codes_in_float32_is_not_counted() -> None:
+    quantised = reference("cnv_w1a1")
+    counted = architecture_cost(quantised).memory_bytes
+    check_exported_memory(b"no graph that is looked at", quantised, counted)
+    with pytest.raises(InputError, match=f"at most {counted - 1} in the exported file"):
+        check_exported_memory(b"no graph that is looked at", quantised, counted - 1)

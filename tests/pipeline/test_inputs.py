@@ -13,7 +13,7 @@ from nas.architecture.text import parse
 from nas.data import Dataset, Split
 from nas.data.dataset import selection_fingerprint
 from nas.data.preparation import Preparation
-from nas.errors import InputError
+from nas.errors import InputError, SpaceError
 from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now, space_of
 from nas.recipes.scales import SMOKE
 from nas.runs.data import DataRecord, DataSource, class_differences
@@ -186,3 +186,19 @@ def test_a_space_fits_the_images_where_none_is_named(dataset: Dataset) -> None:
     assert space_of(None, replace(dataset, image_size=64)).name == "tiny"
     assert space_of("toy", dataset).name == "toy"
     assert space_of("toy", dataset).num_classes == 2
+
+
+def test_a_space_of_one_network_is_refused_with_the_methods_that_need_no_choice(
+    dataset: Dataset, tmp_path: Path
+) -> None:
+    path = tmp_path / "one.py"
+    path.write_text(
+        "from nas.architecture.spec import Conv, Dense, GlobalAveragePool\n"
+        "from nas.search_space.space import Space\n"
+        "SPACE = Space('one', 32, (Conv(3, 2, 8), GlobalAveragePool(), Dense(2)))\n"
+    )
+    with pytest.raises(SpaceError, match="space one, which has one network") as caught:
+        space_of(str(path), dataset)
+    assert "--method asha, hyperband, grid" in caught.value.fix
+    with pytest.raises(SpaceError, match="whose knobs hold for the whole network"):
+        space_of("cnv", dataset)

@@ -157,7 +157,7 @@ def test_a_grid_is_trained_whole_and_says_what_it_left_out(tmp_path: Path) -> No
         ([*CNV, "--budgets", "ms<=1"], "--budgets out of"),
         ([*CNV[:6], "--max_bops", "1000", *CNV[8:]], "the least of each that was seen"),
         ([*GRID, "--max_weight_bits", "100"], "none among the 255 of space trigger"),
-        (["--space", "cnv", "--method", "grid"], "learning_rate=log[1e-05,1]"),
+        (["--space", "cnv", "--method", "grid"], "Received: learning_rate=log[1e-05,1]. Fix"),
         ([*GRID, "--sampler", "tpe"], "leave --sampler out"),
         ([*GRID, "--rungs", "2"], "whose trials are trained whole"),
         ([*CNV, "--tune", "conv0.stride={1,2}"], "knob of --tune"),

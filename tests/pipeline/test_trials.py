@@ -230,7 +230,7 @@ def test_knobs_reach_the_recipe_and_the_next_command(
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
             "where all trials have one network",
         ),
-        ({"objectives": "top1,bits"}, "bits, which nothing here measures"),
+        ({"objectives": "top1,energy_mj"}, "energy_mj, which nothing here measures"),
     ],
 )
 def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(

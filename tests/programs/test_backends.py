@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import pytest
 
-from tests.support import backend_search, backend_training
+from tests.support import backend_quantized, backend_search, backend_training
 from tests.support.programs import ROOT, environment_of, forget_keras
 
 TRAINED: dict[tuple[str, ...], dict[str, Any]] = {}
@@ -82,6 +82,26 @@ def test_every_augmentation_resumes_exactly(name: str) -> None:
     """On TensorFlow tests/training/test_trainer.py asks for the same."""
     found = in_backend(name, "backend_augmentation.py")
     assert found["resumed"] == found["whole"] and len(found["whole"]) == 6
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["jax", "torch"])
+def test_numbers_of_few_bits_agree(name: str) -> None:
+    """On TensorFlow tests/builders/test_integer_network.py asks for the very same scores."""
+    try:
+        here = backend_quantized.compare()
+    finally:
+        forget_keras()
+    there = in_backend(name, "backend_quantized.py")
+    assert here["differences"] == [0.0, 0.0, 0.0]
+    # JAX has no double precision: its last sum rounds twice. Scores are of size 1 to 10.
+    most = 0.0 if name == "torch" else 1e-5
+    assert max(there["differences"]) <= most
+    for one, other in zip(here["moves"], there["moves"], strict=True):
+        assert one.keys() == other.keys()
+        # Sums in another order move numbers between two codes to the other one now and then.
+        together = [(one[key], other[key]) for key in one]
+        assert all(there == pytest.approx(here, rel=0.05, abs=1e-4) for here, there in together)
 
 
 def test_two_devices_train_like_one() -> None:

@@ -29,6 +29,19 @@ def is_positive(value: float) -> bool:
 
 
 @pytest.mark.slow
+def test_quantized_step_prints_its_keys() -> None:
+    script = "benchmarks/quantized_step.py"
+    names = "trigger_f8,trigger_f8_norm"
+    result = figures_of(run_program(script, "--smoke", "--json", "--networks", names))
+    assert list(result["networks"]) == names.split(",")
+    for row in result["networks"].values():
+        low, high = row["quartiles"]
+        assert is_positive(low) and low <= row["quantized_over_float"] <= high
+        assert is_positive(row["quantized_ms"]) and is_positive(row["float_ms"])
+    assert (result["batch_size"], result["rounds"]) == (4, 1)
+
+
+@pytest.mark.slow
 def test_supernet_step_prints_its_keys() -> None:
     result = figures_of(run_program(SCRIPT, *SIZES, "--no_twin"))
     positive = {

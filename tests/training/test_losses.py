@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 
+from nas.errors import InputError
 from nas.training.losses import training_accuracy, training_loss, with_scores
 from nas.training.recipe import Recipe
 from nas.training.teachers.settings import Distillation
@@ -80,3 +81,33 @@ def test_the_accuracy_of_steps_is_that_of_the_labels() -> None:
 def test_without_a_teacher_the_loss_is_cross_entropy() -> None:
     assert type(training_loss(Recipe(1.0))) is keras.losses.CategoricalCrossentropy
     assert type(training_accuracy(Recipe(1.0))) is keras.metrics.CategoricalAccuracy
+
+
+def test_squared_hinge_is_the_published_formula() -> None:
+    rng = np.random.default_rng(1)
+    labels = np.eye(CLASSES, dtype=np.float32)[[0, 3, 3, 1]]
+    mixed = rng.dirichlet(np.ones(CLASSES), 4).astype(np.float32)
+    scores = rng.normal(0, 2, (4, CLASSES)).astype(np.float32)
+    loss = training_loss(Recipe(1.0, label_smoothing=0.0, loss="squared_hinge"))
+    for targets in (labels, mixed):
+        margins = np.maximum(0.0, 1.0 - (2.0 * targets - 1.0) * scores)
+        found = float(keras.ops.convert_to_numpy(loss(targets, scores)))
+        assert found == pytest.approx((margins**2).mean(), rel=CLOSE)
+    # Every score beyond its margin of 1 costs nothing.
+    assert float(keras.ops.convert_to_numpy(loss(labels, 4.0 * labels - 2.0))) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"loss": "squared_hinges"}, "write 'squared_hinge'"),
+        ({"loss": "squared_hinge"}, "label_smoothing 0 with the loss squared_hinge"),
+        (
+            {"loss": "squared_hinge", "label_smoothing": 0.0, "teacher": "teacher.onnx"},
+            "no teacher with the loss squared_hinge",
+        ),
+    ],
+)
+def test_what_a_hinge_cannot_use_is_refused(changes: dict[str, object], expected: str) -> None:
+    with pytest.raises(InputError, match=expected):
+        Recipe(1.0).changed(**changes)

@@ -92,6 +92,10 @@ def test_a_knob_of_one_value_is_none_that_trials_differ_in() -> None:
     # The original has its own value of it.
     original = candidates.original(SMOKE.resolved())
     assert to_text(candidates.network(original)).startswith("in_s8 cn_r1_k3_s1_c2")
+    for taken in ("bops", "dropout"):
+        other = replace(space, grids=({taken: (1, 2)},), original={taken: 1})
+        with pytest.raises(InputError, match=f"{taken} in space one"):
+            KnobCandidates(other)
     with pytest.raises(InputError, match="width twice"):
         KnobCandidates(OWN, [OneOfList("width", (1, 2))])
     with pytest.raises(InputError, match="a budget of .*bops"):

@@ -148,7 +148,14 @@ def _fitted(
             f"{name} at {image_size} px: its last maximum is taken over {pool.size}x{pool.size} "
             f"pixels, the whole map; `@{AS_PUBLISHED}` keeps the published pool."
         ]
-    before = last_map(layers, image_size)
+    try:
+        before = last_map(layers, image_size)
+    except ArchitectureError as error:  # kernels without padding are larger than their maps
+        raise ArchitectureError(
+            f"images that are large enough for {name}: {error.expected}",
+            f"{image_size} px: {error.received}",
+            "enlarge the images, or name another network",
+        ) from None
     fitted, changed = with_fewer_strides(layers, image_size)
     if not changed:
         return layers, []
