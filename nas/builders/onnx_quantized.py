@@ -260,7 +260,11 @@ def emulates_formats(data: bytes) -> bool:
     Its milliseconds would say nothing of hardware that has these formats.
 
     Args:
-        data: A serialised ONNX model of `nas.builders.onnx_model`.
+        data: A serialised ONNX model of `nas.builders.onnx_model`; of a file that is none, whoever
+            measures it says so.
     """
-    versions = onnx.ModelProto.FromString(data).opset_import
+    try:
+        versions = onnx.ModelProto.FromString(data).opset_import
+    except Exception:  # protobuf's exceptions share no base class
+        return False
     return any(entry.domain == "" and entry.version == OPSET for entry in versions)

@@ -131,6 +131,7 @@ def test_files_of_emulated_formats_are_known_and_their_layers_are_not_timed() ->
         assert list(without_emulated({"a": to_onnx_bytes(one, random_weights(one))})) == (
             [] if emulated else ["a"]
         )
+    assert not emulates_formats(b"another file")  # whoever measures it says what it is
     assert chain_to_onnx(plain.layers, (6, 6, 3))
     with pytest.raises(ArchitectureError, match="in a graph that is timed") as error:
         chain_to_onnx(network.layers, (6, 6, 3))

@@ -593,7 +593,10 @@ def test_each_retrain_flag_is_used_or_refused(
         ),
         (["--arch", NETWORK, "--largest"], "--largest with a run"),
         (["--arch", NETWORK, "--restart"], "--restart with a run"),
-        (["--arch", NETWORK, "--export", "int9"], "export to be one of fp32, int8, int8_blocks, litert"),
+        (
+            ["--arch", NETWORK, "--export", "int9"],
+            "export to be one of fp32, int8, int8_blocks, litert",
+        ),
         (["--run", "RUN", "--calibration_images", "9"], "--export int8 with --calibration_images"),
         (
             ["--run", "RUN", "--export", "litert", "--calibration_images", "9"],
