@@ -14,12 +14,8 @@ from nas.data.look import Looks, check_searchable
 from nas.errors import InputError
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
-from nas.interface.trials_config import (
-    AskedTrials,
-    changed_at_the_end,
-    check_as_recorded,
-    trials_config,
-)
+from nas.interface.trials_config import AskedTrials, trials_config
+from nas.interface.trials_resumed import changed_at_the_end, check_as_recorded
 from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.inputs import (
     SPACE_OF_LETTERS,

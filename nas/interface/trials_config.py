@@ -1,10 +1,9 @@
-"""What somebody asks of a search by trials -> its configuration, and what may be asked again."""
+"""What somebody asks of a search by trials -> its configuration."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
-from operator import attrgetter
 from typing import Any
 
 from latency.device.clock import now_text
@@ -154,11 +153,11 @@ def trials_config(
         table=kept_path(table) if table else None,
         device=options.get("device"),
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
-        budgets=_budgets(options.get("budgets")),
-        objectives=_objectives(options.get("objectives", "top1")),
+        budgets=budget_texts(options.get("budgets")),
+        objectives=objective_texts(options.get("objectives", "top1")),
         workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
         seeds=options.get("seeds", 1),
-        metrics=_metrics(options.get("metrics")),
+        metrics=metric_texts(options.get("metrics")),
         **lengths,
         **given,
     )
@@ -193,53 +192,36 @@ def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
     }
 
 
-def _objectives(text: str) -> tuple[str, ...]:
-    """Each in its one way of writing, without a direction that its name says already."""
+def objective_texts(text: str) -> tuple[str, ...]:
+    """Objectives in their one way of writing, without a direction that their name says already.
+
+    Args:
+        text: As `--objectives` takes it.
+
+    Raises:
+        InputError: One is not known, named twice, or of another direction.
+    """
     return tuple(objective.text for objective in parse_objectives(text))
 
 
-def _metrics(words: str | Sequence[str] | None) -> tuple[str, ...]:
+def metric_texts(words: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Metrics and goals, each by itself.
+
+    Args:
+        words: As `--metrics` takes them; None for none.
+    """
     return tuple(AskedMetrics.words(words))
 
 
-def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> TrialsConfig:
-    """What a run that goes on may be asked for anew, as nothing of the search depends on it.
-
-    The number of workers decides when trials end, and nothing of a trial.
+def budget_texts(text: str | None) -> tuple[str, ...]:
+    """Budgets in their one way of writing.
 
     Args:
-        config: Of the run.
-        options: As the flags of nas.py; what is left out stays as it is.
+        text: As `--budgets` takes it; None for none.
 
     Raises:
-        InputError: A value is out of its range.
+        InputError: One is no budget.
     """
-    seeds = options.get("seeds", config.seeds)
-    new = {name: options[name] for name in _new_at_the_end(config, options)}
-    if seeds < config.seeds:
-        raise InputError(
-            f"--seeds {config.seeds} or more, as the run began",
-            f"--seeds {seeds}",
-            "leave the flag out with --resume",
-        )
-    return replace(
-        config,
-        workers=options.get("workers") or config.workers,
-        seeds=seeds,
-        metrics=_metrics(options.get("metrics")) or config.metrics,
-        **new,
-    )
-
-
-def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[str, ...]:
-    """What new metrics look at, and no metric of the search did."""
-    if "metrics" not in options:
-        return ()
-    names = ("signal_class", "background_rate_hz")
-    return tuple(n for n in names if n in options and getattr(config, n) is None)
-
-
-def _budgets(text: str | None) -> tuple[str, ...]:
     return tuple(parse_budget(word).text for word in text.split(",")) if text else ()
 
 
@@ -251,61 +233,3 @@ def _refuse_rungs(options: Mapping[str, Any]) -> None:
                 f"--method {options['method']}, whose trials are trained whole",
                 "leave it out",
             )
-
-
-# Option -> what the record of a run says it is.
-RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
-    **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
-    **{n: attrgetter(n) for n in (*OF_RECORD, "device", "seed")},
-    **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
-    "objectives": lambda c: ",".join(c.objectives),
-    "budgets": lambda c: ",".join(c.budgets),
-    "smoke": lambda c: c.is_smoke,
-    "image_size": lambda c: c.data.image_size,
-    "sample": lambda c: c.data.drawn,
-    "skip_bad_images": lambda c: c.data.skip_bad_images,
-    "resize": lambda c: c.data.resize,
-    "mixed_precision": lambda c: c.compute.mixed_precision,
-    "flip": lambda c: c.recipe.augmentation.flip,
-    "table": lambda c: c.table,
-    "tune": lambda c: c.tune,
-    "space": lambda c: c.space,
-    "network": lambda c: c.network,
-    "blocks": lambda c: list(c.blocks),
-}
-READ_AS: dict[str, Callable[[Any], Any]] = {
-    "space": reference,
-    "blocks": lambda paths: [reference(path) for path in paths],
-    "table": kept_path,
-    "max_epochs": float,
-    "objectives": lambda text: ",".join(_objectives(text)),
-    "budgets": lambda text: ",".join(_budgets(text)),
-}
-
-
-def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
-    """Refuses to go on with anything else than what the run began with.
-
-    What may differ stands in `changed_at_the_end`.
-
-    Args:
-        config: Of the run.
-        options: As the flags of nas.py, the network as its text; what is left out stays as it is.
-
-    Raises:
-        InputError: An option differs from the record.
-    """
-    for name, value in options.items():
-        if name not in RECORDED or name in _new_at_the_end(config, options):
-            continue
-        recorded, asked = RECORDED[name](config), READ_AS.get(name, lambda same: same)(value)
-        if recorded != asked:
-            raise InputError(
-                f"--{name} as the run began: {_said(recorded)}",
-                _said(asked),
-                "leave the flag out with --resume, or begin another run",
-            )
-
-
-def _said(value: Any) -> str:
-    return "none" if value in (None, "", []) else repr(value)

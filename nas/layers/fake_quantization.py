@@ -195,12 +195,17 @@ def learned_activations(
         def gradient(*parts: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
             above = parts[0] if upstream is None else upstream
             by_x = pass_within_scaled(above, x, low, high, scale)
-            by_scale = (ops.vdot(above, values) - ops.vdot(by_x, x)) / scale
+            by_scale = (_dot(above, values) - _dot(by_x, x)) / scale
             return by_x, by_scale * factor, ops.zeros_like(factor)
 
         return values, gradient
 
     return ops.custom_gradient(function)(x, scale, factor)
+
+
+def _dot(one: Tensor, other: Tensor) -> Tensor:
+    """The sum of products; PyTorch has it for one axis alone."""
+    return ops.vdot(ops.reshape(one, (-1,)), ops.reshape(other, (-1,)))
 
 
 def learned_scale(multiple: Tensor, unit: float) -> Tensor:

@@ -27,8 +27,9 @@ from nas.interface import retraining, rules, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
 from nas.interface.recipe_options import KNOBS
 from nas.interface.trials import is_trials
-from nas.interface.trials_config import RECORDED as TRIALS_RECORDED
-from nas.interface.trials_config import SHARED, AskedTrials, check_as_recorded, trials_config
+from nas.interface.trials_config import SHARED, AskedTrials, trials_config
+from nas.interface.trials_resumed import RECORDED as TRIALS_RECORDED
+from nas.interface.trials_resumed import check_as_recorded
 from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, TrainingConfig

@@ -9,18 +9,16 @@ from typing import Any
 
 import pytest
 
+from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.executors.locks import take_lock
+from nas.hardware.predictor import SpaceLatency
 from nas.interface.training_parts import architecture_of
 from nas.interface.trials import trials_space
-from nas.interface.trials_config import (
-    AskedTrials,
-    changed_at_the_end,
-    check_as_recorded,
-    trials_config,
-)
+from nas.interface.trials_config import AskedTrials, trials_config
+from nas.interface.trials_resumed import changed_at_the_end, check_as_recorded
 from nas.metrics import MetricGoal
 from nas.pipeline import trials as trials_module
 from nas.pipeline.inputs import keep_data, load_data, looks_of
@@ -35,6 +33,7 @@ from nas.runs.trials_record import Original, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from tests.support.fake_legs import top1
 from tests.support.in_process import InProcessExecutor
+from tests.support.toy import toy_space
 
 SOURCE = DataSource(image_size=32)
 OPTIONS = {
@@ -253,6 +252,20 @@ def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
     with pytest.raises(InputError, match="keeps params<=60000, macs<=1000"):
         run.run()
     assert not any((run.folder.path / "checkpoints").iterdir())
+
+
+def test_milliseconds_that_no_network_is_predicted_to_keep_are_refused(
+    tmp_path: Path, toy_table: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least_ms = SpaceLatency.from_table(toy_space(), LatencyTable.load(toy_table)).range_ms()[0]
+    asked = {"space": "toy", "table": str(toy_table), "max_trials": 2}
+    run = made(tmp_path / "run", monkeypatch, **asked, budgets=f"ms<={0.99 * least_ms}")
+    with pytest.raises(InputError, match=f"(?s)`toy` can keep: {least_ms:.4g} or more.*--budgets"):
+        run.run()
+    assert not any((run.folder.path / "checkpoints").iterdir())
+    run = made(tmp_path / "other", monkeypatch, **asked, budgets=f"ms<={1.01 * least_ms}")
+    trials = run.run().trials
+    assert trials and all(trial.known["ms"] <= 1.01 * least_ms for trial in trials)
 
 
 def test_search_whose_file_of_trials_is_lost_is_not_begun_anew(

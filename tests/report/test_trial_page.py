@@ -112,6 +112,8 @@ def test_original_stands_beside_the_best_with_what_is_smaller_in_bold(facts: Tri
         left_out = [v for name, v in one.trial.configuration.items() if name.endswith(".skip")]
         assert len(kernels) == 11 and kernels.count("–") == sum(map(bool, left_out))
         assert [bold.text for bold in cell.findall("b")] == [k for k in kernels if k != "5"]
+    left_out = [cell.findtext("b") or cell.text for cell in rows["blocks left out, 8 at most"]]
+    assert left_out[0] == "0"
     assert rows["top1"][0].text == "–"
     # Of knobs of the recipe none is better for being smaller.
     assert not any(cell.findall("b") for cell in rows["learning rate"])

@@ -86,7 +86,7 @@ def _rows(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, 
         names = [member.name for member in members]
         if kind == SKIP:
             cells = [_left_out(names, found, original.configuration) for found in configurations]
-            yield f"left out, of {len(names)} blocks", cells
+            yield f"blocks left out, {len(names)} at most", cells
             continue
         several = f" of {len(names)} blocks" if len(names) > 1 else ""
         cells = [_blocks(names, found, original.configuration) for found in configurations]

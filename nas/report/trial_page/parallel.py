@@ -19,6 +19,7 @@ MOST_TRIALS = 300
 HEIGHT = 400
 TOP, BOTTOM, SIDE = 58, 34, 74
 CHARACTERS = 15  # of a value or a word of a name
+CHARACTER_WIDTH = 6.6  # pixels, on average, of the letters of a value
 
 
 @dataclass(frozen=True)
@@ -132,7 +133,8 @@ def _axis(axis: Coordinate, x: float, step: float) -> str:
         for number, line in enumerate(_lines(axis, step))
     )
     ticks = "".join(
-        f'<text class="tick halo" x="{x - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">'
+        f"{_plate(x - 6, y, text)}"
+        f'<text class="tick" x="{x - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">'
         f"{escape(text)}</text>"
         f'<line class="grid" x1="{x - 3:.1f}" y1="{y:.1f}" x2="{x + 3:.1f}" y2="{y:.1f}"/>'
         for y, text in axis.ticks
@@ -140,6 +142,15 @@ def _axis(axis: Coordinate, x: float, step: float) -> str:
     return (
         f'<line class="upright" x1="{x:.1f}" y1="{TOP}" x2="{x:.1f}" y2="{HEIGHT - BOTTOM}"/>'
         f"{head}{ticks}"
+    )
+
+
+def _plate(right: float, middle: float, text: str) -> str:
+    """What hides the lines behind a value, between its letters and around them."""
+    width = len(text) * CHARACTER_WIDTH + 4
+    return (
+        f'<rect class="plate" x="{right + 2 - width:.1f}" y="{middle - 8:.1f}" '
+        f'width="{width:.1f}" height="16" rx="3"/>'
     )
 
 

@@ -266,7 +266,7 @@ b.smaller{{color:var(--ink);font-weight:750}}
 .bars.knobs .bar{{grid-template-columns:minmax(90px,220px) 1fr 60px}}
 .bars.knobs .bar span:first-child{{overflow-wrap:anywhere}}
 .chart .upright{{stroke:#c5cdd8;stroke-width:1}}
-.chart .halo{{paint-order:stroke;stroke:#fff;stroke-width:4px;stroke-linejoin:round}}
+.chart .plate{{fill:var(--card)}}
 @media(max-width:700px){{.chart{{width:640px}}
 .bars.knobs .bar{{grid-template-columns:1fr auto}}}}
 """

@@ -1,0 +1,114 @@
+"""What a search by trials that goes on may be asked for anew, and what must be as it began."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from operator import attrgetter
+from typing import Any
+
+from nas.errors import InputError
+from nas.interface.trials_config import (
+    BOUNDS,
+    OF_RECORD,
+    budget_texts,
+    metric_texts,
+    objective_texts,
+)
+from nas.runs.trials import TrialsConfig
+from nas.search_space.files import reference
+from nas.system.paths import kept_path
+
+# Option -> what the record of a run says it is.
+RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
+    **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
+    **{n: attrgetter(n) for n in (*OF_RECORD, "device", "seed")},
+    **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
+    "objectives": lambda c: ",".join(c.objectives),
+    "budgets": lambda c: ",".join(c.budgets),
+    "smoke": lambda c: c.is_smoke,
+    "image_size": lambda c: c.data.image_size,
+    "sample": lambda c: c.data.drawn,
+    "skip_bad_images": lambda c: c.data.skip_bad_images,
+    "resize": lambda c: c.data.resize,
+    "mixed_precision": lambda c: c.compute.mixed_precision,
+    "flip": lambda c: c.recipe.augmentation.flip,
+    "table": lambda c: c.table,
+    "tune": lambda c: c.tune,
+    "space": lambda c: c.space,
+    "network": lambda c: c.network,
+    "blocks": lambda c: list(c.blocks),
+}
+READ_AS: dict[str, Callable[[Any], Any]] = {
+    "space": reference,
+    "blocks": lambda paths: [reference(path) for path in paths],
+    "table": kept_path,
+    "max_epochs": float,
+    "objectives": lambda text: ",".join(objective_texts(text)),
+    "budgets": lambda text: ",".join(budget_texts(text)),
+}
+
+
+def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> TrialsConfig:
+    """What a run that goes on may be asked for anew, as nothing of the search depends on it.
+
+    The number of workers decides when trials end, and nothing of a trial.
+
+    Args:
+        config: Of the run.
+        options: As the flags of nas.py; what is left out stays as it is.
+
+    Raises:
+        InputError: A value is out of its range.
+    """
+    seeds = options.get("seeds", config.seeds)
+    new = {name: options[name] for name in _new_at_the_end(config, options)}
+    if seeds < config.seeds:
+        raise InputError(
+            f"--seeds {config.seeds} or more, as the run began",
+            f"--seeds {seeds}",
+            "leave the flag out with --resume",
+        )
+    return replace(
+        config,
+        workers=options.get("workers") or config.workers,
+        seeds=seeds,
+        metrics=metric_texts(options.get("metrics")) or config.metrics,
+        **new,
+    )
+
+
+def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """What new metrics look at, and no metric of the search did."""
+    if "metrics" not in options:
+        return ()
+    names = ("signal_class", "background_rate_hz")
+    return tuple(n for n in names if n in options and getattr(config, n) is None)
+
+
+def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
+    """Refuses to go on with anything else than what the run began with.
+
+    What may differ stands in `changed_at_the_end`.
+
+    Args:
+        config: Of the run.
+        options: As the flags of nas.py, the network as its text; what is left out stays as it is.
+
+    Raises:
+        InputError: An option differs from the record.
+    """
+    for name, value in options.items():
+        if name not in RECORDED or name in _new_at_the_end(config, options):
+            continue
+        recorded, asked = RECORDED[name](config), READ_AS.get(name, lambda same: same)(value)
+        if recorded != asked:
+            raise InputError(
+                f"--{name} as the run began: {_said(recorded)}",
+                _said(asked),
+                "leave the flag out with --resume, or begin another run",
+            )
+
+
+def _said(value: Any) -> str:
+    return "none" if value in (None, "", []) else repr(value)
