@@ -2,7 +2,8 @@
 r"""Draws docs/images/trials.png, the picture of docs/results/trials.md.
 
     python benchmarks/tuning_replay.py --curves docs/results/trials-cifar.npz --reduction 4 \
-        --rungs 3 --epochs 16,32,48,64,96,128,160,192,224,256 --others optuna,synetune --json FILE
+        --rungs 3 --epochs 48,64,96,128,160,192,224,256 --replays 40 --others optuna,synetune \
+        --json FILE
     python scripts/draw_trials.py docs/results/trials-cifar.npz FILE
 
 At the left the recorded curves, coloured by their learning rate; at the right the best top-1 and
