@@ -29,7 +29,7 @@ from nas.training.recipe import Recipe
 from nas.training.schedule_files import check_shares, fingerprint
 from nas.training.suits import check_suits
 
-NOT_RECORDED = ("data_dir", *OF_FILES, "image_size", "smoke")
+NOT_RECORDED = ("data_dir", "sample", *OF_FILES, "image_size", "smoke")
 # Option -> what the record of a training says it is, beside the knobs of its recipe.
 RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "recipe": lambda t: t.named_recipe,
