@@ -14,6 +14,7 @@ benchmarks/README.md.
 
 from __future__ import annotations
 
+import argparse
 import signal
 import sys
 from collections.abc import Sequence
@@ -30,7 +31,7 @@ if __name__ == "__main__":
 import numpy as np
 
 from benchmarks.search_quality import Programs
-from benchmarks.tuning_replay import Interval
+from benchmarks.tuning_tables import Interval
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
 from nas.errors import InputError
@@ -131,22 +132,15 @@ def print_table(outcomes: Sequence[Outcome]) -> None:
     print(f"\nasha is above random in {wins} of {len(leads)}")
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Runs what is missing, and prints or writes the figures."""
-    parser = Parser(description=__doc__)
-    parser.add_argument("--folder", type=Path, required=True, help="of the runs")
-    parser.add_argument("--data_dir", required=True, help="images")
-    parser.add_argument("--space", default="benchmarks/tuning_space.py", help="of the networks")
-    parser.add_argument("--tune", default="learning_rate=log[0.0003,0.1]", help="knobs")
-    parser.add_argument("--seeds", default="1,2,3,4,5", help="between commas (1,2,3,4,5)")
-    parser.add_argument("--max_trials", action=Value, type=int, default=32, help="of asha (32)")
-    parser.add_argument("--max_epochs", action=Value, type=float, default=8.0, help="(8)")
-    parser.add_argument("--reduction", action=Value, type=int, default=4, help="(4)")
-    parser.add_argument("--rungs", action=Value, type=int, default=3, help="(3)")
-    parser.add_argument("--workers", action=Value, type=int, default=2, help="at a time (2)")
-    parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
-    parser.add_argument("--smoke", action="store_true", help="toy size")
-    options = parser.parse_args(arguments)
+def searched(options: argparse.Namespace) -> list[Outcome]:
+    """Runs what is missing.
+
+    Args:
+        options: Of the command line.
+
+    Raises:
+        InputError: A search did not come to its end.
+    """
     ladder = Ladder(options.max_epochs, options.reduction, options.rungs)
     whole = max(1, int(halving_epochs(ladder, options.max_trials) / options.max_epochs))
     lengths = ["--reduction", str(options.reduction), "--rungs", str(options.rungs)]
@@ -172,6 +166,26 @@ def main(arguments: list[str] | None = None) -> int:
         if found is None:
             raise InputError("a search that is at its end", f"{run}", "look at its log")
         outcomes.append(found)
+    return outcomes
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs what is missing, and prints or writes the figures."""
+    parser = Parser(description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True, help="of the runs")
+    parser.add_argument("--data_dir", required=True, help="images")
+    parser.add_argument("--space", default="benchmarks/tuning_space.py", help="of the networks")
+    parser.add_argument("--tune", default="learning_rate=log[0.0003,0.1]", help="knobs")
+    parser.add_argument("--seeds", default="1,2,3,4,5", help="between commas (1,2,3,4,5)")
+    parser.add_argument("--max_trials", action=Value, type=int, default=32, help="of asha (32)")
+    parser.add_argument("--max_epochs", action=Value, type=float, default=8.0, help="(8)")
+    parser.add_argument("--reduction", action=Value, type=int, default=4, help="(4)")
+    parser.add_argument("--rungs", action=Value, type=int, default=3, help="(3)")
+    parser.add_argument("--workers", action=Value, type=int, default=2, help="at a time (2)")
+    parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
+    parser.add_argument("--smoke", action="store_true", help="toy size")
+    options = parser.parse_args(arguments)
+    outcomes = searched(options)
     words = arguments if arguments is not None else sys.argv[1:]
     command = command_line.join(["python", "benchmarks/tuning_pairs.py", *words])
     print(f"{command}\n")

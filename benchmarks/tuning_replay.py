@@ -16,9 +16,8 @@ from __future__ import annotations
 
 import heapq
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,37 +29,17 @@ if __name__ == "__main__":
     begin()
 
 import numpy as np
-from scipy import stats
 
 from benchmarks import tuning_curves
 from benchmarks.tuning_curves import Curves
-from benchmarks.tuning_players import (
-    OBJECTIVES,
-    Algorithm2,
-    Chance,
-    Deck,
-    Leg,
-    Ours,
-    Player,
-    Reached,
-)
+from benchmarks.tuning_players import Deck, Leg, Player, Reached
+from benchmarks.tuning_searches import OTHERS, OWN, RIVALS, SAVERS, Make
+from benchmarks.tuning_tables import Figures, Interval, print_figures
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
 from nas.errors import InputError
 from nas.registry import check_known
-from nas.tuning.asha import Asha
-from nas.tuning.candidates import Sampler
-from nas.tuning.hyperband import Hyperband
-from nas.tuning.ladder import EvenLadder, Ladder
-from nas.tuning.median import MedianStopping
-from nas.tuning.samplers import EvolutionSampler, TpeSampler
-from nas.tuning.scheduler import Scheduler
-
-# More than any recording has: the deck ends before.
-ENDLESS = 10**9
-Make = Callable[[Ladder, Deck, int], Player]
-MakeScheduler = Callable[[Ladder, Deck], Scheduler]
-MakeSampler = Callable[[Deck, int, int], Sampler | None]
+from nas.tuning.ladder import Ladder
 
 
 class Seen(NamedTuple):
@@ -77,97 +56,6 @@ class Seen(NamedTuple):
     top1: float
     cost: float
     is_whole: bool = False
-
-
-def _asha(ladder: Ladder, _deck: Deck) -> Scheduler:
-    return Asha(ladder, ENDLESS)
-
-
-def _algorithm2(ladder: Ladder, _deck: Deck) -> Scheduler:
-    return Algorithm2(ladder, ENDLESS)
-
-
-def _hyperband(ladder: Ladder, deck: Deck) -> Scheduler:
-    return Hyperband(ladder, len(deck.curves))
-
-
-def _median(ladder: Ladder, _deck: Deck) -> Scheduler:
-    # It looks at every epoch.
-    return MedianStopping(EvenLadder(ladder.max_epochs, round(ladder.max_epochs)), ENDLESS)
-
-
-def _in_order(_deck: Deck, _objectives: int, _seed: int) -> Sampler | None:
-    return None
-
-
-def _evolution(deck: Deck, _objectives: int, seed: int) -> Sampler | None:
-    return EvolutionSampler(deck, seed)
-
-
-def _tpe(deck: Deck, objectives: int, seed: int) -> Sampler | None:
-    return TpeSampler(deck, seed, OBJECTIVES[:objectives])
-
-
-def _ours(
-    scheduler: MakeScheduler,
-    sampler: MakeSampler,
-    objectives: int,
-    ladder: Ladder,
-    deck: Deck,
-    seed: int,
-) -> Player:
-    return Ours(scheduler(ladder, deck), deck, objectives, sampler(deck, objectives, seed))
-
-
-def _optuna(sampler: str, ladder: Ladder, deck: Deck, seed: int) -> Player:
-    from benchmarks.tuning_others import OptunaHalving
-
-    return OptunaHalving(ladder, deck, sampler, seed)
-
-
-def _synetune(objectives: int, ladder: Ladder, deck: Deck, seed: int) -> Player:
-    from benchmarks.tuning_others import SyneTune
-
-    return SyneTune(ladder, deck, objectives, seed)
-
-
-OWN: Mapping[str, Make] = {
-    "asha, top1": partial(_ours, _asha, _in_order, 1),
-    "asha, top1 and cost": partial(_ours, _asha, _in_order, 2),
-    "algorithm 2, top1": partial(_ours, _algorithm2, _in_order, 1),
-    "algorithm 2, top1 and cost": partial(_ours, _algorithm2, _in_order, 2),
-    "asha, evolution, top1": partial(_ours, _asha, _evolution, 1),
-    "asha, evolution, top1 and cost": partial(_ours, _asha, _evolution, 2),
-    "hyperband, top1": partial(_ours, _hyperband, _in_order, 1),
-    "hyperband, top1 and cost": partial(_ours, _hyperband, _in_order, 2),
-    "median, top1": partial(_ours, _median, _in_order, 1),
-    "random": lambda ladder, deck, _seed: Chance(ladder, deck),
-}
-OTHERS: Mapping[str, Mapping[str, Make]] = {
-    "optuna": {
-        "asha, TPE, top1": partial(_ours, _asha, _tpe, 1),
-        "asha, TPE, top1 and cost": partial(_ours, _asha, _tpe, 2),
-        "Optuna halving, random": partial(_optuna, "random"),
-        "Optuna halving, TPE": partial(_optuna, "tpe"),
-    },
-    "synetune": {
-        "Syne Tune ASHA": partial(_synetune, 1),
-        "Syne Tune MOASHA, corrected": partial(_synetune, 2),
-    },
-}
-# Whose whole length is told: what decides how many epochs all configurations take.
-SAVERS = {
-    name: OWN[name]
-    for name in ("asha, top1", "asha, top1 and cost", "algorithm 2, top1", "hyperband, top1")
-}
-# Measure -> one of ours -> those with the same sampler, which its lead is over.
-RIVALS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
-    "top1": {
-        "asha, top1": ("Optuna halving, random", "Syne Tune ASHA", "random"),
-        "asha, TPE, top1": ("Optuna halving, TPE",),
-    },
-    "hypervolume": {"asha, top1 and cost": ("Syne Tune MOASHA, corrected", "random")},
-}
 
 
 def replay(player: Player, curves: Curves, workers: int, budget_epochs: float) -> list[Seen]:
@@ -244,38 +132,6 @@ def judged(seen: list[Seen], epochs: float, most_cost: float) -> dict[str, float
     return {"top1": best, "hypervolume": hypervolume(found[:, 0], found[:, 1], most_cost)}
 
 
-@dataclass(frozen=True)
-class Interval:
-    """A mean over replays and its 95 % interval by Student's t."""
-
-    mean: float
-    low: float
-    high: float
-
-    @staticmethod
-    def of(values: np.ndarray) -> Interval:
-        """The interval of values, one a replay.
-
-        Args:
-            values: Two or more.
-        """
-        mean = float(values.mean())
-        error = float(values.std(ddof=1)) / len(values) ** 0.5
-        half = float(stats.t.ppf(0.975, len(values) - 1)) * error
-        return Interval(mean, mean - half, mean + half)
-
-    @property
-    def verdict(self) -> str:
-        """Of a lead: whether it can be told from none."""
-        return "ahead" if self.low > 0 else "behind" if self.high < 0 else "equal"
-
-    def __str__(self) -> str:
-        return f"{self.mean:.4f} ± {self.high - self.mean:.4f}"
-
-
-Figures = dict[str, dict[str, np.ndarray]]
-
-
 def figures(
     curves: Curves,
     searches: Mapping[str, Make],
@@ -308,21 +164,6 @@ def figures(
             for measure in RIVALS
         }
     return found
-
-
-def leads(found: Figures, measure: str, ours: str) -> dict[str, list[Interval]]:
-    """Search -> by how much one of ours is ahead of it, an interval a number of epochs.
-
-    Args:
-        found: Of all searches.
-        measure: `top1` or `hypervolume`.
-        ours: Name of the one.
-    """
-    return {
-        name: [Interval.of(column) for column in (found[ours][measure] - values[measure]).T]
-        for name, values in found.items()
-        if name != ours
-    }
 
 
 @dataclass(frozen=True)
@@ -365,25 +206,6 @@ def saving(curves: Curves, make: Make, ladder: Ladder, replays: int, workers: in
     below = float(np.nanmax(curves.top1[:, -1])) - np.array(best)
     factor = len(curves) * ladder.max_epochs / epochs.mean
     return Saving(epochs, factor, Interval.of(below), int((below <= 0).sum()))
-
-
-def print_figures(found: Figures, epochs: list[float]) -> None:
-    """Prints what was reached, and the leads of ours, as Markdown.
-
-    Args:
-        found: Of all searches.
-        epochs: At which all are compared.
-    """
-    head = f"{' | '.join(f'{wanted:g} epochs' for wanted in epochs)} |"
-    for measure, rivals in RIVALS.items():
-        print(f"\n| {measure} | {head}\n|---|{'---|' * len(epochs)}")
-        for name, values in found.items():
-            print(f"| {name} | {' | '.join(str(Interval.of(c)) for c in values[measure].T)} |")
-        for ours in filter(found.__contains__, rivals):
-            print(f"\n| lead in {measure} of {ours}, over | {head}\n|---|{'---|' * len(epochs)}")
-            lead = leads(found, measure, ours)
-            for name in filter(found.__contains__, rivals[ours]):
-                print(f"| {name} | {' | '.join(f'{i}, {i.verdict}' for i in lead[name])} |")
 
 
 def print_savings(

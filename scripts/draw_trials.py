@@ -29,7 +29,7 @@ import numpy as np
 
 from benchmarks import tuning_curves
 from benchmarks.tuning_curves import Curves
-from benchmarks.tuning_replay import Interval
+from benchmarks.tuning_tables import Interval
 from latency import shell
 from latency.cli.parser import OutputFile, Parser
 from latency.errors import LatencyError

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import tuning_curves, tuning_replay
+from benchmarks import tuning_curves, tuning_replay, tuning_tables
 from benchmarks.tuning_players import Deck, Leg, Reached
-from benchmarks.tuning_replay import OWN, RIVALS, Interval, Seen
+from benchmarks.tuning_replay import Seen
+from benchmarks.tuning_searches import OWN, RIVALS
+from benchmarks.tuning_tables import Interval
 from nas.errors import InputError
 from nas.tuning.ladder import Ladder
 
@@ -98,7 +100,7 @@ def test_on_made_up_curves_halving_comes_to_more_than_chance() -> None:
     found = tuning_replay.figures(curves, searches, LADDER, [96.0], replays=5)
     for measure in ("top1", "hypervolume"):
         ours = next(iter(RIVALS[measure]))
-        assert tuning_replay.leads(found, measure, ours)["random"][0].verdict == "ahead"
+        assert tuning_tables.leads(found, measure, ours)["random"][0].verdict == "ahead"
 
 
 def test_an_interval_is_that_of_student() -> None:
