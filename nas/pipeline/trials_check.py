@@ -22,7 +22,7 @@ from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
 from nas.tuning.budgets import parse_budget
-from nas.tuning.tune import ends_of
+from nas.tuning.tune import ends_of, parse_tune
 
 
 def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -> None:
@@ -52,6 +52,7 @@ def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -
         _check_bounds(config, space)
     if config.sampler == "grid":
         grid_size(config, space)
+    _check_batches(config, len(learned))
     _check_steps(config, len(learned))
 
 
@@ -129,6 +130,19 @@ def _check_quantities(config: TrialsConfig, space: Space | KnobSpace) -> None:
                     f"{objective.text}, {cause}",
                     f"leave {objective.text} out, or name another one of these",
                 )
+
+
+def _check_batches(config: TrialsConfig, images: int) -> None:
+    """Refuses batches of more images than there are: trials of them would all be the same."""
+    for knob in parse_tune(config.tune) if config.tune else ():
+        sizes = [size for size in ends_of(knob) if isinstance(size, int)]
+        if knob.name == "batch_size" and max(sizes) > images:
+            raise InputError(
+                f"values of batch_size in --tune of {images} or less, the images that trials learn "
+                "from",
+                f"{max(sizes)}",
+                f"leave out what is above {images}",
+            )
 
 
 def _check_steps(config: TrialsConfig, images: int) -> None:

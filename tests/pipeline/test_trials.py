@@ -227,6 +227,8 @@ def test_knobs_reach_the_recipe_and_the_next_command(
         ({"max_params": 1}, "max_params"),
         ({"budgets": "params<=60000,macs<=1000"}, "(?s)macs of at least.*--budgets macs<=1000"),
         (SHORT_EPOCHS, "rungs that end at different steps"),
+        ({"tune": "batch_size={16,193}"}, "(?s)of 192 or less.*193"),
+        ({"tune": "batch_size=[16,200]"}, "(?s)of 192 or less.*200"),
         (
             {"network": "in_s32 gap fc_c12", "space": None, "tune": "flip={true,false}"},
             "where all trials have one network",
