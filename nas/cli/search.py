@@ -7,7 +7,6 @@ from pathlib import Path
 
 from absl import flags
 
-from latency.cli.exit_codes import EXIT_DONE
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
 from nas.interface.asked import AskedSearch, source_of
@@ -50,8 +49,9 @@ def search(
     options = strict_flags.given(values)
     if is_trials(options):
         source = source_of(options.get("data_dir"), options)
-        run_trials(AskedTrials(source, options, command), path, interrupter, on_folder)
-        return EXIT_DONE
+        asked = AskedTrials(source, options, command)
+        _, record = run_trials(asked, path, interrupter, on_folder)
+        return EXIT_CODES[record.outcome]
     _, outcome = run_search(asked_search(values, command), path, interrupter, on_folder)
     return EXIT_CODES[outcome]
 

@@ -25,7 +25,8 @@ from nas.pipeline.trial_task import LegJob, checkpoint_name
 from nas.pipeline.trials_check import check_ms
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.pipeline.trials_files import TrialFiles
-from nas.report.trials import TrialsProgress, print_trials
+from nas.report.trials import print_trials
+from nas.report.trials_progress import TrialsProgress
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import RepeatedTrial

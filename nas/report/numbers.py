@@ -32,6 +32,11 @@ def _three_digits(value: float) -> str:
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
 
 
+def counted(number: float, noun: str) -> str:
+    """1, 'trial' -> '1 trial'; 2.5, 'epoch' -> '2.5 epochs'."""
+    return f"{number:g} {noun}" + ("" if number == 1 else "s")
+
+
 def size(size_bytes: float | None) -> str:
     """1234567 -> '1.23 MB'; a kB is 1000 bytes."""
     if size_bytes is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
+from nas.runs.outcome import Outcome
 from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
 from nas.runs.trials import TrialsConfig
 from nas.tuning.legs import Leg, SearchState
@@ -134,6 +135,11 @@ class TrialsRecord:
             trial: Its number.
         """
         return f"{self.run_id}-{trial}"
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether there is a front; without one no whole training keeps what was asked for."""
+        return Outcome.MET if self.front else Outcome.NOT_MET
 
 
 @dataclass(frozen=True)

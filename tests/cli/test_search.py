@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -47,13 +48,15 @@ class Searches:
 
     def __init__(self) -> None:
         self.found: list[tuple[str, Any, Path | None]] = []
+        self.of_trials = Outcome.MET
 
     def usual(self, asked: AskedSearch, path: Path | None, *_: Any) -> tuple[None, Outcome]:
         self.found.append(("usual", asked, path))
         return None, Outcome.NOT_MET
 
-    def by_trials(self, asked: AskedTrials, path: Path | None, *_: Any) -> None:
+    def by_trials(self, asked: AskedTrials, path: Path | None, *_: Any) -> tuple[None, Any]:
         self.found.append(("trials", asked, path))
+        return None, SimpleNamespace(outcome=self.of_trials)
 
 
 @pytest.fixture
@@ -67,7 +70,7 @@ def searches(monkeypatch: pytest.MonkeyPatch) -> Searches:
 def test_flags_say_which_search_is_made(searches: Searches, tmp_path: Path) -> None:
     new = str(tmp_path / "new")
     trials = ("--method", "asha", "--max_trials", "8", "--image_size", "32", "--run_dir", new)
-    assert run_search(["nas.py", *trials]) == 0, "trials have no budget that could be missed"
+    assert run_search(["nas.py", *trials]) == 0
     assert run_search(["nas.py", "--lambda", "0.1,0.5", "--image_size", "32"]) == 5
     (kind, asked, path), (other, usual, nowhere) = searches.found
     assert (kind, path) == ("trials", Path(new)) and (other, nowhere) == ("usual", None)
@@ -75,6 +78,12 @@ def test_flags_say_which_search_is_made(searches: Searches, tmp_path: Path) -> N
     assert usual.goals == (Goal(penalty=0.1), Goal(penalty=0.5)) and usual.source.image_size == 32
     # The record says how it was started.
     assert "--max_trials 8" in asked.command and "--lambda 0.1,0.5" in usual.command
+
+
+def test_search_by_trials_without_a_front_has_not_met_what_was_asked(searches: Searches) -> None:
+    searches.of_trials = Outcome.NOT_MET
+    words = ("--method", "asha", "--max_trials", "8", "--image_size", "32")
+    assert run_search(["nas.py", *words, "--budgets", "top1>=0.99"]) == 5
 
 
 def test_goals_of_a_run_that_goes_on_are_its_own(searches: Searches, toy_run: Path) -> None:

@@ -69,6 +69,7 @@ def test_one_process_answers_job_after_job_whatever_became_of_the_last(
         (failed,) = ends(executor)
         assert isinstance(failed, Failed) and (failed.id, failed.cause) == (what, cause)
     # The last one is a refusal: what it advises is the driver's to say, in a refusal of its own.
+    assert isinstance(failed, Failed)
     assert failed.message == "expected room on the disk, received none"
     log = (tmp_path / "workers" / f"{place.worker}.log").read_text("utf-8")
     assert log.count("printed by the task") == 5

@@ -28,9 +28,11 @@ from nas.recipes.scales import SMOKE
 from nas.report.trials import closing_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
+from nas.runs.outcome import Outcome
 from nas.runs.trial_evaluations import EvaluatedTraining
-from nas.runs.trials_record import Original, Trial, TrialsRecord
+from nas.runs.trials_record import Original, RungReached, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
+from nas.tuning.legs import State as LegState
 from tests.support.fake_legs import top1
 from tests.support.in_process import InProcessExecutor
 from tests.support.toy import toy_space
@@ -300,23 +302,67 @@ def test_retraining_of_a_search_by_trials_is_refused(
         architecture_of(run.folder)
 
 
-def test_end_tells_what_is_missing() -> None:
-    original = Original("in_s32 gap fc_c12", {}, {})
+def ended(**changes: Any) -> TrialsRecord:
+    """The record of a search that has come to its end, without a front."""
     record = TrialsRecord(
         run_id="0" * 12,
         is_finished=True,
         objectives=("top1",),
         directions=("maximise",),
         parameters=(),
-        original=original,
+        original=Original("in_s32 gap fc_c12", {}, {}),
         trials=(),
         front=(),
         epochs_trained=0.0,
         epochs_of_whole_trainings=0.0,
         refused=0,
-        failures={"died": 2, "hung": 1},
+        failures={},
     )
+    return replace(record, **changes)
+
+
+def trained(number: int, epochs: float, state: LegState) -> Trial:
+    """A trial that has one rung."""
+    rung = RungReached(number, state, 0, epochs, {"top1": 0.5} if state == "done" else {}, 1.0)
+    return Trial(number, "in_s32 gap fc_c12", {}, {}, 0, False, (rung,))
+
+
+def test_end_tells_what_is_missing() -> None:
+    record = ended(failures={"died": 2, "hung": 1})
     said = " ".join(closing_lines(record, is_exhausted=True))
-    assert "Trainings that failed: 2 died, 1 hung." in said
-    assert "No whole training keeps all budgets" in said
+    assert "Trainings that failed: 2 died, 1 hung. trials.json tells why." in said
     assert "may have no more" in said
+    assert record.outcome is Outcome.NOT_MET
+
+
+@pytest.mark.parametrize(
+    ("trials", "epochs", "saved", "why"),
+    [
+        (
+            [trained(0, 3.0, "failed")],
+            0.0,
+            "1 trial, 0 epochs: no training came to the end of a rung.",
+            "No training has come to its end",
+        ),
+        (
+            [trained(0, 1.0, "done"), trained(1, 1.0, "failed")],
+            1.0,
+            "2 trials, 1 epoch; training each of them to its end would have taken 6, 6.0 times",
+            "No training has come to its end",
+        ),
+        (
+            [trained(0, 3.0, "done"), trained(1, 1.0, "failed")],
+            3.0,
+            "2 trials, 3 epochs; training each of them to its end would have taken 6, 2.0 times",
+            "No whole training keeps all budgets",
+        ),
+    ],
+)
+def test_end_tells_why_there_is_no_front(
+    trials: list[Trial], epochs: float, saved: str, why: str
+) -> None:
+    whole = 3.0 * len(trials)
+    record = ended(trials=tuple(trials), epochs_trained=epochs, epochs_of_whole_trainings=whole)
+    said = list(closing_lines(record, is_exhausted=False))
+    assert said[0].startswith(saved)
+    assert said[-1] == f"{why}: there is no front."

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from nas.report.trials import TrialsProgress, expected_epochs, value_text
+from nas.report.trials import value_text
+from nas.report.trials_progress import TrialsProgress, expected_epochs
 from nas.tuning.asha import Asha
 from nas.tuning.full_length import FullLength
 from nas.tuning.hyperband import Hyperband
@@ -46,7 +47,7 @@ def test_progress_tells_the_best_of_the_longest_trainings_and_what_failed() -> N
 
     leg(0, 0, 0, (0.75, 1000.0))
     assert shown.note == (
-        "1 trials, 0 running, best top1 75.00%, params 1,000 after 2 epochs, 0 min left"
+        "1 trial, 0 running, best top1 75.00%, params 1,000 after 2 epochs, 0 min left"
     )
     leg(1, 1, 0, None)
     leg(2, 2, 0, (0.5, 10.0))

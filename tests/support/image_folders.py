@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nas.data import DataError
+from nas.errors import InputError
 
 SIZE = 16
 
@@ -32,7 +32,7 @@ def write_folders(root: Path, classes: tuple[str, ...] = ("a", "b"), count: int 
     return root
 
 
-def assert_three_parts(error: pytest.ExceptionInfo[DataError], text: str) -> None:
+def assert_three_parts(error: pytest.ExceptionInfo[InputError], text: str) -> None:
     """Checks that an error says what was expected, received and to be done, and one text.
 
     Args:
