@@ -191,6 +191,9 @@ class LocalExecutor:
                 continue
             if isinstance(message, Done | Failed | Stopped):
                 worker.job = None
+            if isinstance(message, Failed) and message.cause == "memory":
+                # What filled it may never be given back: the next job gets a process of its own.
+                worker.jobs = JOBS_A_PROCESS
             found.append(message)
         if not chunk:
             found += self._death(worker)
@@ -207,8 +210,8 @@ class LocalExecutor:
             return [Stopped(job)]
         ending = f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
         hint = "; the system may have had no memory left" if code == -signal.SIGKILL else ""
-        lines = worker.log.read_text("utf-8", "replace").strip().splitlines()[-LAST_LINES:]
-        return [Failed(job, "died", f"its process ended by {ending}{hint}: {' | '.join(lines)}")]
+        last = " | ".join(last_lines(worker.log.read_text("utf-8", "replace")))
+        return [Failed(job, "died", f"its process ended by {ending}{hint}: {last}")]
 
     def _end(self, worker: _Worker) -> int:
         """Ends a process, at once if it has a job, and returns its exit code."""
@@ -227,3 +230,13 @@ class LocalExecutor:
             code = worker.process.wait()
         worker.stdout.close()
         return code
+
+
+def last_lines(log: str) -> list[str]:
+    """The end of a log, without the marks by which a traceback underlines.
+
+    Args:
+        log: All of it.
+    """
+    lines = [line.strip() for line in log.splitlines() if line.strip(" ^~")]
+    return lines[-LAST_LINES:]

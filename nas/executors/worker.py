@@ -41,8 +41,12 @@ from nas.system.interrupt import Interrupter
 
 # A process whose driver was killed needs this long to see it and to end.
 LOCK_SECONDS = 30.0
-# Words of the errors by which frameworks say that there is no memory left.
-_MEMORY = ("resourceexhausted", "resource_exhausted", "out of memory", "outofmemory")
+# Words of the errors by which frameworks, allocators and the loader of libraries say that there is
+# no memory left.
+_MEMORY = (
+    *("resourceexhausted", "resource_exhausted", "out of memory", "outofmemory", "bad_alloc"),
+    *("cannot allocate memory", "can't allocate memory", "failed to map segment"),
+)
 
 
 def task_named(name: str) -> Task:

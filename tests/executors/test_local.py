@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from nas.errors import InputError
 from nas.executors.cores import environment, share_of
-from nas.executors.local import LocalExecutor
+from nas.executors.local import LocalExecutor, last_lines
 from nas.executors.locks import take_lock
 from nas.executors.messages import (
     Done,
@@ -25,6 +28,9 @@ from nas.executors.messages import (
     from_line,
     to_line,
 )
+from nas.executors.task import Context
+from nas.executors.worker import outcome
+from nas.system.interrupt import Interrupter
 
 TASK = "tests.support.worker_tasks:obedient"
 WAIT_S = 60.0  # of a machine on which much else runs; nothing here takes a second of its own
@@ -52,28 +58,56 @@ def wait_for(path: Path) -> None:
         time.sleep(0.01)
 
 
-def test_one_process_answers_job_after_job_whatever_became_of_the_last(
+def test_one_process_answers_job_after_job_until_its_memory_is_full(
     executor: LocalExecutor, tmp_path: Path
 ) -> None:
     place = executor.submit(Job("a", {"do": "answer", "value": 21}))
     assert executor.free == 0
     (done,) = ends(executor)
     assert isinstance(done, Done) and done.result["twice"] == 42
+    messages: dict[str, str] = {}
     for what, cause in (
         ("raise", "error"),
         ("diverge", "diverged"),
-        ("fill the memory", "memory"),
         ("fill the disk", "disk"),
+        ("fill the memory", "memory"),
     ):
         assert executor.submit(Job(what, {"do": what})) == place
         (failed,) = ends(executor)
         assert isinstance(failed, Failed) and (failed.id, failed.cause) == (what, cause)
-    # The last one is a refusal: what it advises is the driver's to say, in a refusal of its own.
-    assert isinstance(failed, Failed)
-    assert failed.message == "expected room on the disk, received none"
+        messages[cause] = failed.message
+    # What a refusal advises is the driver's to say, in a refusal of its own.
+    assert messages["disk"] == "expected room on the disk, received none"
+    # Memory that a job has filled may never be given back, so that its process makes room.
+    after = executor.submit(Job("b", {"do": "answer", "value": 1}))
+    assert after.worker == place.worker and after.pid != place.pid
+    assert isinstance(ends(executor)[0], Done)
     log = (tmp_path / "workers" / f"{place.worker}.log").read_text("utf-8")
-    assert log.count("printed by the task") == 5
+    assert log.count("printed by the task") == 6
     assert "ValueError: a defect" in log
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        ImportError("libtensorflow_cc.so.2: failed to map segment from shared object"),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 8 bytes."),
+        RuntimeError("std::bad_alloc"),
+    ],
+    ids=repr,
+)
+def test_errors_that_tell_of_no_memory_are_of_that_cause(error: Exception) -> None:
+    def task(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
+        try:
+            raise error
+        except ImportError as cause:
+            raise InputError("Keras to start", str(cause), "install it again") from cause
+
+    failed = outcome(task, Job("a", {}), Interrupter(), lambda message: None)
+    assert isinstance(failed, Failed) and failed.cause == "memory"
 
 
 def test_process_that_dies_fails_its_job_and_another_takes_the_next(
@@ -86,6 +120,11 @@ def test_process_that_dies_fails_its_job_and_another_takes_the_next(
     assert second.worker == first.worker and second.pid != first.pid
     (done,) = ends(executor)
     assert isinstance(done, Done)
+
+
+def test_last_lines_of_a_log_are_those_with_words() -> None:
+    log = "first\n  new = f(x)\n        ^~~^\n\nMemoryError: std::bad_alloc\n\n"
+    assert last_lines(log) == ["first", "new = f(x)", "MemoryError: std::bad_alloc"]
 
 
 def test_hanging_job_is_ended_without_an_event_and_a_stopped_one_saves(
