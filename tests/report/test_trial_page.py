@@ -222,6 +222,11 @@ def test_three_objectives_have_a_chart_for_each_pair(tmp_path: Path) -> None:
     assert labels == ["top1 against params", "top1 against macs", "params against macs"]
     (chart,) = drawn(parallel(facts))
     assert len(chart.findall("line[@class='upright']")) == 3 + 3
+    # Whatever is drawn later hides what is below it: lines, then plates, then the values on them.
+    kinds = [str(one.get("class")).split()[0] for one in chart]
+    values = [n for n, one in enumerate(chart) if one.get("text-anchor") == "end"]
+    assert values and all(kinds[n - 1] == "plate" for n in values)
+    assert max(n for n, kind in enumerate(kinds) if kind == "line") < kinds.index("plate")
 
 
 def test_report_is_written_again_and_refused_before_the_first_trial(
