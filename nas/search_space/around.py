@@ -52,7 +52,7 @@ def around(name: str, image_size: int | None = None, num_classes: int | None = N
         layers.append(OneOf(f"layer{row.index}", options) if len(options) > 1 else row.layer)
     if not any(isinstance(layer, OneOf) for layer in layers):
         raise SpaceError(
-            f"--space {PREFIX} with a network that leaves a choice",
+            f"a space `{PREFIX}` of a network that leaves a choice",
             f"{name}, whose kernels have no padding: others would leave maps of other sizes",
             "search in a space of its own, such as --space cnv, or around another network",
         )

@@ -16,7 +16,14 @@ from nas.architecture import number_formats, scales
 from nas.architecture.number_formats import FixedPoint, NumberFormat, parse_format
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
-from nas.layers.fast import kept_divisor, mean_in_double, pass_within, reference_pass_within
+from nas.layers.fast import (
+    kept_divisor,
+    mean_in_double,
+    pass_within,
+    pass_within_scaled,
+    pointwise_conv,
+    reference_pass_within,
+)
 from nas.layers.quantized import GlobalMean, QuantizedConv2D, QuantizedDense
 from nas.layers.quantized_norm import QuantizedBatchNorm
 from tests.support.formats import FIXED_SCALES, FORMATS
@@ -233,3 +240,27 @@ def test_half_precision_holds_codes_of_few_bits() -> None:
         x = normal(2, 8, 8, 3)
         for training in (True, False):
             assert layer(x, training=training).dtype == policy.removeprefix("mixed_")
+
+
+def test_what_other_backends_compute_is_what_tensorflow_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    rng = np.random.default_rng(5)
+    x = rng.normal(size=(2, 4, 5, 3)).astype(np.float32)
+    kernel = rng.normal(size=(1, 1, 3, 6)).astype(np.float32)
+    gradient = rng.normal(size=x.shape).astype(np.float32)
+
+    def results() -> list[np.ndarray]:
+        scaled = pass_within_scaled(gradient, x, -7.0, 7.0, np.float32(0.1))
+        return [
+            keras.ops.convert_to_numpy(found)
+            for found in (pointwise_conv(x, kernel), scaled, x / kept_divisor(3.0))
+        ]
+
+    here = results()
+    monkeypatch.setattr(keras.backend, "backend", lambda: "another")
+    product, scaled, quotient = results()
+    # Three float32 products are summed in another order.
+    np.testing.assert_allclose(product, here[0], rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(scaled, here[1])
+    np.testing.assert_array_equal(quotient, here[2])
