@@ -33,6 +33,7 @@ from latency.cli.parser import Parser
 from latency.device.strict_json import VERSION_KEY
 from latency.tables.table import LatencyTable
 from nas.architecture import spec
+from nas.architecture.number_formats import NumberFormat
 from nas.architecture.spec import LAYER_TYPES, Architecture
 from nas.deployment.records import ExportedFile, ExportTimings, Flip, Int8Blocks
 from nas.field_texts import field_texts
@@ -381,6 +382,7 @@ def _form(hint: Any, nothing: str) -> str:
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
         known = [_form(a, nothing) for a in arguments if a is not type(None)]
+        known = list(dict.fromkeys(known))  # all number formats have the same words
         return " or ".join([*known, *([nothing] if type(None) in arguments else [])])
     if origin is typing.Literal:
         return " or ".join(f"`{a}`" for a in arguments)
@@ -389,6 +391,8 @@ def _form(hint: Any, nothing: str) -> str:
         return f"list of {' and '.join(dict.fromkeys(inner))}"
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return f"object: name to {_form(arguments[1], nothing)}"
+    if hint in typing.get_args(NumberFormat):
+        return "[number format](architectures.md#number-formats) as text"
     if dataclasses.is_dataclass(hint) and isinstance(hint, type):
         return f"[{hint.__name__}](#{_anchor(hint)})"
     return SCALARS.get(hint) or "any value"

@@ -47,3 +47,5 @@ def test_a_doubt_is_no_budget_that_is_met_and_a_miss_is_worse() -> None:
     assert Outcome.of_all([]) is Outcome.NOT_ASKED
     assert Outcome.of_all([Outcome.MET, Outcome.CANNOT_TELL]) is Outcome.CANNOT_TELL
     assert Outcome.of_all([Outcome.NOT_MET, Outcome.CANNOT_TELL]) is Outcome.NOT_MET
+    assert Outcome.of_all([Outcome.NOT_MET, Outcome.MET]) is Outcome.NOT_MET
+    assert Outcome.of_all([Outcome.NOT_ASKED, Outcome.MET]) is Outcome.MET

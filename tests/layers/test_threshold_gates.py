@@ -217,6 +217,7 @@ def threshold_supernet(channels: int, seed: int = 0) -> Supernet:
     return Supernet(toy_space(channels), gate="threshold")
 
 
+@pytest.mark.slow
 def test_the_losss_gradient_vanishes_with_width() -> None:
     spreads = []
     for channels in (NARROW, WIDE):

@@ -53,6 +53,7 @@ def test_every_network_is_feasible_and_scored_once() -> None:
     assert [s.score for s in found] == sorted((s.score for s in found), reverse=True)
 
 
+@pytest.mark.slow
 def test_beats_as_many_random_networks() -> None:
     better = 0
     for seed in range(3):

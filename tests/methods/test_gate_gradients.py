@@ -76,7 +76,8 @@ def test_the_ratio_tells_a_penalty_that_decides_alone_from_one_that_does_not() -
     assert small < LARGEST_GRADIENT_RATIO < large
 
 
-@pytest.mark.parametrize("form", [pytest.param("categorical", marks=pytest.mark.slow), "threshold"])
+@pytest.mark.slow
+@pytest.mark.parametrize("form", ["categorical", "threshold"])
 def test_lengths_are_those_of_the_gradients_themselves(form: str) -> None:
     search = searched(0.3, gates=GateConfig(form, learning_rate=0.05))
     view, optimizer = search.gate_view, keras.optimizers.Adam(0.0, beta_1=0.5)

@@ -70,10 +70,10 @@ def sweep_of(config: RunConfig, dataset: Dataset, tmp_path: Path) -> SweepRun:
     ("outcomes", "exit_code"),
     [
         ((Outcome.MET, Outcome.MET), EXIT_DONE),
-        ((Outcome.NOT_ASKED, Outcome.MET), EXIT_DONE),
-        ((Outcome.MET, Outcome.CANNOT_TELL), EXIT_CANNOT_TELL),
+        pytest.param((Outcome.NOT_ASKED, Outcome.MET), EXIT_DONE, marks=pytest.mark.slow),
+        pytest.param((Outcome.MET, Outcome.CANNOT_TELL), EXIT_CANNOT_TELL, marks=pytest.mark.slow),
         ((Outcome.NOT_MET, Outcome.CANNOT_TELL), EXIT_NOT_MET),
-        ((Outcome.NOT_MET, Outcome.MET), EXIT_NOT_MET),
+        pytest.param((Outcome.NOT_MET, Outcome.MET), EXIT_NOT_MET, marks=pytest.mark.slow),
     ],
 )
 def test_a_search_of_several_goals_ends_with_the_worst_of_them(

@@ -66,7 +66,8 @@ def test_search_and_derive(name: str, execution: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
-@pytest.mark.parametrize("precision", ["float16", pytest.param("bfloat16", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
 def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> None:
     plain, mixed = trained(name, "none"), trained(name, precision)
     assert mixed["scores_dtype"] == "float32"

@@ -57,7 +57,10 @@ def images(count: int = 6) -> np.ndarray:
     return np.random.default_rng(1).uniform(0, 255, (count, 16, 16, 3)).astype(np.float32)
 
 
-@pytest.mark.parametrize("activation, se_ratio", [("relu6", 0.0), ("hard_swish", 0.25)])
+@pytest.mark.parametrize(
+    "activation, se_ratio",
+    [pytest.param("relu6", 0.0, marks=pytest.mark.slow), ("hard_swish", 0.25)],
+)
 def test_equals_the_derived_network(activation: str, se_ratio: float) -> None:
     space = make_space(activation, se_ratio)
     network = shaken(Supernet(space))
@@ -82,7 +85,7 @@ DRAWS = [(0, 0, 0), (3, 3, 3), (4, 1, 2), (1, 2, 4), (4, 0, 4)]
 @pytest.mark.parametrize(
     "activation, se_ratio, slices",
     [
-        ("relu6", 0.0, True),
+        pytest.param("relu6", 0.0, True, marks=pytest.mark.slow),
         ("hard_swish", 0.25, True),
         pytest.param("hard_swish", 0.25, False, marks=pytest.mark.slow),
     ],

@@ -122,7 +122,11 @@ def test_a_training_that_was_stopped_ends_like_one_that_was_not(
     assert [row["loss"] for row in again.history] == [row["loss"] for row in whole.history]
 
 
-@pytest.mark.parametrize("policy", ["float32", "mixed_float16"], indirect=True)
+@pytest.mark.parametrize(
+    "policy",
+    ["float32", pytest.param("mixed_float16", marks=pytest.mark.slow)],
+    indirect=True,
+)
 def test_the_average_of_the_weights_is_what_is_evaluated_in_every_precision(
     policy: str, dataset: Dataset
 ) -> None:

@@ -40,6 +40,7 @@ def joined(study: ModuleType, tables: Any) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_a_feature_that_costs_nothing_hardly_ever_joins(study: ModuleType, space: Any) -> None:
     found = {
         noise: sum(map(bool, joined(study, study.draw(space, noise, 1000, (11,), 0, 0.0))))
