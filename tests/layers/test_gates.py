@@ -127,6 +127,7 @@ def test_a_gates_derivative_knows_no_width() -> None:
     assert (narrow / wide).tolist() == [1.0, 1.0]
 
 
+@pytest.mark.slow
 def test_the_losss_gradient_is_as_large_at_every_width() -> None:
     spreads = []
     for channels in (NARROW, WIDE):

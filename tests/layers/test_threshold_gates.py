@@ -311,6 +311,7 @@ def test_expected_latency_and_choice_read_the_relaxed_indicators() -> None:
     assert choose(scores, [rows], 0.0, 0.5) == (1,)
 
 
+@pytest.mark.slow
 def test_a_search_moves_thresholds_until_decisions_change() -> None:
     # A penalty and a rate far beyond what the published start could follow in four steps.
     search = toy_search(GateConfig(form="threshold", learning_rate=2.0), penalty=50.0)

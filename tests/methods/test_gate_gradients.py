@@ -56,7 +56,8 @@ def rows(penalty: float | None, unit: float = 1.0) -> list[SearchRow]:
     return [SearchRow(**{n: row[n] for n in names}) for row in history]
 
 
-@pytest.mark.parametrize("penalty", [LARGE, pytest.param(None, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("penalty", [LARGE, None])
 def test_a_table_in_another_unit_changes_nothing(penalty: float | None) -> None:
     one, thousand = (rows(penalty, unit) for unit in (1.0, 1000.0))
     measured = [row for row in one if row.penalty_gradient is not None]

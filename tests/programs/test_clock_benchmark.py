@@ -42,6 +42,7 @@ def test_every_section_has_its_figures(measured: Path, tmp_path: Path) -> None:
     assert titles == list(SECTIONS)
 
 
+@pytest.mark.slow
 def test_what_is_there_is_not_measured_again(measured: Path) -> None:
     before = {path: path.read_bytes() for path in (measured / "idle").glob("*-*.json")}
     words = ("--folder", str(measured), "--state", "idle", "--smoke", "--parts", "audits")

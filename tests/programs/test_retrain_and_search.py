@@ -187,6 +187,7 @@ def test_table_of_another_device_certifies_nothing(toy_table: Path, tmp_path: Pa
     assert certificate["predicted_ms"] > 0 and certificate["device"] == "board"
 
 
+@pytest.mark.slow
 def test_how_well_scores_repeat(toy_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(toy_run, tmp_path / "run")
     script, sizes = "benchmarks/supernet_score.py", ("--networks", "3", "--parts", "3")

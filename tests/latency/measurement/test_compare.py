@@ -38,7 +38,8 @@ def compared(
     return ratios["other"]
 
 
-@pytest.mark.parametrize("maker", ["two_speeds", pytest.param("drifting", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("maker", ["two_speeds", "drifting"])
 def test_nine_of_ten_comparisons_of_equals_see_no_difference(
     monkeypatch: pytest.MonkeyPatch, maker: str
 ) -> None:
