@@ -34,20 +34,8 @@ from nas.architecture.spec import (
 )
 from nas.architecture.text import from_json, parse, to_json, to_text
 from nas.errors import InputError
+from tests.support.formats import FIXED, FORMATS, INTEGERS
 
-INTEGERS = st.builds(
-    ScaledInteger, st.integers(1, 8), st.booleans(), st.sampled_from(("fixed", "learned"))
-)
-FIXED = st.integers(2, 24).flatmap(
-    lambda total: st.builds(
-        FixedPoint,
-        st.just(total),
-        st.integers(1, total),
-        st.sampled_from(("round", "truncate")),
-        st.sampled_from(("saturate", "wrap")),
-    )
-)
-FORMATS = st.one_of(INTEGERS, FIXED)
 # A session of ONNX Runtime that takes denormal numbers as 0 leaves its thread so.
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False, allow_subnormal=False)
 SCALES = st.floats(2.0**-20, 2.0**20, width=32)
