@@ -17,7 +17,6 @@ from latency.device.journal import read_journal
 from latency.device.speed import read_best_speed
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import run_here
-from latency.measurement.measure import MeasurePlan
 from latency.onnx_files.features import row_features
 from latency.onnx_files.model_file import read_model
 from latency.onnx_files.operators import row_operators
@@ -35,6 +34,7 @@ from tests.support.mutations import (
     mutated_json,
     success_or_refusal,
 )
+from tests.support.unhurried import TWO_ROUNDS
 
 SPEED = {
     "schema_version": 1,
@@ -53,7 +53,7 @@ EFFORTS = pytest.mark.parametrize(
 def measured_job(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A job's folder with everything that a measurement leaves, and the table of it."""
     folder = tmp_path_factory.mktemp("fuzz") / "job"
-    job = toy_job(plan=MeasurePlan(min_rounds=2, max_rounds=2))
+    job = toy_job(plan=TWO_ROUNDS)
     export_job(job, folder)
     result = run_here(job, resume_path=folder / "journal.jsonl")
     (folder / "result.json").write_text(strict_json.dumps(result))

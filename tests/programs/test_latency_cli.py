@@ -17,6 +17,7 @@ from latency.jobs.folder import export_job
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_job, toy_table
 from tests.support.programs import is_refusal
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -99,7 +100,7 @@ def test_a_table_of_a_folder_and_of_files(
 ) -> None:
     folder, output = tmp_path / "job", tmp_path / "table.json"
     export_job(toy_job(), folder)
-    rounds = ["--min_rounds", "3", "--max_rounds", "3"]
+    rounds = ["--min_rounds", "3", "--max_rounds", "3", "--max_wait_seconds", "0"]
     arguments = ["table", str(folder), "--output", str(output), "--json", *rounds]
     assert program.main([*arguments, "--threads", "1", "--graph_level", "extended"]) == 0
     printed = json.loads(capsys.readouterr().out)
@@ -130,7 +131,7 @@ def test_a_dynamic_model_is_measured_with_a_shape(
 ) -> None:
     model = tmp_path / "net.onnx"
     model.write_bytes(chain(1, size="side"))
-    rounds = ["--min_rounds", "2", "--max_rounds", "2", "--processes", "1", "--json"]
+    rounds = [*TWO_ROUNDS_FLAGS, "--processes", "1", "--json"]
     assert program.main(["measure", str(model), *rounds]) == 2
     assert "--input_shape image=1,3,N,N" in capsys.readouterr().err
     # It runs; one process alone is never stable.
@@ -145,7 +146,7 @@ def test_settings_flags_reach_the_measurement(
     model.write_bytes(chain(1))
     core = str(min(os.sched_getaffinity(0)))
     flags = ["--threads", "2", "--no-spinning", "--affinity", core, "--graph_level", "basic"]
-    flags += ["--config", "session.dynamic_block_base=4", "--min_rounds", "2", "--max_rounds", "2"]
+    flags += ["--config", "session.dynamic_block_base=4", *TWO_ROUNDS_FLAGS]
     flags += ["--processes", "1"]
     before = os.sched_getaffinity(0)
     assert program.main(["measure", str(model), "--json", *flags]) == 4

@@ -16,6 +16,7 @@ import pytest
 from tests.support.documented import Command, commands_of, pages, refusal
 from tests.support.programs import ROOT, Done, call
 from tests.support.toy import TOY
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = [command for command in commands_of(ROOT / "README.md") if command.is_whole]
@@ -145,8 +146,9 @@ def test_the_first_commands_run_in_processes_of_their_own(searched: Path) -> Non
 
 
 def test_latency_measures_what_was_exported(toy_retrained: Path, root: Path) -> None:
-    rounds = ("--min_rounds", "2", "--max_rounds", "2")
-    done = call("latency", "measure", str(toy_retrained / "model.onnx"), *rounds, cwd=root)
+    done = call(
+        "latency", "measure", str(toy_retrained / "model.onnx"), *TWO_ROUNDS_FLAGS, cwd=root
+    )
     # So few rounds tell no interval, whatever the machine does.
     assert done.exit_code == 4, done.err
     assert "p10 ms" in done.out

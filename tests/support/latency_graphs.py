@@ -109,7 +109,7 @@ def toy_job(wholes: Sequence[WholePlan] | None = None, **changes: Any) -> Job:
         "rows": (RowPlan("block", "chain4", "chain1", 3), RowPlan("stem", "stem", None, 1)),
         "wholes": tuple(wholes),
         "settings": SessionSettings(),
-        "plan": MeasurePlan(min_rounds=4, max_rounds=4, seed=3),
+        "plan": MeasurePlan(min_rounds=4, max_rounds=4, max_wait_seconds=0.0, seed=3),
     }
     return Job(**{**arguments, **changes})
 

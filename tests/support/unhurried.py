@@ -1,4 +1,4 @@
-"""Fresh processes that are not spread over time, or not made twice."""
+"""Short measurements: few rounds, no waiting for full speed, no process made twice."""
 
 from __future__ import annotations
 
@@ -9,12 +9,17 @@ from typing import Any
 import pytest
 
 from latency.device.job import Model
+from latency.device.plan import MeasurePlan
 from latency.device.settings import SessionSettings
 from latency.device.startup import Startup
 from latency.measurement import startup
 from latency.measurement.measure import Readings
 from latency.measurement.processes import Repeating
 
+# For tests of what is made of a measurement: looking for the full speed of a machine that runs two
+# processes of tests, and waiting for it, takes seconds for milliseconds of measuring.
+TWO_ROUNDS = MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.0)
+TWO_ROUNDS_FLAGS = ("--min_rounds", "2", "--max_rounds", "2", "--max_wait_seconds", "0")
 # What a process of its own said of a model with these settings and this seed.
 _started: dict[object, Startup | startup.StartError] = {}
 

@@ -15,9 +15,9 @@ from latency.onnx_files.precision import default_scheme
 from latency.tables.row_model import RowModel
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import chain, toy_table
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 LONG, SHORT, COPIES = chain(4), chain(1), 3
-ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +94,15 @@ def test_fp16_that_would_be_fp32_is_refused_before_it_is_measured(
     tmp_path: Path, graphs: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     output = tmp_path / "out.json"
-    arguments = ["measure", graphs[0], "--precision", "fp16", "--output", str(output), *ROUNDS]
-    assert program.main(arguments) == 2
+    arguments = [
+        "measure",
+        graphs[0],
+        "--precision",
+        "fp16",
+        "--output",
+        str(output),
+        *TWO_ROUNDS_FLAGS,
+    ]
+    assert program.main([*arguments, *TWO_ROUNDS_FLAGS]) == 2
     assert "that CPUExecutionProvider computes in fp16" in capsys.readouterr().err
     assert not output.exists()

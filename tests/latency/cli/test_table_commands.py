@@ -15,8 +15,7 @@ from latency.jobs.folder import read_job
 from latency.jobs.ssh import SshTarget, _files_of
 from latency.terminal import warn
 from tests.support.latency_graphs import chain, hidden_gather
-
-ROUNDS = ("--min_rounds", "2", "--max_rounds", "2")
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 
 @pytest.fixture
@@ -30,7 +29,7 @@ def model(tmp_path: Path) -> Path:
 def job(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> Path:
     """The folder of a job with one graph and two rounds."""
     folder = tmp_path / "job"
-    assert program.main(["table", str(model), "--export_job", str(folder), *ROUNDS]) == 0
+    assert program.main(["table", str(model), "--export_job", str(folder), *TWO_ROUNDS_FLAGS]) == 0
     capsys.readouterr()
     return folder
 
@@ -121,14 +120,14 @@ def test_own_arrays_go_into_a_job_and_over_the_wire(tmp_path: Path) -> None:
     net, ids, folder = tmp_path / "ids.onnx", tmp_path / "ids.npz", tmp_path / "job"
     net.write_bytes(hidden_gather(rows=9))
     np.savez(ids, image=np.full((1, 4), 8, np.int64))
-    flags = ["--input", str(ids), "--export_job", str(folder), *ROUNDS]
+    flags = ["--input", str(ids), "--export_job", str(folder), *TWO_ROUNDS_FLAGS]
     assert program.main(["table", str(net), *flags]) == 0
     assert read_job(folder).models[0].inputs == ids.read_bytes()
     assert "models/0000.npz" in _files_of(folder)
     # Without the arrays, drawn ids would be beyond the table.
     assert program.main(["run-job", str(folder)]) == 0
     # Measured again as a folder of models, it is still these arrays.
-    again = ["table", str(folder), "--output", str(tmp_path / "t.json"), *ROUNDS]
+    again = ["table", str(folder), "--output", str(tmp_path / "t.json"), *TWO_ROUNDS_FLAGS]
     assert program.main(again) == 0
 
 

@@ -23,6 +23,7 @@ from latency.measurement.result import read_result
 from latency.tables.table import LatencyTable
 from tests.support.device_jobs import edit, run_worker
 from tests.support.latency_graphs import chain, toy_job, toy_table
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 PRECIOUS = "precious\n"
 ROUND = Round(0, {"net": Visit((1.0,))}, 1.0)
@@ -238,7 +239,7 @@ def test_a_measurement_that_cannot_be_written_is_printed(
         plain(path, data)
 
     monkeypatch.setattr(files, "write_whole", full)
-    words = ["--min_rounds", "2", "--max_rounds", "2", "--output", str(tmp_path / "table.json")]
+    words = [*TWO_ROUNDS_FLAGS, "--output", str(tmp_path / "table.json")]
     assert program.main(["table", str(tmp_path / "net.onnx"), *words]) == 2
     printed = capsys.readouterr()
     assert "No space left on device; its content is printed instead" in printed.err

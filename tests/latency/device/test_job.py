@@ -13,12 +13,12 @@ import pytest
 
 import latency.device
 from latency.device.job import unknown_config_keys
-from latency.device.plan import MeasurePlan
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.measurement.result import read_result
 from latency.tables.build import table_of
 from tests.support.device_jobs import MODULE, Change, edit, on_device, run_worker
 from tests.support.latency_graphs import toy_job
+from tests.support.unhurried import TWO_ROUNDS
 
 FOLDER = Path(latency.device.__file__).parent
 
@@ -90,7 +90,7 @@ def test_a_changed_job_is_refused_by_the_worker(folder: Path, change: Change, te
 
 
 def test_a_worker_reports_keys_that_it_does_not_know(tmp_path: Path) -> None:
-    job = toy_job(wholes=[], plan=MeasurePlan(min_rounds=2, max_rounds=2))
+    job = toy_job(wholes=[], plan=TWO_ROUNDS)
     export_job(job, tmp_path / "toy")
     edit(tmp_path / "toy" / "job.json", lambda d: d.update(colour="red"))
     done = run_worker(tmp_path / "toy")

@@ -20,6 +20,7 @@ from latency.measurement.result import read_result
 from latency.tables.build import table_of
 from tests.support.device_jobs import Change, edit
 from tests.support.latency_graphs import toy_job
+from tests.support.unhurried import TWO_ROUNDS
 
 
 def test_a_folder_holds_what_a_device_needs(measured: Path) -> None:
@@ -55,7 +56,7 @@ def test_exporting_again_keeps_what_was_measured_and_nothing_else_is_overwritten
 ) -> None:
     export_job(toy_job(), folder)
     assert (folder / "result.json").is_file()
-    other = toy_job(plan=MeasurePlan(min_rounds=2, max_rounds=2))
+    other = toy_job(plan=TWO_ROUNDS)
     with pytest.raises(JobError, match="Expected an empty folder, or one that holds job"):
         export_job(other, folder)
     assert read_job(folder) == toy_job()

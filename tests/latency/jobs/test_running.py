@@ -20,6 +20,7 @@ from latency.tables.build import table_of
 from latency.tables.table import LatencyTable
 from tests.support.device_jobs import edit, run_worker
 from tests.support.latency_graphs import chain, gather, hidden_gather, toy_job
+from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 PLAN = MeasurePlan(min_rounds=2, max_rounds=2, max_wait_seconds=0.2)
 
@@ -147,7 +148,7 @@ def test_a_table_of_files_goes_on_without_one_that_fails(
     good, short, output = (tmp_path / name for name in ("good.onnx", "short.onnx", "t.json"))
     good.write_bytes(chain(1))
     short.write_bytes(hidden_gather(9))
-    flags = ["--output", str(output), "--min_rounds", "2", "--max_rounds", "2"]
+    flags = ["--output", str(output), *TWO_ROUNDS_FLAGS]
     assert program.main(["table", str(short), str(good), *flags]) == 2
     printed = capsys.readouterr()
     assert f"error: model '{short}' does not run: " in printed.err

@@ -24,6 +24,7 @@ from latency.measurement.result import read_result
 from tests.support.latency_graphs import chain
 from tests.support.loopback_sshd import LoopbackSshd, children_of
 from tests.support.ssh_jobs import PROGRAM, ROUNDS, inodes, journal, run, script, with_python
+from tests.support.unhurried import TWO_ROUNDS
 
 
 def test_a_job_is_carried_over_and_its_result_back(
@@ -239,7 +240,7 @@ def test_the_real_worker_measures_two_graphs(
     folder = tmp_path / "real"
     folder.mkdir()
     models = [Model("one", chain(1), "g"), Model("two", chain(2), "g")]
-    plan = MeasurePlan(min_rounds=2, max_rounds=2)
+    plan = TWO_ROUNDS
     work = workload(models, SessionSettings(), plan)
     write_job(folder, work)
     ignored = shutil.ignore_patterns("__pycache__")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,9 @@ import pytest
 from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
-from latency.measurement.measure import MeasurePlan
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import toy_table
+from tests.support.unhurried import TWO_ROUNDS
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def test_without_networks_the_overhead_is_counted_once() -> None:
 
 
 def test_unstable_rows_and_many_threads_are_said() -> None:
-    plan = MeasurePlan(min_rounds=2, max_rounds=2, relative_tolerance=0.0)
+    plan = replace(TWO_ROUNDS, relative_tolerance=0.0)
     settings = SessionSettings(intra_op_num_threads=2, allow_spinning=False)
     warnings = toy_table(wholes=[], plan=plan, settings=settings).warnings
     assert any(text.startswith("not stable: ") and "up to 4 rounds" in text for text in warnings)
