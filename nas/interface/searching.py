@@ -24,6 +24,7 @@ from nas.interface.asked import (
 from nas.interface.rules import trains_something
 from nas.layers.draw import check_threshold
 from nas.methods.registry import METHODS
+from nas.pipeline.costs import check_can_be_timed
 from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now, space_of
 from nas.pipeline.lending import lending_run
 from nas.pipeline.search import SearchRun
@@ -98,6 +99,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     space = space_of(options.get("space"), looks, bounds)
     config = search_config(asked, options.get("space") or space.name, looks.is_sample)
     check_bounds(space.name, quantities(space, config.bounds))
+    check_can_be_timed(space, config.unit)
     config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()
     if trains_something(options):

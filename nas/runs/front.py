@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nas.cost.units import MILLISECONDS, QuantityName
 from nas.runs.measured import Conditions, MeasuredRecord
 from nas.runs.records import SeededRecipe
 from nas.selection.seed_spread import SeedDifference, SeedSpread
@@ -21,24 +23,27 @@ class AddedNetwork:
     Args:
         name: Sub-folder of its run.
         text: The architecture.
-        aim_ms: Middle of the gap in which it was looked for, predicted milliseconds.
-        low_ms: Least predicted milliseconds that it was allowed.
-        high_ms: Most.
-        predicted_ms: By the sweep's table.
+        aim: Middle of the gap in which it was looked for, in what the sweep's goals are asked in:
+            milliseconds by the sweep's table, or a count.
+        low: Least that it was allowed of that.
+        high: Most.
+        predicted: What it has of it.
         supernet_of: Goal of the sweep whose supernet scored it, and gives its first weights; None
             where the sweep trained none.
         cross_entropy: By that supernet on training images that it never learned from, as the
             candidates were compared; None without a supernet, or where it is no number.
+        quantity: That these figures are of.
     """
 
     name: str
     text: str
-    aim_ms: float
-    low_ms: float
-    high_ms: float
-    predicted_ms: float
+    aim: float
+    low: float
+    high: float
+    predicted: float
     supernet_of: str | None = None
     cross_entropy: float | None = None
+    quantity: QuantityName = MILLISECONDS.quantity
 
 
 @dataclass(frozen=True)
@@ -51,7 +56,15 @@ class FrontPlan:
     """
 
     FILE: ClassVar[str] = "front_plan.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
+    # Version 1 knew milliseconds alone.
+    OLDER_KEYS: ClassVar[Mapping[str, str]] = {
+        "aim_ms": "aim",
+        "low_ms": "low",
+        "high_ms": "high",
+        "predicted_ms": "predicted",
+    }
 
     networks: int
     added: tuple[AddedNetwork, ...] = ()
