@@ -86,7 +86,8 @@ def train_again(
     curves = [json.loads(path(*one).read_text("utf-8")) for one in asked]
     # What a trial keeps; NaN of what diverged.
     ends = np.array([(curve["last"][-1], curve["average"][-1]) for curve in curves], np.float64)
-    return ends.max(axis=1).reshape(len(numbers), len(seeds))
+    best: np.ndarray = ends.max(axis=1)
+    return best.reshape(len(numbers), len(seeds))
 
 
 def main(arguments: list[str] | None = None) -> int:
