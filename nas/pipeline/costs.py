@@ -6,8 +6,6 @@ from dataclasses import dataclass
 
 from latency.cli.text_view import settings_text
 from latency.tables.table import LatencyTable
-from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import has_formats
 from nas.architecture.spec import Architecture
 from nas.cost.additive import AdditiveCost
 from nas.cost.constraints import counted_cost
@@ -119,24 +117,3 @@ def range_text(costs: RunCosts, low: float, high: float, within: str = "") -> st
         return f"{numbers.figure(unit, low)} to {numbers.figure(unit, high)}{within}."
     predicted = f"{low:.3f} to {high:.3f} ms predicted"
     return f"{predicted}{within}, {settings_text(costs.table.settings)}."
-
-
-def check_can_be_timed(space: Space, unit: Unit) -> None:
-    """Refuses milliseconds of a space whose layers have number formats, before any work.
-
-    Args:
-        space: Of the search.
-        unit: Of its goals.
-
-    Raises:
-        InputError: As said.
-    """
-    options = [option for row in space.lowered_options() for option in row]
-    layers = [*lower_architecture(space.largest()), *options]
-    if unit.is_measured and any(has_formats(layer.ops) for layer in layers):
-        raise InputError(
-            f"a goal in bit operations or weight bits for space `{space.name}`, whose layers have "
-            "number formats: no latency table can be measured of them",
-            "a goal in milliseconds",
-            "ask by --target_bops or --target_weight_bits, or by --lambda with --quantity bops",
-        )

@@ -76,6 +76,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "race_epochs": ["--race_epochs", "0.25"],
     "execution": ["--execution", "masked"],
     "space": ["--space", "tiny"],
+    "bits": ["--bits", "8,4"],
+    "end_bits": ["--bits", "8,4", "--end_bits", "32"],
     "blocks": ["--blocks", "/other/blocks.py"],
     "table": ["--table", "/other.json"],
     "device": ["--device", "board"],
@@ -92,6 +94,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "sampler": ["--sampler", "evolution"],
     "workers": ["--workers", "7"],
     "storage": ["--storage", "journal"],
+    "rung_weights": ["--rung_weights", "last"],
     "signal_class": ["--objectives", "auc", "--signal_class", "3"],
     "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
     "seeds": ["--seeds", "3"],
@@ -360,6 +363,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "target_ms": TARGET,
         "target_bops": ["--target_bops", "1e6"],
         "target_weight_bits": ["--target_weight_bits", "75%"],
+        "end_bits": ["--bits", "8,4"],
     }
     start = began.get(name, SITUATIONS["gradient"])
     if not {f"--{flag}" for flag in GOAL_OPTIONS} & set(start):
