@@ -38,6 +38,16 @@ class Unit:
         """The column of a search's history with the expectation over the gates."""
         return f"expected_{self.name}"
 
+    @property
+    def plural(self) -> str:
+        """Its units in a sentence."""
+        return "milliseconds" if self.is_measured else self.text
+
+    @property
+    def penalty(self) -> str:
+        """What a search calls the price of it, behind an article."""
+        return f"{self.noun} penalty" if self.is_measured else f"penalty on {self.noun}"
+
     def number(self, value: float, digits: int = 3) -> str:
         """A figure in full, as it can be typed behind a flag: 1.234, or 70347776.
 

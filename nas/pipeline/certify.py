@@ -149,6 +149,7 @@ def search_certificate(
         date=now_text(),
         environment=environment(),
         conditions=conditions_of(timed, config.sizes),
+        quantity=config.unit.quantity,
     )
 
 

@@ -98,7 +98,7 @@ class SupernetStage:
         noun, decide = unit.noun, "decides" if unit.is_measured else "decide"
         if ratio is not None:
             out.print(
-                f"Gates: the {noun} penalty pulled {ratio:.2g} times as hard as the "
+                f"Gates: the {unit.penalty} pulled {ratio:.2g} times as hard as the "
                 f"cross-entropy (median; above 1, {noun} {decide} alone)."
             )
 

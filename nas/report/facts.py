@@ -54,6 +54,11 @@ class RunFacts:
         return self.asked.ms if self.asked else None
 
     @property
+    def asked_value(self) -> float | None:
+        """The target as a figure of `unit`; None with a penalty."""
+        return self.asked.value if self.asked else None
+
+    @property
     def unit(self) -> Unit:
         """What was asked in; milliseconds where nothing was."""
         config = self.records.config

@@ -14,7 +14,7 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
-from nas.cost.units import MILLISECONDS, QuantityName
+from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
 from nas.deployment.records import Exports, Parity
 from nas.metrics import MetricResults, MetricSpread, Smoothness
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
@@ -317,6 +317,7 @@ class Certificate(CertifiedNetwork):
         exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
+        quantity: What the goal was asked in, which its company has as much of.
     """
 
     FILE: ClassVar[str] = "certificate.json"
@@ -341,6 +342,12 @@ class Certificate(CertifiedNetwork):
     search_verdict: SearchVerdict | None = None
     run_id: str | None = None
     exports: Exports | None = None
+    quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def unit(self) -> Unit:
+        """Names of what the goal was asked in."""
+        return UNITS[self.quantity]
 
 
 @dataclass(frozen=True)

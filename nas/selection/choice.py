@@ -176,8 +176,7 @@ def choose_network(
         raise InputError(
             f"a target that a network of space `{bounded.space.name}` is near to",
             f"{target:g} ms" if unit.is_measured else unit.written(target),
-            f"ask for other {'milliseconds' if unit.is_measured else unit.text}, or choose "
-            "another --space",
+            f"ask for other {unit.plural}, or choose another --space",
         )
     nearest = min(attempts, key=lambda attempt: attempt.error(target))
     return Choice.of(attempts, nearest, target, unit.quantity)

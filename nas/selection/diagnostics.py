@@ -168,7 +168,7 @@ def _penalty_warning(history: Sequence[SearchRow], penalty: float, unit: Unit) -
     if ratio is None or ratio <= LARGEST_GRADIENT_RATIO:
         return []
     text = (
-        f"The {unit.noun} penalty pulled the gates {ratio:.3g} times as hard as the cross-entropy "
+        f"The {unit.penalty} pulled the gates {ratio:.3g} times as hard as the cross-entropy "
         f"(median ratio of their gradients): most steps led to {_less(unit)} whatever the images "
         f"said. Use a smaller --lambda than {penalty:g}."
     )

@@ -104,7 +104,7 @@ class BoundedSpace:
             whole = BoundedSpace(self.space, self.cost, Bounds()).range()
             reach = f"; without those bounds {_span(unit, *whole)}"
             received = f"{target:g}" if unit.is_measured else unit.number(target)
-            wanted = "milliseconds" if unit.is_measured else unit.text
+            wanted = unit.plural
             raise InputError(
                 f"--{unit.flag} from {_span(unit, low, high)}, the range of {name}{within}",
                 received + (reach if self.bounds else ""),
