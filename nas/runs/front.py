@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nas.cost.units import MILLISECONDS, QuantityName
-from nas.runs.measured import Conditions, MeasuredRecord
+from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
+from nas.runs.measured import Conditions, MeasuredRecord, counted
 from nas.runs.records import SeededRecipe
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SeedDifference, SeedSpread
 from nas.system.environment import Environment
 
@@ -99,8 +100,10 @@ class FrontNetwork(MeasuredRecord):
             apart from this one's. `cannot tell`: another one is by the figures, and the intervals
             of the times overlap, or the seeds do not tell the accuracies apart.
         beaten_by: Networks that are better by these figures, fastest first; none on the front.
-        faster: The next faster network on the front; None for the fastest, and off the front.
+        faster: The next faster network on the front, or the next one with less of what was asked
+            in; None for the first, and off the front.
         gain: How much more this network reaches than that one, over seeds; None with one seed.
+        asked_count: Target in a count; None where milliseconds or nothing was asked.
     """
 
     name: str
@@ -123,6 +126,15 @@ class FrontNetwork(MeasuredRecord):
     beaten_by: tuple[str, ...] = ()
     faster: str | None = None
     gain: SeedDifference | None = None
+    asked_count: Target | None = None
+
+    def cost(self, unit: Unit) -> float | None:
+        """What it has of one quantity; None for milliseconds that nobody knows.
+
+        Args:
+            unit: Of that.
+        """
+        return self.ms if unit.is_measured else counted(self, unit)
 
     @property
     def ms(self) -> float | None:
@@ -144,11 +156,13 @@ class Front:
             compared.
         recipe: All networks were trained by.
         evaluation_images: How many images accuracies are shares of.
-        networks: Fastest first.
+        networks: Fastest first, or those with the least of what was asked in.
+        quantity: What the sweep's goals are asked in, and networks are compared by.
     """
 
     FILE: ClassVar[str] = "front.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     date: str
     device: str | None
@@ -158,6 +172,12 @@ class Front:
     recipe: SeededRecipe
     evaluation_images: int
     networks: tuple[FrontNetwork, ...]
+    quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def unit(self) -> Unit:
+        """Names of what networks are compared by."""
+        return UNITS[self.quantity]
 
     @property
     def is_measured(self) -> bool:

@@ -11,6 +11,8 @@ from latency.device.settings import SessionSettings
 from latency.measurement.certificate import statistic_text
 from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
+from nas.cost.units import Unit
+from nas.errors import InputError
 from nas.runs.outcome import Outcome
 
 
@@ -136,6 +138,22 @@ class MeasuredRecord:
     def outcome(self) -> Outcome:
         """What these figures say of the budget."""
         return Outcome.of(self.met, self.met_reason)
+
+
+def counted(record: Any, unit: Unit) -> float:
+    """A count of a network, as its record has it.
+
+    Args:
+        record: With a field of the unit's name.
+        unit: Of the count.
+
+    Raises:
+        InputError: An earlier version wrote the record, which did not count it.
+    """
+    found = getattr(record, unit.name)
+    if found is None:
+        raise InputError(f"{unit.text} of {record.name}", "none", "search again")
+    return float(found)
 
 
 def measured_values(timing: Timing | None, verdict: Verdict | None) -> dict[str, Any]:
