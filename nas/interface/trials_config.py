@@ -13,7 +13,7 @@ from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
 from nas.executors.cores import cores
 from nas.interface import rules
-from nas.interface.asked import compute_of
+from nas.interface.asked import bits_of, compute_of
 from nas.metrics import AskedMetrics
 from nas.recipes import RECIPES
 from nas.recipes.scales import SMOKE, Scale
@@ -32,7 +32,19 @@ from nas.tuning.objectives import parse_objectives
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
 SHARED = (
-    *("method", "space", "blocks", "table", "device", "run_dir", "resume", "seed", "smoke"),
+    *(
+        "method",
+        "space",
+        "bits",
+        "end_bits",
+        "blocks",
+        "table",
+        "device",
+        "run_dir",
+        "resume",
+        "seed",
+        "smoke",
+    ),
     *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
     *("mixed_precision", *BOUNDS),
 )
@@ -98,6 +110,12 @@ class AskedTrials:
                 "no --tune",
                 "write for example --tune 'learning_rate=log[1e-3,1]'",
             )
+        if is_new and "network" in self.options and "bits" in self.options:
+            raise InputError(
+                "--bits with --space, whose blocks choose from them",
+                "--network, which says its formats",
+                "leave --bits out, or write the formats of the network",
+            )
         if is_grid and self.options.get("sampler", "grid") != "grid":
             raise InputError(
                 "--sampler with --method asha, hyperband or random",
@@ -148,6 +166,7 @@ def trials_config(
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         method=method,
         space=None if network else reference(options.get("space") or "sample"),
+        bits=bits_of(options),
         network=to_text(network) if network else None,
         tune=options.get("tune"),
         space_tune=None if space is None else space.tune,

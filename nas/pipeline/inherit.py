@@ -17,6 +17,7 @@ from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
+from nas.search_space.bits import with_bits
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system.console import out
@@ -74,6 +75,7 @@ def inherited_weights(
     """
     searched = check_inherits(folder, config)
     space = get_space(searched.space, dataset.image_size, dataset.num_classes)
+    space = with_bits(space, searched.bits)
     table = LatencyTable.load(folder.path / TABLE_FILE, allow_other_host=True)
     stage = SupernetStage(
         folder,
