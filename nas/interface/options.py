@@ -108,6 +108,7 @@ class TrialOptions(SpaceOptions, total=False):
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
         workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
         storage: `sqlite` (default) or `journal`.
+        rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
             others with the seeds that follow; default 1.
         metrics: What whole trainings are judged by on the evaluation images beside objectives,
@@ -126,6 +127,7 @@ class TrialOptions(SpaceOptions, total=False):
     sampler: str
     workers: int
     storage: str
+    rung_weights: str
     seeds: int
     metrics: str | Sequence[str]
     signal_class: str | int

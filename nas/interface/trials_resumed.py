@@ -33,6 +33,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "skip_bad_images": lambda c: c.data.skip_bad_images,
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,
+    "rung_weights": lambda c: "average" if c.recipe.growing_average else "last",
     "flip": lambda c: c.recipe.augmentation.flip,
     "table": lambda c: c.table,
     "tune": lambda c: c.tune,

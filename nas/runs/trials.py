@@ -35,6 +35,8 @@ WHOLE = ("random", "grid")
 # What every whole training is judged by at the end.
 USUAL = ("top1", "top5", "cross_entropy")
 STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
+# Which weights rungs are judged by, the usual ones first.
+RUNG_WEIGHTS = ("average", "last")
 # Names of `Bounds` -> the objectives that they bound.
 BOUNDED = {
     "max_params": "params",

@@ -91,6 +91,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "sampler": ["--sampler", "evolution"],
     "workers": ["--workers", "7"],
     "storage": ["--storage", "journal"],
+    "rung_weights": ["--rung_weights", "last"],
     "signal_class": ["--objectives", "auc", "--signal_class", "3"],
     "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
     "seeds": ["--seeds", "3"],
