@@ -90,6 +90,21 @@ def _mbconv_layer(
     )
 
 
+@super_layer.register(spec.Conv)
+@super_layer.register(spec.DepthwiseConv)
+@super_layer.register(spec.Dense)
+def _format_layer(
+    block: spec.Layer, choice: OneOf, shape: Shape, settings: LayerSettings, name: str
+) -> SuperLayer:
+    """One kernel for all number formats; branches for whatever else differs."""
+    del block
+    from nas.supernet.format_layer import FormatLayer, shares_weights
+
+    if not shares_weights(choice):
+        return branches_of(choice, shape, settings, name)
+    return FormatLayer(choice, shape, settings, name=name)
+
+
 def _mixes_formats(choice: OneOf) -> bool:
     """Whether formats of inverted residuals are those that one set of weights can have."""
     blocks = [block for block in choice.blocks if isinstance(block, spec.MBConv)]

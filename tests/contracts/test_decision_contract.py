@@ -19,20 +19,23 @@ import numpy as np
 import pytest
 
 from nas.architecture.lowering import lower
-from nas.architecture.number_formats import FixedPoint
+from nas.architecture.number_formats import FixedPoint, ScaledInteger
 from nas.architecture.operations import ConvOp, Op, ResidualOp, SqueezeExciteOp
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import (
     LAYER_TYPES,
     Conv,
     Dense,
+    DepthwiseConv,
     Field,
     GlobalAveragePool,
     Layer,
+    MaxPool,
     MBConv,
     Skip,
     register_layer,
 )
+from nas.builders.keras_layers import LayerSettings
 from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.cost.constraints import Bounds, quantities
@@ -49,6 +52,7 @@ from nas.search_space.named import get_space
 from nas.search_space.space import OneOf, Space
 from nas.supernet.inherit import inherit_weights
 from nas.supernet.model import GATE_FORMS, Supernet
+from nas.supernet.super_layers import layer_of
 from nas.supernet.views import WeightView
 from nas.training.loop import Control
 from nas.training.recipe import Pace
@@ -157,6 +161,39 @@ def branched_bits_space() -> Space:
     return Space("contract", SIZE, (first, OneOf("a", (*normed, Skip())), choice, *head))
 
 
+def one_kernel_space() -> Space:
+    """Layers of one operation in fixed point, with formats of bias and normalisation beside."""
+    fixed = [FixedPoint(total, 4) for total in (6, 12)]
+    read = [FixedPoint(8, 3), FixedPoint(12, 4)]
+    convs = tuple(
+        Conv(3, 1, 8, "relu", weight_format=w, activation_format=a, norm_format=w)
+        for w in fixed
+        for a in read
+    )
+    depthwise = tuple(
+        DepthwiseConv(3, 1, bias=True, batch_norm=False, weight_format=w, bias_format=w)
+        for w in fixed
+    )
+    scores = tuple(Dense(CLASSES, weight_format=w, bias_format=w) for w in fixed)
+    found = (ScaledInteger(2, True, "learned"), ScaledInteger(8, True, "learned"), None)
+    learned = tuple(
+        Conv(1, 1, 8, weight_format=ScaledInteger(3), activation_format=a) for a in found
+    )
+    return Space(
+        "contract",
+        SIZE,
+        (
+            Conv(3, 1, 8),
+            OneOf("a", (*convs, Skip())),
+            MaxPool(2),
+            OneOf("b", depthwise),
+            OneOf("c", learned),
+            GlobalAveragePool(),
+            OneOf("d", scores),
+        ),
+    )
+
+
 # What makes a space, and the layers that its choices have.
 SPACES = {
     "mbconv": (mbconv_space, {"SuperBlock"}),
@@ -169,6 +206,7 @@ SPACES = {
     "bits": (bits_space, {"SuperBlock"}),
     "few_bits": (few_bits_space, {"SuperBlock"}),
     "branched_bits": (branched_bits_space, {"SwitchLayer"}),
+    "one_kernel": (one_kernel_space, {"FormatLayer"}),
 }
 # One of each kind of layer; the others differ from these in numbers alone.
 TRAINED = ("mbconv", "wide", "attended")
@@ -201,7 +239,10 @@ def images() -> np.ndarray:
 @pytest.mark.parametrize("name", SPACES)
 def test_every_choice_has_its_layer(name: str) -> None:
     make, layers = SPACES[name]
-    assert {type(layer).__name__ for layer in Supernet(make()).super_layers} == layers
+    space = make()
+    places = zip(space.layers, space.input_shapes(), strict=True)
+    found = [layer_of(x, s, LayerSettings(), "x") for x, s in places if isinstance(x, OneOf)]
+    assert {type(layer).__name__ for layer in found} == layers
 
 
 @pytest.mark.parametrize("name", [*SPACES, *NAMED])
