@@ -21,7 +21,7 @@ COMPUTING = ("mixed_precision", "data_parallel")
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
     *("workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
-    *("seeds", "metrics"),
+    *("seeds", "metrics", "rung_weights"),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
