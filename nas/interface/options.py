@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from nas.data.preparation import Resize
@@ -87,7 +87,12 @@ class SearchOptions(SpaceOptions, total=False):
         learning_rate: Peak learning rate of the supernet's weights, used as it is; default:
             0.004 for the batches of the job's size, and by the root of the ratio for others.
         gate_learning_rate: Adam's rate for the gates, used as it is; default: 0.03, likewise.
-        random_networks: Random networks of equal milliseconds to compare with.
+        random_networks: Random networks of equal milliseconds, or of an equal count where the goal
+            is one, to compare with.
+        target_bops: Bit operations to land on in the place of milliseconds, or a part of the
+            space's range such as `"25%"`; several make a sweep.
+        target_weight_bits: Likewise bits of the kernels.
+        quantity: What the penalty is the price of: `ms` (default), `bops` or `weight_bits`.
     """
 
     data_parallel: bool
@@ -103,6 +108,9 @@ class SearchOptions(SpaceOptions, total=False):
     learning_rate: float
     gate_learning_rate: float
     random_networks: int
+    target_bops: float | str | Iterable[float | str]
+    target_weight_bits: float | str | Iterable[float | str]
+    quantity: str
 
 
 class TrialOptions(SpaceOptions, total=False):

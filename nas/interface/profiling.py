@@ -9,6 +9,7 @@ from typing import Any
 from latency.command_line import join
 from latency.device.host import current_host
 from nas.cost.constraints import Bounds
+from nas.cost.units import UNITS
 from nas.data import Dataset
 from nas.data.look import Looks, look_at
 from nas.data.samples import LETTERS, SAMPLES
@@ -29,10 +30,11 @@ from nas.selection.profile import SpaceProfile, space_profile
 from nas.system.paths import kept_path, own_path
 from nas.system.program import command_words
 
+TARGETS = tuple(unit.flag for unit in UNITS.values())
 # A profile looks at these and at nothing else.
 APPLIES = (
-    *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
-    *("sample", "device", "seed", "bits", "end_bits", *BOUNDS),
+    *("profile", "help", "space", "data_dir", "image_size", "blocks", "table"),
+    *("sample", "device", "seed", "bits", "end_bits", *TARGETS, *BOUNDS),
 )
 
 
@@ -48,7 +50,7 @@ def check_profile(options: Mapping[str, Any]) -> None:
     for name in options:
         if says(options, name) and name not in APPLIES:
             raise InputError(
-                "--profile with a space, images, --target_ms and bounds alone",
+                "--profile with a space, images, targets and bounds alone",
                 f"--{name} as well",
                 f"leave --{name} out: a profile trains and measures nothing",
             )
@@ -92,7 +94,7 @@ def profile(
     space: str | None = None,
     **options: Any,
 ) -> SpaceProfile:
-    """What a space offers, and whether bounds and milliseconds can be kept together.
+    """What a space offers, and whether bounds and a target can be kept together.
 
     Nothing is measured, decoded or trained. Milliseconds are those of the table in this host's
     cache, or of `table`; without one they are not known.
@@ -102,9 +104,10 @@ def profile(
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`.
         space: Name of a search space, or path of a Python file that defines one; default: as a
             search would take it.
-        **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed`, `bits`, `end_bits`
-            and the bounds `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`,
-            `max_weight_bits` and `max_bops`; see `SearchOptions`.
+        **options: `target_bops` or `target_weight_bits` in the place of milliseconds, `sample`,
+            `image_size`, `blocks`, `table`, `device`, `seed`, `bits`, `end_bits` and the bounds
+            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and
+            `max_bops`; see `SearchOptions`.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
@@ -115,7 +118,9 @@ def profile(
             raise TypeError(f"profile() got an unexpected keyword argument {name!r}")
     named = {"space": space, "data_dir": None if isinstance(data, Dataset) else data}
     given = {name: v for name, v in {**options, **named}.items() if v is not None}
-    goals = () if target_ms is None else parse_goals(None, f"{target_ms}")
+    targets = {flag: given.get(flag) for flag in TARGETS} | {"target_ms": target_ms}
+    asked = {flag: f"{value}" for flag, value in targets.items() if value is not None}
+    goals = parse_goals(asked) if asked else ()
     return profile_of(given, goals, data if isinstance(data, Dataset) else None)[0]
 
 
