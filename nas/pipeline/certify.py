@@ -143,8 +143,8 @@ def check_exported_memory(
 ) -> None:
     """Counts the peak activation memory of a file, and refuses one that differs from the search's.
 
-    A file with number formats computes them in float32, so that its tensors are larger than what
-    is counted: of such a network the count stands.
+    A file with number formats keeps more than their bits: its tensors are larger than what is
+    counted. Of such a network the count stands.
 
     Args:
         data: The ONNX file of the network.

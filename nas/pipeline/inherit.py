@@ -20,6 +20,7 @@ from nas.runs.folder import RunFolder
 from nas.search_space.bits import with_bits
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
+from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
@@ -93,7 +94,5 @@ def inherited_weights(
             found[name] = stage.weights_of(network)
         else:
             out.print(f"{name} is no network of the space: it starts from random weights.")
-    import keras
-
-    keras.backend.clear_session()  # the networks are built as in a process of their own
+    backend.forget_models()  # the networks are built as in a process of their own
     return found
