@@ -384,7 +384,7 @@ def test_a_decision_of_ones_own_is_searched_from_end_to_end() -> None:
     config = dataclasses.replace(config, gates=dataclasses.replace(config.gates, learning_rate=0.5))
     search = GradientSearch(
         space,
-        SpaceLatency(0.1, cheap, 1.0, 0.0),
+        SpaceLatency(0.1, cheap, 1.0, 0.0).cost,
         split,
         config,
         Control(pace=Pace(log_every=4)),
