@@ -11,8 +11,8 @@ from latency.device.host import current_host
 from nas.cost.constraints import Bounds
 from nas.cost.units import UNITS
 from nas.data import Dataset
-from nas.data.look import look_at
-from nas.data.samples import LETTERS
+from nas.data.look import Looks, look_at
+from nas.data.samples import LETTERS, SAMPLES
 from nas.errors import InputError
 from nas.hardware.measurable import check_measurable, has_table
 from nas.hardware.predictor import SpaceLatency
@@ -22,7 +22,7 @@ from nas.interface.rules import says
 from nas.pipeline.inputs import SPACE_OF_LETTERS
 from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks, reference
-from nas.search_space.named import SPACES, get_space
+from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
 from nas.selection.goals import Goal, parse_goals
@@ -128,21 +128,17 @@ def _space(
     options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds
 ) -> tuple[Space, str]:
     """The space at the size and classes of the images, which are not decoded for it; and why."""
-    name, size = options.get("space"), options.get("image_size")
+    name = options.get("space")
     if dataset is not None:
-        size, classes = dataset.image_size, dataset.num_classes
-    elif options.get("data_dir") is None and options.get("sample", LETTERS) == LETTERS:
-        # Letters have the size and the classes of their space.
-        own_size = SPACES[SPACE_OF_LETTERS].image_size if name is None else None
-        return get_space(name or SPACE_OF_LETTERS, size or own_size), ""
+        looks = Looks.of(dataset)
     else:
         source = source_of(options.get("data_dir"), options)
         sample = source.drawn or LETTERS
-        looks = look_at(source.path, size, options.get("seed", 0), sample)
-        size, classes = looks.image_size, looks.num_classes
-    if name is None:
+        looks = look_at(source.path, options.get("image_size"), options.get("seed", 0), sample)
+    size, classes = looks.image_size, looks.num_classes
+    if name is None and looks.name != SAMPLES[LETTERS].title:
         return default_space(size, classes, bounds)
-    return get_space(name, size, classes), ""
+    return get_space(name or SPACE_OF_LETTERS, size, classes), ""
 
 
 def _latency(
@@ -155,7 +151,7 @@ def _latency(
         table = load_table(own_path(options["table"]), space, "fp32", other)
         return SpaceLatency.from_table(space, table), ""
     if not has_table(space):
-        return None, "No milliseconds: ONNX Runtime only emulates number formats."
+        return None, "No milliseconds: a latency table has no layers with number formats."
     path = default_table_path(space, "fp32", current_host())
     if path.is_file():
         return SpaceLatency.from_table(space, load_table(path, space, "fp32", False)), ""

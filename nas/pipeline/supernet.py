@@ -30,7 +30,7 @@ from nas.selection.diagnostics import few_steps_warning, gradient_ratio
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.training.rates import recipe_text
+from nas.training.rates import cut_text, recipe_text
 
 if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
@@ -87,8 +87,11 @@ class SupernetStage:
         images = len(trainer.weights_part)
         out.print(f"Shared weights by {recipe_text(weights, images)}.", markup=False)
         if METHODS[self.config.search.method].learns_gates:
-            batch = min(weights.batch_size, len(trainer.held_out_part))
-            out.print(f"Gates by adam: {gates_text(gates, batch)}.", markup=False)
+            held_out = len(trainer.held_out_part)
+            text = gates_text(gates, min(weights.batch_size, held_out))
+            if cut := cut_text(weights.batch_size, held_out):
+                text += f"; steps of {held_out} images{cut}"
+            out.print(f"Gates by adam: {text}.", markup=False)
         for finding in few_steps_warning(weights, trainer.total_steps, "--search_epochs"):
             out.print(f"Warning: {finding.text}", markup=False)
 

@@ -221,6 +221,6 @@ def test_parts_that_are_float32_may_stand_beside_bytes() -> None:
 def test_bytes_agree_on_a_whole_set_of_images(name: str) -> None:
     network = reference(name)
     weights = random_weights(network, seed=1)
-    own = images(500, network.image_size)
-    data = to_onnx(network, weights, batch=1)
+    own = images(100, network.image_size)
+    data = to_onnx(network, weights)
     assert np.array_equal(scores(data, own), integer_scores(network, weights, own))
