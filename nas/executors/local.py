@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import nas
 from nas.executors.cores import cores, environment, share_of
 from nas.executors.executor import Place
 from nas.executors.messages import Done, Event, Failed, Job, Ready, Stopped, from_line, to_line
+from nas.executors.packages import package_folders
 from nas.ranges import check_count
 
 # A process that has done so many jobs makes room for a new one: frameworks keep some memory of
@@ -57,11 +57,15 @@ class LocalExecutor:
         task: MODULE:FUNCTION that does a job.
         folder: Of logs and locks, one of each a worker.
         workers: Processes at a time, 1 or more.
+        threads: Of each of them, 1 or more, on any core; None for a share of the cores of its own.
     """
 
-    def __init__(self, task: str, folder: Path, workers: int) -> None:
+    def __init__(
+        self, task: str, folder: Path, workers: int, *, threads: int | None = None
+    ) -> None:
         check_count("workers", workers)
         self._task, self._folder, self._count = task, folder, workers
+        self._threads = threads
         self._workers: dict[str, _Worker] = {}
         self._selector = selectors.DefaultSelector()
         self._is_stopping = False
@@ -154,14 +158,16 @@ class LocalExecutor:
         raise RuntimeError(f"{self._count} workers that all have a job")
 
     def _started(self, name: str, number: int) -> _Worker:
-        share = share_of(number, self._count, cores())
+        # Whoever asks for threads shares this machine with others, who are not known here.
+        share = cores() if self._threads else share_of(number, self._count, cores())
         log = self._folder / f"{name}.log"
         words = ["--task", self._task, "--lock", str(self._folder / f"{name}.lock")]
         words += ["--cores", ",".join(map(str, share))]
-        env = environment(len(share), os.environ)
-        # The package of this very program, wherever it was started from.
-        paths = [str(Path(nas.__file__).resolve().parents[1]), env.get("PYTHONPATH", "")]
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        env = environment(self._threads or len(share), os.environ)
+        # The packages of this very program, wherever it was started from.
+        paths = [str(folder.parent) for folder in package_folders()]
+        found = dict.fromkeys([*paths, env.get("PYTHONPATH", "")])
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, found))
         with open(log, "ab") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "nas.executors.worker", *words],

@@ -11,9 +11,9 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
-from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import compute_of
+from nas.interface.executor_options import executor_config, usual_workers
 from nas.metrics import AskedMetrics
 from nas.recipes import RECIPES
 from nas.recipes.scales import SMOKE, Scale
@@ -37,8 +37,6 @@ SHARED = (
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
-# More than this compete for memory: each worker is a framework of its own.
-MOST_USUAL_WORKERS = 4
 USUAL_RUNGS = 5
 USUAL_REDUCTION = 4
 
@@ -101,6 +99,8 @@ class AskedTrials:
                 "leave --sampler out",
             )
         compute_of(self.options).check()
+        if is_new:
+            executor_config(self.options)
 
 
 def trials_config(
@@ -132,6 +132,7 @@ def trials_config(
     if method == "grid":
         given["sampler"] = method
     table = options.get("table")
+    executor = executor_config(options)
     return TrialsConfig(
         date=now_text(),
         command=asked.command,
@@ -155,7 +156,8 @@ def trials_config(
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
         budgets=budget_texts(options.get("budgets")),
         objectives=objective_texts(options.get("objectives", "top1")),
-        workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        workers=options.get("workers") or usual_workers(executor),
+        executor=executor,
         seeds=options.get("seeds", 1),
         metrics=metric_texts(options.get("metrics")),
         **lengths,
