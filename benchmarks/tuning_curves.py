@@ -6,6 +6,7 @@ A file is a compressed archive of NumPy (`.npz`) without pickled objects:
 |---|---|---|
 | `epochs` | points | where values were taken, ascending, of a whole training the last |
 | `top1` | configurations, points | share of the judging images, 0 to 1; NaN once it diverged |
+| `top1_average` | configurations, points | likewise with averaged weights; may be missing |
 | `cost` | configurations | what one configuration costs; less is better |
 | `cost_name` | none | what `cost` is, such as `macs` |
 | `choices` | configurations, choices | option that stands at each choice of the space |
@@ -16,7 +17,7 @@ A file is a compressed archive of NumPy (`.npz`) without pickled objects:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -38,6 +39,7 @@ class Curves:
     options: np.ndarray
     learning_rate: np.ndarray
     about: np.ndarray
+    top1_average: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         count, points = len(self.cost), len(self.epochs)
@@ -51,6 +53,8 @@ class Curves:
             "learning_rate": (count,),
             "about": (),
         }
+        if self.top1_average is not None:
+            shapes["top1_average"] = (count, points)
         for name, shape in shapes.items():
             array = getattr(self, name)
             if array.shape != shape or array.dtype.kind not in KINDS.get(name, "f"):
@@ -66,6 +70,28 @@ class Curves:
 
     def __len__(self) -> int:
         return len(self.cost)
+
+    def judged_by(self, weights: str) -> Curves:
+        """The same curves with the values that trials are judged by.
+
+        Args:
+            weights: `last`, or `average` for averaged weights and, at the end of a whole training,
+                the better of both, as trials keep it.
+
+        Raises:
+            InputError: The recording has no averaged weights.
+        """
+        if weights == "last":
+            return replace(self, top1_average=None)
+        if self.top1_average is None:
+            raise InputError(
+                "a recording with top1_average",
+                "one of an earlier version, without",
+                "write --weights last, or record the curves again",
+            )
+        values = self.top1_average.copy()
+        values[:, -1] = np.maximum(self.top1[:, -1], values[:, -1])
+        return replace(self, top1=values, top1_average=None)
 
     def points_of(self, epochs: tuple[float, ...]) -> list[int]:
         """Where values of these epochs stand.
@@ -96,7 +122,8 @@ def save(curves: Curves, path: Path) -> None:
         path: Of the file.
     """
     unfinished = path.with_name(f".{path.stem}.unfinished.npz")
-    np.savez_compressed(unfinished, **vars(curves))
+    arrays = {name: array for name, array in vars(curves).items() if array is not None}
+    np.savez_compressed(unfinished, **arrays)
     unfinished.replace(path)
 
 
@@ -111,7 +138,10 @@ def load(path: Path) -> Curves:
     """
     try:
         with np.load(path, allow_pickle=False) as archive:
-            return Curves(**{field.name: archive[field.name] for field in fields(Curves)})
+            names = [field.name for field in fields(Curves)]
+            if "top1_average" not in archive:
+                names.remove("top1_average")
+            return Curves(**{name: archive[name] for name in names})
     except (OSError, ValueError, KeyError) as error:
         if isinstance(error, InputError):
             raise
@@ -141,7 +171,9 @@ def made_up(count: int = 200, seed: int = 0) -> Curves:
     speed = rng.uniform(0.3, 0.9, count)
     error = limit[:, None] + 0.4 * (1 + 4 * epochs) ** -speed[:, None]
     top1 = np.clip(1 - error + rng.normal(0, 0.006, error.shape), 0.1, 1)
-    top1[rng.random(count) < 0.05] = np.nan
+    lost = rng.random(count) < 0.05
+    average = np.clip(1 - error + rng.normal(0, 0.004, error.shape), 0.1, 1)
+    top1[lost] = average[lost] = np.nan
     return Curves(
         epochs,
         top1.astype(np.float32),
@@ -151,4 +183,5 @@ def made_up(count: int = 200, seed: int = 0) -> Curves:
         options,
         rate,
         np.array('{"command": "made up"}'),
+        average.astype(np.float32),
     )

@@ -5,7 +5,8 @@
         [--jobs 2] [--json FILE]
 
 The configurations with the best last values are trained again with other seeds of weights and data
-order, on the same images. Printed are their last values and the standard deviation between seeds,
+order, on the same images. A last value is that of the better weights, the last ones or their
+average, as a trial keeps them. Printed are these values and the standard deviation between seeds,
 pooled over the configurations; the recording's own seed is one of them. FOLDER gets a file for
 each training, so that the same command goes on where it was stopped. See benchmarks/README.md.
 """
@@ -69,7 +70,7 @@ def train_again(
     folder.mkdir(parents=True, exist_ok=True)
 
     def path(number: int, seed: int) -> Path:
-        return folder / f"configuration-{number:05d}-seed-{seed}.json"
+        return folder / f"curve-{number:05d}-seed-{seed}.json"
 
     asked = [(number, seed) for number in numbers for seed in seeds]
     with pool_of(jobs) as pool:
@@ -80,10 +81,13 @@ def train_again(
         }
         for future in as_completed(work):
             (curve,) = future.result()
-            atomic.write_json(path(*work[future]), {"top1": curve})
+            atomic.write_json(path(*work[future]), curve)
             print(f"configuration {work[future][0]}, seed {work[future][1]}: done", flush=True)
-    curves = [json.loads(path(*one).read_text("utf-8"))["top1"] for one in asked]
-    return np.array([curve[-1] for curve in curves], np.float64).reshape(len(numbers), len(seeds))
+    curves = [json.loads(path(*one).read_text("utf-8")) for one in asked]
+    # What a trial keeps; NaN of what diverged.
+    ends = np.array([(curve["last"][-1], curve["average"][-1]) for curve in curves], np.float64)
+    best: np.ndarray = ends.max(axis=1)
+    return best.reshape(len(numbers), len(seeds))
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -96,7 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", action=Value, type=int, default=2, help="at a time (2)")
     parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
     options = parser.parse_args(arguments)
-    curves = tuning_curves.load(options.curves)
+    curves = tuning_curves.load(options.curves).judged_by("average")
     recording = Recording(**json.loads(str(curves.about))["recording"])
     seeds = [int(word) for word in options.seeds.split(",")]
     numbers = best_of(curves, options.best)

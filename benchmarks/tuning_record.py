@@ -8,11 +8,11 @@
 A configuration is a random network of a space and a learning rate, drawn evenly by its logarithm.
 With `--rates N` every N configurations have one network, which is built once and trained with one
 rate after the other, from the same weights: building takes longer than a short training. All train
-on the same part of the training images, by the recipe of the images' scale without its moving
-average, and are judged on the others where the rungs of a search may end: after an eighth, a
-quarter and a half of an epoch and after every whole one. FOLDER gets a file for each network, so
-that the same command goes on with a recording that was stopped; FILE is written when all are
-there. See benchmarks/README.md.
+on the same part of the training images, by the recipe of the images' scale, and are judged on the
+others by their last weights and by the average that trials have. That is done where the rungs of a
+search may end: after an eighth, a quarter and a half of an epoch and after every whole one. FOLDER
+gets a file for each network, so that the same command goes on with a recording that was stopped;
+FILE is written when all are there. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from nas.cost.counts import architecture_cost
 from nas.data import Dataset, split_holdout
 from nas.data.load import load_dataset, load_sample
 from nas.errors import InputError
+from nas.interface.trials_config import RUNG_SHARE
 from nas.recipes.scales import Scale
 from nas.search_space.files import is_file
 from nas.search_space.named import get_space
@@ -55,6 +56,8 @@ from nas.training.schedule_files import share_at
 if TYPE_CHECKING:
     from nas.training.trainer import Trainer
 
+# Weights -> top-1 at all points; None from where the training diverged.
+Curve = dict[str, list[float | None]]
 PARTS_OF_AN_EPOCH = (0.125, 0.25, 0.5)
 # Steps whose images make the statistics of a judged network, all at once. A search averages over
 # the batches of 20 steps, one after the other, which takes longer than a short training.
@@ -134,8 +137,8 @@ class Recording:
         return space.even_indices(network), math.exp(rate.uniform(low, high))
 
 
-def train(recording: Recording, numbers: list[int], seed: int) -> list[list[float | None]]:
-    """Top-1 of configurations of one network at all points; None from where one diverged.
+def train(recording: Recording, numbers: list[int], seed: int) -> list[Curve]:
+    """Top-1 of configurations of one network at all points.
 
     Args:
         recording: What is recorded.
@@ -154,7 +157,7 @@ def train(recording: Recording, numbers: list[int], seed: int) -> list[list[floa
     division = split_holdout(len(labels), labels, recording.judging_share, recording.seed)
     recipe = recording.scale.recipe_for(is_sample=recording.data_dir is None)
     recipe = recipe.shortened(float(recording.epochs), recipe.batch_size)
-    recipe = recipe.changed(average_share=None)
+    recipe = recipe.changed(average_share=RUNG_SHARE, growing_average=True)
     network = space.decode(drawn[0][0])
     trainer = Trainer(network, dataset.train, (division[0], None), recipe, seed, None)
     steps = range(min(STATISTICS_STEPS, trainer.total_steps))
@@ -174,9 +177,7 @@ def train(recording: Recording, numbers: list[int], seed: int) -> list[list[floa
     return found
 
 
-def _curve(
-    trainer: Trainer, rate: float, recording: Recording, judging: np.ndarray
-) -> list[float | None]:
+def _curve(trainer: Trainer, rate: float, recording: Recording, judging: np.ndarray) -> Curve:
     """Top-1 of a network that begins with its first weights, at all points."""
     from nas.training.loop import Control, LoopState, run
     from nas.training.lost import LostWeightsError
@@ -187,15 +188,17 @@ def _curve(
     trainer.steps.rate_of = lambda step: rate * share_at(recipe.schedule, step, course)
     trainer.model.reset_metrics()
     state = LoopState()
-    found: list[float | None] = []
+    found: Curve = {kind: [] for kind in trainer.judge.kinds}
     try:
         for epochs in recording.points:
             step = max(1, math.floor(total * epochs / recording.epochs + 0.5))
             # The schedule is that of the whole training; the loop alone ends earlier.
             state = run(trainer, state, step, Control(None))
-            found.append(trainer.judge.accuracy("last", trainer.split, judging).top1)
+            for kind in trainer.judge.kinds:
+                found[kind].append(trainer.judge.accuracy(kind, trainer.split, judging).top1)
     except LostWeightsError:
-        found += [None] * (len(recording.points) - len(found))
+        for values in found.values():
+            values += [None] * (len(recording.points) - len(values))
     return found
 
 
@@ -215,9 +218,10 @@ def record(recording: Recording, folder: Path, count: int, jobs: int) -> None:
             for network in networks
         }
         for done, future in enumerate(as_completed(work), 1):
-            top1 = future.result()
-            atomic.write_json(_file(folder, work[future]), {"top1": top1})
-            ends = ", ".join("diverged" if c[-1] is None else f"{c[-1]:.2%}" for c in top1)
+            found = future.result()
+            atomic.write_json(_file(folder, work[future]), {"curves": found})
+            last = [curve["last"][-1] for curve in found]
+            ends = ", ".join("diverged" if end is None else f"{end:.2%}" for end in last)
             print(f"{done} of {len(networks)}: network {work[future]}: {ends}", flush=True)
 
 
@@ -235,7 +239,7 @@ def pool_of(jobs: int) -> ProcessPoolExecutor:
 
 
 def _file(folder: Path, network: int) -> Path:
-    return folder / f"network-{network:05d}.json"
+    return folder / f"curves-{network:05d}.json"
 
 
 def gathered(recording: Recording, folder: Path, count: int, about: dict[str, Any]) -> Curves:
@@ -251,17 +255,18 @@ def gathered(recording: Recording, folder: Path, count: int, about: dict[str, An
     drawn = [recording.configuration(space, number) for number in range(count)]
     networks = range(count // recording.rates)
     files = [json.loads(_file(folder, network).read_text("utf-8")) for network in networks]
-    rows = [row for file in files for row in file["top1"]]
+    rows = [curve for file in files for curve in file["curves"]]
     costs = [architecture_cost(space.decode(choices)).macs for choices, _ in drawn]
     return Curves(
         np.array(recording.points),
-        np.array(rows, np.float32),
+        np.array([row["last"] for row in rows], np.float32),
         np.array(costs, np.float64),
         np.array("macs"),
         np.array([choices for choices, _ in drawn], np.int16),
         np.array([len(choice.options) for choice in space.choices], np.int16),
         np.array([rate for _, rate in drawn]),
         np.array(json.dumps(about)),
+        np.array([row["average"] for row in rows], np.float32),
     )
 
 

@@ -234,6 +234,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = Parser(description=__doc__)
     parser.add_argument("--curves", type=Path, help="a recording, see tuning_record.py")
     parser.add_argument("--made_up", action="store_true", help="made-up curves, for a try")
+    parser.add_argument("--weights", choices=("last", "average"), default="last", help="(last)")
     parser.add_argument("--others", default="", help="optuna, synetune, or both")
     parser.add_argument("--reduction", action=Value, type=int, default=4, help="eta (4)")
     parser.add_argument("--rungs", action=Value, type=int, default=5, help="of a training (5)")
@@ -252,6 +253,7 @@ def main(arguments: list[str] | None = None) -> int:
         searches |= OTHERS[name]
     made_up = options.curves is None
     curves = tuning_curves.made_up() if made_up else tuning_curves.load(options.curves)
+    curves = curves.judged_by(options.weights)
     ladder = Ladder(float(curves.epochs[-1]), options.reduction, options.rungs)
     epochs = [float(word) for word in options.epochs.split(",")]
     found = figures(

@@ -60,6 +60,17 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def models_are_forgotten_without_looking_for_garbage() -> Iterator[None]:
+    """Programs free their models as a new process does, see `tests.support.programs`."""
+    from nas.system import backend
+    from tests.support.programs import forget_models
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(backend, "forget_models", forget_models)
+        yield
+
+
 @pytest.fixture(scope="session")
 def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """One folder for all worker processes of this session."""

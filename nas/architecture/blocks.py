@@ -16,7 +16,8 @@ class MBConv(Layer):
     Expansion 1 has no expand convolution. The residual exists where `residual` is set, the
     stride is 1 and the channels do not change. `se_ratio` is relative to the block's input
     channels, so that all expansions of one block share the squeeze width. The formats are those of
-    all its convolutions; the squeeze-excite stays in float32.
+    all its convolutions. Those behind an activation read `inner_format` instead where there is
+    one, since numbers that are never negative need no sign. The squeeze-excite stays in float32.
     """
 
     kernel: int
@@ -30,6 +31,7 @@ class MBConv(Layer):
     activation_format: NumberFormat | None = None
     bias_format: NumberFormat | None = None
     norm_format: NumberFormat | None = None
+    inner_format: NumberFormat | None = None
 
     TOKEN: ClassVar[str] = "ir"
     FIELDS: ClassVar[tuple[Field, ...]] = (
@@ -41,6 +43,7 @@ class MBConv(Layer):
         Field("n", "activation", "activation"),
         Field("noskip", "residual", "flag"),
         *FORMAT_FIELDS,
+        Field("iq", "inner_format", "format"),
     )
 
 

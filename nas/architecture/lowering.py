@@ -131,7 +131,10 @@ def has_residual(layer: spec.MBConv, in_channels: int) -> bool:
 def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ...]:
     channels = channels_of(shape, layer)
     expanded, act = channels * layer.expansion, layer.activation
-    normed = partial(ConvOp, batch_norm=True, formats=formats_of(layer))
+    formats = formats_of(layer)
+    normed = partial(ConvOp, batch_norm=True, formats=formats)
+    # What stands behind an activation; the first convolution reads the block's input.
+    inside = replace(formats, activations=layer.inner_format or formats.activations)
     ops: list[Op] = []
     if layer.expansion > 1:
         expand = f"{prefix}.expand"
@@ -144,12 +147,13 @@ def _lower_mbconv(layer: spec.MBConv, prefix: str, shape: Shape) -> tuple[Op, ..
         expanded,
         depthwise=True,
         activation=act,
+        formats=inside if ops else formats,
     )
     ops.append(depthwise)
     inner = depthwise.output_shape
     if layer.se_ratio > 0:
         ops.append(SqueezeExciteOp(f"{prefix}.se", inner, squeeze_channels(layer, channels)))
-    ops.append(normed(f"{prefix}.project", inner, 1, 1, layer.channels))
+    ops.append(normed(f"{prefix}.project", inner, 1, 1, layer.channels, formats=inside))
     if has_residual(layer, channels):
         return (ResidualOp(f"{prefix}.add", shape, tuple(ops)),)
     return tuple(ops)

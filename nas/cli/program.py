@@ -92,6 +92,18 @@ def search_flags() -> flags.FlagValues:
         f"{', '.join(KNOB_SPACES)}; or a Python file.",
         **text,
     )
+    flags.DEFINE_string(
+        "bits",
+        None,
+        "Bits that blocks choose from, for weights and for what they read: 8,4; 1 to 8, or 32.",
+        **text,
+    )
+    flags.DEFINE_integer(
+        "end_bits",
+        None,
+        "Bits of the first convolution, the head and the classifier beside --bits; default: 8.",
+        **text,
+    )
     flags.DEFINE_string("run_dir", None, "Run folder; default: a new one below runs/.", **text)
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)

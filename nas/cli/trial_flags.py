@@ -8,7 +8,7 @@ from absl import flags
 
 from nas.cli import executor_flags
 from nas.cli import flags as strict_flags
-from nas.runs.trials import STORAGES, can_be_told
+from nas.runs.trials import RUNG_WEIGHTS, STORAGES, can_be_told
 from nas.tuning.samplers import SAMPLERS
 
 
@@ -74,6 +74,14 @@ def define(values: flags.FlagValues) -> None:
         "random",
         list(SAMPLERS),
         "Where configurations of trials come from; grid: each once, in an order of chance.",
+        **text,
+    )
+    flags.DEFINE_enum(
+        "rung_weights",
+        RUNG_WEIGHTS[0],
+        list(RUNG_WEIGHTS),
+        "Which weights rungs are judged by: an average of those of the steps so "
+        "far, or the last ones. A whole training keeps the better of both.",
         **text,
     )
     strict_flags.define_count(

@@ -181,7 +181,7 @@ def _connected(address: str, connect_s: float) -> Any:
     thread.start()
     thread.join(connect_s)
     if thread.is_alive():
-        raise _unreachable(address, f"no answer within {connect_s:g} s")
+        raise _silent(address, connect_s)
     if failures:
         raise _refusal(address, failures[0]) from failures[0]
     return ray
@@ -230,6 +230,14 @@ def _unreachable(address: str, why: str) -> InputError:
         why,
         "start its head by `ray start --head`, and give --ray_address auto on that machine or "
         "ray://HOST:10001 elsewhere",
+    )
+
+
+def _silent(address: str, waited_s: float) -> InputError:
+    return InputError(
+        f"a Ray cluster at {address}",
+        f"no answer within {waited_s:g} s",
+        "look whether its head runs; where it asks for a token, set RAY_AUTH_MODE=token here, too",
     )
 
 

@@ -22,6 +22,7 @@ from nas.architecture.text import parse, to_text
 from nas.architecture.weights import random_weights
 from nas.builders.onnx_model import chain_to_onnx, to_onnx_bytes
 from nas.cost.counts import layer_cost
+from nas.hardware.measurable import check_measurable
 from nas.hardware.rows import architecture_row_keys, architecture_rows, row_key
 from nas.search_space.draws import even_indices
 from nas.search_space.space import Space
@@ -76,7 +77,11 @@ def space_job(
         held_out: Other networks that the table is judged by.
         seed: Of the networks, inputs and order.
         variant: Precision and batch.
+
+    Raises:
+        SpaceError: The space has layers with number formats.
     """
+    check_measurable(space)
     precision, scheme, batch = variant.precision, variant.chosen_scheme, variant.batch
     graphs = _Graphs(space, batch)
     for layers, shape in _space_rows(space):

@@ -24,6 +24,7 @@ from nas.methods.config import (
 from nas.recipes.scales import Scale
 from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
 from nas.runs.data import OF_FILES, DataSource
+from nas.search_space.bits import BitWidths
 from nas.search_space.files import reference
 from nas.selection.goals import Goal, check_different
 from nas.system.backend import Compute
@@ -116,6 +117,21 @@ def compute_of(options: Mapping[str, Any]) -> Compute:
     )
 
 
+def bits_of(options: Mapping[str, Any]) -> BitWidths | None:
+    """The bits that blocks choose from; None where nobody asks for any.
+
+    Args:
+        options: With `bits` and `end_bits`, if given.
+
+    Raises:
+        InputError: Bits that no numbers have, one value twice, or the second without the first.
+    """
+    asked = options.get("bits")
+    if asked is None and "end_bits" in options:
+        raise InputError("--bits with --end_bits", "no --bits", "add for example --bits 8,4")
+    return None if asked is None else BitWidths.parse(asked, options.get("end_bits"))
+
+
 def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
     """The configuration of a new search.
 
@@ -150,6 +166,7 @@ def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         goals=asked.goals,
         space=reference(space),
+        bits=bits_of(options),
         table=_kept(options.get("table")),
         device=options.get("device"),
         supernet=_kept(options.get("supernet")),
@@ -223,6 +240,8 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
     "space": lambda c: c.space,
+    "bits": lambda c: c.bits and c.bits.text,
+    "end_bits": lambda c: c.bits and c.bits.ends,
     "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
@@ -276,6 +295,8 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> RunConfig:
         recorded = RECORDED[name](config)
         if name in PATHS:
             value = _kept(value)
+        elif name == "bits":
+            value = BitWidths.parse(value).text
         elif name in FILES:
             value = FILES[name](value)
         if recorded != value:

@@ -22,6 +22,10 @@ class SpaceOptions(TypedDict, total=False):
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
         flip: Mirror images at random; default: yes, but not for the sample.
+        bits: Bits that blocks choose from, for weights and for what they read, such as `"8,4"`:
+            1 to 8, or 32 for float32; default: all is float32.
+        end_bits: Bits of the first convolution, the head and the classifier beside `bits`; default
+            8.
         blocks: Python files with blocks of a user's own.
         table: File of a latency table; default: this host's cache.
         device: Name of another device that the table is of.
@@ -42,6 +46,8 @@ class SpaceOptions(TypedDict, total=False):
     smoke: bool
     mixed_precision: str
     flip: bool
+    bits: str
+    end_bits: int
     blocks: Sequence[str]
     table: str
     device: str
@@ -108,6 +114,7 @@ class TrialOptions(SpaceOptions, total=False):
         worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
         worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
         storage: `sqlite` (default) or `journal`.
+        rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
             others with the seeds that follow; default 1.
         metrics: What whole trainings are judged by on the evaluation images beside objectives,
@@ -131,6 +138,7 @@ class TrialOptions(SpaceOptions, total=False):
     worker_gpus: float
     worker_memory_bytes: int
     storage: str
+    rung_weights: str
     seeds: int
     metrics: str | Sequence[str]
     signal_class: str | int

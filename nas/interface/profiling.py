@@ -13,11 +13,13 @@ from nas.data import Dataset
 from nas.data.look import look_at
 from nas.data.samples import LETTERS
 from nas.errors import InputError
+from nas.hardware.measurable import check_measurable, has_table
 from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import default_table_path, load_table
-from nas.interface.asked import BOUNDS, source_of
+from nas.interface.asked import BOUNDS, bits_of, source_of
 from nas.interface.rules import says
 from nas.pipeline.inputs import SPACE_OF_LETTERS
+from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks, reference
 from nas.search_space.named import SPACES, get_space
 from nas.search_space.space import Space
@@ -30,7 +32,7 @@ from nas.system.program import command_words
 # A profile looks at these and at nothing else.
 APPLIES = (
     *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
-    *("sample", "device", "seed", *BOUNDS),
+    *("sample", "device", "seed", "bits", "end_bits", *BOUNDS),
 )
 
 
@@ -73,12 +75,14 @@ def profile_of(
     """
     check_profile(options)
     bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
+    bits = bits_of(options)
     load_blocks(options.get("blocks", ()))
     space, why = _space(options, dataset, bounds)
-    latency, command = _latency(options, space)
+    name = options.get("space") or space.name
+    space = with_bits(space, bits)
+    latency, note = _latency(options, space, name)
     profile = space_profile(space, latency, bounds, goals, options.get("seed", 0))
-    make = command and f"No latency table of this device yet. Make one: {command}"
-    return profile, tuple(text for text in (why, make) if text)
+    return profile, tuple(text for text in (why, note) if text)
 
 
 def profile(
@@ -98,9 +102,9 @@ def profile(
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`.
         space: Name of a search space, or path of a Python file that defines one; default: as a
             search would take it.
-        **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed` and the bounds
-            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and
-            `max_bops`; see `SearchOptions`.
+        **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed`, `bits`, `end_bits`
+            and the bounds `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`,
+            `max_weight_bits` and `max_bops`; see `SearchOptions`.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
@@ -136,18 +140,22 @@ def _space(
     return get_space(name, size, classes), ""
 
 
-def _latency(options: Mapping[str, Any], space: Space) -> tuple[SpaceLatency | None, str]:
-    """Milliseconds of the named table, or of this host's in the cache."""
+def _latency(
+    options: Mapping[str, Any], space: Space, name: str
+) -> tuple[SpaceLatency | None, str]:
+    """Milliseconds of the named table, or of this host's in the cache; and why there are none."""
     other = "device" in options
     if "table" in options:
+        check_measurable(space)
         table = load_table(own_path(options["table"]), space, "fp32", other)
         return SpaceLatency.from_table(space, table), ""
+    if not has_table(space):
+        return None, "No milliseconds: ONNX Runtime only emulates number formats."
     path = default_table_path(space, "fp32", current_host())
     if path.is_file():
         return SpaceLatency.from_table(space, load_table(path, space, "fp32", False)), ""
-    name = options.get("space") or space.name
     words = [*command_words("table"), "--space", reference(name)]
     words += [f"--image_size={space.image_size}", f"--num_classes={space.num_classes}"]
     for blocks in options.get("blocks", ()):
         words += ["--blocks", kept_path(blocks)]
-    return None, join(words)
+    return None, f"No latency table of this device yet. Make one: {join(words)}"

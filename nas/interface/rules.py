@@ -22,7 +22,7 @@ COMPUTING = ("mixed_precision", "data_parallel")
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
     *("workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
-    *("seeds", "metrics", *OF_EXECUTORS),
+    *("seeds", "metrics", "rung_weights", *OF_EXECUTORS),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (

@@ -12,10 +12,12 @@ from nas.cost.constraints import Bounds, quantities
 from nas.data import Dataset
 from nas.data.look import Looks, check_searchable
 from nas.errors import InputError
+from nas.hardware.measurable import check_measurable
 from nas.interface.asked import (
     BOUNDS,
     AskedSearch,
     OnFolder,
+    bits_of,
     check_resumed,
     compute_of,
     search_config,
@@ -35,6 +37,7 @@ from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import SupernetScore
+from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
@@ -87,6 +90,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     asked.check()
     RunFolder.check_new(run_dir)
     options = asked.options
+    bits = bits_of(options)
     load_blocks(options.get("blocks", ()))
     _check_paths(options)
     sizes = Scale.fitting(asked.source.kind == "sample", bool(options.get("smoke")))
@@ -95,8 +99,11 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     looks = looks_of(asked.source, sizes, seed, asked.dataset)
     check_searchable(looks)
     bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
-    space = space_of(options.get("space"), looks, bounds)
-    config = search_config(asked, options.get("space") or space.name, looks.is_sample)
+    plain = space_of(options.get("space"), looks, bounds)
+    config = search_config(asked, options.get("space") or plain.name, looks.is_sample)
+    space = with_bits(plain, bits)
+    _check_gates(space, config)
+    check_measurable(space)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()
@@ -162,14 +169,19 @@ def _stages(
     """Everything of a search or a sweep, and what it came to."""
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
-    space = space_of(config.space, dataset)
+    space = space_of(config.space, dataset, bits=config.bits)
     check_unchanged(space, config)
-    if config.search.gates.form == "threshold":
-        check_threshold(decision.name for decision in space.tables.decisions)
+    _check_gates(space, config)
     with folder.alone():
         if config.is_sweep:
             return SweepRun(folder, space, dataset, config, interrupter).run()
         return SearchRun(folder, space, dataset, config, interrupter).run().outcome
+
+
+def _check_gates(space: Space, config: RunConfig) -> None:
+    """Refuses a form of gates that has none for the space's decisions."""
+    if config.search.gates.form == "threshold":
+        check_threshold(decision.name for decision in space.tables.decisions)
 
 
 def check_unchanged(space: Space, config: RunConfig) -> None:

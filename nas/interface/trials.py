@@ -11,7 +11,7 @@ from latency.errors import LatencyError
 from nas.architecture import text as arch_text
 from nas.data import Dataset
 from nas.data.look import Looks, check_searchable
-from nas.errors import InputError
+from nas.errors import InputError, SpaceError
 from nas.executors.choice import check_executor
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
@@ -37,6 +37,7 @@ from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TRIAL_METHODS, TrialsConfig
 from nas.runs.trials_record import TrialsRecord
+from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks
 from nas.search_space.knob_space import KnobSpace
 from nas.search_space.named import any_space
@@ -199,10 +200,23 @@ def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobS
         check_fits(network, images, takes_any_classes=False)
         return Space("network", network.image_size, network.layers)
     space = any_space(config.space or SPACE_OF_LETTERS, images.image_size, images.num_classes)
+    if config.bits is not None:
+        space = with_bits(_places(space), config.bits)
     if config.space_fingerprint not in (None, space.fingerprint()):
         raise InputError(
             f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",
             f"fingerprint {space.fingerprint()}",
             "bring back the files of --space and --blocks as they were, or begin another run",
+        )
+    return space
+
+
+def _places(space: Space | KnobSpace) -> Space:
+    """A space with a choice at each of its places, whose blocks may have bits of their own."""
+    if isinstance(space, KnobSpace):
+        raise SpaceError(
+            "a space whose blocks choose their bits with --bits, such as --space tiny",
+            f"space {space.name}, whose bits are knobs of it",
+            "leave --bits out",
         )
     return space

@@ -12,18 +12,19 @@ from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
 from nas.interface import rules
-from nas.interface.asked import compute_of
+from nas.interface.asked import bits_of, compute_of
 from nas.interface.executor_options import executor_config, usual_workers
 from nas.metrics import AskedMetrics
 from nas.recipes import RECIPES
 from nas.recipes.scales import SMOKE, Scale
 from nas.registry import check_known
 from nas.runs.data import OF_FILES, DataSource
-from nas.runs.trials import TRIAL_METHODS, WHOLE, TrialsConfig
+from nas.runs.trials import RUNG_WEIGHTS, TRIAL_METHODS, WHOLE, TrialsConfig
 from nas.search_space.files import reference
 from nas.search_space.knob_space import KnobSpace
 from nas.system.environment import environment
 from nas.system.paths import kept_path
+from nas.training.recipe import Recipe
 from nas.tuning.budgets import parse_budget
 from nas.tuning.ladder import rungs_for
 from nas.tuning.objectives import parse_objectives
@@ -31,13 +32,28 @@ from nas.tuning.objectives import parse_objectives
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
 SHARED = (
-    *("method", "space", "blocks", "table", "device", "run_dir", "resume", "seed", "smoke"),
+    *(
+        "method",
+        "space",
+        "bits",
+        "end_bits",
+        "blocks",
+        "table",
+        "device",
+        "run_dir",
+        "resume",
+        "seed",
+        "smoke",
+    ),
     *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
     *("mixed_precision", *BOUNDS),
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
 USUAL_RUNGS = 5
+# Length of their average, a share of the steps so far: its weights are as old, in the mean, as
+# those of the last two fifths of the steps.
+RUNG_SHARE = 0.25
 USUAL_REDUCTION = 4
 
 
@@ -92,6 +108,12 @@ class AskedTrials:
                 "no --tune",
                 "write for example --tune 'learning_rate=log[1e-3,1]'",
             )
+        if is_new and "network" in self.options and "bits" in self.options:
+            raise InputError(
+                "--bits with --space, whose blocks choose from them",
+                "--network, which says its formats",
+                "leave --bits out, or write the formats of the network",
+            )
         if is_grid and self.options.get("sampler", "grid") != "grid":
             raise InputError(
                 "--sampler with --method asha, hyperband or random",
@@ -99,8 +121,6 @@ class AskedTrials:
                 "leave --sampler out",
             )
         compute_of(self.options).check()
-        if is_new:
-            executor_config(self.options)
 
 
 def trials_config(
@@ -140,13 +160,12 @@ def trials_config(
         scale=sizes.name,
         data=asked.source,
         compute=compute_of(options),
-        # An average over a part of the whole training has hardly begun at the first rungs: weights
-        # are compared as they are.
-        recipe=recipe.shortened(max_epochs, recipe.batch_size).changed(average_share=None),
+        recipe=_averaged(recipe.shortened(max_epochs, recipe.batch_size), options),
         environment=environment(),
         blocks=tuple(reference(path) for path in options.get("blocks", ())),
         method=method,
         space=None if network else reference(options.get("space") or "sample"),
+        bits=bits_of(options),
         network=to_text(network) if network else None,
         tune=options.get("tune"),
         space_tune=None if space is None else space.tune,
@@ -163,6 +182,19 @@ def trials_config(
         **lengths,
         **given,
     )
+
+
+def _averaged(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
+    """The recipe with the average that rungs are judged by.
+
+    The recipe's own is one of a part of the whole training, and has hardly begun at the first
+    rungs.
+    """
+    weights = options.get("rung_weights", RUNG_WEIGHTS[0])
+    check_known("rung_weights", weights, RUNG_WEIGHTS)
+    is_average = weights == "average"
+    share = RUNG_SHARE if is_average else None
+    return recipe.changed(average_share=share, growing_average=is_average)
 
 
 def _sized(sizes: Scale, space: KnobSpace | None) -> Scale:

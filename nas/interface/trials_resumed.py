@@ -17,6 +17,7 @@ from nas.interface.trials_config import (
     objective_texts,
 )
 from nas.runs.trials import TrialsConfig
+from nas.search_space.bits import BitWidths
 from nas.search_space.files import reference
 from nas.system.paths import kept_path
 
@@ -33,10 +34,13 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "skip_bad_images": lambda c: c.data.skip_bad_images,
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,
+    "rung_weights": lambda c: "average" if c.recipe.growing_average else "last",
     "flip": lambda c: c.recipe.augmentation.flip,
     "table": lambda c: c.table,
     "tune": lambda c: c.tune,
     "space": lambda c: c.space,
+    "bits": lambda c: c.bits and c.bits.text,
+    "end_bits": lambda c: c.bits and c.bits.ends,
     "network": lambda c: c.network,
     "blocks": lambda c: list(c.blocks),
 }
@@ -44,6 +48,7 @@ READ_AS: dict[str, Callable[[Any], Any]] = {
     "space": reference,
     "blocks": lambda paths: [reference(path) for path in paths],
     "table": kept_path,
+    "bits": lambda text: BitWidths.parse(text).text,
     "max_epochs": float,
     "objectives": lambda text: ",".join(objective_texts(text)),
     "budgets": lambda text: ",".join(budget_texts(text)),

@@ -17,8 +17,10 @@ from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
+from nas.search_space.bits import with_bits
 from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
+from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
@@ -74,6 +76,7 @@ def inherited_weights(
     """
     searched = check_inherits(folder, config)
     space = get_space(searched.space, dataset.image_size, dataset.num_classes)
+    space = with_bits(space, searched.bits)
     table = LatencyTable.load(folder.path / TABLE_FILE, allow_other_host=True)
     stage = SupernetStage(
         folder,
@@ -91,7 +94,5 @@ def inherited_weights(
             found[name] = stage.weights_of(network)
         else:
             out.print(f"{name} is no network of the space: it starts from random weights.")
-    import keras
-
-    keras.backend.clear_session()  # the networks are built as in a process of their own
+    backend.forget_models()  # the networks are built as in a process of their own
     return found

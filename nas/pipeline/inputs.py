@@ -18,6 +18,7 @@ from nas.errors import InputError, SpaceError
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
+from nas.search_space.bits import BitWidths, with_bits
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
@@ -219,24 +220,30 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     return record
 
 
-def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUNDS) -> Space:
+def space_of(
+    name: str | None,
+    images: Dataset | Looks,
+    bounds: Bounds = NO_BOUNDS,
+    bits: BitWidths | None = None,
+) -> Space:
     """The named space, or one that fits the images, at their size and number of classes.
 
     Args:
         name: Of the space; None for one that fits.
         images: That are there, or that were looked at.
         bounds: Beside the goal, which the space must leave a choice.
+        bits: That its blocks choose from; None for the space as it is.
 
     Raises:
-        SpaceError: No such space, one of knobs, one without a choice, or images of a size that it
-            has no networks for.
+        SpaceError: No such space, one of knobs, one without a choice or whose blocks have no
+            formats for `bits`, or images of a size that it has no networks for.
     """
     size, classes = images.image_size, images.num_classes
     if name is None and images.name != SAMPLES[LETTERS].title:
         space, why = default_space(size, classes, bounds)
         if why:
             out.print(why, markup=False)
-        return space
+        return with_bits(space, bits)
     found = get_space(name or SPACE_OF_LETTERS, size, classes)
     if not found.choices:
         raise SpaceError(
@@ -245,4 +252,4 @@ def space_of(name: str | None, images: Dataset | Looks, bounds: Bounds = NO_BOUN
             "train it by main.py --arch; what differs in its recipe is searched by --method asha, "
             "hyperband, grid, or random with --max_trials, and --tune",
         )
-    return found
+    return with_bits(found, bits)

@@ -111,6 +111,9 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
         raise InputError(
             f"a supernet of the same space, {config.space}", f"{theirs.space} in {folder.path}", fix
         )
+    if config.bits != theirs.bits:
+        words = [one.text if one else "none" for one in (config.bits, theirs.bits)]
+        raise InputError(f"a supernet of the same --bits, {words[0]}", f"{words[1]}", fix)
     # Its weights may have learned from what other images call evaluation images.
     folder.read(DataRecord).check_same(dataset, f"the supernet of {folder.path} learned from", fix)
     target_ms = folder.read(ResolvedTarget).target_ms

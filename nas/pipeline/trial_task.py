@@ -72,7 +72,8 @@ class LegResult:
         values: Quantity -> what the network reaches on the judging images; None for no number.
         curve: Rows of the history of this leg; None for what is no number.
         facts: `seconds` and `images_seen` of this leg and the trial, and top-1 on images that it
-            learned from.
+            learned from; top-1 of the judging images with the last weights and with their average,
+            of which `values` has one.
     """
 
     values: Mapping[str, float | None]
@@ -292,11 +293,14 @@ def _rows(result: TrainResult, after: int) -> tuple[Mapping[str, float | int | N
 
 
 def _facts(result: TrainResult) -> dict[str, float | None]:
-    facts = {
+    facts: dict[str, float | None] = {
         "seconds": result.seconds,
         "images_seen": float(result.images_seen),
         "train_top1": result.train.top1,
     }
+    if result.weights is not None:
+        facts["last_top1"] = result.weights.last_top1
+        facts["average_top1"] = result.weights.average_top1
     return {name: _finite(value) for name, value in facts.items()}
 
 

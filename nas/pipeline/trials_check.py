@@ -8,6 +8,7 @@ from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
 from nas.errors import InputError
+from nas.hardware.measurable import check_measurable
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.trial_candidates import (
     candidates_of,
@@ -130,6 +131,8 @@ def _check_quantities(config: TrialsConfig, space: Space | KnobSpace) -> None:
                     f"{objective.text}, {cause}",
                     f"leave {objective.text} out, or name another one of these",
                 )
+            if objective.name == "ms" and isinstance(space, Space):
+                check_measurable(space)
 
 
 def _check_batches(config: TrialsConfig, images: int) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from latency import atomic
 from latency.device.text import visible
+from nas.report.bit_chart import STYLE as BIT_STYLE
 from nas.report.facts import RunFacts
+from nas.report.sections.bits import bits
 from nas.report.sections.comparison import comparison
 from nas.report.sections.definitions import definitions
 from nas.report.sections.exports import exports
@@ -34,6 +36,7 @@ SECTIONS: tuple[Callable[[RunFacts], str], ...] = (
     comparison,
     metrics,
     network,
+    bits,
     search,
     prediction,
     retraining,
@@ -76,7 +79,7 @@ def report_html(records: RunRecords) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         # A page without a picture of its own would make browsers ask a server for one.
         f'<title>{title}</title><link rel="icon" href="data:,">'
-        f"<style>{STYLE_SHEET}</style></head><body><main>{body}"
+        f"<style>{STYLE_SHEET}{BIT_STYLE}</style></head><body><main>{body}"
         "<footer>Written by Stopwatch NAS from the records in this run folder.</footer>"
         "</main></body></html>\n"
     )

@@ -21,6 +21,7 @@ from nas.ranges import check_count
 from nas.runs.settings import CONFIG_FILE as CONFIG_FILE
 from nas.runs.settings import RunSettings as RunSettings
 from nas.runs.trials import TrialsConfig
+from nas.search_space.bits import BitWidths
 from nas.search_space.files import is_file, refuse_relative
 from nas.selection.goals import Goal, check_different
 from nas.selection.success_rate import check_goal
@@ -65,6 +66,7 @@ class RunConfig(RunSettings):
         space: Name of the search space, or absolute path of a Python file that defines it.
         space_fingerprint: Of the space, to tell whether such files have changed since; None where
             nobody kept it.
+        bits: That blocks choose from, and those of what is no choice; None for float32.
         table: Absolute path of the latency table; None for this host's cache.
         device: Name of another device that the table is of; None for this one.
         supernet: Absolute path of the run that lends its supernet; None to train one.
@@ -83,6 +85,7 @@ class RunConfig(RunSettings):
     goals: tuple[Goal, ...]
     space: str
     space_fingerprint: str | None = None
+    bits: BitWidths | None = None
     table: str | None = None
     device: str | None = None
     supernet: str | None = None

@@ -15,6 +15,7 @@ from nas.metrics.goals import parse_asked
 from nas.ranges import check_count
 from nas.registry import check_known
 from nas.runs.settings import RunSettings
+from nas.search_space.bits import BitWidths
 from nas.tuning.asha import Asha
 from nas.tuning.budgets import Budget, check_budgets, parse_budget
 from nas.tuning.full_length import FullLength
@@ -35,6 +36,8 @@ WHOLE = ("random", "grid")
 # What every whole training is judged by at the end.
 USUAL = ("top1", "top5", "cross_entropy")
 STORAGES = {"sqlite": "trials.db", "journal": "trials.journal"}
+# Which weights rungs are judged by, the usual ones first.
+RUNG_WEIGHTS = ("average", "last")
 # Names of `Bounds` -> the objectives that they bound.
 BOUNDED = {
     "max_params": "params",
@@ -65,6 +68,8 @@ class TrialsConfig(RunSettings):
         space: Name of the search space, or absolute path of a Python file that defines it; None
             where all trials have one network.
         space_fingerprint: Of the space, to tell whether such files have changed since.
+        bits: That blocks of the space choose from, and those of what is no choice; None for the
+            space as it is.
         network: Architecture of all trials; None where each has a network of the space.
         tune: Knobs of the recipe that trials differ in, as `--tune` writes them; None for none.
         space_tune: Those that the space brings, likewise; `tune` has others of the same names.
@@ -98,6 +103,7 @@ class TrialsConfig(RunSettings):
     method: str
     space: str | None = None
     space_fingerprint: str | None = None
+    bits: BitWidths | None = None
     network: str | None = None
     tune: str | None = None
     space_tune: str | None = None

@@ -15,6 +15,9 @@ from nas.tuning.legs import State as LegState
 from nas.tuning.order import order_of
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Range, Value
 
+# Facts of a leg -> where a row of its curve has them.
+VAL_CELLS = {"last_top1": "val_top1", "average_top1": "val_top1_average"}
+
 
 @dataclass(frozen=True)
 class RungReached:
@@ -283,10 +286,15 @@ def csv_rows(record: TrialsRecord) -> Iterator[dict[str, Any]]:
 def curve_rows(state: SearchState) -> Iterator[dict[str, Any]]:
     """The learning curves of all trials, a row for each of the training's history.
 
+    The last row of a leg tells what the judging images said of the last weights and of their
+    average, whichever of the two the rung was decided by.
+
     Args:
         state: Of the search.
     """
     for trial, numbers in sorted(state.trials.items()):
         for leg in (state.legs[number] for number in numbers):
-            for row in leg.curve:
-                yield {"trial": trial, "rung": leg.plan.rung, **row}
+            ends = {cell: leg.facts[name] for name, cell in VAL_CELLS.items() if name in leg.facts}
+            for number, row in enumerate(leg.curve, 1):
+                more = ends if number == len(leg.curve) else {}
+                yield {"trial": trial, "rung": leg.plan.rung, **row, **more}

@@ -16,7 +16,14 @@ from typing import Any
 import numpy as np
 
 from nas.search_space.choice import OneOf
-from nas.search_space.decisions import SKIP, Decision, is_skip, ordered, value_of
+from nas.search_space.decisions import (
+    SKIP,
+    Decision,
+    is_skip,
+    option_texts,
+    ordered,
+    value_of,
+)
 
 # A probability that underflowed must not make a score infinite.
 TINY = 1e-12
@@ -89,11 +96,7 @@ class DecisionTables:
 
     def options_json(self) -> dict[str, list[Any]]:
         """Decision -> its options, as plain data for people and files."""
-        plain = (int, float, str)
-        return {
-            d.name: [v if isinstance(v, plain) else f"{v}" for v in d.options]
-            for d in self.decisions
-        }
+        return {d.name: list(option_texts(d)) for d in self.decisions}
 
     def own_columns(self, decision: Decision) -> list[int]:
         """Columns of a choice's own options of a decision, in its own order.

@@ -65,7 +65,7 @@ class Judge:
             indices: Part of the split; None for all of it.
         """
         begun = time.monotonic()
-        self._try(weights)
+        self.take(weights)
         found = accuracy(self.copy.predict_on_batch, split, indices=indices)
         self.seconds += time.monotonic() - begun
         return found
@@ -81,13 +81,17 @@ class Judge:
             (images, classes) numbers whose softmax are the probabilities.
         """
         begun = time.monotonic()
-        self._try(weights)
+        self.take(weights)
         found = keras_scores(self.copy.predict_on_batch, split)
         self.seconds += time.monotonic() - begun
         return found
 
-    def _try(self, weights: Weights) -> None:
-        """Puts weights into the copy, and makes statistics that belong to them."""
+    def take(self, weights: Weights) -> None:
+        """Puts weights into the copy, and makes statistics that belong to them.
+
+        Args:
+            weights: Which.
+        """
         self.copy.set_weights(self._model.get_weights())
         if weights == "average":
             # Keras writes the averages into variables of the same order.

@@ -7,7 +7,7 @@ say more:
     names: Names that it may have, such as those of a registry; `--help` lists them.
     least: Smallest number for users, where records made by programs may have smaller ones.
     is_path: Its text may be the path of a Python file with something behind a colon.
-    is_fact: No knob, but a fact about the recipe.
+    is_fact: No knob for users, but a fact about the recipe, or set by the program that uses it.
     beside: Knob of the same record without which it says nothing.
 """
 

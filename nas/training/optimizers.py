@@ -198,6 +198,7 @@ def weights_optimizer(
     ema_momentum: float | None,
     momentum: float | None = None,
     clip_norm: float | None = None,
+    growing_share: float | None = None,
 ) -> Any:
     """A Keras optimizer, built for `variables`, that decays kernels and no BN and no biases.
 
@@ -209,6 +210,8 @@ def weights_optimizer(
         ema_momentum: Of the moving average of the weights; None for none.
         momentum: From 0 to below 1; None for the optimizer's own, if it has one.
         clip_norm: Greatest norm of all gradients together, above 0; None for no bound.
+        growing_share: Length of an average that grows with the training, a share of the steps so
+            far, above 0 and up to 1, in place of `ema_momentum`; None for none.
 
     Raises:
         InputError: The name is unknown.
@@ -217,11 +220,17 @@ def weights_optimizer(
     more: dict[str, Any] = {}
     if ema_momentum is not None:
         more |= {"use_ema": True, "ema_momentum": ema_momentum}
+    if growing_share is not None:
+        more["use_ema"] = True
     if clip_norm is not None:
         more["global_clipnorm"] = clip_norm
     if entry.momentum is not None:
         more["momentum"] = entry.momentum if momentum is None else momentum
     optimizer = entry.build(learning_rate, weight_decay, more)
+    if growing_share is not None:
+        from nas.training.growing_average import with_growing_average
+
+        optimizer = with_growing_average(optimizer, growing_share)
     variables = list(variables)
     optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not decays(v)])
     return built(optimizer, variables)

@@ -60,6 +60,8 @@ class Recipe:
         average_share: Length of the weights' moving average, which is evaluated and exported, as
             a share of all steps, above 0 and up to 1; None for no average. A fixed momentum would
             average a short training over weights that had hardly learned.
+        growing_average: Whether this is a share of the steps so far instead, so that the average
+            fits wherever a training is left; see `nas.training.growing_average`. Trials have it.
         schedule_settings: Other parameters of the schedule.
         augmentation: What is done to training images.
         distillation: The teacher whose scores are learned beside the labels, and how.
@@ -91,6 +93,7 @@ class Recipe:
     stochastic_depth: float = 0.0
     image_sizes: tuple[int, ...] | None = None
     average_share: float | None = 0.02
+    growing_average: bool = field(default=False, metadata={"is_fact": True})
     schedule_settings: ScheduleSettings = ScheduleSettings()
     augmentation: Augmentation = Augmentation()
     distillation: Distillation = Distillation()
@@ -122,6 +125,13 @@ class Recipe:
         check_number("stochastic_depth", self.stochastic_depth, least=0, below=1)
         check_ascending(self.image_sizes or ())
         check_number("average_share", self.average_share, above=0, most=1, optional=True)
+        if self.growing_average and self.average_share is None:
+            raise FieldError(
+                "average_share beside growing_average, whose length it is",
+                "none",
+                "set average_share to a share of the steps so far, or growing_average to false",
+                "average_share",
+            )
         check_number("evaluate_every", self.evaluate_every, above=0, optional=True)
         check_number("held_out_share", self.held_out_share, above=0, below=1)
         if self.made_for_steps is not None:

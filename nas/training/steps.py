@@ -58,6 +58,7 @@ class WeightSteps:
         self.total_steps, self.num_classes = total_steps, num_classes
         self.rate = 0.0
         course = recipe.course(total_steps)
+        share, is_growing = recipe.average_share, recipe.growing_average
         # Who looks for a rate has a course of its own.
         self.rate_of: Callable[[int], float] = lambda step: (
             recipe.peak_rate * share_at(recipe.schedule, step, course)
@@ -70,9 +71,10 @@ class WeightSteps:
                 model.trainable_variables,
                 learning_rate=recipe.peak_rate,
                 weight_decay=recipe.decay,
-                ema_momentum=ema_momentum(recipe.average_share, total_steps),
+                ema_momentum=None if is_growing else ema_momentum(share, total_steps),
                 momentum=recipe.momentum,
                 clip_norm=recipe.clip_norm,
+                growing_share=share if is_growing else None,
             ),
             loss=training_loss(recipe),
             metrics=[training_accuracy(recipe)],

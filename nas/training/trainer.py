@@ -129,7 +129,10 @@ def train_network(
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
     images = dataset.train, trainer.held_out
     choice = chosen_by(guides.selection, trainer.judge, *images, dataset.class_names)
-    evaluation, weights = _judged(trainer, held_out_scores, choice, *judged)
+    # Images of a division are there to choose by; the evaluation split never is.
+    is_whole = recipe.growing_average and state.step == trainer.total_steps
+    judge = _better if is_whole and division is not None else _judged
+    evaluation, weights = judge(trainer, held_out_scores, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
@@ -191,6 +194,34 @@ def _judged(
         None if last is None else last.top1,
         None if last is None else last.top1_average,
         choice,
+    )
+
+
+def _better(
+    trainer: Trainer,
+    _held_out: Sequence[HeldOutScore],
+    _choice: MetricChoice | None,
+    split: Split,
+    indices: np.ndarray | None,
+) -> tuple[Accuracy, LastAndAverage]:
+    """The better one of both by the images that judge, at the end of a growing average.
+
+    Where the schedule has come to its end, the last weights may be better than an average that
+    reaches far back.
+    """
+    judge = trainer.judge
+    last, average = (judge.accuracy(kind, split, indices) for kind in judge.kinds)
+    exported = better(HeldOutScore(trainer.recipe.epochs, last.top1, average.top1), True)
+    if exported == "last":
+        judge.take(exported)
+    return last if exported == "last" else average, LastAndAverage(
+        exported,
+        "held-out images",
+        last.top1,
+        average.top1,
+        last.count,
+        last.top1,
+        average.top1,
     )
 
 

@@ -13,7 +13,7 @@ from nas.architecture.text import layer_to_text
 from nas.cost.constraints import Bounds, quantities
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.choice import OneOf
-from nas.search_space.decisions import SKIP, is_skip
+from nas.search_space.decisions import SKIP, Decision, is_formats, is_skip, option_texts
 from nas.search_space.space import Space
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
@@ -34,9 +34,14 @@ COUNTS = {
 }
 
 
-def _value(value: Any) -> Value:
-    """A value of a decision as JSON has it; records and the like as their text."""
-    return layer_to_text(value) if isinstance(value, Layer) else as_json(value)
+def _values(decision: Decision) -> dict[Any, Value]:
+    """Value of a decision -> as JSON has it; records, formats and the like as their text."""
+    if is_formats(decision.options):
+        return dict(zip(decision.options, option_texts(decision), strict=True))
+    return {
+        value: layer_to_text(value) if isinstance(value, Layer) else as_json(value)
+        for value in decision.options
+    }
 
 
 class _Choice:
@@ -45,15 +50,16 @@ class _Choice:
     def __init__(self, choice: OneOf) -> None:
         first = choice.blocks[0] if choice.blocks else None
         usual = {} if first is None else choice.values(first)
+        plain = {decision.name: _values(decision) for decision in choice.decisions}
         # A block that is left out has decided nothing else: it stands with the first values.
         self.options: list[dict[str, Value]] = []
         for option in choice.options:
             values: Mapping[str, Any] = usual if is_skip(option) else choice.values(option)
             named = {**values, SKIP: is_skip(option)} if choice.skippable else values
-            self.options.append({f"{choice.tag}.{k}": _value(v) for k, v in named.items()})
+            self.options.append({f"{choice.tag}.{k}": plain[k][v] for k, v in named.items()})
         self._skip = f"{choice.tag}.{SKIP}"
         self.parameters = [
-            OneOfList(f"{choice.tag}.{d.name}", tuple(_value(v) for v in d.options))
+            OneOfList(f"{choice.tag}.{d.name}", tuple(plain[d.name].values()))
             for d in choice.decisions
         ]
 

@@ -21,11 +21,11 @@ from nas.training.knobs import Knob, knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.parameters import OneOfList, Parameter, Range, Value, check_names
 
-# The length of a training is that of its rungs, and an average over a part of the whole one has
-# hardly begun at the first of these; evaluations along the way and their images are the rungs' own.
+# The length of a training is that of its rungs, and its average has a length of its own;
+# evaluations along the way and their images are the rungs'.
 NOT_TUNED = {
     "epochs": "set --max_epochs",
-    "average_share": "average the weights of the network that is trained at the end",
+    "average_share": "trials have an average of their own; --rung_weights last goes without",
     "evaluate_every": "trials are judged at the ends of rungs",
     "held_out_share": "trials are judged at the ends of rungs",
 }

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from nas.architecture import text as arch_text
-from nas.architecture.number_formats import parse_format
+from nas.architecture.number_formats import ScaledInteger, parse_format
 from nas.architecture.operations import ConvOp, DenseOp, Formats, Op
 from nas.architecture.spec import Architecture
 from nas.architecture.weights import op_weights, random_op_weights, random_weights
@@ -95,6 +95,14 @@ def test_every_layer_in_every_format_is_that_of_numpy(op: ConvOp | DenseOp, seed
 @given(operations(), st.integers(0, 2**32 - 1))
 def test_many_layers_in_every_format_are_those_of_numpy(op: ConvOp | DenseOp, seed: int) -> None:
     agree(op, seed)
+
+
+def test_bias_far_from_its_own_value_has_that_of_its_format() -> None:
+    # A sign times the largest size: small values of the bias are far from what they stand for.
+    bias = ScaledInteger(1)
+    op = replace(KINDS["dense"], bias=True, formats=Formats(bias, bias, bias))
+    assert isinstance(op, DenseOp)
+    agree(op, seed=1)
 
 
 NETWORKS = (

@@ -9,7 +9,6 @@ import onnx
 import onnxruntime
 import pytest
 from onnx import numpy_helper
-from scipy.signal import correlate
 
 from nas.architecture.activations import ACTIVATIONS
 from nas.architecture.lowering import lower_architecture
@@ -62,6 +61,8 @@ def convolve(x: np.ndarray, kernel: np.ndarray, op: ConvOp) -> np.ndarray:
     The output's first window starts before the map by half of what is missing, rounded down:
     https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
     """
+    from scipy.signal import correlate  # takes a second to load, in each process of tests
+
     size, (height, width) = kernel.shape[0], x.shape[:2]
     channels = kernel.shape[3]
     # All windows of a generously padded map; those that the rule asks for are picked below.

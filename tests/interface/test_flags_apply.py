@@ -74,6 +74,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "race_epochs": ["--race_epochs", "0.25"],
     "execution": ["--execution", "masked"],
     "space": ["--space", "tiny"],
+    "bits": ["--bits", "8,4"],
+    "end_bits": ["--bits", "8,4", "--end_bits", "32"],
     "blocks": ["--blocks", "/other/blocks.py"],
     "table": ["--table", "/other.json"],
     "device": ["--device", "board"],
@@ -95,6 +97,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "worker_gpus": ["--executor", "ray", "--worker_gpus", "0.5"],
     "worker_memory_bytes": ["--executor", "ray", "--worker_memory_bytes", "1000000"],
     "storage": ["--storage", "journal"],
+    "rung_weights": ["--rung_weights", "last"],
     "signal_class": ["--objectives", "auc", "--signal_class", "3"],
     "background_rate_hz": ["--objectives", "tpr_at_rate=1kHz", "--background_rate_hz", "1e5"],
     "seeds": ["--seeds", "3"],
@@ -362,6 +365,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "resize": ["--data_dir", "/images", "--resize", "pad"],
         "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
+        "end_bits": ["--bits", "8,4"],
     }
     start = began.get(name, SITUATIONS["gradient"])
     if not {"--lambda", "--target_ms"} & set(start):

@@ -12,17 +12,19 @@ import numpy as np
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.interface.trials_config import AskedTrials, trials_config
+from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.recipes.scales import SMOKE
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
-from nas.runs.trials_record import Original, Searched, csv_rows, curve_rows, trials_record
+from nas.runs.trials_record import Searched, csv_rows, curve_rows, trials_record
+from nas.search_space.knob_space import KnobSpace
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
+from nas.tuning.candidates import NetworkCandidates
 from nas.tuning.legs import Leg, Plan, SearchState
 from nas.tuning.parameters import Configuration, key_of
 from nas.tuning.scores import Pause
-from nas.tuning.space_candidates import SpaceCandidates
 
 OPTIONS: dict[str, Any] = {
     "method": "asha",
@@ -43,6 +45,7 @@ def made_search(
     path: Path,
     *,
     network: Architecture | None = None,
+    knob_space: KnobSpace | None = None,
     most_legs: int = 100_000,
     failing: int | None = None,
     **options: Any,
@@ -52,26 +55,27 @@ def made_search(
     Args:
         path: Of the folder.
         network: Of all trials; None where each has one of the space.
+        knob_space: That networks come from in place of a space of choices.
         most_legs: After so many, the last of which runs, the search was killed.
         failing: Number of a trial that fails.
         **options: Beside `OPTIONS`; None leaves one out.
     """
+    if knob_space is not None:
+        # The space brings its own knobs of the recipe.
+        options = {"space": knob_space.name, "tune": None, **options}
     asked = {name: v for name, v in {**OPTIONS, **options}.items() if v is not None}
-    config = trials_config(AskedTrials(DataSource(image_size=32), asked), SMOKE, network)
-    if network is not None:
-        space = Space("network", network.image_size, network.layers)
-    else:
-        space = get_space(str(config.space), 32, 12)
-    candidates = SpaceCandidates(space, config.knobs, recipe=config.recipe)
+    source = DataSource(image_size=32)
+    config = trials_config(AskedTrials(source, asked), SMOKE, network, knob_space)
+    space = knob_space or _space(config, network)
+    candidates = candidates_of(config, space)
     folder = RunFolder.create(path, config, "made")
     state = SearchState(config.parsed_objectives)
     is_finished = _search(state, config, candidates, most_legs, failing)
-    original = candidates.original(config.recipe)
     searched = Searched(
         folder.run_id,
         config,
         candidates.parameters,
-        Original(to_text(candidates.network(original)), original, candidates.known(original)),
+        original_of(config, space, candidates),
         lambda found: to_text(candidates.network(found)),
     )
     record = trials_record(state, searched, is_finished)
@@ -81,10 +85,16 @@ def made_search(
     return path
 
 
+def _space(config: TrialsConfig, network: Architecture | None) -> Space:
+    if network is None:
+        return get_space(str(config.space), 32, 12)
+    return Space("network", network.image_size, network.layers)
+
+
 def _search(
     state: SearchState,
     config: TrialsConfig,
-    candidates: SpaceCandidates,
+    candidates: NetworkCandidates,
     most_legs: int,
     failing: int | None,
 ) -> bool:
@@ -96,7 +106,7 @@ def _search(
             return True
         trial = len(state.trials) if job.trial is None else job.trial
         configuration = (
-            candidates.draw(rng)
+            _drawn(candidates, rng)
             if job.trial is None
             else state.last_leg(job.trial).plan.configuration
         )
@@ -108,6 +118,14 @@ def _search(
             return False
         state.end(_failed(leg, state) if trial == failing else _done(leg, state))
     return False
+
+
+def _drawn(candidates: NetworkCandidates, rng: np.random.Generator) -> Configuration:
+    """A configuration that has a network; of a knob space most draws have none."""
+    while True:
+        found = candidates.draw(rng)
+        if all(margin <= 0.0 for margin in candidates.margins(found).values()):
+            return found
 
 
 def _done(leg: Leg, state: SearchState) -> Leg:

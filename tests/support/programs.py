@@ -127,13 +127,22 @@ def _fresh_keras() -> Iterator[None]:
 
 
 def forget_keras() -> None:
+    """Clears Keras' session and precision, if it was started."""
+    forget_models()
+    if "keras" in sys.modules:
+        import keras
+
+        keras.config.set_dtype_policy("float32")
+
+
+def forget_models() -> None:
     """Clears Keras' session, if it was started."""
     if "keras" in sys.modules:
         import keras
 
-        # Garbage is collected when there is enough of it; at once takes a second each time.
+        # Garbage is collected when there is enough of it. A process that has run a thousand tests
+        # holds a million objects: looking through them at once takes a second each time.
         keras.backend.clear_session(free_memory=False)
-        keras.config.set_dtype_policy("float32")
 
 
 def load_script(name: str) -> ModuleType:

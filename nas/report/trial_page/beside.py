@@ -5,10 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
+from statistics import fmean
 
 from nas.report import numbers
+from nas.report.bit_widths import LayerBits, bits_of_text, mean_bits, widths_text
 from nas.report.cards import card
-from nas.report.trial_page.dimensions import decisions, is_left_out, knobs
+from nas.report.trial_page.dimensions import (
+    decisions,
+    is_left_out,
+    is_of_recipe,
+    is_yes_or_no,
+    knobs,
+)
 from nas.report.trial_page.facts import WORDS, ShownTrial, TrialFacts
 from nas.report.trials import value_text
 from nas.search_space.decisions import SKIP
@@ -76,11 +84,23 @@ def _rows(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, 
         cells = [_value(name, value) for value in (own, *(one.value(text) for one in best))]
         yield text, cells
     yield from _evaluated(facts, best)
+    if facts.has_formats:
+        networks = [original.network, *(one.trial.network for one in best)]
+        cells = [_widths(bits_of_text(text), bits_of_text(original.network)) for text in networks]
+        yield "bits of weights / of what is read", cells
     for name, known in original.known.items():
+        if name in facts.hidden:
+            continue
         yield (
             name.replace("_", " "),
             [_value(name, known), *(_sized(name, one.trial.known[name], known) for one in best)],
         )
+    yield from _knobs(facts, best)
+
+
+def _knobs(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, list[str]]]:
+    """What the configurations are: decisions by their names, then knobs without a place."""
+    record, original = facts.record, facts.record.original
     configurations = [original.configuration, *(one.trial.configuration for one in best)]
     for kind, members in decisions(record).items():
         names = [member.name for member in members]
@@ -88,11 +108,54 @@ def _rows(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, 
             cells = [_left_out(names, found, original.configuration) for found in configurations]
             yield f"blocks left out, {len(names)} at most", cells
             continue
-        several = f" of {len(names)} blocks" if len(names) > 1 else ""
+        if all(map(is_yes_or_no, members)):
+            tags = [name.rpartition(".")[0] for name in names]
+            cells = [_places(tags, [bool(found[n]) for n in names]) for found in configurations]
+            yield f"{kind.replace('_', ' ')} at", cells
+            continue
         cells = [_blocks(names, found, original.configuration) for found in configurations]
-        yield f"{kind.replace('_', ' ')}{several}", cells
+        yield f"{kind.replace('_', ' ')}{_several(names, bool(original.name))}", cells
     for knob in knobs(record):
-        yield knob.name.replace("_", " "), [_knob(found[knob.name]) for found in configurations]
+        cells = [_knob(found[knob.name]) for found in configurations]
+        if not is_of_recipe(knob.name):
+            # Knobs of the network are smaller or larger; a rate is not.
+            cells = [_block(knob.name, found, original.configuration) for found in configurations]
+        yield knob.name.replace("_", " "), cells
+
+
+def _several(names: Sequence[str], holds_for_networks: bool) -> str:
+    """Where several decisions of one name are, in the order of their values."""
+    if len(names) == 1:
+        return ""
+    if not holds_for_networks:
+        return f" of {len(names)} blocks"
+    first, last = (name.rpartition(".")[0] for name in (names[0], names[-1]))
+    return f", {first} to {last}"
+
+
+def _places(tags: Sequence[str], is_there: Sequence[bool]) -> str:
+    """The layers that have something."""
+    found = [tag for tag, is_one in zip(tags, is_there, strict=True) if is_one]
+    return escape(", ".join(found)) or "none"
+
+
+def _widths(layers: Sequence[LayerBits], original: Sequence[LayerBits]) -> str:
+    """Bits of weights and of what is read, each in bold where it is less than in the original."""
+    if not layers:
+        return numbers.UNKNOWN
+    both = []
+    for text, own, before in zip(
+        widths_text(layers), _means(layers), _means(original), strict=True
+    ):
+        both.append(f'<b class="smaller">{text}</b>' if own < before else text)
+    return " / ".join(both)
+
+
+def _means(layers: Sequence[LayerBits]) -> tuple[float, float]:
+    """Bits of a weight and of what is read, on average; nothing is less than unknown ones."""
+    if not layers:
+        return 0.0, 0.0
+    return mean_bits(layers), fmean(one.reads_bits for one in layers[1:] or layers)
 
 
 def _evaluated(facts: TrialFacts, best: Sequence[ShownTrial]) -> Iterator[tuple[str, list[str]]]:
@@ -132,7 +195,9 @@ def _sized(name: str, value: float, original: float) -> str:
     if name not in QUANTITIES or parse_objective(name).direction != "minimise" or not original:
         return text
     shown = f'<b class="smaller">{text}</b>' if value < original else text
-    return f"{shown}<small>{value / original:.2f} ×</small>"
+    ratio = value / original
+    digits = f"{ratio:.2f}" if ratio >= 0.01 else f"{ratio:.1g}"
+    return f"{shown}<small>{digits} ×</small>"
 
 
 def _blocks(names: Sequence[str], found: Configuration, original: Mapping[str, Value]) -> str:

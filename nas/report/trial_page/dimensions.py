@@ -12,6 +12,8 @@ from statistics import fmean
 
 from nas.runs.trials_record import TrialsRecord
 from nas.search_space.decisions import SKIP
+from nas.training.knobs import knobs_of
+from nas.training.recipe import Recipe
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Range
 
 # So many decisions have an axis each.
@@ -43,13 +45,13 @@ class Dimension:
         """
         if not self.members:
             return configuration[self.parameter.name]
+        if all(map(is_yes_or_no, self.members)):
+            return float(sum(bool(configuration[member.name]) for member in self.members))
         numbers = [
             float(configuration[member.name])  # type: ignore[arg-type]
             for member in self.members
             if not is_left_out(configuration, member.name)
         ]
-        if _kind(self.members[0].name) == SKIP:
-            return float(sum(bool(configuration[member.name]) for member in self.members))
         return fmean(numbers) if numbers else None
 
 
@@ -65,12 +67,21 @@ def is_left_out(configuration: Configuration, name: str) -> bool:
 
 
 def knobs(record: TrialsRecord) -> list[Parameter]:
-    """Parameters of the recipe; those of networks have a dot in their names.
+    """Parameters without a place: of the recipe, and those that hold for a whole network.
 
     Args:
         record: Of the search.
     """
     return [parameter for parameter in record.parameters if "." not in parameter.name]
+
+
+def is_of_recipe(name: str) -> bool:
+    """Whether a parameter is a knob of the recipe, and not of the network.
+
+    Args:
+        name: Of the parameter.
+    """
+    return name in knobs_of(Recipe)
 
 
 def decisions(record: TrialsRecord) -> dict[str, list[OneOfList]]:
@@ -95,14 +106,26 @@ def dimensions(record: TrialsRecord) -> list[Dimension]:
     grouped = decisions(record)
     if sum(map(len, grouped.values())) <= MOST_DECISIONS:
         return [Dimension(parameter) for parameter in record.parameters]
-    together = [_together(kind, members) for kind, members in grouped.items()]
+    # Of knobs that hold for whole networks, places are layers and not blocks.
+    places = "layers" if record.original.name else "blocks"
+    together = [_together(kind, members, places) for kind, members in grouped.items()]
     return [*(one for one in together if one), *map(Dimension, knobs(record))]
 
 
-def _together(kind: str, members: Sequence[OneOfList]) -> Dimension | None:
+def is_yes_or_no(member: OneOfList) -> bool:
+    """Whether a decision is whether something is there.
+
+    Args:
+        member: The decision.
+    """
+    return all(isinstance(option, bool) for option in member.options)
+
+
+def _together(kind: str, members: Sequence[OneOfList], places: str) -> Dimension | None:
     """Decisions of one name as one number; None where their values are no numbers."""
-    if kind == SKIP:
-        return Dimension(Range("blocks left out", 0.0, float(len(members))), tuple(members))
+    if all(map(is_yes_or_no, members)):
+        name = f"{places} left out" if kind == SKIP else f"{places} with {kind}"
+        return Dimension(Range(name, 0.0, float(len(members))), tuple(members))
     numbers = [
         float(option)
         for member in members
@@ -111,7 +134,7 @@ def _together(kind: str, members: Sequence[OneOfList]) -> Dimension | None:
     ]
     if len(numbers) < sum(len(member.options) for member in members):
         return None
-    name = f"{kind}, mean of blocks".replace("_", " ")
+    name = f"{kind}, mean of {places}".replace("_", " ")
     return Dimension(Range(name, min(numbers), max(numbers)), tuple(members))
 
 

@@ -19,7 +19,8 @@ def every(facts: TrialFacts) -> str:
     if not facts.trials:
         return ""
     shown = facts.trials[:MOST_ROWS]
-    further = [name for name in facts.record.original.known if name not in facts.record.objectives]
+    left_out = {*facts.record.objectives, *facts.hidden}
+    further = [name for name in facts.record.original.known if name not in left_out]
     columns = [*facts.record.objectives, *further]
     tuned = [knob.name for knob in knobs(facts.record)]
     heads = ["trial", "standing", "epochs", *columns, *tuned, "network"]

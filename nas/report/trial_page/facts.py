@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from nas.errors import InputError
+from nas.report.bit_widths import LayerBits, bits_of_text, has_formats
 from nas.report.plots import BLUE, GREEN, RED
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord
@@ -27,6 +28,8 @@ WORDS: Mapping[Standing, str] = {
     "failed": "failed",
     "running": "running",
 }
+# Quantities that follow from parameters and MACs where all numbers have 32 bits.
+BIT_COUNTS = ("weight_bits", "bops")
 GREY = "#7b8798"
 COLOURS: Mapping[Standing, str] = {
     "front": GREEN,
@@ -129,6 +132,26 @@ class TrialFacts:
     def by_number(self) -> Mapping[int, ShownTrial]:
         """Number of a trial -> it."""
         return {one.number: one for one in self.trials}
+
+    def bits(self, one: ShownTrial) -> tuple[LayerBits, ...]:
+        """Layers of a trial's network with their bits; none where its blocks are unknown here.
+
+        Args:
+            one: Of the trials.
+        """
+        return bits_of_text(one.trial.network)
+
+    @cached_property
+    def has_formats(self) -> bool:
+        """Whether any network multiplies other numbers than float32."""
+        networks = {self.record.original.network, *(one.network for one in self.record.trials)}
+        return any(has_formats(bits_of_text(network)) for network in networks)
+
+    @cached_property
+    def hidden(self) -> frozenset[str]:
+        """Counts that say no more than another one: bits where all networks are float32."""
+        asked = {*self.record.objectives, *(b.objective.text for b in self.config.parsed_budgets)}
+        return frozenset() if self.has_formats else frozenset(BIT_COUNTS) - asked
 
     @property
     def judged(self) -> tuple[str, ...]:

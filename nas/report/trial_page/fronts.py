@@ -85,7 +85,7 @@ def _chart(facts: TrialFacts, level: Objective, upright: Objective) -> str:
             _name(upright),
             (partial(svg.tick, level), partial(svg.tick, upright)),
         ),
-        _original(along, original),
+        svg.original(along, original),
         _line(facts, places, along, up),
         *marks,
         *_numbers(places, along, up),
@@ -108,18 +108,6 @@ def _description(
     on_front = [place for place in places if place[0].standing == "front"]
     reached = "; ".join(_words(one, (level, x), (upright, y)) for one, x, y in on_front[:20])
     return f"{len(places)} trials, {len(on_front)} of them on the front. {reached}"
-
-
-def _original(x: svg.Scale, original: float | None) -> str:
-    """A line where the original stands, whose value after a training nobody knows."""
-    if original is None:
-        return ""
-    at = x.place(original)
-    return (
-        f'<line class="original" x1="{at:.1f}" y1="{svg.TOP}" x2="{at:.1f}" '
-        f'y2="{svg.HEIGHT - svg.BOTTOM}"/><text class="name" x="{at - 6:.1f}" '
-        f'y="{svg.TOP + 12}" text-anchor="end">the original</text>'
-    )
 
 
 def _line(

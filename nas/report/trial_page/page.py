@@ -12,6 +12,8 @@ from nas.report.cards import card, pairs
 from nas.report.page import REPORT_NAME
 from nas.report.style import STYLE_SHEET
 from nas.report.trial_page.beside import beside
+from nas.report.trial_page.bits import STYLE as BIT_STYLE
+from nas.report.trial_page.bits import accuracy_against_bits, layer_bits
 from nas.report.trial_page.courses import courses
 from nas.report.trial_page.every import every
 from nas.report.trial_page.facts import TrialFacts, epochs_text, read_facts
@@ -57,7 +59,7 @@ def trials_html(facts: TrialFacts) -> str:
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<title>{escape(facts.name)} · Stopwatch NAS</title><link rel="icon" href="data:,">'
-        f"<style>{STYLE_SHEET}{STYLE}</style></head><body><main>{body}"
+        f"<style>{STYLE_SHEET}{STYLE}{BIT_STYLE}</style></head><body><main>{body}"
         "<footer>Written by Stopwatch NAS from trials.json and trial_curves.csv in this folder."
         "</footer></main></body></html>\n"
     )
@@ -160,6 +162,8 @@ SECTIONS: tuple[Callable[[TrialFacts], str], ...] = (
     hero,
     beside,
     fronts,
+    accuracy_against_bits,
+    layer_bits,
     parallel,
     shares,
     rungs,

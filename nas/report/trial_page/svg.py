@@ -161,6 +161,23 @@ def level(at: float, text: str) -> str:
     )
 
 
+def original(x: Scale, value: float | None) -> str:
+    """A line where the original stands, whose value after a training nobody knows.
+
+    Args:
+        x: Of the level axis.
+        value: Of the original; None for no line.
+    """
+    if value is None:
+        return ""
+    at = x.place(value)
+    return (
+        f'<line class="original" x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" '
+        f'y2="{HEIGHT - BOTTOM}"/><text class="name" x="{at - 6:.1f}" '
+        f'y="{TOP + 12}" text-anchor="end">the original</text>'
+    )
+
+
 def path(points: Sequence[tuple[float, float]], standing: Standing, words: str) -> str:
     """A line of a trial; nothing without two points.
 
