@@ -169,7 +169,7 @@ def near(
         StepError: There is none.
     """
     for window in WINDOWS:
-        low, high = (latency.options_sum(aim_ms * (1 + side * window)) for side in (-1, 1))
+        low, high = (latency.cost.options_sum(aim_ms * (1 + side * window)) for side in (-1, 1))
         costs = latency.option_ms
         chosen = choose(scores, costs, low, high, forbidden, relative_gap=1e-3)
         if chosen is not None:

@@ -4,7 +4,9 @@
     python benchmarks/quantized_step.py --json
 
 Each network and its float twin, which is the same network without formats, take turns in random
-order in one run, on the same batch. See benchmarks/README.md.
+order, on the same batch, and all networks take turns in each round. Steps are told in processor
+time, which other programs lengthen less than they do the clock's. The rounds end where the next one
+would not fit into `--seconds`. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +39,7 @@ from nas.architecture import text as arch_text
 from nas.architecture.references.named import reference
 from nas.architecture.spec import Architecture
 from nas.system import backend
-from nas.system.console import out
+from nas.system.console import bar, out
 from nas.system.environment import environment
 
 _FORMATS = re.compile(r"_[wabn]q[buf][\d.]+[a-z]*")
@@ -71,7 +73,7 @@ def float_twin(text: str) -> Architecture:
 
 
 def step_of(architecture: Architecture, batch_size: int) -> Callable[[], float]:
-    """A training step on one random batch, which returns its seconds."""
+    """A training step on one random batch, which returns its seconds of processor time."""
     import keras
 
     from nas.builders.keras_model import build_model
@@ -89,32 +91,69 @@ def step_of(architecture: Architecture, batch_size: int) -> Callable[[], float]:
     model.compile(optimizer=optimizer, loss=loss, jit_compile=False)
 
     def step() -> float:
-        begun = time.perf_counter()
+        begun = time.process_time()
         model.train_on_batch(images, targets)
-        return time.perf_counter() - begun
+        return time.process_time() - begun
 
     return step
 
 
-def measure(text: str, batch_size: int, rounds: int) -> dict[str, Any]:
-    """Seconds of both steps in every round, in random order within a round, as figures."""
-    steps = {
+def steps_of(text: str, batch_size: int) -> dict[str, Callable[[], float]]:
+    """Both steps of a network, traced and warm."""
+    found = {
         "quantized": step_of(arch_text.loads(text), batch_size),
         "float": step_of(float_twin(text), batch_size),
     }
-    for step in steps.values():
+    for step in found.values():
         step(), step()
+    return found
+
+
+def measure(
+    texts: Mapping[str, str], batch_size: int, rounds: int, seconds: float
+) -> dict[str, list[dict[str, float]]]:
+    """Seconds of both steps of every network in every round.
+
+    Args:
+        texts: Name -> network.
+        batch_size: Images a step.
+        rounds: At most, and at least one.
+        seconds: That building and all rounds may take together.
+    """
+    end = time.monotonic() + seconds
+    with bar("Building") as shown:
+        steps = {}
+        for done, (name, text) in enumerate(texts.items()):
+            shown.update(done, len(texts), note=name)
+            steps[name] = steps_of(text, batch_size)
+    turns = [(name, kind) for name, both in steps.items() for kind in both]
     rng = np.random.default_rng(1)
-    times: dict[str, list[float]] = {name: [] for name in steps}
-    for _ in range(rounds):
-        for name in rng.permutation(list(steps)):
-            times[name].append(steps[name]())
-    ratios = np.array(times["quantized"]) / np.array(times["float"])
+    times: dict[str, list[dict[str, float]]] = {name: [] for name in steps}
+    longest = 0.0
+    with bar("Rounds") as shown:
+        for done in range(rounds):
+            begun = time.monotonic()
+            if done and begun + longest > end:
+                break
+            for found in times.values():
+                found.append({})
+            for turn in rng.permutation(len(turns)):
+                name, kind = turns[turn]
+                times[name][-1][kind] = steps[name][kind]()
+            longest = max(longest, time.monotonic() - begun)
+            shown.update(done + 1, rounds, note="")
+    return times
+
+
+def figures(times: Sequence[Mapping[str, float]]) -> dict[str, Any]:
+    """Medians and quartiles of a network's rounds."""
+    quantized, plain = (np.array([one[kind] for one in times]) for kind in ("quantized", "float"))
+    ratios = quantized / plain
     return {
         "quantized_over_float": float(np.median(ratios)),
         "quartiles": [float(q) for q in np.quantile(ratios, (0.25, 0.75))],
-        "quantized_ms": 1e3 * float(np.median(times["quantized"])),
-        "float_ms": 1e3 * float(np.median(times["float"])),
+        "quantized_ms": 1e3 * float(np.median(quantized)),
+        "float_ms": 1e3 * float(np.median(plain)),
     }
 
 
@@ -122,15 +161,16 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
     """Reads the command line."""
     parser = Parser(description=__doc__)
     parser.add_argument("--networks", help=f"names with commas; all of {', '.join(networks())}")
-    parser.add_argument("--batch_size", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--batch_size", type=int, default=32)
+    parser.add_argument("--rounds", type=int, default=15, help="at most")
+    parser.add_argument("--seconds", type=float, default=240.0, help="for all of it (240)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--smoke", action="store_true", help="one round, batch 4")
     flags = parser.parse_args(arguments)
-    for name in ("batch_size", "rounds"):
-        if getattr(flags, name) < 1:
+    for name in ("batch_size", "rounds", "seconds"):
+        if not getattr(flags, name) >= 1:
             value = getattr(flags, name)
-            parser.error(f"Expected --{name} above 0. Received: {value}. Fix: raise it.")
+            parser.error(f"Expected --{name} of 1 or more. Received: {value}. Fix: raise it.")
     flags.names = (flags.networks or ",".join(networks())).split(",")
     for name in flags.names:
         if name not in networks():
@@ -143,7 +183,11 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
 
 def show(result: dict[str, Any]) -> None:
     """The result as a table for people."""
-    table = Table("network", "over float", "quartiles", "quantised ms", "float ms")
+    table = Table(
+        *("network", "over float", "quartiles", "quantised ms", "float ms"),
+        caption=f"Processor time, medians of {result['rounds']} rounds of "
+        f"{result['batch_size']} images.",
+    )
     for name, row in result["networks"].items():
         low, high = row["quartiles"]
         table.add_row(
@@ -165,12 +209,13 @@ def main(arguments: list[str]) -> int:
     keras.utils.set_random_seed(0)
     load_before = os.getloadavg()[0]
     texts = networks()
+    asked = {name: texts[name] for name in flags.names}
+    times = measure(asked, flags.batch_size, flags.rounds, flags.seconds)
     result = {
-        "networks": {
-            name: measure(texts[name], flags.batch_size, flags.rounds) for name in flags.names
-        },
+        "networks": {name: figures(found) for name, found in times.items()},
         "batch_size": flags.batch_size,
-        "rounds": flags.rounds,
+        "rounds": min(map(len, times.values())),
+        "time": "processor",
         "load_average_before": load_before,
         "environment": strict_json.encode(environment()),
         "command": " ".join(["python benchmarks/quantized_step.py", *arguments]),

@@ -61,7 +61,7 @@ def stage_of(run: Path) -> SupernetStage:
     space = space_of(config.space, dataset)
     table = LatencyTable.load(run / "table.json", allow_other_host=True)
     latency = SpaceLatency.from_table(space, table)
-    return SupernetStage(folder, space, latency, dataset, config, Interrupter())
+    return SupernetStage(folder, space, latency.cost, dataset, config, Interrupter())
 
 
 def repeatability(scores: np.ndarray) -> dict[str, float]:
@@ -109,9 +109,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
 
     stage = stage_of(flags.run)
-    bounded = BoundedSpace(stage.space, stage.latency, Bounds())
+    bounded = BoundedSpace(stage.space, stage.cost, Bounds())
     found = arch_text.parse(RunFolder(flags.run).read(Certificate).text)
-    aim_ms = stage.latency.predict_ms(stage.space.encode(found))
+    aim_ms = stage.cost.of(stage.space.encode(found))
     window = ((1 - MARGIN) * aim_ms, (1 + MARGIN) * aim_ms)
     networks = several(RandomMethod(bounded, seed=0), *window, flags.networks, [])
     scorer = stage.scorer(EvolutionConfig(images=flags.images * flags.parts))

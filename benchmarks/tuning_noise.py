@@ -56,7 +56,12 @@ def pooled_sd(values: np.ndarray) -> float:
 
 
 def train_again(
-    recording: Recording, folder: Path, numbers: list[int], seeds: list[int], jobs: int
+    recording: Recording,
+    folder: Path,
+    numbers: list[int],
+    seeds: list[int],
+    jobs: int,
+    weights: tuple[str, ...],
 ) -> np.ndarray:
     """Last values of configurations, a row each and a column a seed; NaN of what diverged.
 
@@ -66,6 +71,7 @@ def train_again(
         numbers: Of the configurations.
         seeds: Of weights and data order.
         jobs: Trainings at a time.
+        weights: Of which the better ones count: `last`, and `average`.
     """
     folder.mkdir(parents=True, exist_ok=True)
 
@@ -84,8 +90,8 @@ def train_again(
             atomic.write_json(path(*work[future]), curve)
             print(f"configuration {work[future][0]}, seed {work[future][1]}: done", flush=True)
     curves = [json.loads(path(*one).read_text("utf-8")) for one in asked]
-    # What a trial keeps; NaN of what diverged.
-    ends = np.array([(curve["last"][-1], curve["average"][-1]) for curve in curves], np.float64)
+    # NaN of what diverged.
+    ends = np.array([[curve[kind][-1] for kind in weights] for curve in curves], np.float64)
     best: np.ndarray = ends.max(axis=1)
     return best.reshape(len(numbers), len(seeds))
 
@@ -100,11 +106,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--jobs", action=Value, type=int, default=2, help="at a time (2)")
     parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
     options = parser.parse_args(arguments)
-    curves = tuning_curves.load(options.curves).judged_by("average")
+    recorded = tuning_curves.load(options.curves)
+    # A recording of an earlier version has the last weights alone.
+    weights = ("last",) if recorded.top1_average is None else ("last", "average")
+    curves = recorded.judged_by(weights[-1])
     recording = Recording(**json.loads(str(curves.about))["recording"])
     seeds = [int(word) for word in options.seeds.split(",")]
     numbers = best_of(curves, options.best)
-    again = train_again(recording, options.folder, numbers, seeds, options.jobs)
+    again = train_again(recording, options.folder, numbers, seeds, options.jobs, weights)
     values = np.column_stack((curves.top1[numbers, -1].astype(np.float64), again))
     words = arguments if arguments is not None else sys.argv[1:]
     command = command_line.join(["python", "benchmarks/tuning_noise.py", *words])

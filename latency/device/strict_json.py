@@ -9,7 +9,8 @@ be written as `Optional[int]`.
 The keys of a record are its fields. A class attribute `KEYS` names others, in the order of the
 file: a property among them is written for people and not read back, a field that is not among
 them stays out of the file. A class attribute `SCHEMA_VERSION` is written first and has to match;
-versions of `OLDER_VERSIONS` are read as well, since they lack nothing but keys with a default.
+versions of `OLDER_VERSIONS` are read as well, since they lack nothing but keys with a default. What
+they called otherwise stands in `OLDER_KEYS`, from the old name to that of today, at any depth.
 """
 
 from __future__ import annotations
@@ -129,7 +130,15 @@ def unversioned(cls: type[Any], value: Mapping[str, Any], source: str) -> dict[s
             f"no {VERSION_KEY}" if found is None else repr(found),
             "use the version of the program that wrote the file, or make it again with this one",
         )
-    return rest
+    names = getattr(cls, "OLDER_KEYS", None)
+    return _renamed(rest, names) if names and found != version else rest
+
+
+def _renamed(value: Any, names: Mapping[str, str]) -> Any:
+    """Values of an earlier version under the names of today, what stands inside of them as well."""
+    if isinstance(value, dict):
+        return {names.get(key, key): _renamed(part, names) for key, part in value.items()}
+    return [_renamed(part, names) for part in value] if isinstance(value, list) else value
 
 
 def decode(cls: type[T], value: Any, source: str, *, every_key: bool = False) -> T:

@@ -35,7 +35,7 @@ from nas.architecture.operations import (
 )
 from nas.architecture.shapes import Shape, same_padding
 from nas.architecture.weights import op_weights, random_op_weights
-from nas.builders import onnx_quantized
+from nas.builders import onnx_integer, onnx_quantized
 from nas.errors import ArchitectureError
 
 OPSET = 17
@@ -165,6 +165,7 @@ class _Writer:
     def __init__(self, weights: Mapping[str, np.ndarray], ops: tuple[Op, ...]) -> None:
         self.weights = weights
         self.is_quantized = has_formats(ops)
+        self.has_bytes = onnx_integer.are_bytes(ops)
         self.opset, self.ir_version = OPSET, IR_VERSION
         if self.is_quantized:
             self.opset, self.ir_version = onnx_quantized.OPSET, onnx_quantized.IR_VERSION

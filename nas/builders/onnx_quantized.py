@@ -4,25 +4,21 @@ Whole numbers are multiplied: a quantiser gives the codes of what is read, a Deq
 codes of the kernel, and the sums of their products are exact in float32 below 2^24. Scale, bias and
 batch normalisation come behind them in double precision, rounded to float32 where Keras rounds.
 
-Codes are made by QuantizeLinear where ONNX has a type, with a Clip behind it where the type has
-more numbers than the format (QCDQ). Signs, truncation, wrapping around and fixed point of more than
-16 bits have no such operator and are written as arithmetic. Kernels of up to 4 bits are stored as
-INT4. ONNX Runtime multiplies none of this in whole numbers, so that no file of it is a promise of
-milliseconds; see `nas.deployment.own_int8`.
+Where all formats have at most 8 bits, ONNX Runtime multiplies bytes (`nas.builders.onnx_integer`).
+Else codes are float32 numbers in whole networks, kernels of up to 4 bits are stored as INT4, and no
+such file is a promise of milliseconds.
 """
 
 from __future__ import annotations
-
-from collections.abc import Mapping
-from typing import Any, Protocol
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from nas.architecture.number_formats import FixedPoint, NumberFormat, code_range
+from nas.architecture.number_formats import FixedPoint
 from nas.architecture.operations import ConvOp, DenseOp, PoolOp
-from nas.architecture.scales import is_sign
+from nas.builders import onnx_integer
+from nas.builders.onnx_codes import Product, Writer, codes, fixed_codes, stored_type
 from nas.builders.quantized_weights import (
     activation_scale,
     bias_values,
@@ -32,34 +28,6 @@ from nas.builders.quantized_weights import (
 
 # Opset 21 has 4 and 16 bits; IR 10 is the first version of files that hold them.
 OPSET, IR_VERSION = 21, 10
-INT4_BITS, INT8_BITS, INT16_BITS = 4, 8, 16
-
-
-class Product(Protocol):
-    """Writes a convolution or a matrix product without a bias."""
-
-    def __call__(self, op: ConvOp | DenseOp, x: str, kernel: str) -> str:
-        """Adds the node; the name of its output."""
-
-
-class Writer(Protocol):
-    """What collects the nodes of a graph; of `nas.builders.onnx_model`."""
-
-    @property
-    def weights(self) -> Mapping[str, np.ndarray]:
-        """By the names of `nas.architecture.weights`."""
-
-    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        """Adds a node and returns its output's name."""
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        """Adds an initializer."""
-
-    def scalar(self, name: str, value: Any, kind: Any = np.float32) -> str:
-        """Adds an initializer of one number, without an axis."""
-
-    def tensor(self, value: Any) -> str:
-        """Adds an initializer of a type that NumPy lacks, under its own name."""
 
 
 def multiplied(writer: Writer, op: ConvOp | DenseOp, x: str, product: Product) -> str:
@@ -72,31 +40,42 @@ def multiplied(writer: Writer, op: ConvOp | DenseOp, x: str, product: Product) -
         product: Writes the node that multiplies.
     """
     kernel, kernel_scale = kernel_codes(op, writer.weights)
-    read = op.formats.activations
-    is_whole = read is not None and op.formats.weights is not None
-    if read is not None:
-        x = codes(writer, op.name, x, read, activation_scale(op, writer.weights))
-        if not is_whole:
-            step = activation_scale(op, writer.weights)
-            x = writer.node("Mul", [x, writer.scalar(f"{op.name}.read.step", step)])
-    if not is_whole:
-        kernel = kernel.astype(np.float32) * kernel_scale
-    name = _kernel(writer, op, kernel)
-    x = product(op, x, name)
+    read_scale = activation_scale(op, writer.weights)
+    is_whole = op.formats.activations is not None and op.formats.weights is not None
+    if writer.has_bytes:
+        x = onnx_integer.sums(writer, op, x, kernel, read_scale)
+    else:
+        kernel = kernel if is_whole else kernel.astype(np.float32) * kernel_scale
+        x = product(op, _read(writer, op, x, read_scale), _kernel(writer, op, kernel))
     bias = bias_values(op, writer.weights) if op.bias else None
     if is_whole:
-        scale = (kernel_scale * activation_scale(op, writer.weights)).astype(np.float32)
+        scale = (kernel_scale * read_scale).astype(np.float32)
         x = _scaled_and_shifted(writer, f"{op.name}.sum", op, x, scale, bias)
     elif bias is not None:
-        x = writer.node("Add", [x, writer.constant(f"{op.name}.bias", _column(op, bias))])
+        x = writer.node("Add", [x, writer.constant(f"{op.name}.bias", _column(writer, op, bias))])
     if isinstance(op, DenseOp) and op.scale != 1:
         x = writer.node("Mul", [x, writer.scalar(f"{op.name}.factor", op.scale)])
-    return _normalised(writer, op, x)
+    x = _normalised(writer, op, x)
+    if writer.has_bytes and isinstance(op, ConvOp):
+        x = writer.node("Transpose", [x], perm=[0, 3, 1, 2])
+    return x
 
 
-def _column(op: ConvOp | DenseOp, values: np.ndarray) -> np.ndarray:
+def _read(writer: Writer, op: ConvOp | DenseOp, x: str, scale: np.float32) -> str:
+    """Codes of what is read, or numbers where the kernel is float32."""
+    read = op.formats.activations
+    if read is None:
+        return x
+    x = codes(writer, op.name, x, read, scale)
+    if op.formats.weights is None:
+        x = writer.node("Mul", [x, writer.scalar(f"{op.name}.read.step", scale)])
+    return x
+
+
+def _column(writer: Writer, op: ConvOp | DenseOp, values: np.ndarray) -> np.ndarray:
     """Numbers of each output in the shape that fits what the operation gives."""
-    return values if isinstance(op, DenseOp) else values.reshape(-1, 1, 1)
+    is_last = writer.has_bytes or isinstance(op, DenseOp)
+    return values if is_last else values.reshape(-1, 1, 1)
 
 
 def _kernel(writer: Writer, op: ConvOp | DenseOp, kernel: np.ndarray) -> str:
@@ -113,91 +92,6 @@ def _kernel(writer: Writer, op: ConvOp | DenseOp, kernel: np.ndarray) -> str:
     return writer.node("DequantizeLinear", [writer.tensor(tensor), writer.scalar("one", 1.0)])
 
 
-def stored_type(number_format: NumberFormat) -> int | None:
-    """The type of `TensorProto` that holds codes of a kernel; None where float32 has to.
-
-    Args:
-        number_format: Of the kernel.
-    """
-    low, high = code_range(number_format)
-    for bits, signed, unsigned in (
-        (INT4_BITS, TensorProto.INT4, TensorProto.UINT4),
-        (INT8_BITS, TensorProto.INT8, TensorProto.UINT8),
-        (INT16_BITS, TensorProto.INT16, TensorProto.UINT16),
-    ):
-        if low >= 0 and high < 2**bits:
-            return int(unsigned)
-        if -(2 ** (bits - 1)) <= low and high < 2 ** (bits - 1):
-            return int(signed)
-    return None
-
-
-def codes(writer: Writer, name: str, x: str, number_format: NumberFormat, scale: Any) -> str:
-    """Codes of a tensor as whole numbers in float32.
-
-    Args:
-        writer: Collects the nodes.
-        name: That the names of constants begin with.
-        x: Of the tensor.
-        number_format: Of the codes.
-        scale: Of scaled whole numbers, above 0; of fixed point its step.
-    """
-    if is_sign(number_format):
-        is_plus = writer.node("GreaterOrEqual", [x, writer.scalar("zero", 0.0)])
-        signs = [writer.scalar("one", 1.0), writer.scalar("minus_one", -1.0)]
-        return writer.node("Where", [is_plus, *signs])
-    if isinstance(number_format, FixedPoint) and not _has_type(number_format):
-        return _fixed_codes(writer, name, x, number_format)
-    low, high = code_range(number_format)
-    kind = np.dtype(f"{'u' if low >= 0 else ''}int{8 if number_format.bits <= INT8_BITS else 16}")
-    step = writer.scalar(f"{name}.read.scale", scale)
-    zero = writer.scalar(f"zero_{kind}", 0, kind)
-    is_narrow = (low, high) != (np.iinfo(kind).min, np.iinfo(kind).max)
-    if is_narrow and number_format.bits > INT8_BITS:
-        # Runtimes clip no numbers of 16 bits. The ends of fixed point are float32 numbers.
-        reach = (low * float(scale), high * float(scale))
-        x = writer.node("Clip", [x, *_ends(writer, name, reach, np.float32)])
-    x = writer.node("QuantizeLinear", [x, step, zero])
-    if is_narrow and number_format.bits <= INT8_BITS:
-        x = writer.node("Clip", [x, *_ends(writer, name, (low, high), kind)])
-    return writer.node("DequantizeLinear", [x, writer.scalar("one", 1.0), zero])
-
-
-def _has_type(number_format: FixedPoint) -> bool:
-    """Whether a QuantizeLinear rounds and cuts as the format does."""
-    is_usual = (number_format.rounding, number_format.overflow) == ("round", "saturate")
-    return is_usual and number_format.total <= INT16_BITS
-
-
-def _ends(writer: Writer, name: str, ends: tuple[float, float], kind: Any) -> list[str]:
-    names = (f"{name}.least", f"{name}.greatest")
-    return [writer.scalar(n, end, kind) for n, end in zip(names, ends, strict=True)]
-
-
-def _fixed_codes(writer: Writer, name: str, x: str, number_format: FixedPoint) -> str:
-    """Codes of fixed point in arithmetic; every step is exact in float32.
-
-    Args:
-        writer: Collects the nodes.
-        name: That the names of constants begin with.
-        x: Of the tensor.
-        number_format: Of the codes.
-    """
-    inverse = writer.scalar(f"{name}.inverse_step", 1.0 / number_format.step)
-    x = writer.node("Mul", [x, inverse])
-    x = writer.node("Floor" if number_format.rounding == "truncate" else "Round", [x])
-    low, high = code_range(number_format)
-    if number_format.overflow == "saturate":
-        return writer.node("Clip", [x, *_ends(writer, f"{name}.codes", (low, high), np.float32)])
-    count = 2.0**number_format.total
-    part = writer.node("Mul", [x, writer.scalar(f"{name}.per_turn", 1.0 / count)])
-    turn = writer.scalar(f"{name}.turn", count)
-    rest = writer.node("Sub", [x, writer.node("Mul", [writer.node("Floor", [part]), turn])])
-    half = writer.scalar(f"{name}.half_turn", count / 2)
-    is_high = writer.node("GreaterOrEqual", [rest, half])
-    return writer.node("Where", [is_high, writer.node("Sub", [rest, turn]), rest])
-
-
 def _scaled_and_shifted(
     writer: Writer,
     name: str,
@@ -208,10 +102,10 @@ def _scaled_and_shifted(
 ) -> str:
     """X * scale + shift in double precision, rounded to float32 once; see `integer_network`."""
     x = writer.node("Cast", [x], to=TensorProto.DOUBLE)
-    factor = _column(op, scale.astype(np.float64))
+    factor = _column(writer, op, scale.astype(np.float64))
     x = writer.node("Mul", [x, writer.constant(f"{name}.scale", factor)])
     if shift is not None:
-        added = _column(op, shift.astype(np.float64))
+        added = _column(writer, op, shift.astype(np.float64))
         x = writer.node("Add", [x, writer.constant(f"{name}.shift", added)])
     return writer.node("Cast", [x], to=TensorProto.FLOAT)
 
@@ -225,7 +119,7 @@ def _normalised(writer: Writer, op: ConvOp | DenseOp, x: str) -> str:
     norm = op.formats.norm
     if not isinstance(norm, FixedPoint):
         return x
-    x = _fixed_codes(writer, f"{op.name}.norm", x, norm)
+    x = fixed_codes(writer, f"{op.name}.norm", x, norm)
     return writer.node("Mul", [x, writer.scalar(f"{op.name}.norm.step", norm.step)])
 
 
@@ -264,7 +158,8 @@ def emulates_formats(data: bytes) -> bool:
             measures it says so.
     """
     try:
-        versions = onnx.ModelProto.FromString(data).opset_import
+        model = onnx.ModelProto.FromString(data)
     except Exception:  # protobuf's exceptions share no base class
         return False
-    return any(entry.domain == "" and entry.version == OPSET for entry in versions)
+    has_formats = any(e.domain == "" and e.version == OPSET for e in model.opset_import)
+    return has_formats and all(node.op_type != onnx_integer.PRODUCT for node in model.graph.node)

@@ -18,6 +18,7 @@ from nas.cli import metric_flags, recipe_flags, trial_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
+from nas.cost.units import BOPS, UNITS, WEIGHT_BITS
 from nas.deployment.formats import EXPORT_FORMATS
 from nas.methods.config import EXECUTIONS, GATES, METHODS
 from nas.runs.trials import TRIAL_METHODS
@@ -46,7 +47,15 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_string(
         "lambda",
         None,
-        "Weight of ln(milliseconds) in the loss; several (0,0.02,0.1) sweep.",
+        "Weight of ln(milliseconds) in the loss, or of what --quantity names; several (0,0.02,0.1) "
+        "sweep.",
+        **text,
+    )
+    flags.DEFINE_enum(
+        "quantity",
+        None,
+        [unit.name for unit in UNITS.values()],
+        "What --lambda is the price of; default: ms.",
         **text,
     )
     flags.DEFINE_string(
@@ -55,6 +64,13 @@ def search_flags() -> flags.FlagValues:
         "Milliseconds to land on, or a part of the space's range (25%); several sweep.",
         **text,
     )
+    for unit in (BOPS, WEIGHT_BITS):
+        flags.DEFINE_string(
+            unit.flag,
+            None,
+            f"{unit.text} to land on instead, or a part of the range; needs no latency table.",
+            **text,
+        )
     for bound in fields(Bounds):
         strict_flags.define_count(values, bound.name, bound.metadata["help"])
     flags.DEFINE_bool(

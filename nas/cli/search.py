@@ -16,7 +16,7 @@ from nas.interface.trials import is_trials, run_trials
 from nas.interface.trials_config import AskedTrials
 from nas.report.profile import finding_text, profile_table
 from nas.runs.outcome import Outcome
-from nas.selection.goals import parse_goals
+from nas.selection.goals import GOAL_FLAGS, parse_goals
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 
@@ -70,8 +70,8 @@ def profile(values: flags.FlagValues) -> int:
     """
     options = strict_flags.given(values)
     check_profile(options)
-    targets = options.get("target_ms")
-    goals = () if targets is None else parse_goals(None, targets)
+    given = {flag: options.get(flag) for flag in GOAL_FLAGS}
+    goals = parse_goals(given) if any(text is not None for text in given.values()) else ()
     found, notes = profile_of(options, goals)
     out.print(profile_table(found))
     for finding in found.findings:
@@ -93,11 +93,7 @@ def asked_search(values: flags.FlagValues, command: str = "") -> AskedSearch:
         InputError: A goal that is none.
     """
     options = strict_flags.given(values)
-    penalties, targets = options.get("lambda"), options.get("target_ms")
-    goals = () if _goes_on(options, penalties, targets) else parse_goals(penalties, targets)
+    given = {flag: options.get(flag) for flag in GOAL_FLAGS}
+    goes_on = bool(options.get("resume")) and all(text is None for text in given.values())
+    goals = () if goes_on else parse_goals(given, options.get("quantity"))
     return AskedSearch(goals, source_of(options.get("data_dir"), options), options, command)
-
-
-def _goes_on(options: dict[str, object], penalties: object, targets: object) -> bool:
-    """Whether the goals are those of a run that goes on."""
-    return bool(options.get("resume")) and penalties is None and targets is None

@@ -10,9 +10,11 @@ import numpy as np
 
 from nas.architecture.lowering import LoweredLayer, lower_layer
 from nas.architecture.spec import Layer
+from nas.cost.additive import AdditiveCost
 from nas.cost.counts import Cost, layer_cost
 from nas.cost.memory import Format, image_peak_bytes, layer_peak_bytes
 from nas.cost.stored_formats import format_before
+from nas.cost.units import BY_NAME, Unit
 from nas.errors import InputError
 from nas.search_space.space import OneOf, Space
 
@@ -99,6 +101,16 @@ class Quantity:
         parts = (int(r[i]) for r, i in zip(self.options, network, strict=True))
         return self.fixed + sum(parts) if self.kind == "sum" else max([self.fixed, *parts])
 
+    @property
+    def cost(self) -> AdditiveCost:
+        """The count as what a search may land on; a sum of whole numbers below 2^53 is exact.
+
+        Raises:
+            KeyError: No goal is asked in this count.
+        """
+        rows = tuple(row.astype(float) for row in self.options)
+        return AdditiveCost(rows, fixed=float(self.fixed), unit=BY_NAME[self.name])
+
     def kept(self, network: Network) -> bool:
         """Whether a network keeps the bound."""
         return self.most is None or self.of(network) <= self.most
@@ -149,6 +161,16 @@ def quantities(space: Space, bounds: Bounds) -> tuple[Quantity, ...]:
         else:
             found.append(Quantity(name, max([image, *fixed]), options, most, "peak"))
     return tuple(found)
+
+
+def counted_cost(space: Space, unit: Unit) -> AdditiveCost:
+    """What each option of a space has of a count that goals may be asked in.
+
+    Args:
+        space: Whose options are counted.
+        unit: Of a count; milliseconds need a table.
+    """
+    return next(q for q in quantities(space, Bounds()) if q.name == unit.name).cost
 
 
 Places = Sequence[Sequence[LoweredLayer]]  # a layer's options; one alone where it is no choice

@@ -6,33 +6,18 @@ ONNX Runtime only emulates numbers of few bits, so that files of such networks a
 
 from __future__ import annotations
 
-from nas.architecture.lowering import lower_layer
-from nas.architecture.operations import has_formats
-from nas.architecture.text import layer_to_text
+from nas.architecture import text as arch_text
 from nas.errors import SpaceError
-from nas.search_space.space import OneOf, Space
-
-
-def unmeasured_layer(space: Space) -> str | None:
-    """The first layer of a space that no table has a row for, as text; None where there is none.
-
-    Args:
-        space: Whose layers may have number formats.
-    """
-    for layer, shape in zip(space.layers, space.input_shapes(), strict=True):
-        for option in layer.options if isinstance(layer, OneOf) else (layer,):
-            if has_formats(lower_layer(option, shape).ops):
-                return layer_to_text(option)
-    return None
+from nas.search_space.space import Space
 
 
 def has_table(space: Space) -> bool:
     """Whether a space can have a latency table.
 
     Args:
-        space: Any.
+        space: Whose layers may have number formats.
     """
-    return unmeasured_layer(space) is None
+    return not space.has_formats
 
 
 def check_measurable(space: Space) -> None:
@@ -44,10 +29,9 @@ def check_measurable(space: Space) -> None:
     Raises:
         SpaceError: It has layers with number formats.
     """
-    layer = unmeasured_layer(space)
-    if layer is not None:
+    if not has_table(space):
         raise SpaceError(
             "a space in float32 for milliseconds, as ONNX Runtime only emulates number formats",
-            f"{layer} in space {space.name}",
+            f"space {space.name}, such as {arch_text.to_text(space.largest())}",
             "ask for bit operations or weight bits in place of milliseconds, or leave --bits out",
         )

@@ -18,7 +18,7 @@ from nas.search_space.space import Space
 
 @dataclass(frozen=True)
 class SpaceLatency:
-    """Milliseconds of a space as arrays, which is all that a search needs of a table.
+    """Milliseconds of a space as arrays, by a table.
 
     Args:
         fixed_ms: Rows of everything that is no choice.
@@ -57,20 +57,13 @@ class SpaceLatency:
 
     @property
     def cost(self) -> AdditiveCost:
-        """Calibrated milliseconds as a sum over choices."""
-        return AdditiveCost(self.option_ms, self.a, self.a * self.fixed_ms + self.b_ms)
+        """Calibrated milliseconds as a sum over choices, which is all that a search needs."""
+        return AdditiveCost(self.option_ms, self.a, self.b_ms, self.fixed_ms)
 
     def predict_ms(self, indices: Sequence[int]) -> float:
         """Calibrated milliseconds of one network."""
-        rows = sum(float(row[i]) for row, i in zip(self.option_ms, indices, strict=True))
-        return self.a * (self.fixed_ms + rows) + self.b_ms
-
-    def options_sum(self, network_ms: float) -> float:
-        """The sum of a network's option rows that is predicted as these milliseconds."""
-        return (network_ms - self.b_ms) / self.a - self.fixed_ms
+        return self.cost.of(indices)
 
     def range_ms(self) -> tuple[float, float]:
         """Least and greatest prediction of the space."""
-        least = tuple(int(row.argmin()) for row in self.option_ms)
-        greatest = tuple(int(row.argmax()) for row in self.option_ms)
-        return self.predict_ms(least), self.predict_ms(greatest)
+        return self.cost.range()

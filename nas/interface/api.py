@@ -31,7 +31,7 @@ from nas.runs.config import CONFIG_FILE
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
-from nas.selection.goals import Goal, parse_goals
+from nas.selection.goals import GOAL_FLAGS, Goal, parse_goals
 from nas.system.paths import own_path
 
 Data = str | Path | Dataset | None
@@ -58,8 +58,10 @@ def search(
     Args:
         data: Folder or .npz file with images, or a `Dataset`; None for an embedded sample.
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`;
-            several make a sweep.
-        penalty: Weight of ln(milliseconds) in the loss instead; several make a sweep.
+            several make a sweep. The options `target_bops` and `target_weight_bits` ask for counts
+            in their place.
+        penalty: Weight of ln(milliseconds) in the loss instead, or of the logarithm of what the
+            option `quantity` names; several make a sweep.
         space: Name of a search space, or path of a Python file that defines one; default: the
             first that fits the images.
         run_dir: Folder of the run; default: a new one below `runs/`.
@@ -74,10 +76,10 @@ def search(
         TypeError: An unknown option.
     """
     given = given_options("search", options, SEARCH_NAMES)
-    penalties, targets = listed(penalty), listed(target_ms)
+    counts = {flag: listed(given[flag]) for flag in GOAL_FLAGS if flag in given}
+    goals = {"lambda": listed(penalty), "target_ms": listed(target_ms), **counts}
     named = {
-        "lambda": penalties,
-        "target_ms": targets,
+        **goals,
         "space": space,
         "run_dir": run_dir,
         "resume": resume or None,
@@ -85,7 +87,7 @@ def search(
     }
     given |= {name: value for name, value in named.items() if value is not None}
     asked = AskedSearch(
-        _goals(penalties, targets, resume),
+        _goals(goals, given.get("quantity"), resume),
         source_of(data, given),
         given,
         "nas.search(...)",
@@ -292,9 +294,13 @@ def _given_training(function: str, options: Mapping[str, Any]) -> dict[str, Any]
     return {name: _word(value) if name == "teacher" else value for name, value in given.items()}
 
 
-def _goals(penalties: str | None, targets: str | None, resume: bool) -> tuple[Goal, ...]:
-    if resume and penalties is None and targets is None:
+def _goals(given: Mapping[str, str | None], quantity: str | None, resume: bool) -> tuple[Goal, ...]:
+    if any(given.values()):
+        return parse_goals(given, quantity)
+    if resume:
         return ()
-    if penalties is None and targets is None:
-        raise InputError("target_ms or penalty", "neither", "write for example target_ms='25%'")
-    return parse_goals(penalties, targets)
+    raise InputError(
+        "target_ms, target_bops, target_weight_bits or penalty",
+        "neither",
+        "write for example target_ms='25%'",
+    )

@@ -26,7 +26,7 @@ from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
 from nas.runs.data import OF_FILES, DataSource
 from nas.search_space.bits import BitWidths
 from nas.search_space.files import reference
-from nas.selection.goals import Goal, check_different
+from nas.selection.goals import GOAL_FLAGS, GOALS_TEXT, Goal, check_different
 from nas.system.backend import Compute
 from nas.system.environment import environment
 from nas.system.paths import kept_path
@@ -47,8 +47,8 @@ class AskedSearch:
     Args:
         goals: What to reach; empty only where a run goes on.
         source: The images.
-        options: As `SearchOptions`, with `data_dir`, `space`, `run_dir`, `resume` and `lambda` if
-            they were given: what the rules look at.
+        options: As `SearchOptions`, with `data_dir`, `space`, `run_dir`, `resume` and goals if they
+            were given: what the rules look at.
         command: Command line, for the record.
         dataset: Images that a program handed over; None if they are to be read.
     """
@@ -67,9 +67,7 @@ class AskedSearch:
         """
         rules.check(self.options, rules.SEARCH_RULES)
         if not self.goals:
-            raise InputError(
-                "one of --lambda and --target_ms", "neither", "write for example `--lambda 0.1`"
-            )
+            raise InputError(f"one of {GOALS_TEXT}", "neither", "write for example `--lambda 0.1`")
         check_different(self.goals)
         compute_of(self.options).check()
 
@@ -259,6 +257,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "race": lambda c: c.race and c.race.candidates,
     "race_epochs": lambda c: c.race and c.race.epochs,
     "random_networks": lambda c: c.random_networks,
+    "quantity": lambda c: None if c.goals[0].penalty is None else c.unit.name,
 }
 PATHS = ("table", "supernet")
 FILES: dict[str, Callable[[Any], Any]] = {
@@ -268,7 +267,7 @@ FILES: dict[str, Callable[[Any], Any]] = {
 # A fingerprint of their contents is kept: they may lie elsewhere by now.
 MOVABLE = ("supernet", "space", "blocks")
 FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile")
-GOAL_OPTIONS = ("lambda", "target_ms")
+GOAL_OPTIONS = GOAL_FLAGS
 
 
 def check_resumed(config: RunConfig, asked: AskedSearch) -> RunConfig:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from nas.data.preparation import Resize
 from nas.interface.recipe_options import RecipeOptions
 
 
-class SpaceOptions(TypedDict, total=False):
-    """What every search may be asked for: of its images, its space and its limits.
+class ImageOptions(TypedDict, total=False):
+    """What a search and a retraining may be asked for of images, chance and precision.
 
     Attributes:
-        sample: Embedded sample in place of images: `letters` (default) or `trigger`.
-        image_size: Height and width in pixels; default: the images' own.
+        sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
+            for a run.
+        image_size: Height and width in pixels; default: the images' own. Beside a network that is
+            given it must be the network's.
         skip_bad_images: Go on without files that cannot be decoded.
         resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
         verify_data: Compare the contents of all files with those that were decoded.
-        seed: Of weights, draws and data order, 0 or more; default 0.
+        seed: Of weights, dropout, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+    """
+
+    sample: str
+    image_size: int
+    skip_bad_images: bool
+    resize: Resize
+    verify_data: bool
+    seed: int
+    smoke: bool
+    mixed_precision: str
+
+
+class SpaceOptions(ImageOptions, total=False):
+    """What every search may be asked for beside its images: of its space and its limits.
+
+    Attributes:
         flip: Mirror images at random; default: yes, but not for the sample.
         bits: Bits that blocks choose from, for weights and for what they read, such as `"8,4"`:
             1 to 8, or 32 for float32; default: all is float32.
@@ -37,14 +55,6 @@ class SpaceOptions(TypedDict, total=False):
         max_bops: Most bit operations: multiply-adds times the bits of both factors.
     """
 
-    sample: str
-    image_size: int
-    skip_bad_images: bool
-    resize: Resize
-    verify_data: bool
-    seed: int
-    smoke: bool
-    mixed_precision: str
     flip: bool
     bits: str
     end_bits: int
@@ -77,7 +87,12 @@ class SearchOptions(SpaceOptions, total=False):
         learning_rate: Peak learning rate of the supernet's weights, used as it is; default:
             0.004 for the batches of the job's size, and by the root of the ratio for others.
         gate_learning_rate: Adam's rate for the gates, used as it is; default: 0.03, likewise.
-        random_networks: Random networks of equal milliseconds to compare with.
+        random_networks: Random networks of equal milliseconds, or of an equal count where the goal
+            is one, to compare with.
+        target_bops: Bit operations to land on in the place of milliseconds, or a part of the
+            space's range such as `"25%"`; several make a sweep.
+        target_weight_bits: Likewise bits of the kernels.
+        quantity: What the penalty is the price of: `ms` (default), `bops` or `weight_bits`.
     """
 
     data_parallel: bool
@@ -93,6 +108,9 @@ class SearchOptions(SpaceOptions, total=False):
     learning_rate: float
     gate_learning_rate: float
     random_networks: int
+    target_bops: float | str | Iterable[float | str]
+    target_weight_bits: float | str | Iterable[float | str]
+    quantity: str
 
 
 class TrialOptions(SpaceOptions, total=False):
@@ -145,19 +163,10 @@ class TrialOptions(SpaceOptions, total=False):
     background_rate_hz: float
 
 
-class RetrainOptions(RecipeOptions, total=False):
+class RetrainOptions(ImageOptions, RecipeOptions, total=False):
     """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
-        sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
-            for a run.
-        image_size: Height and width in pixels, which must be the network's.
-        skip_bad_images: Go on without files that cannot be decoded.
-        resize: `squeeze` (default), `crop` or `pad`: what becomes of images that are not square.
-        verify_data: Compare the contents of all files with those that were decoded.
-        seed: Of weights, dropout and data order, 0 or more; default 0.
-        smoke: Toy size: every stage runs, and its figures mean nothing.
-        mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
         data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
             the greatest multiple of their number up to its size.
         recipe: Named recipe to begin with; default: that of the images' kind. Knobs that are
@@ -190,14 +199,6 @@ class RetrainOptions(RecipeOptions, total=False):
             default: that of the sample, if it has one.
     """
 
-    sample: str
-    image_size: int
-    skip_bad_images: bool
-    resize: Resize
-    verify_data: bool
-    seed: int
-    smoke: bool
-    mixed_precision: str
     data_parallel: bool
     recipe: str
     baselines: bool

@@ -9,9 +9,10 @@ from typing import Any
 from latency.command_line import join
 from latency.device.host import current_host
 from nas.cost.constraints import Bounds
+from nas.cost.units import UNITS
 from nas.data import Dataset
-from nas.data.look import look_at
-from nas.data.samples import LETTERS
+from nas.data.look import Looks, look_at
+from nas.data.samples import LETTERS, SAMPLES
 from nas.errors import InputError
 from nas.hardware.measurable import check_measurable, has_table
 from nas.hardware.predictor import SpaceLatency
@@ -21,7 +22,7 @@ from nas.interface.rules import says
 from nas.pipeline.inputs import SPACE_OF_LETTERS
 from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks, reference
-from nas.search_space.named import SPACES, get_space
+from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
 from nas.selection.goals import Goal, parse_goals
@@ -29,10 +30,11 @@ from nas.selection.profile import SpaceProfile, space_profile
 from nas.system.paths import kept_path, own_path
 from nas.system.program import command_words
 
+TARGETS = tuple(unit.flag for unit in UNITS.values())
 # A profile looks at these and at nothing else.
 APPLIES = (
-    *("profile", "help", "space", "data_dir", "image_size", "blocks", "target_ms", "table"),
-    *("sample", "device", "seed", "bits", "end_bits", *BOUNDS),
+    *("profile", "help", "space", "data_dir", "image_size", "blocks", "table"),
+    *("sample", "device", "seed", "bits", "end_bits", *TARGETS, *BOUNDS),
 )
 
 
@@ -48,7 +50,7 @@ def check_profile(options: Mapping[str, Any]) -> None:
     for name in options:
         if says(options, name) and name not in APPLIES:
             raise InputError(
-                "--profile with a space, images, --target_ms and bounds alone",
+                "--profile with a space, images, targets and bounds alone",
                 f"--{name} as well",
                 f"leave --{name} out: a profile trains and measures nothing",
             )
@@ -92,7 +94,7 @@ def profile(
     space: str | None = None,
     **options: Any,
 ) -> SpaceProfile:
-    """What a space offers, and whether bounds and milliseconds can be kept together.
+    """What a space offers, and whether bounds and a target can be kept together.
 
     Nothing is measured, decoded or trained. Milliseconds are those of the table in this host's
     cache, or of `table`; without one they are not known.
@@ -102,9 +104,10 @@ def profile(
         target_ms: Milliseconds to land on, or a part of the space's range such as `"25%"`.
         space: Name of a search space, or path of a Python file that defines one; default: as a
             search would take it.
-        **options: `sample`, `image_size`, `blocks`, `table`, `device`, `seed`, `bits`, `end_bits`
-            and the bounds `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`,
-            `max_weight_bits` and `max_bops`; see `SearchOptions`.
+        **options: `target_bops` or `target_weight_bits` in the place of milliseconds, `sample`,
+            `image_size`, `blocks`, `table`, `device`, `seed`, `bits`, `end_bits` and the bounds
+            `max_params`, `max_macs`, `max_size_bytes`, `max_memory_bytes`, `max_weight_bits` and
+            `max_bops`; see `SearchOptions`.
 
     Raises:
         LatencyError: Bad input; says what was expected, what was received, and how to fix it.
@@ -115,7 +118,9 @@ def profile(
             raise TypeError(f"profile() got an unexpected keyword argument {name!r}")
     named = {"space": space, "data_dir": None if isinstance(data, Dataset) else data}
     given = {name: v for name, v in {**options, **named}.items() if v is not None}
-    goals = () if target_ms is None else parse_goals(None, f"{target_ms}")
+    targets = {flag: given.get(flag) for flag in TARGETS} | {"target_ms": target_ms}
+    asked = {flag: f"{value}" for flag, value in targets.items() if value is not None}
+    goals = parse_goals(asked) if asked else ()
     return profile_of(given, goals, data if isinstance(data, Dataset) else None)[0]
 
 
@@ -123,21 +128,17 @@ def _space(
     options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds
 ) -> tuple[Space, str]:
     """The space at the size and classes of the images, which are not decoded for it; and why."""
-    name, size = options.get("space"), options.get("image_size")
+    name = options.get("space")
     if dataset is not None:
-        size, classes = dataset.image_size, dataset.num_classes
-    elif options.get("data_dir") is None and options.get("sample", LETTERS) == LETTERS:
-        # Letters have the size and the classes of their space.
-        own_size = SPACES[SPACE_OF_LETTERS].image_size if name is None else None
-        return get_space(name or SPACE_OF_LETTERS, size or own_size), ""
+        looks = Looks.of(dataset)
     else:
         source = source_of(options.get("data_dir"), options)
         sample = source.drawn or LETTERS
-        looks = look_at(source.path, size, options.get("seed", 0), sample)
-        size, classes = looks.image_size, looks.num_classes
-    if name is None:
+        looks = look_at(source.path, options.get("image_size"), options.get("seed", 0), sample)
+    size, classes = looks.image_size, looks.num_classes
+    if name is None and looks.name != SAMPLES[LETTERS].title:
         return default_space(size, classes, bounds)
-    return get_space(name, size, classes), ""
+    return get_space(name or SPACE_OF_LETTERS, size, classes), ""
 
 
 def _latency(

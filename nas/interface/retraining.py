@@ -299,7 +299,7 @@ def _run_of(
         training.recipe,
         training.seed,
         others,
-        target.target_ms if target else None,
+        target.asked if target else None,
         config.device if isinstance(config, RunConfig) else None,
         sizes,
         interrupter,

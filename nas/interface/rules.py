@@ -116,9 +116,16 @@ SEARCH_RULES = (
     Rule(
         ("lambda",),
         _learns_gates,
-        "--target_ms with --method {method}",
+        "--target_ms, --target_bops or --target_weight_bits with --method {method}",
         "--lambda {lambda}",
-        "only the gradient search has a penalty; ask for milliseconds",
+        "only the gradient search has a penalty; ask for milliseconds or a count",
+    ),
+    Rule(
+        ("quantity",),
+        lambda o: "lambda" in o or says(o, "resume"),
+        "--lambda with --quantity, which names what it is the price of",
+        "no --lambda",
+        "the flag of a target names what it is asked in",
     ),
     Rule(
         ("gate", "proposals", "gate_learning_rate"),

@@ -103,7 +103,8 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     config = search_config(asked, options.get("space") or plain.name, looks.is_sample)
     space = with_bits(plain, bits)
     _check_gates(space, config)
-    check_measurable(space)
+    if config.unit.is_measured or config.table is not None:
+        check_measurable(space)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -82,13 +83,9 @@ class BatchNorm(keras.layers.Layer):
             for values in (self.gamma, self.beta, *old)
         )
         if not training:
-            return self._by_running(x, gamma, beta, mean, variance), old
+            return self.by_running(x, gamma, beta, mean, variance), old
         y, *batch = self._by_batch(x, gamma, beta)
-        keep = self.momentum
-        moved = [
-            kept * keep + ops.cast(new, "float32") * (1.0 - keep)
-            for kept, new in zip((mean, variance), batch, strict=True)
-        ]
+        moved = self._moved((mean, variance), batch)
         if channels is not None:
             moved = [
                 ops.concatenate([new, rest[channels:]])
@@ -96,9 +93,26 @@ class BatchNorm(keras.layers.Layer):
             ]
         return y, (moved[0], moved[1])
 
-    def _by_running(
+    def _moved(self, running: Sequence[Tensor], batch: Sequence[Tensor]) -> list[Tensor]:
+        """What running statistics become."""
+        keep = self.momentum
+        return [
+            kept * keep + ops.cast(new, "float32") * (1.0 - keep)
+            for kept, new in zip(running, batch, strict=True)
+        ]
+
+    def by_running(
         self, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
     ) -> Tensor:
+        """Normalises by given statistics.
+
+        Args:
+            x: (batch, ..., channels).
+            gamma: (channels,) scale.
+            beta: (channels,) offset.
+            mean: (channels,).
+            variance: (channels,).
+        """
         scale = gamma * ops.rsqrt(variance + self.epsilon)
         exact = ops.cast(x, gamma.dtype)
         return ops.cast(exact * scale + (beta - mean * scale), x.dtype)

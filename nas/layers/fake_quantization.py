@@ -142,7 +142,11 @@ def kernel(number_format: NumberFormat, values: Tensor, scale: Tensor | float) -
 
 
 def kernel_scales(
-    number_format: NumberFormat, values: Tensor, axes: Sequence[int], is_exact: bool = False
+    number_format: NumberFormat,
+    values: Tensor,
+    axes: Sequence[int],
+    counted: Tensor | None = None,
+    is_exact: bool = False,
 ) -> Tensor | float:
     """As `nas.architecture.scales.kernel_scales`, with the axes kept.
 
@@ -150,13 +154,18 @@ def kernel_scales(
         number_format: Of the kernel.
         values: The kernel in float32.
         axes: That are reduced.
+        counted: 1 where a weight counts and 0 elsewhere, with length 1 along all other axes; None
+            where all of them do.
         is_exact: Whether the mean has to be that of NumPy, to the last bit.
     """
     if isinstance(number_format, FixedPoint):
         return number_format.step
-    sizes = ops.abs(values)
-    found = ops.mean(sizes, axis=axes, keepdims=True)
-    if is_exact:
+    sizes = ops.abs(values) if counted is None else ops.abs(values) * counted
+    if counted is not None:
+        found = ops.sum(sizes, axis=axes, keepdims=True) / ops.sum(counted)
+    elif not is_exact:
+        found = ops.mean(sizes, axis=axes, keepdims=True)
+    else:
         found = mean_in_double(sizes, axes, keepdims=True)
     if not is_sign(number_format):
         most = code_range(number_format)[1]

@@ -8,6 +8,7 @@ are multiplied: their sums are exact, and scale and bias come behind them, round
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import keras
@@ -32,6 +33,27 @@ from nas.layers.fast import DOUBLE, Tensor
 EXACT_IN_PRODUCTS = 2**11
 # Bits of codes that numbers of half precision keep.
 HALF_BITS = {"bfloat16": 8, "float16": 11}
+
+
+def check_half_precision(name: str, dtype: str, formats: Iterable[NumberFormat | None]) -> None:
+    """Refuses formats whose codes numbers of half precision cannot hold.
+
+    Args:
+        name: Of the layer.
+        dtype: That it multiplies in.
+        formats: Of its numbers.
+
+    Raises:
+        InputError: One has too many bits.
+    """
+    most = HALF_BITS.get(dtype)
+    for part in formats:
+        if most is not None and part is not None and part.bits > most:
+            raise InputError(
+                f"formats of at most {most} bits in `{name}` with {dtype}",
+                part.text,
+                "leave --mixed_precision out, or write formats of fewer bits",
+            )
 
 
 class QuantizedLayer(keras.layers.Layer):
@@ -90,7 +112,7 @@ class QuantizedLayer(keras.layers.Layer):
         parts = (self.weight_format, self.activation_format)
         is_narrow = all(part is None or most_size(part) <= EXACT_IN_PRODUCTS for part in parts)
         self._precision = "float32" if is_narrow and most <= EXACT_IN_SINGLE else DOUBLE
-        self._check_half_precision()
+        check_half_precision(self.name, self.compute_dtype, parts)
         self.kernel = self.add_weight(
             name="kernel",
             shape=shape,
@@ -109,16 +131,6 @@ class QuantizedLayer(keras.layers.Layer):
 
     def _scale(self, name: str, shape: tuple[int, ...]) -> Any:
         return self.add_weight(name=name, shape=shape, initializer="ones", autocast=False)
-
-    def _check_half_precision(self) -> None:
-        most = HALF_BITS.get(self.compute_dtype)
-        for part in (self.weight_format, self.activation_format):
-            if most is not None and part is not None and part.bits > most:
-                raise InputError(
-                    f"formats of at most {most} bits in `{self.name}` with {self.compute_dtype}",
-                    part.text,
-                    "leave --mixed_precision out, or write formats of fewer bits",
-                )
 
     def product(self, x: Tensor, kernel: Tensor) -> Tensor:
         """The sums of products, without scale and bias.
@@ -182,7 +194,7 @@ class QuantizedLayer(keras.layers.Layer):
         if is_learned(found):
             scale = fake.learned_scale(self.weights_scale, kernel_unit(found, self._inputs))
             return ops.reshape(scale, self._outputs_shape)
-        return fake.kernel_scales(found, kernel, self._axes, is_exact)
+        return fake.kernel_scales(found, kernel, self._axes, is_exact=is_exact)
 
     def _evaluated(self, x: Tensor, weights: NumberFormat, activations: NumberFormat) -> Tensor:
         """Whole numbers times whole numbers, then scale and bias."""

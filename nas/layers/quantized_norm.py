@@ -47,24 +47,40 @@ class QuantizedBatchNorm(BatchNorm):
 
     def _by_batch(self, x: Tensor, gamma: Tensor, beta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         y, mean, variance = super()._by_batch(x, gamma, beta)
+        return self.in_formats(y, gamma, beta, mean, variance), mean, variance
+
+    def in_formats(
+        self, y: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
+    ) -> Tensor:
+        """What was normalised without formats, as the formats have it.
+
+        Args:
+            y: (batch, ..., channels), normalised.
+            gamma: (channels,) scale.
+            beta: (channels,) offset.
+            mean: (channels,) of the batch.
+            variance: (channels,) of the batch.
+        """
         if self.shift_format is None:
-            return y, mean, variance
+            return y
         scale = gamma * ops.rsqrt(variance + self.epsilon)
         shift = beta - mean * scale
         if self.norm_format is None:
             rest = ops.stop_gradient(fake.constant(self.shift_format, shift) - shift)
-            return y + ops.cast(rest, y.dtype), mean, variance
+            return y + ops.cast(rest, y.dtype)
         # The fused kernel has normalised with scale and shift already. What their formats change is
         # one more product and sum, which saves a normalisation out of single operations.
         rounded = fake.constant(self.norm_format, scale)
         ratio = rounded / ops.where(scale == 0.0, 1.0, scale)
         rest = fake.constant(self.shift_format, beta - mean * rounded) - shift * ratio
-        y = fake.corrected(self.norm_format, y, ops.stop_gradient(ratio), ops.stop_gradient(rest))
-        return y, mean, variance
+        return fake.corrected(
+            self.norm_format, y, ops.stop_gradient(ratio), ops.stop_gradient(rest)
+        )
 
-    def _by_running(
+    def by_running(
         self, x: Tensor, gamma: Tensor, beta: Tensor, mean: Tensor, variance: Tensor
     ) -> Tensor:
+        """As `BatchNorm.by_running`: one product and one sum, rounded to float32 once."""
         gamma, beta, mean, variance = (
             ops.cast(part, DOUBLE) for part in (gamma, beta, mean, variance)
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,7 +11,10 @@ import numpy as np
 from keras import ops
 
 from nas.layers.batch_norm import BatchNorm, Statistics
+from nas.layers.block_formats import DrawnFormats, block_formats, block_scales, drawn_formats
 from nas.layers.fast import Tensor, first, pointwise_conv
+from nas.layers.mixed_formats import common_range
+from nas.layers.option_masks import channel_masks, kernel_masks
 from nas.layers.squeeze_excite import SqueezeExcite
 from nas.layers.super_layer import (
     Gates,
@@ -25,20 +28,6 @@ from nas.layers.super_layer import (
 # Where shapes may depend on values, one set of operations serves every option. A switch, which JAX
 # needs, has a branch for each: 7 times the time to the first step on TensorFlow.
 SLICES = keras.backend.backend() != "jax"
-
-
-def kernel_masks(kernels: tuple[int, ...]) -> np.ndarray:
-    """(kernels, K, K) ones on the centred k x k part of the largest kernel K."""
-    largest = max(kernels)
-    offsets = np.abs(np.arange(largest) - largest // 2)
-    ring = np.maximum(offsets[:, None], offsets[None, :])
-    return np.stack([(ring <= k // 2).astype(np.float32) for k in kernels])
-
-
-def channel_masks(expansions: tuple[int, ...], in_channels: int) -> np.ndarray:
-    """(expansions, channels) ones on the first expansion * in_channels channels."""
-    index = np.arange(max(expansions) * in_channels)
-    return np.stack([(index < e * in_channels).astype(np.float32) for e in expansions])
 
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
@@ -58,9 +47,12 @@ class SuperBlock(SuperLayer):
         squeeze_channels: Width of squeeze-excite, 0 for none.
         residual: Whether the input is added.
         norm: Arguments of the normalisations, `momentum` and `epsilon`.
+        formats: `weights`, `read` and `inside`: formats of the kernels, of what the block reads and
+            of what is read behind its first convolution, one an option of `weight_format` or
+            `activation_format`; None for float32.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - an inverted residual has as much
         self,
         kernels: tuple[int, ...],
         expansions: tuple[int, ...],
@@ -70,6 +62,7 @@ class SuperBlock(SuperLayer):
         squeeze_channels: int,
         residual: bool,
         norm: Mapping[str, float] | None = None,
+        formats: Mapping[str, Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -82,6 +75,7 @@ class SuperBlock(SuperLayer):
             "squeeze_channels": squeeze_channels,
             "residual": residual,
             "norm": dict(norm or {}),
+            "formats": formats and {name: tuple(texts) for name, texts in formats.items()},
         }
         self.activation = keras.activations.get(activation)
         self.residual = residual
@@ -91,6 +85,7 @@ class SuperBlock(SuperLayer):
         self.depthwise_bn = BatchNorm(name="depthwise_bn", **numbers)
         self.project_bn = BatchNorm(name="project_bn", **numbers)
         self.se = SqueezeExcite(squeeze_channels, name="se") if squeeze_channels else None
+        self.formats = block_formats(formats, self.expand_bn is not None)
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the weights of the largest option."""
@@ -105,9 +100,15 @@ class SuperBlock(SuperLayer):
         hidden = inputs * max(expansions)
         self.kernel_masks = kernel_masks(kernels)[:, :, :, None, None]
         self.channel_masks = channel_masks(expansions, inputs)
+        for mixed_formats in self.formats.values():
+            mixed_formats.build()
+        # Kernels that are rounded are rounded in float32, whatever products are computed in.
+        exact: dict[str, Any] = {"autocast": not self.formats}
+        if self.formats:
+            exact["constraint"] = common_range(self.formats["project"].weights_formats)
         if self.expand_bn is not None:
             self.expand_kernel = self.add_weight(
-                name="expand_kernel", shape=(1, 1, inputs, hidden), initializer="he_normal"
+                name="expand_kernel", shape=(1, 1, inputs, hidden), initializer="he_normal", **exact
             )
             self.expand_bn.build((None, None, None, hidden))
         # The centre must start at the scale that a 3x3 kernel of its own would have.
@@ -116,11 +117,13 @@ class SuperBlock(SuperLayer):
             name="depthwise_kernel",
             shape=(largest, largest, hidden, 1),
             initializer=keras.initializers.TruncatedNormal(stddev=deviation),
+            **exact,
         )
         self.project_kernel = self.add_weight(
             name="project_kernel",
             shape=(1, 1, hidden, self.config["channels"]),
             initializer="he_normal",
+            **exact,
         )
         self.depthwise_bn.build((None, None, None, hidden))
         if self.se is not None:
@@ -139,23 +142,20 @@ class SuperBlock(SuperLayer):
         mask = ops.sum(expansion_gate[:, None] * masks, axis=0)
         masks = ops.convert_to_tensor(self.kernel_masks, kernel_gate.dtype)
         kernel_mask = ops.sum(ops.reshape(kernel_gate, (-1, 1, 1, 1, 1)) * masks, axis=0)
-        kernel = self.depthwise_kernel * ops.cast(kernel_mask, self.compute_dtype)
-        y, statistics = self._body(x, kernel, training, mask=ops.cast(mask, self.compute_dtype))
+        drawn = drawn_formats(self.formats, gates, is_sampled=False)
+        kernel = drawn.kernel("depthwise", self.depthwise_kernel, kernel_mask)
+        kernel = kernel * ops.cast(kernel_mask, self.compute_dtype)
+        mask = ops.cast(mask, self.compute_dtype)
+        y, statistics = self._body(x, kernel, drawn, training, mask=mask)
         return self._add(x, y, keep_gate(gates)), statistics
 
     def sampled(self, x: Tensor, gates: Gates, training: bool) -> tuple[Tensor, list[Statistics]]:
         """The drawn kernel and channels alone."""
         run = self._sliced if SLICES else self._switched
-        gate = (gate_of(gates, "kernel"), gate_of(gates, "expansion"))
-        return run(x, *gate, keep_gate(gates), training)
+        return run(x, gates, drawn_formats(self.formats, gates, is_sampled=True), training)
 
     def _sliced(
-        self,
-        x: Tensor,
-        kernel_gate: Tensor,
-        expansion_gate: Tensor,
-        keep_gate: Tensor | None,
-        training: bool,
+        self, x: Tensor, gates: Gates, drawn: DrawnFormats, training: bool
     ) -> tuple[Tensor, list[Statistics]]:
         """Sampled, with shapes that depend on the gates.
 
@@ -167,28 +167,24 @@ class SuperBlock(SuperLayer):
         largest = max(kernels)
         margins = np.array([(largest - kernel) // 2 for kernel in kernels], np.int32)
         widths = np.array([expansion * x.shape[-1] for expansion in expansions], np.int32)
-        margin = ops.take(margins, ops.argmax(kernel_gate))
-        channels = ops.take(widths, ops.argmax(expansion_gate))
-        kernel = self._centre(margin, channels)
-        if keep_gate is None:
-            y, statistics = self._body(x, kernel, training, channels)
+        margin = ops.take(margins, ops.argmax(gate_of(gates, "kernel")))
+        channels = ops.take(widths, ops.argmax(gate_of(gates, "expansion")))
+        kernel = drawn.kernel("depthwise", self._centre(margin, channels))
+        keep = keep_gate(gates)
+        if keep is None:
+            y, statistics = self._body(x, kernel, drawn, training, channels)
             return self._add(x, y, None), statistics
-        kept = keep_gate > 0.5
+        kept = keep > 0.5
         images = first(x, ops.where(kept, ops.shape(x)[0], 1), axis=0)
-        y, moved = self._body(images, kernel, training, channels)
+        y, moved = self._body(images, kernel, drawn, training, channels)
         statistics = [
             (ops.where(kept, mean, norm.mean), ops.where(kept, variance, norm.variance))
             for (mean, variance), norm in zip(moved, self.norms(), strict=True)
         ]
-        return self._add(x, y, keep_gate), statistics
+        return self._add(x, y, keep), statistics
 
     def _switched(
-        self,
-        x: Tensor,
-        kernel_gate: Tensor,
-        expansion_gate: Tensor,
-        keep_gate: Tensor | None,
-        training: bool,
+        self, x: Tensor, gates: Gates, drawn: DrawnFormats, training: bool
     ) -> tuple[Tensor, list[Statistics]]:
         """Sampled, with one branch an option, on every backend."""
         kernels, expansions = self.config["kernels"], self.config["expansions"]
@@ -196,17 +192,18 @@ class SuperBlock(SuperLayer):
 
         def branch(kernel: int, expansion: int) -> tuple[Tensor, list[Statistics]]:
             channels = expansion * x.shape[-1]
-            part = self._centre((largest - kernel) // 2, channels)
-            y, statistics = self._body(x, part, training, channels)
+            part = drawn.kernel("depthwise", self._centre((largest - kernel) // 2, channels))
+            y, statistics = self._body(x, part, drawn, training, channels)
             return self._add(x, y, None), statistics
 
         branches: list[Callable[[], Any]] = [
             partial(branch, kernel, expansion) for kernel in kernels for expansion in expansions
         ]
-        index = ops.argmax(kernel_gate) * len(expansions) + ops.argmax(expansion_gate)
-        index = ops.cast(index, "int32")
-        if keep_gate is not None:
-            index = ops.where(keep_gate > 0.5, index, len(branches))
+        places = [ops.argmax(gate_of(gates, name)) for name in ("kernel", "expansion")]
+        index = ops.cast(places[0] * len(expansions) + places[1], "int32")
+        keep = keep_gate(gates)
+        if keep is not None:
+            index = ops.where(keep > 0.5, index, len(branches))
             branches.append(lambda: (x, [norm.statistics for norm in self.norms()]))
         chosen: tuple[Tensor, list[Statistics]] = ops.switch(index, branches)
         return chosen
@@ -215,6 +212,7 @@ class SuperBlock(SuperLayer):
         self,
         x: Tensor,
         depthwise_kernel: Tensor,
+        drawn: DrawnFormats,
         training: bool,
         channels: Tensor | int | None = None,
         mask: Tensor | None = None,
@@ -222,20 +220,28 @@ class SuperBlock(SuperLayer):
         """Expand to project, with the first hidden channels or with all of them, masked."""
         statistics = []
         y = x
+        # Of a masked network: what its learned scales are told of.
+        width = channels if mask is None else ops.sum(ops.cast(mask, "float32"))
         if self.expand_bn is not None:
-            y = pointwise_conv(y, first(self.expand_kernel, channels, axis=3))
+            y = drawn.read("expand", y)
+            kernel = drawn.kernel("expand", first(self.expand_kernel, channels, axis=3))
+            y = pointwise_conv(y, kernel)
             y, moved = self.expand_bn.normalise(y, training, channels)
             y = self.activation(y)
             statistics.append(moved)
+        y = drawn.read("depthwise", y, width)
         y = ops.depthwise_conv(y, depthwise_kernel, self.stride, "same")
         y, moved = self.depthwise_bn.normalise(y, training, channels)
         y = self.activation(y)
         statistics.append(moved)
         if self.se is not None:
             y = self.se(y, channel_mask=mask, channels=channels)
+        y = drawn.read("project", y, width)
         project = first(self.project_kernel, channels, axis=2)
-        if mask is not None:
-            project = project * mask[:, None]
+        if mask is None:
+            project = drawn.kernel("project", project)
+        else:
+            project = drawn.kernel("project", project, mask[:, None]) * mask[:, None]
         y, moved = self.project_bn.normalise(pointwise_conv(y, project), training)
         return y, [*statistics, moved]
 
@@ -272,7 +278,7 @@ class SuperBlock(SuperLayer):
             found["se.reduce.bias"] = to_numpy(self.se.reduce_bias)
             found["se.expand.kernel"] = to_numpy(self.se.expand_kernel)[:, :hidden]
             found["se.expand.bias"] = to_numpy(self.se.expand_bias)[:hidden]
-        return found
+        return found | block_scales(self.formats, self.config["formats"], values)
 
     def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """Shape after the stride."""

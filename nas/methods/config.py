@@ -77,7 +77,7 @@ def gates_text(gates: GateConfig, batch_size: int) -> str:
 
 @dataclass(frozen=True)
 class PenaltyControl:
-    """How the latency penalty comes in; shares are of all weight steps.
+    """How the penalty on the cost comes in; shares are of all weight steps.
 
     Args:
         ramp_share: Part over which the penalty of `--lambda` grows from 0; from 0 to 1.
@@ -136,7 +136,7 @@ class SearchConfig:
         holdout_share: Share of the training images that only gates see, above 0 and below 1.
         gates: How the gates learn.
         warm_up: The steps before they do.
-        penalty: How the latency penalty comes in.
+        penalty: How the penalty on the cost comes in.
 
     Raises:
         InputError: A value is out of its range, or a name is unknown.

@@ -1,4 +1,4 @@
-"""Evolution within a latency window: parents by score, children repaired into the window.
+"""Evolution within a window of the cost: parents by score, children repaired into the window.
 
 Every child is made feasible by the exact choice that keeps most of its genes, so no evaluation
 is spent on networks that miss the budget.
@@ -159,10 +159,10 @@ class EvolutionMethod(ScoredMethod):
         progress = inputs.progress("Evolution")
         return cls(inputs.networks, inputs.score, inputs.seed, inputs.evolution, progress)
 
-    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+    def _fill(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> None:
         evolve(
             self._networks.sizes,
-            lambda wanted: self._networks.choose(wanted, low_ms, high_ms, forbidden),
+            lambda wanted: self._networks.choose(wanted, low, high, forbidden),
             self._score,
             self._config,
             self._seed,

@@ -1,7 +1,7 @@
 """How long the two gradients of a gate step are: that of the cross-entropy and of the penalty.
 
-Their ratio has no unit. Where the penalty's gradient is the longer one, the step leads to less
-latency whatever the cross-entropy says: (p + c) . p >= |p| (|p| - |c|) > 0 by Cauchy and Schwarz.
+Their ratio has no unit. Where the penalty's gradient is the longer one, the step leads to less of
+the cost whatever the cross-entropy says: (p + c) . p >= |p| (|p| - |c|) > 0 by Cauchy and Schwarz.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class GateGradients:
 
     Adam's first moment m is beta m + (1 - beta) g after a step with gradient g, so that g of the
     whole loss is what two moments tell. The gradient of the price alone is a step of its own, with
-    rate 0, through the table and no image; the rest is the cross-entropy's.
+    rate 0, through the options' costs and no image; the rest is the cross-entropy's.
 
     Args:
         view: What the gate steps train.

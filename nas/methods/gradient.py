@@ -16,16 +16,16 @@ import keras
 import numpy as np
 
 from nas.architecture.text import layer_to_text
+from nas.cost.additive import AdditiveCost
 from nas.data import Split
 from nas.data.loader import Batch, one_hot
-from nas.hardware.predictor import SpaceLatency
 from nas.layers.draw import GateDraw
 from nas.layers.gates import Gates
 from nas.methods.config import USUAL_PACE, SearchConfig
 from nas.methods.gate_gradients import GateGradients
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateChoice, GateHistory
-from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
+from nas.methods.objective import approached, damped_strength, temperature, updated_multiplier
 from nas.search_space.space import Space
 from nas.supernet.model import Supernet
 from nas.supernet.sampling import gate_draw
@@ -50,14 +50,14 @@ class SearchResult:
     Args:
         network: The trained supernet.
         probabilities: Of the gates.
-        expected_ms: E[ms] under them.
+        expected: E[cost] under them, in the goal's unit.
         history: Rows for history.csv.
         gates: Their probabilities over the search.
     """
 
     network: Supernet
     probabilities: GateProbabilities
-    expected_ms: float
+    expected: float
     history: list[dict[str, Any]]
     gates: GateHistory
 
@@ -67,35 +67,36 @@ class GradientSearch(SupernetTrainer):
 
     Args:
         space: With the data's number of classes.
-        latency: Its milliseconds.
+        cost: Of its networks, in what the goal is asked in: milliseconds by a table, or a count.
         split: Training images; the held-out part is the gates'.
         config: Settings.
         control: Where the state is kept, how often the search speaks and what stops it.
-        penalty: `--lambda`, weight of ln(E[ms]); None with a target.
-        target_ms: Milliseconds to land on; None with a penalty.
+        penalty: `--lambda`, weight of ln(E[cost]); None with a target.
+        target: Cost to land on; None with a penalty.
         seed: Of weights, draws and data order, 0 or more.
     """
 
     def __init__(
         self,
         space: Space,
-        latency: SpaceLatency,
+        cost: AdditiveCost,
         split: Split,
         config: SearchConfig,
         control: loop.Control = USUAL_CONTROL,
         *,
         penalty: float | None = None,
-        target_ms: float | None = None,
+        target: float | None = None,
         seed: int = 0,
     ) -> None:
         super().__init__(space, split, config.supernet, control, seed)
-        self.config, self.penalty, self.target_ms = config, penalty, target_ms
+        self.config, self.penalty, self.target = config, penalty, target
+        self.unit = cost.unit
         # Gates are judged by the plain cross-entropy, on images of one class.
         plain = config.weights.augmentation.unmixed
         self.gates_loader = self._loader(self.held_out_part, seed + 1, plain)
-        share = config.penalty.ramp_share if target_ms is None else config.penalty.approach_share
+        share = config.penalty.ramp_share if target is None else config.penalty.approach_share
         self._ramp_steps = int(share * self.total_steps)
-        self.gate_view = GateView(self.network, latency.cost, target_ms)
+        self.gate_view = GateView(self.network, cost, target)
         optimizer = keras.optimizers.Adam(
             config.gates.rate_at(self.gates_loader.batch_size), beta_1=0.5
         )
@@ -144,7 +145,7 @@ class GradientSearch(SupernetTrainer):
         return SearchResult(
             self.network,
             self._probabilities(),
-            _number(self.gate_view.expected_ms()),
+            _number(self.gate_view.expected_cost()),
             self._state.history,
             self._gate_history(),
         )
@@ -204,16 +205,17 @@ class GradientSearch(SupernetTrainer):
         """Weight of the penalty at a step; with a target it follows the expectation."""
         control, extra = self.config.penalty, self._state.extra
         share = ramp(step, self.warmup_steps, self._ramp_steps)
-        if self.target_ms is None:
+        if self.target is None:
             return share * (self.penalty or 0.0)
-        expected_ms = _number(self.gate_view.expected_ms())
-        first_ms = extra.setdefault("first_ms", expected_ms)
-        aim_ms = approached_ms(first_ms, self.target_ms, share)
+        expected = _number(self.gate_view.expected_cost())
+        # Checkpoints call it so, whatever the unit: those of earlier versions have to be read.
+        first = extra.setdefault("first_ms", expected)
+        aim = approached(first, self.target, share)
         multiplier = updated_multiplier(
-            extra.get("multiplier", 0.0), expected_ms, aim_ms, control.multiplier_rate
+            extra.get("multiplier", 0.0), expected, aim, control.multiplier_rate
         )
         extra["multiplier"] = multiplier
-        return damped_strength(multiplier, expected_ms, aim_ms, control.multiplier_gain)
+        return damped_strength(multiplier, expected, aim, control.multiplier_gain)
 
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         """A row of the history, with the gates' figures; keeps their probabilities.
@@ -227,17 +229,20 @@ class GradientSearch(SupernetTrainer):
         gates = self._state.extra["gates"]
         gates["steps"].append(step)
         gates["probabilities"].append([[round(float(p), 5) for p in row] for row in joint])
-        expected, strength = _number(self.gate_view.expected_ms()), _number(self.gate_view.strength)
+        expected, strength = (
+            _number(self.gate_view.expected_cost()),
+            _number(self.gate_view.strength),
+        )
         entropy = np.mean([-(row * np.log(row + 1e-12)).sum() for row in joint])
         gate, gradients = self._gate_logs.take(), self._gradient_logs.take()
-        relative = expected / self.target_ms - 1 if self.target_ms else None
+        relative = expected / self.target - 1 if self.target else None
         return {
             "stage": weights["stage"],
             "images_seen": weights["images_seen"],
             "loss": weights["loss"],
             "cross_entropy": gate.get("cross_entropy") if gate else weights["cross_entropy"],
             "penalty": strength * (math.log(expected) if relative is None else relative),
-            "expected_ms": expected,
+            self.unit.column: expected,
             "lambda": strength,
             "ramp": ramp(step, self.warmup_steps, self._ramp_steps),
             "temperature": _number(self.network.gates.temperature),

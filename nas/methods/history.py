@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
+from nas.cost.units import MILLISECONDS, QuantityName
 from nas.errors import InputError
 
 # Probabilities are sums of rounded numbers.
@@ -22,9 +23,12 @@ class SearchRow:
         images_seen: Images that the weights have learned from.
         loss: Mean loss of the weights, with label smoothing.
         cross_entropy: Mean cross-entropy of the gates' steps; of the weights' during the warm-up.
-        penalty: Part of the gates' loss that the latency makes; with `--lambda` its zero depends
-            on the unit, so only its changes mean something.
-        expected_ms: Mean milliseconds of the networks that the gates draw, by the table.
+        penalty: Part of the gates' loss that the goal's quantity makes; with `--lambda` its zero
+            depends on the unit, so only its changes mean something.
+        expected_ms: Mean milliseconds of the networks that the gates draw, by the table; None where
+            the goal is asked in another quantity.
+        expected_bops: Likewise their mean bit operations.
+        expected_weight_bits: Likewise the mean bits of their kernels.
         penalty_weight: What the penalty is multiplied with at this step.
         ramp: Part of the penalty's growth, or of the way to a target, that is done, 0 to 1.
         temperature: Of the Gumbel-softmax.
@@ -51,6 +55,8 @@ class SearchRow:
     cross_entropy: float | None = None
     penalty: float | None = None
     expected_ms: float | None = None
+    expected_bops: float | None = None
+    expected_weight_bits: float | None = None
     # The column has the flag's name, which is no name in Python.
     penalty_weight: float | None = field(default=None, metadata={"column": "lambda"})
     ramp: float | None = None
@@ -133,17 +139,22 @@ class SearchEnd:
 
     Args:
         steps: Weight steps done.
-        expected_ms: Mean milliseconds of the networks that the gates draw, by the table; None
-            without gates.
+        expected: Mean of what the goal is asked in, over the networks that the gates draw:
+            milliseconds by the table, or a count; None without gates.
         probabilities: Decision -> what the gates learned of it; None without gates.
+        quantity: That the expectation is of.
     """
 
     FILE: ClassVar[str] = "search.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
+    # Version 2 knew milliseconds alone.
+    OLDER_KEYS: ClassVar[Mapping[str, str]] = {"expected_ms": "expected"}
 
     steps: int
-    expected_ms: float | None = None
+    expected: float | None = None
     probabilities: Mapping[str, DecisionProbabilities] | None = None
+    quantity: QuantityName = MILLISECONDS.quantity
 
 
 def _gates_error(received: str) -> InputError:

@@ -1,4 +1,7 @@
-"""The methods behind one interface: each proposes networks within a window of milliseconds."""
+"""The methods behind one interface: each proposes networks within a window of their cost.
+
+The cost is what the goal is asked in: milliseconds by the table, or a count such as bit operations.
+"""
 
 from __future__ import annotations
 
@@ -30,30 +33,30 @@ def say_nothing(done: int, total: int, best: Scored) -> None:
 
 
 class Feasible(Protocol):
-    """The networks that keep a window of milliseconds and all other bounds."""
+    """The networks that keep a window of their cost and all other bounds."""
 
     @property
     def sizes(self) -> Sequence[int]:
         """Options of each choice."""
         ...
 
-    def fits(self, network: Network, low_ms: float, high_ms: float) -> bool:
+    def fits(self, network: Network, low: float, high: float) -> bool:
         """Whether a network is one of them."""
         ...
 
     def choose(
         self,
         scores: Sequence[np.ndarray],
-        low_ms: float,
-        high_ms: float,
+        low: float,
+        high: float,
         forbidden: Sequence[Network] = (),
     ) -> Network | None:
         """The one of the highest total score; None if there is none.
 
         Args:
             scores: Of every option of every choice.
-            low_ms: Least predicted milliseconds.
-            high_ms: Most.
+            low: Least cost.
+            high: Most.
             forbidden: Networks that must not come out.
         """
         ...
@@ -62,14 +65,12 @@ class Feasible(Protocol):
 class Method(Protocol):
     """What proposes networks."""
 
-    def propose(
-        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
-    ) -> Network | None:
+    def propose(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> Network | None:
         """The best network that the method knows within a window.
 
         Args:
-            low_ms: Least predicted milliseconds.
-            high_ms: Most.
+            low: Least cost.
+            high: Most.
             forbidden: Networks that must not come out (again).
 
         Returns:
@@ -143,25 +144,23 @@ class ScoredMethod(ABC):
         found = [Scored(network, score) for network, score in self._scores.items()]
         return sorted(found, key=lambda s: (-s.score, s.indices))
 
-    def propose(
-        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
-    ) -> Network | None:
+    def propose(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> Network | None:
         """The best of the pool, which is filled where it has none; see `Method`."""
         known = set(forbidden)
-        found = self._best(low_ms, high_ms, known)
+        found = self._best(low, high, known)
         if found is None:
-            self._fill(low_ms * (1 - self.MARGIN), high_ms * (1 + self.MARGIN))
-            found = self._best(low_ms, high_ms, known)
+            self._fill(low * (1 - self.MARGIN), high * (1 + self.MARGIN))
+            found = self._best(low, high, known)
         if found is None:
-            self._fill(low_ms, high_ms, forbidden)
-            found = self._best(low_ms, high_ms, known)
+            self._fill(low, high, forbidden)
+            found = self._best(low, high, known)
         return found
 
-    def _best(self, low_ms: float, high_ms: float, known: set[Network]) -> Network | None:
+    def _best(self, low: float, high: float, known: set[Network]) -> Network | None:
         inside = (
             s.indices
             for s in self.scored
-            if s.indices not in known and self._networks.fits(s.indices, low_ms, high_ms)
+            if s.indices not in known and self._networks.fits(s.indices, low, high)
         )
         return next(inside, None)
 
@@ -171,25 +170,25 @@ class ScoredMethod(ABC):
         return self._scores[network]
 
     @abstractmethod
-    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+    def _fill(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> None:
         """Scores networks within a window."""
 
 
 def several(
-    method: Method, low_ms: float, high_ms: float, count: int, forbidden: Sequence[Network] = ()
+    method: Method, low: float, high: float, count: int, forbidden: Sequence[Network] = ()
 ) -> list[Network]:
     """Up to `count` different networks of a method, best first.
 
     Args:
         method: What proposes.
-        low_ms: Least predicted milliseconds.
-        high_ms: Most.
+        low: Least cost.
+        high: Most.
         count: How many are wanted.
         forbidden: Networks that must not come out.
     """
     found: list[Network] = []
     while len(found) < count:
-        network = method.propose(low_ms, high_ms, [*forbidden, *found])
+        network = method.propose(low, high, [*forbidden, *found])
         if network is None:
             break
         found.append(network)

@@ -29,11 +29,9 @@ class ScoreMethod:
     def __init__(self, networks: Feasible, scores: Sequence[np.ndarray]) -> None:
         self._networks, self._scores = networks, scores
 
-    def propose(
-        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
-    ) -> Network | None:
+    def propose(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> Network | None:
         """The exact choice; see `Method`."""
-        return self._networks.choose(self._scores, low_ms, high_ms, forbidden)
+        return self._networks.choose(self._scores, low, high, forbidden)
 
 
 class ProposalMethod(ScoredMethod):
@@ -66,13 +64,13 @@ class ProposalMethod(ScoredMethod):
         super().__init__(networks, score, seed, on_progress)
         self._gate_scores, self._count = gate_scores, count
 
-    def _fill(self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()) -> None:
+    def _fill(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> None:
         rng = np.random.default_rng((self._seed, 15))
         for number in range(self._count):
             wanted = [
                 row + (rng.gumbel(size=len(row)) if number else 0) for row in self._gate_scores
             ]
-            network = self._networks.choose(wanted, low_ms, high_ms, forbidden)
+            network = self._networks.choose(wanted, low, high, forbidden)
             if network is None:
                 return
             self._score(network)

@@ -1,4 +1,4 @@
-"""Networks drawn at random within a window of milliseconds."""
+"""Networks drawn at random within a window of their cost."""
 
 from __future__ import annotations
 
@@ -37,16 +37,14 @@ class RandomMethod:
         """
         return cls(inputs.networks, inputs.seed)
 
-    def propose(
-        self, low_ms: float, high_ms: float, forbidden: Sequence[Network] = ()
-    ) -> Network | None:
+    def propose(self, low: float, high: float, forbidden: Sequence[Network] = ()) -> Network | None:
         """An even draw that fits, or a random one that is made to fit; see `Method`."""
         # A function of its arguments: a resumed run must draw the same networks.
         rng = np.random.default_rng((self._seed, 13, len(forbidden)))
         known = set(forbidden)
         for _ in range(DRAWS):
             network = even_indices(self._networks.sizes, rng)
-            if network not in known and self._networks.fits(network, low_ms, high_ms):
+            if network not in known and self._networks.fits(network, low, high):
                 return network
         wanted = [rng.random(size) for size in self._networks.sizes]
-        return self._networks.choose(wanted, low_ms, high_ms, forbidden)
+        return self._networks.choose(wanted, low, high, forbidden)

@@ -1,18 +1,21 @@
-"""Networks of equal milliseconds beside the found one, and the certificate over all of them."""
+"""Networks that cost what the found one does, and the certificate over all of them."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from latency.device.clock import now_text
 from latency.measurement.measure import Model
 from latency.measurement.startup import start_fresh_process
+from latency.measurement.verdict import Verdict
 from latency.onnx_files.memory import peak_activation_bytes
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.cost.units import Unit
 from nas.errors import InputError
 from nas.hardware.measurement import (
     KnownNetworks,
@@ -23,6 +26,7 @@ from nas.hardware.measurement import (
 )
 from nas.hardware.rows import architecture_row_keys
 from nas.hardware.tables import DEPLOYED
+from nas.pipeline.costs import RunCosts
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig
 from nas.runs.measured import Conditions, FileHashes
@@ -34,8 +38,10 @@ from nas.runs.records import (
     SupernetScore,
     values_of,
 )
-from nas.selection.baselines import equal_random_networks, equal_uniform_network
+from nas.selection.baselines import EQUAL_MARGIN, equal_random_networks, equal_uniform_network
+from nas.selection.count_verdict import count_of, count_verdict
 from nas.selection.feasible import BoundedSpace
+from nas.selection.goals import Target
 from nas.system.console import bar, out
 from nas.system.environment import environment
 
@@ -46,43 +52,52 @@ def compared_networks(
     config: RunConfig,
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]],
 ) -> Comparison:
-    """Largest, uniform and random networks of equal milliseconds.
+    """Largest, uniform and random networks of equal milliseconds, or of an equal count.
 
     Args:
         bounded: Of the run.
         architecture: The found network.
         config: What the run was asked for.
-        measure: Name -> architecture to name -> milliseconds.
+        measure: Name -> architecture to name -> milliseconds; not asked where counts are compared.
     """
-    if config.device is not None:
+    unit, margin = bounded.cost.unit, config.sizes.equal_margin
+    if unit.is_measured and config.device is not None:
         return Comparison()
-    out.print("Looking for random and uniformly scaled networks of equal milliseconds ...")
+    equal = "equal milliseconds" if unit.is_measured else f"equal {unit.text}"
+    if not unit.is_measured:
+        measure, margin = partial(_counts, unit), EQUAL_MARGIN
+    out.print(f"Looking for random and uniformly scaled networks of {equal} ...")
     randoms = equal_random_networks(
         bounded,
         architecture,
-        bounded.latency.predict_ms(bounded.space.encode(architecture)),
+        bounded.cost.of(bounded.space.encode(architecture)),
         config.random_networks,
         config.seed,
         measure,
-        config.sizes.equal_margin,
+        margin,
     )
     uniform, ratio = equal_uniform_network(bounded.space, architecture, measure)
     networks = [("largest", "largest", bounded.space.largest()), ("uniform", "uniform", uniform)]
     networks += [("random", f"random {i + 1}", r) for i, r in enumerate(randoms)]
     return Comparison(
-        uniform_over_searched_ms=ratio,
+        uniform_over_searched=ratio,
         random_asked=config.random_networks,
         networks=tuple(
             ComparedNetwork(role, name, arch_text.to_text(network))
             for role, name, network in networks
         ),
+        quantity=unit.quantity,
     )
 
 
+def _counts(unit: Unit, networks: Mapping[str, Architecture]) -> dict[str, float]:
+    return {name: float(count_of(network, unit)) for name, network in networks.items()}
+
+
 def search_certificate(
-    bounded: BoundedSpace,
+    costs: RunCosts,
     architecture: Architecture,
-    asked_ms: float | None,
+    asked: Target | None,
     comparison: Comparison,
     inherited: SupernetScore | None,
     config: RunConfig,
@@ -92,9 +107,9 @@ def search_certificate(
     """Measures the found network and its company once more and writes down what was asked.
 
     Args:
-        bounded: Of the run.
+        costs: Of the run.
         architecture: The found network.
-        asked_ms: Target; None with a penalty.
+        asked: Target; None with a penalty.
         comparison: Its company.
         inherited: What it reaches with the supernet's weights; None without a supernet.
         config: What the run was asked for.
@@ -108,18 +123,17 @@ def search_certificate(
     check_exported_memory(files[found.name], architecture, config.bounds.max_memory_bytes)
     timed = TimedNetworks() if config.device else fresh_timings(files, config.sizes, known)
 
-    space, latency = bounded.space, bounded.latency
-
     def certified(entry: ComparedNetwork) -> CertifiedNetwork:
         network = networks[entry.name]
-        own_ms = asked_ms if entry is found else None
+        own = asked if entry is found else None
         return CertifiedNetwork.of(
             network,
             timed.get(entry.name),
-            latency.predict_ms(space.encode(network)) if space.contains(network) else None,
-            own_ms,
-            timed.verdict(entry.name, own_ms, again),
+            costs.predicted_ms(network),
+            own.ms if own else None,
+            asked_verdict(network, timed, entry.name, own, again),
             **values_of(entry),
+            asked_count=own.count if own else None,
         )
 
     others = [certified(entry) for entry in comparison.networks]
@@ -135,7 +149,27 @@ def search_certificate(
         date=now_text(),
         environment=environment(),
         conditions=conditions_of(timed, config.sizes),
+        quantity=config.unit.quantity,
     )
+
+
+def asked_verdict(
+    network: Architecture, timed: TimedNetworks, name: str, asked: Target | None, again: str
+) -> Verdict | None:
+    """Whether a network meets its target; None where nothing was asked or measured.
+
+    Args:
+        network: That is judged.
+        timed: Measurements, its own among them if it was measured.
+        name: Of the network among these.
+        asked: Milliseconds or a count; None where nothing was asked.
+        again: The command that measures again, quoted.
+    """
+    if asked is None:
+        return None
+    if asked.unit.is_measured:
+        return timed.verdict(name, asked.ms, again)
+    return count_verdict(network, asked)
 
 
 def check_exported_memory(
@@ -143,8 +177,8 @@ def check_exported_memory(
 ) -> None:
     """Counts the peak activation memory of a file, and refuses one that differs from the search's.
 
-    A file with number formats computes them in float32, so that its tensors are larger than what
-    is counted: of such a network the count stands.
+    A file with number formats keeps more than their bits: its tensors are larger than what is
+    counted. Of such a network the count stands.
 
     Args:
         data: The ONNX file of the network.

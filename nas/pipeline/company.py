@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+from nas.cost.units import MILLISECONDS, Unit
 from nas.report.seeds import search_text
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate, CertifiedNetwork, SeededRecipe
@@ -56,7 +57,7 @@ def verdict_on_search(
 
     Args:
         own: The found network.
-        random: Random networks of equal milliseconds; those that were not trained do not count.
+        random: Random networks of equal cost; those that were not trained do not count.
     """
     if own.known_trainings is None:
         return None
@@ -64,16 +65,19 @@ def verdict_on_search(
     return search_verdict(own.known_trainings, [t for t in trainings if t is not None])
 
 
-def training_warnings(own: CertifiedNetwork, search: SearchVerdict | None) -> tuple[str, ...]:
+def training_warnings(
+    own: CertifiedNetwork, search: SearchVerdict | None, unit: Unit = MILLISECONDS
+) -> tuple[str, ...]:
     """What a user should know of a training, with the numbers.
 
     Args:
         own: The found network.
         search: Whether the search paid; None where that is not known.
+        unit: What the goal was asked in.
     """
     texts = []
     if own.running_accuracy is not None and own.train_top1 is not None:
         texts = [finding.text for finding in label_warning(own.running_accuracy, own.train_top1)]
     if search is not None and search.paid is False:
-        texts.append(search_text(search))
+        texts.append(search_text(search, unit))
     return tuple(texts)

@@ -61,9 +61,13 @@ from nas.system.console import bar, out
 
 KERAS_FILE = "model.keras"
 EMULATED = (
-    "ONNX Runtime has no whole-number operators for these number formats and computes them in "
+    "ONNX Runtime has no whole-number operators for this network's formats and computes them in "
     "float32: no milliseconds are measured, and no speed-up is promised. Weight bits, bit "
     "operations and bytes say what hardware with these formats needs"
+)
+BYTES = (
+    "ONNX Runtime multiplies this network's numbers as bytes: the milliseconds are those of 8 bits "
+    "on this machine, and formats of fewer bits save none of them here"
 )
 
 
@@ -300,7 +304,9 @@ class Deployment:
             note = f"{KERAS_FILE} is gone, with which it would be compared"
             return replace(record, note=note), []
         found = parity(expected, scores, len(data))
-        note = EMULATED if emulates_formats(data) else ""
+        note = ""
+        if has_formats(self._ops):
+            note = EMULATED if emulates_formats(data) else BYTES
         return replace(record, parity=found, note=note), flips(name, expected, scores, split.labels)
 
     @cached_property

@@ -15,6 +15,7 @@ from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 from nas.training.rate_curve import RateCurve, RatePlan
 from nas.training.rate_finder import try_rates
+from nas.training.rates import cut_text
 
 
 def find_rate(
@@ -51,6 +52,8 @@ def find_rate(
     picture = write_picture(folder.path, curve)
     for line in curve_lines(curve):
         out.print(line, markup=False)
+    if cut := cut_text(training.recipe.batch_size, len(dataset.train.labels)):
+        out.print(f"Steps had {curve.batch_size} images{cut}.", markup=False)
     out.print(f"Picture: {picture}", markup=False)
     if curve.suggested_rate is not None:
         command = go_on_command("retrain", folder.path.absolute())

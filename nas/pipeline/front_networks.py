@@ -9,18 +9,18 @@ from pathlib import Path
 
 from latency import atomic
 from latency.device.clock import now_text
-from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.errors import InputError
-from nas.hardware.predictor import SpaceLatency
 from nas.methods.method import MethodInputs, Network
 from nas.methods.registry import METHODS
+from nas.pipeline.costs import kept_costs
 from nas.pipeline.inputs import keep_data
 from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
+from nas.report.numbers import figure
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.front import AddedNetwork, FrontPlan
@@ -82,9 +82,8 @@ class FrontNetworks:
     _inputs: dict[str, MethodInputs] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        table = LatencyTable.load(self.sweep.path / TABLE_FILE, allow_other_host=True)
-        self._latency = SpaceLatency.from_table(self.space, table)
-        self._bounded = BoundedSpace(self.space, self._latency, self.config.bounds)
+        self._cost = kept_costs(self.sweep, self.space, self.config).cost
+        self._bounded = BoundedSpace(self.space, self._cost, self.config.bounds)
         self._found = {goal.label: self.space.encode(goal.architecture) for goal in self.goals}
 
     def planned(self, plan: FrontPlan) -> FrontPlan:
@@ -105,9 +104,7 @@ class FrontNetworks:
             plan = replace(plan, added=(*plan.added, self._next(plan)))
             self.sweep.write(plan)
             last = plan.added[-1]
-            out.print(
-                f"{last.name}: {last.predicted_ms:.4g} ms predicted, {last.text}", markup=False
-            )
+            out.print(f"{last.name}: {self._told(last.predicted)}, {last.text}", markup=False)
         if self._inputs:
             self._inputs.clear()
             backend.forget_models()
@@ -116,14 +113,13 @@ class FrontNetworks:
     def _next(self, plan: FrontPlan) -> AddedNetwork:
         """One network more, with its run folder."""
         known = [*self._found.values(), *(self._indices(added) for added in plan.added)]
-        least_ms, most_ms = self._bounded.range_ms()
-        known_ms = [self._latency.predict_ms(network) for network in known]
-        for window in windows(known_ms, least_ms, most_ms):
-            goal = self._nearest(window.aim_ms)
+        costs = [self._cost.of(network) for network in known]
+        for window in windows(costs, *self._bounded.range()):
+            goal = self._nearest(window.aim)
             inputs = self._inputs_of(goal)
             # Made anew: what an earlier window left in it would not be there after a stop.
             method = METHODS[goal.config.search.method].of(inputs)
-            network = method.propose(window.low_ms, window.high_ms, list(dict.fromkeys(known)))
+            network = method.propose(window.low, window.high, list(dict.fromkeys(known)))
             if network is not None:
                 return self._kept(f"added-{len(plan.added) + 1}", network, window, goal, inputs)
         raise InputError(
@@ -136,12 +132,16 @@ class FrontNetworks:
     def _indices(self, added: AddedNetwork) -> Network:
         return self.space.encode(arch_text.parse(added.text))
 
-    def _nearest(self, aim_ms: float) -> GoalRun:
-        """The goal whose network is nearest, by the ratio of predicted milliseconds."""
+    def _told(self, cost: float) -> str:
+        """A network's cost in words."""
+        unit = self._cost.unit
+        return f"{cost:.4g} ms predicted" if unit.is_measured else figure(unit, cost)
+
+    def _nearest(self, aim: float) -> GoalRun:
+        """The goal whose network is nearest, by the ratio of costs."""
 
         def distance(goal: GoalRun) -> float:
-            own_ms = self._latency.predict_ms(self._found[goal.label])
-            return abs(math.log(own_ms / aim_ms))
+            return abs(math.log(self._cost.of(self._found[goal.label]) / aim))
 
         return min(self.goals, key=distance)
 
@@ -151,11 +151,11 @@ class FrontNetworks:
             stage = SupernetStage(
                 goal.folder,
                 self.space,
-                self._latency,
+                self._cost,
                 self.dataset,
                 goal.config,
                 self.interrupter,
-                target.target_ms,
+                target.target,
             )
             self._inputs[goal.label] = method_inputs(self._bounded, stage, goal.config)
         return self._inputs[goal.label]
@@ -163,10 +163,10 @@ class FrontNetworks:
     def _kept(
         self, name: str, network: Network, window: Window, goal: GoalRun, inputs: MethodInputs
     ) -> AddedNetwork:
-        """The run folder of a further network, as that of a search that asked for no time."""
+        """The run folder of a further network, as that of a search that asked for nothing."""
         has_supernet = METHODS[goal.config.search.method].trains_supernet
         architecture = replace(self.space.decode(network), name="searched")
-        predicted_ms = self._latency.predict_ms(network)
+        predicted = self._cost.of(network)
         config = self._config(window, goal)
         path = self.sweep.path / name
         _discard_half(path)
@@ -175,20 +175,21 @@ class FrontNetworks:
         for file in (TABLE_FILE, LentSupernet.FILE):
             if self.sweep.has(file):
                 atomic.write_bytes(path / file, (self.sweep.path / file).read_bytes())
-        least_ms, most_ms = self._bounded.range_ms()
-        folder.write(ResolvedTarget(config.goal, least_ms, most_ms, None))
-        folder.write(Choice(network, predicted_ms, window.aim_ms, None, None, None, ()))
+        quantity = self._cost.unit.quantity
+        folder.write(ResolvedTarget(config.goal, *self._bounded.range(), None))
+        folder.write(Choice(network, predicted, window.aim, None, None, None, (), quantity))
         folder.write_json("architecture.json", arch_text.to_json(architecture))
         entropy = -inputs.score(network) if has_supernet else math.inf
         return AddedNetwork(
             name,
             arch_text.to_text(architecture),
-            window.aim_ms,
-            window.low_ms,
-            window.high_ms,
-            predicted_ms,
+            window.aim,
+            window.low,
+            window.high,
+            predicted,
             goal.label if has_supernet else None,
             entropy if math.isfinite(entropy) else None,
+            quantity,
         )
 
     def _config(self, window: Window, goal: GoalRun) -> RunConfig:
@@ -200,7 +201,7 @@ class FrontNetworks:
             goal.config,
             date=now_text(),
             command=self.command,
-            goals=(Goal(target=window.aim_ms),),
+            goals=(Goal(target=window.aim, quantity=self._cost.unit.quantity),),
             # Gates of its own it has none: it borrows a supernet, as an evolution does.
             search=replace(search, method="evolution") if learns_gates else search,
             supernet=(goal.config.supernet or own_supernet) if has_supernet else None,

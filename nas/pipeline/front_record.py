@@ -9,6 +9,7 @@ from latency.device.clock import now_text
 from nas.errors import InputError
 from nas.pipeline.front_networks import first_of_each
 from nas.runs.front import Front, FrontNetwork
+from nas.runs.measured import counted
 from nas.runs.records import Certificate, SeededRecipe, values_of
 from nas.selection.seed_spread import SeedSpread, image_error
 from nas.selection.standing import Candidate, places
@@ -63,6 +64,7 @@ def front_record(
         recipe=recipe,
         evaluation_images=first.evaluation_images or 0,
         networks=tuple(networks),
+        quantity=first.quantity,
     )
 
 
@@ -74,6 +76,9 @@ def _trainings(name: str, certificate: Certificate) -> SeedSpread:
 
 
 def _candidate(name: str, found: Certificate) -> Candidate:
+    if not found.unit.is_measured:
+        count = counted(found, found.unit)
+        return Candidate(name, count, count, count, _trainings(name, found))
     ms = found.predicted_ms if found.measured_ms is None else found.measured_ms
     if ms is None:
         raise InputError(

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from latency.tables.table import LatencyTable
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.errors import InputError
-from nas.hardware.predictor import SpaceLatency
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
+from nas.pipeline.costs import kept_costs
 from nas.pipeline.supernet import SupernetStage
-from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.bits import with_bits
@@ -77,15 +75,14 @@ def inherited_weights(
     searched = check_inherits(folder, config)
     space = get_space(searched.space, dataset.image_size, dataset.num_classes)
     space = with_bits(space, searched.bits)
-    table = LatencyTable.load(folder.path / TABLE_FILE, allow_other_host=True)
     stage = SupernetStage(
         folder,
         space,
-        SpaceLatency.from_table(space, table),
+        kept_costs(folder, space, searched).cost,
         dataset,
         searched,
         interrupter,
-        folder.read(ResolvedTarget).target_ms,
+        folder.read(ResolvedTarget).target,
     )
     out.print("Taking the supernet's weights as the start of the training ...")
     found: dict[str, Weights] = {}

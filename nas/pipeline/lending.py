@@ -24,13 +24,13 @@ class Lent:
     Args:
         config: Of the run that trains it.
         penalty: Of that run's goal.
-        target_ms: Milliseconds that it lands on; None with a penalty.
+        target: What it lands on, in the quantity of its goal; None with a penalty.
         checkpoint: Where its state is kept.
     """
 
     config: RunConfig
     penalty: float | None
-    target_ms: float | None
+    target: float | None
     checkpoint: Path
 
 
@@ -116,5 +116,5 @@ def lender(config: RunConfig, dataset: Dataset) -> Lent:
         raise InputError(f"a supernet of the same --bits, {words[0]}", f"{words[1]}", fix)
     # Its weights may have learned from what other images call evaluation images.
     folder.read(DataRecord).check_same(dataset, f"the supernet of {folder.path} learned from", fix)
-    target_ms = folder.read(ResolvedTarget).target_ms
-    return Lent(theirs, theirs.goal.penalty, target_ms, folder.checkpoint("search"))
+    target = folder.read(ResolvedTarget).target
+    return Lent(theirs, theirs.goal.penalty, target, folder.checkpoint("search"))

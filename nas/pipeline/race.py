@@ -11,12 +11,13 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.data import Dataset, split_holdout
 from nas.errors import InputError
-from nas.hardware.predictor import SpaceLatency
 from nas.methods.method import Method, Network, several
+from nas.pipeline.costs import RunCosts
 from nas.report.seeds import race_text
 from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
+from nas.selection.baselines import EQUAL_MARGIN
 from nas.selection.choice import Choice
 from nas.selection.race_field import READINGS, admitted
 from nas.selection.successive_halving import (
@@ -44,16 +45,17 @@ class RaceRun:
     Args:
         folder: Of the run; trainings are kept below race/.
         space: Of the run.
-        latency: Its predictor.
+        costs: Of its networks.
         dataset: Images.
         config: What the run was asked for, with `race`.
-        measure: Name -> architecture to name -> milliseconds; None for another device.
+        measure: Name -> architecture to name -> milliseconds; None for another device, and where
+            the goal is a count.
         interrupter: Asked whether to stop.
     """
 
     folder: RunFolder
     space: Space
-    latency: SpaceLatency
+    costs: RunCosts
     dataset: Dataset
     config: RunConfig
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]] | None
@@ -77,7 +79,9 @@ class RaceRun:
         if not self.folder.has(RaceResult):
             field = self._field(choice, methods)
             if len(field) < 2:
-                out.print("No other network is sure to keep these milliseconds: no race is run.")
+                unit = self.costs.cost.unit
+                budget = "these milliseconds" if unit.is_measured else f"these {unit.text}"
+                out.print(f"No other network is sure to keep {budget}: no race is run.")
                 found = RaceResult(field, field[0].name)
             else:
                 backend.start(self.config.compute, self.dataset.image_size)
@@ -101,13 +105,13 @@ class RaceRun:
 
     def _drawn_field(self, choice: Choice, methods: Mapping[str, Method]) -> list[Candidate]:
         chosen = choice.indices
-        aim_ms = self.latency.predict_ms(chosen)
+        aim = self.costs.cost.of(chosen)
         wanted = shares(self._race.candidates, "evolution" in methods)
         wanted["search"] -= 1  # the choice itself
         proposed: dict[str, list[Network]] = {}
         known = [chosen]
         for origin, method in methods.items():
-            low, high = (1 - WINDOW) * aim_ms, (1 + WINDOW) * aim_ms
+            low, high = (1 - WINDOW) * aim, (1 + WINDOW) * aim
             # Three times as many, since some will miss when they are measured whole.
             proposed[origin] = several(method, low, high, 3 * wanted[origin], known)
             known += proposed[origin]
@@ -130,11 +134,15 @@ class RaceRun:
         self, choice: Choice, readings: Mapping[Network, Sequence[float]]
     ) -> Collection[Network]:
         """Who may take part: whom a certificate would call met, or who is equal to the choice."""
+        cost = self.costs.cost
+        if not cost.unit.is_measured and self.config.goal.penalty is None:
+            target = choice.target
+            return [n for n in readings if abs(cost.of(n) / target - 1) <= EQUAL_MARGIN]
         if not readings[choice.indices]:
             return readings  # another device: the window of predictions is all there is
         margin = self.config.sizes.equal_margin
         if choice.accepted is not None:
-            return admitted(readings, choice.target_ms, margin)
+            return admitted(readings, choice.target, margin)
         # Nothing was asked, so nothing can be missed: they are compared with the choice.
         reference_ms = float(np.median(readings[choice.indices]))
         return [
@@ -144,7 +152,7 @@ class RaceRun:
         ]
 
     def _readings(self, networks: Sequence[Network]) -> dict[Network, list[float]]:
-        """Milliseconds in each of a few fresh processes; none on another device."""
+        """Milliseconds in each of a few fresh processes; none where nothing is measured."""
         if self.measure is None:
             return {network: [] for network in networks}
         out.print(f"Measuring {len(networks)} candidates of the race ...")
@@ -161,7 +169,7 @@ class RaceRun:
             network,
             to_text(self.space.decode(network)),
             measured[network],
-            self.latency.predict_ms(network),
+            self.costs.predicted_ms(self.space.decode(network)),
         )
 
     def _train(self, candidate: Candidate, rung: int, epochs: float) -> CandidateScore:

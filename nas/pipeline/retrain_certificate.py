@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from latency.device.clock import now_text
 from latency.tables.table import LatencyTable
+from nas.cost.units import MILLISECONDS, UNITS
 from nas.deployment.records import Exports
 from nas.hardware.measurement import TimedNetworks
 from nas.metrics import spreads
-from nas.pipeline.certify import conditions_of, predicted_ms
+from nas.pipeline.certify import asked_verdict, conditions_of, predicted_ms
 from nas.pipeline.company import earlier_certificate, training_warnings, verdict_on_search
 from nas.pipeline.retrain_job import RetrainJob
 from nas.runs.measured import FileHashes
@@ -41,7 +42,7 @@ def certified_networks(
     def certified(records: Sequence[TrainedRecord]) -> CertifiedNetwork:
         first = records[0]
         network = job.network_of(first)
-        asked_ms = job.asked_ms if first.role == "searched" else None
+        asked = job.asked if first.role == "searched" else None
         values = values_of(first)
         del values["seed"], values["held_out"]  # stand among the trainings
         if first.role == "searched":
@@ -51,9 +52,10 @@ def certified_networks(
             network,
             timed.get(first.name),
             predicted_ms(table, network),
-            asked_ms,
-            timed.verdict(first.name, asked_ms, again),
+            asked.ms if asked else None,
+            asked_verdict(network, timed, first.name, asked, again),
             **values,
+            asked_count=asked.count if asked else None,
             trainings=SeedSpread.of(top1),
             metric_spreads=spreads(
                 {job.seed + i: r.metrics for i, r in enumerate(records)}, job.metrics.goals
@@ -96,6 +98,7 @@ def certificate_of(
     parity = own.parity
     random = by_role["random"] or (before.random if before else ())
     search = verdict_on_search(own, random)
+    quantity = before.quantity if before else MILLISECONDS.quantity
     return Certificate(
         **values_of(own),
         method=before.method if before else None,
@@ -114,9 +117,10 @@ def certificate_of(
         recipe=job.seeded_recipe,
         warnings=(
             *job.early_warnings,
-            *training_warnings(own, search),
+            *training_warnings(own, search, UNITS[quantity]),
         ),
         search_verdict=search,
         run_id=job.folder.run_id,
         exports=exports,
+        quantity=quantity,
     )

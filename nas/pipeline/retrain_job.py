@@ -18,6 +18,7 @@ from nas.recipes.scales import Scale
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, SeededRecipe, TrainedRecord, values_of
 from nas.selection.diagnostics import few_steps_warning
+from nas.selection.goals import Target
 from nas.system.interrupt import Interrupter
 from nas.training.last_or_average import divided
 from nas.training.recipe import Recipe
@@ -34,7 +35,7 @@ class RetrainJob:
         recipe: The same for every network.
         seed: Of each network's first training, whose weights are exported.
         others: Baselines, as in comparison.json.
-        asked_ms: Of the search; None with `--lambda`.
+        asked: Of the search; None with `--lambda`.
         device: The search's `--device`: nothing is measured here.
         scale: The size of the job.
         interrupter: Asked whether to stop.
@@ -60,7 +61,7 @@ class RetrainJob:
     recipe: Recipe
     seed: int
     others: Sequence[ComparedNetwork]
-    asked_ms: float | None
+    asked: Target | None
     device: str | None
     scale: Scale
     interrupter: Interrupter

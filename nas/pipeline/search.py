@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from latency.cli.text_view import settings_text
-from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
@@ -18,17 +16,17 @@ from nas.hardware.measurement import (
     network_bytes,
 )
 from nas.hardware.plans import ONE_PROCESS
-from nas.hardware.predictor import SpaceLatency
 from nas.hardware.tables import DEPLOYED
 from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.methods.method import Method
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
+from nas.pipeline.costs import NO_TABLE, RunCosts, begun_costs, range_text
 from nas.pipeline.lending import check_lender
 from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.race import RaceRun
 from nas.pipeline.supernet import SupernetStage
-from nas.pipeline.table import build_command, run_table
+from nas.pipeline.table import build_command
 from nas.report.page import write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
@@ -40,7 +38,7 @@ from nas.runs.records import Certificate, Comparison, RunWarnings, SupernetScore
 from nas.search_space.space import Space
 from nas.selection.choice import Choice, choose_network
 from nas.selection.feasible import BoundedSpace
-from nas.selection.goals import ResolvedTarget
+from nas.selection.goals import ResolvedTarget, Target
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
@@ -71,30 +69,30 @@ class SearchRun:
         """All stages; returns the certificate."""
         # Before the minutes of a table, and before any backend starts.
         check_lender(self.folder, self.config, self.dataset)
-        table = run_table(self.folder, self.space, self.config)
-        if self.config.sizes.measuring.watches_known_networks and self.config.device is None:
+        costs = begun_costs(self.folder, self.space, self.config)
+        watches = self.config.sizes.measuring.watches_known_networks
+        if watches and costs.table is not None and self.config.device is None:
             size, classes = self.space.image_size, self.space.num_classes
-            self._known = KnownNetworks.of(table, build_command(self.config, size, classes))
-        latency = SpaceLatency.from_table(self.space, table)
-        bounded = BoundedSpace(self.space, latency, self.config.bounds)
-        target = self._resolved_target(bounded, table)
+            self._known = KnownNetworks.of(costs.table, build_command(self.config, size, classes))
+        bounded = BoundedSpace(self.space, costs.cost, self.config.bounds)
+        target = self._resolved_target(bounded, costs)
         supernet = SupernetStage(
             self.folder,
             self.space,
-            latency,
+            costs.cost,
             self.dataset,
             self.config,
             self.interrupter,
-            target.target_ms,
+            target.target,
         )
         has_supernet = METHODS[self.config.search.method].trains_supernet
         if has_supernet:
             supernet.train()
-        choice = self._choose(bounded, supernet, target.target_ms)
-        architecture = self._race(bounded, supernet, choice)
+        choice = self._choose(bounded, supernet, target.target)
+        architecture = self._race(bounded, costs, supernet, choice)
         inherited = supernet.evaluate(architecture) if has_supernet else None
-        warnings = self._warnings(table, latency, supernet, architecture)
-        certificate = self._certify(bounded, architecture, inherited, target.target_ms)
+        warnings = self._warnings(costs, supernet, architecture)
+        certificate = self._certify(bounded, costs, architecture, inherited, target.asked)
         self._say(certificate, warnings)
         return certificate
 
@@ -112,24 +110,24 @@ class SearchRun:
 
     # Stages.
 
-    def _resolved_target(self, bounded: BoundedSpace, table: LatencyTable) -> ResolvedTarget:
-        """The goal in milliseconds; refuses one that no network of the bounds can keep."""
-        low, high = bounded.range_ms()
+    def _resolved_target(self, bounded: BoundedSpace, costs: RunCosts) -> ResolvedTarget:
+        """The goal as a value; refuses one that no network of the bounds can keep."""
+        low, high = bounded.range()
         within = " within the other bounds" if bounded.bounds else ""
-        out.print(
-            f"Space {self.space.name}: {self.space.size:.3g} networks; {low:.3f} to {high:.3f} ms "
-            f"predicted{within}, {settings_text(table.settings)}.",
-            markup=False,
-        )
+        reach = range_text(costs, low, high, within)
+        out.print(f"Space {self.space.name}: {self.space.size:.3g} networks; {reach}", markup=False)
+        if costs.table is None:
+            out.print(NO_TABLE, markup=False)
         if not self.folder.has(ResolvedTarget):
             found = ResolvedTarget.of(self.config.goal, low, high)
-            if found.target_ms is not None:
-                bounded.check_target(found.target_ms)
-            # Whoever certifies a network of this run asks for these milliseconds.
+            if found.target is not None:
+                bounded.check_target(found.target)
+            # Whoever certifies a network of this run asks for this.
             self.folder.write(found)
         target = self.folder.read(ResolvedTarget)
-        if target.goal.percent is not None:
-            out.print(f"{target.goal.percent:g} % of the range: {target.target_ms:.4f} ms.")
+        if target.goal.percent is not None and target.target is not None:
+            resolved = target.goal.unit.written(target.target, digits=4)
+            out.print(f"{target.goal.percent:g} % of the range: {resolved}.")
         return target
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
@@ -145,19 +143,19 @@ class SearchRun:
         return found
 
     def _choose(
-        self, bounded: BoundedSpace, supernet: SupernetStage, target_ms: float | None
+        self, bounded: BoundedSpace, supernet: SupernetStage, target: float | None
     ) -> Choice:
         if not self.folder.has(Choice):
-            asked = target_ms is not None and self.config.device is None
-            aim_ms = target_ms
-            if aim_ms is None:
-                low, high = bounded.range_ms()
-                aim_ms = min(max(supernet.probabilities()[1], low), high)
+            is_read = bounded.cost.unit.is_measured and self.config.device is None
+            aim = target
+            if aim is None:
+                low, high = bounded.range()
+                aim = min(max(supernet.probabilities()[1], low), high)
             choice = choose_network(
                 bounded,
                 self._methods(bounded, supernet)["search"],
-                aim_ms,
-                self._reading if asked else None,
+                aim,
+                self._reading if is_read and target is not None else None,
             )
             self.folder.write(choice)
         return self.folder.read(Choice)
@@ -186,17 +184,20 @@ class SearchRun:
         # A run of toy size takes every reading as it is.
         return timing.latency_ms if self._known is None or is_undisturbed(timing) else None
 
-    def _race(self, bounded: BoundedSpace, supernet: SupernetStage, choice: Choice) -> Architecture:
+    def _race(
+        self, bounded: BoundedSpace, costs: RunCosts, supernet: SupernetStage, choice: Choice
+    ) -> Architecture:
         if not self.folder.has("architecture.json"):
             architecture = self.space.decode(choice.indices)
             if self.config.race is not None:
+                is_read = costs.cost.unit.is_measured and self.config.device is None
                 race = RaceRun(
                     self.folder,
                     self.space,
-                    bounded.latency,
+                    costs,
                     self.dataset,
                     self.config,
-                    self._measure if self.config.device is None else None,
+                    self._measure if is_read else None,
                     self.interrupter,
                 )
                 architecture = race.run(choice, lambda: self._methods(bounded, supernet))
@@ -207,8 +208,7 @@ class SearchRun:
 
     def _warnings(
         self,
-        table: LatencyTable,
-        latency: SpaceLatency,
+        costs: RunCosts,
         supernet: SupernetStage,
         architecture: Architecture,
     ) -> tuple[str, ...]:
@@ -219,10 +219,12 @@ class SearchRun:
         )
 
         if METHODS[self.config.search.method].learns_gates:
-            noise = sorted(row.noise for row in table.rows.values())
+            # Only milliseconds are as close as their noise.
+            rows = costs.table.rows if costs.table and costs.cost.unit.is_measured else {}
+            noise = sorted(row.noise for row in rows.values())
             found = search_warnings(
                 self.space,
-                latency,
+                costs.cost,
                 supernet.probabilities()[0],
                 architecture,
                 read_history(SearchRow, self.folder.path / SearchRow.FILE),
@@ -242,9 +244,10 @@ class SearchRun:
     def _certify(
         self,
         bounded: BoundedSpace,
+        costs: RunCosts,
         architecture: Architecture,
         inherited: SupernetScore | None,
-        target_ms: float | None,
+        asked: Target | None,
     ) -> Certificate:
         if not self.folder.has(Comparison):
             found = compared_networks(bounded, architecture, self.config, self._measure)
@@ -254,9 +257,9 @@ class SearchRun:
             self.folder.read(Certificate).outcome is Outcome.CANNOT_TELL
         ):
             certificate = search_certificate(
-                bounded,
+                costs,
                 architecture,
-                target_ms,
+                asked,
                 self.folder.read(Comparison),
                 inherited,
                 self.config,

@@ -9,15 +9,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from nas.architecture.spec import Architecture
+from nas.cost.additive import AdditiveCost
 from nas.cost.constraints import excluded_options, quantities
+from nas.cost.units import UNITS
 from nas.data import Dataset, Split
 from nas.errors import InputError
-from nas.hardware.predictor import SpaceLatency
 from nas.methods.config import gates_text
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
 from nas.pipeline.lending import Lent, lender
+from nas.report.numbers import figure
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
@@ -28,7 +30,7 @@ from nas.selection.diagnostics import few_steps_warning, gradient_ratio
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
-from nas.training.rates import recipe_text
+from nas.training.rates import cut_text, recipe_text
 
 if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
@@ -43,20 +45,20 @@ class SupernetStage:
     Args:
         folder: Of the run.
         space: Of the run.
-        latency: Its milliseconds.
+        cost: Of its networks, in what the goal is asked in.
         dataset: Images.
         config: What was asked for.
         interrupter: Asked whether to stop.
-        target_ms: Milliseconds to land on; None with a penalty, and while only warming up.
+        target: Value to land on; None with a penalty, and while only warming up.
     """
 
     folder: RunFolder
     space: Space
-    latency: SpaceLatency
+    cost: AdditiveCost
     dataset: Dataset
     config: RunConfig
     interrupter: Interrupter
-    target_ms: float | None = None
+    target: float | None = None
     _trainer: SupernetTrainer | None = field(default=None, repr=False)
     _is_trained: bool = field(default=False, repr=False)
     _views: ForwardViews | None = field(default=None, repr=False)
@@ -85,17 +87,22 @@ class SupernetStage:
         images = len(trainer.weights_part)
         out.print(f"Shared weights by {recipe_text(weights, images)}.", markup=False)
         if METHODS[self.config.search.method].learns_gates:
-            batch = min(weights.batch_size, len(trainer.held_out_part))
-            out.print(f"Gates by adam: {gates_text(gates, batch)}.", markup=False)
+            held_out = len(trainer.held_out_part)
+            text = gates_text(gates, min(weights.batch_size, held_out))
+            if cut := cut_text(weights.batch_size, held_out):
+                text += f"; steps of {held_out} images{cut}"
+            out.print(f"Gates by adam: {text}.", markup=False)
         for finding in few_steps_warning(weights, trainer.total_steps, "--search_epochs"):
             out.print(f"Warning: {finding.text}", markup=False)
 
     def _say_gradients(self) -> None:
         ratio = gradient_ratio(read_history(SearchRow, self.folder.path / SearchRow.FILE))
+        unit = self.cost.unit
+        noun, decide = unit.noun, "decides" if unit.is_measured else "decide"
         if ratio is not None:
             out.print(
-                f"Gates: the latency penalty pulled {ratio:.2g} times as hard as the "
-                "cross-entropy (median; above 1, latency decides alone)."
+                f"Gates: the {unit.penalty} pulled {ratio:.2g} times as hard as the "
+                f"cross-entropy (median; above 1, {noun} {decide} alone)."
             )
 
     def _keep_gates(self, trainer: SupernetTrainer) -> None:
@@ -107,19 +114,20 @@ class SupernetStage:
             result = trainer.result()
             self.folder.write(result.gates)
             decisions = result.probabilities.decisions(self.space)
-            found = SearchEnd(trainer.total_steps, result.expected_ms, decisions)
+            unit = self.cost.unit
+            found = SearchEnd(trainer.total_steps, result.expected, decisions, unit.quantity)
         self.folder.write(found)
 
     def probabilities(self) -> tuple[GateProbabilities, float]:
-        """Of the gates, and E[ms] under them."""
+        """Of the gates, and E[cost] under them."""
         from nas.methods.gate_probabilities import GateProbabilities
 
         found = self.folder.read(SearchEnd)
-        if found.probabilities is None or found.expected_ms is None:
+        if found.probabilities is None or found.expected is None:
             raise InputError(
                 f"gates that learned in {self.folder.path}", "a search without any", "search again"
             )
-        return GateProbabilities.of(found.probabilities), found.expected_ms
+        return GateProbabilities.of(found.probabilities), found.expected
 
     def trainer(self) -> SupernetTrainer:
         """What trains, built when it is first asked for; its weights may not be trained yet."""
@@ -141,19 +149,19 @@ class SupernetStage:
         excluded = excluded_options(quantities(self.space, lent.config.bounds))
         return GradientSearch(
             self.space.without(excluded),
-            self.latency,
+            self.cost,
             self.dataset.train,
             search,
             control,
             penalty=lent.penalty,
-            target_ms=lent.target_ms,
+            target=lent.target,
             seed=seed,
         )
 
     def _own(self) -> Lent:
         goals = self.config.goals
         penalty = goals[0].penalty if len(goals) == 1 else None
-        return Lent(self.config, penalty, self.target_ms, self.folder.checkpoint("search"))
+        return Lent(self.config, penalty, self.target, self.folder.checkpoint("search"))
 
     def _trained(self) -> SupernetTrainer:
         trainer = self.trainer()
@@ -222,7 +230,8 @@ class SupernetStage:
 def search_note(row: Mapping[str, Any]) -> str:
     """A row of the history for a progress bar."""
     accuracy = row["accuracy"] or 0.0
-    expected = f"E = {row['expected_ms']:.3f} ms  " if "expected_ms" in row else ""
+    unit = next((unit for unit in UNITS.values() if unit.column in row), None)
+    expected = f"E = {figure(unit, row[unit.column])}  " if unit else ""
     return (
         f"{row['stage']}  {expected}accuracy {accuracy:.1%}  {row['examples_per_s']:.0f} images/s"
     )

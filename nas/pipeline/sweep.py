@@ -1,4 +1,4 @@
-"""A sweep: several goals from one table and one warmed-up supernet, and their Pareto front."""
+"""A sweep: several goals from one warmed-up supernet, and one table, and their Pareto front."""
 
 from __future__ import annotations
 
@@ -6,17 +6,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from latency import atomic
-from latency.cli.text_view import settings_text
-from latency.tables.table import LatencyTable
+from nas.cost.additive import AdditiveCost
 from nas.data import Dataset
-from nas.hardware.predictor import SpaceLatency
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
+from nas.pipeline.costs import NO_TABLE, RunCosts, begun_costs, range_text
 from nas.pipeline.inputs import keep_data
 from nas.pipeline.lending import check_lender
 from nas.pipeline.search import SearchRun
 from nas.pipeline.supernet import SupernetStage, search_note
-from nas.pipeline.table import TABLE_FILE, run_table
+from nas.pipeline.table import TABLE_FILE
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
@@ -56,11 +55,10 @@ class SweepRun:
         """Everything; what all goals together came to."""
         if not self.folder.has(TABLE_FILE):
             check_lender(self.folder, self.config, self.dataset)
-        table = run_table(self.folder, self.space, self.config)
-        latency = SpaceLatency.from_table(self.space, table)
-        self._check_goals(latency, table)
+        costs = begun_costs(self.folder, self.space, self.config)
+        self._check_goals(costs)
         if METHODS[self.config.search.method].trains_supernet:
-            self._warm_up(latency)
+            self._warm_up(costs.cost)
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
         print_pareto(self.folder.read(Pareto), MoreSeeds(self.folder.path))
@@ -68,27 +66,25 @@ class SweepRun:
         out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)
         return Outcome.of_all(certificate.outcome for certificate in certificates)
 
-    def _check_goals(self, latency: SpaceLatency, table: LatencyTable) -> None:
+    def _check_goals(self, costs: RunCosts) -> None:
         """Refuses, before any training, a goal that cannot be reached."""
-        bounded = BoundedSpace(self.space, latency, self.config.bounds)
-        low, high = bounded.range_ms()
-        out.print(
-            f"Space {self.space.name}: {low:.3f} to {high:.3f} ms predicted, "
-            f"{settings_text(table.settings)}.",
-            markup=False,
-        )
+        bounded = BoundedSpace(self.space, costs.cost, self.config.bounds)
+        low, high = bounded.range()
+        out.print(f"Space {self.space.name}: {range_text(costs, low, high)}", markup=False)
+        if costs.table is None:
+            out.print(NO_TABLE, markup=False)
         for goal in self.config.goals:
-            target_ms = goal.resolved_ms(low, high)
-            if target_ms is not None:
-                bounded.check_target(target_ms)
+            target = goal.resolved(low, high)
+            if target is not None:
+                bounded.check_target(target)
 
-    def _warm_up(self, latency: SpaceLatency) -> None:
+    def _warm_up(self, cost: AdditiveCost) -> None:
         """What all searches of the sweep have in common: no goal matters before the gates learn."""
         if self.folder.has(SharedWarmUp) or self.config.supernet is not None:
             return
         out.print("Warming up the supernet for all goals ...")
         stage = SupernetStage(
-            self.folder, self.space, latency, self.dataset, self.config, self.interrupter
+            self.folder, self.space, cost, self.dataset, self.config, self.interrupter
         )
         trainer = stage.trainer()
         with bar("Warming up") as progress:
@@ -102,7 +98,9 @@ class SweepRun:
 
     def _begun(self, path: Path, goal: Goal) -> tuple[RunFolder, RunConfig]:
         """A new run of one goal, with its own copy of what the whole sweep uses."""
-        table = str((self.folder.path / TABLE_FILE).absolute())
+        # A sweep whose goals are counts may have no table.
+        own = self.folder.path / TABLE_FILE
+        table = str(own.absolute()) if own.is_file() else None
         config = replace(self.config, goals=(goal,), table=table)
         folder = RunFolder.create(path, config, goal.label)
         # The paths of a sweep that is moved lead nowhere.

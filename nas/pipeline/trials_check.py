@@ -22,6 +22,7 @@ from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
+from nas.training.rates import cut_text
 from nas.tuning.budgets import parse_budget
 from nas.tuning.tune import ends_of, parse_tune
 
@@ -55,6 +56,8 @@ def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -
         grid_size(config, space)
     _check_batches(config, len(learned))
     _check_steps(config, len(learned))
+    if cut := cut_text(config.recipe.batch_size, len(learned)):
+        out.print(f"Trials have steps of {len(learned)} images{cut}.", markup=False)
 
 
 def check_ms(config: TrialsConfig, space_name: str, latency: SpaceLatency) -> None:

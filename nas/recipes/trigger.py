@@ -3,8 +3,9 @@
 Command: scripts/reproduce_trigger
 Hardware: two cores of a desktop processor, no GPU.
 Time: not yet measured.
-Result: not yet run.
-n: 0
+Result: the network `trigger` in float32 reached 99.03 % and an efficiency of 0.890 at 10 kHz on
+    the embedded sample (docs/decisions/0058).
+n: 1
 """
 
 from __future__ import annotations

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from nas.cost.units import Unit
 from nas.metrics import MetricResults, MetricSpread
 from nas.runs.records import Baselines, Certificate, CertifiedNetwork
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SeedSpread
 from nas.selection.success_rate import SuccessRate
 
@@ -44,6 +46,8 @@ class ShownNetwork:
         success: How often they reached `--goal_top1`; None where nobody asked.
         metrics: Of `--metrics`, after its first training; None where nobody asked.
         metric_spreads: Each of these metrics over its trainings.
+        asked_count: Target in a count, of the searched network alone; None where milliseconds or
+            nothing was asked.
     """
 
     role: str
@@ -67,6 +71,27 @@ class ShownNetwork:
     success: SuccessRate | None = None
     metrics: MetricResults | None = None
     metric_spreads: tuple[MetricSpread, ...] = ()
+    asked_count: Target | None = None
+
+    def asked(self, unit: Unit) -> float | None:
+        """What was asked of it in one quantity.
+
+        Args:
+            unit: Of that.
+        """
+        if unit.is_measured:
+            return self.asked_ms
+        target = self.asked_count
+        return target.value if target is not None and target.unit is unit else None
+
+    def has(self, unit: Unit) -> float | None:
+        """What it has of one quantity: measured milliseconds, or a count.
+
+        Args:
+            unit: Of that.
+        """
+        found: float | None = self.measured_ms if unit.is_measured else getattr(self, unit.name)
+        return found
 
     @property
     def mean_top1(self) -> float | None:
@@ -103,6 +128,7 @@ class ShownNetwork:
             network.success,
             network.metrics,
             network.metric_spreads,
+            network.asked_count if network.role == "searched" else None,
         )
 
     def completed(self, other: ShownNetwork) -> ShownNetwork:
@@ -132,6 +158,7 @@ class ShownNetwork:
             success=self.success or other.success,
             metrics=self.metrics or other.metrics,
             metric_spreads=self.metric_spreads or other.metric_spreads,
+            asked_count=self.asked_count or other.asked_count,
         )
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.cost.units import MILLISECONDS, Unit
 from nas.report.comparison import ShownNetwork, compare
 from nas.runs.config import RunConfig
 from nas.runs.reader import RunRecords
-from nas.selection.goals import Goal
+from nas.selection.goals import Goal, Target
 from nas.system.program import go_on_command
 
 
@@ -34,14 +35,34 @@ class RunFacts:
         return next((n for n in self.networks if n.role == "searched"), None)
 
     @property
-    def asked_ms(self) -> float | None:
-        """The target in milliseconds: certified, resolved, or as it was asked for."""
+    def asked(self) -> Target | None:
+        """The target: certified, resolved, or as it was asked for; None with a penalty."""
         certificate, target = self.records.certificate, self.records.target
         if certificate is not None and certificate.asked_ms is not None:
-            return certificate.asked_ms
+            return Target(certificate.asked_ms)
+        if certificate is not None and certificate.asked_count is not None:
+            return certificate.asked_count
         if target is not None:
-            return target.target_ms
-        return self.goal.target if self.goal else None
+            return target.asked
+        if self.goal is None or self.goal.target is None:
+            return None
+        return Target(self.goal.target, self.goal.quantity)
+
+    @property
+    def asked_ms(self) -> float | None:
+        """The target in milliseconds; None where a count was asked for."""
+        return self.asked.ms if self.asked else None
+
+    @property
+    def asked_value(self) -> float | None:
+        """The target as a figure of `unit`; None with a penalty."""
+        return self.asked.value if self.asked else None
+
+    @property
+    def unit(self) -> Unit:
+        """What was asked in; milliseconds where nothing was."""
+        config = self.records.config
+        return config.unit if isinstance(config, RunConfig) else MILLISECONDS
 
     @property
     def goal(self) -> Goal | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from rich import box
 from rich.table import Table
 
+from nas.cost.units import MILLISECONDS, Unit
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.seeds import FEW_SEEDS, MoreSeeds, difference_text, spread_text
@@ -34,7 +35,7 @@ def front_table(front: Front) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     if several:
         table.add_column("sd\n(seeds)", justify="right", no_wrap=True)
-    has_bits = bits_are_shown(front.networks)
+    has_bits = bits_are_shown(front.networks) or not front.unit.is_measured
     for name in ("params", "MACs", *(HEADINGS if has_bits else ())):
         table.add_column(name, justify="right", no_wrap=True)
     for network in front.networks:
@@ -101,12 +102,15 @@ def interval_kind(front: Front) -> str:
     )
 
 
-def standing_text(network: FrontNetwork) -> str:
+def standing_text(network: FrontNetwork, unit: Unit = MILLISECONDS) -> str:
     """Where a network stands among the others, as one sentence.
 
     Args:
         network: Of a front.
+        unit: What networks are compared by.
     """
+    if not unit.is_measured:
+        return _counted_standing(network, unit.text)
     others = ", ".join(network.beaten_by)
     if network.standing == "front":
         return "No other network is as fast and as accurate by these figures."
@@ -117,6 +121,22 @@ def standing_text(network: FrontNetwork) -> str:
     return (
         f"By the figures {others} {verb} at least as fast and as accurate. Whether that is so "
         "cannot be told: the times overlap, or the seeds do not tell the accuracies apart."
+    )
+
+
+def _counted_standing(network: FrontNetwork, text: str) -> str:
+    """The same where a count stands in the place of the time."""
+    others = ", ".join(network.beaten_by)
+    have, are = ("has", "is") if len(network.beaten_by) == 1 else ("have", "are")
+    if network.standing == "front":
+        return f"No other network has as few {text} and is as accurate by these figures."
+    if network.standing == "dominated":
+        which = "" if len(network.beaten_by) == 1 else " for at least one of them"
+        return f"Dominated: {others} {have} fewer {text} and {are} more accurate{which}."
+    return (
+        f"By the figures {others} {have} as few {text} and {are} as accurate or better. Whether "
+        "that is so cannot be told: the counts are equal, or the seeds do not tell the accuracies "
+        "apart."
     )
 
 
@@ -147,7 +167,7 @@ def front_lines(front: Front, more: MoreSeeds | None = None) -> list[str]:
     lines.append(interval_kind(front))
     for network in front.networks:
         if network.standing != "front":
-            lines.append(f"{network.name}: {standing_text(network)}")
+            lines.append(f"{network.name}: {standing_text(network, front.unit)}")
         elif network.gain is not None:
             lines.append(f"{network.name}: {gain_text(network)}")
         if network.same_as is not None:

@@ -1,15 +1,17 @@
-"""Accuracy against milliseconds as SVG inside of a page: every point leads to its network."""
+"""Accuracy against milliseconds, or a count, as SVG in a page: every point leads to its network."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
 from matplotlib.ticker import MaxNLocator
 
+from nas.cost.units import Unit
 from nas.report import numbers
 from nas.report.front import has_several_seeds
+from nas.report.plots import axis_of
 from nas.runs.front import Front, FrontNetwork
 
 WIDTH, HEIGHT = 860, 430
@@ -74,25 +76,50 @@ def front_chart(front: Front, ids: dict[str, str]) -> str:
         front: Of the sweep.
         ids: Name of each network -> id of what the page says of it.
     """
-    networks = [network for network in front.networks if network.ms is not None]
-    x = Axis.of([ms for n in networks for ms in _reach_ms(n)], LEFT, WIDTH - RIGHT)
+    unit = front.unit
+    networks = [network for network in front.networks if network.cost(unit) is not None]
+    scale, axis = axis_of(unit, [network.cost(unit) for network in networks])
+    reaches = {n.name: [scale * x for x in _reach(n, unit)] for n in networks}
+    x = Axis.of([end for reach in reaches.values() for end in reach], LEFT, WIDTH - RIGHT)
     y = Axis.of([p for n in networks for p in _reach_percent(n)], HEIGHT - BOTTOM, TOP)
     several = ", mean of seeds" if has_several_seeds(front) else ""
-    ms = "measured ms, at full speed" if front.is_measured else f"predicted ms of {front.device}"
-    parts = [_grid(x, y, ms, f"top-1{several}, %"), _line(networks, x, y)]
+    if unit.is_measured:
+        predicted = f"predicted ms of {front.device}"
+        axis = "measured ms, at full speed" if front.is_measured else predicted
+    parts = [_grid(x, y, axis, f"top-1{several}, %"), _line(networks, reaches, x, y)]
     # Networks of the front lie on top.
     ordered = sorted(networks, key=lambda network: network.standing == "front")
-    parts += [_mark(network, x, y, ids[network.name]) for network in ordered]
+    for network in ordered:
+        said = f"{network.name}: {numbers.figure(unit, network.cost(unit))}"
+        at = Place(x, y, reaches[network.name])
+        parts.append(_mark(network, at, said, ids[network.name]))
     return (
         f'<div class="scroll"><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
-        f'aria-label="Accuracy against milliseconds">{"".join(parts)}</svg></div>'
+        f'aria-label="Accuracy against {unit.plural}">{"".join(parts)}</svg></div>'
     )
 
 
-def _reach_ms(network: FrontNetwork) -> tuple[float, float, float]:
-    ms = network.ms or 0.0
+@dataclass(frozen=True)
+class Place:
+    """Where a network is drawn.
+
+    Args:
+        x: Axis of what networks are compared by.
+        y: Axis of the accuracies, in percent.
+        reach: The network's figure on the first of them, and the ends of its interval.
+    """
+
+    x: Axis
+    y: Axis
+    reach: Sequence[float]
+
+
+def _reach(network: FrontNetwork, unit: Unit) -> tuple[float, float, float]:
+    cost = network.cost(unit) or 0.0
+    if not unit.is_measured:  # counts are exact
+        return cost, cost, cost
     low, high = network.measured_low_ms, network.measured_high_ms
-    return ms, ms if low is None else low, ms if high is None else high
+    return cost, cost if low is None else low, cost if high is None else high
 
 
 def _reach_percent(network: FrontNetwork) -> tuple[float, float, float]:
@@ -128,20 +155,23 @@ def _grid(x: Axis, y: Axis, x_label: str, y_label: str) -> str:
     return "".join(parts)
 
 
-def _line(networks: Sequence[FrontNetwork], x: Axis, y: Axis) -> str:
+def _line(
+    networks: Sequence[FrontNetwork], reaches: Mapping[str, Sequence[float]], x: Axis, y: Axis
+) -> str:
     points = " ".join(
-        f"{x.place(n.ms or 0.0):.1f},{y.place(100 * n.trainings.mean):.1f}"
+        f"{x.place(reaches[n.name][0]):.1f},{y.place(100 * n.trainings.mean):.1f}"
         for n in networks
         if n.standing == "front"
     )
     return f'<polyline class="frontline" points="{points}"/>'
 
 
-def _mark(network: FrontNetwork, x: Axis, y: Axis, target: str) -> str:
-    (ms, low_ms, high_ms), (percent, low, high) = _reach_ms(network), _reach_percent(network)
-    at_x, at_y = x.place(ms), y.place(percent)
+def _mark(network: FrontNetwork, place: Place, said: str, target: str) -> str:
+    x, y, (cost, left, right) = place.x, place.y, place.reach
+    percent, low, high = _reach_percent(network)
+    at_x, at_y = x.place(cost), y.place(percent)
     kind = network.standing.replace(" ", "-")
-    words = f"{network.name}: {numbers.milliseconds(ms)} ms, top-1 {percent:.1f} %"
+    words = f"{said}, top-1 {percent:.1f} %"
     label = ""
     if network.standing == "front":
         # A front rises to the right: there is room at the lower right, but at the very end.
@@ -154,8 +184,8 @@ def _mark(network: FrontNetwork, x: Axis, y: Axis, target: str) -> str:
     return (
         f'<a class="mark {kind}" href="#{target}" aria-label="{escape(words)}">'
         f"<title>{escape(words)}</title>"
-        f'<line class="reach" x1="{x.place(low_ms):.1f}" y1="{at_y:.1f}" '
-        f'x2="{x.place(high_ms):.1f}" y2="{at_y:.1f}"/>'
+        f'<line class="reach" x1="{x.place(left):.1f}" y1="{at_y:.1f}" '
+        f'x2="{x.place(right):.1f}" y2="{at_y:.1f}"/>'
         f'<line class="reach" x1="{at_x:.1f}" y1="{y.place(low):.1f}" x2="{at_x:.1f}" '
         f'y2="{y.place(high):.1f}"/>'
         f'<circle class="aim" cx="{at_x:.1f}" cy="{at_y:.1f}" r="16"/>'

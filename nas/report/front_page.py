@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from latency import atomic
 from latency.device.text import visible
+from nas.cost.units import Unit
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bits_are_shown
 from nas.report.cards import card, legend, pairs
@@ -127,14 +128,16 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         (mean, numbers.share(network.trainings.mean), f"{top1_interval_text(network)} %"),
         ("top-5", numbers.share(network.top5), "first training"),
         ("params", numbers.count(network.params), f"{numbers.count(network.macs)} MACs"),
-        *_bit_figures(network),
+        *_bit_figures(network, front.unit),
         ("model.onnx", numbers.size(network.file_bytes), "float32"),
     ]
     shown = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
         for name, value, more in figures
     )
-    says = " ".join(filter(None, (standing_text(network), gain_text(network), _asked(network))))
+    says = " ".join(
+        filter(None, (standing_text(network, front.unit), gain_text(network), _asked(network)))
+    )
     return (
         f'<article class="net" id="{target}"><h3>{escape(network.name)} '
         f'<span class="chip {kind}">{escape(words)}</span></h3>'
@@ -145,8 +148,8 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
     )
 
 
-def _bit_figures(network: FrontNetwork) -> list[tuple[str, str, str]]:
-    if not bits_are_shown([network]):
+def _bit_figures(network: FrontNetwork, unit: Unit) -> list[tuple[str, str, str]]:
+    if unit.is_measured and not bits_are_shown([network]):
         return []
     return [
         ("weight bits", numbers.count(network.weight_bits), f"{numbers.count(network.bops)} BOPs")
@@ -158,6 +161,10 @@ def _asked(network: FrontNetwork) -> str:
     if network.asked_ms is not None:
         verdict = WORDS[network.outcome] or "not measured"
         parts.append(f"Asked for {numbers.milliseconds(network.asked_ms)} ms: {verdict}.")
+    if network.asked_count is not None:
+        target = network.asked_count
+        asked = numbers.figure(target.unit, target.value)
+        parts.append(f"Asked for {asked}: {WORDS[network.outcome]}.")
     if network.goal is None:
         parts.append("A further network, which no goal asked for.")
     if network.same_as is not None:
@@ -174,7 +181,8 @@ def _table(front: Front, ids: dict[str, str]) -> str:
     several = has_several_seeds(front)
     ms = "measured ms" if front.is_measured else "predicted ms"
     heads = ["network", "standing", ms, "as seen, p50", "top-1, mean" if several else "top-1"]
-    bits = HEADINGS if bits_are_shown(front.networks) else ()
+    has_bits = bits_are_shown(front.networks) or not front.unit.is_measured
+    bits = HEADINGS if has_bits else ()
     heads += ["top-5", "params", "MACs", *bits, "file", "budget"]
     head = "".join(f'<th scope="col"><button>{escape(text)}</button></th>' for text in heads)
     rows = "".join(_row(network, ids[network.name], heads) for network in front.networks)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from nas.cost.units import Unit
+
 UNKNOWN = "–"
 
 
@@ -30,6 +32,16 @@ def count(value: float | None) -> str:
 def _three_digits(value: float) -> str:
     size = abs(value)
     return f"{value:.{2 if size < 9.995 else 1 if size < 99.95 else 0}f}"
+
+
+def figure(unit: Unit, value: float | None) -> str:
+    """What a goal is asked in, with its unit: '1.492 ms', '70.3 M BOPs'."""
+    return UNKNOWN if value is None else f"{bare_figure(unit, value)} {unit.text}"
+
+
+def bare_figure(unit: Unit, value: float | None) -> str:
+    """The same without its unit."""
+    return milliseconds(value) if unit.is_measured else count(value)
 
 
 def counted(number: float, noun: str) -> str:

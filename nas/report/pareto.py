@@ -17,10 +17,11 @@ from rich import box
 from rich.table import Table
 
 from latency import atomic
+from nas.cost.units import MILLISECONDS, Unit
 from nas.errors import InputError
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
-from nas.report.plots import BLUE, GREEN, MUTED, STYLE, written_out
+from nas.report.plots import BLUE, GREEN, MUTED, STYLE, axis_of, written_out
 from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, MoreSeeds, difference_text, spread_text
 from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
@@ -32,6 +33,7 @@ from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import out
 
 PICTURE_NAME = "pareto.png"
+_PREDICTED = "ms (predicted where not measured)"
 
 
 def write_pareto(sweep_dir: Path, labels: Sequence[str]) -> Path:
@@ -47,37 +49,43 @@ def write_pareto(sweep_dir: Path, labels: Sequence[str]) -> Path:
     Raises:
         LatencyError: A run has no certificate, or a broken one.
     """
-    pareto = front_of([_point(RunFolder(sweep_dir / label)) for label in labels])
+    certificates = [_certificate(RunFolder(sweep_dir / label)) for label in labels]
+    points = [_point(label, one) for label, one in zip(labels, certificates, strict=True)]
+    pareto = front_of(points, certificates[0].unit)
     RunFolder(sweep_dir).write(pareto)
     path = sweep_dir / PICTURE_NAME
     atomic.write_bytes(path, _picture(pareto))
     return path
 
 
-def front_of(points: Sequence[ParetoPoint]) -> Pareto:
+def front_of(points: Sequence[ParetoPoint], unit: Unit = MILLISECONDS) -> Pareto:
     """The networks of a sweep and which of them are on the front.
 
     Args:
         points: In the order of the goals.
+        unit: What the goals are asked in.
     """
     # One column for all: a trained accuracy beside a supernet's would compare two things.
     retrained = all(point.top1 is not None for point in points)
     column: Literal["top1", "supernet_top1"] = "top1" if retrained else "supernet_top1"
-    known = [(p.name, p.ms, p.accuracy(column)) for p in points]
-    drawn = [(name, ms, top1) for name, ms, top1 in known if ms is not None and top1 is not None]
-    front = pareto_front([ms for _, ms, _ in drawn], [top1 for _, _, top1 in drawn])
+    known = [(p.name, p.cost(unit), p.accuracy(column)) for p in points]
+    drawn = [(name, x, top1) for name, x, top1 in known if x is not None and top1 is not None]
+    front = pareto_front([x for _, x, _ in drawn], [top1 for _, _, top1 in drawn])
     names = tuple(drawn[i][0] for i in front)
     networks = tuple(replace(point, on_front=point.name in names) for point in points)
-    return Pareto(column, names, networks)
+    return Pareto(column, names, networks, unit.quantity)
 
 
-def _point(folder: RunFolder) -> ParetoPoint:
+def _certificate(folder: RunFolder) -> Certificate:
     if not folder.has(Certificate):
         raise InputError(f"a certificate in {folder.path}", "none", "finish that run with --resume")
-    certificate = folder.read(Certificate)
+    return folder.read(Certificate)
+
+
+def _point(name: str, certificate: Certificate) -> ParetoPoint:
     measured_ms = certificate.measured_ms
     return ParetoPoint(
-        name=folder.path.name,
+        name=name,
         asked_ms=certificate.asked_ms,
         ms=certificate.predicted_ms if measured_ms is None else measured_ms,
         is_measured=measured_ms is not None,
@@ -96,6 +104,7 @@ def _point(folder: RunFolder) -> ParetoPoint:
         bops=certificate.bops,
         text=certificate.text,
         trainings=certificate.trainings,
+        asked_count=certificate.asked_count,
     )
 
 
@@ -108,10 +117,11 @@ def pareto_table(pareto: Pareto) -> Table:
     retrained = pareto.accuracy == "top1"
     table = Table(box=box.SIMPLE_HEAD)
     table.add_column("run", no_wrap=True)
-    for name in ("asked ms", "measured ms", "as seen p50"):
+    unit = pareto.unit
+    for name in (f"asked {unit.text}", "measured ms", "as seen p50"):
         table.add_column(name, justify="right", no_wrap=True)
     table.add_column("budget", no_wrap=True)
-    has_bits = bits_are_shown(pareto.networks)
+    has_bits = bits_are_shown(pareto.networks) or not unit.is_measured
     for name in ("params", "MACs", *(HEADINGS if has_bits else ()), "memory"):
         table.add_column(name, justify="right", no_wrap=True)
     several = _has_several_seeds(pareto)
@@ -124,8 +134,8 @@ def pareto_table(pareto: Pareto) -> Table:
         ms = numbers.milliseconds(network.ms)
         table.add_row(
             network.name,
-            numbers.milliseconds(network.asked_ms),
-            ms if network.is_measured else f"{ms} (predicted)",
+            numbers.bare_figure(unit, network.asked(unit)),
+            ms if network.is_measured or network.ms is None else f"{ms} (predicted)",
             numbers.milliseconds(network.seen_p50_ms),
             WORDS[network.outcome],
             numbers.count(network.params),
@@ -192,25 +202,27 @@ class _Dot:
     """A network that is drawn, with both of its figures."""
 
     name: str
-    ms: float
+    cost: float
     seen_ms: float | None
     percent: float
     reach_percent: tuple[float, float]
     on_front: bool
 
 
-def _dots(pareto: Pareto) -> list[_Dot]:
+def _dots(pareto: Pareto, scale: float) -> list[_Dot]:
+    unit = pareto.unit
     return [
         _Dot(
             _label(network),
-            network.ms,
-            network.seen_p50_ms,
+            scale * cost,
+            network.seen_p50_ms if unit.is_measured else None,
             100 * top1,
             _reach_percent(network) if pareto.accuracy == "top1" else (0.0, 0.0),
             network.on_front,
         )
         for network in pareto.networks
-        if network.ms is not None and (top1 := network.accuracy(pareto.accuracy)) is not None
+        if (cost := network.cost(unit)) is not None
+        and (top1 := network.accuracy(pareto.accuracy)) is not None
     ]
 
 
@@ -223,21 +235,24 @@ def _reach_percent(network: ParetoPoint) -> tuple[float, float]:
 
 
 def _label(network: ParetoPoint) -> str:
-    """The name, with the verdict where milliseconds were asked for."""
+    """The name, with the verdict where something was asked for."""
     verdict = WORDS[network.outcome]
     return f"{network.name}: {verdict}" if verdict else network.name
 
 
 def _picture(pareto: Pareto) -> bytes:
-    dots = _dots(pareto)
+    unit = pareto.unit
+    scale, axis = axis_of(unit, [network.cost(unit) for network in pareto.networks])
+    dots = _dots(pareto, scale)
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 4.0), layout="constrained", dpi=150)
         FigureCanvasAgg(figure)
         axes = figure.subplots()
         _draw(axes, dots)
         is_measured = all(n.is_measured for n in pareto.networks if n.ms is not None)
-        measured = "measured ms, at full speed"
-        axes.set_xlabel(measured if is_measured else "ms (predicted where not measured)")
+        if unit.is_measured:
+            axis = "measured ms, at full speed" if is_measured else _PREDICTED
+        axes.set_xlabel(axis)
         retrained = pareto.accuracy == "top1"
         mean = ", mean of seeds" if _has_several_seeds(pareto) else ", one training each"
         axes.set_ylabel(f"top-1{mean}, %" if retrained else "top-1 with shared weights, %")
@@ -251,9 +266,9 @@ def _picture(pareto: Pareto) -> bytes:
 
 def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
     """The front as a line, everything else as dots, with names."""
-    front = sorted((dot for dot in dots if dot.on_front), key=lambda dot: dot.ms)
+    front = sorted((dot for dot in dots if dot.on_front), key=lambda dot: dot.cost)
     axes.plot(
-        [dot.ms for dot in front],
+        [dot.cost for dot in front],
         [dot.percent for dot in front],
         color=GREEN,
         linewidth=1.6,
@@ -264,11 +279,11 @@ def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
     for dot in dots:
         if any(dot.reach_percent):
             reach = [[part] for part in dot.reach_percent]
-            axes.errorbar(dot.ms, dot.percent, yerr=reach, color=MUTED, lw=1.1, zorder=2)
+            axes.errorbar(dot.cost, dot.percent, yerr=reach, color=MUTED, lw=1.1, zorder=2)
     others = [dot for dot in dots if not dot.on_front]
     if others:
         axes.scatter(
-            [dot.ms for dot in others],
+            [dot.cost for dot in others],
             [dot.percent for dot in others],
             color=BLUE,
             s=36,
@@ -282,7 +297,7 @@ def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
     for dot in dots:
         axes.annotate(
             dot.name,
-            (dot.ms, dot.percent),
+            (dot.cost, dot.percent),
             textcoords="offset points",
             xytext=(6, -12),
             fontsize=8.5,

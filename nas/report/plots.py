@@ -18,6 +18,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import FixedLocator
 
 from latency.device.text import visible
+from nas.cost.units import MILLISECONDS, Unit
 from nas.methods.history import SearchRow
 from nas.report.comparison import ShownNetwork, has_several_seeds
 from nas.runs.history import column
@@ -182,6 +183,20 @@ def _shade_warm_up(axes: Axes, rows: Sequence[Any]) -> None:
         axes.text(min(steps), 1.01, " warm-up", transform=place, fontsize=9, color=MUTED)
 
 
+def axis_of(unit: Unit, values: Sequence[float | None]) -> tuple[float, str]:
+    """What an axis multiplies its values with, and what it is called: 1e-6 and `M BOPs`.
+
+    Args:
+        unit: Of the values.
+        values: That are drawn; the greatest one decides.
+    """
+    most = max((abs(value) for value in values if value is not None), default=0.0)
+    for limit, prefix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if not unit.is_measured and most >= limit:
+            return 1 / limit, f"{prefix} {unit.text}"
+    return 1.0, unit.text
+
+
 def prediction_plot(
     points: Sequence[tuple[float, float]], networks: Sequence[ShownNetwork]
 ) -> str | None:
@@ -216,8 +231,12 @@ def prediction_plot(
         return figure_address(figure)
 
 
-def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | None) -> str | None:
-    """Top-1 against measured ms; None where fewer than two networks were trained.
+def accuracy_plot(
+    networks: Sequence[ShownNetwork],
+    evaluation_images: float | None,
+    unit: Unit = MILLISECONDS,
+) -> str | None:
+    """Top-1 against measured ms, or a count; None where fewer than two networks were trained.
 
     Upright lines are 95 % intervals of means over seeds; where no network was trained several
     times, they are those of a share of so many images.
@@ -225,33 +244,40 @@ def accuracy_plot(networks: Sequence[ShownNetwork], evaluation_images: float | N
     Args:
         networks: Of the final table.
         evaluation_images: Size of the evaluation set.
+        unit: What was asked in.
     """
-    trained = [n for n in networks if n.top1 is not None and n.measured_ms is not None]
+    trained = [n for n in networks if n.top1 is not None and n.has(unit) is not None]
     if len(trained) < 2:
         return None
     several = has_several_seeds(trained)
+    scale, axis = axis_of(unit, [n.has(unit) for n in trained])
     with matplotlib.rc_context(STYLE):
         figure, axes = _figure()
         for network in trained:
             colour = ROLE_STYLES.get(network.role, ROLE_STYLES["random"])[0]
-            top1, measured_ms = network.mean_top1 or 0.0, network.measured_ms or 0.0
-            low_ms = network.measured_low_ms if network.measured_low_ms is not None else measured_ms
-            high_ms = (
-                network.measured_high_ms if network.measured_high_ms is not None else measured_ms
-            )
-            reach_ms = [[max(measured_ms - low_ms, 0)], [max(high_ms - measured_ms, 0)]]
+            top1, cost = network.mean_top1 or 0.0, scale * (network.has(unit) or 0.0)
+            reach_cost = _cost_reach(network, cost, unit)
             low, high = accuracy_reach(network, several, evaluation_images)
             reach = [[100 * low], [100 * high]]
             axes.errorbar(
-                measured_ms, 100 * top1, xerr=reach_ms, yerr=reach, color=colour, lw=1.1, zorder=2
+                cost, 100 * top1, xerr=reach_cost, yerr=reach, color=colour, lw=1.1, zorder=2
             )
-        marked = [(n, n.measured_ms or 0.0, 100 * (n.mean_top1 or 0.0)) for n in trained]
+        marked = [(n, scale * (n.has(unit) or 0.0), 100 * (n.mean_top1 or 0.0)) for n in trained]
         _mark_networks(axes, marked)
         top1_label = "top-1, mean of seeds, %" if several else "top-1, %"
-        axes.set(xlabel="measured ms", ylabel=top1_label)
+        axes.set(xlabel="measured ms" if unit.is_measured else axis, ylabel=top1_label)
         axes.margins(0.12)
         _legend_own_first(axes, "best")
         return figure_address(figure)
+
+
+def _cost_reach(network: ShownNetwork, cost: float, unit: Unit) -> list[list[float]]:
+    """How far a level line goes left and right: the interval of milliseconds; counts are exact."""
+    if not unit.is_measured:
+        return [[0.0], [0.0]]
+    low, high = network.measured_low_ms, network.measured_high_ms
+    low_ms, high_ms = (cost if end is None else end for end in (low, high))
+    return [[max(cost - low_ms, 0)], [max(high_ms - cost, 0)]]
 
 
 def accuracy_reach(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latency.command_line import join
+from nas.cost.units import MILLISECONDS, Unit
 from nas.report import numbers
 from nas.report.comparison import ShownNetwork
 from nas.runs.records import Certificate
@@ -102,11 +103,12 @@ def difference_text(found: SeedDifference) -> str:
     )
 
 
-def search_text(verdict: SearchVerdict) -> str:
+def search_text(verdict: SearchVerdict, unit: Unit = MILLISECONDS) -> str:
     """Whether a search paid, with the figures that say so.
 
     Args:
         verdict: On the search.
+        unit: What the goal was asked in.
     """
     words = {
         True: "This search paid",
@@ -117,7 +119,7 @@ def search_text(verdict: SearchVerdict) -> str:
     company = f"the mean of {count} random networks" if count > 1 else "one random network"
     text = (
         f"{words[verdict.paid]}: over seeds, the found network's top-1 against {company} of equal "
-        f"milliseconds is {difference_text(verdict.difference)}."
+        f"{unit.plural} is {difference_text(verdict.difference)}."
     )
     if verdict.paid is False:
         text += " Search longer (--search_epochs), or train another network by --arch."
@@ -208,11 +210,13 @@ def _verdict_lines(certificate: Certificate) -> list[str]:
     """Whether the search paid, or why that is not judged; nothing where nothing was searched."""
     verdict = certificate.search_verdict
     if verdict is not None:
-        return [] if verdict.paid is False else [search_text(verdict)]
+        return [] if verdict.paid is False else [search_text(verdict, certificate.unit)]
     if certificate.method is None:
         return []
+    unit = certificate.unit
+    equal = "equal time" if unit.is_measured else f"equal {unit.text}"
     lack = "were trained with several of these seeds" if certificate.random else "stand beside it"
-    return [f"What the search was worth is not judged: no random networks of equal time {lack}."]
+    return [f"What the search was worth is not judged: no random networks of {equal} {lack}."]
 
 
 def _is_open(certificate: Certificate, own: SeedSpread) -> bool:

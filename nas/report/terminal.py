@@ -5,6 +5,7 @@ from __future__ import annotations
 from rich import box
 from rich.table import Table
 
+from nas.cost.units import Unit
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.comparison import ShownNetwork, compare, has_several_seeds
@@ -34,11 +35,16 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         pad_edge=False,
     )
     table.add_column("network", no_wrap=True)
-    for name in ("asked\nms", "predicted\nms", "measured\nms", "95 %\ninterval"):
+    for name in (
+        f"asked\n{certificate.unit.text}",
+        "predicted\nms",
+        "measured\nms",
+        "95 %\ninterval",
+    ):
         table.add_column(name, justify="right", no_wrap=True)
     # Certificates of earlier versions have no memory.
     has_memory = any(row.memory_bytes is not None for row in rows)
-    has_bits = bits_are_shown(rows)
+    has_bits = bits_are_shown(rows) or not certificate.unit.is_measured
     bits = [heading.replace(" ", "\n") for heading in HEADINGS] if has_bits else []
     for name in ("params", "MACs", *bits, *(("memory",) if has_memory else ())):
         table.add_column(name, justify="right", no_wrap=True)
@@ -50,14 +56,14 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         spread = [spread_cell(row.known_trainings)] if several else []
         counts = bit_cells(row) if has_bits else []
         counts += [numbers.size(row.memory_bytes)] if has_memory else []
-        cells = [*_cells(row), *counts, _accuracy(row, retrained), *spread]
+        cells = [*_cells(row, certificate.unit), *counts, _accuracy(row, retrained), *spread]
         table.add_row(row.label, *cells, style=style)
     return table
 
 
-def _cells(row: ShownNetwork) -> list[str]:
+def _cells(row: ShownNetwork, unit: Unit) -> list[str]:
     return [
-        numbers.milliseconds(row.asked_ms),
+        numbers.bare_figure(unit, row.asked(unit)),
         numbers.milliseconds(row.predicted_ms),
         numbers.milliseconds(row.measured_ms),
         interval_text(row),

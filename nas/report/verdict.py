@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from nas.cost.units import MILLISECONDS
 from nas.report import numbers
 from nas.runs.measured import MeasuredRecord
 from nas.runs.outcome import Outcome
+from nas.runs.records import Certificate, CertifiedNetwork
 
 WORDS = {
     Outcome.NOT_ASKED: "",
@@ -14,13 +16,16 @@ WORDS = {
 }
 
 
-def title_text(found: MeasuredRecord) -> str:
+def title_text(found: CertifiedNetwork) -> str:
     """The verdict as the title of a table.
 
     Args:
         found: The network in figures.
     """
+    asked = found.asked_count
     match found.outcome:
+        case Outcome.MET if asked is not None:
+            return f"budget met: the {asked.unit.text} are within 2 % of those asked"
         case Outcome.MET:
             return "budget met: the whole interval is within 2 % of the time asked"
         case Outcome.NOT_MET:
@@ -28,7 +33,8 @@ def title_text(found: MeasuredRecord) -> str:
         case Outcome.CANNOT_TELL:
             return "cannot tell whether the budget is met"
     if found.asked_ms is None:
-        return "no time was asked for"
+        unit = found.unit if isinstance(found, Certificate) else MILLISECONDS
+        return "no time was asked for" if unit.is_measured else f"no {unit.text} were asked for"
     return "not yet measured on the device"
 
 

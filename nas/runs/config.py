@@ -13,6 +13,7 @@ from typing import ClassVar, Literal
 from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
+from nas.cost.units import Unit
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
@@ -78,7 +79,7 @@ class RunConfig(RunSettings):
         random_networks: Random networks of equal milliseconds to compare with.
 
     Raises:
-        InputError: No goal, or one goal twice.
+        InputError: No goal, one goal twice, or goals in different quantities.
     """
 
     kind: Literal["search"] = "search"
@@ -99,13 +100,18 @@ class RunConfig(RunSettings):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.goals:
-            raise InputError("a goal or several", "none", "give --lambda or --target_ms")
+            raise InputError("a goal or several", "none", "give --lambda or a target")
         check_different(self.goals)
 
     @property
     def is_sweep(self) -> bool:
         """Whether each goal has a run of its own below this one's folder."""
         return len(self.goals) > 1
+
+    @property
+    def unit(self) -> Unit:
+        """What all of its goals are asked in."""
+        return self.goals[0].unit
 
     @property
     def goal(self) -> Goal:

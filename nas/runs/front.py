@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from nas.runs.measured import Conditions, MeasuredRecord
+from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
+from nas.runs.measured import Conditions, MeasuredRecord, counted
 from nas.runs.records import SeededRecipe
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SeedDifference, SeedSpread
 from nas.system.environment import Environment
 
@@ -21,24 +24,27 @@ class AddedNetwork:
     Args:
         name: Sub-folder of its run.
         text: The architecture.
-        aim_ms: Middle of the gap in which it was looked for, predicted milliseconds.
-        low_ms: Least predicted milliseconds that it was allowed.
-        high_ms: Most.
-        predicted_ms: By the sweep's table.
+        aim: Middle of the gap in which it was looked for, in what the sweep's goals are asked in:
+            milliseconds by the sweep's table, or a count.
+        low: Least that it was allowed of that.
+        high: Most.
+        predicted: What it has of it.
         supernet_of: Goal of the sweep whose supernet scored it, and gives its first weights; None
             where the sweep trained none.
         cross_entropy: By that supernet on training images that it never learned from, as the
             candidates were compared; None without a supernet, or where it is no number.
+        quantity: That these figures are of.
     """
 
     name: str
     text: str
-    aim_ms: float
-    low_ms: float
-    high_ms: float
-    predicted_ms: float
+    aim: float
+    low: float
+    high: float
+    predicted: float
     supernet_of: str | None = None
     cross_entropy: float | None = None
+    quantity: QuantityName = MILLISECONDS.quantity
 
 
 @dataclass(frozen=True)
@@ -51,7 +57,15 @@ class FrontPlan:
     """
 
     FILE: ClassVar[str] = "front_plan.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
+    # Version 1 knew milliseconds alone.
+    OLDER_KEYS: ClassVar[Mapping[str, str]] = {
+        "aim_ms": "aim",
+        "low_ms": "low",
+        "high_ms": "high",
+        "predicted_ms": "predicted",
+    }
 
     networks: int
     added: tuple[AddedNetwork, ...] = ()
@@ -86,8 +100,10 @@ class FrontNetwork(MeasuredRecord):
             apart from this one's. `cannot tell`: another one is by the figures, and the intervals
             of the times overlap, or the seeds do not tell the accuracies apart.
         beaten_by: Networks that are better by these figures, fastest first; none on the front.
-        faster: The next faster network on the front; None for the fastest, and off the front.
+        faster: The next faster network on the front, or the next one with less of what was asked
+            in; None for the first, and off the front.
         gain: How much more this network reaches than that one, over seeds; None with one seed.
+        asked_count: Target in a count; None where milliseconds or nothing was asked.
     """
 
     name: str
@@ -110,6 +126,15 @@ class FrontNetwork(MeasuredRecord):
     beaten_by: tuple[str, ...] = ()
     faster: str | None = None
     gain: SeedDifference | None = None
+    asked_count: Target | None = None
+
+    def cost(self, unit: Unit) -> float | None:
+        """What it has of one quantity; None for milliseconds that nobody knows.
+
+        Args:
+            unit: Of that.
+        """
+        return self.ms if unit.is_measured else counted(self, unit)
 
     @property
     def ms(self) -> float | None:
@@ -131,11 +156,13 @@ class Front:
             compared.
         recipe: All networks were trained by.
         evaluation_images: How many images accuracies are shares of.
-        networks: Fastest first.
+        networks: Fastest first, or those with the least of what was asked in.
+        quantity: What the sweep's goals are asked in, and networks are compared by.
     """
 
     FILE: ClassVar[str] = "front.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     date: str
     device: str | None
@@ -145,6 +172,12 @@ class Front:
     recipe: SeededRecipe
     evaluation_images: int
     networks: tuple[FrontNetwork, ...]
+    quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def unit(self) -> Unit:
+        """Names of what networks are compared by."""
+        return UNITS[self.quantity]
 
     @property
     def is_measured(self) -> bool:

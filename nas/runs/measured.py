@@ -11,6 +11,8 @@ from latency.device.settings import SessionSettings
 from latency.measurement.certificate import statistic_text
 from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
+from nas.cost.units import Unit
+from nas.errors import InputError
 from nas.runs.outcome import Outcome
 
 
@@ -95,7 +97,8 @@ class MeasuredRecord:
     """The times of a network; None where one is not known.
 
     Args:
-        asked_ms: Target in milliseconds; None with `--lambda`, and for networks to compare with.
+        asked_ms: Target in milliseconds; None with `--lambda`, where a count was asked for, and for
+            networks to compare with.
         predicted_ms: Milliseconds by the latency table; None where it lacks a row.
         measured_ms: Milliseconds of the whole network at the device's own full speed: the median
             over new processes of a low quantile of the undisturbed runs. None with `--device`.
@@ -109,8 +112,8 @@ class MeasuredRecord:
         seen_p90_ms: 90 % quantile of these.
         seen_p99_ms: 99 % quantile of these.
         share_full_speed: Share of the time at which the machine was at full speed, 0 to 1.
-        met: Whether the whole interval is within 2 % of asked; None where nothing was asked or
-            measured, and where it cannot be told.
+        met: Whether the whole interval, or the count that was asked for, is within 2 % of asked;
+            None where nothing was asked or measured, and where it cannot be told.
         met_reason: Why, in words; None where nothing was asked or measured.
         met_fix: What to do next where it is not met or cannot be told, with the command.
     """
@@ -137,18 +140,34 @@ class MeasuredRecord:
         return Outcome.of(self.met, self.met_reason)
 
 
-def measured_values(timing: Timing | None, verdict: Verdict | None) -> dict[str, Any]:
-    """Fields of a `MeasuredRecord` that a measurement gives; none without one.
+def counted(record: Any, unit: Unit) -> float:
+    """A count of a network, as its record has it.
 
     Args:
-        timing: The measurement.
+        record: With a field of the unit's name.
+        unit: Of the count.
+
+    Raises:
+        InputError: An earlier version wrote the record, which did not count it.
+    """
+    found = getattr(record, unit.name)
+    if found is None:
+        raise InputError(f"{unit.text} of {record.name}", "none", "search again")
+    return float(found)
+
+
+def measured_values(timing: Timing | None, verdict: Verdict | None) -> dict[str, Any]:
+    """Fields of a `MeasuredRecord` that a measurement and its verdict give.
+
+    Args:
+        timing: The measurement; None without one.
         verdict: What follows for the budget; None where nothing was asked.
     """
-    if timing is None:
-        return {}
-    judged = {}
+    judged: dict[str, Any] = {}
     if verdict is not None:
         judged = {"met": verdict.met, "met_reason": verdict.reason, "met_fix": verdict.fix or None}
+    if timing is None:
+        return judged
     return {
         "measured_ms": timing.latency_ms,
         "measured_low_ms": timing.low_ms,

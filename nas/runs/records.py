@@ -6,7 +6,7 @@ Records of a choice, a race, a recipe, gates or a machine are defined where they
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -14,10 +14,12 @@ from latency.measurement.timing import Timing
 from latency.measurement.verdict import Verdict
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
 from nas.deployment.records import Exports, Parity
 from nas.metrics import MetricResults, MetricSpread, Smoothness
 from nas.runs.measured import Conditions, FileHashes, MeasuredRecord, measured_values
 from nas.selection.diagnostics import Finding
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SearchVerdict, SeedSpread
 from nas.selection.success_rate import SuccessRate
 from nas.system.environment import Environment
@@ -75,9 +77,10 @@ class NetworkRecord(MeasuredRecord):
         Args:
             architecture: The network, which is counted.
             timing: Its measurement; None with `--device`.
-            predicted_ms: Milliseconds by the table; None where it lacks a row.
+            predicted_ms: Milliseconds by the table; None where it lacks a row, or there is none.
             asked_ms: Target in milliseconds; None where none was asked.
-            verdict: Whether it meets the target; None where nothing was asked or measured.
+            verdict: Whether it meets the target, milliseconds or a count; None where nothing was
+                asked or measured.
             **others: Fields that this class adds.
         """
         cost = architecture_cost(architecture)
@@ -112,21 +115,29 @@ class ComparedNetwork:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """comparison.json: networks of equal milliseconds, chosen and not yet trained.
+    """comparison.json: networks that cost what the found one does, chosen and not yet trained.
 
     Args:
-        uniform_over_searched_ms: Measured milliseconds of the uniformly scaled network over the
-            found one's. None with `--device`.
+        uniform_over_searched: What the uniformly scaled network has of the goal's quantity over
+            what the found one has: measured milliseconds, or a count. None with `--device`.
         random_asked: How many random networks were wanted; fewer may have been found.
-        networks: The largest, the uniform and the random ones; none with `--device`.
+        networks: The largest, the uniform and the random ones; none with `--device`, unless the
+            goal is a count.
+        quantity: That they have as much of as the found one.
     """
 
     FILE: ClassVar[str] = "comparison.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
+    # Version 1 knew milliseconds alone.
+    OLDER_KEYS: ClassVar[Mapping[str, str]] = {
+        "uniform_over_searched_ms": "uniform_over_searched",
+    }
 
-    uniform_over_searched_ms: float | None = None
+    uniform_over_searched: float | None = None
     random_asked: int | None = None
     networks: tuple[ComparedNetwork, ...] = ()
+    quantity: QuantityName = MILLISECONDS.quantity
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -252,6 +263,8 @@ class CertifiedNetwork(NetworkRecord):
         metrics: Of `--metrics` on the evaluation images, after the first training; None where
             nobody asked.
         metric_spreads: Each of these metrics over seeds; none where nobody asked.
+        asked_count: Target in a count, such as bit operations; None where milliseconds or nothing
+            was asked.
     """
 
     name: str
@@ -269,6 +282,7 @@ class CertifiedNetwork(NetworkRecord):
     smoothness: tuple[Smoothness, ...] = ()
     metrics: MetricResults | None = None
     metric_spreads: tuple[MetricSpread, ...] = ()
+    asked_count: Target | None = None
 
     @property
     def known_trainings(self) -> SeedSpread | None:
@@ -287,8 +301,9 @@ class Certificate(CertifiedNetwork):
         supernet_top1: Share of the evaluation images with the supernet's weights, not retrained.
         supernet_top5: Likewise with five guesses.
         largest: Largest network of the space.
-        uniform: Uniformly scaled network of equal milliseconds.
-        random: Random networks of equal milliseconds.
+        uniform: Uniformly scaled network of equal milliseconds, or of an equal count where that
+            was asked for.
+        random: Random networks, likewise.
         device: `--device`; None where this machine measured.
         date: When it was certified, ISO 8601 in UTC.
         environment: What it was certified with.
@@ -302,11 +317,12 @@ class Certificate(CertifiedNetwork):
         exports: The files that the network was exported to; None before main.py wrote them.
         search_verdict: Whether the search paid; None where single trainings, or no random
             networks, cannot tell.
+        quantity: What the goal was asked in, which its company has as much of.
     """
 
     FILE: ClassVar[str] = "certificate.json"
-    SCHEMA_VERSION: ClassVar[int] = 5
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4)
+    SCHEMA_VERSION: ClassVar[int] = 6
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4, 5)
 
     method: str | None
     supernet_top1: float | None
@@ -326,6 +342,12 @@ class Certificate(CertifiedNetwork):
     search_verdict: SearchVerdict | None = None
     run_id: str | None = None
     exports: Exports | None = None
+    quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def unit(self) -> Unit:
+        """Names of what the goal was asked in."""
+        return UNITS[self.quantity]
 
 
 @dataclass(frozen=True)
@@ -338,8 +360,8 @@ class Baselines:
     """
 
     FILE: ClassVar[str] = "baselines.json"
-    SCHEMA_VERSION: ClassVar[int] = 5
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4)
+    SCHEMA_VERSION: ClassVar[int] = 6
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (3, 4, 5)
 
     recipe: SeededRecipe
     networks: tuple[CertifiedNetwork, ...]

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
+from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
+from nas.runs.measured import counted
 from nas.runs.outcome import Outcome
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SeedSpread
 
 
@@ -29,8 +32,9 @@ class ParetoPoint:
 
     Args:
         name: Sub-folder of its run.
-        asked_ms: Target in milliseconds; None with `--lambda`.
-        ms: Measured milliseconds, or predicted ones where nothing was measured.
+        asked_ms: Target in milliseconds; None with `--lambda`, and where a count was asked for.
+        ms: Measured milliseconds, or predicted ones where nothing was measured; None where neither
+            is known.
         is_measured: Which of the two.
         low_ms: Lower end of the 95 % interval of measured ones; None where there is none.
         high_ms: Upper end.
@@ -48,7 +52,9 @@ class ParetoPoint:
         text: The architecture.
         trainings: Top-1 of all its trainings; None where it was not trained, or by a version that
             trained once.
-        on_front: Whether no other network is faster and as accurate, or as fast and more accurate.
+        on_front: Whether no other network is faster and as accurate, or as fast and more accurate;
+            where a count was asked for, it stands in the place of the time.
+        asked_count: Target in a count; None where milliseconds or nothing was asked.
     """
 
     name: str
@@ -71,6 +77,25 @@ class ParetoPoint:
     text: str
     trainings: SeedSpread | None = None
     on_front: bool = False
+    asked_count: Target | None = None
+
+    def cost(self, unit: Unit) -> float | None:
+        """What it has of one quantity; None for milliseconds that nobody knows.
+
+        Args:
+            unit: Of that.
+        """
+        return self.ms if unit.is_measured else counted(self, unit)
+
+    def asked(self, unit: Unit) -> float | None:
+        """What was asked of it in one quantity; None with `--lambda`.
+
+        Args:
+            unit: Of that.
+        """
+        if unit.is_measured:
+            return self.asked_ms
+        return None if self.asked_count is None else self.asked_count.value
 
     @property
     def outcome(self) -> Outcome:
@@ -98,13 +123,22 @@ class Pareto:
     Args:
         accuracy: Which share the front is drawn by: `top1` once all networks are trained, and then
             the mean where a network was trained several times.
-        front: Names of the networks on it, fastest first.
+        front: Names of the networks on it, fastest first, or those with the least of what was asked
+            in.
         networks: All of them, in the order of the goals.
+        quantity: What the sweep's goals are asked in, and the front is drawn by.
     """
 
     FILE: ClassVar[str] = "pareto.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
 
     accuracy: Literal["top1", "supernet_top1"]
     front: tuple[str, ...]
     networks: tuple[ParetoPoint, ...]
+    quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def unit(self) -> Unit:
+        """Names of what the front is drawn by."""
+        return UNITS[self.quantity]

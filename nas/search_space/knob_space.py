@@ -21,6 +21,7 @@ from nas.architecture.lowering import lower_architecture
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError, SpaceError
+from nas.search_space.space import Space
 
 KnobValue: TypeAlias = str | int | float | bool | None
 KnobValues: TypeAlias = Mapping[str, KnobValue]
@@ -76,6 +77,8 @@ class KnobSpace:
         recipe: Name of the recipe of its networks; None for the usual one of the images.
         unused: Names of the knobs that say nothing beside the values of others, such as the size of
             pools where there are none.
+        places: Makes a space with a choice at each of its places, which searches by gradient
+            take in its stead, of (image size in pixels, class scores); None where there is none.
 
     Raises:
         SpaceError: No grid, grids of different knobs, or a configuration that is in two.
@@ -91,6 +94,7 @@ class KnobSpace:
     tune: str | None = None
     recipe: str | None = None
     unused: Callable[[KnobValues], Iterable[str]] = nothing
+    places: Callable[[int, int], Space] | None = None
 
     def __post_init__(self) -> None:
         names = [list(grid) for grid in self.grids]

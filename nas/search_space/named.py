@@ -172,22 +172,27 @@ SPACES: dict[str, SpaceDefinition] = {
 def get_space(name: str, image_size: int | None = None, num_classes: int | None = None) -> Space:
     """A space with a choice at each of its places, at an image size.
 
+    Of a space of knobs that has such places too, this is the space of its places.
+
     Args:
-        name: One of `SPACES`, `around:` with the name of a published network, or a Python file
-            that defines a space.
+        name: One of `SPACES`, `around:` with the name of a published network, one of `KNOB_SPACES`
+            with places, or a Python file that defines a space.
         image_size: Pixels; None for the space's own.
         num_classes: Class scores; None for the space's own.
 
     Raises:
-        SpaceError: Unknown name, a space of knobs, or an image size whose last maps become too
-            small.
+        SpaceError: Unknown name, a space of knobs without places, or an image size whose last maps
+            become too small.
         InputError: A file that defines no space.
     """
     found = any_space(name, image_size, num_classes)
+    if isinstance(found, KnobSpace) and found.places is not None:
+        return found.places(found.image_size, found.num_classes)
     if isinstance(found, KnobSpace):
+        with_places = [key for key, space in KNOB_SPACES.items() if space.places is not None]
         raise SpaceError(
             "a space with a choice at each of its places, which a supernet and a latency table "
-            f"have rows for: {', '.join(SPACES)} or `{PREFIX}NETWORK`",
+            f"have rows for: {', '.join((*SPACES, *with_places))} or `{PREFIX}NETWORK`",
             f"space {name}, whose knobs hold for the whole network",
             "search it by nas.py --method asha, hyperband or grid, or by --method random with "
             "--max_trials",

@@ -17,7 +17,7 @@ import numpy as np
 
 from nas.architecture import text as arch_text
 from nas.architecture.lowering import LoweredLayer, lower_layer
-from nas.architecture.operations import FLOAT, ConvOp, DenseOp, all_ops
+from nas.architecture.operations import FLOAT, ConvOp, DenseOp, all_ops, has_formats
 from nas.architecture.shapes import Shape
 from nas.architecture.spec import BUILT_IN, IMAGE_CHANNELS, Architecture, Dense, Layer
 from nas.errors import SpaceError
@@ -100,6 +100,15 @@ class Space:
             tuple(lower_layer(option, shapes[index], index) for option in layer.options)
             for index, layer in enumerate(self.layers)
             if isinstance(layer, OneOf)
+        )
+
+    @cached_property
+    def has_formats(self) -> bool:
+        """Whether any of its networks has numbers that are not float32."""
+        return any(
+            has_formats(lower_layer(option, shape).ops)
+            for layer, shape in zip(self.layers, self.input_shapes(), strict=True)
+            for option in (layer.options if isinstance(layer, OneOf) else (layer,))
         )
 
     @cached_property

@@ -1,4 +1,7 @@
-"""Networks to compare with at equal latency: random ones and uniformly scaled ones."""
+"""Networks to compare with at equal cost: random ones and uniformly scaled ones.
+
+The cost is what the goal is asked in: milliseconds are measured, and a count is exact.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +18,9 @@ from nas.methods.random import RandomMethod
 from nas.search_space.space import OneOf, Space
 from nas.selection.feasible import BoundedSpace
 
-# Random networks count as equal within this share of the measured milliseconds.
+# Random networks count as equal within this share of the measured milliseconds, or of the count.
 EQUAL_MARGIN = 0.02
-# Candidates are drawn from this share around the aim, then measured, so often at most.
+# Candidates are drawn from this share around the aim, then measured or counted, so often at most.
 PREDICTED_MARGIN = 0.01
 ROUNDS = 8
 # A comparison with a race's own random candidates would be none.
@@ -29,34 +32,34 @@ Measure = Callable[[Mapping[str, Architecture]], dict[str, float]]
 def equal_random_networks(
     bounded: BoundedSpace,
     reference: Architecture,
-    reference_predicted_ms: float,
+    reference_cost: float,
     count: int,
     seed: int,
     measure: Measure,
     margin: float = EQUAL_MARGIN,
 ) -> list[Architecture]:
-    """Random networks within the same bounds whose measured latency is within 2 % of a reference's.
+    """Random networks within the same bounds that cost what a reference does, within 2 %.
 
     Args:
         bounded: Where to draw.
         reference: The network to match; it is measured again beside the candidates.
-        reference_predicted_ms: Its prediction.
+        reference_cost: Its milliseconds by the table, or its count.
         count: How many are wanted; fewer come back if no more can be found.
         seed: Of the draws.
-        measure: Name -> architecture to name -> milliseconds, interleaved.
-        margin: Share by which measured milliseconds may differ.
+        measure: Name -> architecture to name -> milliseconds, interleaved, or counts.
+        margin: Share by which what it gives may differ.
     """
     space = bounded.space
     method = RandomMethod(bounded, seed + OTHER_DRAWS)
     known = [space.encode(reference)] if space.contains(reference) else []
     accepted: list[Network] = []
-    aim_ms = reference_predicted_ms
+    aim = reference_cost
     for _ in range(ROUNDS):
         missing = count - len(accepted)
         if missing == 0:
             break
-        low_ms, high_ms = (share * aim_ms for share in (1 - PREDICTED_MARGIN, 1 + PREDICTED_MARGIN))
-        candidates = several(method, low_ms, high_ms, 3 * missing, known)
+        low, high = (share * aim for share in (1 - PREDICTED_MARGIN, 1 + PREDICTED_MARGIN))
+        candidates = several(method, low, high, 3 * missing, known)
         if not candidates:
             break
         known += candidates
@@ -66,7 +69,7 @@ def equal_random_networks(
         equal = [c for c, r in zip(candidates, ratios, strict=True) if abs(r - 1) <= margin]
         accepted += equal[:missing]
         # The predictor may be off for the reference alone: aim where the candidates land.
-        aim_ms /= float(np.median(ratios))
+        aim /= float(np.median(ratios))
     return [space.decode(indices) for indices in accepted]
 
 
@@ -97,10 +100,15 @@ def _uniform_option(choice: OneOf) -> Layer:
 def equal_uniform_network(
     space: Space, reference: Architecture, measure: Measure
 ) -> tuple[Architecture, float]:
-    """The uniformly scaled network whose measured latency is nearest the reference's.
+    """The uniformly scaled network whose cost is nearest the reference's.
+
+    Args:
+        space: Gives depth, strides and the widths at multiplier 1.
+        reference: The network to match.
+        measure: Name -> architecture to name -> milliseconds, interleaved, or counts.
 
     Returns:
-        The network, and its measured milliseconds over the reference's.
+        The network, and its cost over the reference's.
     """
     networks: dict[str, Architecture] = {}
     for multiplier in np.arange(0.25, 2.01, 0.0625):
@@ -108,6 +116,6 @@ def equal_uniform_network(
         if network not in networks.values():
             networks[f"{multiplier:.4f}"] = network
     measured = measure({"reference": reference, **networks})
-    reference_ms = measured["reference"]
-    best = min(networks, key=lambda name: abs(measured[name] / reference_ms - 1))
-    return networks[best], measured[best] / reference_ms
+    wanted = measured["reference"]
+    best = min(networks, key=lambda name: abs(measured[name] / wanted - 1))
+    return networks[best], measured[best] / wanted

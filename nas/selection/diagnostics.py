@@ -10,7 +10,8 @@ import numpy as np
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import ConvOp, all_ops
 from nas.architecture.spec import Architecture, Skip
-from nas.hardware.predictor import SpaceLatency
+from nas.cost.additive import AdditiveCost
+from nas.cost.units import Unit
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.history import GateHistory, SearchRow
 from nas.search_space.space import Space
@@ -48,7 +49,7 @@ class Finding:
 
 def search_warnings(
     space: Space,
-    latency: SpaceLatency,
+    cost: AdditiveCost,
     probabilities: GateProbabilities,
     architecture: Architecture,
     history: Sequence[SearchRow],
@@ -60,26 +61,26 @@ def search_warnings(
 
     Args:
         space: Of the search.
-        latency: Its milliseconds.
+        cost: Of its networks, in what the goal is asked in.
         probabilities: Of the gates at the end.
         architecture: The network that was kept.
         history: Rows of history.csv.
         penalty: `--lambda`; None with a target.
-        table_noise: Median of the rows' noise, a share.
+        table_noise: Median of the rows' noise, a share; None where nothing was measured.
         gates: Their probabilities over the search.
     """
     return [
-        *_skip_warning(space, architecture),
+        *_skip_warning(space, architecture, cost.unit),
         *_movement_warning(gates),
         *_flat_gates_warning(space, probabilities),
-        *([] if penalty is None else _penalty_warning(history, penalty)),
-        *([] if table_noise is None else _noise_warning(latency, table_noise)),
+        *([] if penalty is None else _penalty_warning(history, penalty, cost.unit)),
+        *([] if table_noise is None else _noise_warning(cost, table_noise)),
         *kernel_warnings(architecture),
         *_input_warning(history),
     ]
 
 
-def _skip_warning(space: Space, architecture: Architecture) -> list[Finding]:
+def _skip_warning(space: Space, architecture: Architecture, unit: Unit) -> list[Finding]:
     """Most of the blocks that can be left out are."""
     skippable = [i for i, choice in enumerate(space.choices) if choice.skippable]
     places = [space.choice_layers[i] for i in skippable]
@@ -88,7 +89,7 @@ def _skip_warning(space: Space, architecture: Architecture) -> list[Finding]:
         return []
     text = (
         f"The search left out {skipped} of {len(places)} blocks that can be left out: the "
-        "penalty may be too strong. Try a smaller --lambda or a larger --target_ms."
+        f"penalty may be too strong. Try a smaller --lambda or a larger --{unit.flag}."
     )
     return [Finding("skipped_blocks", text, {"skipped": skipped, "skippable": len(places)})]
 
@@ -143,7 +144,7 @@ def gradient_ratio(history: Sequence[SearchRow]) -> float | None:
     """How many times as long the penalty's gradient is as the cross-entropy's, by the gates.
 
     The median of the rows in which the penalty has its full weight; it has no unit. Above 1, most
-    steps lead to less latency whatever the images say (`nas.methods.gate_gradients`).
+    steps lead to less of the cost whatever the images say (`nas.methods.gate_gradients`).
 
     Args:
         history: Rows of history.csv.
@@ -161,17 +162,22 @@ def gradient_ratio(history: Sequence[SearchRow]) -> float | None:
     return float(np.median(ratios)) if ratios else None
 
 
-def _penalty_warning(history: Sequence[SearchRow], penalty: float) -> list[Finding]:
-    """A price of latency that outweighs all that the images say."""
+def _penalty_warning(history: Sequence[SearchRow], penalty: float, unit: Unit) -> list[Finding]:
+    """A price that outweighs all that the images say."""
     ratio = gradient_ratio(history)
     if ratio is None or ratio <= LARGEST_GRADIENT_RATIO:
         return []
     text = (
-        f"The latency penalty pulled the gates {ratio:.3g} times as hard as the cross-entropy "
-        "(median ratio of their gradients): most steps led to less latency whatever the images "
+        f"The {unit.penalty} pulled the gates {ratio:.3g} times as hard as the cross-entropy "
+        f"(median ratio of their gradients): most steps led to {_less(unit)} whatever the images "
         f"said. Use a smaller --lambda than {penalty:g}."
     )
     return [Finding("large_penalty", text, {"gradient_ratio": ratio})]
+
+
+def _less(unit: Unit) -> str:
+    """`less latency`, `fewer bit operations`."""
+    return f"{'less' if unit.is_measured else 'fewer'} {unit.noun}"
 
 
 def _input_warning(history: Sequence[SearchRow]) -> list[Finding]:
@@ -187,10 +193,10 @@ def _input_warning(history: Sequence[SearchRow]) -> list[Finding]:
     return [Finding("slow_input", text, {"wait_share": wait})]
 
 
-def _noise_warning(latency: SpaceLatency, table_noise: float) -> list[Finding]:
+def _noise_warning(latency: AdditiveCost, table_noise: float) -> list[Finding]:
     """Rows closer to each other than the noise cannot be ranked by the table."""
     pairs = close = 0
-    for row in latency.option_ms:
+    for row in latency.options:
         values = np.asarray(row)[np.asarray(row) > 0]
         for i in range(len(values)):
             for j in range(i):

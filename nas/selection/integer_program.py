@@ -1,4 +1,4 @@
-"""Gates -> the best architecture within a latency window; needs no backend.
+"""Gates -> the best architecture within a window of some cost; needs no backend.
 
 The choice is exact: an integer programme with one binary for each (choice, option).
 """
@@ -15,9 +15,9 @@ _INFEASIBLE = 2  # status of scipy.optimize.milp
 
 def choose(
     scores: Sequence[np.ndarray],
-    option_ms: Sequence[np.ndarray],
-    low_ms: float,
-    high_ms: float,
+    costs: Sequence[np.ndarray],
+    low: float,
+    high: float,
     forbidden: Sequence[tuple[int, ...]] = (),
     limits: Sequence[tuple[Sequence[np.ndarray], float]] = (),
     relative_gap: float = 0.0,
@@ -27,10 +27,10 @@ def choose(
 
     Args:
         scores: Score of each option of each choice.
-        option_ms: Milliseconds of the same options.
-        low_ms: Least sum; a window is kept up to `TOLERANCE` of the slowest option, whatever the
+        costs: Cost of the same options, such as milliseconds.
+        low: Least sum; a window is kept up to `TOLERANCE` of the dearest option, whatever the
             unit.
-        high_ms: Greatest sum.
+        high: Greatest sum.
         forbidden: Networks that must not come out again (no-good cuts).
         limits: Further costs of each option of each choice, with the most that their sum may be;
             kept up to `TOLERANCE` of the largest cost.
@@ -51,19 +51,19 @@ def choose(
     one_each = np.zeros((len(sizes), count))
     for row, (start, size) in enumerate(zip(starts, sizes, strict=False)):
         one_each[row, start : start + size] = 1
-    ms = np.concatenate(list(option_ms)).astype(float)
+    cost = np.concatenate(list(costs)).astype(float)
     # Scaled to about 1: the solver's tolerances are absolute.
-    unit_ms = float(np.abs(ms).max()) or 1.0
+    scale = float(np.abs(cost).max()) or 1.0
     constraints = [
         LinearConstraint(one_each, 1, 1),
-        LinearConstraint(ms[None, :] / unit_ms, low_ms / unit_ms, high_ms / unit_ms),
+        LinearConstraint(cost[None, :] / scale, low / scale, high / scale),
     ]
     for network in forbidden:
         cut = np.zeros((1, count))
         cut[0, starts[:-1] + np.array(network)] = 1
         constraints.append(LinearConstraint(cut, -np.inf, len(sizes) - 1))
-    for costs, most in limits:
-        cost = np.concatenate(list(costs)).astype(float)
+    for counts, most in limits:
+        cost = np.concatenate(list(counts)).astype(float)
         scale = max(float(np.abs(cost).max()), 1.0)
         constraints.append(LinearConstraint(cost[None, :] / scale, -np.inf, most / scale))
     most_of_each = np.ones(count) if excluded is None else 1.0 - np.concatenate(list(excluded))

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from nas.architecture import text as arch_text
-from nas.cost.constraints import Bounds, Network, quantities
+from nas.cost.constraints import Bounds, Network, counted_cost, quantities
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.space import Space
@@ -147,26 +147,31 @@ def _finding(
     if network is None:
         return GoalFinding(label, False, _told(impossible_bounds(space.name, counts)))
     if goal is not None and goal.target is not None:
-        if latency is None:
+        if not goal.unit.is_measured:
+            cost = counted_cost(space, goal.unit)
+        elif latency is not None:
+            cost = latency.cost
+        else:
             return GoalFinding(label, None, "milliseconds need a latency table of this device")
-        return _target_finding(BoundedSpace(space, latency, bounds), goal.target, label)
+        return _target_finding(BoundedSpace(space, cost, bounds), goal.target, label)
     reason = "networks keep all of it" if bounds or goal else "nothing is asked"
     return GoalFinding(label, True, reason, arch_text.to_text(space.decode(network)))
 
 
-def _target_finding(bounded: BoundedSpace, target_ms: float, label: str) -> GoalFinding:
-    """Whether a network of the bounds has these milliseconds, within 2 %."""
+def _target_finding(bounded: BoundedSpace, target: float, label: str) -> GoalFinding:
+    """Whether a network of the bounds has what is asked for, within 2 %."""
+    unit = bounded.cost.unit
     try:
-        bounded.check_target(target_ms, MARGIN)
+        bounded.check_target(target, MARGIN)
     except InputError as error:
         return GoalFinding(label, False, _told(error))
     rows = [np.zeros(size) for size in bounded.sizes]
-    network = bounded.choose(rows, (1 - MARGIN) * target_ms, (1 + MARGIN) * target_ms)
+    network = bounded.choose(rows, (1 - MARGIN) * target, (1 + MARGIN) * target)
     if network is None:
-        known = [f"{ms:.3f} ms" for ms in bounded.neighbours_ms(target_ms) if ms is not None]
+        known = [unit.written(cost) for cost in bounded.neighbours(target) if cost is not None]
         reason = f"no network is within {MARGIN:.0%}; the nearest have {' and '.join(known)}"
         return GoalFinding(label, False, reason)
-    reason = f"a network of {bounded.latency.predict_ms(network):.3f} ms keeps all of it"
+    reason = f"a network of {unit.written(bounded.cost.of(network))} keeps all of it"
     return GoalFinding(label, True, reason, arch_text.to_text(bounded.space.decode(network)))
 
 

@@ -15,16 +15,17 @@ class Candidate:
 
     Args:
         name: Different for each.
-        ms: Milliseconds, measured or predicted.
-        low_ms: Lower end of their 95 % interval; None where there is none.
-        high_ms: Upper end.
+        cost: Milliseconds, measured or predicted, or a count.
+        low: Lower end of their 95 % interval, or the count, which is exact; None where there is
+            none.
+        high: Upper end.
         trainings: Top-1 over seeds.
     """
 
     name: str
-    ms: float
-    low_ms: float | None
-    high_ms: float | None
+    cost: float
+    low: float | None
+    high: float | None
     trainings: SeedSpread
 
     def beats(self, other: Candidate) -> bool:
@@ -34,18 +35,18 @@ class Candidate:
             other: The other network.
         """
         own, others = self.trainings.mean, other.trainings.mean
-        at_least = self.ms <= other.ms and own >= others
-        return at_least and (self.ms < other.ms or own > others)
+        at_least = self.cost <= other.cost and own >= others
+        return at_least and (self.cost < other.cost or own > others)
 
     def is_surely_better(self, other: Candidate) -> bool:
-        """Whether both time and accuracy are better beyond what they are known to.
+        """Whether both cost and accuracy are better beyond what they are known to.
 
         Times without an interval, which are predicted, tell nothing for sure.
 
         Args:
             other: The other network.
         """
-        if self.high_ms is None or other.low_ms is None or not self.high_ms < other.low_ms:
+        if self.high is None or other.low is None or not self.high < other.low:
             return False
         found = difference(self.trainings, other.trainings)
         return found is not None and found.side == 1
@@ -57,8 +58,8 @@ class Place:
 
     Args:
         standing: `front`, `dominated` or `cannot tell`; see `nas.runs.front.FrontNetwork`.
-        beaten_by: Names of networks that are better by the figures, fastest first.
-        faster: The next faster network on the front; None for the fastest, and off the front.
+        beaten_by: Names of networks that are better by the figures, cheapest first.
+        faster: The next cheaper network on the front; None for the cheapest, and off the front.
         gain: How much more this one reaches than that, over seeds; None with single trainings.
     """
 
@@ -78,9 +79,9 @@ def places(candidates: Sequence[Candidate]) -> dict[str, Place]:
         candidates: All networks that are compared.
 
     Returns:
-        Name -> its place, fastest first.
+        Name -> its place, cheapest first.
     """
-    ordered = sorted(candidates, key=lambda c: (c.ms, -c.trainings.mean))
+    ordered = sorted(candidates, key=lambda c: (c.cost, -c.trainings.mean))
     found: dict[str, Place] = {}
     faster: Candidate | None = None
     for own in ordered:

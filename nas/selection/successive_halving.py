@@ -1,4 +1,4 @@
-"""A race: candidates of equal latency train alone, the better half goes on, the winner is kept.
+"""A race: candidates of equal cost train alone, the better half goes on, the winner is kept.
 
 Shared weights rank networks poorly (docs/log.md), so the last word has what a user will do with
 the network: a training of its own.
@@ -36,8 +36,8 @@ class Candidate:
         indices: One option a choice.
         text: The architecture.
         measured_ms: Milliseconds measured whole, together with the other candidates; None with
-            `--device`.
-        predicted_ms: Milliseconds by the table.
+            `--device`, and where the goal is a count.
+        predicted_ms: Milliseconds by the table; None without one.
     """
 
     name: str
@@ -45,7 +45,7 @@ class Candidate:
     indices: tuple[int, ...]
     text: str
     measured_ms: float | None
-    predicted_ms: float
+    predicted_ms: float | None
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,8 @@ class Field:
     """
 
     FILE: ClassVar[str] = "race/field.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (1,)
 
     candidates: tuple[Candidate, ...]
 
@@ -115,7 +116,8 @@ class RaceResult:
     """
 
     FILE: ClassVar[str] = "race.json"
-    SCHEMA_VERSION: ClassVar[int] = 2
+    SCHEMA_VERSION: ClassVar[int] = 3
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2,)
 
     candidates: tuple[Candidate, ...]
     winner: str

@@ -75,7 +75,7 @@ class Supernet(keras.Model):
         self.space = space
         self.gates = GATE_FORMS[gate](space.tables.allowed, name="gates")
         self.scale = keras.layers.Rescaling(spec.PIXEL_SCALE, spec.PIXEL_OFFSET)
-        settings = LayerSettings(batch_norm_momentum, dropout)
+        settings = LayerSettings(batch_norm_momentum, dropout, is_quantized=space.has_formats)
         self.stages: list[SuperLayer | OpChain] = []
         # Keras tracks layers in lists of layers, and numbers variables in this order.
         self.parts: list[Any] = []

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING
 from nas.architecture import spec
 from nas.architecture.activations import activation
 from nas.architecture.lowering import has_residual, squeeze_channels
+from nas.architecture.number_formats import format_text
+from nas.architecture.scales import is_learned
 from nas.architecture.shapes import Shape
 from nas.layers.draw import SKIP
 from nas.search_space.choice import OneOf
+from nas.search_space.decisions import ordered
 
 if TYPE_CHECKING:
     from nas.builders.keras_layers import LayerSettings
@@ -64,11 +67,12 @@ def branches_of(choice: OneOf, shape: Shape, settings: LayerSettings, name: str)
 def _mbconv_layer(
     block: spec.MBConv, choice: OneOf, shape: Shape, settings: LayerSettings, name: str
 ) -> SuperLayer:
-    """One set of weights for all kernels and expansions; branches for whatever else differs."""
+    """One set of weights for all kernels, expansions and formats; branches for whatever else."""
     values = {decision.name: decision.options for decision in choice.decisions}
     # Without an expansion there is no first convolution: no slice of one.
     unexpanded = 1 in values.get("expansion", ())
-    if unexpanded or not set(values) <= {"kernel", "expansion", SKIP}:
+    shared = {"kernel", "expansion", "weight_format", "activation_format", SKIP}
+    if unexpanded or not set(values) <= shared or not _mixes_formats(choice):
         return branches_of(choice, shape, settings, name)
     from nas.layers.super_block import SuperBlock
 
@@ -81,5 +85,46 @@ def _mbconv_layer(
         squeeze_channels(block, shape[2]) if block.se_ratio else 0,
         has_residual(block, shape[2]),
         {"momentum": settings.momentum, "epsilon": spec.BATCH_NORM_EPSILON},
+        _formats(choice),
         name=name,
     )
+
+
+@super_layer.register(spec.Conv)
+@super_layer.register(spec.DepthwiseConv)
+@super_layer.register(spec.Dense)
+def _format_layer(
+    block: spec.Layer, choice: OneOf, shape: Shape, settings: LayerSettings, name: str
+) -> SuperLayer:
+    """One kernel for all number formats; branches for whatever else differs."""
+    del block
+    from nas.supernet.format_layer import FormatLayer, shares_weights
+
+    if not shares_weights(choice):
+        return branches_of(choice, shape, settings, name)
+    return FormatLayer(choice, shape, settings, name=name)
+
+
+def _mixes_formats(choice: OneOf) -> bool:
+    """Whether formats of inverted residuals are those that one set of weights can have."""
+    blocks = [block for block in choice.blocks if isinstance(block, spec.MBConv)]
+    # What a block reads inside has a scale for each format that it reads: one follows the other.
+    pairs = {(block.activation_format, block.inner_format) for block in blocks}
+    return len(pairs) == len({first for first, _ in pairs}) and all(
+        block.bias_format is None
+        and block.norm_format is None
+        and not is_learned(block.weight_format)
+        for block in blocks
+    )
+
+
+def _formats(choice: OneOf) -> dict[str, tuple[str, ...]] | None:
+    """Formats of an inverted residual, one an option of what decides them; None for float32."""
+    blocks = [block for block in choice.blocks if isinstance(block, spec.MBConv)]
+    weights = ordered(block.weight_format for block in blocks)
+    read = ordered(block.activation_format for block in blocks)
+    inside = {b.activation_format: b.inner_format or b.activation_format for b in blocks}
+    found = {"weights": weights, "read": read, "inside": tuple(inside[one] for one in read)}
+    if all(one is None for row in found.values() for one in row):
+        return None
+    return {name: tuple(map(format_text, row)) for name, row in found.items()}

@@ -15,6 +15,7 @@ from nas.architecture.shapes import Shape
 from nas.builders.keras_layers import LayerSettings, OpChain
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.fast import Tensor
+from nas.layers.quantized_layer import QuantizedLayer
 from nas.layers.super_layer import Gates, SuperLayer, keep_gate, kept
 from nas.search_space.choice import OneOf
 
@@ -75,7 +76,7 @@ class SwitchLayer(SuperLayer):
                 y, statistics = layer.normalise(values, training)
                 moved.append(statistics)
                 return y
-            if isinstance(layer, keras.layers.Dropout):
+            if isinstance(layer, keras.layers.Dropout | QuantizedLayer):
                 return layer(values, training=training)
             return layer(values)
 

@@ -26,6 +26,7 @@ from nas.supernet.views import WeightView
 from nas.system.devices import whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
+from nas.training.first_scales import learned_layers, set_first_scales
 from nas.training.history import accuracy_cells
 from nas.training.steps import WeightSteps
 from nas.training.waiting import WaitClock
@@ -126,7 +127,11 @@ class SupernetTrainer:
         """
         steps = self.warmup_steps if only_warm_up else self.total_steps
         control = replace(self.control, on_progress=lambda state, _: on_progress(state))
-        return loop.run(self, self.restore(), steps, control)
+        state = self.restore()
+        if state.step == 0 and learned_layers(self.network):
+            self.network.gates.set_draw(widening_draw(self.network, self.rng(0, 0), 0.0))
+            set_first_scales(self.network, self.weights_loader.plain_images(0))
+        return loop.run(self, state, steps, control)
 
     def batches(self, start: int) -> Iterator[Any]:
         """Batches of the weights' part of the images.

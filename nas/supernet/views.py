@@ -53,22 +53,20 @@ class WeightView(keras.Model):
 class GateView(keras.Model):
     """The supernet as its gates' optimizer sees it: only logits learn, statistics stay.
 
-    The loss is cross-entropy plus `strength * ln(E[ms])`, or with a target
-    `strength * (E[ms] / target - 1)`.
+    The loss is cross-entropy plus `strength * ln(E[cost])`, or with a target
+    `strength * (E[cost] / target - 1)`.
 
     Args:
         network: The supernet.
-        latency: Calibrated milliseconds of the space's networks.
-        target_ms: Budget in milliseconds; None for the logarithmic penalty.
+        cost: Of the space's networks, in what the goal is asked in.
+        target: Budget in the same unit; None for the logarithmic penalty.
     """
 
-    def __init__(
-        self, network: Supernet, latency: AdditiveCost, target_ms: float | None = None
-    ) -> None:
+    def __init__(self, network: Supernet, cost: AdditiveCost, target: float | None = None) -> None:
         super().__init__()
         self.network = network
-        self.expected = ExpectedCost(latency, network.space.tables)
-        self.target_ms = target_ms
+        self.expected = ExpectedCost(cost, network.space.tables)
+        self.target = target
         self.strength = self.add_weight(
             name="strength", shape=(), initializer="zeros", trainable=False
         )
@@ -84,14 +82,14 @@ class GateView(keras.Model):
         """Another name of the same, which Keras also reads."""
         return self.trainable_variables
 
-    def expected_ms(self) -> Tensor:
-        """Differentiable expectation of the latency under the current logits."""
+    def expected_cost(self) -> Tensor:
+        """Differentiable expectation of the cost under the current logits."""
         return self.expected(self.network.gates.probabilities())
 
     def price(self) -> Tensor:
         """What the strength weighs: ln E, or how far E is beyond the target, as its share."""
-        expected = self.expected_ms()
-        return ops.log(expected) if self.target_ms is None else expected / self.target_ms - 1.0
+        expected = self.expected_cost()
+        return ops.log(expected) if self.target is None else expected / self.target - 1.0
 
     def call(self, images: Tensor, training: bool = False) -> Tensor:
         """Class scores (batch, classes) of the drawn network."""
@@ -107,13 +105,13 @@ class GateView(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Tensor:
-        """Cross-entropy and the price of the expected milliseconds."""
+        """Cross-entropy and the price of the expected cost."""
         cross_entropy = super().compute_loss(x, y, y_pred, sample_weight, training)
         return cross_entropy + self.strength * self.price()
 
 
 class PriceView(keras.Model):
-    """The price of latency alone as the gates' optimizer sees it; a step needs no image.
+    """The price of the cost alone as the gates' optimizer sees it; a step needs no image.
 
     Args:
         gates_view: Whose price it is.

@@ -5,11 +5,25 @@ from __future__ import annotations
 import keras
 import numpy as np
 
+from nas.layers.mixed_formats import MixedFormats
 from nas.layers.quantized_layer import QuantizedLayer
 
 
+def learned_layers(model: keras.Model) -> list[QuantizedLayer | MixedFormats]:
+    """The layers whose scales are weights, nested ones included.
+
+    Args:
+        model: A network or a supernet.
+    """
+    kinds = QuantizedLayer | MixedFormats
+    layers = [one for one in model._flatten_layers() if isinstance(one, kinds)]
+    return [layer for layer in layers if layer.has_learned_scales]
+
+
 def set_first_scales(model: keras.Model, images: np.ndarray) -> None:
-    """Sets the learned scales of a network, layer by layer; all else stays as it was.
+    """Sets the learned scales of a network or a supernet, layer by layer; all else stays.
+
+    Of a supernet, all options of what the drawn network reads get their scales.
 
     Source: Esser et al. 2020, arXiv 1902.08153, section 2.1.
 
@@ -17,8 +31,7 @@ def set_first_scales(model: keras.Model, images: np.ndarray) -> None:
         model: Not yet trained.
         images: Pixels (batch, height, width, 3) of the first images.
     """
-    layers = [one for one in model.layers if isinstance(one, QuantizedLayer)]
-    learned = [layer for layer in layers if layer.has_learned_scales]
+    learned = learned_layers(model)
     if not learned:
         return
     # What a layer reads while it trains is normalised by the batch; that moves statistics.

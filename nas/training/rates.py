@@ -44,8 +44,18 @@ def recipe_text(recipe: Recipe, images: int) -> str:
     text = rate_text(rate, named, found.rate_batch_size, batch, own.rule)
     return (
         f"{recipe.optimizer}: {text}; schedule {recipe.schedule}; weight decay {found.decay:g}; "
-        f"{recipe.steps(images):,} steps of {batch} images"
+        f"{recipe.steps(images):,} steps of {batch} images{cut_text(recipe.batch_size, images)}"
     )
+
+
+def cut_text(batch_size: int, images: int) -> str:
+    """That batches are smaller than was asked for; nothing where they are not.
+
+    Args:
+        batch_size: Images a step that were asked for.
+        images: To learn from.
+    """
+    return f", all there are, and not {batch_size:,}" if batch_size > images else ""
 
 
 def few_steps_text(recipe: Recipe, steps: int, flag: str = "--epochs") -> str | None:

@@ -15,14 +15,14 @@ from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
 from nas.tuning.candidates import check_budgets, check_something, margin
+from nas.tuning.counted_networks import COUNTS, CountedNetworks
 from nas.tuning.objectives import QUANTITIES
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Value, check_names
-from nas.tuning.points import points_of, size_of
+from nas.tuning.points import points_of
 from nas.tuning.recipe_knobs import RecipeKnobs
-from nas.tuning.space_candidates import COUNTS
 
 
-class KnobCandidates:
+class KnobCandidates(CountedNetworks):
     """Networks of a knob space with recipes that differ in some knobs.
 
     Args:
@@ -43,8 +43,8 @@ class KnobCandidates:
         budgets: Sequence[Budget] = (),
         recipe: Recipe | None = None,
     ) -> None:
+        super().__init__(space.size, RecipeKnobs(tuple(knobs), recipe))
         self._space = space
-        self._knobs = RecipeKnobs(tuple(knobs), recipe)
         self._budgets = known_before_training(budgets)
         # A knob of one value is none that trials differ in.
         self._fixed = {name: v[0] for name, v in space.knobs.items() if len(v) == 1}
@@ -58,16 +58,6 @@ class KnobCandidates:
         """Of every configuration: the knobs of the network, then those of the recipe."""
         several = {n: v for n, v in self._space.knobs.items() if n not in self._fixed}
         return (*(OneOfList(n, v) for n, v in several.items()), *self._knobs.parameters)
-
-    @property
-    def known_names(self) -> tuple[str, ...]:
-        """Quantities that are known without training."""
-        return tuple(name for name in QUANTITIES if name in COUNTS.values())
-
-    @property
-    def size(self) -> int | None:
-        """Configurations in all; None where a knob has a range."""
-        return size_of(self._space.size, self._knobs.parameters)
 
     def point(self, number: int) -> Configuration:
         """One of all configurations; each has a number.

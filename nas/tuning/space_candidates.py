@@ -18,20 +18,10 @@ from nas.search_space.space import Space
 from nas.training.recipe import Recipe
 from nas.tuning.budgets import Budget, known_before_training
 from nas.tuning.candidates import check_budgets, check_something, margin
-from nas.tuning.objectives import QUANTITIES
+from nas.tuning.counted_networks import COUNTS, CountedNetworks
 from nas.tuning.parameters import Configuration, OneOfList, Parameter, Value, check_names
-from nas.tuning.points import place_of, points_of, size_of
+from nas.tuning.points import place_of, points_of
 from nas.tuning.recipe_knobs import RecipeKnobs, as_json
-
-# Names of counts -> those of objectives.
-COUNTS = {
-    "params": "params",
-    "macs": "macs",
-    "size_bytes": "bytes",
-    "memory_bytes": "memory_bytes",
-    "weight_bits": "weight_bits",
-    "bops": "bops",
-}
 
 
 def _values(decision: Decision) -> dict[Any, Value]:
@@ -75,7 +65,7 @@ class _Choice:
         return self.options.index(wanted)
 
 
-class SpaceCandidates:
+class SpaceCandidates(CountedNetworks):
     """Networks of a space with recipes that differ in some knobs.
 
     Args:
@@ -98,8 +88,9 @@ class SpaceCandidates:
         budgets: Sequence[Budget] = (),
         recipe: Recipe | None = None,
     ) -> None:
+        further = () if latency is None else ("ms",)
+        super().__init__(space.size, RecipeKnobs(tuple(knobs), recipe), further)
         self._space, self._latency = space, latency
-        self._knobs = RecipeKnobs(tuple(knobs), recipe)
         self._choices = [_Choice(choice) for choice in space.choices]
         self._counts = quantities(space, Bounds())
         self._budgets = known_before_training(budgets)
@@ -112,12 +103,6 @@ class SpaceCandidates:
         """Of every configuration: the decisions of all choices, then the knobs."""
         decisions = [parameter for choice in self._choices for parameter in choice.parameters]
         return (*decisions, *self._knobs.parameters)
-
-    @property
-    def known_names(self) -> tuple[str, ...]:
-        """Quantities that are known without training."""
-        found = (*COUNTS.values(), *(() if self._latency is None else ("ms",)))
-        return tuple(name for name in QUANTITIES if name in found)
 
     def original(self, recipe: Recipe) -> Configuration:
         """The largest network of the space with the recipe's own values of the knobs.
@@ -136,11 +121,6 @@ class SpaceCandidates:
         """
         indices = self._space.even_indices(rng)
         return {**self._of(indices), **self._knobs.draw(rng)}
-
-    @property
-    def size(self) -> int | None:
-        """Configurations in all; None where a knob has a range."""
-        return size_of(self._space.size, self._knobs.parameters)
 
     def point(self, number: int) -> Configuration:
         """One of all configurations; each has a number.

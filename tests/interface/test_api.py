@@ -187,7 +187,7 @@ def test_arguments_and_flags_ask_for_the_same_retraining(
 @pytest.mark.parametrize(
     ("call", "error", "said"),
     [
-        (lambda: api.search(), InputError, "target_ms or penalty"),
+        (lambda: api.search(), InputError, "target_weight_bits or penalty"),
         (lambda: api.search(penalty=0.1, target_ms=1.0), InputError, "both"),
         (lambda: api.search(target_ms="120%"), InputError, "0% to 100%"),
         (lambda: api.search(penalty=0.1, **MISTYPED["search"]), TypeError, "'raec'"),

@@ -48,6 +48,9 @@ from tests.support.teachers import ToyTeacher
 SEARCH_VALUES: dict[str, list[str]] = {
     "lambda": ["--lambda", "0.3"],
     "target_ms": ["--target_ms", "2"],
+    "target_bops": ["--target_bops", "2e6"],
+    "target_weight_bits": ["--target_weight_bits", "25%"],
+    "quantity": ["--quantity", "bops"],
     "data_dir": ["--data_dir", "/other/images"],
     "sample": ["--sample", "trigger"],
     "image_size": ["--image_size", "96"],
@@ -113,6 +116,7 @@ TARGET = ["--target_ms", "1"]
 SITUATIONS: dict[str, list[str]] = {
     "gradient": ["--lambda", "0.1"],
     "gradient with a target": TARGET,
+    "gradient with a count": ["--target_bops", "1e6"],
     "evolution": [*TARGET, "--method", "evolution"],
     "random": [*TARGET, "--method", "random"],
     "random with a race": [*TARGET, "--method", "random", "--race", "3"],
@@ -124,12 +128,14 @@ SITUATIONS: dict[str, list[str]] = {
 LEARNING = {"search_epochs", "batch_size", "learning_rate", "execution"}
 OF_GATES = {"gate", "proposals", "gate_learning_rate"}
 OF_FILES = {"skip_bad_images", "resize", "verify_data"}
+COUNTS = {"target_bops", "target_weight_bits"}
 ALWAYS = {"supernet", "device", "race_epochs", *OF_FILES}
 TRIALS = set(rules.OF_TRIALS)
-OTHER_METHOD = {"lambda", *OF_GATES}
+OTHER_METHOD = {"lambda", "quantity", *COUNTS, *OF_GATES}
 REFUSED: dict[str, set[str]] = {
-    "gradient": {*ALWAYS, "target_ms", "method"},
-    "gradient with a target": {*ALWAYS, "lambda"},
+    "gradient": {*ALWAYS, "target_ms", *COUNTS, "method"},
+    "gradient with a target": {*ALWAYS, "lambda", "quantity", *COUNTS},
+    "gradient with a count": {*ALWAYS, "lambda", "quantity", "target_ms", "target_weight_bits"},
     "evolution": {"device", "race_epochs", *OF_FILES, *OTHER_METHOD},
     "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
     "random with a race": {"supernet", "device", *OF_FILES, *OTHER_METHOD, *LEARNING},
@@ -147,8 +153,12 @@ REFUSED: dict[str, set[str]] = {
         *OF_FILES,
         "random_networks",
         "lambda",
+        "quantity",
+        *COUNTS,
     },
-    "images of one's own": {"sample", "supernet", "device", "race_epochs", "target_ms", "method"},
+    "images of one's own": {
+        *("sample", "supernet", "device", "race_epochs", "target_ms", *COUNTS, "method"),
+    },
 }
 
 
@@ -209,7 +219,8 @@ OF_TRIALS: dict[str, list[str]] = {
     "images of one's own": ["--method", "asha", "--max_trials", "16", "--data_dir", "/images"],
 }
 OF_OTHER_SEARCHES = {
-    *("lambda", "target_ms", "gate", "supernet", "proposals", "race", "race_epochs", "execution"),
+    *("lambda", "quantity", "target_ms", *COUNTS, "gate", "supernet", "proposals", "race"),
+    *("race_epochs", "execution"),
     *("search_epochs", "batch_size", "learning_rate", "gate_learning_rate", "random_networks"),
     "data_parallel",
 }
@@ -365,10 +376,12 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "resize": ["--data_dir", "/images", "--resize", "pad"],
         "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
         "target_ms": TARGET,
+        "target_bops": ["--target_bops", "1e6"],
+        "target_weight_bits": ["--target_weight_bits", "75%"],
         "end_bits": ["--bits", "8,4"],
     }
     start = began.get(name, SITUATIONS["gradient"])
-    if not {"--lambda", "--target_ms"} & set(start):
+    if not {f"--{flag}" for flag in GOAL_OPTIONS} & set(start):
         start = [*start, "--lambda", "0.1"]
     config = asked_config(start)
     values = search_flags()

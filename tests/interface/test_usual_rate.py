@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from nas.data.look import look_at
 from nas.errors import InputError
 from nas.interface.networks import network_for_images
 from nas.interface.profiling import profile_of
@@ -69,3 +70,8 @@ def test_a_profile_is_of_the_named_sample(tmp_path: Path, monkeypatch: pytest.Mo
     usual = profile_of({"space": "toy"})[0]
     letters = profile_of({"sample": "letters", "space": "toy"})[0]
     assert named != usual and letters == usual
+    # A space has the images' size and classes in a search, and not its own 10 classes.
+    cifar = profile_of({"space": "cifar"})[0]
+    looks = look_at(None)
+    assert (cifar.image_size, cifar.num_classes) == (looks.image_size, looks.num_classes)
+    assert looks.num_classes == 12

@@ -220,7 +220,7 @@ def toy_search(gates: GateConfig | None = None, penalty: float = 0.1) -> Gradien
     )
     return GradientSearch(
         toy_space(8),
-        latency,
+        latency.cost,
         Split(images, labels),
         config,
         Control(pace=Pace(log_every=1)),

@@ -37,7 +37,7 @@ def short_search(penalty: float | None, unit: float = 1.0, **changes: Any) -> Gr
     control = Control(pace=Pace(log_every=1))
     target = None if penalty is not None else 1.3 * unit
     return GradientSearch(
-        toy_space(8), latency, split(), config, control, penalty=penalty, target_ms=target, seed=3
+        toy_space(8), latency.cost, split(), config, control, penalty=penalty, target=target, seed=3
     )
 
 

@@ -27,11 +27,11 @@ from nas.runs.records import Certificate, ComparedNetwork, Comparison, SupernetS
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
-from nas.selection.goals import Goal
+from nas.selection.goals import Goal, Target
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
 from tests.support.toy import toy_space
-from tests.support.toy_stages import FakeClock, toy_latency
+from tests.support.toy_stages import FakeClock, toy_costs, toy_latency
 
 AGAIN = "python nas.py --run_dir 'a run' --resume"
 # Other programs read these; see docs/files.md.
@@ -50,7 +50,7 @@ def space() -> Space:
 
 @pytest.fixture
 def bounded(space: Space) -> BoundedSpace:
-    return BoundedSpace(space, toy_latency(space), Bounds())
+    return BoundedSpace(space, toy_latency(space).cost, Bounds())
 
 
 @pytest.fixture
@@ -76,7 +76,7 @@ def test_company_is_the_largest_a_uniform_and_random_networks(
     assert networks[0] == bounded.space.largest()
     assert found not in networks[2:]
     ratio = by_macs({"uniform": networks[1]})["uniform"] / by_macs({"found": found})["found"]
-    assert comparison.uniform_over_searched_ms == pytest.approx(ratio)
+    assert comparison.uniform_over_searched == pytest.approx(ratio)
 
 
 def test_for_another_device_there_is_no_company(bounded: BoundedSpace, config: RunConfig) -> None:
@@ -95,7 +95,7 @@ def comparison(space: Space) -> Comparison:
         ComparedNetwork("uniform", "uniform", arch_text.to_text(uniform)),
         ComparedNetwork("random", "random 1", arch_text.to_text(space.smallest())),
     )
-    return Comparison(uniform_over_searched_ms=1.01, random_asked=1, networks=networks)
+    return Comparison(uniform_over_searched=1.01, random_asked=1, networks=networks)
 
 
 def certified(
@@ -106,10 +106,9 @@ def certified(
     asked_ms: float | None = 0.7,
 ) -> Certificate:
     network = space.decode((0,) * len(space.choices))
-    bounded = BoundedSpace(space, toy_latency(space), Bounds())
-    return search_certificate(
-        bounded, network, asked_ms, comparison, inherited, config, None, AGAIN
-    )
+    asked = None if asked_ms is None else Target(asked_ms)
+    costs = toy_costs(space)
+    return search_certificate(costs, network, asked, comparison, inherited, config, None, AGAIN)
 
 
 def test_all_networks_are_measured_together_and_one_was_asked_to_meet_a_time(

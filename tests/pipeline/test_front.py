@@ -193,7 +193,7 @@ def test_further_networks_lie_between_and_are_asked_for_no_time(
     first, second = sweep.read(FrontPlan).added
     least_ms, most_ms = 6 / 9, 1.0  # of the largest network's, see tests.support.toy
     largest_ms = LatencyTable.load(toy_table).predict_ms(_keys())
-    shares = sorted(n.predicted_ms / largest_ms for n in (first, second))
+    shares = sorted(n.predicted / largest_ms for n in (first, second))
     assert least_ms < shares[0] < shares[1] < most_ms
     assert first.cross_entropy is not None
     certificate = RunFolder(sweep.path / first.name).read(Certificate)

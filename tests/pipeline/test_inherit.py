@@ -112,14 +112,18 @@ def test_networks_of_the_space_inherit_and_others_are_named(
         name: len(arch_text.to_text(networks[name])) for name in ("found", "largest")
     }
     (supernet,) = made
-    own_folder, own_space, latency, *rest, target_ms = supernet.asked
+    own_folder, own_space, cost, *rest, target = supernet.asked
     assert (own_folder, own_space) == (folder, space)
     assert rest == [images, config, interrupter]
-    assert target_ms == folder.read(ResolvedTarget).target_ms
+    assert target == folder.read(ResolvedTarget).target
     # Milliseconds are those of the table that the search had.
-    expected = SpaceLatency.from_table(space, LatencyTable.load(toy_run / TABLE_FILE))
-    assert latency.fixed_ms == expected.fixed_ms
-    assert all(map(np.array_equal, latency.option_ms, expected.option_ms))
+    expected = SpaceLatency.from_table(space, LatencyTable.load(toy_run / TABLE_FILE)).cost
+    assert (cost.fixed, cost.scale, cost.offset) == (
+        expected.fixed,
+        expected.scale,
+        expected.offset,
+    )
+    assert all(map(np.array_equal, cost.options, expected.options))
     told = capsys.readouterr().out
     assert "wide is no network of the space: it starts from random weights." in told
     assert "found is no network" not in told

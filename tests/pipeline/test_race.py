@@ -31,7 +31,7 @@ from nas.training import trainer
 from nas.training.evaluation import Accuracy
 from tests.support.run_config import run_config
 from tests.support.toy import toy_space
-from tests.support.toy_stages import toy_dataset, toy_latency
+from tests.support.toy_stages import toy_costs, toy_dataset, toy_latency
 
 
 @dataclass
@@ -79,7 +79,7 @@ def config() -> RunConfig:
 def race(tmp_path: Path, space: Space, config: RunConfig) -> RaceRun:
     folder = RunFolder.create(tmp_path / "run", config, "race")
     measure = _measure(space, {})
-    return RaceRun(folder, space, toy_latency(space), toy_dataset(), config, measure, Interrupter())
+    return RaceRun(folder, space, toy_costs(space), toy_dataset(), config, measure, Interrupter())
 
 
 def _measure(space: Space, slower: Mapping[str, float]) -> Any:
@@ -102,7 +102,7 @@ def chosen(space: Space, indices: Sequence[int]) -> Choice:
 
 
 def methods(race: RaceRun) -> Mapping[str, Method]:
-    bounded = BoundedSpace(race.space, race.latency, Bounds())
+    bounded = BoundedSpace(race.space, race.costs.cost, Bounds())
     return {"search": RandomMethod(bounded, 1), "random": RandomMethod(bounded, 2)}
 
 
@@ -187,7 +187,7 @@ def test_who_misses_the_target_takes_no_part_though_equal_to_the_choice(
     race: RaceRun, trainings: FakeTrainings
 ) -> None:
     race.config = replace(race.config, scale="sample")  # with a margin of 2 %
-    aim_ms = race.latency.predict_ms((0, 0))
+    aim_ms = race.costs.cost.of((0, 0))
     everybody = {
         arch_text.to_text(race.space.decode((i, j))): 1.025
         for i in range(len(race.space.choices[0].options))
@@ -204,7 +204,7 @@ def test_a_choice_that_misses_the_target_leaves_the_race_to_those_who_keep_it(
     race: RaceRun, trainings: FakeTrainings
 ) -> None:
     race.config = replace(race.config, scale="sample")  # with a margin of 2 %
-    aim_ms = race.latency.predict_ms((0, 0))
+    aim_ms = race.costs.cost.of((0, 0))
     own = arch_text.to_text(race.space.decode((0, 0)))
     race.measure = _measure(race.space, {own: 1.03})
     race.run(asked(race, aim_ms, accepted=False), lambda: methods(race))

@@ -35,7 +35,7 @@ from nas.runs.records import (
     ComparedNetwork,
     TrainedRecord,
 )
-from nas.selection.goals import Goal
+from nas.selection.goals import Goal, Target
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.training.last_or_average import HeldOutScore
@@ -75,7 +75,7 @@ def begun(path: Path, others: tuple[ComparedNetwork, ...] = (), **changes: Any) 
         recipe=replace(SMOKE.recipe, epochs=1.0, batch_size=20),
         seed=0,
         others=others,
-        asked_ms=0.7,
+        asked=Target(0.7),
         device=None,
         scale=SMOKE,
         interrupter=Interrupter(),

@@ -18,15 +18,15 @@ from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate, Comparison
 from nas.selection.feasible import BoundedSpace
-from nas.selection.goals import Goal
+from nas.selection.goals import Goal, Target
 from nas.system.interrupt import Interrupter
 from tests.support.run_config import run_config
 from tests.support.timings import timing
 from tests.support.toy import toy_space
-from tests.support.toy_stages import FakeClock, toy_dataset, toy_latency
+from tests.support.toy_stages import FakeClock, toy_costs, toy_dataset, toy_latency
 
 SPACE = toy_space()
-BOUNDED = BoundedSpace(SPACE, toy_latency(SPACE), Bounds())
+BOUNDED = BoundedSpace(SPACE, toy_latency(SPACE).cost, Bounds())
 KNOWN = KnownNetworks({}, {}, "python scripts/build_latency_table.py")
 
 
@@ -41,7 +41,7 @@ def run(tmp_path: Path) -> SearchRun:
 
 def certified(run: SearchRun, clock: FakeClock, monkeypatch: pytest.MonkeyPatch) -> Certificate:
     monkeypatch.setattr(certify, "measure_networks", clock)
-    return run._certify(BOUNDED, SPACE.smallest(), None, 0.7)
+    return run._certify(BOUNDED, toy_costs(SPACE), SPACE.smallest(), None, Target(0.7))
 
 
 def test_what_could_not_be_told_is_measured_again(
@@ -67,7 +67,7 @@ def test_the_command_that_certifies_again_is_quoted(
 ) -> None:
     timed = TimedNetworks({"searched": timing(0.7, kept=0)})
     monkeypatch.setattr(certify, "measure_networks", lambda *_, **__: timed)
-    fix = run._certify(BOUNDED, SPACE.smallest(), None, 0.7).met_fix
+    fix = run._certify(BOUNDED, toy_costs(SPACE), SPACE.smallest(), None, Target(0.7)).met_fix
     assert fix is not None
     assert fix.endswith(f"python nas.py --run_dir '{run.folder.path}' --resume")
 

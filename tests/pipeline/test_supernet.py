@@ -64,7 +64,7 @@ def no_backend(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_lender_is_trained_with_its_own_seed_and_goal(trained: Path, dataset: Dataset) -> None:
     lent = lender(replace(borrower(trained), seed=9), dataset)
     assert lent.config == read_search_config(trained)
-    assert (lent.config.seed, lent.penalty, lent.target_ms) == (0, 0.1, None)
+    assert (lent.config.seed, lent.penalty, lent.target) == (0, 0.1, None)
     assert lent.checkpoint.is_file()
 
 

@@ -92,8 +92,7 @@ def test_a_search_of_several_goals_ends_with_the_worst_of_them(
             return SimpleNamespace(outcome=outcomes[len(searched) - 1])
 
     monkeypatch.setattr(stage, "SearchRun", Search)
-    monkeypatch.setattr(stage, "run_table", lambda *arguments: None)
-    monkeypatch.setattr(f"{stage.__name__}.SpaceLatency.from_table", lambda *arguments: None)
+    monkeypatch.setattr(stage, "begun_costs", lambda *arguments: None)
     monkeypatch.setattr(SweepRun, "_check_goals", lambda *arguments: None)
     monkeypatch.setattr(searching, "load_data", lambda *arguments: dataset)
     words = ["--target_ms", "1,2", "--method", "random", "--smoke"]
@@ -161,7 +160,7 @@ def test_a_wrong_lender_is_refused_before_any_table_is_measured(
     def measure(*arguments: Any) -> None:
         raise AssertionError("a table was measured")
 
-    monkeypatch.setattr(stage, "run_table", measure)
+    monkeypatch.setattr(stage, "begun_costs", measure)
     config = run_config(*GOALS, method="evolution", supernet=str(tmp_path / "gone"))
     with pytest.raises(InputError, match=r"a run folder with config\.json"):
         sweep_of(config, dataset, tmp_path).run()

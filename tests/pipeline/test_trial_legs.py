@@ -35,6 +35,7 @@ from nas.runs.trials import TrialsConfig
 from nas.system import backend
 from nas.system.interrupt import Interrupter
 from nas.training.evaluation import Accuracy
+from nas.training.last_or_average import LastAndAverage
 from nas.training.loop import Control, LoopState
 from nas.training.lost import LostWeightsError
 from nas.training.recipe import Recipe
@@ -124,7 +125,8 @@ class Training:
         reached = Accuracy(0.5, 0.75, 1.25, 48)
         learned = Accuracy(0.625, 0.9, math.nan, 48)
         model = SimpleNamespace(predict_on_batch=self.scores)
-        return TrainResult(model, reached, learned, 0.6, 480, 1.5, history)
+        both = LastAndAverage("average", "recipe", 0.25, 0.5)
+        return TrainResult(model, reached, learned, 0.6, 480, 1.5, history, both)
 
 
 @pytest.fixture
@@ -181,7 +183,10 @@ def test_a_leg_answers_what_it_came_to_and_the_rows_that_are_new(
     # What is no number cannot stand in JSON.
     assert all(row["val"] is None for row in first.curve)
     assert first.values == {"top1": 0.5, "top5": 0.75, "cross_entropy": 1.25}
-    assert first.facts == {"seconds": 1.5, "images_seen": 480.0, "train_top1": 0.625}
+    assert first.facts == {
+        **{"seconds": 1.5, "images_seen": 480.0, "train_top1": 0.625},
+        **{"last_top1": 0.25, "average_top1": 0.5},
+    }
 
 
 def test_signs_of_life_are_given_between_rows_that_are_far_apart(

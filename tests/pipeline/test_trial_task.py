@@ -84,6 +84,10 @@ def test_trial_of_one_and_three_epochs_is_one_of_four(folder: RunFolder) -> None
     with np.load(paths[0]) as left, np.load(paths[1]) as other:
         names = [name for name in other.files if name != "meta_json"]
         assert all(np.array_equal(left[name], other[name]) for name in names)
+    # A rung is judged by the average; at the end the better of both counts.
+    assert first.values["top1"] == first.facts["average_top1"]
+    ends = [rest.facts["last_top1"] or 0, rest.facts["average_top1"] or 0]
+    assert rest.values["top1"] == max(ends) and set(first.facts) == set(rest.facts)
     # A program that is killed before the result is stored asks for it again.
     assert trained(folder, 0, 2, 0).values == whole.values
 

@@ -11,8 +11,9 @@ from nas.pipeline.trials_files import TrialFiles
 from nas.runs.config import read_config
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
-from nas.runs.trials_record import Original, Searched
+from nas.runs.trials_record import Original, Searched, curve_rows
 from nas.tuning.legs import Leg, Plan, SearchState
+from nas.tuning.objectives import Objective
 from tests.support.made_trials import made_search
 
 
@@ -49,3 +50,21 @@ def test_page_of_a_running_search_takes_little_of_its_time(
         now_s[0] = moment
         files.look(state)
     assert written == [1204.0]  # 4 s of 204 are the share that pages may take
+
+
+def test_last_row_of_a_leg_tells_of_both_kinds_of_weights() -> None:
+    state = SearchState((Objective("top1"),))
+    cells = {"val_top1": None, "val_top1_average": None}
+    for number, facts in enumerate(({"last_top1": 0.3, "average_top1": 0.4}, {})):
+        plan = Plan(number, 1, 1.0, 0, {}, {})
+        state.begin(Leg(number, plan))
+        rows = tuple({"step": step, **cells} for step in (2, 4))
+        state.end(Leg(number, plan, "done", (0.4,), curve=rows, facts=facts))
+    both = {"val_top1": 0.3, "val_top1_average": 0.4}
+    # A file of an earlier version has no such facts.
+    assert list(curve_rows(state)) == [
+        {"trial": 0, "rung": 1, "step": 2, **cells},
+        {"trial": 0, "rung": 1, "step": 4, **both},
+        {"trial": 1, "rung": 1, "step": 2, **cells},
+        {"trial": 1, "rung": 1, "step": 4, **cells},
+    ]

@@ -258,7 +258,7 @@ def test_everything_is_escaped(run: Path) -> None:
 
     def spoil(value: Any) -> Any:
         if isinstance(value, dict):
-            kept = ("role", "recipe", "smoothness")  # names that the program knows
+            kept = ("role", "recipe", "smoothness", "quantity")  # names that the program knows
             return {k: v if k in kept else spoil(v) for k, v in value.items()}
         if isinstance(value, list):
             return [spoil(item) for item in value]
@@ -293,8 +293,8 @@ def put_in(key: str, **changes: Any) -> Any:
 
 
 MALFORMED_VALUES = [
-    ("certificate.json", put(schema_version=99), "schema version 5"),
-    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 5"),
+    ("certificate.json", put(schema_version=99), "schema version 6"),
+    ("certificate.json", lambda value: value.pop("schema_version"), "schema version 6"),
     ("certificate.json", put(met="yes"), "true or false at `met`"),
     ("certificate.json", put(random={}), "a list at `random`"),
     ("certificate.json", put(colour="red"), "the keys asked_ms, predicted_ms"),

@@ -20,7 +20,7 @@ from nas.metrics.results import MetricValue
 from nas.report.trial_page.beside import beside
 from nas.report.trial_page.facts import TrialFacts, read_facts
 from nas.report.trial_page.fronts import fronts
-from nas.report.trial_page.page import SECTIONS, hero, write_trials_page
+from nas.report.trial_page.page import SECTIONS, asked, hero, write_trials_page
 from nas.report.trial_page.parallel import parallel
 from nas.report.trial_page.rungs import begun_after, rungs
 from nas.report.trial_page.shares import shares
@@ -260,3 +260,10 @@ def test_names_that_look_like_tags_are_texts(folder: Path, tmp_path: Path) -> No
     write_trials_page(path)
     assert "&lt;b&gt;made" in (path / "report.html").read_text("utf-8")
     assert main_of(path).find(".//script") is None
+
+
+def test_page_says_which_weights_rungs_were_judged_by(facts: TrialFacts) -> None:
+    assert "averages over the steps so far" in asked(facts)
+    recipe = facts.config.recipe.changed(average_share=None, growing_average=False)
+    earlier = replace(facts, config=replace(facts.config, recipe=recipe))
+    assert "the last ones" in asked(earlier) and "averages" not in asked(earlier)

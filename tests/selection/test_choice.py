@@ -51,7 +51,7 @@ def choose(
     target: float,
     measure: Callable[[Architecture], float | None] | None,
 ) -> Choice:
-    bounded = BoundedSpace(SPACE, latency, Bounds())
+    bounded = BoundedSpace(SPACE, latency.cost, Bounds())
     method = ScoreMethod(bounded, probabilities.scores(SPACE))
     return choose_network(bounded, method, target, measure)
 
@@ -64,8 +64,8 @@ def test_choice_lies_in_the_window(latency: SpaceLatency, probabilities: GatePro
     target = middle(latency)
     choice = choose(latency, probabilities, target, None)
     assert choice.accepted is None
-    assert 0.98 * target - 1e-6 <= choice.predicted_ms <= 1.02 * target + 1e-6
-    assert latency.predict_ms(choice.indices) == pytest.approx(choice.predicted_ms)
+    assert 0.98 * target - 1e-6 <= choice.predicted <= 1.02 * target + 1e-6
+    assert latency.predict_ms(choice.indices) == pytest.approx(choice.predicted)
     assert strict_json.decode(Choice, strict_json.encode(choice), "a choice") == choice
 
 
@@ -168,9 +168,9 @@ def test_an_unreachable_window_gives_the_proven_nearest(probabilities: GateProba
     )
     coarse = SpaceLatency(fixed_ms=0.3, option_ms=rows, a=1.0, b_ms=0.0)
     choice = choose(coarse, probabilities, 0.84, None)
-    assert choice.below_ms == pytest.approx(0.8)
-    assert choice.above_ms == pytest.approx(0.9)
-    assert choice.predicted_ms == pytest.approx(0.8)
+    assert choice.below == pytest.approx(0.8)
+    assert choice.above == pytest.approx(0.9)
+    assert choice.predicted == pytest.approx(0.8)
     # The best of all networks with 0.8 ms by the gates' score.
     scores = probabilities.scores(SPACE)
     total = sum(row[i] for row, i in zip(scores, choice.indices, strict=True))
@@ -184,7 +184,7 @@ def test_an_unreachable_window_gives_the_proven_nearest(probabilities: GateProba
 def test_unreachable_target_gives_the_range(
     latency: SpaceLatency, probabilities: GateProbabilities
 ) -> None:
-    bounded = BoundedSpace(SPACE, latency, Bounds())
+    bounded = BoundedSpace(SPACE, latency.cost, Bounds())
     with pytest.raises(InputError, match="(?s)range of space `sample`.*9.*Fix"):
         bounded.check_target(9.0)
 
@@ -204,7 +204,7 @@ def test_random_networks_are_equal_as_measured(latency: SpaceLatency) -> None:
         return {name: measured_ms(network) for name, network in networks.items()}
 
     macs = architecture_cost(reference).macs
-    bounded = BoundedSpace(SPACE, latency, Bounds(max_macs=macs))
+    bounded = BoundedSpace(SPACE, latency.cost, Bounds(max_macs=macs))
     found = equal_random_networks(bounded, reference, predicted, 3, 0, measure)
     assert len(set(found)) == 3 and reference not in found
     assert all(architecture_cost(network).macs <= macs for network in found)

@@ -64,7 +64,7 @@ def pulled(ratio: float) -> SearchRow:
 def warnings(**changes: Any) -> list[Finding]:
     values: dict[str, Any] = {
         "space": SPACE,
-        "latency": latency(0.05),
+        "cost": latency(0.05).cost,
         "probabilities": gates(0.9),
         "architecture": SPACE.largest(),
         "history": [pulled(0.5)],
@@ -96,7 +96,7 @@ def test_a_good_search_warns_of_nothing() -> None:
             "pulled the gates 3 times as hard as the cross-entropy",
         ),
         (
-            {"latency": latency(0.0001), "table_noise": 0.05},
+            {"cost": latency(0.0001).cost, "table_noise": 0.05},
             "noisy_table",
             "less than the table's noise (5.0%)",
         ),
@@ -160,7 +160,7 @@ def test_kernel_larger_than_its_map() -> None:
         finding.text
         for finding in search_warnings(
             space,
-            SpaceLatency(0.1, rows, 1, 0),
+            SpaceLatency(0.1, rows, 1, 0).cost,
             p,
             architecture,
             [],

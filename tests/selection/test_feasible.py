@@ -84,9 +84,9 @@ def test_bounds_hold_together_with_the_window() -> None:
     cost = architecture_cost(SPACE.largest())
     max_params, max_macs = cost.params * 3 // 4, cost.macs * 2 // 3
     bounds = Bounds(max_params=max_params, max_macs=max_macs)
-    bounded = BoundedSpace(SPACE, latency, bounds)
+    bounded = BoundedSpace(SPACE, latency.cost, bounds)
     rng = np.random.default_rng(0)
-    least, greatest = bounded.range_ms()
+    least, greatest = bounded.range()
     assert low == pytest.approx(least) and greatest < high
     for share in (0.2, 0.5, 0.8):
         target = least + share * (greatest - least)
@@ -100,32 +100,32 @@ def test_bounds_hold_together_with_the_window() -> None:
 
 def test_neighbours_are_the_nearest_of_all() -> None:
     latency = latency_of(SPACE, 3)
-    bounded = BoundedSpace(SPACE, latency, Bounds())
+    bounded = BoundedSpace(SPACE, latency.cost, Bounds())
     every = [
         latency.predict_ms(n) for n in itertools.product(*(range(size) for size in bounded.sizes))
     ]
     for target in (0.9, 1.11, 1.3):
-        below, above = bounded.neighbours_ms(target)
+        below, above = bounded.neighbours(target)
         assert below is not None and above is not None
         # Proven to 0.01 %, and either side of the target within the solver's tolerance.
         assert below == pytest.approx(max(ms for ms in every if ms <= target), rel=2e-4)
         assert above == pytest.approx(min(ms for ms in every if ms >= target), rel=2e-4)
         assert below <= target + 2e-6 and above >= target - 2e-6
-    assert bounded.neighbours_ms(0.01)[0] is None
-    assert bounded.neighbours_ms(99.0)[1] is None
+    assert bounded.neighbours(0.01)[0] is None
+    assert bounded.neighbours(99.0)[1] is None
 
 
 def test_contradictions_show_which_and_the_range() -> None:
     latency = latency_of(SPACE)
     smallest = architecture_cost(SPACE.smallest())
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
-        BoundedSpace(SPACE, latency, Bounds(max_macs=1000, max_params=10**9)).range_ms()
+        BoundedSpace(SPACE, latency.cost, Bounds(max_macs=1000, max_params=10**9)).range()
     text = str(caught.value)
     assert f"macs of at least {smallest.macs}" in text
     assert "--max_macs 1000" in text and "--max_params 1000000000" in text
 
-    bounded = BoundedSpace(SPACE, latency, Bounds(max_macs=int(1.2 * smallest.macs)))
-    low, high = bounded.range_ms()
+    bounded = BoundedSpace(SPACE, latency.cost, Bounds(max_macs=int(1.2 * smallest.macs)))
+    low, high = bounded.range()
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
         bounded.check_target(1.1 * high)
     text = str(caught.value)
@@ -166,12 +166,12 @@ def test_a_table_in_another_unit_gives_the_same_choices(unit: float) -> None:
         plain.a,
         plain.b_ms * unit,
     )
-    one, two = (BoundedSpace(SPACE, latency, Bounds()) for latency in (plain, other))
+    one, two = (BoundedSpace(SPACE, latency.cost, Bounds()) for latency in (plain, other))
     rng = np.random.default_rng(3)
     scores = [rng.uniform(size=size) for size in one.sizes]
-    low, high = one.range_ms()
+    low, high = one.range()
     # Sums in another order of size differ in their last digits.
-    assert two.range_ms() == pytest.approx((low * unit, high * unit), rel=1e-9)
+    assert two.range() == pytest.approx((low * unit, high * unit), rel=1e-9)
     for share in (0.3, 0.6):
         target = low + share * (high - low)
         window = (0.995 * target, target)
@@ -180,9 +180,9 @@ def test_a_table_in_another_unit_gives_the_same_choices(unit: float) -> None:
         assert two.choose(scores, window[0] * unit, window[1] * unit) == found
         assert two.fits(found, window[0] * unit, window[1] * unit)
         assert not two.fits(found, 1.1 * window[1] * unit, 1.2 * window[1] * unit)
-        neighbours = [ms * unit for ms in one.neighbours_ms(target) if ms is not None]
+        neighbours = [ms * unit for ms in one.neighbours(target) if ms is not None]
         # Proven to 0.01 % of the score, on either side.
-        assert two.neighbours_ms(target * unit) == pytest.approx(tuple(neighbours), rel=2e-4)
+        assert two.neighbours(target * unit) == pytest.approx(tuple(neighbours), rel=2e-4)
 
 
 def test_memory_bounds_are_exact_against_every_network() -> None:
@@ -194,7 +194,7 @@ def test_memory_bounds_are_exact_against_every_network() -> None:
     assert len(peaks) > 2
     rng = np.random.default_rng(1)
     for most in (peaks[0], peaks[len(peaks) // 2], peaks[-1]):
-        bounded = BoundedSpace(space, latency, Bounds(max_memory_bytes=most))
+        bounded = BoundedSpace(space, latency.cost, Bounds(max_memory_bytes=most))
         kept = [network for network in every if memory.of(network) <= most]
         scores = [rng.uniform(size=size) for size in bounded.sizes]
         best = max(kept, key=lambda n: sum(r[i] for r, i in zip(scores, n, strict=True)))
@@ -209,7 +209,7 @@ def test_memory_bounds_are_exact_against_every_network() -> None:
     with pytest.raises(InputError, match=f"memory_bytes of at least {peaks[0]}"):
         check_bounds("shrinking", quantities(space, Bounds(max_memory_bytes=peaks[0] - 1)))
     with pytest.raises(InputError, match=f"memory_bytes of at least {peaks[0]}"):
-        BoundedSpace(space, latency, Bounds(max_memory_bytes=peaks[0] - 1)).range_ms()
+        BoundedSpace(space, latency.cost, Bounds(max_memory_bytes=peaks[0] - 1)).range()
 
 
 def test_bounds_that_only_together_are_impossible_are_named() -> None:
@@ -222,7 +222,7 @@ def test_bounds_that_only_together_are_impossible_are_named() -> None:
         max_params=both[0][0], max_macs=both[1][1], max_memory_bytes=10**9, max_size_bytes=10**9
     )
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
-        BoundedSpace(space, latency_of(space), bounds).range_ms()
+        BoundedSpace(space, latency_of(space).cost, bounds).range()
     text = str(caught.value)
     assert f"no network keeps --max_params {both[0][0]}, --max_macs {both[1][1]} together" in text
     assert f"params of at least {both[0][1]} beside --max_macs {both[1][1]}" in text

@@ -7,7 +7,7 @@ from itertools import islice
 
 import pytest
 
-from nas.selection.gaps import NEAR_MIDDLE, SAME_TIME, windows
+from nas.selection.gaps import NEAR_MIDDLE, SAME, windows
 from nas.selection.seed_spread import SeedSpread
 from nas.selection.standing import Candidate, Place, places
 
@@ -15,24 +15,24 @@ from nas.selection.standing import Candidate, Place, places
 def test_the_widest_gap_comes_first_by_its_ratio() -> None:
     first, second, other, _ = islice(windows([1.0, 2.0, 5.0], 0.5, 8.0), 4)
     # From 2 to 5 is wider than from 1 to 2, and its middle is their geometric mean.
-    assert first.aim_ms == second.aim_ms == pytest.approx(math.sqrt(10))
-    assert first.high_ms / first.aim_ms == pytest.approx(math.exp(NEAR_MIDDLE))
-    assert second.low_ms == pytest.approx(2.0 * math.exp(SAME_TIME))
-    assert second.high_ms == pytest.approx(5.0 * math.exp(-SAME_TIME))
-    assert other.aim_ms == pytest.approx(math.sqrt(2))
+    assert first.aim == second.aim == pytest.approx(math.sqrt(10))
+    assert first.high / first.aim == pytest.approx(math.exp(NEAR_MIDDLE))
+    assert second.low == pytest.approx(2.0 * math.exp(SAME))
+    assert second.high == pytest.approx(5.0 * math.exp(-SAME))
+    assert other.aim == pytest.approx(math.sqrt(2))
 
 
 def test_at_last_everything_is_looked_at() -> None:
     *_, between, outside = windows([1.0, 2.0], 0.5, 8.0)
-    assert (between.low_ms, between.high_ms) == (1.0, 2.0)
-    assert (outside.low_ms, outside.high_ms) == (0.5, 8.0)
+    assert (between.low, between.high) == (1.0, 2.0)
+    assert (outside.low, outside.high) == (0.5, 8.0)
 
 
 def test_one_time_has_a_gap_on_either_side_and_a_narrow_gap_is_none() -> None:
-    aims = [window.aim_ms for window in windows([2.0, 2.0], 1.0, 8.0)]
+    aims = [window.aim for window in windows([2.0, 2.0], 1.0, 8.0)]
     assert aims[0] == pytest.approx(4.0) and aims[2] == pytest.approx(math.sqrt(2))
     narrow = list(windows([1.0, 1.009], 1.0, 1.009))
-    assert [(w.low_ms, w.high_ms) for w in narrow] == 2 * [(1.0, 1.009)]
+    assert [(w.low, w.high) for w in narrow] == 2 * [(1.0, 1.009)]
 
 
 def candidate(name: str, ms: float, *top1: float, interval: float | None = 0.01) -> Candidate:

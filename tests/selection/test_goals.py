@@ -13,30 +13,34 @@ from nas.errors import InputError
 from nas.selection.goals import Goal, ResolvedTarget, parse_goals
 
 
+def goals(penalties: str | None, targets: str | None) -> tuple[Goal, ...]:
+    return parse_goals({"lambda": penalties, "target_ms": targets})
+
+
 def test_single_values() -> None:
-    assert parse_goals("0.1", None) == (Goal(penalty=0.1),)
-    assert parse_goals("0", None) == (Goal(penalty=0.0),)
-    assert parse_goals(None, "1.2") == (Goal(target=1.2),)
-    assert parse_goals(None, "25%") == (Goal(percent=25.0),)
+    assert goals("0.1", None) == (Goal(penalty=0.1),)
+    assert goals("0", None) == (Goal(penalty=0.0),)
+    assert goals(None, "1.2") == (Goal(target=1.2),)
+    assert goals(None, "25%") == (Goal(percent=25.0),)
 
 
 def test_lists_keep_their_order() -> None:
-    assert [g.penalty for g in parse_goals("0.1, 0,0.02", None)] == [0.1, 0.0, 0.02]
-    assert parse_goals(None, "25%,0.8") == (Goal(percent=25.0), Goal(target=0.8))
+    assert [g.penalty for g in goals("0.1, 0,0.02", None)] == [0.1, 0.0, 0.02]
+    assert goals(None, "25%,0.8") == (Goal(percent=25.0), Goal(target=0.8))
 
 
 def test_labels_name_folders() -> None:
-    goals = parse_goals(None, "25%,0.8,12.5%")
-    assert [goal.label for goal in goals] == ["25percent", "0.8ms", "12.5percent"]
-    assert parse_goals("1e-3", None)[0].label == "lambda0.001"
+    found = goals(None, "25%,0.8,12.5%")
+    assert [goal.label for goal in found] == ["25percent", "0.8ms", "12.5percent"]
+    assert goals("1e-3", None)[0].label == "lambda0.001"
 
 
 def test_percentages_span_the_range() -> None:
-    assert Goal(percent=0.0).resolved_ms(0.2, 1.2) == 0.2
-    assert Goal(percent=100.0).resolved_ms(0.2, 1.2) == pytest.approx(1.2)
-    assert Goal(percent=25.0).resolved_ms(0.2, 1.2) == pytest.approx(0.45)
-    assert Goal(target=0.7).resolved_ms(0.2, 1.2) == 0.7
-    assert Goal(penalty=0.1).resolved_ms(0.2, 1.2) is None
+    assert Goal(percent=0.0).resolved(0.2, 1.2) == 0.2
+    assert Goal(percent=100.0).resolved(0.2, 1.2) == pytest.approx(1.2)
+    assert Goal(percent=25.0).resolved(0.2, 1.2) == pytest.approx(0.45)
+    assert Goal(target=0.7).resolved(0.2, 1.2) == 0.7
+    assert Goal(penalty=0.1).resolved(0.2, 1.2) is None
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_percentages_span_the_range() -> None:
 )
 def test_bad_goals(penalties: str | None, targets: str | None, said: str) -> None:
     with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
-        parse_goals(penalties, targets)
+        goals(penalties, targets)
     assert said in str(caught.value)
 
 
@@ -86,5 +90,5 @@ def test_a_resolved_target_reads_back_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "target.json"
     path.write_text(strict_json.dumps(target))
     assert strict_json.read(ResolvedTarget, path) == target
-    assert target.target_ms == pytest.approx(0.45)
-    assert ResolvedTarget.of(Goal(penalty=0.1), 0.2, 1.2).target_ms is None
+    assert target.target == pytest.approx(0.45)
+    assert ResolvedTarget.of(Goal(penalty=0.1), 0.2, 1.2).target is None

@@ -12,7 +12,7 @@ import pytest
 
 from nas.architecture.spec import MBConv, Skip
 from nas.methods.gate_probabilities import GateProbabilities
-from nas.methods.objective import approached_ms, damped_strength, temperature, updated_multiplier
+from nas.methods.objective import approached, damped_strength, temperature, updated_multiplier
 from nas.search_space.named import get_space
 from nas.selection.integer_program import choose
 from nas.training.schedules import ramp
@@ -102,7 +102,7 @@ def test_the_present_error_stands_beside_the_multiplier() -> None:
 
 
 def test_the_aim_goes_from_the_beginning_to_the_target() -> None:
-    assert [approached_ms(0.8, 0.2, s) for s in (0, 0.5, 1)] == pytest.approx([0.8, 0.4, 0.2])
+    assert [approached(0.8, 0.2, s) for s in (0, 0.5, 1)] == pytest.approx([0.8, 0.4, 0.2])
 
 
 def test_a_far_target_is_approached_without_falling_below_it() -> None:
@@ -119,7 +119,7 @@ def test_a_far_target_is_approached_without_falling_below_it() -> None:
         expected = 0.17 + float((p * cost).sum())
         begun = begun or expected
         path.append(expected / target)
-        aim = approached_ms(begun, target, ramp(step, 0, steps // 2))
+        aim = approached(begun, target, ramp(step, 0, steps // 2))
         multiplier = updated_multiplier(multiplier, expected, aim, 0.02)
         strength = damped_strength(multiplier, expected, aim, 4.0)
         away = strength / target * cost - use

@@ -334,11 +334,11 @@ def test_a_strong_penalty_lowers_the_expected_latency(target_ms: float | None) -
     loss = keras.losses.CategoricalCrossentropy(from_logits=True)
     view.compile(optimizer=keras.optimizers.SGD(0.5), loss=loss, jit_compile=False)
     view.strength.assign(10.0)
-    before = float(keras.ops.convert_to_numpy(view.expected_ms()))
+    before = float(keras.ops.convert_to_numpy(view.expected_cost()))
     network.gates.set_draw(gate_draw(network, np.random.default_rng(0)))
     for _ in range(3):
         view.train_on_batch(images(), np.eye(4, dtype=np.float32)[[0, 1, 2, 3, 0, 1]])
-    assert float(keras.ops.convert_to_numpy(view.expected_ms())) < before - 0.1
+    assert float(keras.ops.convert_to_numpy(view.expected_cost())) < before - 0.1
 
 
 def test_gate_draws_follow_the_probabilities() -> None:

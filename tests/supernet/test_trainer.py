@@ -147,7 +147,7 @@ def gradient_search() -> GradientSearch:
     config = SearchConfig(weights=supernet_recipe(1.0, 8), warm_up=WarmUp(0.5, 0.3))
     latency = SpaceLatency(1.0, (np.array([0.2, 0.4, 0.3, 0.6, 0.0]),), 1.0, 0.0)
     control = Control(pace=Pace(log_every=2))
-    return GradientSearch(toy_space(8), latency, split(), config, control, penalty=0.1, seed=3)
+    return GradientSearch(toy_space(8), latency.cost, split(), config, control, penalty=0.1, seed=3)
 
 
 def test_every_method_says_what_it_trains() -> None:

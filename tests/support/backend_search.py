@@ -69,11 +69,11 @@ def search(execution: str) -> dict[str, Any]:
     config = SearchConfig(weights=supernet_recipe(2.0, 8), execution=execution)
     searcher = GradientSearch(
         space,
-        latency,
+        latency.cost,
         Split(images, labels),
         config,
         Control(pace=Pace(log_every=1)),
-        target_ms=0.8,
+        target=0.8,
     )
     weights_before = [np.array(keras.ops.convert_to_numpy(v)) for v in searcher.network.variables]
     result = searcher.run(lambda state: None)
@@ -82,15 +82,15 @@ def search(execution: str) -> dict[str, Any]:
         for v, before in zip(searcher.network.variables, weights_before, strict=True)
         if not np.array_equal(keras.ops.convert_to_numpy(v), before)
     ]
-    bounded = BoundedSpace(space, latency, Bounds())
+    bounded = BoundedSpace(space, latency.cost, Bounds())
     method = ScoreMethod(bounded, result.probabilities.scores(space))
     choice = choose_network(bounded, method, 0.8, None)
     views = ForwardViews.of(searcher.network, execution)
     scorer = SharedScorer(views, Split(images, labels), 32, Split(images, labels))
     return {
         "backend": keras.backend.backend(),
-        "expected_ms": result.expected_ms,
-        "predicted_ms": choice.predicted_ms,
+        "expected_ms": result.expected,
+        "predicted_ms": choice.predicted,
         "loss": [row["loss"] for row in result.history],
         "gate_cross_entropy": [row["gate_cross_entropy"] for row in result.history],
         "moved": moved,

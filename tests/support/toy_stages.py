@@ -14,6 +14,7 @@ from nas.data import Dataset, Split
 from nas.deployment.metadata import metadata_for, with_metadata
 from nas.hardware.measurement import Doubt, TimedNetworks
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.costs import RunCosts
 from nas.search_space.space import Space
 from tests.support.timings import timing
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES
@@ -58,6 +59,16 @@ def toy_latency(space: Space) -> SpaceLatency:
         for choice in space.choices
     )
     return SpaceLatency(0.5, tuple(0.1 * row for row in units), 1.0, 0.0)
+
+
+def toy_costs(space: Space) -> RunCosts:
+    """What a run for milliseconds knows of the space, without a table's rows.
+
+    Args:
+        space: `tests.support.toy.toy_space`.
+    """
+    latency = toy_latency(space)
+    return RunCosts(space, latency.cost, latency, None)
 
 
 class FakeClock:

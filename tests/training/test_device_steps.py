@@ -79,8 +79,11 @@ def are_equal(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-def test_steps_on_the_device_are_those_of_the_host() -> None:
-    host, device, loader = WeightSteps(new_model(), RECIPE, STEPS, CLASSES), steps_of(), loader_of()
+@pytest.mark.parametrize("is_growing", [False, True])
+def test_steps_on_the_device_are_those_of_the_host(is_growing: bool) -> None:
+    recipe = replace(RECIPE, growing_average=is_growing)
+    host, device = WeightSteps(new_model(), recipe, STEPS, CLASSES), steps_of(recipe)
+    loader = loader_of()
     # The same operations, one after another: tracing them takes longer than all steps.
     host.model.run_eagerly = True
     before = values(device)

@@ -18,13 +18,14 @@ from nas.search_space.knob_spaces import CNV, TRIGGER
 from nas.search_space.named import get_space
 from nas.tuning.budgets import parse_budget
 from nas.tuning.candidates import Candidates, NothingLeft, Proposal, new_proposal
+from nas.tuning.counted_networks import COUNTS
 from nas.tuning.grid import GridSampler
 from nas.tuning.knob_candidates import KnobCandidates
 from nas.tuning.legs import Leg, Plan, SearchState
 from nas.tuning.objectives import parse_objectives
 from nas.tuning.parameters import OneOfList, Range, key_of
 from nas.tuning.samplers import LEAST_OBSERVATIONS, SAMPLERS
-from nas.tuning.space_candidates import COUNTS, SpaceCandidates
+from nas.tuning.space_candidates import SpaceCandidates
 from nas.tuning.tune import parse_tune
 from tests.search_space.test_knob_space import OWN
 

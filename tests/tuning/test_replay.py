@@ -28,6 +28,23 @@ def test_curves_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["curves.npz"]
 
 
+def test_trials_are_judged_by_averages_and_keep_the_better_weights_at_the_end(
+    tmp_path: Path,
+) -> None:
+    assert CURVES.top1_average is not None
+    found = CURVES.judged_by("average").top1
+    np.testing.assert_array_equal(found[:, :-1], CURVES.top1_average[:, :-1])
+    best = np.maximum(CURVES.top1[:, -1], CURVES.top1_average[:, -1])
+    np.testing.assert_array_equal(found[:, -1], best)
+    np.testing.assert_array_equal(CURVES.judged_by("last").top1, CURVES.top1)
+    # Recordings of earlier versions have no averages.
+    earlier = CURVES.judged_by("last")
+    tuning_curves.save(earlier, tmp_path / "earlier.npz")
+    assert tuning_curves.load(tmp_path / "earlier.npz").top1_average is None
+    with pytest.raises(InputError, match="(?s)top1_average.*--weights last"):
+        earlier.judged_by("average")
+
+
 def test_what_is_no_recording_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "curves.npz"
     with pytest.raises(InputError, match="(?s)a file of recorded curves.*No such file"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from nas.cost.units import Unit
 from nas.report import cards, numbers, plots
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
 from nas.report.comparison import ShownNetwork, has_several_seeds
@@ -15,10 +16,10 @@ from nas.report.terminal import interval_text, spread_cell
 from nas.selection.seed_spread import difference
 
 COLUMNS = (
-    *("asked ms", "predicted ms", "measured ms", "as seen ms"),
+    *("asked", "predicted ms", "measured ms", "as seen ms"),
     *("params", "MACs", *HEADINGS, "memory", "top-1", "top-5"),
 )
-LEAD = "What the same milliseconds buy elsewhere, and what more of them would buy."
+LEAD = "What the same {} buy elsewhere, and what more of them would buy."
 
 
 def comparison(run: RunFacts) -> str:
@@ -26,23 +27,28 @@ def comparison(run: RunFacts) -> str:
     networks = run.networks
     if not networks:
         return ""
-    has_bits = bits_are_shown(networks)
-    cells = [_cells(network, has_bits) for network in networks]
+    unit = run.unit
+    has_bits = bits_are_shown(networks) or not unit.is_measured
+    cells = [_cells(network, has_bits, unit) for network in networks]
     used = [i for i in range(len(COLUMNS)) if any(c[i] != numbers.UNKNOWN for c in cells)]
-    head = "".join(f"<th>{name}</th>" for name in ("", *(COLUMNS[i] for i in used)))
+    columns = (f"asked {unit.text}", *COLUMNS[1:])
+    head = "".join(f"<th>{name}</th>" for name in ("", *(columns[i] for i in used)))
     rows = "".join(
-        _row(network, [(COLUMNS[i], own[i]) for i in used])
+        _row(network, [(columns[i], own[i]) for i in used])
         for network, own in zip(networks, cells, strict=True)
     )
     table = f'<table class="compare"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
     images = _evaluation_images(run)
-    plot = plots.accuracy_plot(networks, images)
+    plot = plots.accuracy_plot(networks, images, unit)
     figure = ""
     if any(network.top1 is not None for network in networks):
-        chart = cards.chart(plot, "Accuracy against latency", "Higher and further left is better.")
+        chart = cards.chart(
+            plot, f"Accuracy against {unit.noun}", "Higher and further left is better."
+        )
         fairness = _fairness(run, images, plot is not None)
         figure = f'<div class="gap">{cards.charts(chart, fairness)}</div>'
-    return cards.card("Beside other networks", LEAD, table, figure)
+    wanted = unit.plural
+    return cards.card("Beside other networks", LEAD.format(wanted), table, figure)
 
 
 def _evaluation_images(run: RunFacts) -> int | None:
@@ -84,7 +90,7 @@ def _seed_texts(run: RunFacts) -> list[str]:
     return texts
 
 
-def _cells(network: ShownNetwork, has_bits: bool) -> tuple[str, ...]:
+def _cells(network: ShownNetwork, has_bits: bool, unit: Unit) -> tuple[str, ...]:
     interval = interval_text(network)
     measured = numbers.milliseconds(network.measured_ms)
     if interval != numbers.UNKNOWN:
@@ -98,7 +104,7 @@ def _cells(network: ShownNetwork, has_bits: bool) -> tuple[str, ...]:
     if network.top1 is None and network.supernet_top1 is not None:
         top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
     return (
-        numbers.milliseconds(network.asked_ms),
+        numbers.bare_figure(unit, network.asked(unit)),
         numbers.milliseconds(network.predicted_ms),
         measured,
         seen,

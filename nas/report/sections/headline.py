@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from html import escape
 
+from nas.cost.units import MILLISECONDS, Unit
 from nas.report import numbers
 from nas.report.bit_columns import bits_are_shown
 from nas.report.comparison import ShownNetwork
@@ -43,8 +44,7 @@ def hero(run: RunFacts) -> str:
     """The big figures, a bar against the largest network, and the network in numbers."""
     state, verdict = _verdict(run)
     own = run.own or ShownNetwork("searched", "This network", asked_ms=run.asked_ms)
-    figures = _asked(run) + _figure("Predicted", own.predicted_ms, "by the latency table")
-    figures += _figure("Measured", own.measured_ms, _reading(own), f"main {state}")
+    figures = _asked(run) + _found(run, own, state)
     shown = escape(verdict).replace(" %", "&nbsp;%")
     return (
         f'<div class="hero"><div class="verdict {state}">{shown}</div>{_why(run)}'
@@ -56,17 +56,20 @@ def _verdict(run: RunFacts) -> tuple[str, str]:
     own, certificate = run.own, run.records.certificate
     if own is None:
         return "", "Search not finished"
-    asked = run.asked_ms
+    asked, unit = run.asked_value, run.unit
     if not asked:
         is_given = certificate is not None and certificate.method is None
-        traded = "" if is_given else ": accuracy was traded against latency"
-        return "", f"No time was asked for{traded}"
+        traded = "" if is_given else f": accuracy was traded against {unit.noun}"
+        what = "time was" if unit.is_measured else f"{unit.text} were"
+        return "", f"No {what} asked for{traded}"
     outcome = certificate.outcome if certificate else Outcome.NOT_ASKED
-    if outcome is Outcome.NOT_ASKED or own.measured_ms is None:
+    found = own.has(unit)
+    if outcome is Outcome.NOT_ASKED or found is None:
         return "", "Not yet measured on the device"
-    error = own.measured_ms / asked - 1
+    error = found / asked - 1
     side = "above" if error > 0 else "below"
-    text = f"measured {numbers.share(abs(error))} {side} what was asked"
+    how = "measured" if unit.is_measured else f"{numbers.figure(unit, found)},"
+    text = f"{how} {numbers.share(abs(error))} {side} what was asked"
     state, words = VERDICTS[outcome]
     return state, f"{words}: {text}"
 
@@ -90,15 +93,29 @@ def _seen(run: RunFacts) -> str:
 
 def _asked(run: RunFacts) -> str:
     weight = run.goal.penalty if run.goal else None
-    if run.asked_ms is None and weight is not None:
-        return f"<div><dt>Asked</dt><dd>λ {weight:g}</dd><p>price of ln(ms) in the loss</p></div>"
-    return _figure("Asked", run.asked_ms, "met within ± 2 %")
+    if run.asked_value is None and weight is not None:
+        price = f"price of ln({run.unit.text}) in the loss"
+        return f"<div><dt>Asked</dt><dd>λ {weight:g}</dd><p>{price}</p></div>"
+    return _figure("Asked", run.asked_value, "met within ± 2 %", unit=run.unit)
 
 
-def _figure(name: str, value_ms: float | None, note: str, state: str = "") -> str:
-    unit = "" if value_ms is None else "<small>ms</small>"
+def _found(run: RunFacts, own: ShownNetwork, state: str) -> str:
+    """What the network has of what was asked, and its milliseconds where they are known."""
+    if run.unit.is_measured:
+        figures = _figure("Predicted", own.predicted_ms, "by the latency table")
+        return figures + _figure("Measured", own.measured_ms, _reading(own), f"main {state}")
+    figures = _figure("Found", own.has(run.unit), "counted exactly", f"main {state}", run.unit)
+    if own.measured_ms is None:
+        return figures
+    return figures + _figure("Measured", own.measured_ms, _reading(own))
+
+
+def _figure(
+    name: str, value: float | None, note: str, state: str = "", unit: Unit = MILLISECONDS
+) -> str:
+    text = "" if value is None else f"<small>{unit.text}</small>"
     return (
-        f'<div class="{state}"><dt>{name}</dt><dd>{numbers.milliseconds(value_ms)}{unit}</dd>'
+        f'<div class="{state}"><dt>{name}</dt><dd>{numbers.bare_figure(unit, value)}{text}</dd>'
         f"<p>{escape(note)}</p></div>"
     )
 
@@ -114,20 +131,21 @@ def _reading(own: ShownNetwork) -> str:
 
 def _bars(run: RunFacts, state: str) -> str:
     roles = ("searched", "largest", "uniform")
-    shown = [(n, n.measured_ms) for n in run.networks if n.role in roles and n.measured_ms]
+    unit, every = run.unit, [(n, n.has(run.unit)) for n in run.networks if n.role in roles]
+    shown = [(network, cost) for network, cost in every if cost]
     if len(shown) < 2:
         return ""
-    asked = run.asked_ms
-    end_ms = max(*(ms for _, ms in shown), asked or 0.0)
+    asked = run.asked_value
+    end = max(*(cost for _, cost in shown), asked or 0.0)
     mark = ""
     if asked:
-        mark = f'<span class="mark" style="left:{100 * asked / end_ms:.2f}%" title="asked"></span>'
+        mark = f'<span class="mark" style="left:{100 * asked / end:.2f}%" title="asked"></span>'
     bars = "".join(
         f'<div class="bar {f"own {state}" if network.role == "searched" else ""}">'
         f'<span>{escape(network.label)}</span><div class="track"><span class="fill" '
-        f'style="width:{100 * ms / end_ms:.2f}%"></span>{mark}</div>'
-        f"<b>{numbers.milliseconds(ms)} ms</b></div>"
-        for network, ms in shown
+        f'style="width:{100 * cost / end:.2f}%"></span>{mark}</div>'
+        f"<b>{numbers.figure(unit, cost)}</b></div>"
+        for network, cost in shown
     )
     return f'<div class="bars">{bars}</div>'
 
@@ -138,7 +156,7 @@ def _facts(run: RunFacts, own: ShownNetwork) -> str:
         facts.append(("Parameters", numbers.count(own.params), "trainable"))
     if own.macs is not None:
         facts.append(("MACs", numbers.count(own.macs), "multiply-adds an image"))
-    if bits_are_shown([own]):
+    if bits_are_shown([own]) or not run.unit.is_measured:
         facts.append(("Weight bits", numbers.count(own.weight_bits), "of all kernels"))
         facts.append(("BOPs", numbers.count(own.bops), "bit operations an image"))
     certificate = run.records.certificate

@@ -1,7 +1,8 @@
-"""How the search went: latency, loss, accuracy and gates over its steps."""
+"""How the search went: what the goal is asked in, loss, accuracy and gates over its steps."""
 
 from __future__ import annotations
 
+from nas.cost.units import Unit
 from nas.report import cards, plots
 from nas.report.facts import RunFacts
 from nas.report.gates import gates_html
@@ -9,17 +10,23 @@ from nas.report.plots import BLUE, GREEN, INK, ORANGE, VIOLET, Curve
 
 
 def search(run: RunFacts) -> str:
-    """How latency, loss and gates moved."""
-    rows, target = run.records.history, run.asked_ms
-    latency = plots.history_plot(
-        rows, [Curve("expected_ms", "expected", GREEN)], "ms", target=target, smooth=False
+    """How the expected cost, loss and gates moved."""
+    rows, asked, unit = run.records.history, run.asked, run.unit
+    target = asked.value if asked else None
+    scale, axis = plots.axis_of(unit, [getattr(row, unit.column) for row in rows])
+    expected = plots.history_plot(
+        rows,
+        [Curve(unit.column, "expected", GREEN, scale)],
+        axis,
+        target=None if target is None else scale * target,
+        smooth=False,
     )
     loss = plots.history_plot(
         rows,
         [
             Curve("cross_entropy", "cross-entropy, weights", BLUE),
             Curve("gate_cross_entropy", "cross-entropy, held-out part", VIOLET),
-            Curve("penalty", "latency penalty", ORANGE),
+            Curve("penalty", unit.penalty, ORANGE),
         ],
         "loss",
     )
@@ -35,7 +42,7 @@ def search(run: RunFacts) -> str:
         rows, [Curve("gate_entropy", "gate entropy", INK)], "nats", smooth=False
     )
     charts = cards.charts(
-        cards.chart(latency, "Expected latency", "Mean over the gates, by the latency table."),
+        cards.chart(expected, f"Expected {unit.noun}", _note(unit)),
         cards.chart(
             loss, "Loss", "Thin: every record. Thick: moving average, where there are many."
         ),
@@ -49,3 +56,9 @@ def search(run: RunFacts) -> str:
             "from the first to the last step; the likeliest is named.</p>"
         ) + gates_html(run.records.gates)
     return cards.card("The search", "", charts, gates) if charts or gates else ""
+
+
+def _note(unit: Unit) -> str:
+    if unit.is_measured:
+        return "Mean over the gates, by the latency table."
+    return "Mean over the gates, counted exactly."

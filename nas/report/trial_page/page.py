@@ -23,7 +23,7 @@ from nas.report.trial_page.rungs import rungs
 from nas.report.trial_page.shares import shares
 from nas.report.trial_page.svg import STYLE
 from nas.report.trials import closing_lines, next_command, repeated_lines, value_text
-from nas.runs.trials import WHOLE
+from nas.runs.trials import WHOLE, TrialsConfig
 
 # A page that came from somewhere else may not load anything either.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -146,6 +146,7 @@ def asked(facts: TrialFacts) -> str:
         "executor": config.executor.kind,
         "seed": config.seed,
         "run id": record.run_id,
+        "weights at the ends of rungs": _weights(config),
         "judged on": "a fifth of the training images; the evaluation images chose nothing",
     }
     parts = [f"<h3>Command</h3><pre>{escape(config.command)}</pre>"] if config.command else []
@@ -154,6 +155,12 @@ def asked(facts: TrialFacts) -> str:
         title = f"Trial {record.front[0]} on all training images"
         parts.append(f"<h3>{title}</h3><pre>{command}</pre>")
     return card("What was asked for", "", *parts, pairs(values))
+
+
+def _weights(config: TrialsConfig) -> str:
+    if not config.recipe.growing_average:
+        return "the last ones"
+    return "averages over the steps so far; of a whole training, the better of these and the last"
 
 
 # From top to bottom; one that has nothing to show yet gives no text.

@@ -7,10 +7,14 @@ they were compared with is the same network in float32, with 4 and 8 filters.
 
 from __future__ import annotations
 
-from nas.architecture.number_formats import FixedPoint, NumberFormat, parse_format
+from collections.abc import Iterator
+from dataclasses import replace
+
+from nas.architecture.number_formats import FixedPoint, NumberFormat, bits_of, parse_format
 from nas.architecture.spec import Architecture, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from nas.search_space.knob_space import Grid, KnobSpace, KnobValues
 from nas.search_space.knob_spaces.registry import KNOB_SPACES
+from nas.search_space.space import OneOf, Space
 
 KERNEL = 3
 UNITS = 64
@@ -19,6 +23,12 @@ PIXELS = FixedPoint(8, 1)
 # (total bits, integer bits) as the searches wrote them: (8,4), (10,4), ...
 WEIGHTS = ("f8.4", "f10.4", "f12.4", "f14.4", "f16.4")
 ACTIVATIONS = ("f12.4", "f16.6", "f24.8")
+# Of each layer in a search by gradient: those above, and fewer bits, some of them in the searches'
+# first notes. Weights are small, so that few bits are better spent behind the point.
+LAYER_WEIGHTS = ("f3.1", "f4.1", "f6.1", "f8.2", *WEIGHTS)
+LAYER_ACTIVATIONS = ("f4.3", "f6.3", "f8.4", *ACTIVATIONS)
+# Sums and normalisations reach further than weights.
+LEAST_BEHIND = FixedPoint(8, 4)
 BATCH_NORM = "batch_norm"
 # With the share that is dropped behind it.
 DROPOUT = "dropout_"
@@ -82,6 +92,52 @@ def network(values: KnobValues, image_size: int, num_classes: int) -> Architectu
     return Architecture(image_size, tuple(layers))
 
 
+def places(
+    image_size: int,
+    num_classes: int,
+    filters: tuple[int, int] = (4, 8),
+    regularisation: str = BATCH_NORM,
+) -> Space:
+    """The same network with a choice of its formats at each layer.
+
+    The formats of biases and of batch normalisation follow those of the weights, as in both
+    searches, and have 8 bits or more. The first layer reads pixels of 8 bits whatever is chosen.
+
+    Args:
+        image_size: Height and width of images in pixels.
+        num_classes: Class scores.
+        filters: Of both convolutions; those of the original.
+        regularisation: As the knob of this name.
+    """
+    values = {"weight_format": "float32", "activation_format": "float32"}
+    values |= {"conv1.filters": f"{filters[0]}", "conv2.filters": f"{filters[1]}"}
+    plain = network({**values, "regularisation": regularisation}, image_size, num_classes)
+    layers: list[Layer | OneOf] = []
+    for layer in plain.layers:
+        if isinstance(layer, Conv | Dense):
+            is_first = not layers
+            number = 1 + sum(isinstance(one, OneOf) for one in layers)
+            layers.append(OneOf(f"layer{number}", tuple(_options(layer, is_first))))
+        else:
+            layers.append(layer)
+    return Space("trigger-layers", image_size, tuple(layers))
+
+
+def _options(layer: Conv | Dense, is_first: bool) -> Iterator[Layer]:
+    """A layer in every pair of formats; the first one reads pixels alone."""
+    for text in LAYER_WEIGHTS:
+        weights = parse_format(text)
+        behind = LEAST_BEHIND if bits_of(weights) < LEAST_BEHIND.bits else weights
+        for read in (PIXELS,) if is_first else map(parse_format, LAYER_ACTIVATIONS):
+            yield replace(
+                layer,
+                weight_format=weights,
+                activation_format=read,
+                bias_format=behind if layer.bias else None,
+                norm_format=behind if layer.batch_norm else None,
+            )
+
+
 def _grid(forms: tuple[str, ...], first: tuple[int, ...], second: tuple[int, ...]) -> Grid:
     return {
         "regularisation": forms,
@@ -112,5 +168,6 @@ TRIGGER = KNOB_SPACES.register(
         },
         "trigger, in float32",
         recipe="trigger",
+        places=places,
     ),
 )
