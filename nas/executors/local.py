@@ -23,6 +23,8 @@ from nas.ranges import check_count
 # A process that has done so many jobs makes room for a new one: frameworks keep some memory of
 # every network that they have built.
 JOBS_A_PROCESS = 64
+# No network is built in less; what takes so little is not counted.
+SHORT_SECONDS = 0.1
 LAST_LINES = 3
 # A framework takes a while to let go of what it has.
 END_SECONDS = 10.0
@@ -37,6 +39,7 @@ class _Worker:
     log: Path
     job: str | None = None
     jobs: int = 0
+    begun_s: float = 0.0
     rest: bytes = field(default=b"", repr=False)
 
     @property
@@ -86,8 +89,7 @@ class LocalExecutor:
             RuntimeError: All workers have jobs.
         """
         worker = self._idle()
-        worker.job = job.id
-        worker.jobs += 1
+        worker.job, worker.begun_s = job.id, time.monotonic()
         # A process that has just died is seen when its messages end.
         with contextlib.suppress(BrokenPipeError):
             stdin = worker.process.stdin
@@ -197,6 +199,7 @@ class LocalExecutor:
                 continue
             if isinstance(message, Done | Failed | Stopped):
                 worker.job = None
+                worker.jobs += time.monotonic() - worker.begun_s > SHORT_SECONDS
             if isinstance(message, Failed) and message.cause == "memory":
                 # What filled it may never be given back: the next job gets a process of its own.
                 worker.jobs = JOBS_A_PROCESS

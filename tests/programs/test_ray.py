@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
-import signal
 import subprocess
 import tempfile
 import time
@@ -13,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.cluster_nodes import ENVIRONMENT, Nodes, cluster_nodes
 from nas.executors.choice import executor_of
 from nas.executors.cluster_executor import ClusterExecutor, Shared
 from nas.executors.messages import Done, Event, Failed, Job, Progress
 from nas.executors.needs import ExecutorConfig, Needs
-from tests.support.real_cluster import ENVIRONMENT, RealCluster, real_cluster
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here"),
@@ -28,16 +26,16 @@ WAIT_S = 120.0
 
 
 @pytest.fixture
-def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[RealCluster]:
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     # Names of sockets may have 107 bytes, which pytest's own folders use up.
-    with tempfile.TemporaryDirectory(prefix="r") as folder, real_cluster(Path(folder)) as made:
+    with tempfile.TemporaryDirectory(prefix="r") as folder, cluster_nodes(Path(folder)) as made:
         yield made
 
 
 def opened(
-    cluster: RealCluster, root: Path, needs: Needs | None = None, workers: int | None = None
+    cluster: Nodes, root: Path, needs: Needs | None = None, workers: int | None = None
 ) -> ClusterExecutor:
     asked = ExecutorConfig("ray", cluster.address, needs or Needs())
     shared = Shared(root, (), lambda payload: ("state.txt",))
@@ -60,7 +58,7 @@ def wait_until(is_so: object) -> None:
         time.sleep(0.1)
 
 
-def test_job_is_done_on_a_node_and_its_log_comes_back(cluster: RealCluster, tmp_path: Path) -> None:
+def test_job_is_done_on_a_node_and_its_log_comes_back(cluster: Nodes, tmp_path: Path) -> None:
     executor = opened(cluster, tmp_path)
     try:
         executor.submit(Job("a", {"do": "answer", "value": 21}))
@@ -73,15 +71,13 @@ def test_job_is_done_on_a_node_and_its_log_comes_back(cluster: RealCluster, tmp_
 
 
 @pytest.mark.cluster
-def test_killed_node_fails_its_job_and_a_late_one_takes_it(
-    cluster: RealCluster, tmp_path: Path
-) -> None:
+def test_killed_node_fails_its_job_and_a_late_one_takes_it(cluster: Nodes, tmp_path: Path) -> None:
     executor = opened(cluster, tmp_path)
     try:
         there = tmp_path / "there"
         executor.submit(Job("a", {"do": "hang", "file": str(there), "is_deaf": True}))
         wait_until(lambda: bool(executor.events(0.1)) or there.exists())
-        os.killpg(cluster.nodes[-1].pid, signal.SIGKILL)
+        cluster.kill(cluster.started[-1])
         cluster.add()
         (failed,) = ends(executor)
         assert isinstance(failed, Failed) and failed.cause == "died"
@@ -94,9 +90,9 @@ def test_killed_node_fails_its_job_and_a_late_one_takes_it(
 
 @pytest.mark.cluster
 def test_jobs_of_a_device_run_where_it_hangs_and_one_at_a_time(
-    cluster: RealCluster, tmp_path: Path
+    cluster: Nodes, tmp_path: Path
 ) -> None:
-    cluster.add(cpus=4, resources={"device:pi": 1})
+    cluster.add(cpus=4, **{"device:pi": 1})
     executor = opened(cluster, tmp_path, Needs(device="pi"))
     try:
         assert executor.free == 1
@@ -109,14 +105,14 @@ def test_jobs_of_a_device_run_where_it_hangs_and_one_at_a_time(
 
 
 @pytest.mark.cluster
-def test_program_that_is_killed_leaves_no_worker(cluster: RealCluster, tmp_path: Path) -> None:
+def test_program_that_is_killed_leaves_no_worker(cluster: Nodes, tmp_path: Path) -> None:
     there = tmp_path / "there"
     code = f"""
 from pathlib import Path
 from nas.executors.messages import Job
 from tests.programs import test_ray
-from tests.support.real_cluster import RealCluster
-made = test_ray.opened(RealCluster(Path("."), {cluster.port}), Path({str(tmp_path)!r}))
+from benchmarks.cluster_nodes import Nodes
+made = test_ray.opened(Nodes(Path("."), {cluster.port}), Path({str(tmp_path)!r}))
 made.submit(Job("a", {{"do": "hang", "file": {str(there)!r}, "is_deaf": True}}))
 while True:
     made.events(1.0)
