@@ -214,8 +214,8 @@ class ClusterExecutor:
         found: list[Event] = []
         while self._busy() and (left := deadline - time.monotonic()) > 0:
             found += self._wait(left)
-        found += [Stopped(worker.job) for worker in self._busy() if worker.job is not None]
-        for worker in list(self._workers.values()):
+        for worker in self._busy():
+            found += [] if worker.job is None else [Stopped(worker.job)]
             self._end(worker)
         return found
 
@@ -258,7 +258,9 @@ class ClusterExecutor:
             return []
         found: list[Event] = []
         for call in self._cluster.wait(list(self._calls), timeout_s):
-            worker = self._calls.pop(call)
+            worker = self._calls.pop(call, None)
+            if worker is None:
+                continue  # its node has just been left out
             try:
                 answer = self._cluster.answer(call)
             except LostError as lost:
@@ -317,6 +319,10 @@ class ClusterExecutor:
         self._places.refuse(node)
         if not self._has_worked:
             raise error
+        # Others that are to begin there would say the same.
+        for worker in list(self._workers.values()):
+            if worker.node.id == node.id and not worker.has_begun:
+                self._end(worker)
         out.print(f"Warning: {node.host} is left out: {error}", markup=False)
 
     def _end(self, worker: _Worker) -> None:

@@ -136,7 +136,8 @@ class RayCluster:
         try:
             return self._ray.get(call)
         except self._ray.exceptions.RayError as error:
-            text = " ".join(str(error).split())
+            # Of what was raised there, without the traces that Ray puts before it.
+            text = " ".join(str(getattr(error, "cause", None) or error).split())
             raise LostError(_cause(text), text[:MOST_TEXT]) from error
 
     def end(self, relay: Any) -> None:

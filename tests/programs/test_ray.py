@@ -16,6 +16,9 @@ from nas.executors.choice import executor_of
 from nas.executors.cluster_executor import ClusterExecutor, Shared
 from nas.executors.messages import Done, Event, Failed, Job, Progress
 from nas.executors.needs import ExecutorConfig, Needs
+from nas.runs.folder import RunFolder
+from nas.runs.trials_record import TrialsRecord
+from tests.support.programs import run_program
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here"),
@@ -102,6 +105,34 @@ def test_jobs_of_a_device_run_where_it_hangs_and_one_at_a_time(
             assert isinstance(ends(executor)[0], Done)
     finally:
         executor.close()
+
+
+@pytest.mark.cluster
+def test_search_on_a_cluster_comes_to_the_values_of_one_machine(
+    cluster: Nodes, tmp_path: Path
+) -> None:
+    words = ["--method", "asha", "--space", "small", "--smoke", "--image_size", "32"]
+    words += ["--max_trials", "4", "--reduction", "2", "--rungs", "2", "--max_epochs", "2"]
+    words += ["--workers", "1", "--storage", "journal"]
+    on_ray = ["--executor", "ray", "--ray_address", cluster.address]
+    found = []
+    for name, more in (("local", []), ("ray", on_ray)):
+        done = run_program("nas.py", *words, *more, "--run_dir", str(tmp_path / name))
+        assert done.exit_code == 0, done.err
+        record = RunFolder(tmp_path / name).read(TrialsRecord)
+        # All but what was measured: one worker makes the whole search a function of its seed.
+        found.append(
+            [
+                (trial.network, [(rung.rung, dict(rung.reached)) for rung in trial.rungs])
+                for trial in record.trials
+            ]
+        )
+    assert found[0] == found[1] and any(len(rungs) == 2 for _, rungs in found[0])
+    # What ended on the cluster is finished here, without Ray.
+    done = run_program(
+        "nas.py", "--run_dir", str(tmp_path / "ray"), "--resume", "--executor", "local"
+    )
+    assert done.exit_code == 0, done.err
 
 
 @pytest.mark.cluster

@@ -54,6 +54,7 @@ class StandInCluster:
     hears: Callable[[Call], None] = lambda call: None
     started: list[StandInRelay] = field(default_factory=list)
     ended: list[StandInRelay] = field(default_factory=list)
+    called: list[str] = field(default_factory=list)
     is_closed: bool = False
 
     def nodes(self) -> Sequence[Node]:
@@ -64,6 +65,7 @@ class StandInCluster:
         return self.started[-1]
 
     def call(self, relay: StandInRelay, method: str, *arguments: Any) -> Call:
+        self.called.append(method)
         return Call(relay, method, arguments)
 
     def wait(self, calls: Sequence[Call], timeout_s: float) -> Sequence[Call]:
