@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from latency.device.clock import now_text
@@ -12,11 +12,10 @@ from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
 from nas.interface import rules
-from nas.interface.asked import bits_of, compute_of
+from nas.interface.asked import bits_of, compute_of, with_recipe
 from nas.interface.executor_options import executor_config, usual_workers
 from nas.metrics import AskedMetrics
-from nas.recipes import RECIPES
-from nas.recipes.scales import SMOKE, Scale
+from nas.recipes.scales import Scale
 from nas.registry import check_known
 from nas.runs.data import OF_FILES, DataSource
 from nas.runs.trials import RUNG_WEIGHTS, TRIAL_METHODS, WHOLE, TrialsConfig
@@ -144,7 +143,7 @@ def trials_config(
     method = str(options["method"])
     check_known("method", method, TRIAL_METHODS)
     is_sample = asked.source.kind == "sample"
-    recipe = _sized(sizes, space).recipe_for(is_sample)
+    recipe = with_recipe(sizes, None if space is None else space.recipe).recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     lengths = _lengths(options, recipe.epochs)
     max_epochs = lengths["max_epochs"]
@@ -195,16 +194,6 @@ def _averaged(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     is_average = weights == "average"
     share = RUNG_SHARE if is_average else None
     return recipe.changed(average_share=share, growing_average=is_average)
-
-
-def _sized(sizes: Scale, space: KnobSpace | None) -> Scale:
-    """Sizes with the recipe of a space; those of toy size keep their epochs and batches."""
-    if space is None or space.recipe is None:
-        return sizes
-    recipe = RECIPES[space.recipe]
-    if sizes.name == SMOKE.name:
-        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
-    return replace(sizes, recipe=recipe)
 
 
 def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:
