@@ -64,7 +64,11 @@ def made(path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> TrialsR
     """A search by trials whose workers train nothing."""
     monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
     # Processes are tested in tests/executors, and with all of this in tests/programs.
-    monkeypatch.setattr(trials_module, "LocalExecutor", InProcessExecutor)
+    monkeypatch.setattr(
+        trials_module,
+        "executor_of",
+        lambda asked, task, folder, workers, shared: InProcessExecutor(task, folder, workers),
+    )
     asked = {**OPTIONS, **options}
     given = asked.pop("network", None)
     network = None if given is None else arch_text.parse(given)
