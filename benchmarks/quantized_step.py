@@ -38,6 +38,7 @@ from latency.device import strict_json
 from nas.architecture import text as arch_text
 from nas.architecture.references.named import reference
 from nas.architecture.spec import Architecture
+from nas.search_space.knob_spaces.cnv import CNV_SMALL
 from nas.system import backend
 from nas.system.console import bar, out
 from nas.system.environment import environment
@@ -55,7 +56,7 @@ def _trigger(formats: str, norm: str = "") -> str:
 def networks() -> dict[str, str]:
     """Name -> text of each network that is measured."""
     found = {name: arch_text.to_text(reference(name, 32)) for name in ("cnv_w1a1", "cnv_w2a2")}
-    small = re.sub(r"_c(64|128|256|512)\b", lambda m: f"_c{int(m[1]) // 4}", found["cnv_w1a1"])
+    small = arch_text.to_text(CNV_SMALL.network(CNV_SMALL.original))
     learned = re.sub(r"_(wq|aq)b1", r"_\1b4l", small)
     return {
         **found,
@@ -163,7 +164,7 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--networks", help=f"names with commas; all of {', '.join(networks())}")
     parser.add_argument("--batch_size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=15, help="at most")
-    parser.add_argument("--seconds", type=float, default=240.0, help="for all of it (240)")
+    parser.add_argument("--seconds", type=float, default=200.0, help="for all of it (200)")
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--smoke", action="store_true", help="one round, batch 4")
     flags = parser.parse_args(arguments)

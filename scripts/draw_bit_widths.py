@@ -38,7 +38,7 @@ SECTIONS = {
     "original-beside-the-best": beside,
     "bits-by-layer": layer_bits,
 }
-WIDTH, HEIGHT = 980, 1600
+WIDTH, HEIGHT = 1160, 1700
 MARGIN = 14  # around the card, in pixels
 COLOURS = 64
 

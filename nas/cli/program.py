@@ -104,8 +104,8 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_string(
         "space",
         None,
-        f"{', '.join(SPACES)}; around:NETWORK, with a name of main.py --network; by trials also "
-        f"{', '.join(KNOB_SPACES)}; or a Python file.",
+        f"{', '.join(SPACES)}, trigger; around:NETWORK, with a name of main.py --network; by "
+        f"trials also {', '.join(KNOB_SPACES)}; or a Python file.",
         **text,
     )
     flags.DEFINE_string(

@@ -1,7 +1,7 @@
 """Whether milliseconds can be measured for the networks of a space.
 
-ONNX Runtime only emulates numbers of few bits, so that files of such networks are not timed
-(decision 0059), and no row of a table has them.
+What layers with number formats take depends on the layers around them, so that no row of a table
+has them (decision 0063). ONNX Runtime only emulates most of them anyhow (decision 0059).
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ def check_measurable(space: Space) -> None:
     """
     if not has_table(space):
         raise SpaceError(
-            "a space in float32 for milliseconds, as ONNX Runtime only emulates number formats",
+            "a space in float32 for milliseconds: what layers with number formats take depends on "
+            "those around them, and no table has it",
             f"space {space.name}, such as {arch_text.to_text(space.largest())}",
-            "ask for bit operations or weight bits in place of milliseconds, or leave --bits out",
+            "ask by --target_bops or --target_weight_bits (by trials: --objectives bops or "
+            "weight_bits), or leave --bits out",
         )

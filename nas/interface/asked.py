@@ -21,7 +21,8 @@ from nas.methods.config import (
     WarmUp,
     usual_execution,
 )
-from nas.recipes.scales import Scale
+from nas.recipes import RECIPES
+from nas.recipes.scales import SMOKE, Scale
 from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
 from nas.runs.data import OF_FILES, DataSource
 from nas.search_space.bits import BitWidths
@@ -130,20 +131,39 @@ def bits_of(options: Mapping[str, Any]) -> BitWidths | None:
     return None if asked is None else BitWidths.parse(asked, options.get("end_bits"))
 
 
-def search_config(asked: AskedSearch, space: str, is_sample: bool) -> RunConfig:
+def with_recipe(sizes: Scale, name: str | None) -> Scale:
+    """Sizes with the recipe that a space brings; those of toy size keep their epochs and batches.
+
+    Args:
+        sizes: Of the job.
+        name: Of the recipe; None where the space brings none.
+    """
+    if name is None:
+        return sizes
+    recipe = RECIPES[name]
+    if sizes.name == SMOKE.name:
+        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
+    return replace(sizes, recipe=recipe)
+
+
+def search_config(
+    asked: AskedSearch, space: str, is_sample: bool, space_recipe: str | None = None
+) -> RunConfig:
     """The configuration of a new search.
 
     Args:
         asked: What was asked for.
         space: Its search space, a name or a path, which may follow from the images.
         is_sample: Whether the images are an embedded sample.
+        space_recipe: Name of the recipe that the space brings for its networks; None for the usual
+            one of the images.
 
     Raises:
         InputError: A value is out of its range.
     """
     options = asked.options
     sizes = Scale.fitting(is_sample, bool(options.get("smoke", False)))
-    recipe = sizes.recipe_for(is_sample)
+    recipe = with_recipe(sizes, space_recipe).recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     method = options.get("method", "gradient")
     weights = sizes.search_recipe.changed(

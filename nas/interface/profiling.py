@@ -151,7 +151,7 @@ def _latency(
         table = load_table(own_path(options["table"]), space, "fp32", other)
         return SpaceLatency.from_table(space, table), ""
     if not has_table(space):
-        return None, "No milliseconds: ONNX Runtime only emulates number formats."
+        return None, "No milliseconds: a latency table has no layers with number formats."
     path = default_table_path(space, "fp32", current_host())
     if path.is_file():
         return SpaceLatency.from_table(space, load_table(path, space, "fp32", False)), ""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from latency.device.clock import now_text
@@ -11,12 +11,11 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
-from nas.executors.cores import cores
 from nas.interface import rules
-from nas.interface.asked import bits_of, compute_of
+from nas.interface.asked import bits_of, compute_of, with_recipe
+from nas.interface.executor_options import executor_config, usual_workers
 from nas.metrics import AskedMetrics
-from nas.recipes import RECIPES
-from nas.recipes.scales import SMOKE, Scale
+from nas.recipes.scales import Scale
 from nas.registry import check_known
 from nas.runs.data import OF_FILES, DataSource
 from nas.runs.trials import RUNG_WEIGHTS, TRIAL_METHODS, WHOLE, TrialsConfig
@@ -50,8 +49,6 @@ SHARED = (
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
-# More than this compete for memory: each worker is a framework of its own.
-MOST_USUAL_WORKERS = 4
 USUAL_RUNGS = 5
 # Length of their average, a share of the steps so far: its weights are as old, in the mean, as
 # those of the last two fifths of the steps.
@@ -146,7 +143,7 @@ def trials_config(
     method = str(options["method"])
     check_known("method", method, TRIAL_METHODS)
     is_sample = asked.source.kind == "sample"
-    recipe = _sized(sizes, space).recipe_for(is_sample)
+    recipe = with_recipe(sizes, None if space is None else space.recipe).recipe_for(is_sample)
     recipe = recipe.with_flip(options.get("flip", recipe.augmentation.flip))
     lengths = _lengths(options, recipe.epochs)
     max_epochs = lengths["max_epochs"]
@@ -154,6 +151,7 @@ def trials_config(
     if method == "grid":
         given["sampler"] = method
     table = options.get("table")
+    executor = executor_config(options)
     return TrialsConfig(
         date=now_text(),
         command=asked.command,
@@ -176,7 +174,8 @@ def trials_config(
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
         budgets=budget_texts(options.get("budgets")),
         objectives=objective_texts(options.get("objectives", "top1")),
-        workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        workers=options.get("workers") or usual_workers(executor),
+        executor=executor,
         seeds=options.get("seeds", 1),
         metrics=metric_texts(options.get("metrics")),
         **lengths,
@@ -195,16 +194,6 @@ def _averaged(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     is_average = weights == "average"
     share = RUNG_SHARE if is_average else None
     return recipe.changed(average_share=share, growing_average=is_average)
-
-
-def _sized(sizes: Scale, space: KnobSpace | None) -> Scale:
-    """Sizes with the recipe of a space; those of toy size keep their epochs and batches."""
-    if space is None or space.recipe is None:
-        return sizes
-    recipe = RECIPES[space.recipe]
-    if sizes.name == SMOKE.name:
-        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
-    return replace(sizes, recipe=recipe)
 
 
 def _lengths(options: Mapping[str, Any], usual_epochs: float) -> dict[str, Any]:

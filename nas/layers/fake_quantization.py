@@ -22,6 +22,7 @@ from nas.architecture.scales import LEAST_MULTIPLE, LEAST_SCALE, is_sign, range_
 from nas.layers.fast import (
     DOUBLE,
     Tensor,
+    dot,
     kept_divisor,
     mean_in_double,
     pass_within,
@@ -216,18 +217,13 @@ def learned_activations(
 
         def gradient(*parts: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
             above = parts[0] if upstream is None else upstream
-            by_x = pass_within_scaled(above, x, low, high, scale)
-            by_scale = (_dot(above, values) - _dot(by_x, x)) / scale
+            by_x = pass_within_scaled(above, x, low, high, scale, low < 0)
+            by_scale = (dot(above, values) - dot(by_x, x)) / scale
             return by_x, by_scale * factor, ops.zeros_like(factor)
 
         return values, gradient
 
     return ops.custom_gradient(function)(x, scale, factor)
-
-
-def _dot(one: Tensor, other: Tensor) -> Tensor:
-    """The sum of products; PyTorch has it for one axis alone."""
-    return ops.vdot(ops.reshape(one, (-1,)), ops.reshape(other, (-1,)))
 
 
 def learned_scale(multiple: Tensor, unit: float) -> Tensor:

@@ -154,7 +154,12 @@ def pass_within(gradient: Tensor, x: Tensor, low: float, high: float) -> Tensor:
 
 
 def pass_within_scaled(
-    gradient: Tensor, x: Tensor, low: float, high: float, scale: Tensor
+    gradient: Tensor,
+    x: Tensor,
+    low: Tensor | float,
+    high: Tensor | float,
+    scale: Tensor,
+    is_symmetric: bool,
 ) -> Tensor:
     """A gradient where low * scale <= x <= high * scale, and 0 elsewhere.
 
@@ -164,6 +169,7 @@ def pass_within_scaled(
         low: -high or 0.
         high: Above 0.
         scale: One number above 0.
+        is_symmetric: Whether `low` is -high.
     """
     if keras.backend.backend() != "tensorflow":
         inside = ops.logical_and(x >= low * scale, x <= high * scale)
@@ -171,9 +177,14 @@ def pass_within_scaled(
     import tensorflow as tf
 
     found, _, _ = tf.quantization.fake_quant_with_min_max_vars_gradient(
-        gradient, x, low * scale, high * scale, num_bits=8, narrow_range=low < 0
+        gradient, x, low * scale, high * scale, num_bits=8, narrow_range=is_symmetric
     )
     return found
+
+
+def dot(one: Tensor, other: Tensor) -> Tensor:
+    """The sum of products of tensors of one shape; PyTorch has it for one axis alone."""
+    return ops.vdot(ops.reshape(one, (-1,)), ops.reshape(other, (-1,)))
 
 
 def _bits_of_range(low: float, high: float) -> int | None:

@@ -19,6 +19,7 @@ from keras import ops
 from nas.architecture.number_formats import NumberFormat, format_text, parse_format
 from nas.architecture.scales import activation_unit, first_scale, is_learned
 from nas.layers import fake_quantization as fake
+from nas.layers.drawn_formats import FormatTable
 from nas.layers.fast import Tensor
 from nas.layers.quantized_layer import check_half_precision
 
@@ -82,6 +83,9 @@ class MixedFormats(keras.layers.Layer):
         self.weights_formats = tuple(map(parse_format, weights))
         self.activations_formats = tuple(map(parse_format, activations))
         self._axes = tuple(axes)
+        # Where one quantiser has all formats, a drawn one needs no branch for each of them.
+        self._weights_table = FormatTable.of(self.weights_formats)
+        self._activations_table = FormatTable.of(self.activations_formats)
         # For one call outside of any graph; see `nas.training.first_scales`.
         self.sets_scales = False
 
@@ -124,6 +128,10 @@ class MixedFormats(keras.layers.Layer):
         numbers = math.prod(shape[:-1]) * ops.cast(
             shape[-1] if channels is None else channels, "float32"
         )
+        if is_sampled and self._activations_table is not None:
+            multiples = self.scales if self.has_learned_scales else None
+            found = self._activations_table.read(exact, ops.argmax(gate), multiples, numbers)
+            return ops.cast(found, self.compute_dtype)
         options = [partial(self._read_as, i, numbers) for i in range(len(self.activations_formats))]
         return ops.cast(mixed(options, exact, gate, is_sampled), self.compute_dtype)
 
@@ -152,6 +160,10 @@ class MixedFormats(keras.layers.Layer):
         if counted is not None:
             # Gates that learn may leave a mask a rounding away from 0 and 1.
             counted = ops.stop_gradient(ops.round(ops.cast(counted, "float32")))
+        if is_sampled and self._weights_table is not None:
+            place = ops.argmax(gate)
+            found = self._weights_table.kernel(values, place, self._axes, counted)
+            return ops.cast(found, self.compute_dtype)
         options = [partial(self._multiplied_as, one, counted) for one in self.weights_formats]
         return ops.cast(mixed(options, values, gate, is_sampled), self.compute_dtype)
 

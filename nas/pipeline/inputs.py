@@ -19,7 +19,8 @@ from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
 from nas.search_space.bits import BitWidths, with_bits
-from nas.search_space.named import get_space
+from nas.search_space.knob_space import KnobSpace
+from nas.search_space.named import any_space, get_space
 from nas.search_space.space import Space
 from nas.selection.default_space import default_space
 from nas.system.console import out
@@ -218,6 +219,20 @@ def keep_data(folder: RunFolder, dataset: Dataset) -> DataRecord:
     record = folder.read(DataRecord)
     record.check_same(dataset, "the run began with", SAME_IMAGES)
     return record
+
+
+def recipe_of(name: str, images: Dataset | Looks) -> str | None:
+    """Name of the recipe that a space brings for its networks; None where it brings none.
+
+    Args:
+        name: Of the space.
+        images: That are there, or that were looked at.
+
+    Raises:
+        SpaceError: No such space, or images of a size that it has no networks for.
+    """
+    found = any_space(name, images.image_size, images.num_classes)
+    return found.recipe if isinstance(found, KnobSpace) else None
 
 
 def space_of(

@@ -189,7 +189,7 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     if isinstance(found, KnobSpace) and found.places is not None:
         return found.places(found.image_size, found.num_classes)
     if isinstance(found, KnobSpace):
-        with_places = [key for key, space in KNOB_SPACES.items() if space.places is not None]
+        with_places = [key for key in KNOB_SPACES if KNOB_SPACES[key].places is not None]
         raise SpaceError(
             "a space with a choice at each of its places, which a supernet and a latency table "
             f"have rows for: {', '.join((*SPACES, *with_places))} or `{PREFIX}NETWORK`",

@@ -67,9 +67,13 @@ class Space:
     @property
     def num_classes(self) -> int:
         """Class scores of every network in the space."""
-        last = self.layers[-1]
+        place = self.layers[-1]
+        # Options have one output, so that each of them tells it.
+        last = place.options[0] if isinstance(place, OneOf) else place
         if not isinstance(last, Dense):
-            raise SpaceError("a dense last layer", f"{last}", "end the space with Dense")
+            raise SpaceError(
+                "a dense last layer", arch_text.layer_to_text(last), "end the space with Dense"
+            )
         return last.units
 
     def input_shapes(self) -> tuple[Shape, ...]:

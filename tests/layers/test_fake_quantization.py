@@ -251,7 +251,7 @@ def test_what_other_backends_compute_is_what_tensorflow_does(
     gradient = rng.normal(size=x.shape).astype(np.float32)
 
     def results() -> list[np.ndarray]:
-        scaled = pass_within_scaled(gradient, x, -7.0, 7.0, np.float32(0.1))
+        scaled = pass_within_scaled(gradient, x, -7.0, 7.0, np.float32(0.1), True)
         return [
             keras.ops.convert_to_numpy(found)
             for found in (pointwise_conv(x, kernel), scaled, x / kept_divisor(3.0))

@@ -15,6 +15,7 @@ from nas.architecture.spec import MBConv
 from nas.builders.keras_layers import LayerSettings, OpChain, variables_of
 from nas.errors import InputError
 from nas.layers import fake_quantization as fake
+from nas.layers.drawn_formats import FormatTable
 from nas.layers.mixed_formats import MixedFormats, common_range, mixed
 from nas.layers.super_block import SuperBlock
 from nas.search_space.choice import OneOf
@@ -148,6 +149,45 @@ def test_codes_that_half_precision_does_not_hold_are_refused() -> None:
     layer = MixedFormats(("f12.4",), ("float32",), (0,), dtype="mixed_bfloat16")
     with pytest.raises(InputError, match=r"(?s)at most 8 bits.*f12\.4.*mixed_precision"):
         layer.build()
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="gradients by tf.GradientTape")
+@pytest.mark.parametrize(
+    "texts",
+    [("b2l", "b8l", "float32"), ("u1l", "u4l"), ("b3", "b6"), ("f4.2", "f12.4", "float32")],
+    ids=" ".join,
+)
+def test_one_quantiser_gives_what_each_format_gives_with_its_gradients(
+    texts: tuple[str, ...],
+) -> None:
+    import tensorflow as tf
+
+    assert FormatTable.of(tuple(map(parse_format, texts))) is not None
+    kernels = texts if not texts[0].endswith("l") else ("b4", "b2", "float32")[: len(texts)]
+    layer = MixedFormats(kernels, texts, (0, 1, 2))
+    layer.build()
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((2, 3, 3, 4)).astype(np.float32) * 2
+    weight = rng.standard_normal(x.shape).astype(np.float32)
+    for gate in np.eye(len(texts), dtype=np.float32):
+        found = []
+        for is_sampled in (False, True):
+            image = tf.Variable(x)
+            variables = [image, *(one.value for one in layer.trainable_variables)]
+            with tf.GradientTape() as tape:
+                y = layer.read(image, gate, is_sampled)
+                loss = tf.reduce_sum(y * weight)
+            gradients = tape.gradient(loss, variables, unconnected_gradients="zero")
+            kernel = layer.kernel(x, gate, is_sampled)
+            found.append([numpy(y), numpy(kernel), *map(numpy, gradients)])
+        for mixture, drawn in zip(*found, strict=True):
+            # Sums of 72 products in another order; a square root that is computed otherwise.
+            np.testing.assert_allclose(drawn, mixture, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("texts", [("b1", "b4"), ("b4", "u4"), ("f8.4t", "f4.2t"), ("float32",)])
+def test_formats_that_no_one_quantiser_has_are_branches(texts: tuple[str, ...]) -> None:
+    assert FormatTable.of(tuple(map(parse_format, texts))) is None
 
 
 def test_one_option_needs_no_gate() -> None:

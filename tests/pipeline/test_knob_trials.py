@@ -21,8 +21,9 @@ from nas.runs.config import read_config
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
 from nas.runs.trials_record import TrialsRecord
+from tests.support.documented import commands_of
 from tests.support.in_process import InProcessExecutor
-from tests.support.programs import Done, is_refusal, run_program
+from tests.support.programs import ROOT, Done, is_refusal, run_program
 
 LOCAL = ("--smoke", "--workers", "1", "--storage", "journal")
 # The documented commands with a length of their own.
@@ -36,6 +37,8 @@ TRIGGER = (
     *("--objectives", "tpr_at_rate=10kHz,weight_bits"),
     *("--max_trials", "4", "--max_epochs", "4", "--reduction", "2", "--rungs", "2"),
 )
+# Flags that make the documented searches short here.
+OF_LENGTH = ("--max_trials", "--max_epochs", "--reduction", "--rungs")
 GRID = ("--space", "trigger", "--sample", "trigger", "--method", "grid", "--max_epochs", "1")
 
 
@@ -85,6 +88,22 @@ def test_a_quantised_network_is_searched_within_the_bits_of_the_original(tmp_pat
     assert config.space_recipe == "cnv" and config.recipe.schedule == recipe.schedule
     # --smoke keeps the size of its trainings, and the recipe is the space's otherwise.
     assert (config.recipe.batch_size, config.max_epochs) == (SMOKE.batch_size, 4.0)
+
+
+@pytest.mark.parametrize("words", [CNV, TRIGGER])
+def test_the_documented_commands_are_those_that_run_here(words: Sequence[str]) -> None:
+    # Space and method tell which of the page's commands it is; flags stand with their values.
+    own = dict(zip(words[::2], words[1::2], strict=True))
+    names = {own["--space"], own["--method"]}
+    (command,) = [
+        found.words
+        for found in commands_of(ROOT / "docs" / "bit_widths.md")
+        if found.is_whole and names <= set(found.words)
+    ]
+    asked = dict(zip(command[2::2], command[3::2], strict=True))  # behind program and script
+    decisive = {name: value for name, value in own.items() if name not in OF_LENGTH}
+    assert {name: asked.get(name) for name in decisive} == decisive
+    assert set(asked) - set(own) <= {"--data_dir"}
 
 
 def test_knobs_of_the_recipe_that_a_space_brings_can_be_others(tmp_path: Path) -> None:

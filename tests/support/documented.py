@@ -23,8 +23,12 @@ FOREIGN = {
     *("ssh", "sudo", "tar", "tensorboard", "unzip", "wget"),
 }
 # Messages of a program that took its flags and then lacked a file: the command itself is right.
-WITHOUT_FILES = ("does not exist", "is no file", "a finished search", "config.json")
+WITHOUT_FILES = (
+    *("does not exist", "is no file", "a finished search", "config.json"),
+    "where --run_dir can be written",
+)
 NOWHERE = "/nowhere/at/all"
+NO_FOLDER = "/dev/null/run"
 
 
 @dataclass(frozen=True)
@@ -196,6 +200,9 @@ def _flags_refusal(name: str, arguments: list[str], is_whole: bool) -> str | Non
         patch.setenv("STOPWATCH_RUNS", NOWHERE)
         # A flag has one value: the page's own images are nowhere, too.
         images = {} if "--summary" in arguments else {"data_dir": NOWHERE}
+        if "--sample" in arguments:
+            # Its images are always there: the run's folder cannot be.
+            images = {"run_dir": NO_FOLDER}
         done = run_program(name, *with_flags(arguments, images))
     return None if done.exit_code == 0 or _lacks_files(done) else done.err
 

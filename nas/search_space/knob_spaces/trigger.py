@@ -3,6 +3,9 @@
 A first search by Hyperband had batch normalisation and 135 configurations, a second one dropout in
 its place and 120: bits of weights, bits of activations, and the filters of both convolutions. What
 they were compared with is the same network in float32, with 4 and 8 filters.
+
+A search by gradient chooses the formats of each layer by itself, from more of them, in the network
+with as many filters. How many there are decides the shape behind a layer, which no choice may.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from nas.architecture.number_formats import FixedPoint, NumberFormat, bits_of, parse_format
+from nas.architecture.number_formats import FixedPoint, NumberFormat, parse_format
 from nas.architecture.spec import Architecture, Conv, Dense, Dropout, Flatten, Layer, MaxPool
 from nas.search_space.knob_space import Grid, KnobSpace, KnobValues
 from nas.search_space.knob_spaces.registry import KNOB_SPACES
@@ -27,7 +30,7 @@ ACTIVATIONS = ("f12.4", "f16.6", "f24.8")
 # first notes. Weights are small, so that few bits are better spent behind the point.
 LAYER_WEIGHTS = ("f3.1", "f4.1", "f6.1", "f8.2", *WEIGHTS)
 LAYER_ACTIVATIONS = ("f4.3", "f6.3", "f8.4", *ACTIVATIONS)
-# Sums and normalisations reach further than weights.
+# What biases and normalisations have beside weights of fewer bits: their numbers are larger.
 LEAST_BEHIND = FixedPoint(8, 4)
 BATCH_NORM = "batch_norm"
 # With the share that is dropped behind it.
@@ -101,7 +104,7 @@ def places(
     """The same network with a choice of its formats at each layer.
 
     The formats of biases and of batch normalisation follow those of the weights, as in both
-    searches, and have 8 bits or more. The first layer reads pixels of 8 bits whatever is chosen.
+    searches. The first layer reads pixels of 8 bits whatever is chosen.
 
     Args:
         image_size: Height and width of images in pixels.
@@ -127,13 +130,13 @@ def _options(layer: Conv | Dense, is_first: bool) -> Iterator[Layer]:
     """A layer in every pair of formats; the first one reads pixels alone."""
     for text in LAYER_WEIGHTS:
         weights = parse_format(text)
-        behind = LEAST_BEHIND if bits_of(weights) < LEAST_BEHIND.bits else weights
+        behind = weights if text in WEIGHTS else LEAST_BEHIND
         for read in (PIXELS,) if is_first else map(parse_format, LAYER_ACTIVATIONS):
             yield replace(
                 layer,
                 weight_format=weights,
                 activation_format=read,
-                bias_format=behind if layer.bias else None,
+                bias_format=behind,
                 norm_format=behind if layer.batch_norm else None,
             )
 
