@@ -162,6 +162,16 @@ def test_data_imports_no_training_framework() -> None:
         assert not {i.split(".")[0] for i in imports(name)} & HEAVY, name
 
 
+def test_one_module_imports_ray() -> None:
+    """Nothing else knows which executor runs, and all of it works where Ray is missing."""
+    found = {name for name in MODULES if "ray" in {i.split(".")[0] for i in imports(name)}}
+    assert found == {"nas.executors.ray_cluster"}
+    tree = ast.parse(MODULES["nas.executors.ray_cluster"].read_text("utf-8"))
+    at_once = {alias.name for n in tree.body if isinstance(n, ast.Import) for alias in n.names}
+    at_once |= {n.module or "" for n in tree.body if isinstance(n, ast.ImportFrom)}
+    assert not {name for name in at_once if name.split(".")[0] == "ray"}
+
+
 @pytest.mark.parametrize("entry", PLACES)
 def test_no_stars_no_unsafe_loading_no_drawer_of_odds_and_ends(entry: str) -> None:
     forbidden = {"pickle", "marshal", "shelve", "dill", "cloudpickle", "imp"}

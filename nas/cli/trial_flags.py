@@ -6,6 +6,7 @@ from typing import Any
 
 from absl import flags
 
+from nas.cli import executor_flags
 from nas.cli import flags as strict_flags
 from nas.runs.trials import RUNG_WEIGHTS, STORAGES, can_be_told
 from nas.tuning.samplers import SAMPLERS
@@ -86,9 +87,10 @@ def define(values: flags.FlagValues) -> None:
     strict_flags.define_count(
         values,
         "workers",
-        "Trials that train at a time, each in a process of one thread; default: one a core, 4 at "
-        "most.",
+        "Trials that train at a time, each in a process of its own; default: one a core, 4 at "
+        "most, and on a cluster as many as it has room for.",
     )
+    executor_flags.define(values)
     strict_flags.define_count(
         values,
         "seeds",

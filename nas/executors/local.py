@@ -14,15 +14,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-import nas
 from nas.executors.cores import cores, environment, share_of
 from nas.executors.executor import Place
 from nas.executors.messages import Done, Event, Failed, Job, Ready, Stopped, from_line, to_line
+from nas.executors.packages import package_folders
 from nas.ranges import check_count
 
 # A process that has done so many jobs makes room for a new one: frameworks keep some memory of
 # every network that they have built.
 JOBS_A_PROCESS = 64
+# No network is built in less; what takes so little is not counted.
+SHORT_SECONDS = 0.1
 LAST_LINES = 3
 # A framework takes a while to let go of what it has.
 END_SECONDS = 10.0
@@ -37,6 +39,7 @@ class _Worker:
     log: Path
     job: str | None = None
     jobs: int = 0
+    begun_s: float = 0.0
     rest: bytes = field(default=b"", repr=False)
 
     @property
@@ -57,11 +60,15 @@ class LocalExecutor:
         task: MODULE:FUNCTION that does a job.
         folder: Of logs and locks, one of each a worker.
         workers: Processes at a time, 1 or more.
+        threads: Of each of them, 1 or more, on any core; None for a share of the cores of its own.
     """
 
-    def __init__(self, task: str, folder: Path, workers: int) -> None:
+    def __init__(
+        self, task: str, folder: Path, workers: int, *, threads: int | None = None
+    ) -> None:
         check_count("workers", workers)
         self._task, self._folder, self._count = task, folder, workers
+        self._threads = threads
         self._workers: dict[str, _Worker] = {}
         self._selector = selectors.DefaultSelector()
         self._is_stopping = False
@@ -82,8 +89,7 @@ class LocalExecutor:
             RuntimeError: All workers have jobs.
         """
         worker = self._idle()
-        worker.job = job.id
-        worker.jobs += 1
+        worker.job, worker.begun_s = job.id, time.monotonic()
         # A process that has just died is seen when its messages end.
         with contextlib.suppress(BrokenPipeError):
             stdin = worker.process.stdin
@@ -154,14 +160,16 @@ class LocalExecutor:
         raise RuntimeError(f"{self._count} workers that all have a job")
 
     def _started(self, name: str, number: int) -> _Worker:
-        share = share_of(number, self._count, cores())
+        # Whoever asks for threads shares this machine with others, who are not known here.
+        share = cores() if self._threads else share_of(number, self._count, cores())
         log = self._folder / f"{name}.log"
         words = ["--task", self._task, "--lock", str(self._folder / f"{name}.lock")]
         words += ["--cores", ",".join(map(str, share))]
-        env = environment(len(share), os.environ)
-        # The package of this very program, wherever it was started from.
-        paths = [str(Path(nas.__file__).resolve().parents[1]), env.get("PYTHONPATH", "")]
-        env["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+        env = environment(self._threads or len(share), os.environ)
+        # The packages of this very program, wherever it was started from.
+        paths = [str(folder.parent) for folder in package_folders()]
+        found = dict.fromkeys([*paths, env.get("PYTHONPATH", "")])
+        env["PYTHONPATH"] = os.pathsep.join(filter(None, found))
         with open(log, "ab") as stream:
             process = subprocess.Popen(
                 [sys.executable, "-P", "-m", "nas.executors.worker", *words],
@@ -191,6 +199,7 @@ class LocalExecutor:
                 continue
             if isinstance(message, Done | Failed | Stopped):
                 worker.job = None
+                worker.jobs += time.monotonic() - worker.begun_s > SHORT_SECONDS
             if isinstance(message, Failed) and message.cause == "memory":
                 # What filled it may never be given back: the next job gets a process of its own.
                 worker.jobs = JOBS_A_PROCESS

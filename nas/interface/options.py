@@ -124,7 +124,13 @@ class TrialOptions(SpaceOptions, total=False):
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
-        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most.
+        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most, and on a
+            cluster as many as it has room for.
+        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
+        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
+        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
+        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
+        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
         storage: `sqlite` (default) or `journal`.
         rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
@@ -144,6 +150,11 @@ class TrialOptions(SpaceOptions, total=False):
     tune: str
     sampler: str
     workers: int
+    executor: str
+    ray_address: str
+    worker_cpus: float
+    worker_gpus: float
+    worker_memory_bytes: int
     storage: str
     rung_weights: str
     seeds: int

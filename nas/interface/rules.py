@@ -11,6 +11,7 @@ from functools import partial
 from latency.flag_rules import Options, Rule
 from latency.flag_rules import check as check_rules
 from nas.errors import InputError
+from nas.interface.executor_options import OF_EXECUTORS
 from nas.methods.method import MethodType
 from nas.methods.registry import METHODS
 
@@ -21,7 +22,7 @@ COMPUTING = ("mixed_precision", "data_parallel")
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
     *("workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
-    *("seeds", "metrics", "rung_weights"),
+    *("seeds", "metrics", "rung_weights", *OF_EXECUTORS),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (

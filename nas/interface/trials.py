@@ -12,6 +12,7 @@ from nas.architecture import text as arch_text
 from nas.data import Dataset
 from nas.data.look import Looks, check_searchable
 from nas.errors import InputError, SpaceError
+from nas.executors.choice import check_executor
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, trials_config
@@ -137,6 +138,7 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
         config = replace(config, max_trials=grid_size(config, space))
     check_trials(config, space, looks)
     check_starts(config.compute)
+    check_executor(config.executor)
     dataset = load_data(asked.source, sizes, config.seed)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
     config = replace(config, space_fingerprint=space.fingerprint())
@@ -165,6 +167,7 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     load_blocks(config.blocks)
     check_late_packages()
     check_starts(config.compute)
+    check_executor(config.executor)
     named = asked.source if asked.source.is_named else None
     source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None

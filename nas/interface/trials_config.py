@@ -11,9 +11,9 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
-from nas.executors.cores import cores
 from nas.interface import rules
 from nas.interface.asked import bits_of, compute_of, with_recipe
+from nas.interface.executor_options import executor_config, usual_workers
 from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.registry import check_known
@@ -49,8 +49,6 @@ SHARED = (
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
-# More than this compete for memory: each worker is a framework of its own.
-MOST_USUAL_WORKERS = 4
 USUAL_RUNGS = 5
 # Length of their average, a share of the steps so far: its weights are as old, in the mean, as
 # those of the last two fifths of the steps.
@@ -153,6 +151,7 @@ def trials_config(
     if method == "grid":
         given["sampler"] = method
     table = options.get("table")
+    executor = executor_config(options)
     return TrialsConfig(
         date=now_text(),
         command=asked.command,
@@ -175,7 +174,8 @@ def trials_config(
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
         budgets=budget_texts(options.get("budgets")),
         objectives=objective_texts(options.get("objectives", "top1")),
-        workers=options.get("workers") or min(MOST_USUAL_WORKERS, len(cores())),
+        workers=options.get("workers") or usual_workers(executor),
+        executor=executor,
         seeds=options.get("seeds", 1),
         metrics=metric_texts(options.get("metrics")),
         **lengths,

@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from nas.errors import InputError
+from nas.interface.executor_options import executor_config, usual_workers
 from nas.interface.trials_config import (
     BOUNDS,
     OF_RECORD,
@@ -57,7 +58,7 @@ READ_AS: dict[str, Callable[[Any], Any]] = {
 def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> TrialsConfig:
     """What a run that goes on may be asked for anew, as nothing of the search depends on it.
 
-    The number of workers decides when trials end, and nothing of a trial.
+    Where workers run and how many there are decides when trials end, and nothing of a trial.
 
     Args:
         config: Of the run.
@@ -74,9 +75,13 @@ def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> Tria
             f"--seeds {seeds}",
             "leave the flag out with --resume",
         )
+    executor = executor_config(options, config.executor)
+    is_same_kind = executor.kind == config.executor.kind
+    usual = config.workers if is_same_kind else usual_workers(executor)
     return replace(
         config,
-        workers=options.get("workers") or config.workers,
+        workers=options.get("workers") or usual,
+        executor=executor,
         seeds=seeds,
         metrics=metric_texts(options.get("metrics")) or config.metrics,
         **new,

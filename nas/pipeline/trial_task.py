@@ -22,7 +22,7 @@ from nas.data import Dataset, split_holdout
 from nas.deployment.scores import keras_scores
 from nas.executors.task import Context, TaskError
 from nas.metrics import Metric, metric_value
-from nas.pipeline.inputs import load_data
+from nas.pipeline.inputs import keep_data, load_data
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
@@ -127,6 +127,7 @@ def bench_of(run_dir: str, source: DataSource) -> Bench:
         raise TaskError("error", f"{run_dir} is no search by trials")
     load_blocks(config.blocks)
     dataset = load_data(source, config.sizes, config.seed, None, folder.read(DataRecord))
+    keep_data(folder, dataset)  # those of another machine may be others
     backend.start(config.compute, dataset.image_size)
     return Bench(folder, config, dataset)
 

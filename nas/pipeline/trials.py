@@ -13,14 +13,14 @@ from latency.shell import Interrupted
 from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
+from nas.executors.choice import executor_of
 from nas.executors.executor import Executor
-from nas.executors.local import LocalExecutor
 from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
 from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.pipeline.trial_evaluation import EvaluationJob
-from nas.pipeline.trial_jobs import TASK
+from nas.pipeline.trial_jobs import TASK, shared_of
 from nas.pipeline.trial_task import LegJob, checkpoint_name
 from nas.pipeline.trials_check import check_ms
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
@@ -81,7 +81,8 @@ class TrialsRun:
             store = stack.enter_context(TrialStore.open(path, study))
             workers = self.folder.path / WORKERS_FOLDER
             _wait_for_orphans(workers)
-            executor = LocalExecutor(TASK, workers, self.config.workers)
+            shared = shared_of(self.folder, self.source, self.config.blocks)
+            executor = executor_of(config.executor, TASK, workers, config.workers, shared)
             stack.enter_context(closing(executor))
             progress = stack.enter_context(bar("Trials"))
             state = store.state()

@@ -9,6 +9,7 @@ from typing import Literal
 
 from nas.cost.constraints import Bounds
 from nas.errors import InputError
+from nas.executors.needs import ExecutorConfig
 from nas.metrics import METRICS, AskedMetrics, Metric
 from nas.metrics.goals import parse_asked
 from nas.ranges import check_count
@@ -86,7 +87,9 @@ class TrialsConfig(RunSettings):
         reduction: One trial in so many goes on to the next rung, 2 or more.
         rungs: Lengths that trials are compared at, 1 or more.
         sampler: Where configurations come from, one of `SAMPLERS`.
-        workers: Processes that train at a time, 1 or more.
+        workers: Processes that train at a time, 1 or more; None for as many as a cluster has room
+            for.
+        executor: Where they run.
         storage: One of `STORAGES`.
         seeds: Whole trainings of the best trial at the end, its own among them, 1 or more.
         metrics: What whole trainings are judged by on the evaluation images beside objectives,
@@ -117,7 +120,8 @@ class TrialsConfig(RunSettings):
     reduction: int = 4
     rungs: int = 1
     sampler: str = "random"
-    workers: int = 1
+    workers: int | None = 1
+    executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     storage: str = "sqlite"
     seeds: int = 1
     metrics: tuple[str, ...] = ()
@@ -127,7 +131,8 @@ class TrialsConfig(RunSettings):
         check_known("method", self.method, TRIAL_METHODS)
         check_known("sampler", self.sampler, SAMPLERS)
         check_known("storage", self.storage, STORAGES)
-        check_count("workers", self.workers)
+        if self.workers is not None or self.executor.kind == "local":
+            check_count("workers", self.workers or 0)
         check_count("seeds", self.seeds)
         if (self.space is None) == (self.network is None):
             raise InputError(

@@ -25,6 +25,7 @@ from nas.errors import InputError
 from nas.interface import asked as asked_module
 from nas.interface import retraining, rules, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
+from nas.interface.executor_options import OF_EXECUTORS
 from nas.interface.recipe_options import KNOBS
 from nas.interface.trials import is_trials
 from nas.interface.trials_config import SHARED, AskedTrials, trials_config
@@ -93,6 +94,11 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "budgets": ["--budgets", "params<=1e5"],
     "sampler": ["--sampler", "evolution"],
     "workers": ["--workers", "7"],
+    "executor": ["--executor", "ray"],
+    "ray_address": ["--executor", "ray", "--ray_address", "10.0.0.1:6379"],
+    "worker_cpus": ["--executor", "ray", "--worker_cpus", "2"],
+    "worker_gpus": ["--executor", "ray", "--worker_gpus", "0.5"],
+    "worker_memory_bytes": ["--executor", "ray", "--worker_memory_bytes", "1000000"],
     "storage": ["--storage", "journal"],
     "rung_weights": ["--rung_weights", "last"],
     "signal_class": ["--objectives", "auc", "--signal_class", "3"],
@@ -310,7 +316,16 @@ def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> N
 
 
 def test_the_record_answers_for_every_flag_of_trials() -> None:
-    free = {"workers", "seeds", "metrics", "data_dir", "verify_data", "run_dir", "resume"}
+    free = {
+        *OF_EXECUTORS,
+        "workers",
+        "seeds",
+        "metrics",
+        "data_dir",
+        "verify_data",
+        "run_dir",
+        "resume",
+    }
     assert {*TRIALS_RECORDED, *free} == {*rules.OF_TRIALS, *SHARED}
 
 
