@@ -34,5 +34,6 @@ def check_measurable(space: Space) -> None:
             "a space in float32 for milliseconds: what layers with number formats take depends on "
             "those around them, and no table has it",
             f"space {space.name}, such as {arch_text.to_text(space.largest())}",
-            "ask for bit operations or weight bits in place of milliseconds, or leave --bits out",
+            "ask by --target_bops or --target_weight_bits (by trials: --objectives bops or "
+            "weight_bits), or leave --bits out",
         )

@@ -263,7 +263,7 @@ def _chosen(
     if different(goals) + len(plan.added) >= plan.networks:
         sweep.write(plan)
         return plan
-    space = space_of(config.space, dataset)
+    space = space_of(config.space, dataset, bits=config.bits)
     check_unchanged(space, config)
     stage = FrontNetworks(sweep, goals, space, dataset, config, interrupter, asked.command)
     return stage.planned(plan)

@@ -12,6 +12,7 @@ from latency.errors import LatencyError
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
+from nas.cost.units import MILLISECONDS
 from nas.data import Dataset
 from nas.data.look import Looks
 from nas.errors import InputError
@@ -313,4 +314,5 @@ def _run_of(
         exports_of(asked.options),
         metrics=training.metrics,
         selection=training.selection,
+        quantity=(config.unit if isinstance(config, RunConfig) else MILLISECONDS).quantity,
     )

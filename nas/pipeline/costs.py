@@ -11,6 +11,7 @@ from nas.cost.additive import AdditiveCost
 from nas.cost.constraints import counted_cost
 from nas.cost.units import Unit
 from nas.errors import InputError
+from nas.hardware.measurable import has_table
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report import numbers
@@ -18,10 +19,7 @@ from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
 from nas.search_space.space import Space
 
-NO_TABLE = (
-    "Milliseconds are not predicted: the goal is a count, which needs no latency table. "
-    "--table names one."
-)
+NO_TABLE = "Milliseconds are not predicted: the goal is a count, which needs no latency table"
 
 
 @dataclass(frozen=True)
@@ -104,7 +102,7 @@ def kept_costs(folder: RunFolder, space: Space, config: RunConfig) -> RunCosts:
 
 
 def range_text(costs: RunCosts, low: float, high: float, within: str = "") -> str:
-    """What networks of a space have of a goal's quantity, as a sentence.
+    """What networks of a space have of a goal's quantity, and whether milliseconds are predicted.
 
     Args:
         costs: Of the space.
@@ -113,7 +111,11 @@ def range_text(costs: RunCosts, low: float, high: float, within: str = "") -> st
         within: What limits them, in words.
     """
     unit = costs.cost.unit
-    if costs.table is None or not unit.is_measured:
-        return f"{numbers.figure(unit, low)} to {numbers.figure(unit, high)}{within}."
+    span = f"{numbers.figure(unit, low)} to {numbers.figure(unit, high)}{within}."
+    if costs.table is None:
+        why = "; --table names one" if has_table(costs.space) else ", and number formats have none"
+        return f"{span}\n{NO_TABLE}{why}."
+    if not unit.is_measured:
+        return span
     predicted = f"{low:.3f} to {high:.3f} ms predicted"
     return f"{predicted}{within}, {settings_text(costs.table.settings)}."

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from latency.device.clock import now_text
 from latency.tables.table import LatencyTable
-from nas.cost.units import MILLISECONDS, UNITS
+from nas.cost.units import UNITS
 from nas.deployment.records import Exports
 from nas.hardware.measurement import TimedNetworks
 from nas.metrics import spreads
@@ -98,7 +98,6 @@ def certificate_of(
     parity = own.parity
     random = by_role["random"] or (before.random if before else ())
     search = verdict_on_search(own, random)
-    quantity = before.quantity if before else MILLISECONDS.quantity
     return Certificate(
         **values_of(own),
         method=before.method if before else None,
@@ -117,10 +116,10 @@ def certificate_of(
         recipe=job.seeded_recipe,
         warnings=(
             *job.early_warnings,
-            *training_warnings(own, search, UNITS[quantity]),
+            *training_warnings(own, search, UNITS[job.quantity]),
         ),
         search_verdict=search,
         run_id=job.folder.run_id,
         exports=exports,
-        quantity=quantity,
+        quantity=job.quantity,
     )

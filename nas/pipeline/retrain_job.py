@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
+from nas.cost.units import MILLISECONDS, QuantityName
 from nas.data import Dataset
 from nas.deployment.formats import AskedExports
 from nas.hardware.measurement import KnownNetworks
@@ -53,6 +54,7 @@ class RetrainJob:
         metrics: What every trained network is judged by beside top-1 and top-5.
         selection: The metric on held-out images that chooses between last and averaged weights;
             top-1 where it is empty.
+        quantity: What the search was asked in; milliseconds where nothing was searched.
     """
 
     folder: RunFolder
@@ -76,6 +78,7 @@ class RetrainJob:
     title: str = "searched"
     metrics: AskedMetrics = AskedMetrics()
     selection: AskedMetrics = AskedMetrics()
+    quantity: QuantityName = MILLISECONDS.quantity
 
     @property
     def entries(self) -> list[ComparedNetwork]:

@@ -21,7 +21,7 @@ from nas.methods.history import GateHistory, SearchEnd, SearchRow
 from nas.methods.method import Method
 from nas.methods.registry import METHODS
 from nas.pipeline.certify import compared_networks, search_certificate
-from nas.pipeline.costs import NO_TABLE, RunCosts, begun_costs, range_text
+from nas.pipeline.costs import RunCosts, begun_costs, range_text
 from nas.pipeline.lending import check_lender
 from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.race import RaceRun
@@ -116,8 +116,6 @@ class SearchRun:
         within = " within the other bounds" if bounded.bounds else ""
         reach = range_text(costs, low, high, within)
         out.print(f"Space {self.space.name}: {self.space.size:.3g} networks; {reach}", markup=False)
-        if costs.table is None:
-            out.print(NO_TABLE, markup=False)
         if not self.folder.has(ResolvedTarget):
             found = ResolvedTarget.of(self.config.goal, low, high)
             if found.target is not None:

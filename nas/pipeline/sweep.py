@@ -10,7 +10,7 @@ from nas.cost.additive import AdditiveCost
 from nas.data import Dataset
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
-from nas.pipeline.costs import NO_TABLE, RunCosts, begun_costs, range_text
+from nas.pipeline.costs import RunCosts, begun_costs, range_text
 from nas.pipeline.inputs import keep_data
 from nas.pipeline.lending import check_lender
 from nas.pipeline.search import SearchRun
@@ -71,8 +71,6 @@ class SweepRun:
         bounded = BoundedSpace(self.space, costs.cost, self.config.bounds)
         low, high = bounded.range()
         out.print(f"Space {self.space.name}: {range_text(costs, low, high)}", markup=False)
-        if costs.table is None:
-            out.print(NO_TABLE, markup=False)
         for goal in self.config.goals:
             target = goal.resolved(low, high)
             if target is not None:

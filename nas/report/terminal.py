@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.table import Table
 
@@ -35,12 +37,8 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         pad_edge=False,
     )
     table.add_column("network", no_wrap=True)
-    for name in (
-        f"asked\n{certificate.unit.text}",
-        "predicted\nms",
-        "measured\nms",
-        "95 %\ninterval",
-    ):
+    times = _time_columns(rows, certificate.unit)
+    for name in times:
         table.add_column(name, justify="right", no_wrap=True)
     # Certificates of earlier versions have no memory.
     has_memory = any(row.memory_bytes is not None for row in rows)
@@ -56,20 +54,36 @@ def terminal_table(certificate: Certificate, baselines: Baselines | None = None)
         spread = [spread_cell(row.known_trainings)] if several else []
         counts = bit_cells(row) if has_bits else []
         counts += [numbers.size(row.memory_bytes)] if has_memory else []
-        cells = [*_cells(row, certificate.unit), *counts, _accuracy(row, retrained), *spread]
+        cells = [
+            *(cells[row.label] for cells in times.values()),
+            *_cells(row),
+            *counts,
+            _accuracy(row, retrained),
+            *spread,
+        ]
         table.add_row(row.label, *cells, style=style)
     return table
 
 
-def _cells(row: ShownNetwork, unit: Unit) -> list[str]:
-    return [
-        numbers.bare_figure(unit, row.asked(unit)),
-        numbers.milliseconds(row.predicted_ms),
-        numbers.milliseconds(row.measured_ms),
-        interval_text(row),
-        numbers.count(row.params),
-        numbers.count(row.macs),
-    ]
+def _time_columns(rows: Sequence[ShownNetwork], unit: Unit) -> dict[str, dict[str, str]]:
+    """Heading -> row's label -> cell; where a count was asked for, only times that are known."""
+    columns = {
+        f"asked\n{unit.text}": {r.label: numbers.bare_figure(unit, r.asked(unit)) for r in rows},
+        "predicted\nms": {r.label: numbers.milliseconds(r.predicted_ms) for r in rows},
+        "measured\nms": {r.label: numbers.milliseconds(r.measured_ms) for r in rows},
+        "95 %\ninterval": {r.label: interval_text(r) for r in rows},
+    }
+    if unit.is_measured:
+        return columns
+    return {
+        name: cells
+        for name, cells in columns.items()
+        if any(cell != numbers.UNKNOWN for cell in cells.values())
+    }
+
+
+def _cells(row: ShownNetwork) -> list[str]:
+    return [numbers.count(row.params), numbers.count(row.macs)]
 
 
 def _accuracy(row: ShownNetwork, retrained: bool) -> str:

@@ -45,10 +45,13 @@ def found(
     monkeypatch.setattr(find_rate_module, "try_rates", tried)
     monkeypatch.setattr(find_rate_module, "write_picture", lambda path, curve: path / "rates.png")
 
-    def find(losses: list[float]) -> tuple[RateCurve, dict[str, Any]]:
+    def find(
+        losses: list[float], batch_size: int = SMOKE.recipe.batch_size
+    ) -> tuple[RateCurve, dict[str, Any]]:
         folder = untrained_run(tmp_path / "run")
         asked["losses"] = losses
-        training = TrainingConfig(recipe=SMOKE.recipe, seed=5, compute=Compute())
+        recipe = SMOKE.recipe.changed(batch_size=batch_size)
+        training = TrainingConfig(recipe=recipe, seed=5, compute=Compute())
         options = {"label_smoothing": 0.25, "flip": False, "mixed_precision": "bfloat16"}
         said = rate_words(folder, {**options, "data_parallel": False})
         network, images = arch_text.parse(NETWORK), dataset()
@@ -58,6 +61,14 @@ def found(
         return result, asked
 
     return find
+
+
+def test_batches_that_were_cut_are_told(
+    found: Callable[..., Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    found(FALLING, 100_000)
+    line = "Steps had 32 images, all there are, and not 100,000."
+    assert line in capsys.readouterr().out.splitlines()
 
 
 def test_a_rate_that_is_suggested_comes_with_the_command_that_trains_by_it(

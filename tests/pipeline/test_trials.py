@@ -252,6 +252,19 @@ def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(
         check_trials(config, trials_space(config, looks), looks)
 
 
+@pytest.mark.parametrize(("batch_size", "is_cut"), [(192, False), (256, True)])
+def test_trials_say_that_their_batches_are_smaller_than_the_recipes(
+    batch_size: int, is_cut: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = trials_config(AskedTrials(SOURCE, {**OPTIONS, "rungs": 1}), SMOKE, None)
+    config = replace(config, recipe=config.recipe.changed(batch_size=batch_size))
+    looks = looks_of(SOURCE, SMOKE, 0)
+    check_trials(config, trials_space(config, looks), looks)
+    told = capsys.readouterr().out
+    line = "Trials have steps of 192 images, all there are, and not 256."
+    assert (line in told) is is_cut
+
+
 def test_budgets_that_nothing_keeps_together_leave_no_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ from nas.report.trial_page.every import every
 from nas.report.trial_page.facts import TrialFacts, read_facts
 from nas.report.trial_page.page import trials_html
 from nas.search_space.knob_spaces.cnv import CNV_SMALL
+from nas.search_space.knob_spaces.trigger import TRIGGER
 from tests.report.test_bit_columns import facts_of
 from tests.support.made_trials import made_search
 
@@ -132,6 +133,18 @@ def test_original_stands_beside_the_best_as_the_documents_have_it(facts: TrialFa
     ]
     assert all(is_bold == (kernel < 3) for is_bold, kernel in kernels)
     assert not any(cell.findall("b") for cell in rows["learning rate"])
+
+
+def test_formats_of_fewer_bits_than_in_the_original_are_bold(tmp_path: Path) -> None:
+    path = made_search(
+        tmp_path / "made", knob_space=TRIGGER, objectives="top1,weight_bits", max_trials=4
+    )
+    found = read_facts(path)
+    rows = rows_of(beside(found))
+    original, *others = rows["weight format"]
+    assert original.text == "float32" and all(cell.findtext("b") for cell in others)
+    # No word of another kind is smaller than another one.
+    assert not any(cell.findall("b") for cell in rows["regularisation"])
 
 
 def test_accuracy_stands_against_bits_in_the_colour_of_the_bit_width(facts: TrialFacts) -> None:

@@ -6,15 +6,18 @@ import re
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from latency.device import strict_json
 from latency.errors import LatencyError
 from nas.report.front import front_lines, front_text, print_front
 from nas.report.front_page import front_html, write_front_page
 from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.front import Front
+from nas.selection.goals import Target
 from tests.support.report_front import COUNT, made_up_front, make_front
 
 
@@ -106,6 +109,24 @@ def test_the_terminal_says_what_intervals_are_of_and_what_to_do(
     lines = front_lines(doubted)
     assert "Warning: the machine is slower." in lines
     assert "Milliseconds are predicted for board; nothing was measured here." in lines
+
+
+def test_a_front_of_counts_is_drawn_by_them(front: Front, tmp_path: Path) -> None:
+    unknown: dict[str, Any] = {
+        "measured_ms": None,
+        "measured_low_ms": None,
+        "measured_high_ms": None,
+    }
+    networks = tuple(replace(n, predicted_ms=None, **unknown) for n in front.networks)
+    first = replace(networks[0], asked_count=Target(6.2e10, "bops"), met=True, met_reason="it is")
+    counted = replace(front, quantity="bops", networks=(first, *networks[1:]))
+    path = make_front(tmp_path / "counted", counted)
+    assert strict_json.read(Front, path / Front.FILE) == counted
+    page = front_html(path, counted)
+    assert ">G BOPs</text>" in page and "measured ms, at full speed" not in page
+    assert page.count('class="mark ') == len(networks), "each is drawn, though nothing was timed"
+    assert "Asked for 62.0 G BOPs: met." in page
+    assert "No other network has as few BOPs and is as accurate by these figures." in page
 
 
 def test_the_table_can_be_copied_as_text(front: Front) -> None:

@@ -11,12 +11,14 @@ import pytest
 from rich.console import Console
 
 from latency.errors import LatencyError
+from nas.cost.units import BOPS
 from nas.report import numbers
 from nas.report.pareto import front_of, pareto_table, print_pareto, seed_lines, write_pareto
 from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.sweep import Pareto, ParetoPoint
+from nas.selection.goals import Target
 from nas.selection.seed_spread import SeedSpread
 from tests.support.report_run import make_run
 
@@ -53,6 +55,23 @@ def test_a_network_without_figures_is_kept_off_the_front() -> None:
     found = front_of([point("a", None, 0.9, 0.1), point("b", 2.0, 0.5, None)])
     assert found.front == ("b",)
     assert len(found.networks) == 2
+
+
+def test_a_front_of_counts_needs_no_milliseconds() -> None:
+    bops = {"a": 3_000_000, "b": 2_000_000, "c": 4_000_000}
+    points = [
+        replace(point(name, None, 0.5 + 0.1 * (name == "c"), 0.1), bops=count, weight_bits=8)
+        for name, count in bops.items()
+    ]
+    asked = replace(points[1], asked_count=Target(2_020_000.0, "bops"))
+    found = front_of([points[0], asked, points[2]], BOPS)
+    assert (found.quantity, found.front) == ("bops", ("b", "c"))
+    console = Console(file=io.StringIO(), width=200)
+    console.print(pareto_table(found))
+    told = console.file.getvalue()  # type: ignore[attr-defined]
+    assert "asked BOPs" in told and "2.02 M" in told and "(predicted)" not in told
+    with pytest.raises(LatencyError, match="BOPs of a"):
+        front_of([replace(points[0], bops=None)], BOPS)
 
 
 def trained(name: str, ms: float, *top1: float, first: int = 0) -> ParetoPoint:

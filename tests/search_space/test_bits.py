@@ -202,7 +202,7 @@ def test_spaces_with_formats_have_no_milliseconds() -> None:
     check_measurable(plain)
     space = with_bits(plain, BitWidths((8,)))
     assert not has_table(space)
-    with pytest.raises(SpaceError, match="(?s)no table has it.*wqb8.*bit operations"):
+    with pytest.raises(SpaceError, match="(?s)no table has it.*wqb8.*--target_bops"):
         check_measurable(space)
     # Float32 blocks between ends with formats have none either.
     assert not has_table(with_bits(plain, BitWidths((32,))))

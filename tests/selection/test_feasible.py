@@ -17,8 +17,9 @@ from nas.architecture.spec import (
     Skip,
     WidthsBlock,
 )
-from nas.cost.constraints import Bounds, quantities
+from nas.cost.constraints import Bounds, counted_cost, quantities
 from nas.cost.counts import architecture_cost
+from nas.cost.units import BOPS, WEIGHT_BITS, Unit
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
 from nas.search_space.named import get_space
@@ -26,6 +27,7 @@ from nas.search_space.space import OneOf, Space
 from nas.selection.contradictions import check_bounds
 from nas.selection.feasible import BoundedSpace
 from nas.selection.integer_program import choose
+from tests.support.toy import toy_space
 
 SPACE = get_space("planted")
 
@@ -243,3 +245,25 @@ def _opposites() -> Space:
     small = WidthsBlock(3, 1, 8, expanded=16, squeeze=128)
     narrow = (Conv(3, 2, 8), OneOf("place", (large, small)), GlobalAveragePool(), Dense(2))
     return Space("opposites", 16, narrow)
+
+
+@pytest.mark.parametrize("unit", [BOPS, WEIGHT_BITS])
+def test_a_count_is_chosen_exactly_and_refused_with_its_range(unit: Unit) -> None:
+    space = toy_space()
+    bounded = BoundedSpace(space, counted_cost(space, unit), Bounds())
+    every = list(itertools.product(*(range(size) for size in bounded.sizes)))
+    counts = {network: bounded.cost.of(network) for network in every}
+    rng = np.random.default_rng(4)
+    for target in sorted(counts.values()):
+        scores = [rng.uniform(size=size) for size in bounded.sizes]
+        low, high = 0.98 * target, 1.02 * target
+        fitting = [network for network in every if low <= counts[network] <= high]
+        best = max(fitting, key=lambda n: sum(r[i] for r, i in zip(scores, n, strict=True)))
+        assert bounded.choose(scores, low, high) == best
+        bounded.check_target(target)
+    least, most = min(counts.values()), max(counts.values())
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        bounded.check_target(1.03 * most)
+    text = str(caught.value)
+    assert f"--target_{unit.name} from {least:.0f} to {most:.0f}, the range of space `toy`" in text
+    assert "on this device" not in text and f"ask for {unit.text} inside the range" in text

@@ -10,7 +10,7 @@ import pytest
 
 from latency.device import strict_json
 from nas.errors import InputError
-from nas.selection.goals import Goal, ResolvedTarget, parse_goals
+from nas.selection.goals import Goal, ResolvedTarget, check_different, parse_goals
 
 
 def goals(penalties: str | None, targets: str | None) -> tuple[Goal, ...]:
@@ -33,6 +33,41 @@ def test_labels_name_folders() -> None:
     found = goals(None, "25%,0.8,12.5%")
     assert [goal.label for goal in found] == ["25percent", "0.8ms", "12.5percent"]
     assert goals("1e-3", None)[0].label == "lambda0.001"
+
+
+def test_counts_are_goals_with_their_quantity_in_the_label() -> None:
+    found = parse_goals({"target_bops": "3.5e7, 25%"})
+    assert found == (Goal(target=3.5e7, quantity="bops"), Goal(percent=25.0, quantity="bops"))
+    assert [goal.label for goal in found] == ["3.5e7bops", "25percent_bops"]
+    (bits,) = parse_goals({"target_weight_bits": "1542848", "lambda": None})
+    assert (bits.label, bits.unit.text) == ("1542848weight_bits", "weight bits")
+    priced = parse_goals({"lambda": "0,0.1"}, "weight_bits")
+    assert [goal.label for goal in priced] == ["lambda0_weight_bits", "lambda0.1_weight_bits"]
+    assert parse_goals({"lambda": "0.1"}, "ms") == (Goal(penalty=0.1),)
+
+
+@pytest.mark.parametrize(
+    ("given", "quantity", "said"),
+    [
+        ({"target_bops": "0"}, None, "--target_bops to be a number above 0"),
+        ({"target_bops": "1.5"}, None, "--target_bops as whole BOPs"),
+        ({"target_weight_bits": "101%"}, None, "--target_weight_bits from 0% to 100%"),
+        ({"target_bops": "1e6,1000000"}, None, "1e6bops twice"),
+        ({"target_bops": "1e6", "target_ms": "1"}, None, "both: --target_bops 1e6 and --target_ms"),
+        ({"lambda": "1", "target_ms": "1", "target_bops": "1"}, None, "several: --lambda 1"),
+        ({"target_bops": "1e6"}, "bops", "leave --quantity out"),
+        ({"lambda": "0.1"}, "bits", "quantity to be one of ms, bops, weight_bits"),
+    ],
+)
+def test_bad_counts(given: dict[str, str], quantity: str | None, said: str) -> None:
+    with pytest.raises(InputError, match="(?s)Expected.*Received.*Fix") as caught:
+        parse_goals(given, quantity)
+    assert said in str(caught.value)
+
+
+def test_a_sweep_has_one_quantity() -> None:
+    with pytest.raises(InputError, match="goals of one quantity"):
+        check_different((Goal(target=1.0), Goal(target=1e6, quantity="bops")))
 
 
 def test_percentages_span_the_range() -> None:

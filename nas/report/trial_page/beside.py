@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from html import escape
 from statistics import fmean
 
+from nas.architecture.number_formats import bits_of, parse_format
+from nas.errors import InputError
 from nas.report import numbers
 from nas.report.bit_widths import LayerBits, bits_of_text, mean_bits, widths_text
 from nas.report.cards import card
@@ -220,10 +222,19 @@ def _block(name: str, found: Configuration, original: Mapping[str, Value]) -> st
 
 
 def _is_less(value: Value, before: Value) -> bool:
-    if isinstance(value, bool) or isinstance(before, bool):
-        return False
-    both = isinstance(value, int | float) and isinstance(before, int | float)
-    return both and value < before  # type: ignore[operator]
+    """Whether a value makes a smaller network: fewer of something, or a format of fewer bits."""
+    own, other = _size(value), _size(before)
+    return own is not None and other is not None and own < other
+
+
+def _size(value: Value) -> float | None:
+    """A number, or the bits of a number format; None of anything else."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return value
+    try:
+        return bits_of(parse_format(value)) if isinstance(value, str) else None
+    except InputError:
+        return None
 
 
 def _knob(value: Value) -> str:
