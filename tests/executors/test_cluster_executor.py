@@ -44,7 +44,9 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Clock:
+    # Relays that no test closes leave nothing outside of the tests' own folder.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("node")))
     stand_in_cluster.in_process(monkeypatch)
     made = Clock()
     for module in (cluster_executor, places):
