@@ -1,1 +1,1 @@
-"""Where jobs run: processes of this machine, behind a protocol that others can speak."""
+"""Where jobs run: processes of this machine, or of the nodes of a cluster."""

@@ -14,12 +14,15 @@ import socket
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from latency import atomic
+from latency.errors import LatencyError
 from nas.executors.local import LocalExecutor
+from nas.executors.locks import take_lock
 from nas.executors.messages import Event, Failed, Job, from_line, to_line
 from nas.executors.packages import fingerprint, package_folders
 from nas.system.chosen_backend import VARIABLE, chosen_backend
@@ -27,6 +30,10 @@ from nas.system.chosen_backend import VARIABLE, chosen_backend
 # How long an answer waits for a first message, and how soon a wish to stop is seen.
 ANSWER_SECONDS = 10.0
 LOOK_SECONDS = 0.2
+# Of a relay's folder, and of what it holds as long as it lives.
+PREFIX, HELD, HELD_SECONDS = "stopwatch-worker-", "held.lock", 5.0
+# A relay that is just beginning has a folder that it does not hold yet.
+LEFT_SECONDS = 60.0
 # Of a log that goes back with one answer.
 MOST_LOG_BYTES = 2**18
 # Variables that decide how frameworks compute, by the beginnings of their names.
@@ -100,7 +107,10 @@ class Relay:
     def __init__(self, order: Order) -> None:
         self._order = order
         self._host = socket.gethostname()
-        self._folder = Path(tempfile.mkdtemp(prefix="stopwatch-worker-"))
+        _remove_left()
+        self._folder = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._held = ExitStack()
+        self._held.enter_context(take_lock(self._folder / HELD, HELD_SECONDS))
         self._local: LocalExecutor | None = None
         self._state: dict[str, tuple[int, int] | None] = {}
         self._pid = self._log_bytes = 0
@@ -161,6 +171,7 @@ class Relay:
         """Ends the worker, and removes the copy of the folder."""
         if self._local is not None:
             self._local.close()
+        self._held.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @property
@@ -242,6 +253,16 @@ class Relay:
                 found += stream.read(MOST_LOG_BYTES)
         self._log_bytes += len(found)
         return found
+
+
+def _remove_left() -> None:
+    """Removes copies of relays that were killed: nobody holds them any more."""
+    for lock in Path(tempfile.gettempdir()).glob(f"{PREFIX}*/{HELD}"):
+        # Those of other users cannot be opened, and others may do the same at this moment.
+        with suppress(LatencyError, OSError):
+            if time.time() - lock.stat().st_mtime > LEFT_SECONDS:
+                with take_lock(lock, 0):
+                    shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def shared_environment(own: Mapping[str, str]) -> dict[str, str]:

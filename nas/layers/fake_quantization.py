@@ -60,19 +60,6 @@ def _wrapped(whole: Tensor, bits: int) -> Tensor:
     return ops.where(rest >= count / 2, rest - count, rest)
 
 
-def passed(values: Tensor, through: Tensor) -> Tensor:
-    """Values as they are, with the gradient of another tensor.
-
-    What is added to them is 0. The usual x + (values - x) is rounded twice, and gives neighbours of
-    the values where these are far from x.
-
-    Args:
-        values: They get no gradient of their own.
-        through: Finite, of the same shape; it gets the gradient.
-    """
-    return ops.stop_gradient(values) + (through - ops.stop_gradient(through))
-
-
 def activations(number_format: NumberFormat, x: Tensor) -> Tensor:
     """What a layer reads, with a fixed scale; the gradient passes within the range.
 
@@ -139,7 +126,7 @@ def kernel(number_format: NumberFormat, values: Tensor, scale: Tensor | float) -
         scale: From `kernel_scales`, in a shape that fits; it counts as a constant.
     """
     scale = ops.stop_gradient(ops.convert_to_tensor(scale, "float32"))
-    return passed(codes(number_format, values, scale) * scale, values)
+    return values + ops.stop_gradient(codes(number_format, values, scale) * scale - values)
 
 
 def kernel_scales(
@@ -189,10 +176,10 @@ def learned(number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tens
     """
     low, high = code_range(number_format)
     factor = ops.rsqrt(ops.cast(numbers, "float32") * high)
-    scale = passed(scale, scale * factor)
+    scale = scale * factor + ops.stop_gradient(scale - scale * factor)
     quotient = ops.clip(x / scale, low, high)
     found = codes(number_format, x, ops.stop_gradient(scale))
-    return passed(found, quotient) * scale
+    return (quotient + ops.stop_gradient(found - quotient)) * scale
 
 
 def learned_activations(
@@ -261,7 +248,9 @@ def bias_values(number_format: NumberFormat, bias: Tensor) -> Tensor:
         number_format: Of the bias.
         bias: (outputs,) float32.
     """
-    return passed(constant(number_format, bias), bias)
+    # What is added to the values is 0. The usual x + (values - x) is rounded twice and gives
+    # neighbours of values that are far from x; evaluation asks for the very same numbers.
+    return ops.stop_gradient(constant(number_format, bias)) + (bias - ops.stop_gradient(bias))
 
 
 def scaled_and_shifted(x: Tensor, scale: Tensor, shift: Tensor | None) -> Tensor:

@@ -100,9 +100,9 @@ def test_many_layers_in_every_format_are_those_of_numpy(op: ConvOp | DenseOp, se
 def test_bias_far_from_its_own_value_has_that_of_its_format() -> None:
     # A sign times the largest size: small values of the bias are far from what they stand for.
     bias = ScaledInteger(1)
-    op = replace(KINDS["dense"], bias=True, formats=Formats(bias, bias, bias))
-    assert isinstance(op, DenseOp)
-    agree(op, seed=1)
+    dense = KINDS["dense"]
+    assert isinstance(dense, DenseOp)
+    agree(replace(dense, bias=True, formats=Formats(bias, bias, bias)), seed=1)
 
 
 NETWORKS = (

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +19,7 @@ from nas.executors.messages import Done, Event, Failed, Job, Progress
 from nas.executors.needs import ExecutorConfig, Needs
 from nas.executors.packages import fingerprint
 from nas.executors.places import LOOK_SECONDS, MOST_BEGINNINGS
-from nas.executors.relay import Order, Relay
+from nas.executors.relay import HELD, PREFIX, Order, Relay
 from tests.support import stand_in_cluster
 from tests.support.stand_in_cluster import Call, StandInCluster
 
@@ -42,7 +44,9 @@ class Clock:
 
 
 @pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Clock:
+    # Relays that no test closes leave nothing outside of the tests' own folder.
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("node")))
     stand_in_cluster.in_process(monkeypatch)
     made = Clock()
     for module in (cluster_executor, places):
@@ -211,6 +215,25 @@ def test_node_without_the_data_is_refused_before_work_and_left_out_after_it(
     assert capsys.readouterr().out.count("oak is left out") == 1 and executor.free == 2
 
 
+def test_copies_of_relays_that_were_killed_are_removed_by_the_next_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    order = Order(TASK, 1, "/run", {}, fingerprint=fingerprint())
+    lives, killed = Relay(order), Relay(order)
+    killed._held.close()  # as the system does for a process that is gone
+    for left in (lives, killed):
+        os.utime(left._folder / HELD, (0, 0))
+    young = tmp_path / f"{PREFIX}young"
+    young.mkdir()
+    (young / HELD).touch()
+    following = Relay(order)
+    assert not killed._folder.exists() and lives._folder.exists() and young.exists()
+    for one in (lives, following):
+        one.close()
+    assert [path.name for path in tmp_path.iterdir()] == [young.name]
+
+
 @pytest.mark.parametrize(
     ("changes", "expected", "received"),
     [
@@ -222,9 +245,9 @@ def test_machine_of_another_version_is_refused(
     changes: dict[str, Any], expected: str, received: str
 ) -> None:
     given = {"fingerprint": fingerprint(), **changes}
-    relay = Relay(Order(TASK, 1, "/run", {}, **given))
-    refusal = relay.begin().refusal
-    relay.close()
+    made = Relay(Order(TASK, 1, "/run", {}, **given))
+    refusal = made.begin().refusal
+    made.close()
     assert refusal is not None
     assert expected in refusal[0] and received in refusal[1] and _host() in refusal[0]
 

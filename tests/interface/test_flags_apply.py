@@ -19,6 +19,7 @@ from nas.cli import flags as strict_flags
 from nas.cli.program import retrain_flags, search_flags
 from nas.cli.retrain import asked_retraining, retrain
 from nas.cli.search import asked_search
+from nas.cost.units import MILLISECONDS
 from nas.data import Dataset, Split
 from nas.data.look import Looks
 from nas.errors import InputError
@@ -535,8 +536,9 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
         return found.training
 
     class Recorder:
-        def __init__(self, *arguments: Any, metrics: Any, selection: Any) -> None:
+        def __init__(self, *arguments: Any, metrics: Any, selection: Any, quantity: Any) -> None:
             assert (metrics, selection) == (found.training.metrics, found.training.selection)
+            assert quantity == MILLISECONDS.quantity
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
 

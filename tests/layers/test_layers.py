@@ -21,9 +21,10 @@ from nas.layers.fast import (
     reference_batch_norm_training,
 )
 from nas.layers.gates import Gates
+from nas.layers.option_masks import channel_masks, kernel_masks
 from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.squeeze_excite import SqueezeExcite
-from nas.layers.super_block import SuperBlock, channel_masks, kernel_masks
+from nas.layers.super_block import SuperBlock
 
 RNG = np.random.default_rng(0)
 

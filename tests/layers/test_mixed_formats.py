@@ -11,6 +11,7 @@ from keras import ops
 
 from nas.architecture.lowering import lower
 from nas.architecture.number_formats import ScaledInteger, parse_format
+from nas.architecture.operations import ResidualOp
 from nas.architecture.spec import MBConv
 from nas.builders.keras_layers import LayerSettings, OpChain, variables_of
 from nas.errors import InputError
@@ -30,18 +31,18 @@ def numpy(tensor: Any) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def block() -> tuple[OneOf, SuperBlock]:
-    plain = OneOf("a", tuple(MBConv(k, 1, e, 8) for k in (3, 5) for e in (2, 3)))
     made = tuple(
         MBConv(
-            b.kernel,
+            kernel,
             1,
-            b.expansion,
+            expansion,
             8,
-            weight_format=w and ScaledInteger(w),
-            activation_format=a and ScaledInteger(a, True, "learned"),
-            inner_format=a and ScaledInteger(a, False, "learned"),
+            weight_format=ScaledInteger(w) if w else None,
+            activation_format=ScaledInteger(a, True, "learned") if a else None,
+            inner_format=ScaledInteger(a, False, "learned") if a else None,
         )
-        for b in plain.blocks
+        for kernel in (3, 5)
+        for expansion in (2, 3)
         for w in (None, 4, 2)
         for a in (None, 4)
     )
@@ -73,6 +74,7 @@ def test_mixed_drawn_and_own_networks_of_a_block_agree(block: Any, place: int) -
     chain.build()
     named = {one.name: one for one in chain.layers}
     weights = layer.weights_of(choice.values(option))
+    assert isinstance(chain.ops[0], ResidualOp)
     for op in chain.ops[0].body:
         for name, variable, is_depthwise in variables_of(op, named.__getitem__):
             value = weights[name.removeprefix("own.")]

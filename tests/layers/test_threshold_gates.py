@@ -11,7 +11,7 @@ import pytest
 
 from nas.cost.additive import AdditiveCost, ExpectedCost
 from nas.errors import InputError
-from nas.layers.super_block import channel_masks, kernel_masks
+from nas.layers.option_masks import channel_masks, kernel_masks
 from nas.layers.threshold_gates import KINDS, ThresholdGates, sigmoid_slope
 from nas.methods.config import GateConfig
 from nas.methods.gate_probabilities import GateProbabilities
