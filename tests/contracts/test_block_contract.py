@@ -162,7 +162,8 @@ EXAMPLES: dict[str, list[tuple[int, tuple[Layer, ...]]]] = {
 # Formats of numbers, of every kind and for every place; what they compute has tests of its own.
 QUANTISED = (
     "in_s15 cn_k3_s1_c8_nno_valid_wqb1_aqf8.1_bqb8_nqf16.6 dw_k3_s1_wqb4l_aqu4l_bqf16.6_nqf12.4tw "
-    "sp_k3_s2_c16_bias_wqb8_aqu8_bqf16.6t_nqf16.6w ir_k3_s1_e3_c16_se0.25_wqu2_aqb2l_bqf24.8_nqb8 "
+    "sp_k3_s2_c16_bias_wqb8_aqu8_bqf16.6t_nqf16.6w "
+    "ir_k3_s1_e3_c16_se0.25_wqu2_aqb2l_iqu4l_bqf24.8_nqb8 "
     "own_c8_wf4.2 gap fc_c5_bn_wqb1l_aqu1_bqb3_nqf8.2",
 )
 CASES = [

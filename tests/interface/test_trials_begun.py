@@ -14,7 +14,6 @@ import pytest
 from nas.errors import InputError
 from nas.interface.trials import is_trials, run_trials, trials_space
 from nas.interface.trials_config import AskedTrials
-from nas.pipeline import trials as trials_module
 from nas.pipeline.inputs import looks_of
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
@@ -26,7 +25,7 @@ from nas.runs.trials import TrialsConfig
 from nas.runs.trials_record import TrialsRecord
 from nas.search_space.space import Space
 from nas.system.interrupt import Interrupter
-from tests.support.in_process import InProcessExecutor
+from tests.support.in_process import train_in_process
 from tests.support.programs import run_program
 from tests.support.toy import TOY
 from tests.support.trained_runs import untrained_run
@@ -71,8 +70,7 @@ def runs(monkeypatch: pytest.MonkeyPatch) -> list[TrialsRun]:
 def test_a_search_by_trials_goes_on_with_what_may_be_asked_later(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
-    monkeypatch.setattr(trials_module, "LocalExecutor", InProcessExecutor)
+    train_in_process(monkeypatch)
     # Pages and their pictures are tested in tests/report.
     monkeypatch.setattr("nas.pipeline.trials_files.write_trials_page", lambda path: path)
     run = tmp_path / "run"

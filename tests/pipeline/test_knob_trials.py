@@ -14,7 +14,6 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.cost.counts import architecture_cost
-from nas.pipeline import trials as trials_module
 from nas.recipes import RECIPES
 from nas.recipes.smoke import SMOKE
 from nas.runs.config import read_config
@@ -22,7 +21,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
 from nas.runs.trials_record import TrialsRecord
 from tests.support.documented import commands_of
-from tests.support.in_process import InProcessExecutor
+from tests.support.in_process import train_in_process
 from tests.support.programs import ROOT, Done, is_refusal, run_program
 
 LOCAL = ("--smoke", "--workers", "1", "--storage", "journal")
@@ -44,8 +43,7 @@ GRID = ("--space", "trigger", "--sample", "trigger", "--method", "grid", "--max_
 
 @pytest.fixture(autouse=True)
 def _without_trainings(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
-    monkeypatch.setattr(trials_module, "LocalExecutor", InProcessExecutor)
+    train_in_process(monkeypatch)
 
 
 def search(path: Path, words: Sequence[str], *more: str) -> Done:

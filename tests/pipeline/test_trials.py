@@ -34,7 +34,7 @@ from nas.runs.trials_record import Original, RungReached, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from nas.tuning.legs import State as LegState
 from tests.support.fake_legs import top1
-from tests.support.in_process import InProcessExecutor
+from tests.support.in_process import train_in_process
 from tests.support.toy import toy_space
 
 SOURCE = DataSource(image_size=32)
@@ -62,13 +62,7 @@ SHORT_EPOCHS = {
 
 def made(path: Path, monkeypatch: pytest.MonkeyPatch, **options: Any) -> TrialsRun:
     """A search by trials whose workers train nothing."""
-    monkeypatch.setattr(trials_module, "TASK", "tests.support.fake_legs:leg")
-    # Processes are tested in tests/executors, and with all of this in tests/programs.
-    monkeypatch.setattr(
-        trials_module,
-        "executor_of",
-        lambda asked, task, folder, workers, shared: InProcessExecutor(task, folder, workers),
-    )
+    train_in_process(monkeypatch)
     asked = {**OPTIONS, **options}
     given = asked.pop("network", None)
     network = None if given is None else arch_text.parse(given)

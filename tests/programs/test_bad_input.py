@@ -40,7 +40,7 @@ def refused(tmp_path: Path) -> Refused:
 @pytest.mark.parametrize(
     "arguments, text",
     [
-        ([], "one of --lambda and --target_ms"),
+        ([], "one of --lambda, --target_ms, --target_bops, --target_weight_bits"),
         (["--lambda", "0.1", "--target_ms", "1"], "both"),
         (["--lambda", "-1"], "at least 0"),
         (["--lambda", "nan"], "--lambda"),
@@ -48,7 +48,10 @@ def refused(tmp_path: Path) -> Refused:
         (["--lambda", "0.1,0.2,0.1"], "lambda0.1 twice"),
         (["--target_ms", "0"], "--target_ms to be a number above 0"),
         (["--target_ms", "25%,120%"], "0% to 100%"),
-        (["--lambda", "0.1", "--method", "evolution"], "--target_ms with --method evolution"),
+        (
+            ["--lambda", "0.1", "--method", "evolution"],
+            "--target_ms, --target_bops or --target_weight_bits with --method evolution",
+        ),
         (["--target_ms", "1", "--method", "random", "--gate", "threshold"], "--gate with --method"),
         (["--target_ms", "1", "--supernet", "runs/x"], "--supernet with --method evolution"),
         (["--target_ms", "1", "--race_epochs", "1"], "--race with --race_epochs"),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from nas.executors.executor import Place
 from nas.executors.messages import (
     Done,
@@ -18,6 +20,7 @@ from nas.executors.messages import (
     to_line,
 )
 from nas.executors.worker import outcome, task_named
+from nas.pipeline import trials
 from nas.system.interrupt import Interrupter
 
 
@@ -62,3 +65,19 @@ class InProcessExecutor:
 
     def close(self) -> None:
         self._lines.clear()
+
+
+def train_in_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches by trials begin no workers: jobs are done by `tests.support.fake_legs`.
+
+    Processes are tested in tests/executors, and with all of a search in tests/programs.
+
+    Args:
+        monkeypatch: Of the test.
+    """
+    monkeypatch.setattr(trials, "TASK", "tests.support.fake_legs:leg")
+    monkeypatch.setattr(
+        trials,
+        "executor_of",
+        lambda asked, task, folder, workers, shared: InProcessExecutor(task, folder, workers),
+    )
