@@ -51,6 +51,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
+def pytest_sessionfinish() -> None:
+    """A process ends at once: pytest would look through all of its objects five times."""
+    gc.freeze()
+
+
 @pytest.fixture(scope="session", autouse=True)
 def nothing_waits_for_the_disk() -> Iterator[None]:
     """Files reach the disk when the system writes them: no test cuts the power."""

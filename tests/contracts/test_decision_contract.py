@@ -208,8 +208,10 @@ SPACES = {
     "branched_bits": (branched_bits_space, {"SwitchLayer"}),
     "one_kernel": (one_kernel_space, {"FormatLayer"}),
 }
-# One of each kind of layer; the others differ from these in numbers alone.
-TRAINED = ("mbconv", "wide", "attended")
+# One of each kind of layer; the others differ from these in numbers alone. All of them are compared
+# in training mode as well; a few steps in a row are one kind's in the fast suite.
+COMPARED = ("mbconv", "wide", "attended", "one_kernel")
+TRAINED = ("mbconv",)
 OF_DEPTHWISE = ("mbconv", "uneven")
 
 
@@ -269,7 +271,7 @@ def test_networks_indices_and_draws_are_inverses(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "gate"),
     [
-        pytest.param(name, gate, marks=() if name in TRAINED else pytest.mark.slow)
+        pytest.param(name, gate, marks=() if name in COMPARED else pytest.mark.slow)
         for name in SPACES
         for gate in GATE_FORMS
     ],

@@ -8,16 +8,21 @@ import socket
 import sys
 import threading
 from collections.abc import Callable
-from types import ModuleType
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from nas.errors import InputError
 from nas.executors import choice, ray_cluster
-from nas.executors.cluster import LostError
-from nas.executors.needs import ExecutorConfig
+from nas.executors.cluster import LostError, Node
+from nas.executors.cluster_executor import ClusterExecutor, Shared
+from nas.executors.local import LocalExecutor
+from nas.executors.needs import ExecutorConfig, Needs
 from nas.executors.ray_cluster import RayCluster, check_ray
+from nas.executors.relay import Relay
+from tests.support.stand_in_cluster import StandInCluster
 
 
 class RayError(Exception):
@@ -184,3 +189,83 @@ def test_cluster_is_asked_for_before_images_are_read(
     assert not ray.is_left
     choice.check_executor(ExecutorConfig("ray", "auto"))
     assert ray.is_left
+
+
+def test_machines_and_actors_are_those_of_ray(
+    has_ray: Callable[..., StandInRay], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[dict[str, Any]] = []
+    killed: list[object] = []
+    actor = SimpleNamespace(job=SimpleNamespace(remote=lambda *values: ("call", values)))
+
+    class Actor:
+        @staticmethod
+        def options(**options: Any) -> Any:
+            made.append(options)
+            return SimpleNamespace(remote=lambda order: actor)
+
+    ray: Any = has_ray()
+    ray.remote = lambda kind: Actor if kind is Relay else None
+    alive = {"NodeID": "1", "NodeManagerHostname": "ash", "Resources": {"CPU": 2.0}, "Alive": True}
+    ray.nodes = lambda: [alive, {**alive, "NodeID": "2", "Alive": False}]
+    ray.kill = killed.append
+    ray.get = lambda call: f"answer to {call}"
+    ray.wait = lambda calls, timeout, num_returns=1: (calls[:num_returns], calls[num_returns:])
+    strategies = ModuleType("ray.util.scheduling_strategies")
+    strategies.NodeAffinitySchedulingStrategy = (  # type: ignore[attr-defined]
+        lambda node, soft: (node, soft)
+    )
+    for name, module in {
+        "util": ModuleType("ray.util"),
+        "util.scheduling_strategies": strategies,
+    }.items():
+        monkeypatch.setitem(sys.modules, f"ray.{name}", module)
+    cluster = RayCluster("auto")
+    node = Node("1", "ash", {"CPU": 2.0})
+    assert cluster.nodes() == [node], "one that is gone is none"
+    relay = cluster.start(node, Needs(cpus=1, memory_bytes=5), object())  # type: ignore[arg-type]
+    (options,) = made
+    assert options["num_cpus"] == 1 and options["memory"] == 5 and options["num_gpus"] == 0
+    # A relay that is lost begins nowhere else by itself: the executor decides.
+    assert options["max_restarts"] == 0 and options["scheduling_strategy"] == ("1", False)
+    assert cluster.call(relay, "job", 3) == ("call", (3,))
+    assert cluster.wait(["a", "b", "c"], 0.1) == ["a", "b", "c"]
+    ray.wait = lambda calls, timeout, num_returns=1: ([], calls)
+    assert cluster.wait(["a"], 0.1) == []
+    assert cluster.answer("a") == "answer to a"
+    cluster.end(relay)
+    assert killed == [relay]
+
+
+SHARED = Shared(Path("run"), (), lambda payload: (), (), ("numpy",))
+COUNTS = "tests.support.stand_in_cluster:counts"
+
+
+def test_executor_is_the_one_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    local = choice.executor_of(ExecutorConfig(), COUNTS, tmp_path / "local", 2, SHARED)
+    assert isinstance(local, LocalExecutor) and local.free == 2
+    local.close()
+    clusters: list[StandInCluster] = []
+
+    def connected(address: str) -> StandInCluster:
+        clusters.append(StandInCluster([Node("1", "ash", {"CPU": 2.0})]))
+        return clusters[-1]
+
+    monkeypatch.setattr(choice, "RayCluster", connected)
+    opened: list[ClusterExecutor] = []
+    monkeypatch.setattr(ClusterExecutor, "open", lambda executor: opened.append(executor))
+    asked = ExecutorConfig("ray", "auto")
+    made = choice.executor_of(asked, COUNTS, tmp_path / "ray", None, SHARED)
+    assert opened == [made]
+    made.close()
+    assert clusters[0].is_closed
+
+    def refuses(self: object) -> None:
+        raise InputError("room", "none", "add a node")
+
+    monkeypatch.setattr(ClusterExecutor, "open", refuses)
+    with pytest.raises(InputError, match="room"):
+        choice.executor_of(asked, COUNTS, tmp_path / "full", None, SHARED)
+    assert clusters[1].is_closed, "a cluster that has no room is left"

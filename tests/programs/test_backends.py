@@ -49,7 +49,11 @@ def trained(name: str, *arguments: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("execution", [pytest.param("masked", marks=pytest.mark.slow), "sampled"])
-@pytest.mark.parametrize("name", ["tensorflow", "jax", "torch"])
+@pytest.mark.parametrize(
+    # With TensorFlow every search of the suite does so.
+    "name",
+    [pytest.param("tensorflow", marks=pytest.mark.slow), "jax", "torch"],
+)
 def test_search_and_derive(name: str, execution: str) -> None:
     if name == keras.backend.backend():
         found = backend_search.search(execution)

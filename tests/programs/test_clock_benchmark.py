@@ -51,6 +51,7 @@ def test_what_is_there_is_not_measured_again(measured: Path) -> None:
     assert table_name(SMOKE.cases[0], 0) in {path.stem for path in before}
 
 
+@pytest.mark.slow
 def test_samples_read_as_the_table_reads_them_give_the_table(measured: Path) -> None:
     table = Folder(measured).table("idle", SMOKE.cases[0], 0)
     assert table is not None

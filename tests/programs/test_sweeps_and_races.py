@@ -82,6 +82,7 @@ def test_a_finished_sweep_resumes_to_the_same_files(sweep: Path, tmp_path: Path)
     assert [(path.read_bytes(), path.stat().st_mtime_ns) for path in configs] == written
 
 
+@pytest.mark.slow
 def test_a_finished_sweep_starts_no_framework(sweep: Path, tmp_path: Path) -> None:
     run = shutil.copytree(sweep, tmp_path / "sweep")
     code = (

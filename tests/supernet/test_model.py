@@ -86,7 +86,7 @@ DRAWS = [(0, 0, 0), (3, 3, 3), (4, 1, 2), (1, 2, 4), (4, 0, 4)]
     "activation, se_ratio, slices",
     [
         pytest.param("relu6", 0.0, True, marks=pytest.mark.slow),
-        ("hard_swish", 0.25, True),
+        pytest.param("hard_swish", 0.25, True, marks=pytest.mark.slow),
         pytest.param("hard_swish", 0.25, False, marks=pytest.mark.slow),
     ],
 )

@@ -79,7 +79,7 @@ def are_equal(found: list[np.ndarray], expected: list[np.ndarray]) -> bool:
     return all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
 
 
-@pytest.mark.parametrize("is_growing", [False, True])
+@pytest.mark.parametrize("is_growing", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_steps_on_the_device_are_those_of_the_host(is_growing: bool) -> None:
     recipe = replace(RECIPE, growing_average=is_growing)
     host, device = WeightSteps(new_model(), recipe, STEPS, CLASSES), steps_of(recipe)

@@ -65,7 +65,7 @@ def test_only_what_is_missing_or_damaged_is_sent_again(
     ]
 
 
-@pytest.mark.parametrize("worker_dies", [False, True])
+@pytest.mark.parametrize("worker_dies", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_a_link_that_breaks_in_mid_run_costs_no_round(
     job: Path, target: SshTarget, device: Path, sshd: LoopbackSshd, worker_dies: bool
 ) -> None:
@@ -110,7 +110,10 @@ def ssh_children() -> list[int]:
     return [p for p in children if Path(f"/proc/{p}/comm").read_text().strip() == "ssh"]
 
 
-@pytest.mark.parametrize(("record", "prints"), [("journal.jsonl", False), ("elsewhere", True)])
+@pytest.mark.parametrize(
+    ("record", "prints"),
+    [("journal.jsonl", False), pytest.param("elsewhere", True, marks=pytest.mark.slow)],
+)
 def test_progress_starts_the_count_of_broken_links_anew(
     job: Path, target: SshTarget, device: Path, record: str, prints: bool
 ) -> None:

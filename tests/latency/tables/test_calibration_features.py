@@ -51,6 +51,7 @@ def test_a_feature_that_costs_nothing_hardly_ever_joins(study: ModuleType, space
     assert sum(found.values()) <= 20, found
 
 
+@pytest.mark.slow
 def test_a_feature_that_costs_a_tenth_is_found_on_a_quiet_machine(
     study: ModuleType, space: Any
 ) -> None:
