@@ -118,7 +118,7 @@ def test_a_killed_measurement_resumes_from_its_journal(tmp_path: Path) -> None:
         "def progress(done, total, left):\n"
         "    if done == 5: os.kill(os.getpid(), signal.SIGKILL)\n"
         "model = Model('m', Path(sys.argv[1]).read_bytes(), 'g')\n"
-        "measure([model], SessionSettings(), MeasurePlan(6, 6, max_wait_seconds=0.0),\n"
+        "measure([model], SessionSettings(), MeasurePlan(min_rounds=6, max_rounds=6),\n"
         "        progress=progress, resume_path=Path(sys.argv[2]))\n"
     )
     command = [sys.executable, "-c", code, str(model), str(journal)]
@@ -127,7 +127,7 @@ def test_a_killed_measurement_resumes_from_its_journal(tmp_path: Path) -> None:
     before = [json.loads(line) for line in journal.read_text().splitlines()][1:]
     assert len(before) == 4
 
-    plan = MeasurePlan(6, 6, max_wait_seconds=0.0)
+    plan = MeasurePlan(min_rounds=6, max_rounds=6)
     models = [Model("m", model.read_bytes(), "g")]
     found = measure(models, SessionSettings(), plan, resume_path=journal)
     assert len(found["m"].visits) == 6

@@ -54,6 +54,8 @@ def test_unstable_rows_and_many_threads_are_said() -> None:
 
 def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
+    # Runs of several threads all count, whatever the machine's speed was when they were read again.
+    settings = SessionSettings(intra_op_num_threads=2, allow_spinning=False)
 
     def stop(done: int, total: int, seconds_left: float) -> None:
         # Nine groups a round, counting the empty model's: in the third round.
@@ -61,13 +63,13 @@ def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        toy_table(resume_path=journal, progress=stop)
+        toy_table(settings=settings, resume_path=journal, progress=stop)
     before = [json.loads(line)["visits"] for line in journal.read_text().splitlines()[1:]]
     assert len(before) == 2
-    resumed = toy_table(resume_path=journal)
+    resumed = toy_table(settings=settings, resume_path=journal)
     assert strict_json.encode(resumed.rows["block"].visits["long"][:2]) == [
         record["chain4"] for record in before
     ]
     # All rounds are in the journal now, so the same build times nothing and gives the same.
-    again = toy_table(resume_path=journal)
+    again = toy_table(settings=settings, resume_path=journal)
     assert again.rows == resumed.rows and again.audit == resumed.audit
