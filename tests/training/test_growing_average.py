@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from nas.architecture import text as arch_text
-from nas.data import Dataset, Split
+from nas.data import Dataset
 from nas.data.augment import Augmentation
 from nas.errors import InputError
 from nas.training import loop
@@ -20,6 +20,7 @@ from nas.training.evaluation import Accuracy
 from nas.training.optimizers import OPTIMIZERS, weights_optimizer
 from nas.training.recipe import Pace, Recipe
 from nas.training.trainer import TrainResult, _better, train_network
+from tests.support.shaded_images import shaded_dataset
 
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 gap fc_c4")
 RECIPE = Recipe(
@@ -92,12 +93,7 @@ def test_a_growing_average_needs_its_share() -> None:
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    rng = np.random.default_rng(0)
-    labels = (np.arange(64) % 4).astype(np.int32)
-    images = rng.integers(0, 200, (64, 8, 8, 3)) + labels[:, None, None, None] * 12
-    split = Split(images.astype(np.uint8), labels)
-    turned = Split(split.images[::-1].copy(), split.labels[::-1].copy())
-    return Dataset("toy", split, turned, tuple("abcd"), 8, "0", False)
+    return shaded_dataset()
 
 
 def test_a_training_that_is_left_gives_its_average_and_a_whole_one_the_better_of_both(

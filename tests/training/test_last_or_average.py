@@ -10,7 +10,7 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.builders.keras_model import build_model, weights_by_name
-from nas.data import Dataset, Split
+from nas.data import Dataset
 from nas.data.augment import Augmentation
 from nas.data.augmentation.mixing import Mixing
 from nas.errors import InputError
@@ -31,6 +31,7 @@ from nas.training.steps import WeightSteps
 from nas.training.teachers.reading import with_file
 from nas.training.teachers.settings import Distillation
 from nas.training.trainer import TrainResult, train_network
+from tests.support.shaded_images import shaded_dataset
 from tests.support.teachers import ToyTeacher, expected_scores
 
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 gap fc_c4")
@@ -42,12 +43,7 @@ JUDGED = replace(PLAIN, evaluate_every=0.5, held_out_share=0.25)
 
 @pytest.fixture(scope="module")
 def dataset() -> Dataset:
-    rng = np.random.default_rng(0)
-    labels = (np.arange(64) % 4).astype(np.int32)
-    images = rng.integers(0, 200, (64, 8, 8, 3)) + labels[:, None, None, None] * 12
-    split = Split(images.astype(np.uint8), labels)
-    turned = Split(split.images[::-1].copy(), split.labels[::-1].copy())
-    return Dataset("toy", split, turned, tuple("abcd"), 8, "0", False)
+    return shaded_dataset()
 
 
 @pytest.mark.parametrize(
