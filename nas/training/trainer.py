@@ -129,7 +129,7 @@ def train_network(
     else:
         # What was held out says which are exported before these images are looked at.
         last = held_out_scores[-1] if held_out_scores else None
-        evaluation, weights = settled(trainer.judge, last, held_out, choice, *judged)
+        evaluation, weights = settled(trainer.judge, last, trainer.held_out, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
