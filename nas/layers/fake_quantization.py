@@ -190,7 +190,8 @@ def learned(number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tens
 
         return found * scale, gradient
 
-    return ops.custom_gradient(function)(x, scale, factor)
+    # Outside of any graph, TensorFlow's variables are no tensors to it, and would be looked for.
+    return ops.custom_gradient(function)(ops.cast(x, "float32"), scale, factor)
 
 
 def _summed_to(x: Tensor, like: Tensor) -> Tensor:
