@@ -6,7 +6,7 @@ from pathlib import Path
 
 from latency.command_line import join
 from latency.tables.table import LatencyTable
-from nas.hardware.tables import table_for
+from nas.hardware.tables import JOURNAL_FILE, table_for
 from nas.report.verdict import speed_text
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
@@ -49,6 +49,7 @@ def run_table(folder: RunFolder, space: Space, config: RunConfig | TrialsConfig)
                 f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %); "
                 f"{speed_text(table.speed.share_full_speed)}."
             )
+    (folder.path / JOURNAL_FILE).unlink(missing_ok=True)
     return table
 
 

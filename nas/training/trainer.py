@@ -288,9 +288,13 @@ class Trainer:
 
     def variables(self) -> Parts:
         """All that decides the rest."""
+        self._settle()
+        return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
+
+    def _settle(self) -> None:
+        """Gives the model what steps on the device have learned, for who reads it or saves it."""
         if self.device_steps is not None:
             self.device_steps.settle()
-        return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
         """Batches, with the teacher's scores where there is one.
@@ -327,8 +331,6 @@ class Trainer:
             steps_per_second: Since the last row.
         """
         means = self.steps.take_logs()
-        if self.device_steps is not None:
-            self.device_steps.settle()
         row = {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
@@ -351,6 +353,7 @@ class Trainer:
         due = self._evaluations_until(step)
         is_due = due > self._evaluated or step == self.total_steps
         if self.held_out is not None and is_due:
+            self._settle()
             names: dict[Weights, str] = {"last": "val_top1", "average": "val_top1_average"}
             for kind in self.judge.kinds:
                 found = self.judge.accuracy(kind, self.split, self.held_out)
