@@ -9,7 +9,7 @@ from absl import flags
 from nas.cli import executor_flags
 from nas.cli import flags as strict_flags
 from nas.runs.trials import RUNG_WEIGHTS, STORAGES, can_be_told
-from nas.tuning.samplers import SAMPLERS
+from nas.tuning.samplers import FIRST_TRIALS, SAMPLERS
 
 
 def define(values: flags.FlagValues) -> None:
@@ -74,6 +74,15 @@ def define(values: flags.FlagValues) -> None:
         "random",
         list(SAMPLERS),
         "Where configurations of trials come from; grid: each once, in an order of chance.",
+        **text,
+    )
+    flags.DEFINE_enum(
+        "first_trial",
+        FIRST_TRIALS[0],
+        list(FIRST_TRIALS),
+        "What the first trial is: sampled like the others, or the original that trials stand "
+        "beside, such as the published network of --space; those that learn from trials begin "
+        "with it then.",
         **text,
     )
     flags.DEFINE_enum(

@@ -124,6 +124,8 @@ class TrialOptions(SpaceOptions, total=False):
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
+        first_trial: `original` for the original that trials stand beside, such as the published
+            network of the space; default `sampled`, as the sampler proposes.
         workers: Trials that train at a time, 1 or more; default: one a core, 4 at most, and on a
             cluster as many as it has room for.
         executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
@@ -149,6 +151,7 @@ class TrialOptions(SpaceOptions, total=False):
     rungs: int
     tune: str
     sampler: str
+    first_trial: str
     workers: int
     executor: str
     ray_address: str

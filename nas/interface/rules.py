@@ -21,7 +21,7 @@ COMPUTING = ("mixed_precision", "data_parallel")
 # What searches by trials alone look at; see `nas.interface.trials`.
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
-    *("workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
+    *("first_trial", "workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
     *("seeds", "metrics", "rung_weights", *OF_EXECUTORS),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.

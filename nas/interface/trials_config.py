@@ -48,7 +48,7 @@ SHARED = (
     *("mixed_precision", *BOUNDS),
 )
 # Options that stand in the record as they are given.
-OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
+OF_RECORD = ("sampler", "first_trial", "storage", "signal_class", "background_rate_hz")
 USUAL_RUNGS = 5
 # Length of their average, a share of the steps so far: its weights are as old, in the mean, as
 # those of the last two fifths of the steps.
@@ -113,13 +113,19 @@ class AskedTrials:
                 "--network, which says its formats",
                 "leave --bits out, or write the formats of the network",
             )
-        if is_grid and self.options.get("sampler", "grid") != "grid":
-            raise InputError(
-                "--sampler with --method asha, hyperband or random",
-                f"--method grid, which trains every configuration, with {self.options['sampler']}",
-                "leave --sampler out",
-            )
+        if is_grid:
+            self._check_grid()
         compute_of(self.options).check()
+
+    def _check_grid(self) -> None:
+        """Refuses what a grid, which trains every configuration once, does not look at."""
+        for name, usual in (("sampler", "grid"), ("first_trial", "sampled")):
+            if (found := self.options.get(name, usual)) != usual:
+                raise InputError(
+                    f"--{name} with --method asha, hyperband or random",
+                    f"--method grid, which trains every configuration, with {found}",
+                    f"leave --{name} out",
+                )
 
 
 def trials_config(

@@ -16,10 +16,11 @@ from nas.runs.trials_record import Original
 from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.tuning.budgets import Budget, known_before_training
-from nas.tuning.candidates import NetworkCandidates, broken_of
+from nas.tuning.candidates import NetworkCandidates, Sampler, broken_of
 from nas.tuning.grid import GridSampler
 from nas.tuning.knob_candidates import KnobCandidates
 from nas.tuning.parameters import Configuration
+from nas.tuning.samplers import SAMPLERS, OriginalFirst
 from nas.tuning.space_candidates import SpaceCandidates
 
 # Draws, or configurations of a list, among which one has to keep all budgets.
@@ -67,6 +68,36 @@ def grid_size(config: TrialsConfig, space: Space | KnobSpace) -> int:
     """
     without_ms = replace(config, budgets=())
     return len(GridSampler(candidates_of(without_ms, space), config.seed).order)
+
+
+def sampler_of(config: TrialsConfig, candidates: NetworkCandidates) -> Sampler:
+    """Where the configurations of a search come from.
+
+    Args:
+        config: What is asked for.
+        candidates: Of the search.
+
+    Raises:
+        InputError: The first trial shall be the original, which has a value that no trial has, or
+            breaks a condition that is known before training.
+    """
+    made = SAMPLERS[config.sampler](candidates, config.seed, config.parsed_objectives)
+    if config.first_trial == "sampled":
+        return made
+    found = candidates.original(config.recipe)
+    fix = "leave --first_trial out"
+    for parameter in candidates.parameters:
+        value = found[parameter.name]
+        if not parameter.has(value):
+            name = parameter.name
+            raise InputError(
+                f"an original with values of {name} that trials have", f"{name}={value}", fix
+            )
+    margins = candidates.margins(candidates.canonical(found))
+    if (broken := broken_of(margins)) is not None:
+        above = f"one that is {margins[broken]:.6g} on the wrong side of it"
+        raise InputError(f"an original that keeps {broken}", above, fix)
+    return OriginalFirst(made, found)
 
 
 def original_of(

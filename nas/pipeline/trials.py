@@ -19,7 +19,7 @@ from nas.executors.locks import take_lock
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.table import run_table
 from nas.pipeline.trial_bench import checkpoint_name
-from nas.pipeline.trial_candidates import candidates_of, original_of
+from nas.pipeline.trial_candidates import candidates_of, original_of, sampler_of
 from nas.pipeline.trial_evaluation import EvaluationJob
 from nas.pipeline.trial_jobs import TASK, shared_of
 from nas.pipeline.trial_task import LegJob
@@ -42,7 +42,6 @@ from nas.tuning.candidates import NetworkCandidates
 from nas.tuning.driver import Driver
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import Objective
-from nas.tuning.samplers import SAMPLERS
 from nas.tuning.storage import Study, TrialStore
 
 # Of logs and locks, one of each a worker.
@@ -99,7 +98,7 @@ class TrialsRun:
                 store,
                 state,
                 self.config.scheduler,
-                SAMPLERS[self.config.sampler](candidates, self.config.seed, study.objectives),
+                sampler_of(self.config, candidates),
                 candidates,
                 executor,
                 lambda leg: self._payload(candidates, state, leg),

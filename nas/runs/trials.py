@@ -23,7 +23,7 @@ from nas.tuning.hyperband import Hyperband
 from nas.tuning.ladder import Ladder
 from nas.tuning.objectives import QUANTITIES, Objective, check_different, parse_objective
 from nas.tuning.parameters import Parameter
-from nas.tuning.samplers import SAMPLERS
+from nas.tuning.samplers import FIRST_TRIALS, SAMPLERS
 from nas.tuning.scheduler import Scheduler
 from nas.tuning.tune import check_fits, parse_tune
 
@@ -87,6 +87,7 @@ class TrialsConfig(RunSettings):
         reduction: One trial in so many goes on to the next rung, 2 or more.
         rungs: Lengths that trials are compared at, 1 or more.
         sampler: Where configurations come from, one of `SAMPLERS`.
+        first_trial: What the first trial is, one of `FIRST_TRIALS`.
         workers: Processes that train at a time, 1 or more; None for as many as a cluster has room
             for.
         executor: Where they run.
@@ -120,6 +121,7 @@ class TrialsConfig(RunSettings):
     reduction: int = 4
     rungs: int = 1
     sampler: str = "random"
+    first_trial: str = FIRST_TRIALS[0]
     workers: int | None = 1
     executor: ExecutorConfig = field(default_factory=ExecutorConfig)
     storage: str = "sqlite"
@@ -130,6 +132,7 @@ class TrialsConfig(RunSettings):
         super().__post_init__()
         check_known("method", self.method, TRIAL_METHODS)
         check_known("sampler", self.sampler, SAMPLERS)
+        check_known("first_trial", self.first_trial, FIRST_TRIALS)
         check_known("storage", self.storage, STORAGES)
         if self.workers is not None or self.executor.kind == "local":
             check_count("workers", self.workers or 0)

@@ -119,6 +119,32 @@ class EvolutionSampler(RandomSampler):
         return child
 
 
+class OriginalFirst:
+    """Another sampler, whose first trial is a configuration that is known to be a good one.
+
+    What learns from trials, learns from it too, and a search never ends below it.
+
+    Args:
+        sampler: Of all other trials, and of the first one where this configuration breaks a budget.
+        configuration: Of the first trial.
+    """
+
+    def __init__(self, sampler: Sampler, configuration: Configuration) -> None:
+        self._sampler, self._configuration = sampler, configuration
+
+    def propose(self, trial: int, attempt: int, state: SearchState) -> Configuration | None:
+        """The known configuration for the first trial, else what the other sampler proposes.
+
+        Args:
+            trial: Number of the new trial.
+            attempt: How many proposals for it were turned down.
+            state: All that is known.
+        """
+        if trial == 0 and attempt == 0:
+            return self._configuration
+        return self._sampler.propose(trial, attempt, state)
+
+
 class TpeSampler(RandomSampler):
     """Optuna's tree-structured Parzen estimators, of all objectives.
 
@@ -225,6 +251,8 @@ def best_trials(state: SearchState, count: int) -> list[int]:
 # (what there is, seed, objectives) -> a sampler.
 MakeSampler = Callable[[Candidates, int, Sequence[Objective]], Sampler]
 SAMPLERS: Registry[MakeSampler] = Registry("sampler")
+# What the first trial is: what the sampler proposes, or the original that trials stand beside.
+FIRST_TRIALS = ("sampled", "original")
 SAMPLERS.register("random", lambda candidates, seed, _: RandomSampler(candidates, seed))
 SAMPLERS.register("tpe", TpeSampler)
 SAMPLERS.register("evolution", lambda candidates, seed, _: EvolutionSampler(candidates, seed))
