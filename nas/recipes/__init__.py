@@ -11,6 +11,7 @@ from nas.recipes.resnet9 import RESNET9
 from nas.recipes.resnet9_custom import RESNET9_CUSTOM
 from nas.recipes.resnet9_exp import RESNET9_EXP
 from nas.recipes.resnet9_piecewise import RESNET9_PIECEWISE
+from nas.recipes.resnet9_smoothed import RESNET9_SMOOTHED
 from nas.recipes.resnet9_triangular import RESNET9_TRIANGULAR
 from nas.recipes.resnet9_triangular2 import RESNET9_TRIANGULAR2
 from nas.recipes.sample import SAMPLE
@@ -29,6 +30,7 @@ __all__ = [
     "RESNET9_CUSTOM",
     "RESNET9_EXP",
     "RESNET9_PIECEWISE",
+    "RESNET9_SMOOTHED",
     "RESNET9_TRIANGULAR",
     "RESNET9_TRIANGULAR2",
     "SAMPLE",

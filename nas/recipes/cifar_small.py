@@ -3,8 +3,8 @@
 Command: python main.py --run RUN --data_dir CIFAR10 --recipe cifar_small --seeds 3
 Hardware: two cores of a desktop processor, no GPU.
 Time: not yet measured.
-Result: not yet run on a processor. On an NVIDIA H100 each of 4 trainings lost its loss within 8
-    steps; the cause is not known (docs/log.md).
+Result: not yet run to its end. On an NVIDIA H100 each of 4 trainings lost its loss within 8 steps;
+    with other algorithms for depthwise convolutions none of 3 did on an H200 (docs/log.md).
 n: 4
 """
 
