@@ -8,6 +8,9 @@ from typing import Any
 
 from nas.report import numbers
 
+# Said first wherever figures of a run with --smoke are shown.
+TOY_SIZE = "This run is of toy size: its figures mean nothing."
+
 
 def card(title: str, lead: str, *parts: str) -> str:
     """One card of the page.

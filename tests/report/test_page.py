@@ -178,6 +178,13 @@ def test_missed_budget_says_by_how_much(tmp_path: Path) -> None:
     assert "Budget not met: measured 5.4 % above what was asked" in text
 
 
+def test_a_run_of_toy_size_says_so_before_all_else(run: Path) -> None:
+    said = "Warnings This run is of toy size: its figures mean nothing."
+    assert said not in text_of(write_report(run))
+    edit_json(run / "config.json", lambda config: config.update(scale="smoke"))
+    assert said in text_of(write_report(run))
+
+
 def test_how_it_was_measured_is_told(run: Path) -> None:
     text = text_of(write_report(run))
     assert re.search(r"at full speed, 95 % interval [\d.]+ to [\d.]+", text)

@@ -95,6 +95,13 @@ def test_every_section_has_its_place_on_the_page(folder: Path, facts: TrialFacts
     assert places == sorted(places)
 
 
+def test_a_search_of_toy_size_says_so(facts: TrialFacts) -> None:
+    said = "This run is of toy size: its figures mean nothing."
+    assert facts.config.is_smoke and said in words(hero(facts))
+    whole = replace(facts, config=replace(facts.config, scale="images"))
+    assert said not in words(hero(whole))
+
+
 def test_original_stands_beside_the_best_with_what_is_smaller_in_bold(facts: TrialFacts) -> None:
     table = ElementTree.fromstring(beside(facts)).find(".//table")
     assert table is not None

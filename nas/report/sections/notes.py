@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from nas.report.cards import TOY_SIZE
 from nas.report.facts import RunFacts
 
 
 def notes(run: RunFacts) -> str:
     """Warnings first, then the images, then what is not there yet."""
     records = run.records
-    warnings = [*records.warnings]
+    is_toy = records.config is not None and records.config.is_smoke
+    warnings = [*([TOY_SIZE] if is_toy else []), *records.warnings]
     warnings += records.table.warnings if records.table else ()
     warnings += records.certificate.warnings if records.certificate else ()
     shown = [escape(text) for text in dict.fromkeys(warnings)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from latency import atomic
 from latency.device.text import visible
-from nas.report.cards import card, pairs
+from nas.report.cards import TOY_SIZE, card, pairs
 from nas.report.page import REPORT_NAME
 from nas.report.style import STYLE_SHEET
 from nas.report.trial_page.beside import beside
@@ -89,7 +89,8 @@ def hero(facts: TrialFacts) -> str:
         begun = f"{len(record.trials)} of {most} trials have begun"
         state, words = "", f"Search not finished: {begun}, {running} trained when this was written"
     figures = "".join(_figure(*figure) for figure in _figures(facts))
-    said = "".join(f"<p>{escape(line)}</p>" for line in _lines(facts))
+    lines = [*([TOY_SIZE] if facts.config.is_smoke else []), *_lines(facts)]
+    said = "".join(f"<p>{escape(line)}</p>" for line in lines)
     return (
         f'<div class="hero"><div class="verdict {state}">{escape(words)}</div>'
         f'<dl class="figures">{figures}</dl><div class="seen">{said}</div></div>'
