@@ -40,6 +40,7 @@ from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.compare import Compared
 from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now
+from nas.pipeline.orders import check_trains
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
@@ -53,7 +54,7 @@ from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.success_rate import check_goal
 from nas.system import backend
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -97,7 +98,7 @@ def run_comparison(
     source, size = images_asked(asked, runs, named)
     if to_train:
         check_recipes(runs, options, to_train)
-        check_starts(compute_of(options))
+        check_trains(compute_of(options), {})
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )

@@ -73,8 +73,11 @@ class SearchOptions(SpaceOptions, total=False):
     """What a search may be asked for beside its goal and folder; each has a default.
 
     Attributes:
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
-            the greatest multiple of their number up to its size.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch
+            must be a multiple of their number.
+        coordinator: HOST:PORT at which the processes of other hosts find this one, with
+            `data_parallel`; see docs/scaling.md.
+        processes: That train together, this one among them, one a host, 2 or more.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -96,6 +99,8 @@ class SearchOptions(SpaceOptions, total=False):
     """
 
     data_parallel: bool
+    coordinator: str
+    processes: int
     method: str
     gate: str
     execution: str
@@ -167,8 +172,11 @@ class RetrainOptions(ImageOptions, RecipeOptions, total=False):
     """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
-            the greatest multiple of their number up to its size.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch
+            must be a multiple of their number.
+        coordinator: HOST:PORT at which the processes of other hosts find this one, with
+            `data_parallel`; see docs/scaling.md.
+        processes: That train together, this one among them, one a host, 2 or more.
         recipe: Named recipe to begin with; default: that of the images' kind. Knobs that are
             given change single values of it; see `RecipeOptions`.
         baselines: Train the largest, a uniform and random networks too.
@@ -200,6 +208,8 @@ class RetrainOptions(ImageOptions, RecipeOptions, total=False):
     """
 
     data_parallel: bool
+    coordinator: str
+    processes: int
     recipe: str
     baselines: bool
     largest: bool

@@ -13,6 +13,7 @@ NOT_OF_A_RATE = (
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
     *("export", "int8_blocks", "calibration_images", "image_sizes"),
     *("metrics", "select_by", "signal_class", "background_rate_hz"),
+    *("coordinator", "processes"),
 )
 
 
@@ -102,6 +103,13 @@ RETRAIN_RULES = (
         lambda o: "compare" not in o,
         "--{name} with one run",
         "--compare, which names its networks itself and trains all of them from random weights",
+    ),
+    Rule(
+        ("coordinator", "processes"),
+        lambda o: "compare" not in o,
+        "--{name} with one run",
+        "--compare",
+        "compare on one host, or train each network by a command of its own",
     ),
     Rule(
         ("networks",),

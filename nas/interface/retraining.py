@@ -18,7 +18,7 @@ from nas.data.look import Looks
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OnFolder, given_network_config, tell_nobody
 from nas.interface.asked_retraining import (
     AskedRetraining,
     check_image_size,
@@ -47,6 +47,7 @@ from nas.interface.usual_rate import lacks_rate, with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now
+from nas.pipeline.orders import check_trains
 from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
@@ -54,7 +55,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -125,6 +126,12 @@ def _retrained(
 
 
 def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
+    if "processes" in asked.options:
+        raise InputError(
+            "--processes with one network",
+            f"the sweep {sweep.path}",
+            "name one of the folders below it",
+        )
     if rules.says(asked.options, "find_learning_rate"):
         raise InputError(
             "--find_learning_rate with one network",
@@ -145,7 +152,7 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     training = new_training(config, config.sizes, asked.options, architecture)
     looks = looks_of(config.data, config.sizes, config.seed, asked.dataset)
     check_fits(architecture, looks, takes_any_classes=True)
-    check_starts(training.compute)
+    check_trains(training.compute, {"--batch_size": training.recipe.batch_size})
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, architecture.image_size)  # which may have to run it
     judging = judging_of(asked.options)
@@ -244,7 +251,10 @@ def _one(
     trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
-    backend.start(compute_of(asked.options), architecture.image_size)
+    if trains and planned.compute.data_parallel:
+        check_trains(planned.compute, {"--batch_size": planned.recipe.batch_size})
+    compute = planned.compute if trains else planned.compute.alone
+    backend.start(compute, architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     if asked.architecture is None:  # a given one was compared before there was a folder
         _check_images(asked, config, record, planned.recipe if trains else None)
@@ -266,7 +276,7 @@ def _one(
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
-    backend.start(training.compute, dataset.image_size)
+    backend.start(training.compute if trains else training.compute.alone, dataset.image_size)
     run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)
     return run.run().outcome
 

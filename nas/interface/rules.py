@@ -17,7 +17,7 @@ from nas.methods.registry import METHODS
 
 # What a supernet learns with.
 LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
-COMPUTING = ("mixed_precision", "data_parallel")
+COMPUTING = ("mixed_precision", "data_parallel", "coordinator", "processes")
 # What searches by trials alone look at; see `nas.interface.trials`.
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),

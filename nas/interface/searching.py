@@ -19,7 +19,6 @@ from nas.interface.asked import (
     OnFolder,
     bits_of,
     check_resumed,
-    compute_of,
     search_config,
     tell_nobody,
 )
@@ -28,6 +27,7 @@ from nas.layers.draw import check_threshold
 from nas.methods.registry import METHODS
 from nas.pipeline.inputs import keep_data, load_data, looks_of, recipe_of, source_now, space_of
 from nas.pipeline.lending import lending_run
+from nas.pipeline.orders import check_trains
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
 from nas.pipeline.table import TABLE_FILE
@@ -41,7 +41,7 @@ from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -110,7 +110,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()
     if trains_something(options):
-        check_starts(compute_of(options))
+        check_trains(config.compute, trained_batches(config))
     dataset = load_data(asked.source, sizes, seed, asked.dataset)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
     goal = "sweep" if config.is_sweep else config.goal.label
@@ -137,13 +137,27 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     load_blocks(config.blocks)
     check_late_packages()
     if still_trains(folder, config):
-        check_starts(config.compute)
+        check_trains(config.compute, trained_batches(config))
     named = asked.source if asked.source.is_named else None
     source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
     keep_data(folder, dataset)
     return folder, config, dataset
+
+
+def trained_batches(config: RunConfig) -> dict[str, int]:
+    """What decides a batch that a search trains with -> images of a step.
+
+    Args:
+        config: Of the run.
+    """
+    found = {}
+    if METHODS[config.search.method].trains_supernet and config.supernet is None:
+        found["--batch_size"] = config.search.weights.batch_size
+    if config.race is not None:
+        found["the batches of the race"] = config.recipe.batch_size
+    return found
 
 
 def still_trains(folder: RunFolder, config: RunConfig) -> bool:

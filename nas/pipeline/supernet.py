@@ -19,6 +19,7 @@ from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
 from nas.pipeline.lending import Lent, lender
+from nas.pipeline.orders import order_supernet
 from nas.report.numbers import figure
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
@@ -29,6 +30,7 @@ from nas.search_space.space import Space
 from nas.selection.diagnostics import few_steps_warning, gradient_ratio
 from nas.system import backend
 from nas.system.console import bar, out
+from nas.system.devices import over_all_hosts
 from nas.system.interrupt import Interrupter
 from nas.training.rates import cut_text, recipe_text
 
@@ -68,7 +70,17 @@ class SupernetStage:
         if self.folder.has(SearchEnd) or self.config.supernet is not None:
             return
         out.print("Starting Keras and building the supernet ...")
-        trainer = self.trainer()
+        backend.start(self.config.compute, self.dataset.image_size)
+        order_supernet(self.folder, self.target)
+        with over_all_hosts():
+            self._train()
+        if self.config.compute.processes > 1:
+            # Its weights are those of all processes, and what is asked of it from here on is not.
+            self._trainer, self._is_trained = None, False
+            backend.forget_models()
+
+    def _train(self) -> None:
+        self._trainer = trainer = self._built(self._own())
         self._say_rates(trainer)
         with bar("Searching") as progress:
             history = trainer.train(

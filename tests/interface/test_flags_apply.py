@@ -46,6 +46,7 @@ from tests.support.run_config import run_config
 from tests.support.teachers import ToyTeacher
 
 # A value for each flag that is not its default.
+HOSTS = ["--data_parallel", "--coordinator", "127.0.0.1:6400", "--processes", "2"]
 SEARCH_VALUES: dict[str, list[str]] = {
     "lambda": ["--lambda", "0.3"],
     "target_ms": ["--target_ms", "2"],
@@ -63,6 +64,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "learning_rate": ["--learning_rate", "0.1"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
+    "coordinator": HOSTS,
+    "processes": HOSTS,
     "smoke": ["--smoke"],
     "max_params": ["--max_params", "1000"],
     "max_macs": ["--max_macs", "1000"],
@@ -110,7 +113,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
 # They say where a run is, or print and stop.
-ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
+ELSEWHERE = {"run_dir", "resume", "profile", "help", "h", "process_id"}
 # The same images with and without: both switches have a value that is not the default.
 FLIPS = {"sample": ["--flip"], "files": ["--noflip"]}
 TARGET = ["--target_ms", "1"]
@@ -138,7 +141,7 @@ REFUSED: dict[str, set[str]] = {
     "gradient with a target": {*ALWAYS, "lambda", "quantity", *COUNTS},
     "gradient with a count": {*ALWAYS, "lambda", "quantity", "target_ms", "target_weight_bits"},
     "evolution": {"device", "race_epochs", *OF_FILES, *OTHER_METHOD},
-    "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
+    "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, *rules.COMPUTING},
     "random with a race": {"supernet", "device", *OF_FILES, *OTHER_METHOD, *LEARNING},
     "a borrowed supernet": {
         "device",
@@ -223,7 +226,7 @@ OF_OTHER_SEARCHES = {
     *("lambda", "quantity", "target_ms", *COUNTS, "gate", "supernet", "proposals", "race"),
     *("race_epochs", "execution"),
     *("search_epochs", "batch_size", "learning_rate", "gate_learning_rate", "random_networks"),
-    "data_parallel",
+    *("data_parallel", "coordinator", "processes"),
 }
 
 
@@ -421,6 +424,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seed": ["--seed", "3"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
+    "coordinator": HOSTS,
+    "processes": HOSTS,
     "smoke": ["--smoke"],
     "recipe": ["--recipe", "images"],
     # Knobs of the recipe.
@@ -491,7 +496,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
 NETWORKS = {"run", "arch", "network", "compare"}
 RETRAIN_ELSEWHERE = {
-    *("blocks", "run_dir", "help", "h", "restart", "find_learning_rate"),
+    *("blocks", "run_dir", "help", "h", "restart", "find_learning_rate", "process_id"),
     *NETWORKS,
     *SHOWING,
 }
@@ -551,7 +556,7 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "looks_of", lambda *arguments: Looks.of(dataset))
     monkeypatch.setattr(retraining, "teaching_of", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
-    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
+    monkeypatch.setattr(retraining, "check_trains", lambda *arguments: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 
