@@ -30,6 +30,8 @@ MEET_SECONDS = 600.0
 CONNECT_SECONDS = 20.0
 # Of an answer to an order that reads images, which takes minutes.
 ANSWER_SECONDS = 3600.0
+# For what is left to do where the leader has ended.
+LEAVE_SECONDS = 60.0
 EXIT_LOST = 2
 THREAD = "another process"
 
@@ -335,7 +337,16 @@ class Follower:
             self._orders.put(message)
             if message.kind == "end":
                 self._connection.close()
+                self._leave(coordinator)
                 return
+
+    def _leave(self, coordinator: str) -> None:
+        """Ends this process where the leader ended in the middle of a training."""
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while self._is_busy:
+            if time.monotonic() > deadline:
+                _end(_gone(f"process 0 at {coordinator}", "it ended within a training"))
+            time.sleep(0.2)
 
 
 def _connected(coordinator: str, meet_s: float) -> socket.socket:
@@ -442,3 +453,8 @@ def join(processes: int, mixed_precision: str, image_size: int | None) -> None:
         )
     address, process_id = _place[0]
     devices.join(address, processes, process_id)
+    if leading is not None:
+        # JAX waits at the end for all processes: the others have to be let go before, and what is
+        # registered last comes first.
+        atexit.unregister(leading.close)
+        atexit.register(leading.close)
