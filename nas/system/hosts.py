@@ -346,6 +346,7 @@ class Follower:
         while self._is_busy:
             if time.monotonic() > deadline:
                 _end(_gone(f"process 0 at {coordinator}", "it ended within a training"))
+                return
             time.sleep(0.2)
 
 

@@ -31,6 +31,7 @@ def met(other: Greeting = THERE) -> Iterator[tuple[Leader, Follower]]:
         try:
             yield leader, follower
         finally:
+            follower._is_busy = False  # nobody goes on with its orders
             leader.close()
             for thread in threading.enumerate():
                 if thread.name == "another process":  # which closes its connection
@@ -119,6 +120,20 @@ def test_a_process_that_is_lost_ends_the_leader(monkeypatch: pytest.MonkeyPatch)
         follower._connection.shutdown(socket.SHUT_RDWR)
         assert ended.wait(20)
     assert "process 1" in errors[0].expected and "start all processes again" in errors[0].fix
+
+
+def test_a_leader_that_ends_within_a_training_ends_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Event()
+    monkeypatch.setattr(hosts, "_end", lambda error: ended.set())
+    monkeypatch.setattr(hosts, "LEAVE_SECONDS", 0.0)
+    with met() as (leader, follower):
+        leader.order("training", {})
+        next(follower.orders())
+        follower._is_busy = True  # a step that waits for the leader's part
+        leader.close()
+        assert ended.wait(20)
 
 
 def test_what_is_no_message_of_ours_is_no_message() -> None:
