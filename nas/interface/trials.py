@@ -13,6 +13,7 @@ from nas.data import Dataset
 from nas.data.look import Looks, check_searchable
 from nas.errors import InputError, SpaceError
 from nas.executors.choice import check_executor
+from nas.executors.executor import WORKERS_FOLDER
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, trials_config
@@ -29,7 +30,7 @@ from nas.pipeline.inputs import (
 )
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trial_candidates import grid_size
-from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
+from nas.pipeline.trials import TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
