@@ -13,8 +13,8 @@ from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.architecture.references.named import NAMES
+from nas.cli import executor_flags, metric_flags, recipe_flags, trial_flags
 from nas.cli import flags as strict_flags
-from nas.cli import metric_flags, recipe_flags, trial_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
@@ -215,6 +215,7 @@ def retrain_flags() -> flags.FlagValues:
         **text,
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
+    executor_flags.define(values)
     recipe_flags.define(values)
     return values
 

@@ -14,6 +14,7 @@ from nas.data import Dataset
 from nas.data.load import refuse_sample
 from nas.errors import InputError
 from nas.interface import rules
+from nas.interface.executor_options import OF_WORKERS
 from nas.methods.config import (
     METHODS,
     GateConfig,
@@ -286,7 +287,7 @@ FILES: dict[str, Callable[[Any], Any]] = {
 }
 # A fingerprint of their contents is kept: they may lie elsewhere by now.
 MOVABLE = ("supernet", "space", "blocks")
-FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile")
+FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile", *OF_WORKERS)
 GOAL_OPTIONS = GOAL_FLAGS
 
 

@@ -10,7 +10,7 @@ from nas.interface.recipe_options import RecipeOptions
 
 
 class ImageOptions(TypedDict, total=False):
-    """What a search and a retraining may be asked for of images, chance and precision.
+    """What every search and retraining may be asked for: images, chance, precision, workers.
 
     Attributes:
         sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
@@ -23,6 +23,14 @@ class ImageOptions(TypedDict, total=False):
         seed: Of weights, dropout, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        workers: Trainings at a time, 1 or more, each in a process of its own; default: on a
+            cluster as many as it has room for, of trials one a core and 4 at most, else all in
+            this program, one by one.
+        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
+        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
+        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
+        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
+        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
     """
 
     sample: str
@@ -33,6 +41,12 @@ class ImageOptions(TypedDict, total=False):
     seed: int
     smoke: bool
     mixed_precision: str
+    workers: int
+    executor: str
+    ray_address: str
+    worker_cpus: float
+    worker_gpus: float
+    worker_memory_bytes: int
 
 
 class SpaceOptions(ImageOptions, total=False):
@@ -124,13 +138,6 @@ class TrialOptions(SpaceOptions, total=False):
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
-        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most, and on a
-            cluster as many as it has room for.
-        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
-        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
-        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
-        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
-        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
         storage: `sqlite` (default) or `journal`.
         rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
@@ -149,12 +156,6 @@ class TrialOptions(SpaceOptions, total=False):
     rungs: int
     tune: str
     sampler: str
-    workers: int
-    executor: str
-    ray_address: str
-    worker_cpus: float
-    worker_gpus: float
-    worker_memory_bytes: int
     storage: str
     rung_weights: str
     seeds: int

@@ -22,6 +22,7 @@ from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.inputs import (
     SPACE_OF_LETTERS,
     check_fits,
+    check_unchanged,
     keep_data,
     load_data,
     looks_of,
@@ -203,12 +204,7 @@ def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobS
     space = any_space(config.space or SPACE_OF_LETTERS, images.image_size, images.num_classes)
     if config.bits is not None:
         space = with_bits(_places(space), config.bits)
-    if config.space_fingerprint not in (None, space.fingerprint()):
-        raise InputError(
-            f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",
-            f"fingerprint {space.fingerprint()}",
-            "bring back the files of --space and --blocks as they were, or begin another run",
-        )
+    check_unchanged(space, config.space, config.space_fingerprint)
     return space
 
 

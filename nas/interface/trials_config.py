@@ -13,7 +13,7 @@ from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
 from nas.interface import rules
 from nas.interface.asked import bits_of, compute_of, with_recipe
-from nas.interface.executor_options import executor_config, usual_workers
+from nas.interface.executor_options import OF_WORKERS, executor_config, usual_workers
 from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.registry import check_known
@@ -45,7 +45,7 @@ SHARED = (
         "smoke",
     ),
     *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
-    *("mixed_precision", *BOUNDS),
+    *("mixed_precision", *BOUNDS, *OF_WORKERS),
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "storage", "signal_class", "background_rate_hz")
