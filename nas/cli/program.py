@@ -124,6 +124,12 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
     flags.DEFINE_string("device", None, "The --table is of this other device.", **text)
+    flags.DEFINE_string(
+        "latency_device",
+        None,
+        "Measure the table on this device, a resource device:NAME of a node of --executor ray.",
+        **text,
+    )
     flags.DEFINE_float("search_epochs", None, "Passes over the images in the search.", **text)
     flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
     flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)

@@ -187,7 +187,7 @@ def search_config(
         space=reference(space),
         bits=bits_of(options),
         table=_kept(options.get("table")),
-        device=options.get("device"),
+        device=options.get("device") or options.get("latency_device"),
         supernet=_kept(options.get("supernet")),
         bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
@@ -264,6 +264,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
+    "latency_device": lambda c: c.device if c.table is None else None,
     "supernet": lambda c: c.supernet,
     **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "method": lambda c: c.search.method,

@@ -61,6 +61,9 @@ class SpaceOptions(ImageOptions, total=False):
         blocks: Python files with blocks of a user's own.
         table: File of a latency table; default: this host's cache.
         device: Name of another device that the table is of.
+        latency_device: Name of a device that hangs on a node of a cluster, with `executor` `ray`:
+            its table is measured there. Offer it by `ray start --resources
+            '{"device:NAME": 1}'`.
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
@@ -75,6 +78,7 @@ class SpaceOptions(ImageOptions, total=False):
     blocks: Sequence[str]
     table: str
     device: str
+    latency_device: str
     max_params: int
     max_macs: int
     max_size_bytes: int

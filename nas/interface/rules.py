@@ -97,7 +97,8 @@ def has_parts(options: Options) -> bool:
     Args:
         options: Name -> value of everything that was given.
     """
-    return (_trains_supernet(options) and "supernet" not in options) or "race" in options
+    trains = _trains_supernet(options) and "supernet" not in options
+    return trains or "race" in options or "latency_device" in options
 
 
 # One training that is divided over the devices of one process, or trainings beside each other.
@@ -108,7 +109,39 @@ NOT_DIVIDED = Rule(
     "both",
     "leave --data_parallel out: each worker trains on the devices that it has to itself",
 )
+# A device that hangs on a node, and whose table is measured there.
+LATENCY_DEVICE = (
+    Rule(
+        ("latency_device",),
+        lambda o: o.get("executor") == "ray",
+        "--executor ray with --latency_device, the cluster that the device hangs on",
+        "no --executor ray",
+        "add it, and --ray_address; another machine is measured by `python -m latency run-job`",
+    ),
+    Rule(
+        ("table", "device"),
+        lambda o: "latency_device" not in o,
+        "one of --{name} and --latency_device, whose table is measured now",
+        "both",
+        "leave one of them out",
+    ),
+)
+
+
+def check_latency_device(options: Options) -> None:
+    """Refuses a device of a cluster beside what contradicts it.
+
+    Args:
+        options: Name -> value of everything that was given.
+
+    Raises:
+        InputError: There is no cluster, or a table is named as well.
+    """
+    check(options, LATENCY_DEVICE)
+
+
 SEARCH_RULES = (
+    *LATENCY_DEVICE,
     Rule(
         OF_TRIALS,
         lambda _: False,
@@ -194,9 +227,9 @@ SEARCH_RULES = (
     ),
     Rule(
         ("random_networks",),
-        lambda o: "device" not in o,
+        lambda o: "device" not in o and "latency_device" not in o,
         "--random_networks in a search for this device, where they are measured",
-        "--device {device}",
+        "--device or --latency_device",
     ),
     Rule(
         ("skip_bad_images", "resize", "verify_data"),

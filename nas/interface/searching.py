@@ -113,7 +113,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     config = search_config(asked, name, looks.is_sample, recipe_of(name, looks))
     space = with_bits(plain, bits)
     _check_gates(space, config)
-    if config.unit.is_measured or config.table is not None:
+    if config.unit.is_measured or config.table is not None or config.device is not None:
         check_measurable(space)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
@@ -166,7 +166,8 @@ def _source(asked: AskedSearch, config: RunConfig) -> DataSource:
 def _check_has_parts(config: RunConfig) -> None:
     """Refuses workers for a search of which they can do nothing."""
     trains = METHODS[config.search.method].trains_supernet and config.supernet is None
-    if not trains and config.race is None:
+    measures = config.device is not None and config.table is None
+    if not trains and config.race is None and not measures:
         raise InputError(
             "workers for a search that trains a supernet or runs a race",
             f"one by {config.search.method} without either",

@@ -16,7 +16,6 @@ from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks, without_emulated
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.inputs import keep_data
-from nas.pipeline.retrain_jobs import train_ahead
 from nas.pipeline.stage_workers import StageWorkers
 from nas.recipes.scales import Scale
 from nas.report.compared import compared_table, compared_warnings, write_compared_page
@@ -79,6 +78,8 @@ class Compared:
         own = [entry for entry in entries if entry.run is None]
         trained: dict[str, list[list[TrainedRecord]]] = {}
         if self.workers is not None:
+            from nas.pipeline.retrain_jobs import train_ahead
+
             train_ahead([self._retraining(entry) for entry in own], self.workers)
         for number, entry in enumerate(own, start=1):
             out.print(f"{entry.name} ({number} of {len(own)}): {entry.text}", markup=False)

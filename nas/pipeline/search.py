@@ -103,7 +103,8 @@ class SearchRun:
         return certificate
 
     def _begun_costs(self) -> RunCosts:
-        return begun_costs(self.folder, self.space, self.config)
+        measuring = None if self.workers is None else self.workers.measuring
+        return begun_costs(self.folder, self.space, self.config, measuring)
 
     def supernet_job(self, workers: StageWorkers) -> StageJob | None:
         """The training of the supernet as a job; None where there is none to come.

@@ -20,6 +20,7 @@ from nas.executors.executor import WORKERS_FOLDER
 from nas.executors.locks import ORPHAN_SECONDS, wait_for_locks
 from nas.executors.messages import Failed, Job
 from nas.executors.needs import ExecutorConfig
+from nas.pipeline.device_table import DeviceMeasuring
 from nas.pipeline.stage_jobs import OF_RUN, SCRATCH, TASK, Kind, StageJob, files_of
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder, disk_error
@@ -53,6 +54,11 @@ class StageWorkers:
     paths: tuple[str, ...]
     interrupter: Interrupter
     _failures: list[tuple[StageJob, Failed]] = field(default_factory=list, init=False, repr=False)
+
+    @property
+    def measuring(self) -> DeviceMeasuring:
+        """Who measures on devices of a cluster."""
+        return DeviceMeasuring(self.executor, self.interrupter)
 
     def job(
         self,

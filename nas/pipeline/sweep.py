@@ -60,7 +60,8 @@ class SweepRun:
         """Everything; what all goals together came to."""
         if not self.folder.has(TABLE_FILE):
             check_lender(self.folder, self.config, self.dataset)
-        costs = begun_costs(self.folder, self.space, self.config)
+        measuring = None if self.workers is None else self.workers.measuring
+        costs = begun_costs(self.folder, self.space, self.config, measuring)
         self._check_goals(costs)
         if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(costs.cost)

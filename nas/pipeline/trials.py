@@ -17,6 +17,7 @@ from nas.executors.choice import executor_of
 from nas.executors.executor import WORKERS_FOLDER, Executor
 from nas.executors.locks import ORPHAN_SECONDS, wait_for_locks
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.device_table import DeviceMeasuring
 from nas.pipeline.table import run_table
 from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.pipeline.trial_evaluation import EvaluationJob
@@ -127,7 +128,9 @@ class TrialsRun:
         asked = {objective.name for objective in (*self.config.parsed_objectives, *named)}
         if "ms" not in asked or isinstance(self.space, KnobSpace):
             return None
-        table = run_table(self.folder, self.space, self.config)
+        measuring = DeviceMeasuring(self.config.executor, self.interrupter)
+        is_remote = self.config.executor.kind == "ray"
+        table = run_table(self.folder, self.space, self.config, measuring if is_remote else None)
         latency = SpaceLatency.from_table(self.space, table)
         check_ms(self.config, self.space.name, latency)
         return latency
