@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from latency.errors import LatencyError
@@ -15,7 +16,8 @@ from nas.architecture import text as arch_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.executors.needs import ExecutorConfig
-from nas.pipeline import device_table, race, retrain, stage_work, stage_workers
+from nas.hardware.tables import table_job
+from nas.pipeline import device_table, retrain, stage_work, stage_workers
 from nas.pipeline.device_table import JOB_FOLDER, DeviceMeasuring
 from nas.pipeline.race import RaceRun
 from nas.pipeline.retrain import RetrainRun
@@ -28,7 +30,7 @@ from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, TrainedRecord
 from nas.selection.goals import Goal, Target
-from nas.selection.successive_halving import Candidate, RaceResult
+from nas.selection.successive_halving import Candidate, RaceResult, run_race
 from nas.system.interrupt import Interrupter
 from nas.training import trainer
 from nas.training.lost import LostWeightsError
@@ -127,8 +129,6 @@ def test_first_weights_go_to_the_workers_and_are_removed(
         return made_up.train(*a, **k)
 
     monkeypatch.setattr(retrain, "train_network", train)
-    import numpy as np
-
     run = retraining(tmp_path / "run", seeds=1)
     weights = {"searched": {"conv/kernel": np.arange(6.0, dtype=np.float32).reshape(2, 3)}}
     run = replace(run, initial_weights=weights)
@@ -174,7 +174,7 @@ def test_a_race_by_workers_ends_as_one_of_this_program(
         run = RaceRun(
             folder, SPACE, toy_costs(SPACE), toy_dataset(), config, None, Interrupter(), workers
         )
-        result = race.run_race(FIELD, 2.0, run._train, run._ahead)
+        result = run_race(FIELD, 2.0, run._train, run._ahead)
         found.append((result, list(made_up.begun)))
         made_up.begun.clear()
         assert not (root.path / SCRATCH).exists()
@@ -226,8 +226,6 @@ def test_images_of_this_programs_memory_do_not_travel(given: Dataset | None) -> 
 def test_a_device_measures_the_table_of_its_job_and_leaves_no_job(
     made_up: MadeUpTrainings, tmp_path: Path
 ) -> None:
-    from nas.hardware.tables import table_job
-
     job = table_job(SPACE, 0, SMOKE.measuring)
     measuring = DeviceMeasuring(ExecutorConfig("ray", "local"), Interrupter())
     table = measuring.table(job, "pi", tmp_path)
@@ -239,8 +237,6 @@ def test_a_device_measures_the_table_of_its_job_and_leaves_no_job(
 def test_a_device_that_is_nowhere_leaves_no_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nas.hardware.tables import table_job
-
     def nowhere(asked: ExecutorConfig, *_: Any) -> Sequence[Any]:
         raise InputError(f"a node with the device {asked.needs.device}", "no device", "start it")
 
