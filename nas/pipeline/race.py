@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -89,7 +90,8 @@ class RaceRun:
                 found = RaceResult(field, field[0].name)
             else:
                 backend.start(self.config.compute, self.dataset.image_size)
-                found = run_race(field, self._race.epochs, self._train, self._ahead)
+                with nullcontext() if self.workers is None else self.workers.kept():
+                    found = run_race(field, self._race.epochs, self._train, self._ahead)
             self.folder.write(found)
         result = self.folder.read(RaceResult)
         if result.rungs:

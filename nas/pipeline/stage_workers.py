@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Mapping, Sequence
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
@@ -14,7 +14,7 @@ from latency import atomic
 from latency.device import strict_json
 from nas.errors import InputError
 from nas.executors.batch import Batch
-from nas.executors.choice import executor_of
+from nas.executors.choice import ClosingExecutor, executor_of
 from nas.executors.cluster_executor import Shared
 from nas.executors.executor import WORKERS_FOLDER
 from nas.executors.locks import ORPHAN_SECONDS, wait_for_locks
@@ -54,6 +54,8 @@ class StageWorkers:
     paths: tuple[str, ...]
     interrupter: Interrupter
     _failures: list[tuple[StageJob, Failed]] = field(default_factory=list, init=False, repr=False)
+    _executor: ClosingExecutor | None = field(default=None, init=False, repr=False)
+    _are_kept: bool = field(default=False, init=False, repr=False)
 
     @property
     def measuring(self) -> DeviceMeasuring:
@@ -112,28 +114,48 @@ class StageWorkers:
         if not waiting:
             return
         self._failures = []
+        try:
+            executor = self._executor or self._opened(len(waiting))
+            with bar(label) as shown:
+                Batch(
+                    executor,
+                    self.interrupter,
+                    on_done=lambda job, answer: self._take_over(waiting[job.id], answer),
+                    on_failed=lambda job, failure: self._failed(waiting[job.id], failure),
+                    on_change=lambda done, running: shown.update(
+                        done, len(waiting), note=f"{running} at a time"
+                    ),
+                ).run([Job(name, strict_json.encode(job)) for name, job in waiting.items()])
+        finally:
+            if not self._are_kept:
+                self._close()
+        shutil.rmtree(self.root.path / SCRATCH, ignore_errors=True)
+        self._refuse_failures()
+
+    @contextmanager
+    def kept(self) -> Iterator[None]:
+        """Keeps workers between calls of `do`; nothing may be measured in the block."""
+        self._are_kept = True
+        try:
+            yield
+        finally:
+            self._are_kept = False
+            self._close()
+
+    def _opened(self, jobs: int) -> ClosingExecutor:
+        """Workers that have something to do; a cluster has nothing to itself for the others."""
         folder = self.root.path / WORKERS_FOLDER
         wait_for_locks(folder, ORPHAN_SECONDS)
         packages = ("numpy", "keras", chosen_backend().name)
-        root = self.root.path.resolve()
-        shared = Shared(root, (), files_of, self.paths, packages)
-        made = executor_of(self.executor, TASK, folder, self._count(len(waiting)), shared)
-        with closing(made), bar(label) as shown:
-            Batch(
-                made,
-                self.interrupter,
-                on_done=lambda job, answer: self._take_over(waiting[job.id], answer),
-                on_failed=lambda job, failure: self._failed(waiting[job.id], failure),
-                on_change=lambda done, running: shown.update(
-                    done, len(waiting), note=f"{running} at a time"
-                ),
-            ).run([Job(name, strict_json.encode(job)) for name, job in waiting.items()])
-        shutil.rmtree(root / SCRATCH, ignore_errors=True)
-        self._refuse_failures()
+        shared = Shared(self.root.path.resolve(), (), files_of, self.paths, packages)
+        count = jobs if self.workers is None else min(self.workers, jobs)
+        self._executor = executor_of(self.executor, TASK, folder, count, shared)
+        return self._executor
 
-    def _count(self, jobs: int) -> int:
-        """Workers that have something to do; a cluster has nothing to itself for the others."""
-        return jobs if self.workers is None else min(self.workers, jobs)
+    def _close(self) -> None:
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
 
     def _take_over(self, job: StageJob, answer: Mapping[str, Any]) -> None:
         """Writes what a part has left into the run, the file that says so last of all."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import zipfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,8 @@ def test_a_race_by_workers_ends_as_one_of_this_program(
         run = RaceRun(
             folder, SPACE, toy_costs(SPACE), toy_dataset(), config, None, Interrupter(), workers
         )
-        result = run_race(FIELD, 2.0, run._train, run._ahead)
+        with nullcontext() if workers is None else workers.kept():
+            result = run_race(FIELD, 2.0, run._train, run._ahead)
         found.append((result, list(made_up.begun)))
         made_up.begun.clear()
         assert not (root.path / SCRATCH).exists()
