@@ -116,7 +116,7 @@ def legs_of(storage: Path, ladder: Ladder) -> list[Leg]:
         rows = connection.execute(query).fetchall()
     lengths = np.diff([0.0, *ladder.epochs])
     times = [tuple(map(datetime.datetime.fromisoformat, row[:2])) for row in rows]
-    first = min(begun for begun, _ in times) if times else None
+    first = min((begun for begun, _ in times), default=datetime.datetime.min)
     return [
         Leg(
             int(json.loads(row[2])),

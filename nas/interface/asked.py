@@ -14,6 +14,7 @@ from nas.data import Dataset
 from nas.data.load import refuse_sample
 from nas.errors import InputError
 from nas.interface import rules
+from nas.interface.executor_options import OF_WORKERS
 from nas.methods.config import (
     METHODS,
     GateConfig,
@@ -208,7 +209,7 @@ def search_config(
         space=reference(space),
         bits=bits_of(options),
         table=_kept(options.get("table")),
-        device=options.get("device"),
+        device=options.get("device") or options.get("latency_device"),
         supernet=_kept(options.get("supernet")),
         bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
@@ -286,6 +287,7 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
+    "latency_device": lambda c: c.device if c.table is None else None,
     "supernet": lambda c: c.supernet,
     **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "method": lambda c: c.search.method,
@@ -310,7 +312,8 @@ FILES: dict[str, Callable[[Any], Any]] = {
 # A fingerprint of their contents is kept: they may lie elsewhere by now.
 MOVABLE = ("supernet", "space", "blocks")
 # Another run of processes may meet elsewhere; `process_id` begins none.
-FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile", "coordinator", "process_id")
+OF_PROCESSES = ("coordinator", "process_id")
+FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile", *OF_WORKERS, *OF_PROCESSES)
 GOAL_OPTIONS = GOAL_FLAGS
 
 

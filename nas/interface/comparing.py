@@ -34,6 +34,7 @@ from nas.interface.compared_runs import (
 from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
 from nas.interface.retrain_rules import RETRAIN_RULES
+from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.interface.training_config import check_training, new_training, training_config
 from nas.interface.training_parts import still_trains, teaching_of
 from nas.interface.usual_rate import with_usual_rate
@@ -99,6 +100,7 @@ def run_comparison(
     if to_train:
         check_recipes(runs, options, to_train)
         check_trains(compute_of(options), {})
+        checked_workers(options, source, asked.dataset)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
@@ -121,7 +123,7 @@ def run_comparison(
         folder.discard()
         raise
     on_folder(folder.path)
-    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def go_on_with_comparison(
@@ -158,6 +160,8 @@ def go_on_with_comparison(
             raise InputError(
                 "a comparison that has begun", f"{folder.path} without its recipe", "begin another"
             )
+        source = source_now(config.data, asked.source, options)
+        checked_workers(options, source, asked.dataset)
         dataset = _images_again(asked, folder, config, own)
     with folder.alone():
         training = _training(folder, config, options, dataset)
@@ -165,7 +169,7 @@ def go_on_with_comparison(
             shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
             for kind in (ComparedNetworks, ComparedCells):
                 (folder.path / kind.FILE).unlink(missing_ok=True)
-    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Looks) -> None:
@@ -272,6 +276,7 @@ def is_comparison(folder: RunFolder) -> bool:
 
 
 def _compared(
+    asked: AskedComparison,
     folder: RunFolder,
     config: ComparisonConfig,
     training: TrainingConfig | None,
@@ -279,7 +284,7 @@ def _compared(
     exports: AskedExports,
     interrupter: Interrupter,
 ) -> Path:
-    teaching = None
+    teaching, workers = None, None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
         if training is not None and dataset is not None:
@@ -287,5 +292,9 @@ def _compared(
             backend.start(training.compute, dataset.image_size)
             own = [entry for entry in config.networks if entry.run is None]
             teaching = teaching_of(training, dataset, _still_trains(folder, own, training, {}))
-        Compared(folder, config, training, dataset, interrupter, teaching, exports).run()
+            source = source_now(config.data, asked.source, asked.options)
+            recipe = training.recipe
+            workers = stage_workers(asked.options, folder, source, config, recipe, interrupter)
+        made = Compared(folder, config, training, dataset, interrupter, teaching, exports, workers)
+        made.run()
     return folder.path

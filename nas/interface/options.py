@@ -10,7 +10,7 @@ from nas.interface.recipe_options import RecipeOptions
 
 
 class ImageOptions(TypedDict, total=False):
-    """What a search and a retraining may be asked for of images, chance and precision.
+    """What every search and retraining may be asked for: images, chance, precision, workers.
 
     Attributes:
         sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
@@ -23,6 +23,14 @@ class ImageOptions(TypedDict, total=False):
         seed: Of weights, dropout, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        workers: Trainings at a time, 1 or more, each in a process of its own; default: on a
+            cluster as many as it has room for, of trials one a core and 4 at most, else all in
+            this program, one by one.
+        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
+        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
+        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
+        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
+        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
     """
 
     sample: str
@@ -33,6 +41,12 @@ class ImageOptions(TypedDict, total=False):
     seed: int
     smoke: bool
     mixed_precision: str
+    workers: int
+    executor: str
+    ray_address: str
+    worker_cpus: float
+    worker_gpus: float
+    worker_memory_bytes: int
 
 
 class SpaceOptions(ImageOptions, total=False):
@@ -47,6 +61,9 @@ class SpaceOptions(ImageOptions, total=False):
         blocks: Python files with blocks of a user's own.
         table: File of a latency table; default: this host's cache.
         device: Name of another device that the table is of.
+        latency_device: Name of a device that hangs on a node of a cluster, with `executor` `ray`:
+            its table is measured there. Offer it by `ray start --resources
+            '{"device:NAME": 1}'`.
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
@@ -61,6 +78,7 @@ class SpaceOptions(ImageOptions, total=False):
     blocks: Sequence[str]
     table: str
     device: str
+    latency_device: str
     max_params: int
     max_macs: int
     max_size_bytes: int
@@ -129,13 +147,6 @@ class TrialOptions(SpaceOptions, total=False):
             and epochs for, up to 5.
         tune: Knobs that trials differ in, such as `learning_rate=log[1e-3,1],batch_size={64,128}`.
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
-        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most, and on a
-            cluster as many as it has room for.
-        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
-        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
-        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
-        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
-        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
         storage: `sqlite` (default) or `journal`.
         rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
@@ -154,12 +165,6 @@ class TrialOptions(SpaceOptions, total=False):
     rungs: int
     tune: str
     sampler: str
-    workers: int
-    executor: str
-    ray_address: str
-    worker_cpus: float
-    worker_gpus: float
-    worker_memory_bytes: int
     storage: str
     rung_weights: str
     seeds: int

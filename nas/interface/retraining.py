@@ -27,6 +27,7 @@ from nas.interface.asked_retraining import (
 )
 from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.metric_options import judging_of
+from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.interface.training_config import (
     check_training,
     new_training,
@@ -64,6 +65,7 @@ from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
+    from nas.pipeline.stage_workers import StageWorkers
     from nas.pipeline.teaching import Teaching
 
 
@@ -118,6 +120,8 @@ def _retrained(
     asked: AskedRetraining, folder: RunFolder, interrupter: Interrupter, on_folder: OnFolder
 ) -> Outcome:
     config = read_config(folder.path)
+    source = source_now(config.data, asked.source, asked.options)
+    checked_workers(asked.options, source, asked.dataset)
     with folder.alone():
         if isinstance(config, RunConfig) and config.is_sweep:
             _refuse_rates(asked, folder)
@@ -193,9 +197,12 @@ def _sweep(
     def known(dataset: Dataset) -> KnownNetworks | None:
         return known_networks(sweep, config, sizes, dataset)
 
+    def workers(training: TrainingConfig) -> StageWorkers | None:
+        return _workers(asked, sweep, config, training, interrupter)
+
     sizes = sizes_of(config, asked.options)
     teachers: list[Teaching] = []  # one for all networks, which may be large
-    request = AskedFront(asked.options, sizes, check, load, begin, known, asked.command)
+    request = AskedFront(asked.options, sizes, check, load, begin, known, workers, asked.command)
     return retrain_front(request, sweep, config, interrupter, on_folder)
 
 
@@ -277,8 +284,22 @@ def _one(
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
     backend.start(training.compute if trains else training.compute.alone, dataset.image_size)
+    workers = _workers(asked, folder, config, training, interrupter)
     run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)
+    run.workers = workers
     return run.run().outcome
+
+
+def _workers(
+    asked: AskedRetraining,
+    folder: RunFolder,
+    config: AnyConfig,
+    training: TrainingConfig,
+    interrupter: Interrupter,
+) -> StageWorkers | None:
+    """Workers for the trainings of a run or a sweep, where they are asked for."""
+    source = source_now(config.data, asked.source, asked.options)
+    return stage_workers(asked.options, folder, source, config, training.recipe, interrupter)
 
 
 def _run_of(

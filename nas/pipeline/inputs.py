@@ -273,3 +273,22 @@ def space_of(
             "hyperband, grid, or random with --max_trials, and --tune",
         )
     return with_bits(found, bits)
+
+
+def check_unchanged(space: Space | KnobSpace, name: str | None, fingerprint: str | None) -> None:
+    """Refuses to go on with files of blocks or of a space that say something else by now.
+
+    Args:
+        space: As those files say it now.
+        name: Of the space, as the run was asked for.
+        fingerprint: Of the space that the run began with; None where it has none.
+
+    Raises:
+        InputError: It is another space.
+    """
+    if fingerprint not in (None, space.fingerprint()):
+        raise InputError(
+            f"space {name} as the run began, fingerprint {fingerprint}",
+            f"fingerprint {space.fingerprint()}",
+            "bring back the files of --space and --blocks as they were, or begin another run",
+        )
