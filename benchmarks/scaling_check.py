@@ -37,7 +37,7 @@ from benchmarks.scaling_halving import Costs
 from latency import command_line, shell
 from latency.cli.parser import Parser, Value
 from nas.errors import InputError
-from nas.pipeline.trial_task import JUDGING_SHARE
+from nas.pipeline.trial_bench import JUDGING_SHARE
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
