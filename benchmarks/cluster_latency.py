@@ -161,6 +161,7 @@ def main(arguments: list[str] | None = None) -> int:
     ):
         with on_core(cores[0]):
             nodes.add(1, **{f"device:{DEVICE}": 1.0})
+        nodes.wait()
         for number in range(options.rounds):
             loads.append(round(os.getloadavg()[0], 2))
             one = (options.space, options.smoke, nodes)
