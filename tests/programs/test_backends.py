@@ -138,7 +138,7 @@ def test_two_devices_train_like_one() -> None:
 
 @pytest.mark.slow
 def test_two_devices_train_a_supernet_like_one() -> None:
-    one = in_backend("jax", "backend_search.py", "sampled")
+    one = in_backend("jax", "backend_search.py", "sampled", "alone")
     two = in_backend("jax", "backend_search.py", "sampled", "parallel", **TWO_DEVICES)
     check_trained_alike(one, two)
     assert two["expected_ms"] == pytest.approx(one["expected_ms"], rel=1e-3)

@@ -44,14 +44,15 @@ def space_of_two() -> Space:
     )
 
 
-def search(execution: str, data_parallel: bool = False) -> dict[str, Any]:
+def search(execution: str, compared: str | None = None) -> dict[str, Any]:
     """Searches, derives and scores; returns what happened.
 
     Args:
         execution: How weight steps run the supernet.
-        data_parallel: Whether batches are divided over all devices.
+        compared: `alone` or `parallel`, on all devices: weights learn by SGD then, since Adam makes
+            whole steps of gradients that are nothing but rounding.
     """
-    backend.start(backend.Compute(data_parallel=data_parallel))
+    backend.start(backend.Compute(data_parallel=compared == "parallel"))
     import keras
 
     from nas.methods.gradient import GradientSearch
@@ -67,7 +68,10 @@ def search(execution: str, data_parallel: bool = False) -> dict[str, Any]:
         for c in space.choices
     )
     latency = SpaceLatency(0.2, rows, 1.0, 0.0)
-    config = SearchConfig(weights=supernet_recipe(2.0, 8), execution=execution)
+    weights = supernet_recipe(2.0, 8)
+    if compared is not None:
+        weights = weights.changed(optimizer="sgd")
+    config = SearchConfig(weights=weights, execution=execution)
     searcher = GradientSearch(
         space,
         latency.cost,
@@ -106,4 +110,4 @@ def search(execution: str, data_parallel: bool = False) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(search(sys.argv[1], len(sys.argv) > 2)))
+    print(json.dumps(search(*sys.argv[1:])))
