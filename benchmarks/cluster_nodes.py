@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nas.errors import InputError
 from nas.executors.ray_cluster import RayCluster
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -74,7 +75,15 @@ class Nodes:
         Raises:
             InputError: It does not answer after a while.
         """
-        RayCluster(self.address, START_SECONDS).close()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                RayCluster(self.address, START_SECONDS).close()
+                return
+            except InputError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
 
     def add(self, cpus: int = 1, **resources: float) -> subprocess.Popen[bytes]:
         """Starts one more node.
