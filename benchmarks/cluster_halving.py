@@ -7,19 +7,24 @@
 The same search by trials runs three times: by two workers of this machine, on a cluster of a head
 and two nodes of one core each, and there with one node killed and another one joining. Printed are,
 as JSON, the seconds of each, the seconds of a leg, how many trials came to the end of each rung,
-and whether all that two searches trained alike came to the same values. See benchmarks/README.md.
+and whether all that two searches trained alike came to the same values. With --folder, the same
+command goes on after it was stopped: searches that are done are not run again, and one that was
+stopped on the way begins anew, since its seconds are lost. See benchmarks/README.md.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +35,8 @@ from latency.start import begin
 if __name__ == "__main__":
     begin()
 
-from benchmarks.cluster_nodes import ENVIRONMENT, ROOT, cluster_nodes
-from latency import command_line, shell
+from benchmarks.cluster_nodes import ENVIRONMENT, ROOT, Nodes, cluster_nodes
+from latency import atomic, command_line, shell
 from latency.cli.parser import Parser, Value
 from latency.device.clock import now_text
 from nas.executors.ray_cluster import check_ray
@@ -49,11 +54,17 @@ class Searched:
         seconds: Of the whole program.
         reached: (Trial, rung) -> top-1 at its end.
         leg_s: Mean seconds of a leg.
+        least_leg_s: Of the shortest one.
+        failures: Legs that were lost and trained once more.
+        load: One-minute load of the machine before it.
     """
 
     seconds: float
     reached: dict[tuple[int, int], float]
     leg_s: float
+    least_leg_s: float
+    failures: int
+    load: float
 
     @property
     def ended(self) -> list[int]:
@@ -71,25 +82,46 @@ class Searched:
         return all(self.reached[leg] == other.reached[leg] for leg in both)
 
 
-def searched(folder: Path, seconds: float) -> Searched:
+def searched(folder: Path, seconds: float, load: float) -> Searched:
     """What the run of a folder came to.
 
     Args:
         folder: Of the run.
         seconds: Of the whole program.
+        load: One-minute load of the machine before it.
     """
     record: dict[str, Any] = json.loads((folder / "trials.json").read_text("utf-8"))
-    reached, legs_s = {}, []
+    reached, legs_s, failures = {}, [], 0
     for trial in record["trials"]:
+        failures += sum(len(rung["failures"]) for rung in trial["rungs"])
         for rung in (one for one in trial["rungs"] if one["state"] == "done"):
             reached[trial["number"], rung["rung"]] = rung["reached"]["top1"]
             legs_s.append(rung["seconds"])
-    return Searched(seconds, reached, sum(legs_s) / len(legs_s))
+    mean_s = sum(legs_s) / len(legs_s)
+    return Searched(seconds, reached, mean_s, min(legs_s), failures, load)
+
+
+def once(folder: Path, run: Callable[[], None]) -> Searched:
+    """What a search comes to; one that is done is not run again.
+
+    Args:
+        folder: Of the run; beside it stands a file with what was measured of it.
+        run: Does the search.
+    """
+    kept = folder.with_name(f"{folder.name}.json")
+    if not kept.is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # of a search that was stopped on the way
+        load, began_s = os.getloadavg()[0], time.monotonic()
+        run()
+        facts = {"seconds": time.monotonic() - began_s, "load": load}
+        atomic.write_bytes(kept, json.dumps(facts).encode())
+    facts = json.loads(kept.read_text("utf-8"))
+    return searched(folder, facts["seconds"], facts["load"])
 
 
 def search(
-    folder: Path, words: list[str], kill_after_s: float | None, nodes: Any = None
-) -> Searched:
+    folder: Path, words: list[str], kill_after_s: float | None = None, nodes: Nodes | None = None
+) -> None:
     """Runs a search, and kills a node on the way if that is asked for.
 
     Args:
@@ -102,15 +134,15 @@ def search(
         RuntimeError: The search failed.
     """
     command = [sys.executable, str(ROOT / "nas.py"), *words, "--run_dir", str(folder)]
-    began_s = time.monotonic()
     first_s: float | None = None
     with subprocess.Popen(command, stdout=sys.stderr, env={**os.environ, **ENVIRONMENT}) as program:
         while program.poll() is None:
             time.sleep(POLL_SECONDS)
             if first_s is None and any((folder / "workers").glob("*.log")):
                 first_s = time.monotonic()
-            late = first_s is not None and kill_after_s is not None
-            if late and time.monotonic() - (first_s or 0.0) > (kill_after_s or 0.0):
+            if nodes is None or kill_after_s is None or first_s is None:
+                continue
+            if time.monotonic() - first_s > kill_after_s:
                 nodes.kill(nodes.started[-1])
                 nodes.add()
                 kill_after_s = None
@@ -118,7 +150,23 @@ def search(
         raise RuntimeError(f"{' '.join(command)} ended with exit code {program.returncode}")
     if kill_after_s is not None:
         raise RuntimeError("a search that ended before its node was killed; lower --kill_after_s")
-    return searched(folder, time.monotonic() - began_s)
+
+
+def search_by_ray(
+    folder: Path, words: list[str], kill_after_s: float | None, sockets: Path
+) -> None:
+    """Runs a search on a cluster of its own.
+
+    Args:
+        folder: Of the run.
+        words: Flags of nas.py.
+        kill_after_s: As `search` takes it.
+        sockets: Of Ray's files; a short path.
+    """
+    with cluster_nodes(sockets / folder.name[-1], NODES) as nodes:
+        nodes.wait()
+        by_ray = ["--executor", "ray", "--ray_address", nodes.address]
+        search(folder, [*words, *by_ray], kill_after_s, nodes)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -134,25 +182,27 @@ def main(arguments: list[str] | None = None) -> int:
     common = ["--method", "asha", "--max_trials", str(options.trials), "--reduction", "2"]
     common += ["--rungs", "3", "--max_epochs", str(options.epochs), "--objectives", "top1"]
     common += ["--smoke"] if options.smoke else []
-    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="r") as made:
         folder = options.folder or Path(made)
-        local = search(folder / "local", [*common, "--workers", str(NODES)], None)
+        folder.mkdir(parents=True, exist_ok=True)
+        words = [*common, "--workers", str(NODES)]
+        local = once(folder / "local", partial(search, folder / "local", words))
         found = {"local": local}
         for name, kill_after_s in (("ray", None), ("ray_killed", options.kill_after_s)):
-            with cluster_nodes(Path(made) / name[-1], NODES) as nodes:
-                words = [*common, "--executor", "ray", "--ray_address", nodes.address]
-                found[name] = search(folder / name, words, kill_after_s, nodes)
+            by_ray = partial(search_by_ray, folder / name, common, kill_after_s, Path(made))
+            found[name] = once(folder / name, by_ray)
     words = arguments if arguments is not None else sys.argv[1:]
     about = {
         "command": command_line.join(["python", "benchmarks/cluster_halving.py", *words]),
         "date": now_text(),
         "seconds": {name: round(one.seconds, 1) for name, one in found.items()},
         "leg_seconds": {name: round(one.leg_s, 2) for name, one in found.items()},
+        "least_leg_seconds": {name: round(one.least_leg_s, 2) for name, one in found.items()},
         "ended_at_rungs": {name: one.ended for name, one in found.items()},
+        "legs_trained_again": {name: one.failures for name, one in found.items()},
         "overhead": round(found["ray"].seconds / local.seconds - 1, 4),
         "same_values": {name: one.agrees(local) for name, one in found.items()},
-        "load_average_before": round(load, 2),
+        "load_average_before": {name: round(one.load, 2) for name, one in found.items()},
         "ray": version,
         "environment": vars(environment()),
     }

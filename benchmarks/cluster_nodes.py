@@ -17,6 +17,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nas.errors import InputError
+from nas.executors.ray_cluster import RayCluster
+
 ROOT = Path(__file__).resolve().parent.parent
 START_SECONDS = 120.0
 STORE_BYTES = 80 * 2**20
@@ -65,6 +68,22 @@ class Nodes:
                     return
             time.sleep(0.1)
         raise TimeoutError(f"no head of a Ray cluster after {START_SECONDS:g} s")
+
+    def wait(self) -> None:
+        """Waits until programs can use the cluster, however busy the machine is.
+
+        Raises:
+            InputError: It does not answer after a while.
+        """
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                RayCluster(self.address, START_SECONDS).close()
+                return
+            except InputError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(1.0)
 
     def add(self, cpus: int = 1, **resources: float) -> subprocess.Popen[bytes]:
         """Starts one more node.

@@ -17,6 +17,12 @@ def define(values: flags.FlagValues) -> None:
         values: Where.
     """
     text: dict[str, Any] = {"flag_values": values}
+    strict_flags.define_count(
+        values,
+        "workers",
+        "Trainings at a time, each in a process of its own; default: on a cluster as many as it "
+        "has room for, of trials one a core and 4 at most, else all in this program, one by one.",
+    )
     flags.DEFINE_enum(
         "executor",
         "local",

@@ -113,6 +113,27 @@ def define_common(values: flags.FlagValues) -> None:
     flags.DEFINE_bool(
         "data_parallel", False, "Divide batches over all devices (KERAS_BACKEND=jax).", **text
     )
+    flags.DEFINE_string(
+        "coordinator",
+        None,
+        "HOST:PORT of process 0, with --data_parallel over several hosts.",
+        **text,
+    )
+    flags.DEFINE_integer(
+        "processes",
+        None,
+        "Processes of --coordinator in all, one a host.",
+        lower_bound=2,
+        **text,
+    )
+    flags.DEFINE_integer(
+        "process_id",
+        None,
+        "Take part as this process of --processes, 1 or more, in what process 0 trains; all other "
+        "flags are those of process 0.",
+        lower_bound=1,
+        **text,
+    )
     flags.DEFINE_bool("smoke", False, "Run every stage at toy size; figures mean nothing.", **text)
     flags.DEFINE_bool("help", False, "Print this.", short_name="h", **text)
 

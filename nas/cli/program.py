@@ -13,8 +13,8 @@ from latency import shell
 from latency.cli.exit_codes import EXIT_DONE
 from latency.command_line import join, with_flags
 from nas.architecture.references.named import NAMES
+from nas.cli import executor_flags, metric_flags, recipe_flags, trial_flags
 from nas.cli import flags as strict_flags
-from nas.cli import metric_flags, recipe_flags, trial_flags
 from nas.cli.exit_codes import EXIT_TEXT
 from nas.cli.show_flags import TAKES_WORDS, define_show_flags
 from nas.cost.constraints import Bounds
@@ -124,6 +124,12 @@ def search_flags() -> flags.FlagValues:
     flags.DEFINE_bool("resume", False, "Go on with --run_dir.", **text)
     flags.DEFINE_string("table", None, "Latency table file; default: this host's cache.", **text)
     flags.DEFINE_string("device", None, "The --table is of this other device.", **text)
+    flags.DEFINE_string(
+        "latency_device",
+        None,
+        "Measure the table on this device, a resource device:NAME of a node of --executor ray.",
+        **text,
+    )
     flags.DEFINE_float("search_epochs", None, "Passes over the images in the search.", **text)
     flags.DEFINE_integer("batch_size", None, "Images a step.", lower_bound=2, **text)
     flags.DEFINE_float("learning_rate", None, "Peak learning rate of the weights.", **text)
@@ -215,6 +221,7 @@ def retrain_flags() -> flags.FlagValues:
         **text,
     )
     flags.DEFINE_bool("restart", False, "Forget an earlier training of the run.", **text)
+    executor_flags.define(values)
     recipe_flags.define(values)
     return values
 

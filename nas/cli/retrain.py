@@ -12,6 +12,7 @@ from latency.cli.exit_codes import EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
+from nas.cli.follow import follow, follows
 from nas.cli.show import show
 from nas.interface import recipe_options, rules
 from nas.interface.asked import source_of
@@ -56,6 +57,8 @@ def retrain(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
+    if follows(values):
+        return follow(values, interrupter)
     options = strict_flags.given(values)
     what = shown(options)
     # Before any folder is opened: what is said twice has no right one.

@@ -9,6 +9,7 @@ from absl import flags
 
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
+from nas.cli.follow import follow, follows
 from nas.interface.asked import AskedSearch, source_of
 from nas.interface.profiling import check_profile, profile_of
 from nas.interface.searching import run_search
@@ -42,6 +43,8 @@ def search(
         LatencyError: Bad input.
         Interrupted: A signal came; the state is saved.
     """
+    if follows(values):
+        return follow(values, interrupter)
     if values["profile"].value:
         return profile(values)
     run_dir = values["run_dir"].value

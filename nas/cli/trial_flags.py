@@ -93,12 +93,6 @@ def define(values: flags.FlagValues) -> None:
         "far, or the last ones. A whole training keeps the better of both.",
         **text,
     )
-    strict_flags.define_count(
-        values,
-        "workers",
-        "Trials that train at a time, each in a process of its own; default: one a core, 4 at "
-        "most, and on a cluster as many as it has room for.",
-    )
     executor_flags.define(values)
     strict_flags.define_count(
         values,

@@ -13,6 +13,7 @@ from latency import atomic
 from nas.errors import InputError
 from nas.executors.cluster import Cluster, LostError, Node
 from nas.executors.executor import Place
+from nas.executors.job_workers import JobWorkers
 from nas.executors.messages import (
     Done,
     Event,
@@ -100,7 +101,7 @@ class _Worker:
         return self.has_begun and self.job is None
 
 
-class ClusterExecutor:
+class ClusterExecutor(JobWorkers[_Worker]):
     """Workers on the nodes of a cluster; each takes one job at a time.
 
     The driver alone writes its folder: workers get what their jobs go on from with each job, and
@@ -126,13 +127,13 @@ class ClusterExecutor:
         workers: int | None,
         environment: Mapping[str, str],
     ) -> None:
+        super().__init__()
         self._cluster, self._folder = cluster, folder
         self._shared, self._needs = shared, needs
         self._order = shared.order(task, needs.threads, environment)
         self._places = Places(cluster, needs, workers)
-        self._workers: dict[str, _Worker] = {}
         self._calls: dict[Any, _Worker] = {}
-        self._has_worked = self._is_stopping = False
+        self._has_worked = False
         self._told_of_waiting = False
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -189,36 +190,6 @@ class ClusterExecutor:
             self._tell_of_waiting()
         return self._wait(timeout_s)
 
-    def kill(self, job_id: str) -> None:
-        """Ends the worker of a job; no event of it comes any more.
-
-        Args:
-            job_id: Of a running job; of another one nothing happens.
-        """
-        for worker in [w for w in self._workers.values() if w.job == job_id]:
-            self._end(worker)
-
-    def stop(self, grace_s: float) -> Sequence[Event]:
-        """Tells all workers to save and to stop, and ends those that do not.
-
-        Args:
-            grace_s: Seconds that they have for it.
-
-        Returns:
-            What became of their jobs.
-        """
-        self._is_stopping = True
-        deadline = time.monotonic() + grace_s
-        for worker in self._busy():
-            self._cluster.call(worker.relay, "stop", grace_s)
-        found: list[Event] = []
-        while self._busy() and (left := deadline - time.monotonic()) > 0:
-            found += self._wait(left)
-        for worker in self._busy():
-            found += [] if worker.job is None else [Stopped(worker.job)]
-            self._end(worker)
-        return found
-
     def close(self) -> None:
         """Ends all workers at once, and leaves the cluster."""
         idle = [worker for worker in self._workers.values() if worker.is_free]
@@ -231,7 +202,11 @@ class ClusterExecutor:
             self._end(worker)
         self._cluster.close()
 
-    def _busy(self) -> list[_Worker]:
+    def _tell_to_stop(self, grace_s: float) -> None:
+        for worker in self._stopping():
+            self._cluster.call(worker.relay, "stop", grace_s)
+
+    def _stopping(self) -> list[_Worker]:
         return [worker for worker in self._workers.values() if worker.job is not None]
 
     def _grow(self) -> None:

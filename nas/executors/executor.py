@@ -8,6 +8,9 @@ from typing import Protocol
 
 from nas.executors.messages import Event, Job
 
+# Of a run's folder: logs and locks, one of each a worker.
+WORKERS_FOLDER = "workers"
+
 
 @dataclass(frozen=True)
 class Place:

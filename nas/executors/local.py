@@ -16,6 +16,7 @@ from typing import IO
 
 from nas.executors.cores import cores, environment, share_of
 from nas.executors.executor import Place
+from nas.executors.job_workers import JobWorkers
 from nas.executors.messages import Done, Event, Failed, Job, Ready, Stopped, from_line, to_line
 from nas.executors.packages import package_folders
 from nas.ranges import check_count
@@ -50,7 +51,7 @@ class _Worker:
         return self.process.stdout
 
 
-class LocalExecutor:
+class LocalExecutor(JobWorkers[_Worker]):
     """Worker processes of this machine; they begin when there is something to do.
 
     A process is started anew, not forked, so that it shares nothing with this one. It has a session
@@ -66,12 +67,11 @@ class LocalExecutor:
     def __init__(
         self, task: str, folder: Path, workers: int, *, threads: int | None = None
     ) -> None:
+        super().__init__()
         check_count("workers", workers)
         self._task, self._folder, self._count = task, folder, workers
         self._threads = threads
-        self._workers: dict[str, _Worker] = {}
         self._selector = selectors.DefaultSelector()
-        self._is_stopping = False
         folder.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -104,39 +104,20 @@ class LocalExecutor:
         Args:
             timeout_s: Seconds to wait for a first event at most.
         """
+        return self._wait(timeout_s)
+
+    def _tell_to_stop(self, grace_s: float) -> None:
+        del grace_s  # they hear no more than that it is time
+        for worker in self._workers.values():
+            worker.process.send_signal(signal.SIGTERM)
+
+    def _stopping(self) -> list[_Worker]:
+        return list(self._workers.values())
+
+    def _wait(self, timeout_s: float) -> list[Event]:
         found: list[Event] = []
         for key, _ in self._selector.select(timeout_s):
             found += self._read(key.data)
-        return found
-
-    def kill(self, job_id: str) -> None:
-        """Ends the process of a job; no event of it comes any more.
-
-        Args:
-            job_id: Of a running job; of another one nothing happens.
-        """
-        for worker in [w for w in self._workers.values() if w.job == job_id]:
-            self._end(worker)
-
-    def stop(self, grace_s: float) -> Sequence[Event]:
-        """Tells all workers to save and to stop, and ends those that do not.
-
-        Args:
-            grace_s: Seconds that they have for it.
-
-        Returns:
-            What became of their jobs.
-        """
-        self._is_stopping = True
-        for worker in self._workers.values():
-            worker.process.send_signal(signal.SIGTERM)
-        found: list[Event] = []
-        deadline = time.monotonic() + grace_s
-        while self._workers and (left := deadline - time.monotonic()) > 0:
-            found += self.events(left)
-        for worker in list(self._workers.values()):
-            found += [] if worker.job is None else [Stopped(worker.job)]
-            self._end(worker)
         return found
 
     def close(self) -> None:

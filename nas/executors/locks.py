@@ -17,6 +17,8 @@ from latency.device import files
 from nas.errors import InputError
 
 POLL_SECONDS = 0.02
+# What a worker of a killed program needs to see that it is gone.
+ORPHAN_SECONDS = 30.0
 
 
 @contextmanager
@@ -53,3 +55,18 @@ def take_lock(path: Path, timeout_s: float) -> Iterator[None]:
         stream.write(f"{os.getpid()}\n".encode())
         stream.flush()
         yield
+
+
+def wait_for_locks(folder: Path, timeout_s: float) -> None:
+    """Waits for workers of a program that was killed just now: they write the same checkpoints.
+
+    Args:
+        folder: Of their locks.
+        timeout_s: Seconds to wait for each.
+
+    Raises:
+        InputError: A worker holds its lock still.
+    """
+    for path in sorted(folder.glob("*.lock")):
+        with take_lock(path, timeout_s):
+            pass

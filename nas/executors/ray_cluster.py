@@ -56,15 +56,15 @@ class RayCluster:
 
     Args:
         address: `auto`, `local`, HOST:PORT or ray://HOST:PORT.
-        connect_s: Seconds after which an address counts as unreachable.
+        connect_s: Seconds after which an address counts as unreachable; None for 20.
 
     Raises:
         InputError: No Ray here, no cluster there, or one of other versions.
     """
 
-    def __init__(self, address: str, connect_s: float = CONNECT_SECONDS) -> None:
+    def __init__(self, address: str, connect_s: float | None = None) -> None:
         check_ray()
-        self._ray = _connected(address, connect_s)
+        self._ray = _connected(address, CONNECT_SECONDS if connect_s is None else connect_s)
         self._actor = self._ray.remote(Relay)
 
     def nodes(self) -> Sequence[Node]:

@@ -10,11 +10,12 @@ from pathlib import Path
 from latency.device.cache_folder import cache_folder
 from latency.device.host import Host, current_host
 from latency.device.settings import SessionSettings
+from latency.jobs.job import Job
 from latency.outputs import check_output_folder
 from latency.tables.storage import SCHEMA_VERSION
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.hardware.jobs import build_space_table
+from nas.hardware.jobs import build_space_table, space_job
 from nas.hardware.plans import MeasuringPlans
 from nas.search_space.space import Space
 from nas.system.console import bar, out
@@ -68,7 +69,7 @@ def table_for(
     seed: int,
     plans: MeasuringPlans,
 ) -> LatencyTable:
-    """The table that a run uses.
+    """The table that a run uses on this host.
 
     Args:
         space: Whose rows it must hold.
@@ -105,6 +106,24 @@ def table_for(
         cached.parent.mkdir(parents=True, exist_ok=True)
         table.save(cached)
     return table
+
+
+def table_job(space: Space, seed: int, plans: MeasuringPlans) -> Job:
+    """What is measured for a table of another device.
+
+    Args:
+        space: Whose rows it must hold.
+        seed: Of the measurement.
+        plans: Rounds and networks of the measurement.
+    """
+    return space_job(
+        space,
+        settings=DEPLOYED,
+        plan=plans.table,
+        calibration=plans.calibration_networks,
+        held_out=plans.held_out_networks,
+        seed=seed,
+    )
 
 
 def default_table_path(

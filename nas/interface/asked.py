@@ -14,6 +14,7 @@ from nas.data import Dataset
 from nas.data.load import refuse_sample
 from nas.errors import InputError
 from nas.interface import rules
+from nas.interface.executor_options import OF_WORKERS
 from nas.methods.config import (
     METHODS,
     GateConfig,
@@ -70,7 +71,14 @@ class AskedSearch:
         if not self.goals:
             raise InputError(f"one of {GOALS_TEXT}", "neither", "write for example `--lambda 0.1`")
         check_different(self.goals)
-        compute_of(self.options).check()
+        compute = compute_of(self.options)
+        compute.check()
+        if compute.processes > 1 and len(self.goals) > 1:
+            raise InputError(
+                "one goal with --processes",
+                f"{len(self.goals)}",
+                "search each goal by a command of its own, or on one host",
+            )
 
 
 def source_of(data: str | Path | Dataset | None, options: Mapping[str, Any]) -> DataSource:
@@ -109,11 +117,26 @@ def compute_of(options: Mapping[str, Any]) -> Compute:
     """What Keras is to compute with.
 
     Args:
-        options: With `mixed_precision` and `data_parallel`, if given.
+        options: With `mixed_precision`, `data_parallel`, `coordinator` and `processes`, if given.
     """
     return Compute(
-        options.get("mixed_precision", "none"), bool(options.get("data_parallel", False))
+        options.get("mixed_precision", "none"),
+        bool(options.get("data_parallel", False)),
+        options.get("coordinator"),
+        options.get("processes", 1),
     )
+
+
+def met_at(compute: Compute, options: Mapping[str, Any]) -> Compute:
+    """The recorded way to compute, with the leader of several hosts where it is found now.
+
+    Args:
+        compute: That a run began with.
+        options: With `coordinator`, if given.
+    """
+    if compute.processes == 1 or "coordinator" not in options:
+        return compute
+    return replace(compute, coordinator=options["coordinator"])
 
 
 def bits_of(options: Mapping[str, Any]) -> BitWidths | None:
@@ -186,7 +209,7 @@ def search_config(
         space=reference(space),
         bits=bits_of(options),
         table=_kept(options.get("table")),
-        device=options.get("device"),
+        device=options.get("device") or options.get("latency_device"),
         supernet=_kept(options.get("supernet")),
         bounds=Bounds(**_given(options, BOUNDS)),
         search=SearchConfig(
@@ -257,12 +280,14 @@ RECORDED: dict[str, Callable[[RunConfig], Any]] = {
     "resize": lambda c: c.data.resize,
     "mixed_precision": lambda c: c.compute.mixed_precision,
     "data_parallel": lambda c: c.compute.data_parallel,
+    "processes": lambda c: c.compute.processes,
     "space": lambda c: c.space,
     "bits": lambda c: c.bits and c.bits.text,
     "end_bits": lambda c: c.bits and c.bits.ends,
     "blocks": lambda c: list(c.blocks),
     "table": lambda c: c.table,
     "device": lambda c: c.device,
+    "latency_device": lambda c: c.device if c.table is None else None,
     "supernet": lambda c: c.supernet,
     **{name: attrgetter(f"bounds.{name}") for name in BOUNDS},
     "method": lambda c: c.search.method,
@@ -286,7 +311,9 @@ FILES: dict[str, Callable[[Any], Any]] = {
 }
 # A fingerprint of their contents is kept: they may lie elsewhere by now.
 MOVABLE = ("supernet", "space", "blocks")
-FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile")
+# Another run of processes may meet elsewhere; `process_id` begins none.
+OF_PROCESSES = ("coordinator", "process_id")
+FREE = ("run_dir", "resume", "data_dir", "verify_data", "profile", *OF_WORKERS, *OF_PROCESSES)
 GOAL_OPTIONS = GOAL_FLAGS
 
 
@@ -322,7 +349,7 @@ def check_resumed(config: RunConfig, asked: AskedSearch) -> RunConfig:
             if not _is_gone(name, recorded):
                 raise _changed(name, recorded, value)
             moved[name] = tuple(value) if name == "blocks" else value
-    return replace(config, **moved)
+    return replace(config, **moved, compute=met_at(config.compute, asked.options))
 
 
 def _is_gone(name: str, recorded: Any) -> bool:

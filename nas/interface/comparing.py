@@ -34,12 +34,14 @@ from nas.interface.compared_runs import (
 from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
 from nas.interface.retrain_rules import RETRAIN_RULES
+from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.interface.training_config import check_training, new_training, training_config
 from nas.interface.training_parts import still_trains, teaching_of
 from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.compare import Compared
 from nas.pipeline.inputs import keep_data, load_data, looks_of, source_now
+from nas.pipeline.orders import check_trains
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
@@ -53,7 +55,7 @@ from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.success_rate import check_goal
 from nas.system import backend
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -97,7 +99,8 @@ def run_comparison(
     source, size = images_asked(asked, runs, named)
     if to_train:
         check_recipes(runs, options, to_train)
-        check_starts(compute_of(options))
+        check_trains(compute_of(options), {})
+        checked_workers(options, source, asked.dataset)
     is_smoke = bool(options.get("smoke")) or any(
         read_config(facts.folder.path).is_smoke for facts in runs.values()
     )
@@ -120,7 +123,7 @@ def run_comparison(
         folder.discard()
         raise
     on_folder(folder.path)
-    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def go_on_with_comparison(
@@ -157,6 +160,8 @@ def go_on_with_comparison(
             raise InputError(
                 "a comparison that has begun", f"{folder.path} without its recipe", "begin another"
             )
+        source = source_now(config.data, asked.source, options)
+        checked_workers(options, source, asked.dataset)
         dataset = _images_again(asked, folder, config, own)
     with folder.alone():
         training = _training(folder, config, options, dataset)
@@ -164,7 +169,7 @@ def go_on_with_comparison(
             shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
             for kind in (ComparedNetworks, ComparedCells):
                 (folder.path / kind.FILE).unlink(missing_ok=True)
-    return _compared(folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
 
 
 def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Looks) -> None:
@@ -271,6 +276,7 @@ def is_comparison(folder: RunFolder) -> bool:
 
 
 def _compared(
+    asked: AskedComparison,
     folder: RunFolder,
     config: ComparisonConfig,
     training: TrainingConfig | None,
@@ -278,7 +284,7 @@ def _compared(
     exports: AskedExports,
     interrupter: Interrupter,
 ) -> Path:
-    teaching = None
+    teaching, workers = None, None
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
         if training is not None and dataset is not None:
@@ -286,5 +292,9 @@ def _compared(
             backend.start(training.compute, dataset.image_size)
             own = [entry for entry in config.networks if entry.run is None]
             teaching = teaching_of(training, dataset, _still_trains(folder, own, training, {}))
-        Compared(folder, config, training, dataset, interrupter, teaching, exports).run()
+            source = source_now(config.data, asked.source, asked.options)
+            recipe = training.recipe
+            workers = stage_workers(asked.options, folder, source, config, recipe, interrupter)
+        made = Compared(folder, config, training, dataset, interrupter, teaching, exports, workers)
+        made.run()
     return folder.path

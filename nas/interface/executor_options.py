@@ -16,6 +16,7 @@ NEEDS = {
     "worker_memory_bytes": "memory_bytes",
 }
 OF_EXECUTORS = ("executor", "ray_address", *NEEDS)
+OF_WORKERS = ("workers", *OF_EXECUTORS)
 USUAL_ADDRESS = "auto"
 LOCAL = ExecutorConfig()
 # More than this compete for the memory of one machine: each worker is a framework of its own.

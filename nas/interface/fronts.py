@@ -17,13 +17,12 @@ from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of
 from nas.interface.front_training import front_options, front_training
-from nas.interface.searching import check_unchanged
 from nas.interface.training_config import check_training, has_begun, said_again
 from nas.interface.training_parts import still_trains
 from nas.methods.registry import METHODS
 from nas.pipeline.front_networks import FrontNetworks, GoalRun, different
 from nas.pipeline.inherit import check_inherits
-from nas.pipeline.inputs import keep_data, space_of
+from nas.pipeline.inputs import check_unchanged, keep_data, space_of
 from nas.pipeline.lending import lending_run
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
@@ -43,6 +42,7 @@ from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
+    from nas.pipeline.stage_workers import StageWorkers
 
 Begin = Callable[[RunFolder, Dataset, TrainingConfig], "RetrainRun"]
 
@@ -59,6 +59,7 @@ class AskedFront:
         load: Reads the images, which a record is compared with.
         begin: Makes the training of one network from its run folder.
         known: Networks of the sweep's table that are timed beside those of the front.
+        workers: What trains by a recipe, where workers are asked for.
         command: Command line, for the records.
     """
 
@@ -68,6 +69,7 @@ class AskedFront:
     load: Callable[[DataRecord | None], Dataset]
     begin: Begin
     known: Callable[[Dataset], KnownNetworks | None]
+    workers: Callable[[TrainingConfig], StageWorkers | None]
     command: str = ""
 
 
@@ -264,7 +266,7 @@ def _chosen(
         sweep.write(plan)
         return plan
     space = space_of(config.space, dataset, bits=config.bits)
-    check_unchanged(space, config)
+    check_unchanged(space, config.space, config.space_fingerprint)
     stage = FrontNetworks(sweep, goals, space, dataset, config, interrupter, asked.command)
     return stage.planned(plan)
 
@@ -303,7 +305,8 @@ def _trained(
         )
         for name in names
     ]
-    return FrontRun(sweep, members, asked.known(dataset), said_again(asked.options)).run()
+    said, workers = said_again(asked.options), asked.workers(training)
+    return FrontRun(sweep, members, asked.known(dataset), said, workers).run()
 
 
 def _further(goals: tuple[GoalRun, ...], plan: FrontPlan) -> int:

@@ -10,7 +10,7 @@ from nas.interface.recipe_options import RecipeOptions
 
 
 class ImageOptions(TypedDict, total=False):
-    """What a search and a retraining may be asked for of images, chance and precision.
+    """What every search and retraining may be asked for: images, chance, precision, workers.
 
     Attributes:
         sample: Embedded sample in place of images: `letters` (default) or `trigger`; that of a run
@@ -23,6 +23,14 @@ class ImageOptions(TypedDict, total=False):
         seed: Of weights, dropout, draws and data order, 0 or more; default 0.
         smoke: Toy size: every stage runs, and its figures mean nothing.
         mixed_precision: `none`, `float16` or `bfloat16`: what products are computed in.
+        workers: Trainings at a time, 1 or more, each in a process of its own; default: on a
+            cluster as many as it has room for, of trials one a core and 4 at most, else all in
+            this program, one by one.
+        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
+        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
+        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
+        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
+        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
     """
 
     sample: str
@@ -33,6 +41,12 @@ class ImageOptions(TypedDict, total=False):
     seed: int
     smoke: bool
     mixed_precision: str
+    workers: int
+    executor: str
+    ray_address: str
+    worker_cpus: float
+    worker_gpus: float
+    worker_memory_bytes: int
 
 
 class SpaceOptions(ImageOptions, total=False):
@@ -47,6 +61,9 @@ class SpaceOptions(ImageOptions, total=False):
         blocks: Python files with blocks of a user's own.
         table: File of a latency table; default: this host's cache.
         device: Name of another device that the table is of.
+        latency_device: Name of a device that hangs on a node of a cluster, with `executor` `ray`:
+            its table is measured there. Offer it by `ray start --resources
+            '{"device:NAME": 1}'`.
         max_params: Most trainable parameters.
         max_macs: Most multiply-adds of one image.
         max_size_bytes: Most bytes of weights.
@@ -61,6 +78,7 @@ class SpaceOptions(ImageOptions, total=False):
     blocks: Sequence[str]
     table: str
     device: str
+    latency_device: str
     max_params: int
     max_macs: int
     max_size_bytes: int
@@ -73,8 +91,11 @@ class SearchOptions(SpaceOptions, total=False):
     """What a search may be asked for beside its goal and folder; each has a default.
 
     Attributes:
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
-            the greatest multiple of their number up to its size.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch
+            must be a multiple of their number.
+        coordinator: HOST:PORT at which the processes of other hosts find this one, with
+            `data_parallel`; see docs/scaling.md.
+        processes: That train together, this one among them, one a host, 2 or more.
         method: `gradient` (default), `evolution` or `random`.
         gate: `categorical` (default) or `threshold`: form of the gates.
         execution: `sampled` or `masked`: how weight steps run the supernet.
@@ -96,6 +117,8 @@ class SearchOptions(SpaceOptions, total=False):
     """
 
     data_parallel: bool
+    coordinator: str
+    processes: int
     method: str
     gate: str
     execution: str
@@ -126,13 +149,6 @@ class TrialOptions(SpaceOptions, total=False):
         sampler: Where configurations come from: `random` (default), `tpe`, `evolution` or `grid`.
         first_trial: `original` for the original that trials stand beside, such as the published
             network of the space; default `sampled`, as the sampler proposes.
-        workers: Trials that train at a time, 1 or more; default: one a core, 4 at most, and on a
-            cluster as many as it has room for.
-        executor: Where workers run: `local` (default), or `ray` for the nodes of a cluster.
-        ray_address: Of the Ray cluster: `auto` (default), `local`, HOST:PORT or ray://HOST:PORT.
-        worker_cpus: Cores of each worker of a cluster, above 0; default 1.
-        worker_gpus: GPUs of each worker of a cluster, 0 or more; default 0.
-        worker_memory_bytes: Main memory that each worker of a cluster reserves; default: none.
         storage: `sqlite` (default) or `journal`.
         rung_weights: Which weights rungs are judged by: their `average` (default) or the `last`.
         seeds: Whole trainings of the best trial at the end, 1 or more, its own among them and the
@@ -152,12 +168,6 @@ class TrialOptions(SpaceOptions, total=False):
     tune: str
     sampler: str
     first_trial: str
-    workers: int
-    executor: str
-    ray_address: str
-    worker_cpus: float
-    worker_gpus: float
-    worker_memory_bytes: int
     storage: str
     rung_weights: str
     seeds: int
@@ -170,8 +180,11 @@ class RetrainOptions(ImageOptions, RecipeOptions, total=False):
     """What a retraining may be asked for, beside the knobs of its recipe; each has a default.
 
     Attributes:
-        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch is
-            the greatest multiple of their number up to its size.
+        data_parallel: Divide batches over all devices (KERAS_BACKEND=jax), two or more; a batch
+            must be a multiple of their number.
+        coordinator: HOST:PORT at which the processes of other hosts find this one, with
+            `data_parallel`; see docs/scaling.md.
+        processes: That train together, this one among them, one a host, 2 or more.
         recipe: Named recipe to begin with; default: that of the images' kind. Knobs that are
             given change single values of it; see `RecipeOptions`.
         baselines: Train the largest, a uniform and random networks too.
@@ -203,6 +216,8 @@ class RetrainOptions(ImageOptions, RecipeOptions, total=False):
     """
 
     data_parallel: bool
+    coordinator: str
+    processes: int
     recipe: str
     baselines: bool
     largest: bool

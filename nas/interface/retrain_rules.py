@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from latency.flag_rules import Options, Rule
 from nas.errors import InputError
-from nas.interface.rules import says
+from nas.interface.executor_options import OF_WORKERS
+from nas.interface.rules import NOT_DIVIDED, says
 from nas.training.schedule_settings import PARAMETERS
 
 # What a search for a rate would not look at: it has a course of its own and ends without a network.
@@ -12,7 +13,8 @@ NOT_OF_A_RATE = (
     *("baselines", "largest", "inherit", "restart", "seeds", "goal_top1", "compare"),
     *("epochs", "schedule", *PARAMETERS, "average_share", "evaluate_every", "held_out_share"),
     *("export", "int8_blocks", "calibration_images", "image_sizes"),
-    *("metrics", "select_by", "signal_class", "background_rate_hz"),
+    *("metrics", "select_by", "signal_class", "background_rate_hz", *OF_WORKERS),
+    *("coordinator", "processes"),
 )
 
 
@@ -27,6 +29,7 @@ def gives_network(options: Options) -> bool:
 
 # Of main.py; a network is given by --arch or --network, everything else is a run.
 RETRAIN_RULES = (
+    NOT_DIVIDED,
     Rule(("arch",), lambda o: "run" not in o, "one of --run and --arch", "both", "leave one out"),
     Rule(
         ("network",),
@@ -102,6 +105,13 @@ RETRAIN_RULES = (
         lambda o: "compare" not in o,
         "--{name} with one run",
         "--compare, which names its networks itself and trains all of them from random weights",
+    ),
+    Rule(
+        ("coordinator", "processes"),
+        lambda o: "compare" not in o,
+        "--{name} with one run",
+        "--compare",
+        "compare on one host, or train each network by a command of its own",
     ),
     Rule(
         ("networks",),

@@ -18,7 +18,7 @@ from nas.data.look import Looks
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
-from nas.interface.asked import OnFolder, compute_of, given_network_config, tell_nobody
+from nas.interface.asked import OnFolder, given_network_config, tell_nobody
 from nas.interface.asked_retraining import (
     AskedRetraining,
     check_image_size,
@@ -27,6 +27,7 @@ from nas.interface.asked_retraining import (
 )
 from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.metric_options import judging_of
+from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.interface.training_config import (
     check_training,
     new_training,
@@ -47,6 +48,7 @@ from nas.interface.usual_rate import lacks_rate, with_usual_rate
 from nas.pipeline.before_images import check_before_images
 from nas.pipeline.inherit import Weights, check_inherits, inherited_weights
 from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now
+from nas.pipeline.orders import check_trains
 from nas.runs.config import AnyConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
@@ -54,7 +56,7 @@ from nas.runs.outcome import Outcome
 from nas.runs.records import ComparedNetwork, Comparison
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -63,6 +65,7 @@ from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
+    from nas.pipeline.stage_workers import StageWorkers
     from nas.pipeline.teaching import Teaching
 
 
@@ -117,6 +120,8 @@ def _retrained(
     asked: AskedRetraining, folder: RunFolder, interrupter: Interrupter, on_folder: OnFolder
 ) -> Outcome:
     config = read_config(folder.path)
+    source = source_now(config.data, asked.source, asked.options)
+    checked_workers(asked.options, source, asked.dataset)
     with folder.alone():
         if isinstance(config, RunConfig) and config.is_sweep:
             _refuse_rates(asked, folder)
@@ -125,6 +130,12 @@ def _retrained(
 
 
 def _refuse_rates(asked: AskedRetraining, sweep: RunFolder) -> None:
+    if "processes" in asked.options:
+        raise InputError(
+            "--processes with one network",
+            f"the sweep {sweep.path}",
+            "name one of the folders below it",
+        )
     if rules.says(asked.options, "find_learning_rate"):
         raise InputError(
             "--find_learning_rate with one network",
@@ -145,7 +156,7 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     training = new_training(config, config.sizes, asked.options, architecture)
     looks = looks_of(config.data, config.sizes, config.seed, asked.dataset)
     check_fits(architecture, looks, takes_any_classes=True)
-    check_starts(training.compute)
+    check_trains(training.compute, {"--batch_size": training.recipe.batch_size})
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, architecture.image_size)  # which may have to run it
     judging = judging_of(asked.options)
@@ -186,9 +197,12 @@ def _sweep(
     def known(dataset: Dataset) -> KnownNetworks | None:
         return known_networks(sweep, config, sizes, dataset)
 
+    def workers(training: TrainingConfig) -> StageWorkers | None:
+        return _workers(asked, sweep, config, training, interrupter)
+
     sizes = sizes_of(config, asked.options)
     teachers: list[Teaching] = []  # one for all networks, which may be large
-    request = AskedFront(asked.options, sizes, check, load, begin, known, asked.command)
+    request = AskedFront(asked.options, sizes, check, load, begin, known, workers, asked.command)
     return retrain_front(request, sweep, config, interrupter, on_folder)
 
 
@@ -244,7 +258,10 @@ def _one(
     trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
-    backend.start(compute_of(asked.options), architecture.image_size)
+    if trains and planned.compute.data_parallel:
+        check_trains(planned.compute, {"--batch_size": planned.recipe.batch_size})
+    compute = planned.compute if trains else planned.compute.alone
+    backend.start(compute, architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     if asked.architecture is None:  # a given one was compared before there was a folder
         _check_images(asked, config, record, planned.recipe if trains else None)
@@ -266,9 +283,23 @@ def _one(
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
-    backend.start(training.compute, dataset.image_size)
+    backend.start(training.compute if trains else training.compute.alone, dataset.image_size)
+    workers = _workers(asked, folder, config, training, interrupter)
     run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)
+    run.workers = workers
     return run.run().outcome
+
+
+def _workers(
+    asked: AskedRetraining,
+    folder: RunFolder,
+    config: AnyConfig,
+    training: TrainingConfig,
+    interrupter: Interrupter,
+) -> StageWorkers | None:
+    """Workers for the trainings of a run or a sweep, where they are asked for."""
+    source = source_now(config.data, asked.source, asked.options)
+    return stage_workers(asked.options, folder, source, config, training.recipe, interrupter)
 
 
 def _run_of(

@@ -11,18 +11,18 @@ from functools import partial
 from latency.flag_rules import Options, Rule
 from latency.flag_rules import check as check_rules
 from nas.errors import InputError
-from nas.interface.executor_options import OF_EXECUTORS
+from nas.interface.executor_options import OF_WORKERS
 from nas.methods.method import MethodType
 from nas.methods.registry import METHODS
 
 # What a supernet learns with.
 LEARNING = ("search_epochs", "batch_size", "learning_rate", "execution")
-COMPUTING = ("mixed_precision", "data_parallel")
+COMPUTING = ("mixed_precision", "data_parallel", "coordinator", "processes")
 # What searches by trials alone look at; see `nas.interface.trials`.
 OF_TRIALS = (
     *("max_trials", "max_epochs", "reduction", "rungs", "objectives", "budgets", "sampler"),
-    *("first_trial", "workers", "storage", "tune", "network", "signal_class", "background_rate_hz"),
-    *("seeds", "metrics", "rung_weights", *OF_EXECUTORS),
+    *("first_trial", "storage", "tune", "network", "signal_class", "background_rate_hz"),
+    *("seeds", "metrics", "rung_weights"),
 )
 # Off is what these are anyway: written as --no..., they change nothing and hide nothing.
 OFF_IS_NOTHING = (
@@ -91,7 +91,57 @@ def trains_something(options: Options) -> bool:
     return _trains_supernet(options) or "race" in options
 
 
+def has_parts(options: Options) -> bool:
+    """Whether a search has parts that workers can do: a supernet of its own, or a race.
+
+    Args:
+        options: Name -> value of everything that was given.
+    """
+    trains = _trains_supernet(options) and "supernet" not in options
+    return trains or "race" in options or "latency_device" in options
+
+
+# One training that is divided over the devices of one process, or trainings beside each other.
+NOT_DIVIDED = Rule(
+    ("data_parallel",),
+    lambda o: not any(name in o for name in OF_WORKERS),
+    "--data_parallel without workers",
+    "both",
+    "leave --data_parallel out: each worker trains on the devices that it has to itself",
+)
+# A device that hangs on a node, and whose table is measured there.
+LATENCY_DEVICE = (
+    Rule(
+        ("latency_device",),
+        lambda o: o.get("executor") == "ray",
+        "--executor ray with --latency_device, the cluster that the device hangs on",
+        "no --executor ray",
+        "add it, and --ray_address; another machine is measured by `python -m latency run-job`",
+    ),
+    Rule(
+        ("table", "device"),
+        lambda o: "latency_device" not in o,
+        "one of --{name} and --latency_device, whose table is measured now",
+        "both",
+        "leave one of them out",
+    ),
+)
+
+
+def check_latency_device(options: Options) -> None:
+    """Refuses a device of a cluster beside what contradicts it.
+
+    Args:
+        options: Name -> value of everything that was given.
+
+    Raises:
+        InputError: There is no cluster, or a table is named as well.
+    """
+    check(options, LATENCY_DEVICE)
+
+
 SEARCH_RULES = (
+    *LATENCY_DEVICE,
     Rule(
         OF_TRIALS,
         lambda _: False,
@@ -99,6 +149,15 @@ SEARCH_RULES = (
         "--method {method}",
         "name such a method, or leave --{name} out",
     ),
+    Rule(
+        OF_WORKERS,
+        has_parts,
+        "--{name} with a search that trains a supernet or runs a race",
+        "--method {method} without either",
+        "leave --{name} out: the one thing that is left, the choice, has steps of which each needs "
+        "the one before",
+    ),
+    NOT_DIVIDED,
     Rule(
         ("resume",),
         lambda o: "run_dir" in o,
@@ -168,9 +227,9 @@ SEARCH_RULES = (
     ),
     Rule(
         ("random_networks",),
-        lambda o: "device" not in o,
+        lambda o: "device" not in o and "latency_device" not in o,
         "--random_networks in a search for this device, where they are measured",
-        "--device {device}",
+        "--device or --latency_device",
     ),
     Rule(
         ("skip_bad_images", "resize", "verify_data"),

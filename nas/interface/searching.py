@@ -19,14 +19,15 @@ from nas.interface.asked import (
     OnFolder,
     bits_of,
     check_resumed,
-    compute_of,
     search_config,
     tell_nobody,
 )
 from nas.interface.rules import trains_something
+from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.layers.draw import check_threshold
 from nas.methods.registry import METHODS
 from nas.pipeline.inputs import (
+    check_unchanged,
     keep_data,
     load_data,
     looks_of,
@@ -36,12 +37,13 @@ from nas.pipeline.inputs import (
     space_of,
 )
 from nas.pipeline.lending import lending_run
+from nas.pipeline.orders import check_trains
 from nas.pipeline.search import SearchRun
 from nas.pipeline.sweep import SweepRun
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import RunConfig, read_search_config
-from nas.runs.data import DataRecord
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import SupernetScore
@@ -49,7 +51,7 @@ from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks
 from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
-from nas.system.backend_check import check_late_packages, check_starts
+from nas.system.backend_check import check_late_packages
 from nas.system.console import err, out
 from nas.system.interrupt import Interrupter
 from nas.system.paths import own_path
@@ -80,10 +82,10 @@ def run_search(
     run_dir = run_dir and own_path(run_dir)
     if asked.options.get("resume"):
         folder, config, dataset = _resumed(asked, run_dir)
-        return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
+        return folder.path, _stages(asked, folder, config, dataset, interrupter, on_folder)
     folder, config, dataset = _begun(asked, run_dir)
     try:
-        return folder.path, _stages(folder, config, dataset, interrupter, on_folder)
+        return folder.path, _stages(asked, folder, config, dataset, interrupter, on_folder)
     except LatencyError:
         # A table or target that cannot be used: the run that it was meant for never began. A table
         # that was given or lies in the cache is not lost with the run's copy of it.
@@ -112,13 +114,14 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     config = search_config(asked, name, looks.is_sample, recipe_of(name, looks))
     space = with_bits(plain, bits)
     _check_gates(space, config)
-    if config.unit.is_measured or config.table is not None:
+    if config.unit.is_measured or config.table is not None or config.device is not None:
         check_measurable(space)
     check_bounds(space.name, quantities(space, config.bounds))
     config = replace(config, space_fingerprint=space.fingerprint())
     check_late_packages()
     if trains_something(options):
-        check_starts(compute_of(options))
+        check_trains(config.compute, trained_batches(config))
+    checked_workers(options, asked.source, asked.dataset)
     dataset = load_data(asked.source, sizes, seed, asked.dataset)
     check_searchable(Looks.of(dataset))  # without the images that were skipped
     goal = "sweep" if config.is_sweep else config.goal.label
@@ -145,13 +148,46 @@ def _resumed(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunCo
     load_blocks(config.blocks)
     check_late_packages()
     if still_trains(folder, config):
-        check_starts(config.compute)
-    named = asked.source if asked.source.is_named else None
-    source = source_now(config.data, named, {"verify_data": asked.source.verify_data})
+        check_trains(config.compute, trained_batches(config))
+    source = _source(asked, config)
+    if checked_workers(asked.options, source, asked.dataset) is not None:
+        _check_has_parts(config)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     dataset = load_data(source, config.sizes, config.seed, asked.dataset, record)
     keep_data(folder, dataset)
     return folder, config, dataset
+
+
+def trained_batches(config: RunConfig) -> dict[str, int]:
+    """What decides a batch that a search trains with -> images of a step.
+
+    Args:
+        config: Of the run.
+    """
+    found = {}
+    if METHODS[config.search.method].trains_supernet and config.supernet is None:
+        found["--batch_size"] = config.search.weights.batch_size
+    if config.race is not None:
+        found["the batches of the race"] = config.recipe.batch_size
+    return found
+
+
+def _source(asked: AskedSearch, config: RunConfig) -> DataSource:
+    """The images of a run, at the place where they are now."""
+    named = asked.source if asked.source.is_named else None
+    return source_now(config.data, named, {"verify_data": asked.source.verify_data})
+
+
+def _check_has_parts(config: RunConfig) -> None:
+    """Refuses workers for a search of which they can do nothing."""
+    trains = METHODS[config.search.method].trains_supernet and config.supernet is None
+    measures = config.device is not None and config.table is None
+    if not trains and config.race is None and not measures:
+        raise InputError(
+            "workers for a search that trains a supernet or runs a race",
+            f"one by {config.search.method} without either",
+            "leave the flags of workers out",
+        )
 
 
 def still_trains(folder: RunFolder, config: RunConfig) -> bool:
@@ -170,6 +206,7 @@ def still_trains(folder: RunFolder, config: RunConfig) -> bool:
 
 
 def _stages(
+    asked: AskedSearch,
     folder: RunFolder,
     config: RunConfig,
     dataset: Dataset,
@@ -180,33 +217,17 @@ def _stages(
     on_folder(folder.path)
     out.print(f"Run folder: {folder.path}", markup=False)
     space = space_of(config.space, dataset, bits=config.bits)
-    check_unchanged(space, config)
+    check_unchanged(space, config.space, config.space_fingerprint)
     _check_gates(space, config)
+    source = _source(asked, config)
+    workers = stage_workers(asked.options, folder, source, config, config.recipe, interrupter)
     with folder.alone():
         if config.is_sweep:
-            return SweepRun(folder, space, dataset, config, interrupter).run()
-        return SearchRun(folder, space, dataset, config, interrupter).run().outcome
+            return SweepRun(folder, space, dataset, config, interrupter, workers).run()
+        return SearchRun(folder, space, dataset, config, interrupter, workers).run().outcome
 
 
 def _check_gates(space: Space, config: RunConfig) -> None:
     """Refuses a form of gates that has none for the space's decisions."""
     if config.search.gates.form == "threshold":
         check_threshold(decision.name for decision in space.tables.decisions)
-
-
-def check_unchanged(space: Space, config: RunConfig) -> None:
-    """Refuses to go on with files of blocks or of a space that say something else by now.
-
-    Args:
-        space: As those files say it now.
-        config: What the run was asked for.
-
-    Raises:
-        InputError: It is another space.
-    """
-    if config.space_fingerprint not in (None, space.fingerprint()):
-        raise InputError(
-            f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",
-            f"fingerprint {space.fingerprint()}",
-            "bring back the files of --space and --blocks as they were, or begin another run",
-        )

@@ -11,7 +11,7 @@ from latency.command_line import with_flags
 from nas.architecture.spec import Architecture
 from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
-from nas.interface.asked import compute_of
+from nas.interface.asked import compute_of, met_at
 from nas.interface.metric_options import (
     check_selection,
     gone_on_with,
@@ -36,6 +36,7 @@ RECORDED: dict[str, Callable[[TrainingConfig], Any]] = {
     "seed": lambda t: t.seed,
     "mixed_precision": lambda t: t.compute.mixed_precision,
     "data_parallel": lambda t: t.compute.data_parallel,
+    "processes": lambda t: t.compute.processes,
     "inherit": lambda t: t.inherits,
 }
 
@@ -218,7 +219,8 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     if changed is not None:
         name, began = changed
         raise _other(name, began, options[name])
-    return _with_seeds(replace(training, recipe=recipe), options)
+    compute = met_at(training.compute, options)
+    return _with_seeds(replace(training, recipe=recipe, compute=compute), options)
 
 
 def _check_schedule_file(training: TrainingConfig) -> None:

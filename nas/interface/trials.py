@@ -13,6 +13,7 @@ from nas.data import Dataset
 from nas.data.look import Looks, check_searchable
 from nas.errors import InputError, SpaceError
 from nas.executors.choice import check_executor
+from nas.executors.executor import WORKERS_FOLDER
 from nas.interface.asked import OnFolder, tell_nobody
 from nas.interface.networks import network_for_images
 from nas.interface.trials_config import AskedTrials, trials_config
@@ -21,6 +22,7 @@ from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.inputs import (
     SPACE_OF_LETTERS,
     check_fits,
+    check_unchanged,
     keep_data,
     load_data,
     looks_of,
@@ -29,7 +31,7 @@ from nas.pipeline.inputs import (
 )
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trial_candidates import grid_size
-from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
+from nas.pipeline.trials import TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import Scale
 from nas.runs.config import read_config
@@ -203,12 +205,7 @@ def trials_space(config: TrialsConfig, images: Dataset | Looks) -> Space | KnobS
     space = any_space(config.space or SPACE_OF_LETTERS, images.image_size, images.num_classes)
     if config.bits is not None:
         space = with_bits(_places(space), config.bits)
-    if config.space_fingerprint not in (None, space.fingerprint()):
-        raise InputError(
-            f"space {config.space} as the run began, fingerprint {config.space_fingerprint}",
-            f"fingerprint {space.fingerprint()}",
-            "bring back the files of --space and --blocks as they were, or begin another run",
-        )
+    check_unchanged(space, config.space, config.space_fingerprint)
     return space
 
 

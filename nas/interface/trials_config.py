@@ -13,7 +13,7 @@ from nas.cost.constraints import Bounds
 from nas.errors import InputError, WrittenError
 from nas.interface import rules
 from nas.interface.asked import bits_of, compute_of, with_recipe
-from nas.interface.executor_options import executor_config, usual_workers
+from nas.interface.executor_options import OF_WORKERS, executor_config, usual_workers
 from nas.metrics import AskedMetrics
 from nas.recipes.scales import Scale
 from nas.registry import check_known
@@ -39,13 +39,14 @@ SHARED = (
         "blocks",
         "table",
         "device",
+        "latency_device",
         "run_dir",
         "resume",
         "seed",
         "smoke",
     ),
     *("data_dir", "sample", "image_size", "resize", "skip_bad_images", "verify_data", "flip"),
-    *("mixed_precision", *BOUNDS),
+    *("mixed_precision", *BOUNDS, *OF_WORKERS),
 )
 # Options that stand in the record as they are given.
 OF_RECORD = ("sampler", "first_trial", "storage", "signal_class", "background_rate_hz")
@@ -90,6 +91,7 @@ class AskedTrials:
             )
         if "device" in self.options and "table" not in self.options:
             raise InputError("--table with --device", "no --table", "name the device's table")
+        rules.check_latency_device(self.options)
         named = [name for name in OF_FILES if rules.says(self.options, name)]
         if named and "data_dir" not in self.options:
             raise InputError(
@@ -158,7 +160,7 @@ def trials_config(
         given["sampler"] = method
     table = options.get("table")
     executor = executor_config(options)
-    return TrialsConfig(
+    config = TrialsConfig(
         date=now_text(),
         command=asked.command,
         seed=options.get("seed", 0),
@@ -176,7 +178,7 @@ def trials_config(
         space_tune=None if space is None else space.tune,
         space_recipe=None if space is None else space.recipe,
         table=kept_path(table) if table else None,
-        device=options.get("device"),
+        device=options.get("device") or options.get("latency_device"),
         bounds=Bounds(**{name: options[name] for name in BOUNDS if name in options}),
         budgets=budget_texts(options.get("budgets")),
         objectives=objective_texts(options.get("objectives", "top1")),
@@ -187,6 +189,19 @@ def trials_config(
         **lengths,
         **given,
     )
+    if "latency_device" in options and "ms" not in _quantities(config):
+        raise InputError(
+            "milliseconds among --objectives or --budgets with --latency_device",
+            ", ".join(sorted(_quantities(config))),
+            "add ms, or leave --latency_device out",
+        )
+    return config
+
+
+def _quantities(config: TrialsConfig) -> set[str]:
+    """What trials are judged by or have budgets of."""
+    named = [budget.objective for budget in config.parsed_budgets]
+    return {objective.name for objective in (*config.parsed_objectives, *named)}
 
 
 def _averaged(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

@@ -37,6 +37,7 @@ RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     "rung_weights": lambda c: "average" if c.recipe.growing_average else "last",
     "flip": lambda c: c.recipe.augmentation.flip,
     "table": lambda c: c.table,
+    "latency_device": lambda c: c.device if c.table is None else None,
     "tune": lambda c: c.tune,
     "space": lambda c: c.space,
     "bits": lambda c: c.bits and c.bits.text,

@@ -13,6 +13,7 @@ import keras
 import numpy as np
 
 from nas.supernet.views import GateView, PriceView
+from nas.system.devices import device_count, own_rows
 
 
 class GateGradients:
@@ -47,8 +48,8 @@ class GateGradients:
         Returns:
             `cross_entropy_gradient` and `penalty_gradient`.
         """
-        nothing = np.zeros((1, 1), np.float32)
-        self._price_view.train_on_batch(nothing, nothing)
+        nothing = np.zeros((device_count(), 1), np.float32)  # each device gets a row
+        self._price_view.train_on_batch(own_rows(nothing), own_rows(nothing))
         strength = float(keras.ops.convert_to_numpy(self._view.strength))
         penalty = [strength * price for price in _moments(self._price_optimizer)]
         before, beta = _moments(self._optimizer), float(self._optimizer.beta_1)

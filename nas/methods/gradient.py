@@ -31,6 +31,7 @@ from nas.supernet.model import Supernet
 from nas.supernet.sampling import gate_draw
 from nas.supernet.trainer import SupernetTrainer
 from nas.supernet.views import GateView
+from nas.system.devices import own_rows
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.optimizers import built
@@ -194,7 +195,8 @@ class GradientSearch(SupernetTrainer):
         targets = one_hot(labels, self.space.num_classes)
 
         def train() -> None:
-            self._gate_logs.add(self.gate_view.train_on_batch(images, targets, return_dict=True))
+            part = own_rows(images), own_rows(targets)
+            self._gate_logs.add(self.gate_view.train_on_batch(*part, return_dict=True))
 
         if step // config.every % GRADIENTS_EVERY == 0:
             self._gradient_logs.add(self._gradients.norms(train))

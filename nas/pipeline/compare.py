@@ -16,6 +16,7 @@ from nas.errors import InputError
 from nas.hardware.measurement import TimedNetworks, measure_networks, without_emulated
 from nas.hardware.tables import DEPLOYED
 from nas.pipeline.inputs import keep_data
+from nas.pipeline.stage_workers import StageWorkers
 from nas.recipes.scales import Scale
 from nas.report.compared import compared_table, compared_warnings, write_compared_page
 from nas.runs.compared import (
@@ -59,6 +60,7 @@ class Compared:
         interrupter: Asked whether to stop.
         teaching: Teacher of the recipe; None where it has none, or where all is trained.
         exports: Files that are asked for beside model.onnx, of the networks that it trains.
+        workers: That train; None where this program does.
     """
 
     folder: RunFolder
@@ -68,12 +70,17 @@ class Compared:
     interrupter: Interrupter
     teaching: Teaching | None = None
     exports: AskedExports = AskedExports()
+    workers: StageWorkers | None = None
 
     def run(self) -> ComparedNetworks:
         """Trains what is not trained, measures everything together, and writes it down."""
         entries = self.config.networks
         own = [entry for entry in entries if entry.run is None]
         trained: dict[str, list[list[TrainedRecord]]] = {}
+        if self.workers is not None:
+            from nas.pipeline.retrain_jobs import train_ahead
+
+            train_ahead([self._retraining(entry) for entry in own], self.workers)
         for number, entry in enumerate(own, start=1):
             out.print(f"{entry.name} ({number} of {len(own)}): {entry.text}", markup=False)
             trained[entry.name] = self._retraining(entry).train()

@@ -13,6 +13,7 @@ from nas.cost.units import Unit
 from nas.errors import InputError
 from nas.hardware.measurable import has_table
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.device_table import DeviceMeasuring
 from nas.pipeline.table import TABLE_FILE, run_table
 from nas.report import numbers
 from nas.runs.config import RunConfig
@@ -68,19 +69,26 @@ class RunCosts:
         return self.latency.predict_ms(self.space.encode(network))
 
 
-def begun_costs(folder: RunFolder, space: Space, config: RunConfig) -> RunCosts:
+def begun_costs(
+    folder: RunFolder,
+    space: Space,
+    config: RunConfig,
+    measuring: DeviceMeasuring | None = None,
+) -> RunCosts:
     """The costs of a run that begins or goes on; measures a table where its goal needs one.
 
     Args:
         folder: Of the run, which keeps the table.
         space: Of the run.
         config: Of the run.
+        measuring: Who measures on devices of a cluster; None for nobody.
 
     Raises:
         LatencyError: The table is of something else, or cannot be read or measured.
     """
-    needs_table = config.unit.is_measured or config.table is not None
-    table = run_table(folder, space, config) if needs_table else None
+    is_named = config.table is not None or config.device is not None
+    needs_table = config.unit.is_measured or is_named
+    table = run_table(folder, space, config, measuring) if needs_table else None
     return RunCosts.of(space, config.unit, table)
 
 

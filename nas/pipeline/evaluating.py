@@ -22,7 +22,7 @@ def evaluation_steps(recipe: Recipe, images: int, log_every: int) -> list[int]:
         images: To learn from, 1 or more.
         log_every: Steps between rows of the history, 1 or more.
     """
-    batch_size = whole_batch(min(recipe.batch_size, images))
+    batch_size = whole_batch(recipe.batch_size, images)
     total = replace(recipe, batch_size=batch_size).steps(images)
     every = (recipe.evaluate_every or recipe.epochs) * (images / batch_size)
     found, done = [], 0

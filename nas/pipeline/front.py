@@ -17,6 +17,8 @@ from nas.pipeline.front_networks import GoalRun
 from nas.pipeline.front_record import front_record
 from nas.pipeline.inherit import Weights, inherited_weights
 from nas.pipeline.retrain import RetrainRun
+from nas.pipeline.retrain_jobs import train_ahead
+from nas.pipeline.stage_workers import StageWorkers
 from nas.report.front import print_front
 from nas.report.front_page import write_front_page
 from nas.report.pareto import write_pareto
@@ -60,12 +62,14 @@ class FrontRun:
         members: Its networks; all are trained by one recipe with the same seeds.
         known: Timed beside them, so that a busy machine is noticed.
         said_again: Words that a command with more seeds needs beside the sweep's name.
+        workers: That train; None where this program does.
     """
 
     sweep: RunFolder
     members: Sequence[Member]
     known: KnownNetworks | None = None
     said_again: Sequence[str] = ()
+    workers: StageWorkers | None = None
     _cut: dict[str, Mapping[str, Weights]] = field(default_factory=dict, init=False, repr=False)
 
     def run(self) -> Outcome:
@@ -87,6 +91,7 @@ class FrontRun:
         seeds = self.members[0].run.seeds
         total = seeds * len(self.members)
         found: dict[str, Trainings] = {}
+        self._train_ahead()
         is_first = True
         for count in range(1, seeds + 1):
             for place, member in enumerate(self.members, start=1):
@@ -101,6 +106,16 @@ class FrontRun:
                 is_first = False
                 backend.forget_models()  # the next network is built as in a new process
         return found
+
+    def _train_ahead(self) -> None:
+        """Has all trainings that are still to come done by workers, where there are any."""
+        untrained = [member for member in self.members if not member.run.is_trained]
+        if self.workers is None or not untrained:
+            return
+        untrained[0].run.say_recipe()
+        train_ahead(
+            [replace(one.run, initial_weights=self._start(one)) for one in untrained], self.workers
+        )
 
     def _start(self, member: Member) -> Mapping[str, Weights]:
         """What the networks of a member start from; a supernet is built once for all that need it.

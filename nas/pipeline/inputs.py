@@ -15,6 +15,7 @@ from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.data.look import Looks, look_at
 from nas.data.samples import LETTERS, SAMPLES
 from nas.errors import InputError, SpaceError
+from nas.pipeline.orders import check_images, order_images
 from nas.recipes.scales import Scale
 from nas.runs.data import OF_FILES, DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
@@ -55,6 +56,8 @@ def load_data(
         DataError: They are missing, broken or of no known layout.
     """
     _check_named(source, given, record)
+    asked = source if given is None else DataSource("memory")
+    leading = order_images(asked, sizes.name, seed)
     if given is None:
         given = _sample(source, sizes) if source.path is None else _files(source, seed, record)
     out.print(
@@ -65,6 +68,8 @@ def load_data(
     )
     for note in given.notes:
         out.print(f"  {note}", markup=False)
+    if leading is not None:
+        check_images(leading, given)
     return given
 
 
@@ -285,3 +290,22 @@ def plain_space_of(
             "hyperband, grid, or random with --max_trials, and --tune",
         )
     return found
+
+
+def check_unchanged(space: Space | KnobSpace, name: str | None, fingerprint: str | None) -> None:
+    """Refuses to go on with files of blocks or of a space that say something else by now.
+
+    Args:
+        space: As those files say it now.
+        name: Of the space, as the run was asked for.
+        fingerprint: Of the space that the run began with; None where it has none.
+
+    Raises:
+        InputError: It is another space.
+    """
+    if fingerprint not in (None, space.fingerprint()):
+        raise InputError(
+            f"space {name} as the run began, fingerprint {fingerprint}",
+            f"fingerprint {space.fingerprint()}",
+            "bring back the files of --space and --blocks as they were, or begin another run",
+        )

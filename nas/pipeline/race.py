@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from nas.architecture.spec import Architecture
-from nas.architecture.text import to_text
+from nas.architecture.text import parse, to_text
 from nas.data import Dataset, split_holdout
 from nas.errors import InputError
 from nas.methods.method import Method, Network, several
 from nas.pipeline.costs import RunCosts
+from nas.pipeline.stage_jobs import CandidateDetails, OnStep, tell_nobody
+from nas.pipeline.stage_workers import StageWorkers
 from nas.report.seeds import race_text
 from nas.runs.config import RaceConfig, RunConfig
 from nas.runs.folder import RunFolder
@@ -51,6 +54,7 @@ class RaceRun:
         measure: Name -> architecture to name -> milliseconds; None for another device, and where
             the goal is a count.
         interrupter: Asked whether to stop.
+        workers: That train; None where this program does.
     """
 
     folder: RunFolder
@@ -60,6 +64,7 @@ class RaceRun:
     config: RunConfig
     measure: Callable[[Mapping[str, Architecture]], dict[str, float]] | None
     interrupter: Interrupter
+    workers: StageWorkers | None = None
 
     @property
     def _race(self) -> RaceConfig:
@@ -85,7 +90,8 @@ class RaceRun:
                 found = RaceResult(field, field[0].name)
             else:
                 backend.start(self.config.compute, self.dataset.image_size)
-                found = run_race(field, self._race.epochs, self._train)
+                with nullcontext() if self.workers is None else self.workers.kept():
+                    found = run_race(field, self._race.epochs, self._train, self._ahead)
             self.folder.write(found)
         result = self.folder.read(RaceResult)
         if result.rungs:
@@ -174,32 +180,83 @@ class RaceRun:
 
     def _train(self, candidate: Candidate, rung: int, epochs: float) -> CandidateScore:
         """Trains one candidate, or reads what an earlier call reached."""
-        from nas.training.loop import Control
-        from nas.training.trainer import train_network
-
-        key = f"{rung}-{candidate.name.replace(' ', '_')}"
-        if not self.folder.has(CandidateScore, name=key):
-            labels, seed = self.dataset.train.labels, self.config.seed
-            checkpoint = self.folder.checkpoint(f"race_{key}")
-            with bar(f"Race, round {rung + 1}, {candidate.name}") as progress:
-                result = train_network(
-                    self.space.decode(candidate.indices),
-                    self.dataset,
-                    replace(self.config.recipe, epochs=epochs),
-                    Control(
-                        checkpoint,
-                        self.config.sizes.pace,
-                        self.interrupter,
-                        lambda state, total: progress.update(state.step, total),
-                    ),
-                    seed=seed + rung,
-                    division=split_holdout(len(labels), labels, JUDGING_SHARE, seed),
-                )
-            found = result.evaluation
-            score = CandidateScore(
-                found.top1, found.cross_entropy, result.images_seen, result.seconds
+        details = _details(candidate, rung, epochs)
+        if not self.folder.has(CandidateScore, name=details.key):
+            lines = train_candidate(
+                self.folder, self.dataset, self.config, details, self.interrupter
             )
-            self.folder.write(score, name=key)
-            checkpoint.unlink(missing_ok=True)
-            out.print(f"{candidate.name}: {found.top1:.2%} after {epochs:g} epochs")
-        return self.folder.read(CandidateScore, name=key)
+            self.folder.checkpoint(_checkpoint(details)).unlink(missing_ok=True)
+            for line in lines:
+                out.print(line, markup=False)
+        return self.folder.read(CandidateScore, name=details.key)
+
+    def _ahead(self, candidates: Sequence[Candidate], rung: int, epochs: float) -> None:
+        """Has the trainings of a round done by workers, where there are any."""
+        if self.workers is None:
+            return
+        jobs = []
+        for candidate in candidates:
+            details = _details(candidate, rung, epochs)
+            record = CandidateScore.FILE.format(name=details.key)
+            checkpoint = _checkpoint(details)
+            jobs.append(
+                self.workers.job(
+                    self.folder, "candidate", details, checkpoint=checkpoint, record=record
+                )
+            )
+        self.workers.do(jobs, f"Race, round {rung + 1}")
+
+
+def _details(candidate: Candidate, rung: int, epochs: float) -> CandidateDetails:
+    key = f"{rung}-{candidate.name.replace(' ', '_')}"
+    label = f"Race, round {rung + 1}, {candidate.name}"
+    return CandidateDetails(key, candidate.name, candidate.text, label, rung, epochs)
+
+
+def _checkpoint(details: CandidateDetails) -> str:
+    return f"race_{details.key}"
+
+
+def train_candidate(
+    folder: RunFolder,
+    dataset: Dataset,
+    config: RunConfig,
+    details: CandidateDetails,
+    interrupter: Interrupter,
+    on_step: OnStep = tell_nobody,
+) -> list[str]:
+    """Trains a candidate alone and writes what it reached on images held out for that.
+
+    Args:
+        folder: Of the run, or of a part of it.
+        dataset: Images.
+        config: Of the run.
+        details: Which candidate, and for how long.
+        interrupter: Asked whether to stop.
+        on_step: Told steps that are done, and how many there are.
+
+    Returns:
+        Lines for people.
+    """
+    from nas.training.loop import Control, LoopState
+    from nas.training.trainer import train_network
+
+    labels, seed = dataset.train.labels, config.seed
+    with bar(details.label) as progress:
+
+        def show(state: LoopState, total: int) -> None:
+            progress.update(state.step, total)
+            on_step(state.step, total)
+
+        result = train_network(
+            parse(details.network),
+            dataset,
+            replace(config.recipe, epochs=details.epochs),
+            Control(folder.checkpoint(_checkpoint(details)), config.sizes.pace, interrupter, show),
+            seed=seed + details.rung,
+            division=split_holdout(len(labels), labels, JUDGING_SHARE, seed),
+        )
+    found = result.evaluation
+    score = CandidateScore(found.top1, found.cross_entropy, result.images_seen, result.seconds)
+    folder.write(score, name=details.key)
+    return [f"{details.name}: {found.top1:.2%} after {details.epochs:g} epochs"]

@@ -25,6 +25,8 @@ from nas.pipeline.evaluating import held_out_lines, training_lines
 from nas.pipeline.metrics import smoothness_of
 from nas.pipeline.retrain_certificate import certificate_of, certified_networks
 from nas.pipeline.retrain_job import RetrainJob
+from nas.pipeline.retrain_jobs import checkpoint_name, train_ahead
+from nas.pipeline.stage_jobs import OnStep, tell_nobody
 from nas.pipeline.teaching import keep_largest
 from nas.report.exports import print_exports
 from nas.report.metrics import judged_lines
@@ -43,7 +45,7 @@ from nas.system.console import bar, out
 from nas.system.program import go_on_command
 from nas.training.guides import Guides
 from nas.training.history import TrainingRow
-from nas.training.loop import Control
+from nas.training.loop import Control, LoopState
 from nas.training.rates import recipe_text
 from nas.training.trainer import TrainResult, train_network
 
@@ -72,15 +74,17 @@ class RetrainRun(RetrainJob):
             The trainings of each network, the found one first, first seed first.
         """
         if says_recipe:
-            self._say_recipe()
+            self.say_recipe()
         self.judge.check([entry.name for entry in self.entries], self.seed, self.seeds)
         deployment = self._deployment
         deployment.check()
+        train_ahead([self], self.workers)
         trained = self._trained(self.entries)
         deployment.bring_up_to_date()
         return trained
 
-    def _say_recipe(self) -> None:
+    def say_recipe(self) -> None:
+        """Prints what all networks are trained by, and what speaks against it."""
         recipe = recipe_text(self.recipe, self.learned_images)
         if self.is_trained:
             out.print(f"Trained already by {recipe}. Nothing is trained anew.", markup=False)
@@ -185,20 +189,40 @@ class RetrainRun(RetrainJob):
         key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.judge.completed(self.folder.read(TrainedRecord, name=key), key)
+        lines = self.reached(entry, seed, label)
+        self.folder.checkpoint(checkpoint_name(key)).unlink(missing_ok=True)
+        for line in lines:
+            out.print(line, markup=False)
+        return self.folder.read(TrainedRecord, name=key)
+
+    def reached(
+        self, entry: ComparedNetwork, seed: int, label: str, on_step: OnStep = tell_nobody
+    ) -> list[str]:
+        """Trains one network with one seed and writes what it reached, and its files.
+
+        Args:
+            entry: The network.
+            seed: Of the training.
+            label: Of the progress bar.
+            on_step: Told steps that are done, and how many there are.
+
+        Returns:
+            Lines for people.
+        """
+        key = TrainedRecord.key(entry.name, seed, self.seed)
         network = self.network_of(entry)
         with bar(label) as progress:
+
+            def show(state: LoopState, total: int) -> None:
+                progress.update(state.step, total, note=_train_note(state.history[-1]))
+                on_step(state.step, total)
+
+            checkpoint = self.folder.checkpoint(checkpoint_name(key))
             result = train_network(
                 network,
                 self.dataset,
                 self.recipe,
-                Control(
-                    self.folder.checkpoint(f"retrain_{key}"),
-                    self.scale.pace,
-                    self.interrupter,
-                    lambda state, total: progress.update(
-                        state.step, total, note=_train_note(state.history[-1])
-                    ),
-                ),
+                Control(checkpoint, self.scale.pace, self.interrupter, show),
                 seed=seed,
                 initial_weights=self.initial_weights.get(entry.name),
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
@@ -232,17 +256,14 @@ class RetrainRun(RetrainJob):
             ),
             name=key,
         )
-        self.folder.checkpoint(f"retrain_{key}").unlink(missing_ok=True)
         title = self.title_of(entry)
         name = title if self.seeds == 1 else f"{title}, seed {seed}"
-        out.print(
-            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
-            f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}"
-        )
         record = self.folder.read(TrainedRecord, name=key)
-        for line in (*training_lines(result), *judged_lines(record)):
-            out.print(f"  {line}", markup=False)
-        return record
+        return [
+            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
+            f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}",
+            *(f"  {line}" for line in (*training_lines(result), *judged_lines(record))),
+        ]
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))

@@ -14,6 +14,7 @@ from nas.hardware.measurement import KnownNetworks
 from nas.metrics import AskedMetrics
 from nas.pipeline.inherit import Weights
 from nas.pipeline.metrics import MetricJudge
+from nas.pipeline.stage_workers import StageWorkers
 from nas.pipeline.teaching import Teaching
 from nas.recipes.scales import Scale
 from nas.runs.folder import RunFolder
@@ -55,6 +56,7 @@ class RetrainJob:
         selection: The metric on held-out images that chooses between last and averaged weights;
             top-1 where it is empty.
         quantity: What the search was asked in; milliseconds where nothing was searched.
+        workers: That train; None where this program does.
     """
 
     folder: RunFolder
@@ -79,6 +81,7 @@ class RetrainJob:
     metrics: AskedMetrics = AskedMetrics()
     selection: AskedMetrics = AskedMetrics()
     quantity: QuantityName = MILLISECONDS.quantity
+    workers: StageWorkers | None = None
 
     @property
     def entries(self) -> list[ComparedNetwork]:

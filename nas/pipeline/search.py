@@ -25,8 +25,10 @@ from nas.pipeline.costs import RunCosts, begun_costs, range_text
 from nas.pipeline.lending import check_lender
 from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.race import RaceRun
+from nas.pipeline.stage_jobs import StageJob, SupernetDetails
+from nas.pipeline.stage_workers import StageWorkers
 from nas.pipeline.supernet import SupernetStage
-from nas.pipeline.table import build_command
+from nas.pipeline.table import TABLE_FILE, build_command
 from nas.report.page import write_report
 from nas.report.seeds import MoreSeeds
 from nas.report.terminal import terminal_table, verdict_lines
@@ -54,6 +56,7 @@ class SearchRun:
         dataset: Images.
         config: What was asked for.
         interrupter: Asked whether to stop.
+        workers: That train; None where this program does.
     """
 
     folder: RunFolder
@@ -61,6 +64,7 @@ class SearchRun:
     dataset: Dataset
     config: RunConfig
     interrupter: Interrupter
+    workers: StageWorkers | None = None
     _known: KnownNetworks | None = field(default=None, init=False, repr=False)
     _processes: int = field(default=0, init=False, repr=False)
     _told: set[str] = field(default_factory=set, init=False, repr=False)
@@ -69,13 +73,15 @@ class SearchRun:
         """All stages; returns the certificate."""
         # Before the minutes of a table, and before any backend starts.
         check_lender(self.folder, self.config, self.dataset)
-        costs = begun_costs(self.folder, self.space, self.config)
+        costs = self._begun_costs()
         watches = self.config.sizes.measuring.watches_known_networks
         if watches and costs.table is not None and self.config.device is None:
             size, classes = self.space.image_size, self.space.num_classes
             self._known = KnownNetworks.of(costs.table, build_command(self.config, size, classes))
         bounded = BoundedSpace(self.space, costs.cost, self.config.bounds)
         target = self._resolved_target(bounded, costs)
+        if self.workers is not None and (job := self._supernet_job(self.workers)) is not None:
+            self.workers.do([job], "Training the supernet")
         supernet = SupernetStage(
             self.folder,
             self.space,
@@ -95,6 +101,34 @@ class SearchRun:
         certificate = self._certify(bounded, costs, architecture, inherited, target.asked)
         self._say(certificate, warnings)
         return certificate
+
+    def _begun_costs(self) -> RunCosts:
+        measuring = None if self.workers is None else self.workers.measuring
+        return begun_costs(self.folder, self.space, self.config, measuring)
+
+    def supernet_job(self, workers: StageWorkers) -> StageJob | None:
+        """The training of the supernet as a job; None where there is none to come.
+
+        Args:
+            workers: That shall do it.
+        """
+        check_lender(self.folder, self.config, self.dataset)
+        costs = self._begun_costs()
+        self._kept_target(BoundedSpace(self.space, costs.cost, self.config.bounds))
+        return self._supernet_job(workers)
+
+    def _supernet_job(self, workers: StageWorkers) -> StageJob | None:
+        trains = METHODS[self.config.search.method].trains_supernet
+        if not trains or self.config.supernet is not None or self.folder.has(SearchEnd):
+            return None
+        return workers.job(
+            self.folder,
+            "supernet",
+            SupernetDetails(only_warm_up=False),
+            checkpoint="search",
+            record=SearchEnd.FILE,
+            inputs=(TABLE_FILE, ResolvedTarget.FILE),
+        )
 
     def _say(self, certificate: Certificate, warnings: Sequence[str]) -> None:
         """Writes the report and prints the end of the run."""
@@ -116,17 +150,20 @@ class SearchRun:
         within = " within the other bounds" if bounded.bounds else ""
         reach = range_text(costs, low, high, within)
         out.print(f"Space {self.space.name}: {self.space.size:.3g} networks; {reach}", markup=False)
-        if not self.folder.has(ResolvedTarget):
-            found = ResolvedTarget.of(self.config.goal, low, high)
-            if found.target is not None:
-                bounded.check_target(found.target)
-            # Whoever certifies a network of this run asks for this.
-            self.folder.write(found)
-        target = self.folder.read(ResolvedTarget)
+        target = self._kept_target(bounded)
         if target.goal.percent is not None and target.target is not None:
             resolved = target.goal.unit.written(target.target, digits=4)
             out.print(f"{target.goal.percent:g} % of the range: {resolved}.")
         return target
+
+    def _kept_target(self, bounded: BoundedSpace) -> ResolvedTarget:
+        if not self.folder.has(ResolvedTarget):
+            found = ResolvedTarget.of(self.config.goal, *bounded.range())
+            if found.target is not None:
+                bounded.check_target(found.target)
+            # Whoever certifies a network of this run asks for this.
+            self.folder.write(found)
+        return self.folder.read(ResolvedTarget)
 
     def _methods(self, bounded: BoundedSpace, supernet: SupernetStage) -> dict[str, Method]:
         """The asked method as `search`, and what else a race may draw from."""
@@ -197,6 +234,7 @@ class SearchRun:
                     self.config,
                     self._measure if is_read else None,
                     self.interrupter,
+                    self.workers,
                 )
                 architecture = race.run(choice, lambda: self._methods(bounded, supernet))
             named = replace(architecture, name="searched")

@@ -19,6 +19,8 @@ from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
 from nas.pipeline.lending import Lent, lender
+from nas.pipeline.orders import order_supernet
+from nas.pipeline.stage_jobs import OnStep, tell_nobody
 from nas.report.numbers import figure
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
@@ -29,6 +31,7 @@ from nas.search_space.space import Space
 from nas.selection.diagnostics import few_steps_warning, gradient_ratio
 from nas.system import backend
 from nas.system.console import bar, out
+from nas.system.devices import over_all_hosts
 from nas.system.interrupt import Interrupter
 from nas.training.rates import cut_text, recipe_text
 
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
     from nas.methods.gate_probabilities import GateProbabilities
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
+    from nas.training.loop import LoopState
 
 
 @dataclass
@@ -63,24 +67,60 @@ class SupernetStage:
     _is_trained: bool = field(default=False, repr=False)
     _views: ForwardViews | None = field(default=None, repr=False)
 
-    def train(self) -> None:
-        """Trains weights, and gates if they learn; writes search.json, history.csv, gates.json."""
+    def train(self, on_step: OnStep = tell_nobody) -> None:
+        """Trains weights, and gates if they learn; writes search.json, history.csv, gates.json.
+
+        Args:
+            on_step: Told steps that are done, and how many there are.
+        """
         if self.folder.has(SearchEnd) or self.config.supernet is not None:
             return
         out.print("Starting Keras and building the supernet ...")
-        trainer = self.trainer()
+        backend.start(self.config.compute, self.dataset.image_size)
+        order_supernet(self.folder, self.target)
+        with over_all_hosts():
+            self._train(on_step)
+        if self.config.compute.processes > 1:
+            # Its weights are those of all processes, and what is asked of it from here on is not.
+            self._trainer, self._is_trained = None, False
+            backend.forget_models()
+
+    def _train(self, on_step: OnStep) -> None:
+        self._trainer = trainer = self._built(self._own())
         self._say_rates(trainer)
         with bar("Searching") as progress:
-            history = trainer.train(
-                lambda state: progress.update(
-                    state.step, trainer.total_steps, note=search_note(state.history[-1])
-                )
-            ).history
+
+            def show(state: LoopState) -> None:
+                note = search_note(state.history[-1])
+                progress.update(state.step, trainer.total_steps, note=note)
+                on_step(state.step, trainer.total_steps)
+
+            history = trainer.train(show).history
         self._is_trained = True
         self.folder.write_csv(SearchRow.FILE, history)
         self._say_gradients()
         write_events(self.folder.path / "tensorboard", history, "search/")
         self._keep_gates(trainer)
+
+    def warm_up(self, on_step: OnStep = tell_nobody) -> int:
+        """Trains up to where the gates would begin to learn; leaves the checkpoint alone.
+
+        Args:
+            on_step: Told steps that are done, and how many there are.
+
+        Returns:
+            The steps.
+        """
+        trainer = self.trainer()
+        with bar("Warming up") as progress:
+
+            def show(state: LoopState) -> None:
+                note = search_note(state.history[-1])
+                progress.update(state.step, trainer.warmup_steps, note=note)
+                on_step(state.step, trainer.warmup_steps)
+
+            trainer.train(show, only_warm_up=True)
+        return trainer.warmup_steps
 
     def _say_rates(self, trainer: SupernetTrainer) -> None:
         weights, gates = self.config.search.weights, self.config.search.gates

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from nas.pipeline.costs import RunCosts, begun_costs, range_text
 from nas.pipeline.inputs import keep_data
 from nas.pipeline.lending import check_lender
 from nas.pipeline.search import SearchRun
-from nas.pipeline.supernet import SupernetStage, search_note
+from nas.pipeline.stage_jobs import StageJob, SupernetDetails
+from nas.pipeline.stage_workers import StageWorkers
+from nas.pipeline.supernet import SupernetStage
 from nas.pipeline.table import TABLE_FILE
 from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
@@ -28,7 +31,7 @@ from nas.search_space.space import Space
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal
 from nas.system import backend
-from nas.system.console import bar, out
+from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
 
@@ -43,6 +46,7 @@ class SweepRun:
         dataset: Images.
         config: What was asked for.
         interrupter: Asked whether to stop.
+        workers: That train; None where this program does.
     """
 
     folder: RunFolder
@@ -50,15 +54,18 @@ class SweepRun:
     dataset: Dataset
     config: RunConfig
     interrupter: Interrupter
+    workers: StageWorkers | None = None
 
     def run(self) -> Outcome:
         """Everything; what all goals together came to."""
         if not self.folder.has(TABLE_FILE):
             check_lender(self.folder, self.config, self.dataset)
-        costs = begun_costs(self.folder, self.space, self.config)
+        measuring = None if self.workers is None else self.workers.measuring
+        costs = begun_costs(self.folder, self.space, self.config, measuring)
         self._check_goals(costs)
         if METHODS[self.config.search.method].trains_supernet:
             self._warm_up(costs.cost)
+            self._train_ahead()
         certificates = [self._one(goal) for goal in self.config.goals]
         page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
         print_pareto(self.folder.read(Pareto), MoreSeeds(self.folder.path))
@@ -81,18 +88,37 @@ class SweepRun:
         if self.folder.has(SharedWarmUp) or self.config.supernet is not None:
             return
         out.print("Warming up the supernet for all goals ...")
+        if self.workers is not None:
+            job = self.workers.job(
+                self.folder,
+                "supernet",
+                SupernetDetails(only_warm_up=True),
+                checkpoint="search",
+                record=SharedWarmUp.FILE,
+                inputs=(TABLE_FILE,),
+            )
+            self.workers.do([job], "Warming up")
+            return
         stage = SupernetStage(
             self.folder, self.space, cost, self.dataset, self.config, self.interrupter
         )
-        trainer = stage.trainer()
-        with bar("Warming up") as progress:
-            trainer.train(
-                lambda state: progress.update(
-                    state.step, trainer.warmup_steps, note=search_note(state.history[-1])
-                ),
-                only_warm_up=True,
-            )
-        self.folder.write(SharedWarmUp(trainer.warmup_steps))
+        self.folder.write(SharedWarmUp(stage.warm_up()))
+
+    def _train_ahead(self) -> None:
+        """Has the supernets of all goals trained by workers, where there are any."""
+        if self.workers is None:
+            return
+        jobs: list[StageJob] = []
+        with ExitStack() as locks:
+            for goal in self.config.goals:
+                folder, config = self._opened(goal)
+                locks.enter_context(folder.alone())
+                job = self._search(folder, config).supernet_job(self.workers)
+                jobs += [] if job is None else [job]
+            self.workers.do(jobs, f"Training {len(jobs)} supernets")
+
+    def _search(self, folder: RunFolder, config: RunConfig) -> SearchRun:
+        return SearchRun(folder, self.space, self.dataset, config, self.interrupter, self.workers)
 
     def _begun(self, path: Path, goal: Goal) -> tuple[RunFolder, RunConfig]:
         """A new run of one goal, with its own copy of what the whole sweep uses."""
@@ -118,8 +144,16 @@ class SweepRun:
 
     def _one(self, goal: Goal) -> Certificate:
         """The run of one goal, as if it had been started alone; returns its certificate."""
-        path = self.folder.path / goal.label
         out.print(f"\n{goal.label}", style="bold", markup=False)
+        folder, config = self._opened(goal)
+        with folder.alone():
+            certificate = self._search(folder, config).run()
+        backend.forget_models()  # the next goal builds a supernet of its own
+        return certificate
+
+    def _opened(self, goal: Goal) -> tuple[RunFolder, RunConfig]:
+        """The run of one goal, with what the whole sweep has for it."""
+        path = self.folder.path / goal.label
         if (path / CONFIG_FILE).is_file():
             folder, config = RunFolder.open(path), self._at_their_places(read_search_config(path))
         else:
@@ -128,8 +162,4 @@ class SweepRun:
         warm, own = self.folder.checkpoint("search"), folder.checkpoint("search")
         if warm.is_file() and not own.is_file() and not folder.has(SearchEnd):
             atomic.write_bytes(own, warm.read_bytes())
-        with folder.alone():
-            run = SearchRun(folder, self.space, self.dataset, config, self.interrupter)
-            certificate = run.run()
-        backend.forget_models()  # the next goal builds a supernet of its own
-        return certificate
+        return folder, config

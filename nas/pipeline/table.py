@@ -6,7 +6,9 @@ from pathlib import Path
 
 from latency.command_line import join
 from latency.tables.table import LatencyTable
-from nas.hardware.tables import JOURNAL_FILE, table_for
+from nas.errors import InputError
+from nas.hardware.tables import JOURNAL_FILE, table_for, table_job
+from nas.pipeline.device_table import DeviceMeasuring
 from nas.report.verdict import speed_text
 from nas.runs.config import RunConfig
 from nas.runs.folder import RunFolder
@@ -18,19 +20,36 @@ from nas.system.program import command_words
 TABLE_FILE = "table.json"
 
 
-def run_table(folder: RunFolder, space: Space, config: RunConfig | TrialsConfig) -> LatencyTable:
+def run_table(
+    folder: RunFolder,
+    space: Space,
+    config: RunConfig | TrialsConfig,
+    measuring: DeviceMeasuring | None = None,
+) -> LatencyTable:
     """The table of a run folder; found or measured, and kept there, if it has none yet.
 
     Args:
         folder: Of the run.
         space: Whose rows it must hold.
         config: Of the run.
+        measuring: Who measures on devices of a cluster; None for nobody.
 
     Raises:
         LatencyError: The table is of something else, or cannot be read or measured.
     """
     path = folder.path / TABLE_FILE
     asked = Path(config.table) if config.table else None
+    is_new = not path.is_file()
+    if is_new and config.device is not None and asked is None:
+        if measuring is None:
+            raise InputError(
+                f"a cluster on which the device {config.device} hangs, to measure the table of the "
+                "run",
+                "--resume without one",
+                f"add --executor ray --latency_device {config.device}, and --ray_address",
+            )
+        job = table_job(space, config.seed, config.sizes.measuring)
+        measuring.table(job, config.device, folder.path).save(path)
     table = table_for(
         space,
         given=path if path.is_file() else asked,
@@ -41,6 +60,7 @@ def run_table(folder: RunFolder, space: Space, config: RunConfig | TrialsConfig)
     )
     if not path.is_file():
         table.save(path)
+    if is_new:
         audit = table.audit
         if audit is not None:
             out.print(

@@ -14,9 +14,10 @@ from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.executors.choice import executor_of
-from nas.executors.executor import Executor
-from nas.executors.locks import take_lock
+from nas.executors.executor import WORKERS_FOLDER, Executor
+from nas.executors.locks import ORPHAN_SECONDS, wait_for_locks
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.device_table import DeviceMeasuring
 from nas.pipeline.table import run_table
 from nas.pipeline.trial_bench import checkpoint_name
 from nas.pipeline.trial_candidates import candidates_of, original_of, sampler_of
@@ -43,11 +44,6 @@ from nas.tuning.driver import Driver
 from nas.tuning.legs import Leg, SearchState
 from nas.tuning.objectives import Objective
 from nas.tuning.storage import Study, TrialStore
-
-# Of logs and locks, one of each a worker.
-WORKERS_FOLDER = "workers"
-# What a worker of a killed program needs to see that it is gone.
-ORPHAN_SECONDS = 30.0
 
 
 @dataclass
@@ -80,7 +76,7 @@ class TrialsRun:
             self._check_kept(path)
             store = stack.enter_context(TrialStore.open(path, study))
             workers = self.folder.path / WORKERS_FOLDER
-            _wait_for_orphans(workers)
+            wait_for_locks(workers, ORPHAN_SECONDS)
             shared = shared_of(self.folder, self.source, self.config.blocks)
             executor = executor_of(config.executor, TASK, workers, config.workers, shared)
             stack.enter_context(closing(executor))
@@ -132,7 +128,9 @@ class TrialsRun:
         asked = {objective.name for objective in (*self.config.parsed_objectives, *named)}
         if "ms" not in asked or isinstance(self.space, KnobSpace):
             return None
-        table = run_table(self.folder, self.space, self.config)
+        measuring = DeviceMeasuring(self.config.executor, self.interrupter)
+        is_remote = self.config.executor.kind == "ray"
+        table = run_table(self.folder, self.space, self.config, measuring if is_remote else None)
         latency = SpaceLatency.from_table(self.space, table)
         check_ms(self.config, self.space.name, latency)
         return latency
@@ -242,10 +240,3 @@ class TrialsRun:
 
 def _is_known(objective: Objective) -> bool:
     return objective.quantity.before_training
-
-
-def _wait_for_orphans(workers: Path) -> None:
-    """Waits for workers of a program that was killed just now: they write the same checkpoints."""
-    for path in sorted(workers.glob("*.lock")):
-        with take_lock(path, ORPHAN_SECONDS):
-            pass

@@ -174,6 +174,7 @@ def run_race(
     candidates: Sequence[Candidate],
     epochs: float,
     train: Callable[[Candidate, int, float], CandidateScore],
+    ahead: Callable[[Sequence[Candidate], int, float], None] | None = None,
 ) -> RaceResult:
     """Trains, ranks and halves until one is left.
 
@@ -181,11 +182,14 @@ def run_race(
         candidates: Two or more; earlier ones win ties.
         epochs: Of the last rung.
         train: (candidate, rung's number, epochs) -> what that training reached.
+        ahead: Told (candidates, rung's number, epochs) before any of a rung's trainings.
     """
     left = list(candidates)
     place = {c.name: i for i, c in enumerate(candidates)}
     played: list[RungResult] = []
     for number, rung in enumerate(rungs(len(left), epochs)):
+        if ahead is not None:
+            ahead(left, number, rung.epochs)
         results = {c.name: train(c, number, rung.epochs) for c in left}
         left.sort(key=lambda c: place[c.name])
         left.sort(key=lambda c: results[c.name].rank, reverse=True)  # keeps the order of ties

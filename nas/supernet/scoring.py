@@ -12,7 +12,7 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.layers.fast import Tensor
 from nas.supernet.model import Supernet
-from nas.system.devices import whole_batch
+from nas.system.devices import even_part
 from nas.training.evaluation import Accuracy, accuracy, batch_norm_layers, own_momentum
 
 
@@ -90,7 +90,7 @@ class SharedScorer:
         pool = (
             np.arange(len(statistics.labels)) if statistics_indices is None else statistics_indices
         )
-        count = whole_batch(min(statistics_count, len(pool)))
+        count = even_part(min(statistics_count, len(pool)))
         chosen = np.random.default_rng((seed, 12)).permutation(pool)[:count]
         parts = evaluation_batches(statistics, len(chosen), np.sort(chosen))
         self._statistics_images = np.concatenate([images for images, _ in parts])

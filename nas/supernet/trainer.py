@@ -59,7 +59,7 @@ class SupernetTrainer:
             len(labels), labels, settings.holdout_share, seed
         )
         # No batch is larger than the images, and the rate follows the batch that there is.
-        batch_size = whole_batch(min(settings.weights.batch_size, len(self.weights_part)))
+        batch_size = whole_batch(settings.weights.batch_size, len(self.weights_part))
         recipe = replace(settings.weights, batch_size=batch_size)
         self.network = Supernet(space, dropout=recipe.dropout, gate=settings.gate)
         self.weights_view = WeightView(self.network, settings.execution)
@@ -75,7 +75,7 @@ class SupernetTrainer:
     def _loader(self, part: np.ndarray, seed: int, augmentation: Augmentation) -> BatchLoader:
         return BatchLoader(
             self.split,
-            batch_size=whole_batch(min(self.settings.weights.batch_size, len(part))),
+            batch_size=whole_batch(self.settings.weights.batch_size, len(part)),
             seed=seed,
             indices=part,
             augment=augmentation,

@@ -8,11 +8,13 @@ import os
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from nas.errors import InputError
+from nas.ranges import check_count
+from nas.system import hosts
 from nas.system.chosen_backend import VARIABLE, chosen_backend
 from nas.system.devices import allow_waiting, divide_batches
 
@@ -59,13 +61,18 @@ class Compute:
         mixed_precision: One of `MIXED_PRECISION`: what products are computed in; weights and
             statistics stay float32.
         data_parallel: Whether batches are divided over all devices.
+        coordinator: HOST:PORT at which the processes of other hosts find the one that leads; None
+            where there are none.
+        processes: That train together, one a host, 1 or more.
 
     Raises:
-        InputError: An unknown precision.
+        InputError: An unknown precision, an address that is none, or one without processes.
     """
 
     mixed_precision: str = "none"
     data_parallel: bool = False
+    coordinator: str | None = None
+    processes: int = 1
 
     def __post_init__(self) -> None:
         if self.mixed_precision not in MIXED_PRECISION:
@@ -74,6 +81,24 @@ class Compute:
                 repr(self.mixed_precision),
                 "correct --mixed_precision",
             )
+        check_count("processes", self.processes)
+        if self.coordinator is not None:
+            hosts.address_of(self.coordinator)
+        has_others = self.processes > 1
+        if (self.coordinator is not None) != has_others or (has_others and not self.data_parallel):
+            raise InputError(
+                "--data_parallel, --coordinator HOST:PORT and --processes of 2 or more together",
+                f"--{'' if self.data_parallel else 'no'}data_parallel, --coordinator "
+                f"{self.coordinator} and --processes {self.processes}",
+                "give all three, or leave --coordinator and --processes out",
+            )
+
+    @property
+    def alone(self) -> Compute:
+        """The same without other hosts, which may have one device each."""
+        if self.processes == 1:
+            return self
+        return replace(self, data_parallel=False, coordinator=None, processes=1)
 
     def check(self) -> None:
         """Refuses what the chosen backend cannot do, before anything heavy is imported.
@@ -83,6 +108,17 @@ class Compute:
         """
         chosen = chosen_backend()
         chosen.check()
+        if self.processes > 1 and chosen.name != "jax":
+            why = {
+                "tensorflow": "tensorflow, whose MultiWorkerMirroredStrategy fails under Keras 3 "
+                "(https://github.com/keras-team/keras/issues/20585)",
+            }
+            raise InputError(
+                "KERAS_BACKEND=jax with --processes, the backend whose `keras.distribution` "
+                "divides batches over hosts",
+                why.get(chosen.name, chosen.name),
+                "set the variable, or train on one host",
+            )
         if self.data_parallel and chosen.name != "jax":
             raise InputError(
                 "KERAS_BACKEND=jax with --data_parallel, the backend whose `keras.distribution` "
@@ -160,6 +196,8 @@ def _start(compute: Compute, image_size: int | None) -> None:
     keras.config.set_image_data_format("channels_last")
     mixed = compute.mixed_precision
     keras.config.set_dtype_policy("float32" if mixed == "none" else f"mixed_{mixed}")
+    if compute.processes > 1:
+        hosts.join(compute.processes, compute.mixed_precision, image_size)
     if compute.data_parallel:
         divide_batches()
 

@@ -18,6 +18,7 @@ from latency.measurement.measure import last_words
 from nas.errors import InputError
 from nas.system.backend import Compute, not_startable
 from nas.system.chosen_backend import VARIABLE, chosen_backend, running_backend
+from nas.system.devices import own_device_count
 
 # What is imported where a run ends, hours after it began.
 LATE_PACKAGES = ("onnx", "onnxruntime", "scipy.optimize", "scipy.special", "scipy.stats")
@@ -29,6 +30,9 @@ from latency.errors import LatencyError
 from nas.system.backend import Compute, start
 try:
     start(Compute(sys.argv[1], sys.argv[2] == "parallel"))
+    if sys.argv[2] != "single":
+        import keras
+        print(len(keras.distribution.list_devices()))
 except LatencyError as error:
     print(json.dumps([error.expected, error.received, error.fix]))
     sys.exit(3)
@@ -38,11 +42,14 @@ _REFUSED = 3
 READ_VARIABLES = ("CUDA", "JAX", "KERAS", "LD_", "NPROC", "OMP", "PJRT", "PYTORCH", "TF_", "XLA")
 
 
-def check_starts(compute: Compute) -> None:
+def check_starts(compute: Compute) -> int:
     """Refuses a backend that does not start here as a run will start it.
 
     Args:
         compute: What Keras is to compute with.
+
+    Returns:
+        Devices of this host that batches are divided over, 1 where they are not divided.
 
     Raises:
         InputError: The backend is unknown, not installed, broken or not the one that this process
@@ -52,16 +59,24 @@ def check_starts(compute: Compute) -> None:
     chosen = chosen_backend()
     chosen.check_here()
     if running_backend() is None:
-        _try(compute, chosen.name)
+        return _try(compute, chosen.name)
+    return own_device_count() if compute.data_parallel else 1
 
 
 @functools.cache
-def _try(compute: Compute, name: str) -> None:
-    """Starts the backend in a process of its own; once is enough for one installation."""
-    started = _started_file(compute, name)
-    if started is not None and started.is_file():
-        return
+def _try(compute: Compute, name: str) -> int:
+    """Starts the backend in a process of its own; once is enough for one installation.
+
+    Returns:
+        Devices that batches are divided over.
+    """
     mode = "parallel" if compute.data_parallel else "single"
+    if compute.processes > 1:
+        mode = "beside others"  # one device of its own is enough then
+    compute = compute.alone
+    started = _started_file(compute, name, mode)
+    if started is not None and started.is_file() and (known := _count(started.read_text("ascii"))):
+        return known
     command = [sys.executable, "-P", "-c", _TRIAL, compute.mixed_precision, mode]
     root = str(Path(__file__).resolve().parents[2])
     # What this process finds is what that one must find.
@@ -73,10 +88,18 @@ def _try(compute: Compute, name: str) -> None:
         raise InputError(*json.loads(done.stdout.splitlines()[-1]))
     if done.returncode:
         raise not_startable(name, last_words(done))
-    _keep(started)
+    devices = _count(done.stdout) or 1
+    _keep(started, devices)
+    return devices
 
 
-def _started_file(compute: Compute, name: str) -> Path | None:
+def _count(text: str) -> int:
+    """The number in the last line of a text; 0 where there is none."""
+    last = text.split()[-1:]
+    return int(last[0]) if last and last[0].isdecimal() else 0
+
+
+def _started_file(compute: Compute, name: str, mode: str) -> Path | None:
     """Kept once the backend has started here; None where nothing can be kept.
 
     Its name stands for all that a start depends on: the interpreter, where packages are looked
@@ -91,19 +114,27 @@ def _started_file(compute: Compute, name: str) -> Path | None:
                 if entry.name.endswith((".dist-info", ".egg-info"))
             ]
     variables = {key: value for key, value in os.environ.items() if key.startswith(READ_VARIABLES)}
-    facts = [sys.executable, sys.version, sys.path, sorted(installed), variables, asdict(compute)]
+    facts = [
+        sys.executable,
+        sys.version,
+        sys.path,
+        sorted(installed),
+        variables,
+        asdict(compute),
+        mode,
+    ]
     digest = hashlib.sha256(json.dumps([name, *facts], sort_keys=True).encode()).hexdigest()
     with contextlib.suppress(NoHomeError):
         return cache_folder() / "backends" / digest[:24]
     return None
 
 
-def _keep(started: Path | None) -> None:
+def _keep(started: Path | None, devices: int) -> None:
     if started is None:
         return
     with contextlib.suppress(OSError):  # then it is tried again the next time
         started.parent.mkdir(parents=True, exist_ok=True)
-        started.touch()
+        started.write_text(f"{devices}\n", "ascii")
 
 
 def check_late_packages() -> None:

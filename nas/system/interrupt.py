@@ -47,6 +47,19 @@ class Interrupter:
         """Whether a signal waits to be acted on."""
         return self._pending is not None
 
+    @property
+    def signum(self) -> int | None:
+        """The signal that waits to be acted on; None for none."""
+        return self._pending
+
+    def hold(self, signum: int) -> None:
+        """Takes a signal that another process got, as if it had come here.
+
+        Args:
+            signum: Its number.
+        """
+        self._pending = signum
+
     def raise_pending(self) -> None:
         """Raises what was held back, if anything."""
         if self._pending is not None:

@@ -15,6 +15,7 @@ from keras import ops
 from nas.data.augment import NOISES
 from nas.data.augmentation.boxes import GREY
 from nas.data.loader import Plan
+from nas.system.devices import device_count
 
 Tensor = Any  # a tensor of whichever backend Keras runs on
 NOISE_SEED = 0
@@ -134,5 +135,8 @@ def device_memory_bytes() -> int | None:
 
 
 def has_device_steps() -> bool:
-    """Whether Keras runs on a backend for which steps are made here: JAX, on one device."""
-    return keras.backend.backend() == "jax" and keras.distribution.distribution() is None
+    """Whether Keras runs on a backend for which steps are made here: JAX, on one device.
+
+    Images that stay on one device would have to be cut out on each of several, see decision 0066.
+    """
+    return keras.backend.backend() == "jax" and device_count() == 1

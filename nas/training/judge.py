@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
+from typing import Any
 
 import keras
 import numpy as np
@@ -101,8 +102,28 @@ class Judge:
         self.copy.set_weights(self._model.get_weights())
         if weights == "average":
             # Keras writes the averages into variables of the same order.
-            unscaled(self._model.optimizer).finalize_variable_values(self.copy.trainable_variables)
+            own = [_OwnVariable(variable) for variable in self.copy.trainable_variables]
+            unscaled(self._model.optimizer).finalize_variable_values(own)
         reestimate_statistics(self.copy, self._images())
+
+
+class _OwnVariable:
+    """A variable of this host, which gets the value of one of all hosts.
+
+    Args:
+        variable: Of the copy.
+    """
+
+    def __init__(self, variable: Any) -> None:
+        self._variable = variable
+
+    def assign(self, value: Any) -> None:
+        """Takes a value.
+
+        Args:
+            value: A tensor, or a variable.
+        """
+        self._variable.assign(keras.ops.convert_to_numpy(value))
 
 
 def chosen_by(

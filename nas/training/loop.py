@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from nas.system.devices import any_signal
 from nas.system.interrupt import Interrupter
 from nas.training import checkpoint
 from nas.training.checkpoint import Parts
@@ -121,6 +122,7 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
     last_saved = last_row = time.monotonic()
     rows_step = state.step
     saved_step = state.step or None
+    is_told = False
     batches = work.batches(state.step)
     with interrupter.deferred():
         while state.step < last_step:
@@ -137,11 +139,15 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
                 # What a row evaluates is no time of the steps that follow.
                 last_row, rows_step = time.monotonic(), state.step
                 control.on_progress(state, total_steps)
-                if done or interrupter.pending or now - last_saved > pace.checkpoint_seconds:
+                # No process may stop while others wait for it in the next step.
+                if (signum := any_signal(interrupter.signum)) is not None:
+                    interrupter.hold(signum)
+                    is_told = True
+                if done or is_told or now - last_saved > pace.checkpoint_seconds:
                     with kept_state(control.checkpoint_path, saved_step):
                         save(control.checkpoint_path, state, work.variables())
                     last_saved, saved_step = now, state.step
-            if interrupter.pending and state.step % pace.log_every == 0:
+            if is_told and state.step % pace.log_every == 0:
                 break
     interrupter.raise_pending()
     return state

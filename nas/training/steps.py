@@ -9,6 +9,7 @@ import keras
 import numpy as np
 
 from nas.data.loader import one_hot
+from nas.system.devices import over_all_hosts, own_rows
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
 from nas.training.lost import check_loss
@@ -106,7 +107,8 @@ class WeightSteps:
         targets = one_hot(labels, self.num_classes) if labels.ndim == 1 else labels
         if scores is not None:
             targets = with_scores(targets, scores)
-        logs = self.model.train_on_batch(images, targets, return_dict=True)
+        with over_all_hosts():
+            logs = self.model.train_on_batch(own_rows(images), own_rows(targets), return_dict=True)
         self._logs.add(logs)
         check_loss(float(logs["loss"]), step, recipe.peak_rate)
 

@@ -18,10 +18,10 @@ from nas.builders.keras_model import build_model, set_weights_by_name
 from nas.data import Dataset, Split
 from nas.data.loader import BatchLoader
 from nas.errors import InputError
-from nas.system.devices import whole_batch
+from nas.system.devices import over_all_hosts, whole_batch
 from nas.training import loop
 from nas.training.checkpoint import Parts
-from nas.training.device_steps import device_steps
+from nas.training.device_steps import DeviceSteps, device_steps
 from nas.training.evaluation import Accuracy, accuracy
 from nas.training.first_scales import set_first_scales
 from nas.training.guides import NO_GUIDES, Guides
@@ -29,6 +29,7 @@ from nas.training.history import accuracy_cells
 from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
 from nas.training.judge import Judge, better_of_both, chosen_by, settled
 from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, divided
+from nas.training.orders import AskedTraining, order_training
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
 from nas.training.teachers.beside import Lessons
@@ -106,18 +107,10 @@ def train_network(
         InputError: The loss became NaN, or an initial weight is missing or has another shape.
     """
     begun = time.monotonic()
-    labels = dataset.train.labels
-    part = np.arange(len(labels)) if division is None else division[0]
-    learned, held_out = divided(recipe, labels, part)
     teacher = guides.teacher or read_teacher(recipe.distillation, dataset.image_size)
-    trainer = Trainer(architecture, dataset.train, (learned, held_out), recipe, seed, teacher)
-    if initial_weights is not None:
-        set_weights_by_name(trainer.model, architecture, initial_weights)
-    state = loop.restore(control.checkpoint_path, trainer.variables())
-    _check_architecture(control.checkpoint_path, state, to_text(architecture))
-    if state.step == 0 and initial_weights is None:
-        set_first_scales(trainer.model, trainer.loader.plain_images(0))
-    loop.run(trainer, state, trainer.total_steps, control)
+    asked = AskedTraining(architecture, recipe, seed, division, initial_weights)
+    order_training(asked, dataset, control)
+    trainer, state, learned = trained(asked, dataset, control, teacher)
     held_out_scores = tuple(_scores(state.history))
     judged = (dataset.evaluation, None) if division is None else (dataset.train, division[1])
     images = dataset.train, trainer.held_out
@@ -148,6 +141,40 @@ def train_network(
         trainer.judge.seconds,
         trainer.lessons.seconds_waiting / seconds if trainer.lessons else 0.0,
     )
+
+
+def trained(
+    asked: AskedTraining, dataset: Dataset, control: loop.Control, teacher: Teacher | None = None
+) -> tuple[Trainer, loop.LoopState, np.ndarray]:
+    """Trains a network; its last weights and their average are judged by others.
+
+    Args:
+        asked: What is trained, and by what.
+        dataset: Training and evaluation images.
+        control: Where the state is kept, how often the training speaks and what stops it.
+        teacher: Of the recipe; None where it has none.
+
+    Returns:
+        The training at its end, its state, and the indices that it learned from.
+
+    Raises:
+        Interrupted: A signal came; the state is saved.
+        InputError: The loss became NaN, or an initial weight is missing or has another shape.
+    """
+    labels, architecture = dataset.train.labels, asked.architecture
+    part = np.arange(len(labels)) if asked.division is None else asked.division[0]
+    learned, held_out = divided(asked.recipe, labels, part)
+    trainer = Trainer(
+        architecture, dataset.train, (learned, held_out), asked.recipe, asked.seed, teacher
+    )
+    if asked.initial_weights is not None:
+        set_weights_by_name(trainer.model, architecture, asked.initial_weights)
+    state = loop.restore(control.checkpoint_path, trainer.variables())
+    _check_architecture(control.checkpoint_path, state, to_text(architecture))
+    if state.step == 0 and asked.initial_weights is None:
+        set_first_scales(trainer.model, trainer.loader.plain_images(0))
+    loop.run(trainer, state, trainer.total_steps, control)
+    return trainer, state, learned
 
 
 def _check_architecture(path: Path | None, state: loop.LoopState, text: str) -> None:
@@ -189,18 +216,20 @@ class Trainer:
         seed: int,
         teacher: Teacher | None,
     ) -> None:
+        self.architecture = architecture
         learned, self.held_out = division
         self.split, self.every = split, recipe.evaluate_every
         keras.utils.set_random_seed(seed)
-        # No batch is larger than the images, and the rate follows the batch that there is.
-        recipe = replace(recipe, batch_size=whole_batch(min(recipe.batch_size, len(learned))))
-        check_takes_sizes(architecture, recipe.image_sizes or ())
-        self.model = build_model(
-            architecture,
-            dropout=recipe.dropout,
-            stochastic_depth=recipe.stochastic_depth,
-            any_size=bool(recipe.image_sizes),
-        )
+        with over_all_hosts():
+            # No batch is larger than the images, and the rate follows the batch that there is.
+            recipe = replace(recipe, batch_size=whole_batch(recipe.batch_size, len(learned)))
+            check_takes_sizes(architecture, recipe.image_sizes or ())
+            self.model = build_model(
+                architecture,
+                dropout=recipe.dropout,
+                stochastic_depth=recipe.stochastic_depth,
+                any_size=bool(recipe.image_sizes),
+            )
         self.recipe = recipe
         self.loader = BatchLoader(
             split,
@@ -213,18 +242,19 @@ class Trainer:
         )
         self.waiting = WaitClock(self.loader)
         self.total_steps = recipe.steps(len(learned))
-        self.device_steps = None
-        if teacher is None:
-            self.device_steps = device_steps(
-                self.model, recipe, self.total_steps, architecture.num_classes, split.images
+        with over_all_hosts():
+            self.device_steps = self._device_steps() if teacher is None else None
+            self.steps = self.device_steps or WeightSteps(
+                self.model, recipe, self.total_steps, architecture.num_classes
             )
-        self.steps = self.device_steps or WeightSteps(
-            self.model, recipe, self.total_steps, architecture.num_classes
-        )
         self.graphs = OneGraphASize(self.model)
         self.judge = Judge(self.model, architecture, self._statistics_images)
         self.lessons = None if teacher is None else Lessons(teacher, architecture.num_classes)
         self._evaluated = 0
+
+    def _device_steps(self) -> DeviceSteps | None:
+        classes = self.architecture.num_classes
+        return device_steps(self.model, self.recipe, self.total_steps, classes, self.split.images)
 
     def _size_at(self, step: int) -> int:
         return size_at(self.recipe.image_sizes or (), step, self.total_steps)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from nas.errors import InputError
+from nas.executors.batch import GRACE_SECONDS, POLL_SECONDS
 from nas.executors.executor import Executor
 from nas.executors.messages import Cause, Done, Event, Failed, Job, Progress
 from nas.system.interrupt import Interrupter
@@ -34,11 +35,8 @@ from nas.tuning.storage import TrialStore
 
 # So many legs that failed for good, and none that is done: it is not their configurations.
 MOST_FAILURES = 5
-POLL_SECONDS = 1.0
 # The loop itself comes by at least as often, whatever the sampler does.
 LONGEST_LOOK_SECONDS = 60.0
-# What a training needs to come to its next checkpoint.
-GRACE_SECONDS = 60.0
 
 
 def _tell_nobody(state: SearchState) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nas.executors.batch import RETRIES, SILENT_SECONDS
 from nas.executors.executor import Place
 from nas.executors.messages import Cause
 from nas.ranges import check_count, check_number
@@ -24,8 +25,8 @@ class LeasePolicy:
         InputError: A number is out of range.
     """
 
-    seconds: float = 900.0
-    retries: int = 1
+    seconds: float = SILENT_SECONDS
+    retries: int = RETRIES
 
     def __post_init__(self) -> None:
         check_number("seconds of a lease", self.seconds, above=0)

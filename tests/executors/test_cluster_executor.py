@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from nas.errors import InputError
-from nas.executors import cluster_executor, places
+from nas.executors import cluster_executor, job_workers, places
 from nas.executors.cluster import LostError, Node
 from nas.executors.cluster_executor import ROOM_SECONDS, ClusterExecutor, Shared
 from nas.executors.messages import Done, Event, Failed, Job, Progress
@@ -49,7 +49,7 @@ def clock(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFact
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path_factory.mktemp("node")))
     stand_in_cluster.in_process(monkeypatch)
     made = Clock()
-    for module in (cluster_executor, places):
+    for module in (cluster_executor, job_workers, places):
         monkeypatch.setattr(
             module, "time", SimpleNamespace(**{"monotonic": made.monotonic, "sleep": made.sleep})
         )

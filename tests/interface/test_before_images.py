@@ -80,7 +80,7 @@ def nothing_is_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (retraining, searching, comparing):
         monkeypatch.setattr(module, "load_data", decoded)
-        monkeypatch.setattr(module, "check_starts", lambda compute: None)
+        monkeypatch.setattr(module, "check_trains", lambda *arguments: None)
     monkeypatch.setattr(comparing, "images_of", decoded)
     monkeypatch.setattr(fronts, "check_late_packages", lambda: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)

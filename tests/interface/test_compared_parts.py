@@ -43,7 +43,7 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
         return SimpleNamespace(run=lambda: None)
 
     monkeypatch.setattr(comparing, "Compared", compared)
-    monkeypatch.setattr(comparing, "check_starts", lambda compute: None)
+    monkeypatch.setattr(comparing, "check_trains", lambda *arguments: None)
     monkeypatch.setattr(comparing, "check_late_packages", lambda: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     return made

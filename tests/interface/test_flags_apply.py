@@ -24,10 +24,11 @@ from nas.data import Dataset, Split
 from nas.data.look import Looks
 from nas.errors import InputError
 from nas.interface import asked as asked_module
-from nas.interface import retraining, rules, training_config
+from nas.interface import retraining, rules, stage_workers, training_config
 from nas.interface.asked import FREE, GOAL_OPTIONS, RECORDED, check_resumed, search_config
-from nas.interface.executor_options import OF_EXECUTORS
+from nas.interface.executor_options import OF_WORKERS
 from nas.interface.recipe_options import KNOBS
+from nas.interface.stage_workers import asked_workers
 from nas.interface.trials import is_trials
 from nas.interface.trials_config import SHARED, AskedTrials, trials_config
 from nas.interface.trials_resumed import RECORDED as TRIALS_RECORDED
@@ -46,6 +47,7 @@ from tests.support.run_config import run_config
 from tests.support.teachers import ToyTeacher
 
 # A value for each flag that is not its default.
+HOSTS = ["--data_parallel", "--coordinator", "127.0.0.1:6400", "--processes", "2"]
 SEARCH_VALUES: dict[str, list[str]] = {
     "lambda": ["--lambda", "0.3"],
     "target_ms": ["--target_ms", "2"],
@@ -63,6 +65,8 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "learning_rate": ["--learning_rate", "0.1"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
+    "coordinator": HOSTS,
+    "processes": HOSTS,
     "smoke": ["--smoke"],
     "max_params": ["--max_params", "1000"],
     "max_macs": ["--max_macs", "1000"],
@@ -83,6 +87,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "blocks": ["--blocks", "/other/blocks.py"],
     "table": ["--table", "/other.json"],
     "device": ["--device", "board"],
+    "latency_device": ["--executor", "ray", "--latency_device", "board"],
     "search_epochs": ["--search_epochs", "0.5"],
     "gate_learning_rate": ["--gate_learning_rate", "0.2"],
     "random_networks": ["--random_networks", "9"],
@@ -110,7 +115,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "network": ["--network", "in_s32 gap fc_c12", "--tune", "batch_size={16,32}"],
 }
 # They say where a run is, or print and stop.
-ELSEWHERE = {"run_dir", "resume", "profile", "help", "h"}
+ELSEWHERE = {"run_dir", "resume", "profile", "help", "h", "process_id"}
 # The same images with and without: both switches have a value that is not the default.
 FLIPS = {"sample": ["--flip"], "files": ["--noflip"]}
 TARGET = ["--target_ms", "1"]
@@ -138,7 +143,7 @@ REFUSED: dict[str, set[str]] = {
     "gradient with a target": {*ALWAYS, "lambda", "quantity", *COUNTS},
     "gradient with a count": {*ALWAYS, "lambda", "quantity", "target_ms", "target_weight_bits"},
     "evolution": {"device", "race_epochs", *OF_FILES, *OTHER_METHOD},
-    "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, "mixed_precision", "data_parallel"},
+    "random": {*ALWAYS, *OTHER_METHOD, *LEARNING, *OF_WORKERS, *rules.COMPUTING},
     "random with a race": {"supernet", "device", *OF_FILES, *OTHER_METHOD, *LEARNING},
     "a borrowed supernet": {
         "device",
@@ -147,12 +152,13 @@ REFUSED: dict[str, set[str]] = {
         "flip",
         *OTHER_METHOD,
         *LEARNING,
+        *OF_WORKERS,
     },
     "another device": {
         "supernet",
         "race_epochs",
         *OF_FILES,
-        "random_networks",
+        *("random_networks", "latency_device"),
         "lambda",
         "quantity",
         *COUNTS,
@@ -181,8 +187,9 @@ def asked_config(words: list[str]) -> RunConfig:
     asked.check()
     space = asked.options.get("space", "sample")
     config = search_config(asked, space, asked.source.kind == "sample")
-    # The moment is no answer to a flag.
-    return replace(config, date="", command="")
+    # The moment is no answer to a flag; who trains stands in no record.
+    command = repr(asked_workers(asked.options))
+    return replace(config, date="", command=command)
 
 
 def search_flag_names() -> list[str]:
@@ -223,7 +230,7 @@ OF_OTHER_SEARCHES = {
     *("lambda", "quantity", "target_ms", *COUNTS, "gate", "supernet", "proposals", "race"),
     *("race_epochs", "execution"),
     *("search_epochs", "batch_size", "learning_rate", "gate_learning_rate", "random_networks"),
-    "data_parallel",
+    *("data_parallel", "coordinator", "processes"),
 }
 
 
@@ -245,7 +252,8 @@ def test_each_search_flag_is_used_or_refused_by_trials(situation: str) -> None:
             assert after != before, f"--{name} changes nothing beside {base}"
     needs_files = {"sample"} if before.data.kind == "files" else OF_FILES
     rungs = {"reduction", "rungs"} if situation == "random" else set()
-    assert refused == OF_OTHER_SEARCHES | needs_files | rungs | {"device"}
+    # Milliseconds are no objective here.
+    assert refused == OF_OTHER_SEARCHES | needs_files | rungs | {"device", "latency_device"}
 
 
 def trials_asked(words: list[str]) -> TrialsConfig:
@@ -318,8 +326,7 @@ def test_trials_go_on_with_what_they_began_with_and_nothing_else(name: str) -> N
 
 def test_the_record_answers_for_every_flag_of_trials() -> None:
     free = {
-        *OF_EXECUTORS,
-        "workers",
+        *OF_WORKERS,
         "seeds",
         "metrics",
         "data_dir",
@@ -328,6 +335,28 @@ def test_the_record_answers_for_every_flag_of_trials() -> None:
         "resume",
     }
     assert {*TRIALS_RECORDED, *free} == {*rules.OF_TRIALS, *SHARED}
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (["--latency_device", "pi"], "--executor ray with --latency_device"),
+        (["--executor", "ray", "--latency_device", "pi", "--table", "/t.json"], "one of --table"),
+        (["--executor", "ray", "--latency_device", "pi", "--random_networks", "2"], "this device"),
+        (["--ray_address", "10.0.0.1:6379"], "--executor ray with --ray_address"),
+        (["--workers", "2", "--data_parallel"], "--data_parallel without workers"),
+        (["--workers", "2", "--method", "random", "--target_bops", "1e6"], "runs a race"),
+    ],
+)
+def test_workers_that_would_do_nothing_are_refused(words: list[str], expected: str) -> None:
+    base = [] if "--target_bops" in words else ["--lambda", "0.1"]
+    with pytest.raises(InputError, match=expected):
+        asked_config([*base, *words])
+
+
+def test_trials_on_a_device_of_the_cluster_have_its_milliseconds() -> None:
+    words = ["--executor", "ray", "--latency_device", "pi", "--objectives", "top1,ms"]
+    assert trials_asked([*OF_TRIALS["asha"], *words]).device == "pi"
 
 
 def test_off_is_no_contradiction() -> None:
@@ -373,6 +402,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
     began = {
         "race_epochs": ["--race", "3", "--race_epochs", "0.5"],
         "device": ["--table", "/t.json", "--device", "pi"],
+        "latency_device": ["--executor", "ray", "--latency_device", "pi"],
         "skip_bad_images": ["--data_dir", "/images", "--skip_bad_images"],
         "resize": ["--data_dir", "/images", "--resize", "pad"],
         "supernet": [*TARGET, "--method", "evolution", "--supernet", "/"],  # which is there
@@ -380,6 +410,7 @@ def test_a_run_goes_on_with_what_it_began_with_and_nothing_else(name: str) -> No
         "target_bops": ["--target_bops", "1e6"],
         "target_weight_bits": ["--target_weight_bits", "75%"],
         "end_bits": ["--bits", "8,4"],
+        "processes": [*HOSTS[:-1], "3"],
     }
     start = began.get(name, SITUATIONS["gradient"])
     if not {f"--{flag}" for flag in GOAL_OPTIONS} & set(start):
@@ -421,6 +452,8 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "seed": ["--seed", "3"],
     "mixed_precision": ["--mixed_precision", "bfloat16"],
     "data_parallel": ["--data_parallel"],
+    "coordinator": HOSTS,
+    "processes": HOSTS,
     "smoke": ["--smoke"],
     "recipe": ["--recipe", "images"],
     # Knobs of the recipe.
@@ -479,6 +512,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
     "int8_blocks": ["--int8_blocks", "auto"],
     "calibration_images": ["--export", "int8", "--calibration_images", "2"],
     "goal_top1": ["--goal_top1", "0.5"],
+    **{name: SEARCH_VALUES[name] for name in OF_WORKERS},
     "metrics": ["--metrics", "top1"],
     "select_by": ["--evaluate_every", "0.5", "--select_by", "auc"],
     "signal_class": ["--metrics", "auc", "--signal_class", "0"],
@@ -491,7 +525,7 @@ RETRAIN_VALUES: dict[str, list[str]] = {
 SHOWING = {"summary", "csv", "curves", "predict", "int8", "compare"}
 NETWORKS = {"run", "arch", "network", "compare"}
 RETRAIN_ELSEWHERE = {
-    *("blocks", "run_dir", "help", "h", "restart", "find_learning_rate"),
+    *("blocks", "run_dir", "help", "h", "restart", "find_learning_rate", "process_id"),
     *NETWORKS,
     *SHOWING,
 }
@@ -511,9 +545,11 @@ class Called:
     training: Any = None
     others: Any = None
     exports: Any = None
+    workers: Any = None
 
     def values(self) -> tuple[Any, ...]:
-        return (self.source, self.sizes, self.training, self.others, self.exports)
+        named = (self.source, self.sizes, self.training, self.others, self.exports)
+        return (*named, self.workers and (self.workers.executor, self.workers.workers))
 
 
 @pytest.fixture
@@ -541,8 +577,10 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
             assert quantity == MILLISECONDS.quantity
             found.others = [entry.name for entry in arguments[5]]
             found.exports = arguments[-1]
+            self.workers: Any = None
 
         def run(self) -> SimpleNamespace:
+            found.workers = self.workers
             return SimpleNamespace(outcome=Outcome.NOT_ASKED)
 
     monkeypatch.setattr(retraining, "load_data", load_data)
@@ -551,7 +589,8 @@ def called(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Called:
     monkeypatch.setattr(retraining, "looks_of", lambda *arguments: Looks.of(dataset))
     monkeypatch.setattr(retraining, "teaching_of", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
-    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
+    monkeypatch.setattr(retraining, "check_trains", lambda *arguments: None)
+    monkeypatch.setattr(stage_workers, "check_executor", lambda asked: None)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", SimpleNamespace(RetrainRun=Recorder))
     return found
 

@@ -85,7 +85,7 @@ def nothing_begins(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (retraining, searching):
         monkeypatch.setattr(module, "load_data", begun)
-        monkeypatch.setattr(module, "check_starts", lambda compute: None)
+        monkeypatch.setattr(module, "check_trains", lambda *arguments: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
 
 

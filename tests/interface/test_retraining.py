@@ -77,7 +77,7 @@ def trainings(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> Trainings:
     found = Trainings()
     monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
-    monkeypatch.setattr(retraining, "check_starts", lambda compute: None)
+    monkeypatch.setattr(retraining, "check_trains", lambda *arguments: None)
     module = SimpleNamespace(RetrainRun=found.begin)
     monkeypatch.setitem(sys.modules, "nas.pipeline.retrain", module)
     return found

@@ -12,6 +12,7 @@ from latency.measurement.measure import MeasureError
 from nas.errors import InputError
 from nas.interface import searching
 from nas.interface.searching import still_trains
+from nas.pipeline import orders
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import SupernetScore
@@ -105,7 +106,7 @@ def test_a_backend_that_is_missing_is_told_before_anything_is_done(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(searching, "check_starts", _no_backend)
+    monkeypatch.setattr(orders, "check_starts", _no_backend)
     run = tmp_path / "run"
     done = run_program("nas.py", *flags, *TOY, "--run_dir", str(run))
     assert done.exit_code == 2 and is_refusal(done.err) and "the package jax" in done.err
@@ -115,7 +116,7 @@ def test_a_backend_that_is_missing_is_told_before_anything_is_done(
 def test_what_trains_nothing_needs_no_backend(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(searching, "check_starts", _no_backend)
+    monkeypatch.setattr(orders, "check_starts", _no_backend)
     monkeypatch.setattr(searching, "_stages", lambda *arguments: Outcome.MET)
     run = tmp_path / "run"
     flags = ("--method", "random", *TARGET, *TOY)

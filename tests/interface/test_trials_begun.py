@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 
 from nas.errors import InputError
+from nas.executors.executor import WORKERS_FOLDER
 from nas.interface.trials import is_trials, run_trials, trials_space
 from nas.interface.trials_config import AskedTrials
 from nas.pipeline.inputs import looks_of
 from nas.pipeline.table import TABLE_FILE
-from nas.pipeline.trials import WORKERS_FOLDER, TrialsRun
+from nas.pipeline.trials import TrialsRun
 from nas.recipes.scales import SMOKE
 from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource

@@ -108,7 +108,7 @@ def test_a_race_for_a_count_reads_no_milliseconds(
 ) -> None:
     monkeypatch.setattr(search_stage, "write_report", report_later)
     monkeypatch.setattr(
-        "nas.pipeline.race.run_race", lambda field, epochs, train: RaceResult(field, field[0].name)
+        "nas.pipeline.race.run_race", lambda field, *_: RaceResult(field, field[0].name)
     )
     monkeypatch.setattr("nas.pipeline.race.backend.start", lambda *_: None)
     goal = Goal(percent=50.0, quantity="weight_bits")

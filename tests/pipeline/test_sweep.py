@@ -14,11 +14,16 @@ import pytest
 from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE, EXIT_NOT_MET
 from nas.data import Dataset, Split
 from nas.errors import InputError
+from nas.executors.needs import ExecutorConfig
 from nas.interface import retraining, searching
 from nas.pipeline import sweep as stage
+from nas.pipeline.inputs import keep_data
+from nas.pipeline.search import SearchRun
+from nas.pipeline.stage_jobs import StageJob
+from nas.pipeline.stage_workers import StageWorkers
 from nas.pipeline.sweep import SweepRun
 from nas.runs.config import RunConfig, read_search_config
-from nas.runs.data import DataRecord
+from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
@@ -196,3 +201,45 @@ def test_a_sweep_may_move_between_its_goals(
     SweepRun(RunFolder.open(moved), toy_space(), dataset, now, Interrupter()).run()
     assert [own.blocks for own in went_on] == [("/now/blocks.py",)] * 2
     assert [own.goals for own in went_on] == [(goal,) for goal in GOALS]
+
+
+def test_workers_train_the_warm_up_and_then_the_supernets_of_all_goals(
+    toy_table: Path, dataset: Dataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[list[StageJob]] = []
+
+    class Told(StageWorkers):
+        def do(self, jobs: Sequence[StageJob], label: str) -> None:
+            told.append(list(jobs))
+            for job in jobs:
+                assert all((job.run.path / name).is_file() for name in job.inputs)
+                was = job.run.checkpoint("search")
+                # Each goal goes on from the warm-up.
+                before = was.read_text("utf-8") if was.exists() else ""
+                assert before == ("" if job.folder == "" else "warm")
+                was.write_text("warm", "utf-8")
+                job.run.write_json(job.record, {"steps": 3})
+
+    def no_run(search: SearchRun) -> SimpleNamespace:
+        return SimpleNamespace(outcome=Outcome.MET)
+
+    monkeypatch.setattr(SearchRun, "run", no_run)
+    monkeypatch.setattr(stage, "write_pareto", lambda path, labels: path)
+    monkeypatch.setattr(stage, "print_pareto", lambda pareto, more: None)
+    config = run_config(*GOALS, table=str(toy_table))
+    sweep = sweep_of(config, dataset, tmp_path)
+    keep_data(sweep.folder, dataset)
+    sweep.folder.write(Pareto("supernet_top1", (), ()))
+    made = (sweep.folder, DataSource(), ExecutorConfig(), 2, (), sweep.interrupter)
+    sweep.workers = Told(*made)
+    assert sweep.run() is Outcome.MET
+    (warm_up,), goals = told
+    assert (warm_up.folder, warm_up.details) == ("", {"only_warm_up": True})
+    assert [(job.folder, job.details) for job in goals] == [
+        (goal.label, {"only_warm_up": False}) for goal in GOALS
+    ]
+    assert {"config.json", "data.json", "table.json", "target.json"} == set(goals[0].inputs)
+    # What is trained is asked of nobody again.
+    told.clear()
+    sweep.run()
+    assert told == [[]]

@@ -15,10 +15,11 @@ import pytest
 from latency.device import strict_json
 from latency.shell import Interrupted
 from nas.errors import InputError
+from nas.executors import batch
+from nas.executors.batch import GRACE_SECONDS
 from nas.executors.executor import Place
 from nas.executors.messages import Done, Event, Failed, Job, Progress, Stopped
 from nas.metrics import AskedMetrics, evaluated
-from nas.pipeline import trials_end
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.recipes import RECIPES
@@ -26,7 +27,6 @@ from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import EvaluatedTraining
 from nas.system.interrupt import Interrupter
-from nas.tuning.driver import GRACE_SECONDS
 from nas.tuning.leases import LeasePolicy
 
 A, B, C = (Repetition(trial, 0) for trial in (3, 5, 8))
@@ -98,10 +98,10 @@ class End:
     path: Path
     patch: pytest.MonkeyPatch
     interrupter: Interrupter = field(default_factory=Interrupter)
-    told: list[tuple[int, int]] = field(default_factory=list)
+    told: list[tuple[float, int]] = field(default_factory=list)
 
     def run(self, executor: Scripted, *trainings: Repetition) -> tuple[EvaluatedTraining, ...]:
-        self.patch.setattr(trials_end, "time", SimpleNamespace(monotonic=lambda: executor.now_s))
+        self.patch.setattr(batch, "time", SimpleNamespace(monotonic=lambda: executor.now_s))
         found = FinalEvaluation(
             RunFolder(self.path),
             executor,

@@ -4,34 +4,47 @@ from __future__ import annotations
 
 import importlib.util
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from benchmarks.cluster_nodes import ENVIRONMENT, Nodes, cluster_nodes
+from nas.errors import InputError
+from nas.executors import ray_cluster
+from nas.executors.batch import Batch
 from nas.executors.choice import executor_of
 from nas.executors.cluster_executor import ClusterExecutor, Shared
 from nas.executors.messages import Done, Event, Failed, Job, Progress
 from nas.executors.needs import ExecutorConfig, Needs
+from nas.hardware.tables import table_job
+from nas.pipeline.device_table import JOB_FOLDER, DeviceMeasuring
+from nas.recipes.scales import SMOKE
 from nas.runs.folder import RunFolder
+from nas.runs.records import TrainedRecord
 from nas.runs.trials_record import TrialsRecord
+from nas.system.interrupt import Interrupter
 from tests.support.programs import run_program
+from tests.support.toy import toy_space
 
 pytestmark = [
     pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="no Ray here"),
     pytest.mark.filterwarnings("ignore"),  # of Ray's own code
 ]
 TASK = "tests.support.worker_tasks:obedient"
-WAIT_S = 120.0
+WAIT_S = 240.0
 
 
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Nodes]:
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
+    # On a machine of which little is left, a cluster that is there takes longer to say so.
+    monkeypatch.setattr(ray_cluster, "CONNECT_SECONDS", WAIT_S)
     # Names of sockets may have 107 bytes, which pytest's own folders use up.
     with tempfile.TemporaryDirectory(prefix="r") as folder, cluster_nodes(Path(folder)) as made:
         yield made
@@ -108,6 +121,83 @@ def test_jobs_of_a_device_run_where_it_hangs_and_one_at_a_time(
 
 
 @pytest.mark.cluster
+def test_job_that_kills_its_worker_is_tried_twice_and_the_others_are_done(
+    cluster: Nodes, tmp_path: Path
+) -> None:
+    executor = opened(cluster, tmp_path)
+    done: list[str] = []
+    failed: list[tuple[str, str]] = []
+    try:
+        Batch(
+            executor,
+            Interrupter(),
+            on_done=lambda job, _: done.append(job.id),
+            on_failed=lambda job, failure: failed.append((job.id, failure.cause)),
+        ).run(
+            [
+                Job("poisoned", {"do": "die"}),
+                *(Job(name, {"do": "answer", "value": 1}) for name in "ab"),
+            ]
+        )
+    finally:
+        executor.close()
+    assert sorted(done) == ["a", "b"] and failed == [("poisoned", "died")]
+
+
+@pytest.mark.cluster
+def test_a_table_is_measured_where_the_device_hangs_or_the_cluster_is_told(
+    cluster: Nodes, tmp_path: Path
+) -> None:
+    job = table_job(toy_space(), 0, SMOKE.measuring)
+    measuring = DeviceMeasuring(ExecutorConfig("ray", cluster.address), Interrupter())
+    with pytest.raises(InputError) as caught:
+        measuring.table(job, "pi", tmp_path)
+    assert "the device pi" in caught.value.expected and "1 CPU" in caught.value.received
+    assert "no device in the cluster after 30 s" in caught.value.received
+    cluster.add(**{"device:pi": 1})
+    table = measuring.table(job, "pi", tmp_path)
+    assert table.job_id == job.workload.job_id and table.host.onnxruntime
+    assert not (tmp_path / JOB_FOLDER).exists()
+
+
+@pytest.mark.cluster
+def test_seeds_go_on_after_their_driver_and_the_head_were_killed(
+    cluster: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["--smoke", "--seeds", "3", "--network", "in_s32 cn_k3_s2_c8 gap fc_c12"]
+    run = tmp_path / "ray"
+    on_ray = ["--executor", "ray", "--ray_address"]
+    asked = ["main.py", *words, "--run_dir", str(run), *on_ray, cluster.address]
+    code = f"""
+from nas.cli.start import run_retrain
+from nas.executors import ray_cluster
+ray_cluster.CONNECT_SECONDS = {WAIT_S}
+run_retrain({asked!r})
+"""
+    with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]) as driver:
+        wait_until((run / "retrained" / "searched.json").exists)
+        driver.kill()
+    for node in list(cluster.started):
+        cluster.kill(node)
+    before = (run / "retrained" / "searched.json").stat().st_mtime_ns
+    with tempfile.TemporaryDirectory(prefix="r") as folder, cluster_nodes(Path(folder)) as other:
+        done = run_program("main.py", "--run", str(run), *on_ray, other.address)
+    assert done.exit_code == 0, done.err
+    assert (run / "retrained" / "searched.json").stat().st_mtime_ns == before
+    done = run_program("main.py", *words, "--run_dir", str(tmp_path / "here"))
+    assert done.exit_code == 0, done.err
+    # All but what was measured.
+    found = [
+        [
+            replace(RunFolder(tmp_path / name).read(TrainedRecord, name=key), seconds=0.0)
+            for key in TrainedRecord.keys(["searched"], 0, 3)
+        ]
+        for name in ("here", "ray")
+    ]
+    assert found[0] == found[1]
+
+
+@pytest.mark.cluster
 def test_search_on_a_cluster_comes_to_the_values_of_one_machine(
     cluster: Nodes, tmp_path: Path
 ) -> None:
@@ -149,8 +239,6 @@ made.submit(Job("a", {{"do": "hang", "file": {str(there)!r}, "is_deaf": True}}))
 while True:
     made.events(1.0)
 """
-    import sys
-
     with subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parents[2]) as driver:
         wait_until(there.exists)
         driver.kill()

@@ -44,13 +44,15 @@ def space_of_two() -> Space:
     )
 
 
-def search(execution: str) -> dict[str, Any]:
+def search(execution: str, compared: str | None = None) -> dict[str, Any]:
     """Searches, derives and scores; returns what happened.
 
     Args:
         execution: How weight steps run the supernet.
+        compared: `alone` or `parallel`, on all devices: weights learn by SGD then, since Adam makes
+            whole steps of gradients that are nothing but rounding.
     """
-    backend.start()
+    backend.start(backend.Compute(data_parallel=compared == "parallel"))
     import keras
 
     from nas.methods.gradient import GradientSearch
@@ -66,7 +68,10 @@ def search(execution: str) -> dict[str, Any]:
         for c in space.choices
     )
     latency = SpaceLatency(0.2, rows, 1.0, 0.0)
-    config = SearchConfig(weights=supernet_recipe(2.0, 8), execution=execution)
+    weights = supernet_recipe(2.0, 8)
+    if compared is not None:
+        weights = weights.changed(optimizer="sgd")
+    config = SearchConfig(weights=weights, execution=execution)
     searcher = GradientSearch(
         space,
         latency.cost,
@@ -82,6 +87,11 @@ def search(execution: str) -> dict[str, Any]:
         for v, before in zip(searcher.network.variables, weights_before, strict=True)
         if not np.array_equal(keras.ops.convert_to_numpy(v), before)
     ]
+    statistics = [
+        np.asarray(keras.ops.convert_to_numpy(v)).tolist()
+        for v in searcher.network.variables
+        if v.path.endswith(("moving_mean", "mean"))
+    ]
     bounded = BoundedSpace(space, latency.cost, Bounds())
     method = ScoreMethod(bounded, result.probabilities.scores(space))
     choice = choose_network(bounded, method, 0.8, None)
@@ -93,10 +103,11 @@ def search(execution: str) -> dict[str, Any]:
         "predicted_ms": choice.predicted,
         "loss": [row["loss"] for row in result.history],
         "gate_cross_entropy": [row["gate_cross_entropy"] for row in result.history],
+        "statistics": statistics,
         "moved": moved,
         "score": scorer.accuracy(choice.indices).top1,
     }
 
 
 if __name__ == "__main__":
-    print(json.dumps(search(sys.argv[1])))
+    print(json.dumps(search(*sys.argv[1:])))

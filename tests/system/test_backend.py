@@ -9,6 +9,7 @@ import os
 import sys
 from dataclasses import dataclass, field
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -16,6 +17,7 @@ from nas.errors import InputError
 from nas.system.backend import Compute, forget_models, start
 from nas.system.devices import WAITING
 
+HOSTS = Compute(data_parallel=True, coordinator="10.0.0.1:6400", processes=2)
 NATIVE_LINE = "a native library says something\n"
 
 
@@ -118,6 +120,7 @@ def test_networks_are_written_for_float32_and_channels_last_whatever_keras_json_
         ("theano", Compute(), "tensorflow, jax or torch", "'theano'"),
         ("tensorflow", Compute(data_parallel=True), "KERAS_BACKEND=jax", "tensorflow"),
         ("torch", Compute(data_parallel=True), "KERAS_BACKEND=jax", "torch"),
+        ("torch", HOSTS, "KERAS_BACKEND=jax with --processes", "torch"),
     ],
 )
 def test_a_backend_that_cannot_do_it_is_refused_before_keras_is_asked(
@@ -134,6 +137,31 @@ def test_a_backend_that_cannot_do_it_is_refused_before_keras_is_asked(
     assert expected in caught.value.expected
     assert caught.value.received == received
     assert keras.policies == []
+
+
+def test_tensorflow_over_hosts_is_refused_with_the_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    with pytest.raises(InputError, match="with --processes") as caught:
+        HOSTS.check()
+    assert "keras/issues/20585" in caught.value.received
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"data_parallel": True, "processes": 2},
+        {"data_parallel": True, "coordinator": "10.0.0.1:6400"},
+        {"coordinator": "10.0.0.1:6400", "processes": 2},
+    ],
+)
+def test_hosts_need_an_address_their_number_and_divided_batches(asked: dict[str, Any]) -> None:
+    with pytest.raises(InputError, match="--coordinator HOST:PORT and --processes"):
+        Compute(**asked)
+
+
+def test_processes_that_have_not_met_cannot_start(keras: FakeKeras) -> None:
+    with pytest.raises(InputError, match="that have found each other"):
+        start(HOSTS)
 
 
 def test_an_unknown_precision_is_refused() -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import heapq
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import scaling, tuning_curves
+from benchmarks import cluster_halving, scaling, scaling_check, tuning_curves
 from benchmarks.scaling_halving import Costs, play
+from nas.errors import InputError
 from nas.tuning.asha import Asha
 from nas.tuning.ladder import Ladder
 from nas.tuning.objectives import Objective
@@ -98,3 +100,43 @@ def test_figures_are_printed_and_drawn(
     assert "| 8 |" in capsys.readouterr().out
     scaling.draw({"a case": rows}, tmp_path / "picture.png", 64)
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_first_legs_of_a_recorded_search_tell_what_the_model_needs() -> None:
+    # 100 images an epoch at 10 ms each, and 7 s a leg beside them; the third leg has no rate.
+    legs = [
+        scaling_check.Leg(0, 0, 0.0, 7.5, 0.5),
+        scaling_check.Leg(1, 0, 7.5, 15.0, 0.5),
+        scaling_check.Leg(0, 1, 15.0, 23.5, 1.5),
+    ]
+    costs = scaling_check.costs_of(legs, 100, {(0, 0): 0.01, (0, 1): 0.01})
+    # Sums of decimals.
+    assert (costs.epoch_s, costs.leg_s) == pytest.approx((1.0, 7.0))
+    with pytest.raises(InputError, match="several rows of its history"):
+        scaling_check.costs_of(legs, 100, {})
+
+
+def test_the_row_of_a_leg_in_which_it_is_traced_tells_no_rate(tmp_path: Path) -> None:
+    path = tmp_path / "trial_curves.csv"
+    rows = ["0,0,2", "0,0,50", "0,0,100", "1,0,3"]
+    path.write_text("\n".join(["trial,rung,examples_per_s", *rows]) + "\n")
+    assert scaling_check.seconds_an_image(path) == {(0, 0): pytest.approx(0.015)}
+
+
+def test_a_search_of_the_cluster_benchmark_that_is_done_is_not_run_again(tmp_path: Path) -> None:
+    folder = tmp_path / "local"
+    done: list[bool] = []
+
+    def run() -> None:
+        assert not folder.exists()  # of a search that was stopped on the way
+        done.append(True)
+        folder.mkdir()
+        rung = {"state": "done", "rung": 0, "reached": {"top1": 0.5}, "seconds": 12.0}
+        trials = [{"number": 0, "rungs": [{**rung, "failures": ["lost"]}]}]
+        (folder / "trials.json").write_text(json.dumps({"trials": trials}))
+
+    folder.mkdir()
+    first = cluster_halving.once(folder, run)
+    assert cluster_halving.once(folder, run) == first
+    assert done == [True]
+    assert (first.ended, first.least_leg_s, first.failures) == ([1], 12.0, 1)
