@@ -30,7 +30,6 @@ from benchmarks import tuning_curves
 from benchmarks.scaling_halving import Costs, Played, play
 from latency import command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
-from nas.errors import InputError
 from nas.tuning.ladder import Ladder
 
 WORKERS = (1, 10, 30, 100, 300, 1000, 3000, 10_000)
@@ -200,20 +199,14 @@ def draw(found: Mapping[str, list[Row]], path: Path, trials: int) -> None:
 def main(arguments: list[str] | None = None) -> int:
     """Plays the searches, and prints or draws what they come to."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--curves", type=Path, help="a recording, see tuning_record.py")
-    parser.add_argument("--made_up", action="store_true", help="made-up curves, for a try")
+    tuning_curves.add_flags(parser)
     parser.add_argument("--trials", action=Value, type=int, default=10_000, help="(10,000)")
     parser.add_argument("--reduction", action=Value, type=int, default=4, help="eta (4)")
     parser.add_argument("--rungs", action=Value, type=int, default=4, help="of a training (4)")
     parser.add_argument("--repetitions", action=Value, type=int, default=5, help="draws (5)")
     parser.add_argument("--picture", action=OutputFile, type=Path, help="a PNG file")
     options = parser.parse_args(arguments)
-    if (options.curves is None) == (not options.made_up):
-        raise InputError(
-            "recorded curves or made-up ones", "both or none", "give --curves FILE or --made_up"
-        )
-    made_up = options.curves is None
-    curves = tuning_curves.made_up() if made_up else tuning_curves.load(options.curves)
+    curves = tuning_curves.named(options)
     ladder = Ladder(float(curves.epochs[-1]), options.reduction, options.rungs)
     words = arguments if arguments is not None else sys.argv[1:]
     print(command_line.join(["python", "benchmarks/scaling.py", *words]))

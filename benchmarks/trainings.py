@@ -6,7 +6,9 @@
 
 `--plan` writes a file for each training into a folder; `--work` does what the folder holds. Several
 processes may work on one folder, each training is done by one of them, and a training that was
-stopped begins anew. A file that is done has its result beside it; `--table` prints all of them.
+stopped begins anew. A file that is done has its result and the trained network beside it, one that
+lost its loss has the reason; `--table` prints all results. With `--held_out_share` a training is
+judged on training images that it did not learn from, so that recipes may be chosen by it.
 
 Nothing is exported and nothing is measured: this is for many trainings beside each other, on a
 GPU. For one network that is to be used, `main.py` trains in the same way.
@@ -29,7 +31,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+import numpy as np
+
 from latency import atomic
+from nas.errors import InputError
 
 POLICIES = (
     "resnet9_triangular",
@@ -56,7 +61,8 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "TrivialAugment": {"trivial_augment": True},
     "sizes 32, 48, 64": {"image_sizes": [32, 48, 64]},
 }
-JOB, TAKEN, DONE = ".job.json", ".taken", ".result.json"
+JOB, TAKEN, DONE, FAILED = ".job.json", ".taken", ".result.json", ".failed.txt"
+SHARED = ("data", "seeds", "mixed_precision", "held_out_share")
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,8 @@ class Job:
         label: What it is called in the table; trainings of other seeds share it.
         changes: Knobs of the recipe that are set otherwise.
         mixed_precision: As `--mixed_precision` takes it.
+        held_out_share: Of the training images that it is judged on, 0 to below 1, the same ones for
+            every training; 0 for the evaluation images, which nothing may be chosen by.
     """
 
     network: str
@@ -80,6 +88,7 @@ class Job:
     label: str
     changes: Mapping[str, Any] = field(default_factory=dict)
     mixed_precision: str = "none"
+    held_out_share: float = 0.0
 
 
 def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> Iterator[Job]:
@@ -88,9 +97,10 @@ def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> 
     Args:
         name: Of the comparison.
         networks: Label -> network; those of a comparison that brings its own may be none.
-        more: Arguments that all jobs share: `data`, `seeds`, `changes` and `mixed_precision`.
+        more: Arguments that all jobs share: `data`, `seeds`, `changes`, `mixed_precision` and
+            `held_out_share`.
     """
-    shared = {key: more[key] for key in ("data", "mixed_precision")}
+    shared = {key: more[key] for key in ("data", "mixed_precision", "held_out_share")}
     changes = dict(more["changes"])
     for seed in range(more["seeds"]):
         if name == "policies":
@@ -113,15 +123,16 @@ def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> 
                 yield Job(network, recipe=name, seed=seed, label=label, changes=changes, **shared)
 
 
-def write_jobs(folder: Path, jobs: Sequence[Job]) -> None:
+def write_jobs(folder: Path, jobs: Sequence[Job], first: int = 0) -> None:
     """Writes a file for each training, named in their order.
 
     Args:
         folder: Of the files.
         jobs: The trainings.
+        first: Number of the first one, 0 or more: lower numbers are done first.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, job in enumerate(jobs):
+    for number, job in enumerate(jobs, first):
         label = "".join(c if c.isalnum() or c in ".-" else "_" for c in job.label)
         name = f"{number:03d}-{label}-seed{job.seed}{JOB}"
         atomic.write_text(folder / name, json.dumps(vars(job), indent=1))
@@ -145,7 +156,12 @@ def work(folder: Path, waits: bool) -> None:
                 continue
             if done.exists():
                 continue
-            result = train(Job(**json.loads(path.read_text())))
+            try:
+                result = train(Job(**json.loads(path.read_text())), folder / f"{base}.keras")
+            except InputError as error:  # a lost loss, say: the others go on
+                atomic.write_text(folder / f"{base}{FAILED}", f"{error}\n")
+                print(f"{base}: {error}", flush=True)
+                continue
             atomic.write_text(done, json.dumps(result, indent=1))
             print(f"{base}: top-1 {result['top1']:.4f} in {result['seconds']:.0f} s", flush=True)
         if not waits or (folder / "stop").exists():
@@ -153,11 +169,12 @@ def work(folder: Path, waits: bool) -> None:
         time.sleep(0.5)
 
 
-def train(job: Job) -> dict[str, Any]:
+def train(job: Job, model: Path | None = None) -> dict[str, Any]:
     """Trains once; returns what it reached and how fast it was.
 
     Args:
         job: The training.
+        model: File of the trained network, ending in `.keras`; None for no file.
     """
     from nas.system import backend
 
@@ -175,9 +192,12 @@ def train(job: Job) -> dict[str, Any]:
     changes = {n: tuple(v) if isinstance(v, list) else v for n, v in job.changes.items()}
     recipe = RECIPES[job.recipe].changed(**changes)
     network = network_for_images(job.network, {}, dataset=dataset).architecture
-    control = Control(pace=Pace(log_every=50))
+    control = Control(pace=Pace(log_every=200))
     begun = time.monotonic()
-    found = train_network(network, dataset, recipe, control, seed=job.seed)
+    division = _division(len(dataset.train.labels), job.held_out_share)
+    found = train_network(network, dataset, recipe, control, seed=job.seed, division=division)
+    if model is not None:
+        found.model.save(model)
     # The first rows have the compilation.
     rates = [row["examples_per_s"] for row in found.history[1:] or found.history]
     return {
@@ -195,6 +215,15 @@ def train(job: Job) -> dict[str, Any]:
         "keras": keras.__version__,
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _division(images: int, held_out_share: float) -> tuple[np.ndarray, np.ndarray] | None:
+    """Indices to learn from and to judge on; None for the two splits themselves."""
+    if not held_out_share:
+        return None
+    order = np.random.default_rng(0).permutation(images)
+    held_out = round(images * held_out_share)
+    return np.sort(order[held_out:]), np.sort(order[:held_out])
 
 
 @cache
@@ -266,6 +295,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--changes", default="{}", help="knobs of the recipe, as JSON")
     parser.add_argument("--mixed_precision", default="none")
+    parser.add_argument("--held_out_share", type=float, default=0.0, help="judged on these")
+    parser.add_argument("--first", type=int, default=0, help="number of the first file")
     parser.add_argument("--work", action="store_true", help="do what the folder holds")
     parser.add_argument("--wait", action="store_true", help="until there is a file `stop`")
     parser.add_argument("--table", action="store_true", help="print what was reached")
@@ -273,9 +304,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     asked = parser.parse_args(arguments)
     if asked.plan:
         networks = dict(text.split("=", 1) for text in asked.network)
-        more = {name: getattr(asked, name) for name in ("data", "seeds", "mixed_precision")}
+        more = {name: getattr(asked, name) for name in SHARED}
         more["changes"] = json.loads(asked.changes)
-        write_jobs(asked.jobs, list(planned(asked.plan, networks, more)))
+        write_jobs(asked.jobs, list(planned(asked.plan, networks, more)), asked.first)
     if asked.work:
         work(asked.jobs, asked.wait)
     if asked.table:

@@ -17,6 +17,7 @@ A file is a compressed archive of NumPy (`.npz`) without pickled objects:
 
 from __future__ import annotations
 
+from argparse import ArgumentParser, Namespace
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
@@ -148,6 +149,32 @@ def load(path: Path) -> Curves:
         raise InputError(
             "a file of recorded curves", f"{path}: {error}", "record it by tuning_record.py"
         ) from None
+
+
+def add_flags(parser: ArgumentParser) -> None:
+    """Adds the flags that name the curves of a replay; see `named`.
+
+    Args:
+        parser: Of a program.
+    """
+    parser.add_argument("--curves", type=Path, help="a recording, see tuning_record.py")
+    parser.add_argument("--made_up", action="store_true", help="made-up curves, for a try")
+
+
+def named(options: Namespace) -> Curves:
+    """The curves that the flags name.
+
+    Args:
+        options: Of a parser with `add_flags`.
+
+    Raises:
+        InputError: Both kinds are named or none, or the file is none of curves.
+    """
+    if (options.curves is None) == (not options.made_up):
+        raise InputError(
+            "recorded curves or made-up ones", "both or none", "give --curves FILE or --made_up"
+        )
+    return made_up() if options.made_up else load(options.curves)
 
 
 def made_up(count: int = 200, seed: int = 0) -> Curves:

@@ -29,7 +29,8 @@ import numpy as np
 
 from benchmarks import tuning_curves
 from benchmarks.tuning_curves import Curves
-from benchmarks.tuning_record import Recording, pool_of, train
+from benchmarks.tuning_record import pool_of
+from benchmarks.tuning_trainings import Recording, train
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
 

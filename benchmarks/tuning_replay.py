@@ -37,7 +37,6 @@ from benchmarks.tuning_searches import OTHERS, OWN, RIVALS, SAVERS, Make
 from benchmarks.tuning_tables import Figures, Interval, print_figures
 from latency import atomic, command_line, shell
 from latency.cli.parser import OutputFile, Parser, Value
-from nas.errors import InputError
 from nas.registry import check_known
 from nas.tuning.ladder import Ladder
 
@@ -232,8 +231,7 @@ def print_savings(
 def main(arguments: list[str] | None = None) -> int:
     """Replays the searches, and prints or writes the figures."""
     parser = Parser(description=__doc__)
-    parser.add_argument("--curves", type=Path, help="a recording, see tuning_record.py")
-    parser.add_argument("--made_up", action="store_true", help="made-up curves, for a try")
+    tuning_curves.add_flags(parser)
     parser.add_argument("--weights", choices=("last", "average"), default="last", help="(last)")
     parser.add_argument("--others", default="", help="optuna, synetune, or both")
     parser.add_argument("--reduction", action=Value, type=int, default=4, help="eta (4)")
@@ -243,17 +241,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--workers", action=Value, type=int, default=4, help="at a time (4)")
     parser.add_argument("--json", action=OutputFile, type=Path, help="also written as JSON")
     options = parser.parse_args(arguments)
-    if (options.curves is None) == (not options.made_up):
-        raise InputError(
-            "recorded curves or made-up ones", "both or none", "give --curves FILE or --made_up"
-        )
     searches = dict(OWN)
     for name in filter(None, options.others.split(",")):
         check_known("--others", name, OTHERS)
         searches |= OTHERS[name]
-    made_up = options.curves is None
-    curves = tuning_curves.made_up() if made_up else tuning_curves.load(options.curves)
-    curves = curves.judged_by(options.weights)
+    curves = tuning_curves.named(options).judged_by(options.weights)
     ladder = Ladder(float(curves.epochs[-1]), options.reduction, options.rungs)
     epochs = [float(word) for word in options.epochs.split(",")]
     found = figures(

@@ -115,7 +115,8 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         ),
         FileDoc(
             "table.journal",
-            "Rounds of a table that is being measured; a killed measurement goes on from it.",
+            "Rounds of a table that is being measured; a killed measurement goes on from it. Its "
+            "last line says how the session ended, and which runs count.",
         ),
         FileDoc(".lock", "Held by the program that works on the run."),
     ),

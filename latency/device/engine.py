@@ -11,7 +11,7 @@ import numpy as np
 
 from .clock import Clock
 from .host import DeviceState
-from .journal import Round, append_journal, read_journal
+from .journal import End, Past, Round, append_journal, read_journal
 from .meter import Meter, Progress
 from .plan import DevicePlan
 from .statistics import Quantity, Visit, certain_quantities
@@ -37,6 +37,7 @@ class Outcome:
         rounds: Interleaved rounds.
         seconds: Time spent in them, over all resumed parts.
         log: Device state after each round.
+        end: How the session ended, as its journal has it; None where nobody said so.
     """
 
     visits: dict[str, tuple[Visit, ...]]
@@ -44,6 +45,7 @@ class Outcome:
     rounds: int
     seconds: float
     log: tuple[DeviceState, ...]
+    end: Optional[End] = None
 
 
 @dataclass(frozen=True)
@@ -54,11 +56,13 @@ class Instruments:
         clock: Seconds.
         observe: Returns the device's state; called after each round, kept in the log.
         watch: Tells full speed; None to count every run.
+        end: Says how the session ended, which is kept in the journal; None to keep no end.
     """
 
     clock: Clock = time.perf_counter
     observe: Optional[Callable[[], DeviceState]] = None
     watch: Optional[Watch] = None
+    end: Optional[Callable[[], End]] = None
 
 
 def run_rounds(
@@ -88,39 +92,26 @@ def run_rounds(
     Raises:
         WorkerError: The journal is another session's, or the clock stood still.
     """
+    known = read_journal(*journal) if journal else Past()
     visits: dict[str, list[Visit]] = {key: [] for key in runners}
-    past = read_journal(*journal) if journal else []
-    for record in past:
+    for record in known.rounds:
         _append(visits, record.visits)
-    clock, observe = instruments.clock, instruments.observe
+    past, end = list(known.rounds), known.end
     timing = _Timing(runners, groups, plan, instruments, Meter(progress, plan))
-    timing.begin(past)
     # A model without a visit did not run when the journal was begun.
-    unseen = [key for key in runners if not visits[key]]
-    active = timing.groups_of([*past[-1].visits, *unseen] if past else runners)
-    active -= timing.finished(visits, quantities, len(past))
-    spent, started = past[-1].seconds if past else 0.0, clock()
-    while len(past) < plan.max_rounds and not _late(plan, len(past), spent):
-        active = active or timing.doubted(visits, quantities, len(past))
-        if not active:
-            break
-        fresh = timing.round(len(past), active, started)
-        _append(visits, fresh)
-        state = observe() if observe else None
-        now = clock()
-        spent, started = spent + now - started, now
-        past.append(Round(len(past), fresh, spent, state, timing.full_speed_us()))
-        if journal and not append_journal(*journal, past[-1]):
-            journal = None  # said once; what is measured goes on without it
-        active -= timing.finished(visits, quantities, len(past))
-    certain = certain_quantities(visits, quantities, plan, timing.limit_us())
-    log = tuple(record.state for record in past if record.state is not None)
+    if end is None or not all(visits.values()):
+        journal = timing.go_on(past, visits, quantities, journal)
+        end = instruments.end() if instruments.end else None
+        if end and journal:
+            append_journal(*journal, end)
+    limit_us = end.speed.limit_us if end else timing.limit_us()
     return Outcome(
         {key: tuple(of_key) for key, of_key in visits.items()},
-        tuple(certain),
+        tuple(certain_quantities(visits, quantities, plan, limit_us)),
         len(past),
-        spent,
-        log,
+        past[-1].seconds if past else 0.0,
+        tuple(record.state for record in past if record.state is not None),
+        end,
     )
 
 
@@ -137,10 +128,50 @@ class _Timing:
     ) -> None:
         self._runners, self._plan, self._meter = runners, plan, meter
         self._clock, self._watch = instruments.clock, instruments.watch
+        self._observe = instruments.observe
         self._looked_again = False
         self._members: dict[str, list[str]] = {}
         for key in runners:
             self._members.setdefault(groups[key], []).append(key)
+
+    def go_on(
+        self,
+        past: list[Round],
+        visits: Mapping[str, list[Visit]],
+        quantities: Sequence[Quantity],
+        journal: tuple[str, str] | None,
+    ) -> tuple[str, str] | None:
+        """Adds rounds until everything is certain, or the plan is at its end.
+
+        Args:
+            past: Finished rounds, to which those of now are added.
+            visits: Model -> its visits in these, to which those of now are added.
+            quantities: What has to become certain.
+            journal: Path and identity of the record of finished rounds, or None.
+
+        Returns:
+            The same journal; None where rounds can no longer be kept.
+        """
+        plan = self._plan
+        self.begin(past)
+        unseen = [key for key in self._runners if not visits[key]]
+        active = self.groups_of([*past[-1].visits, *unseen] if past else self._runners)
+        active -= self.finished(visits, quantities, len(past))
+        spent, started = past[-1].seconds if past else 0.0, self._clock()
+        while len(past) < plan.max_rounds and not _late(plan, len(past), spent):
+            active = active or self.doubted(visits, quantities, len(past))
+            if not active:
+                break
+            fresh = self.round(len(past), active, started)
+            _append(visits, fresh)
+            state = self._observe() if self._observe else None
+            now = self._clock()
+            spent, started = spent + now - started, now
+            past.append(Round(len(past), fresh, spent, state, self.full_speed_us()))
+            if journal and not append_journal(*journal, past[-1]):
+                journal = None  # said once; what is measured goes on without it
+            active -= self.finished(visits, quantities, len(past))
+        return journal
 
     def begin(self, past: Sequence[Round]) -> None:
         """Looks at the clock, and remembers how fast it was before an interruption."""

@@ -22,6 +22,7 @@ from .gate import Gate
 from .graph_info import describe_model
 from .host import current_host, device_state
 from .inputs import MOST_FILE_BYTES, USUAL_INTEGERS
+from .journal import End
 from .meter import Progress
 from .plan import DevicePlan
 from .records import JobFile, Result
@@ -161,12 +162,16 @@ def measure_models(
         wanted = [set(quantity.keys) <= set(runners) for quantity in work.quantities]
         budget_s, is_real = work.plan.max_wait_seconds, clock is time.perf_counter
         gate = Gate.of(work.settings, budget_s, host, clock, has_past=is_real)
+
+        def ended() -> End:
+            return End(host, started_at, now_text(), device_state(), gate.close())
+
         outcome = run_rounds(
             runners,
             {model.key: model.group for model in work.models},
             tuple(compress(work.quantities, wanted)),
             _floored(work.plan, runners),
-            Instruments(clock, device_state, gate.watch),
+            Instruments(clock, device_state, gate.watch, ended),
             (journal_path, identity) if journal_path else None,
             progress,
         )
@@ -175,17 +180,14 @@ def measure_models(
         described = {key: describe_model(data[key], work.settings) for key in keys}
     verdicts = iter(outcome.certain)
     certain = tuple(is_wanted and next(verdicts) for is_wanted in wanted)
+    found = {**vars(outcome), "certain": certain}
     return Result(
         job_id=work.job_id,
-        host=host,
         settings=work.settings,
-        started_at=started_at,
-        finished_at=now_text(),
         described=described,
-        state_after=device_state(),
-        speed=gate.close(),
         failed=failed,
-        **{**vars(outcome), "certain": certain},
+        **vars(found.pop("end")),
+        **found,
     )
 
 

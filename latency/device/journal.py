@@ -1,17 +1,17 @@
-"""The journal: finished rounds survive a kill."""
+"""The journal: finished rounds survive a kill, and a finished session stays as it was judged."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any, ClassVar, Optional, Union
 
 from . import files, strict_json
 from .errors import LatencyError, WorkerError
-from .host import DeviceState
+from .host import DeviceState, Host
+from .speed import HostSpeed
 from .statistics import Visit
 
 
@@ -36,14 +36,53 @@ class Round:
 
 
 @dataclass(frozen=True)
+class End:
+    """How a session ended. Its rounds are judged by this whenever they are read again.
+
+    What a machine shows later says nothing of runs that were made before.
+
+    Args:
+        host: The device.
+        started_at: Of the part of the session that ended it, ISO 8601 in UTC.
+        finished_at: ISO 8601 in UTC.
+        state_after: Of the device.
+        speed: How fast the device was, and so which runs count.
+    """
+
+    host: Host
+    started_at: str
+    finished_at: str
+    state_after: DeviceState
+    speed: HostSpeed
+
+
+@dataclass(frozen=True)
+class Past:
+    """What a journal holds.
+
+    Args:
+        rounds: Finished ones, in order.
+        end: How the session ended; None where it goes on.
+    """
+
+    rounds: tuple[Round, ...] = ()
+    end: Optional[End] = None
+
+
+@dataclass(frozen=True)
 class _Head:
-    """The first line of a journal: which session it belongs to."""
+    """The first line of a journal: which session it belongs to.
+
+    Version 1 had no number, and no session in it ever ended: it goes on, and then ends.
+    """
+
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     identity: str
 
 
-def read_journal(path: str, identity: str) -> list[Round]:
-    """Reads the finished rounds of an interrupted session and cuts off a torn last line.
+def read_journal(path: str, identity: str) -> Past:
+    """Reads the finished rounds of a session and its end, and cuts off a torn last line.
 
     Args:
         path: Of the journal; may be absent.
@@ -54,25 +93,40 @@ def read_journal(path: str, identity: str) -> list[Round]:
         FileFormatError: A link lies there, which is never written to.
     """
     if not os.path.lexists(path):
-        return []
+        return Past()
     fix = f"delete {path} to start over"
     lines = _whole_lines(path)
     try:
         values = [strict_json.loads(line.decode("utf-8"), path) for line in lines]
-        found = strict_json.decode(_Head, values[0], path).identity if values else identity
-        rounds = [strict_json.decode(Round, value, path) for value in values[1:]]
+        found = _head(values[0], path).identity if values else identity
+        records = [_record(value, path) for value in values[1:]]
     except UnicodeDecodeError as error:
         raise WorkerError("a journal of measured rounds", f"{path}: {error}", fix) from None
     except LatencyError as error:
         received = f"{error.received}, where {error.expected} was expected"
         raise WorkerError("a journal of measured rounds", received, fix) from None
+    rounds = tuple(record for record in records if isinstance(record, Round))
     if found != identity or [entry.round for entry in rounds] != list(range(len(rounds))):
         raise WorkerError(
             f"a journal of the session {identity} with its rounds in order",
             f"{path} of the session {found} with {len(rounds)} rounds",
             fix,
         )
-    return rounds
+    # A model that failed in a session that ended may run now: the rounds go on behind such an end.
+    last = records[-1] if records else None
+    return Past(rounds, last if isinstance(last, End) else None)
+
+
+def _head(value: Any, path: str) -> _Head:
+    is_numbered = isinstance(value, dict) and strict_json.VERSION_KEY in value
+    plain = strict_json.unversioned(_Head, value, path) if is_numbered else value
+    return strict_json.decode(_Head, plain, path)
+
+
+def _record(value: Any, path: str) -> Union[Round, End]:
+    if isinstance(value, dict) and "round" not in value:
+        return strict_json.decode(End, value, path)
+    return strict_json.decode(Round, value, path)
 
 
 def _whole_lines(path: str) -> list[bytes]:
@@ -88,13 +142,13 @@ def _whole_lines(path: str) -> list[bytes]:
     return whole.splitlines()
 
 
-def append_journal(path: str, identity: str, record: Round) -> bool:
-    """Appends one finished round and flushes it to disk.
+def append_journal(path: str, identity: str, record: Union[Round, End]) -> bool:
+    """Appends one finished round, or the end, and flushes it to disk.
 
     Args:
         path: Of the journal.
         identity: Of the session.
-        record: The round.
+        record: The round, or the end.
 
     Returns:
         Whether rounds can be kept. Where the disk is full or the folder gone, that is said once,
@@ -117,4 +171,4 @@ def append_journal(path: str, identity: str, record: Round) -> bool:
 
 
 def _line(record: object) -> bytes:
-    return json.dumps(strict_json.encode(record), allow_nan=False).encode() + b"\n"
+    return strict_json.dumps(record, indent=None).encode()

@@ -8,11 +8,9 @@ from 2022 on. Networks with number formats need opset 21, which has types of 4 a
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 
 from nas.architecture import spec
 from nas.architecture.activations import activation
@@ -36,12 +34,11 @@ from nas.architecture.operations import (
 from nas.architecture.shapes import Shape, same_padding
 from nas.architecture.weights import op_weights, random_op_weights
 from nas.builders import onnx_integer, onnx_quantized
+from nas.builders.onnx_graph import Graph
 from nas.errors import ArchitectureError
 
 OPSET = 17
 IR_VERSION = 8
-# Smaller weights are denormal in float32: they cost a CPU a hundred times a normal one.
-LEAST_NORMAL = 1.2e-38
 
 
 def to_onnx(
@@ -154,8 +151,8 @@ def check_float(op: Op) -> None:
         )
 
 
-class _Writer:
-    """Collects nodes and initializers.
+class _Writer(Graph):
+    """Writes the operations of a network.
 
     Args:
         weights: Of the network.
@@ -166,37 +163,11 @@ class _Writer:
         self.weights = weights
         self.is_quantized = has_formats(ops)
         self.has_bytes = onnx_integer.are_bytes(ops)
-        self.opset, self.ir_version = OPSET, IR_VERSION
         if self.is_quantized:
-            self.opset, self.ir_version = onnx_quantized.OPSET, onnx_quantized.IR_VERSION
-        self.tensors: list[onnx.TensorProto] = []
-        self.nodes: list[onnx.NodeProto] = []
-        self.initializers: dict[str, np.ndarray] = {}
+            super().__init__(onnx_quantized.OPSET, onnx_quantized.IR_VERSION)
+        else:
+            super().__init__(OPSET, IR_VERSION)
         self.pixel_scale: float | None = None
-
-    def node(self, kind: str, inputs: list[str], **attributes: Any) -> str:
-        """Adds a node and returns its output's name."""
-        output = f"{kind.lower()}_{len(self.nodes)}"
-        self.nodes.append(helper.make_node(kind, inputs, [output], **attributes))
-        return output
-
-    def constant(self, name: str, value: np.ndarray) -> str:
-        """Adds an initializer; denormal values become 0."""
-        value = np.ascontiguousarray(value)
-        if value.dtype == np.float32:
-            value = np.where(np.abs(value) < LEAST_NORMAL, np.float32(0), value)
-        self.initializers[name] = value
-        return name
-
-    def scalar(self, name: str, value: Any, kind: Any = np.float32) -> str:
-        """Adds an initializer of one number, without an axis."""
-        self.initializers[name] = np.array(value, kind)
-        return name
-
-    def tensor(self, value: onnx.TensorProto) -> str:
-        """Adds an initializer of a type that NumPy lacks, under its own name."""
-        self.tensors.append(value)
-        return str(value.name)
 
     def scaled_pixels(self, x: str, foldable: bool) -> str:
         """Scales the pixels; the scale goes into the first convolution where there is one.
@@ -346,37 +317,3 @@ class _Writer:
             else:
                 y = self.node("HardSigmoid", [y], alpha=1 / 6, beta=0.5)
         return self.node("Mul", [x, y])
-
-    def model(
-        self,
-        source: tuple[str, list[int]],
-        output: str,
-        last: str,
-        shape: Shape,
-        metadata: Mapping[str, str],
-    ) -> onnx.ModelProto:
-        """The finished model; the last node's output gets the public name."""
-        if not self.nodes:
-            raise ArchitectureError("at least one operation", "none", "add a layer")
-        for node in self.nodes:
-            for names in (node.input, node.output):
-                for place, name in enumerate(names):
-                    if name == last:
-                        names[place] = output
-        batch = source[1][0]
-        out_shape = [*shape] if len(shape) == 1 else [shape[2], shape[0], shape[1]]
-        graph = helper.make_graph(
-            self.nodes,
-            "network",
-            [helper.make_tensor_value_info(source[0], TensorProto.FLOAT, source[1])],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, [batch, *out_shape])],
-            [*(numpy_helper.from_array(v, n) for n, v in self.initializers.items()), *self.tensors],
-        )
-        model = helper.make_model(
-            graph,
-            opset_imports=[helper.make_opsetid("", self.opset)],
-            ir_version=self.ir_version,
-            producer_name="stopwatch-nas",
-        )
-        helper.set_model_props(model, dict(metadata))
-        return model

@@ -93,10 +93,12 @@ class ExportedFile:
             nothing here can run the file.
         int8: How it was quantised; None for other formats.
         note: What is not known of it, and why; empty for nothing.
+        host_fingerprint: Of the machine that ran it for `top1` and `parity`; None in files of
+            earlier versions.
     """
 
     FILE: ClassVar[str] = "exported/{name}.json"
-    SCHEMA_VERSION: ClassVar[int] = 1
+    SCHEMA_VERSION: ClassVar[int] = 2
 
     name: str
     file: str
@@ -109,6 +111,7 @@ class ExportedFile:
     parity: Parity | None
     int8: Int8Settings | None = None
     note: str = ""
+    host_fingerprint: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,6 +22,8 @@ from nas.system.console import bar, out
 
 # What a run measures and certifies its networks with, and therefore what its table has to be of.
 DEPLOYED = SessionSettings()
+# Rounds of a measurement in the folder of the run that makes it.
+JOURNAL_FILE = "table.journal"
 
 
 def load_table(path: Path, space: Space, precision: str, other_host: bool) -> LatencyTable:
@@ -73,7 +75,8 @@ def table_for(
         space: Whose rows it must hold.
         given: `--table`; None for this host's cache.
         other_host: Whether a table of another device is wanted.
-        run_dir: Where the journal of a measurement is kept, so that it resumes.
+        run_dir: Where the journal of a measurement is kept, so that it resumes. Whoever keeps the
+            table removes it afterwards; until then the same table can be made of it.
         seed: Of the measurement.
         plans: Rounds and networks of the measurement, and whether the cache is used.
     """
@@ -86,7 +89,6 @@ def table_for(
         return load_table(cached, space, precision, other_host)
     if plans.uses_table_cache:
         check_output_folder(cached.parent, "the cache of tables ($STOPWATCH_CACHE)")
-    journal = run_dir / "table.journal"
     with bar("Measuring the latency table") as progress:
         table = build_space_table(
             space,
@@ -98,12 +100,11 @@ def table_for(
             progress=lambda done, total, seconds: progress.update(
                 done, total, note=f"{seconds:.0f} s left"
             ),
-            resume_path=journal,
+            resume_path=run_dir / JOURNAL_FILE,
         )
     if plans.uses_table_cache:
         cached.parent.mkdir(parents=True, exist_ok=True)
         table.save(cached)
-    journal.unlink(missing_ok=True)
     return table
 
 

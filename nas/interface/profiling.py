@@ -20,7 +20,7 @@ from nas.hardware.tables import default_table_path, load_table
 from nas.interface.asked import BOUNDS, bits_of, source_of
 from nas.interface.rules import says
 from nas.pipeline.inputs import SPACE_OF_LETTERS
-from nas.search_space.bits import with_bits
+from nas.search_space.bits import BitWidths, with_bits
 from nas.search_space.files import load_blocks, reference
 from nas.search_space.named import get_space
 from nas.search_space.space import Space
@@ -79,7 +79,7 @@ def profile_of(
     bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
     bits = bits_of(options)
     load_blocks(options.get("blocks", ()))
-    space, why = _space(options, dataset, bounds)
+    space, why = _space(options, dataset, bounds, bits)
     name = options.get("space") or space.name
     space = with_bits(space, bits)
     latency, note = _latency(options, space, name)
@@ -125,7 +125,7 @@ def profile(
 
 
 def _space(
-    options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds
+    options: Mapping[str, Any], dataset: Dataset | None, bounds: Bounds, bits: BitWidths | None
 ) -> tuple[Space, str]:
     """The space at the size and classes of the images, which are not decoded for it; and why."""
     name = options.get("space")
@@ -137,7 +137,7 @@ def _space(
         looks = look_at(source.path, options.get("image_size"), options.get("seed", 0), sample)
     size, classes = looks.image_size, looks.num_classes
     if name is None and looks.name != SAMPLES[LETTERS].title:
-        return default_space(size, classes, bounds)
+        return default_space(size, classes, bounds, bits)
     return get_space(name or SPACE_OF_LETTERS, size, classes), ""
 
 

@@ -32,6 +32,7 @@ from nas.pipeline.inputs import (
     keep_data,
     load_data,
     looks_of,
+    plain_space_of,
     recipe_of,
     source_now,
     space_of,
@@ -108,7 +109,7 @@ def _begun(asked: AskedSearch, run_dir: Path | None) -> tuple[RunFolder, RunConf
     looks = looks_of(asked.source, sizes, seed, asked.dataset)
     check_searchable(looks)
     bounds = Bounds(**{name: options[name] for name in BOUNDS if name in options})
-    plain = space_of(options.get("space"), looks, bounds)
+    plain = plain_space_of(options.get("space"), looks, bounds, bits)
     name = options.get("space") or plain.name
     config = search_config(asked, name, looks.is_sample, recipe_of(name, looks))
     space = with_bits(plain, bits)

@@ -26,8 +26,8 @@ from nas.pipeline.inputs import (
     keep_data,
     load_data,
     looks_of,
+    plain_space_of,
     source_now,
-    space_of,
 )
 from nas.pipeline.table import TABLE_FILE
 from nas.pipeline.trial_candidates import grid_size
@@ -132,7 +132,8 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     looks = looks_of(asked.source, sizes, config.seed)
     check_searchable(looks)
     if network is None and "space" not in options:
-        config = replace(config, space=space_of(None, looks, config.bounds).name)
+        fitting = plain_space_of(None, looks, config.bounds, config.bits)
+        config = replace(config, space=fitting.name)
     space = trials_space(config, looks)
     if isinstance(space, KnobSpace):
         config = trials_config(asked, sizes, network, space)

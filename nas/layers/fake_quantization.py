@@ -176,10 +176,35 @@ def learned(number_format: NumberFormat, x: Tensor, scale: Tensor, numbers: Tens
     """
     low, high = code_range(number_format)
     factor = ops.rsqrt(ops.cast(numbers, "float32") * high)
-    scale = scale * factor + ops.stop_gradient(scale - scale * factor)
-    quotient = ops.clip(x / scale, low, high)
-    found = codes(number_format, x, ops.stop_gradient(scale))
-    return (quotient + ops.stop_gradient(found - quotient)) * scale
+
+    def function(x: Tensor, scale: Tensor, factor: Tensor) -> tuple[Tensor, Callable[..., Any]]:
+        quotient = x / scale
+        whole = ops.round(quotient) if not is_sign(number_format) else codes(number_format, x, 1.0)
+        found = ops.clip(whole, low, high)
+
+        def gradient(*parts: Tensor, upstream: Tensor | None = None) -> tuple[Tensor, ...]:
+            above = parts[0] if upstream is None else upstream
+            by_x = ops.where(ops.clip(quotient, low, high) == quotient, above, 0.0)
+            by_scale = _summed_to(above * found - by_x * quotient, scale)
+            return by_x, by_scale * factor, ops.zeros_like(factor)
+
+        return found * scale, gradient
+
+    # Outside of any graph, TensorFlow's variables are no tensors to it, and would be looked for.
+    return ops.custom_gradient(function)(ops.cast(x, "float32"), scale, factor)
+
+
+def _summed_to(x: Tensor, like: Tensor) -> Tensor:
+    """The sum over the axes along which another tensor was repeated, in that one's shape.
+
+    Args:
+        x: Of any shape.
+        like: With as many axes, each of the same length or of length 1, or with none.
+    """
+    if not len(like.shape):
+        return ops.sum(x)
+    axes = tuple(axis for axis, length in enumerate(like.shape) if length == 1)
+    return ops.sum(x, axis=axes, keepdims=True)
 
 
 def learned_activations(

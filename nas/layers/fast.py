@@ -183,8 +183,17 @@ def pass_within_scaled(
 
 
 def dot(one: Tensor, other: Tensor) -> Tensor:
-    """The sum of products of tensors of one shape; PyTorch has it for one axis alone."""
-    return ops.vdot(ops.reshape(one, (-1,)), ops.reshape(other, (-1,)))
+    """The sum of products of tensors of one shape; PyTorch has it for one axis alone.
+
+    TensorFlow takes a row times a column for a general product of matrices, and reads large maps
+    at a third of the speed that it has for two rows.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return ops.vdot(ops.reshape(one, (-1,)), ops.reshape(other, (-1,)))
+    import tensorflow as tf
+
+    rows = (tf.reshape(tensor, (1, -1)) for tensor in (one, other))
+    return tf.reshape(tf.matmul(*rows, transpose_b=True), ())
 
 
 def _bits_of_range(low: float, high: float) -> int | None:

@@ -202,6 +202,8 @@ class Deployment:
         is_asked = name in self.asked.formats
         there = self._record(name)
         if there is not None and self._is_current(there, kind, is_asked):
+            if there.host_fingerprint not in (None, current_host().fingerprint):
+                return self._judged_here(name, kind, there)
             rows = self._earlier_flips.get(name, [])
             if there.parity is None or len(rows) == there.parity.flips:
                 return there, rows
@@ -252,6 +254,16 @@ class Deployment:
         self.folder.write(record, name=name)
         return record, [dataclasses.asdict(flip) for flip in found]
 
+    def _judged_here(
+        self, name: str, kind: ExportFormat, there: ExportedFile
+    ) -> tuple[ExportedFile, list[Mapping[str, Any]]]:
+        """A file of another machine, whose ONNX Runtime may round otherwise, as it runs here."""
+        data = (self.folder.path / kind.file).read_bytes()
+        record, found = self._judged(name, kind, data)
+        record = replace(record, int8=there.int8)
+        self.folder.write(record, name=name)
+        return record, [dataclasses.asdict(flip) for flip in found]
+
     def _chosen_nodes(self) -> tuple[str, ...]:
         """Nodes of the blocks that run as int8, chosen now or by an earlier call."""
         found, fingerprint = self._earlier_choice, current_host().fingerprint
@@ -292,6 +304,7 @@ class Deployment:
             parity=None,
             int8=self._settings if kind.is_quantized else None,
             note=kind.missing(),
+            host_fingerprint=current_host().fingerprint,
         )
         if record.note:
             return record, []

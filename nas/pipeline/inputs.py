@@ -253,12 +253,29 @@ def space_of(
         SpaceError: No such space, one of knobs, one without a choice or whose blocks have no
             formats for `bits`, or images of a size that it has no networks for.
     """
+    return with_bits(plain_space_of(name, images, bounds, bits), bits)
+
+
+def plain_space_of(
+    name: str | None, images: Dataset | Looks, bounds: Bounds, bits: BitWidths | None
+) -> Space:
+    """As `space_of`, without the bits, which only decide what fits the bounds.
+
+    Args:
+        name: Of the space; None for one that fits.
+        images: That are there, or that were looked at.
+        bounds: Beside the goal, which the space must leave a choice.
+        bits: That its blocks will choose from.
+
+    Raises:
+        SpaceError: As for `space_of`.
+    """
     size, classes = images.image_size, images.num_classes
     if name is None and images.name != SAMPLES[LETTERS].title:
-        space, why = default_space(size, classes, bounds)
+        space, why = default_space(size, classes, bounds, bits)
         if why:
             out.print(why, markup=False)
-        return with_bits(space, bits)
+        return space
     found = get_space(name or SPACE_OF_LETTERS, size, classes)
     if not found.choices:
         raise SpaceError(
@@ -267,7 +284,7 @@ def space_of(
             "train it by main.py --arch; what differs in its recipe is searched by --method asha, "
             "hyperband, grid, or random with --max_trials, and --tune",
         )
-    return with_bits(found, bits)
+    return found
 
 
 def check_unchanged(space: Space | KnobSpace, name: str | None, fingerprint: str | None) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from latency.command_line import join
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
-from nas.hardware.tables import table_for, table_job
+from nas.hardware.tables import JOURNAL_FILE, table_for, table_job
 from nas.pipeline.device_table import DeviceMeasuring
 from nas.report.verdict import speed_text
 from nas.runs.config import RunConfig
@@ -49,7 +49,7 @@ def run_table(
                 f"add --executor ray --latency_device {config.device}, and --ray_address",
             )
         job = table_job(space, config.seed, config.sizes.measuring)
-        measuring.table(job, config.device, folder.path).save(path)
+        measuring.table(job, config.device, path)
     table = table_for(
         space,
         given=path if path.is_file() else asked,
@@ -69,6 +69,7 @@ def run_table(
                 f"{audit.mape_percent:.1f} % (noise floor {audit.noise['mape_percent']:.1f} %); "
                 f"{speed_text(table.speed.share_full_speed)}."
             )
+    (folder.path / JOURNAL_FILE).unlink(missing_ok=True)
     return table
 
 

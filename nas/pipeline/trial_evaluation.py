@@ -16,7 +16,8 @@ from latency.device import strict_json
 from nas.deployment.scores import keras_scores
 from nas.executors.task import Context, TaskError
 from nas.metrics import MetricResults, evaluated
-from nas.pipeline.trial_task import bench_of, trained_to, training
+from nas.pipeline.trial_bench import bench_of
+from nas.pipeline.trial_task import trained_to, training
 from nas.runs.data import DataSource
 from nas.training.recipe import Recipe
 

@@ -7,8 +7,9 @@ from typing import Any
 
 from nas.executors.cluster_executor import Shared
 from nas.executors.task import Context
+from nas.pipeline.trial_bench import checkpoint_name
 from nas.pipeline.trial_evaluation import evaluate_training
-from nas.pipeline.trial_task import checkpoint_name, train_leg
+from nas.pipeline.trial_task import train_leg
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.settings import CONFIG_FILE

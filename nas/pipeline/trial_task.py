@@ -5,38 +5,28 @@ Its payload and its result are records, so that any executor can carry them as J
 
 from __future__ import annotations
 
-import functools
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from latency.device import strict_json
 from nas.architecture import text as arch_text
-from nas.data import Dataset, split_holdout
 from nas.deployment.scores import keras_scores
 from nas.executors.task import Context, TaskError
 from nas.metrics import Metric, metric_value
-from nas.pipeline.inputs import keep_data, load_data
-from nas.runs.config import read_config
-from nas.runs.data import DataRecord, DataSource
-from nas.runs.folder import RunFolder
-from nas.runs.trials import TrialsConfig
-from nas.search_space.files import load_blocks
+from nas.pipeline.trial_bench import Bench, bench_of, checkpoint_name
+from nas.runs.data import DataSource
 from nas.system import backend
 from nas.training.recipe import Recipe
-from nas.tuning.ladder import EvenLadder, Ladder
 
 if TYPE_CHECKING:
     from nas.training.trainer import TrainResult
 
-# Share of the training images that judges; the evaluation split must not choose.
-JUDGING_SHARE = 0.2
 # Signs of life between two rows of a history; rows are far apart where steps are slow.
 SILENT_SECONDS = 1.0
 
@@ -79,80 +69,6 @@ class LegResult:
     values: Mapping[str, float | None]
     curve: tuple[Mapping[str, float | int | None], ...]
     facts: Mapping[str, float | None]
-
-
-@dataclass(frozen=True)
-class Bench:
-    """What a worker keeps between the jobs of a run.
-
-    Args:
-        folder: Of the run.
-        config: What was asked for.
-        dataset: Images.
-    """
-
-    folder: RunFolder
-    config: TrialsConfig
-    dataset: Dataset
-
-    @functools.cached_property
-    def division(self) -> tuple[Any, Any]:
-        """Indices of the training split to learn from, and to judge on."""
-        labels = self.dataset.train.labels
-        return split_holdout(len(labels), labels, JUDGING_SHARE, self.config.seed)
-
-    def steps_of(self, recipe: Recipe) -> tuple[int, ...]:
-        """Steps at the end of each rung.
-
-        Args:
-            recipe: Of a trial's whole training.
-        """
-        return stop_steps(recipe, len(self.division[0]), self.config.scheduler.ladder)
-
-
-@functools.lru_cache(maxsize=1)
-def bench_of(run_dir: str, source: DataSource) -> Bench:
-    """The run of a job; starts the framework.
-
-    Args:
-        run_dir: Its folder.
-        source: The images, at the place where they are now.
-
-    Raises:
-        TaskError: It is no search by trials.
-    """
-    folder = RunFolder(Path(run_dir))
-    config = read_config(folder.path)
-    if not isinstance(config, TrialsConfig):
-        raise TaskError("error", f"{run_dir} is no search by trials")
-    load_blocks(config.blocks)
-    dataset = load_data(source, config.sizes, config.seed, None, folder.read(DataRecord))
-    keep_data(folder, dataset)  # those of another machine may be others
-    backend.start(config.compute, dataset.image_size)
-    return Bench(folder, config, dataset)
-
-
-def checkpoint_name(trial: int) -> str:
-    """Name of a trial's checkpoint, as `RunFolder.checkpoint` takes it.
-
-    Args:
-        trial: Its number.
-    """
-    return f"trial_{trial:06d}"
-
-
-def stop_steps(recipe: Recipe, images: int, ladder: Ladder | EvenLadder) -> tuple[int, ...]:
-    """Steps at the end of each rung.
-
-    Args:
-        recipe: Of the whole training.
-        images: To learn from.
-        ladder: The rungs.
-
-    Raises:
-        InputError: Two rungs would end at one step.
-    """
-    return ladder.steps(recipe.steps(images))
 
 
 def train_leg(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:

@@ -19,10 +19,11 @@ from nas.executors.locks import ORPHAN_SECONDS, wait_for_locks
 from nas.hardware.predictor import SpaceLatency
 from nas.pipeline.device_table import DeviceMeasuring
 from nas.pipeline.table import run_table
+from nas.pipeline.trial_bench import checkpoint_name
 from nas.pipeline.trial_candidates import candidates_of, original_of
 from nas.pipeline.trial_evaluation import EvaluationJob
 from nas.pipeline.trial_jobs import TASK, shared_of
-from nas.pipeline.trial_task import LegJob, checkpoint_name
+from nas.pipeline.trial_task import LegJob
 from nas.pipeline.trials_check import check_ms
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.pipeline.trials_files import TrialFiles

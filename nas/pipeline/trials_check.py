@@ -10,13 +10,13 @@ from nas.data.look import Looks
 from nas.errors import InputError
 from nas.hardware.measurable import check_measurable
 from nas.hardware.predictor import SpaceLatency
+from nas.pipeline.trial_bench import JUDGING_SHARE, stop_steps
 from nas.pipeline.trial_candidates import (
     candidates_of,
     check_some_are_kept,
     grid_size,
     has_choice,
 )
-from nas.pipeline.trial_task import JUDGING_SHARE, stop_steps
 from nas.runs.trials import BOUNDED, TrialsConfig, can_be_told
 from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space

@@ -58,8 +58,22 @@ def bubbles_address(rows: Sequence[ComparedRow]) -> str | None:
         return figure_address(figure)
 
 
+def bubbles_caption(rows: Sequence[ComparedRow]) -> str:
+    """What stands below the picture: of its lines those that there are.
+
+    Args:
+        rows: Of a comparison.
+    """
+    texts = ["Left and up is better."]
+    if any(row.measured_low_ms is not None for row in rows):
+        texts.append("Level lines are 95 % intervals of the milliseconds.")
+    if any(row.trainings is not None and row.trainings.low is not None for row in rows):
+        texts.append("Upright lines are 95 % intervals of the mean over seeds.")
+    return " ".join(texts)
+
+
 def bubbles_figure(rows: Sequence[ComparedRow]) -> Figure | None:
-    """Top-1 against measured ms; level lines are 95 % intervals, areas follow the parameters.
+    """Top-1 against measured ms; lines are 95 % intervals, areas follow the parameters.
 
     Args:
         rows: Of a comparison.

@@ -15,7 +15,7 @@ from latency.device import strict_json
 from latency.device.text import visible
 from nas.report import cards, numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
-from nas.report.bubbles import bubbles_address, bubbles_png
+from nas.report.bubbles import bubbles_address, bubbles_caption, bubbles_png
 from nas.report.curves import PICTURE_NAME as CURVES_NAME
 from nas.report.curves import TrainingCurve, curves_address, write_curves
 from nas.report.metrics import spread_cells
@@ -285,7 +285,7 @@ def _pictures(found: ComparedNetworks, curves: Sequence[TrainingCurve]) -> str:
         cards.chart(
             bubbles_address(found.networks),
             "Accuracy against milliseconds",
-            "Left and up is better. Level lines are 95 % intervals of the milliseconds.",
+            bubbles_caption(found.networks),
         )
     ]
     if curves:

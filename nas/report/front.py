@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from rich import box
 from rich.table import Table
@@ -102,6 +103,39 @@ def interval_kind(front: Front) -> str:
     )
 
 
+class _Standing(NamedTuple):
+    """How networks stand to each other by what they cost, with the verbs of one network or more.
+
+    Attributes:
+        equal: What no other network is to one on the front.
+        better: What those that dominate are.
+        no_worse: What those are that may dominate.
+        doubt: Why that cannot be told by what they cost.
+    """
+
+    equal: str
+    better: str
+    no_worse: str
+    doubt: str
+
+
+def _standing(unit: Unit, is_one: bool) -> _Standing:
+    have, are = ("has", "is") if is_one else ("have", "are")
+    if unit.is_measured:
+        return _Standing(
+            "is as fast and as accurate",
+            f"{are} faster and more accurate, beyond the intervals",
+            f"{are} at least as fast and as accurate",
+            "the times overlap",
+        )
+    return _Standing(
+        f"has as few {unit.text} and is as accurate",
+        f"{have} fewer {unit.text} and {are} more accurate",
+        f"{have} as few {unit.text} and {are} as accurate or better",
+        "the counts are equal",
+    )
+
+
 def standing_text(network: FrontNetwork, unit: Unit = MILLISECONDS) -> str:
     """Where a network stands among the others, as one sentence.
 
@@ -109,34 +143,16 @@ def standing_text(network: FrontNetwork, unit: Unit = MILLISECONDS) -> str:
         network: Of a front.
         unit: What networks are compared by.
     """
-    if not unit.is_measured:
-        return _counted_standing(network, unit.text)
-    others = ", ".join(network.beaten_by)
+    others, is_one = ", ".join(network.beaten_by), len(network.beaten_by) == 1
+    words = _standing(unit, is_one)
     if network.standing == "front":
-        return "No other network is as fast and as accurate by these figures."
-    verb = "is" if len(network.beaten_by) == 1 else "are"
+        return f"No other network {words.equal} by these figures."
     if network.standing == "dominated":
-        which = "" if len(network.beaten_by) == 1 else " for at least one of them"
-        return f"Dominated: {others} {verb} faster and more accurate, beyond the intervals{which}."
+        which = "" if is_one else " for at least one of them"
+        return f"Dominated: {others} {words.better}{which}."
     return (
-        f"By the figures {others} {verb} at least as fast and as accurate. Whether that is so "
-        "cannot be told: the times overlap, or the seeds do not tell the accuracies apart."
-    )
-
-
-def _counted_standing(network: FrontNetwork, text: str) -> str:
-    """The same where a count stands in the place of the time."""
-    others = ", ".join(network.beaten_by)
-    have, are = ("has", "is") if len(network.beaten_by) == 1 else ("have", "are")
-    if network.standing == "front":
-        return f"No other network has as few {text} and is as accurate by these figures."
-    if network.standing == "dominated":
-        which = "" if len(network.beaten_by) == 1 else " for at least one of them"
-        return f"Dominated: {others} {have} fewer {text} and {are} more accurate{which}."
-    return (
-        f"By the figures {others} {have} as few {text} and {are} as accurate or better. Whether "
-        "that is so cannot be told: the counts are equal, or the seeds do not tell the accuracies "
-        "apart."
+        f"By the figures {others} {words.no_worse}. Whether that is so cannot be told: "
+        f"{words.doubt}, or the seeds do not tell the accuracies apart."
     )
 
 

@@ -94,7 +94,9 @@ vertical-align:-2px}
 .gates{display:grid;grid-template-columns:repeat(auto-fill,minmax(150px,1fr));gap:16px 18px}
 .gate svg{width:100%;height:72px;display:block;border-radius:8px;background:#eef2f6}
 .gate figcaption{font-size:12.5px}
-.gate figcaption span{display:block}
+.gate span{display:block;font-size:12.5px}
+.gate figcaption+svg{margin-top:6px}
+.facet{margin:0 0 2px;font-size:12.5px;color:var(--ink)}
 .gate b{color:var(--ink)}
 .scroll{overflow-x:auto;-webkit-overflow-scrolling:touch}
 table{border-collapse:collapse;width:100%;font-size:14.5px}

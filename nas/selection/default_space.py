@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from nas.cost.constraints import Bounds, quantities
 from nas.errors import SpaceError
+from nas.search_space.bits import BitWidths, with_bits
 from nas.search_space.named import get_space, space_for
 from nas.search_space.space import Space
 from nas.selection.contradictions import bounds_text
@@ -17,23 +18,28 @@ NAMES = ("tiny", "cifar", "small")
 ROOM = 2.0
 
 
-def default_space(image_size: int, num_classes: int, bounds: Bounds) -> tuple[Space, str]:
+def default_space(
+    image_size: int, num_classes: int, bounds: Bounds, bits: BitWidths | None = None
+) -> tuple[Space, str]:
     """The space for images of a size, with bounds beside the goal.
 
     Args:
         image_size: Height and width in pixels.
         num_classes: Class scores.
         bounds: Beside the goal.
+        bits: That blocks will choose from, which decide what the space has of a bound's count; None
+            for float32.
 
     Returns:
-        The first space that fits the images, unless its bounds leave hardly a choice there and
-        another one has more room; and why it is another one, empty where it is not.
+        The first space that fits the images, without these bits, unless its bounds leave hardly a
+        choice there and another one has more room; and why it is another one, empty where it is
+        not.
 
     Raises:
         SpaceError: No space fits images of this size.
     """
     first = get_space(space_for(image_size, NAMES[:2]), image_size, num_classes)
-    tight = _tight(first, bounds)
+    tight = _tight(with_bits(first, bits), bounds)
     if not tight:
         return first, ""
     for name in NAMES:
@@ -43,7 +49,7 @@ def default_space(image_size: int, num_classes: int, bounds: Bounds) -> tuple[Sp
             other = get_space(name, image_size, num_classes)
         except SpaceError:
             continue  # images too small for it
-        if not _tight(other, bounds):
+        if not _tight(with_bits(other, bits), bounds):
             least = ", ".join(f"{name} {count:,}" for name, count in tight)
             return other, (
                 f"Space {other.name} and not {first.name}, whose smallest networks ({least}) leave "

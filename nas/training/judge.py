@@ -15,7 +15,13 @@ from nas.data import Split
 from nas.deployment.scores import keras_scores
 from nas.metrics import AskedMetrics, metric_value
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
-from nas.training.last_or_average import MetricChoice, Weights
+from nas.training.last_or_average import (
+    HeldOutScore,
+    LastAndAverage,
+    MetricChoice,
+    Weights,
+    better,
+)
 from nas.training.optimizers import unscaled
 
 
@@ -133,3 +139,72 @@ def chosen_by(
         for kind in judge.kinds
     )
     return MetricChoice(metric.text, last, average)
+
+
+def settled(
+    judge: Judge,
+    last_score: HeldOutScore | None,
+    held_out: np.ndarray | None,
+    choice: MetricChoice | None,
+    split: Split,
+    indices: np.ndarray | None,
+) -> tuple[Accuracy, LastAndAverage]:
+    """What both kinds of weights reach, where it is settled already which are exported.
+
+    Args:
+        judge: Tries both; its copy has the exported ones afterwards.
+        last_score: On held-out images, at the end of the training; None where there are none.
+        held_out: Indices of these images; None where there are none.
+        choice: What another metric than top-1 says of them; None where top-1 or the recipe chooses.
+        split: Images and labels that are evaluated.
+        indices: Part of the split; None for all of it.
+
+    Returns:
+        What the exported weights reach, and both beside each other.
+    """
+    exported = choice.better if choice else better(last_score, "average" in judge.kinds)
+    kinds = sorted(judge.kinds, key=lambda kind: kind == exported)  # the exported ones last
+    found = {kind: judge.accuracy(kind, split, indices) for kind in kinds}
+    average = found.get("average")
+    return found[exported], LastAndAverage(
+        exported,
+        "recipe" if last_score is None else "held-out images",
+        found["last"].top1,
+        None if average is None else average.top1,
+        None if held_out is None else len(held_out),
+        None if last_score is None else last_score.top1,
+        None if last_score is None else last_score.top1_average,
+        choice,
+    )
+
+
+def better_of_both(
+    judge: Judge, epochs: float, split: Split, indices: np.ndarray | None
+) -> tuple[Accuracy, LastAndAverage]:
+    """The better one of both by the images that judge, at the end of a growing average.
+
+    Where the schedule has come to its end, the last weights may be better than an average that
+    reaches far back.
+
+    Args:
+        judge: Tries both; its copy has the better ones afterwards.
+        epochs: Of the training.
+        split: Images and labels, which no learning has seen.
+        indices: Part of the split; None for all of it.
+
+    Returns:
+        What the better weights reach, and both beside each other.
+    """
+    last, average = (judge.accuracy(kind, split, indices) for kind in judge.kinds)
+    exported = better(HeldOutScore(epochs, last.top1, average.top1), True)
+    if exported == "last":
+        judge.take(exported)
+    return last if exported == "last" else average, LastAndAverage(
+        exported,
+        "held-out images",
+        last.top1,
+        average.top1,
+        last.count,
+        last.top1,
+        average.top1,
+    )

@@ -27,15 +27,8 @@ from nas.training.first_scales import set_first_scales
 from nas.training.guides import NO_GUIDES, Guides
 from nas.training.history import accuracy_cells
 from nas.training.image_sizes import OneGraphASize, check_takes_sizes, size_at
-from nas.training.judge import Judge, chosen_by
-from nas.training.last_or_average import (
-    HeldOutScore,
-    LastAndAverage,
-    MetricChoice,
-    Weights,
-    better,
-    divided,
-)
+from nas.training.judge import Judge, better_of_both, chosen_by, settled
+from nas.training.last_or_average import HeldOutScore, LastAndAverage, Weights, divided
 from nas.training.recipe import Recipe
 from nas.training.steps import WeightSteps
 from nas.training.teachers.beside import Lessons
@@ -131,8 +124,12 @@ def train_network(
     choice = chosen_by(guides.selection, trainer.judge, *images, dataset.class_names)
     # Images of a division are there to choose by; the evaluation split never is.
     is_whole = recipe.growing_average and state.step == trainer.total_steps
-    judge = _better if is_whole and division is not None else _judged
-    evaluation, weights = judge(trainer, held_out_scores, choice, *judged)
+    if is_whole and division is not None:
+        evaluation, weights = better_of_both(trainer.judge, recipe.epochs, *judged)
+    else:
+        # What was held out says which are exported before these images are looked at.
+        last = held_out_scores[-1] if held_out_scores else None
+        evaluation, weights = settled(trainer.judge, last, trainer.held_out, choice, *judged)
     model = trainer.judge.copy
     rng = np.random.default_rng(seed)
     part = np.sort(rng.permutation(learned)[:TRAIN_CHECK_IMAGES])
@@ -169,60 +166,6 @@ def _scores(history: Sequence[Mapping[str, Any]]) -> Iterator[HeldOutScore]:
     for row in history:
         if row.get("val_top1") is not None:
             yield HeldOutScore(row["epoch"], row["val_top1"], row["val_top1_average"])
-
-
-def _judged(
-    trainer: Trainer,
-    held_out: Sequence[HeldOutScore],
-    choice: MetricChoice | None,
-    split: Split,
-    indices: np.ndarray | None,
-) -> tuple[Accuracy, LastAndAverage]:
-    """What the exported weights reach, which the judge's copy then has, and the others reach."""
-    judge, last = trainer.judge, held_out[-1] if held_out else None
-    exported = choice.better if choice else better(last, "average" in judge.kinds)
-    kinds = sorted(judge.kinds, key=lambda kind: kind == exported)  # the exported ones last
-    found = {kind: judge.accuracy(kind, split, indices) for kind in kinds}
-    average = found.get("average")
-    images = trainer.held_out
-    return found[exported], LastAndAverage(
-        exported,
-        "recipe" if last is None else "held-out images",
-        found["last"].top1,
-        None if average is None else average.top1,
-        None if images is None else len(images),
-        None if last is None else last.top1,
-        None if last is None else last.top1_average,
-        choice,
-    )
-
-
-def _better(
-    trainer: Trainer,
-    _held_out: Sequence[HeldOutScore],
-    _choice: MetricChoice | None,
-    split: Split,
-    indices: np.ndarray | None,
-) -> tuple[Accuracy, LastAndAverage]:
-    """The better one of both by the images that judge, at the end of a growing average.
-
-    Where the schedule has come to its end, the last weights may be better than an average that
-    reaches far back.
-    """
-    judge = trainer.judge
-    last, average = (judge.accuracy(kind, split, indices) for kind in judge.kinds)
-    exported = better(HeldOutScore(trainer.recipe.epochs, last.top1, average.top1), True)
-    if exported == "last":
-        judge.take(exported)
-    return last if exported == "last" else average, LastAndAverage(
-        exported,
-        "held-out images",
-        last.top1,
-        average.top1,
-        last.count,
-        last.top1,
-        average.top1,
-    )
 
 
 class Trainer:
@@ -288,9 +231,13 @@ class Trainer:
 
     def variables(self) -> Parts:
         """All that decides the rest."""
+        self._settle()
+        return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
+
+    def _settle(self) -> None:
+        """Gives the model what steps on the device have learned, for who reads it or saves it."""
         if self.device_steps is not None:
             self.device_steps.settle()
-        return {"network": self.model.variables, "optimizer": self.model.optimizer.variables}
 
     def batches(self, start: int) -> Iterator[Any]:
         """Batches, with the teacher's scores where there is one.
@@ -327,8 +274,6 @@ class Trainer:
             steps_per_second: Since the last row.
         """
         means = self.steps.take_logs()
-        if self.device_steps is not None:
-            self.device_steps.settle()
         row = {
             "epoch": step / self.loader.steps_per_epoch,
             "loss": means["loss"],
@@ -351,6 +296,7 @@ class Trainer:
         due = self._evaluations_until(step)
         is_due = due > self._evaluated or step == self.total_steps
         if self.held_out is not None and is_due:
+            self._settle()
             names: dict[Weights, str] = {"last": "val_top1", "average": "val_top1_average"}
             for kind in self.judge.kinds:
                 found = self.judge.accuracy(kind, self.split, self.held_out)

@@ -24,12 +24,13 @@ from nas.interface.named_networks import name_networks, split_words
 from nas.interface.networks import read_architecture
 from nas.metrics import MetricSpread
 from nas.pipeline import compare as compare_module
-from nas.report.bubbles import bubbles_address, bubbles_figure, bubbles_png
+from nas.report.bubbles import bubbles_address, bubbles_caption, bubbles_figure, bubbles_png
 from nas.report.compared import compared_warnings, recipe_differences
 from nas.runs.compared import ComparedNetworks, ComparedRow, seconds_per_epoch
 from nas.runs.config import ComparisonConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
+from nas.selection.seed_spread import SeedSpread
 from nas.training.history import TrainingRow
 from tests.support.programs import begun, is_refusal, run_program
 from tests.support.timings import timing
@@ -267,6 +268,16 @@ def test_bubbles_are_as_large_as_their_networks_and_named_apart() -> None:
     assert len(boxes) == 3
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
     assert bubbles_figure(rows[:1]) is bubbles_png(rows[:1]) is bubbles_address(rows[:1]) is None
+
+
+def test_what_stands_below_the_bubbles_names_the_lines_that_there_are() -> None:
+    plain = replace(row("plain"), measured_low_ms=None, measured_high_ms=None)
+    timed = replace(plain, measured_low_ms=0.9, measured_high_ms=1.1)
+    seeded = replace(plain, trainings=SeedSpread.of({0: 0.5, 1: 0.6}))
+    assert bubbles_caption([plain, plain]) == "Left and up is better."
+    assert "Level lines" in bubbles_caption([plain, timed])
+    assert "Upright lines" not in bubbles_caption([plain, timed])
+    assert "Upright lines" in bubbles_caption([seeded, plain])
 
 
 def test_names_without_room_beside_their_bubbles_stand_below() -> None:

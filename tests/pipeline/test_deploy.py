@@ -145,6 +145,27 @@ def test_int8_is_made_again_where_other_images_are_asked_for(
     assert asked(7) != first and judged == ["fp32", "int8", "int8"]
 
 
+def test_files_of_another_machine_are_judged_and_timed_here_and_not_made_again(
+    stage: Deployment, judged: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = replace(current_host(), cpu_model="of a server")
+    with monkeypatch.context() as there:
+        there.setattr(deploy, "current_host", lambda: server)
+        first = replace(stage, asked=INT8).run()
+    assert {file.host_fingerprint for file in first.files} == {server.fingerprint}
+    path = stage.folder.path / "model_int8.onnx"
+    made, judged[:] = path.stat().st_mtime_ns, []
+    found = stage.run()
+    assert judged == ["fp32", "int8"] and path.stat().st_mtime_ns == made
+    assert {file.host_fingerprint for file in found.files} == {current_host().fingerprint}
+    assert [file.int8 for file in found.files] == [file.int8 for file in first.files]
+    assert [file.top1 for file in found.files] == [file.top1 for file in first.files]
+    assert found.timings is not None
+    assert found.timings.host_fingerprint == current_host().fingerprint
+    judged[:] = []
+    assert stage.run() == found and judged == []
+
+
 def test_a_file_of_other_weights_is_no_file_of_this_network(
     stage: Deployment, judged: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:

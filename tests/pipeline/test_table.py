@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from dataclasses import replace
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from latency.errors import LatencyError
+from latency.tables.table import LatencyTable
 from nas.pipeline.table import run_table
 from nas.runs.folder import RunFolder
 from nas.search_space.named import get_space
@@ -27,6 +29,26 @@ def test_a_given_table_becomes_the_runs_own(
     assert re.search(r"at full speed in \d+ % of the time\.$", capsys.readouterr().out)
     given.unlink()
     assert run_table(folder, toy_space(), config).rows == rows
+
+
+def test_a_journal_stays_until_the_run_has_its_table(
+    toy_table: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = run_config(table=str(toy_table))
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    journal = folder.path / "table.journal"
+    journal.write_text("minutes of measuring")
+
+    def full(*_arguments: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(LatencyTable, "save", full)
+        with pytest.raises(OSError, match="No space"):
+            run_table(folder, toy_space(), config)
+    assert journal.read_text() == "minutes of measuring"
+    run_table(folder, toy_space(), config)
+    assert folder.has("table.json") and not journal.exists()
 
 
 def test_a_table_of_another_space_is_refused(toy_table: Path, tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nas.pipeline.trial_bench import checkpoint_name
 from nas.pipeline.trial_jobs import OF_EVALUATIONS, shared_of
-from nas.pipeline.trial_task import checkpoint_name
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from tests.support.run_config import run_config

@@ -24,9 +24,10 @@ from nas.interface.trials_config import AskedTrials, trials_config
 from nas.metrics import evaluated
 from nas.pipeline import trial_task
 from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.trial_bench import Bench, bench_of, checkpoint_name
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trial_jobs import work
-from nas.pipeline.trial_task import Bench, LegJob, LegResult, bench_of, checkpoint_name, values_of
+from nas.pipeline.trial_task import LegJob, LegResult, values_of
 from nas.recipes.scales import SMOKE
 from nas.runs.config import read_config
 from nas.runs.data import DataSource

@@ -15,13 +15,12 @@ from latency.device import strict_json
 from nas.executors.task import Context, TaskError
 from nas.interface.trials_config import AskedTrials, trials_config
 from nas.pipeline.inputs import keep_data, load_data
+from nas.pipeline.trial_bench import Bench, checkpoint_name
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trial_jobs import work
 from nas.pipeline.trial_task import (
-    Bench,
     LegJob,
     LegResult,
-    checkpoint_name,
     train_leg,
     values_of,
 )

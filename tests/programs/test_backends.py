@@ -82,10 +82,14 @@ def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> No
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["jax", "torch"])
-def test_every_augmentation_resumes_exactly(name: str) -> None:
+@pytest.mark.parametrize(
+    # Images of one size are what JAX makes its steps of on the device as a whole.
+    ("name", "sizes"),
+    [("jax", "growing_size"), ("jax", "one_size"), ("torch", "growing_size")],
+)
+def test_every_augmentation_resumes_exactly(name: str, sizes: str) -> None:
     """On TensorFlow tests/training/test_trainer.py asks for the same."""
-    found = in_backend(name, "backend_augmentation.py")
+    found = in_backend(name, "backend_augmentation.py", sizes)
     assert found["resumed"] == found["whole"] and len(found["whole"]) == 6
 
 

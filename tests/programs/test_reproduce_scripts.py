@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +20,8 @@ CNV = ROOT / "scripts" / "reproduce_cnv"
 TRIGGER = ROOT / "scripts" / "reproduce_trigger"
 POLICIES = ROOT / "scripts" / "reproduce_resnet9_policies"
 PARAMS = ROOT / "scripts" / "reproduce_params_and_macs"
+SMALL = ROOT / "scripts" / "reproduce_cifar10_50k"
+TINY = ROOT / "scripts" / "reproduce_tiny_imagenet_cpu"
 
 
 @pytest.mark.parametrize("script", [POLICIES, PARAMS], ids=lambda script: script.name)
@@ -42,6 +46,58 @@ def test_flags_are_those_of_both_programs(script: object) -> None:
     assert {"arch", "recipe", "seeds"} <= flags["main"] <= set(retrain_flags())
     assert set(re.findall(r"--recipe (\w+)", text)) <= set(RECIPES)
     assert set(re.findall(r"--space (\w+)", text)) <= set(KNOB_SPACES)
+
+
+@pytest.mark.parametrize("script", [SMALL, TINY], ids=lambda script: script.name)
+def test_a_search_and_its_retraining_get_flags_that_they_have(script: Path) -> None:
+    text = script.read_text()
+    searched = re.search(r"search=\((.*?)\)\n", text, re.DOTALL)
+    retrained = re.search(r"python main\.py (.*)", text)
+    assert searched is not None and retrained is not None
+    named = set(re.findall(r"--(\w+)", searched[1]))
+    assert {"data_dir", "run_dir", "search_epochs"} <= named <= set(search_flags())
+    assert set(re.findall(r"--(\w+)", retrained[1])) <= set(retrain_flags())
+    assert text.count('"${flags[@]}"') == 2, "both programs get what stands behind the folders"
+    done = subprocess.run(["bash", str(script)], capture_output=True, text=True)
+    assert done.returncode != 0 and "name the folder" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("script", "code", "goes_on"),
+    [
+        (SMALL, 0, True),
+        (SMALL, 4, True),
+        (SMALL, 5, True),
+        (SMALL, 2, False),
+        (SMALL, 130, False),
+        (TINY, 0, True),
+        (TINY, 2, False),
+        (TINY, 143, False),
+    ],
+)
+def test_what_a_search_ends_with_ends_the_script_or_does_not(
+    script: Path, code: int, goes_on: bool, tmp_path: Path
+) -> None:
+    stand_in = tmp_path / "bin" / "python"
+    stand_in.parent.mkdir()
+    calls = tmp_path / "calls"
+    stand_in.write_text(
+        f'#!/bin/sh\necho "$@" >> "{calls}"\nif [ "$1" = nas.py ]; then exit {code}; fi\n'
+    )
+    stand_in.chmod(0o755)
+    run = tmp_path / "run"
+    words = ["bash", str(script), str(tmp_path), str(run), "--smoke"]
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    for resumes in (False, True):
+        done = subprocess.run(words, env={**os.environ, "PATH": path}, check=False)
+        assert done.returncode == (0 if goes_on else code)
+        searched, *retrained = calls.read_text().splitlines()
+        assert searched.startswith("nas.py ") and searched.endswith(" --smoke")
+        assert ("--resume" in searched) == resumes
+        assert [line.split()[0] for line in retrained] == ["main.py"] * goes_on
+        calls.unlink()
+        run.mkdir(exist_ok=True)
+        (run / "config.json").touch()
 
 
 def test_bits_of_the_originals_are_those_of_the_script() -> None:

@@ -17,7 +17,8 @@ from nas.methods.history import GateChoice, GateHistory
 from nas.report import cards, numbers
 from nas.report.blocks import row_parts
 from nas.report.comparison import compare
-from nas.report.gates import SMALL_HEIGHT, gates_html, option_colour
+from nas.report.gate_facets import option_colour
+from nas.report.gates import SMALL_HEIGHT, gates_html
 from nas.report.plots import moving_average
 from nas.report.terminal import terminal_table, verdict_lines
 from nas.runs.folder import RunFolder
@@ -78,6 +79,41 @@ def test_gate_areas_are_stacked_to_the_top() -> None:
     assert areas[-1][1].split()[:2] == ["0.0,0.0", "160.0,0.0"]
     assert "<b>k7 e6</b> 70 %" in page
     assert len({option_colour(option) for option in options}) == 3
+
+
+def test_gates_show_each_decision_of_blocks_that_differ_in_bits() -> None:
+    options = tuple(
+        f"ir_r1_k{kernel}_s1_e3_c8_wqb{weights}_aqb{read}l_iqu{read}l"
+        for kernel in (3, 5)
+        for weights in (8, 4)
+        for read in (8, 4)
+    )
+    last = (0.3, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.0, 0.1)
+    choice = GateChoice("stage1_block2", (*options, "skip"))
+    page = gates_html(GateHistory((choice,), (0, 10), ((9 * (1 / 9,),), (last,))))
+    # Weights of 8 bits: 0.3 + 0.1 + 0.1 + 0.1; reads of 8 bits likewise; kernel 3: the first four.
+    for told in (
+        "block <b>k3 e3</b> 60 %",
+        "weights <b>8 bits</b> 60 %",
+        "reads <b>8 bits</b> 60 %",
+    ):
+        assert told in page
+    areas = re.findall(r"<svg.*?</svg>", page)
+    assert [area.count("<polygon") for area in areas] == [3, 3, 3], "two values each, and skip"
+    assert "_wqb8" not in page
+
+
+def test_gates_of_other_layers_show_formats_and_what_is_no_choice_has_no_picture() -> None:
+    first = GateChoice("layer1", tuple(f"cn_k3_s1_c4_wq{w}_aqf8.1" for w in ("f8.2", "f8.4")))
+    second = GateChoice("layer2", tuple(f"fc_c2_wqf8.2_aq{r}" for r in ("f4.2", "f8.4", "f6.1")))
+    records = (((0.25, 0.75), (0.2, 0.3, 0.5)),)
+    page = gates_html(GateHistory((first, second), (5,), records))
+    assert "weights <b>f8.4</b> 75 %" in page, "bits alone do not tell 8.2 from 8.4"
+    assert "reads <b>6 bits</b> 50 %" in page
+    assert page.count("<svg") == 2
+    # Colours ascend with the bits, whatever the order of the options.
+    legend = re.findall(r"></i>([^<]+)</li>", page)
+    assert legend == ["f8.2", "f8.4", "4 bits", "6 bits", "8 bits"]
 
 
 def test_comparison_joins_certificate_and_baselines() -> None:

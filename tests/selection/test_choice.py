@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from latency.device import strict_json
-from nas.architecture.spec import Architecture, Conv, MBConv, Skip
+from nas.architecture.number_formats import format_text, parse_format
+from nas.architecture.spec import Architecture, Conv, Dense, Flatten, MBConv, Skip
 from nas.cost.constraints import Bounds
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
@@ -16,7 +19,13 @@ from nas.hardware.predictor import SpaceLatency
 from nas.methods.gate_probabilities import GateProbabilities
 from nas.methods.proposals import ScoreMethod
 from nas.search_space.named import get_space
-from nas.selection.baselines import equal_random_networks, equal_uniform_network, uniform_network
+from nas.search_space.space import OneOf, Space
+from nas.selection.baselines import (
+    Measure,
+    equal_random_networks,
+    equal_uniform_network,
+    uniform_network,
+)
 from nas.selection.choice import MOST_READINGS, Choice, choose_network
 from nas.selection.feasible import BoundedSpace
 
@@ -231,3 +240,55 @@ def test_uniform_network_nearest_in_measured_ms_wins() -> None:
     )
     assert ratio == pytest.approx(work(best) / work(reference))
     assert abs(ratio - 1) < 0.05
+
+
+FORMATS = tuple(map(parse_format, ("f4.1", "f6.1", "f8.1")))
+
+
+def _bits_space() -> Space:
+    """Two convolutions, whose reads cost no weight bits, and two dense layers."""
+
+    def place(tag: str, layer: Conv | Dense) -> OneOf:
+        pairs = itertools.product(FORMATS, FORMATS)
+        options = (replace(layer, weight_format=w, activation_format=r) for w, r in pairs)
+        return OneOf(tag, tuple(options))
+
+    convolutions = (place("first", Conv(3, 1, 4)), place("second", Conv(3, 2, 8)))
+    dense = (place("hidden", Dense(32, "relu")), place("scores", Dense(2)))
+    return Space("two", 8, (*convolutions, Flatten(), *dense))
+
+
+def _counts(quantity: str) -> Measure:
+    return lambda networks: {
+        name: float(getattr(architecture_cost(network), quantity))
+        for name, network in networks.items()
+    }
+
+
+def _formats(network: Architecture) -> list[tuple[str, str]]:
+    layers = [layer for layer in network.layers if isinstance(layer, Conv | Dense)]
+    return [(format_text(x.weight_format), format_text(x.activation_format)) for x in layers]
+
+
+def test_uniform_networks_of_equal_weight_bits_have_one_format_and_read_most_bits() -> None:
+    space = _bits_space()
+    mixed = space.decode((0, 8, 3, 8))
+    assert len(set(_formats(mixed))) == 3
+    network, ratio = equal_uniform_network(space, mixed, _counts("weight_bits"))
+    assert abs(ratio - 1) <= 0.02
+    assert _formats(network) == 4 * [("f6.1", "f8.1")]
+
+
+def test_uniform_networks_of_equal_bit_operations_stay_near_the_space() -> None:
+    space = _bits_space()
+    formats = {"weight_format": FORMATS[1], "activation_format": FORMATS[1]}
+    own = uniform_network(space, 1.0, formats)
+    assert equal_uniform_network(space, own, _counts("bops")) == (own, 1.0)
+
+
+def test_uniform_networks_scale_hidden_units_and_not_the_class_scores() -> None:
+    network = uniform_network(_bits_space(), 1.5)
+    # Steps of 8 channels, or of 4 where a width is no multiple of 8.
+    assert [layer.channels for layer in network.layers if isinstance(layer, Conv)] == [8, 16]
+    assert [layer.units for layer in network.layers if isinstance(layer, Dense)] == [48, 2]
+    assert _formats(network) == 4 * [("f8.1", "f8.1")]

@@ -17,6 +17,7 @@ from nas.errors import InputError
 from nas.interface import profiling
 from nas.interface.profiling import check_profile, profile_of
 from nas.report.profile import finding_text, profile_table
+from nas.search_space.bits import BitWidths
 from nas.search_space.named import get_space
 from nas.selection.default_space import default_space
 from nas.selection.goals import Goal
@@ -141,6 +142,14 @@ def test_bounds_decide_a_space_that_nobody_named() -> None:
     # No space has room for that: the usual one stays, and says what it could do.
     assert default_space(32, 10, Bounds(max_params=1000)) == (get_space("cifar"), "")
     assert default_space(64, 200, Bounds(max_params=10**6))[0].name == "tiny"
+
+
+def test_bounds_on_bits_are_judged_in_the_space_with_bits() -> None:
+    bound = Bounds(max_weight_bits=1_200_000)
+    assert default_space(32, 10, bound)[0].name == "small", "float32 has 32 bits a weight"
+    # With 4 bits the larger space has room, and comes without the bits, which callers add.
+    found, why = default_space(32, 10, bound, BitWidths((4, 2)))
+    assert (found, why) == (get_space("cifar"), "")
 
 
 def test_the_proposed_command_names_the_space_as_it_was_named() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,13 @@ class StoppedError(Exception):
     """Stands for a kill between two steps."""
 
 
-def train() -> dict[str, Any]:
-    """Trains; the losses of a training that was stopped, and of one that was not."""
+def train(image_sizes: tuple[int, ...] | None) -> dict[str, Any]:
+    """Trains; the losses of a training that was stopped, and of one that was not.
+
+    Args:
+        image_sizes: Sides that the images have one after the other; without them JAX makes its
+            steps on the device as a whole.
+    """
     backend.start()
     from nas.training.loop import Control, LoopState
     from nas.training.recipe import Pace, Recipe
@@ -47,7 +53,7 @@ def train() -> dict[str, Any]:
     split = Split(rng.integers(0, 256, (48, 12, 12, 3), np.uint8), labels)
     dataset = Dataset("toy", split, split, tuple("abcd"), 12, "0", False)
     recipe = Recipe(
-        2.0, 16, dropout=0.2, stochastic_depth=0.3, image_sizes=(6, 9, 12), augmentation=STRONG
+        2.0, 16, dropout=0.2, stochastic_depth=0.3, image_sizes=image_sizes, augmentation=STRONG
     )
 
     def losses(control: Control) -> list[float]:
@@ -67,4 +73,4 @@ def train() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    print(json.dumps(train()))
+    print(json.dumps(train(None if "one_size" in sys.argv[1:] else (6, 9, 12))))

@@ -12,9 +12,10 @@ import numpy as np
 from latency.device import strict_json
 from nas.executors.task import Context, TaskError
 from nas.metrics import evaluated
+from nas.pipeline.trial_bench import checkpoint_name
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trial_jobs import OF_EVALUATIONS
-from nas.pipeline.trial_task import LegJob, LegResult, checkpoint_name
+from nas.pipeline.trial_task import LegJob, LegResult
 from nas.runs.config import read_config
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig

@@ -22,6 +22,8 @@ from nas.data.loader import BatchLoader
 from nas.training import loop
 from nas.training.device_images import SHARE_OF_MEMORY, device_memory_bytes
 from nas.training.device_steps import DeviceSteps, device_steps
+from nas.training.evaluation import Accuracy
+from nas.training.judge import Judge
 from nas.training.lost import LostWeightsError
 from nas.training.recipe import Pace, Recipe
 from nas.training.steps import WeightSteps
@@ -154,6 +156,39 @@ def test_a_training_on_the_device_that_is_left_goes_on_alike(tmp_path: Path) -> 
     others, parts = trained(tmp_path / "parts.npz", 1, None)
     assert [row["step"] for row in rows] == [1, 2] and rows == others
     assert are_equal(whole, parts)
+
+
+def test_the_model_gets_the_weights_for_evaluations_and_checkpoints_and_for_no_other_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = RECIPE.changed(epochs=2.0, evaluate_every=1.0)
+    trainer = Trainer(NETWORK, split(), (np.arange(16), np.arange(4)), recipe, 0, None)
+    steps, settled, seen = trainer.device_steps, [], []
+    assert steps is not None and trainer.total_steps == 4
+    settle = steps.settle
+
+    def settling() -> None:
+        settled.append(state.step)
+        settle()
+
+    def accuracy(_judge: Judge, kind: str, *_images: object) -> Accuracy:
+        seen.append((kind, values(trainer.steps)))
+        return Accuracy(0.5, 0.5, 1.0, 4)
+
+    monkeypatch.setattr(steps, "settle", settling)
+    monkeypatch.setattr(Judge, "accuracy", accuracy)
+    state = loop.LoopState()
+    control = loop.Control(tmp_path / "whole.npz", Pace(log_every=1))
+    loop.run(trainer, state, 4, control)
+    assert len(state.history) == 4
+    # Two evaluations, and the checkpoint at the end.
+    assert settled == [2, 4, 4]
+    assert [kind for kind, _ in seen] == ["last", "average"] * 2
+    # What was looked at half way is what a training has that is left there.
+    left = Trainer(NETWORK, split(), (np.arange(16), None), recipe, 0, None)
+    loop.run(left, loop.LoopState(), 4, loop.Control(pace=Pace(log_every=1), stop_step=2))
+    assert are_equal(seen[0][1], values(left.steps))
+    assert not are_equal(seen[0][1], seen[2][1])
 
 
 @pytest.mark.parametrize(

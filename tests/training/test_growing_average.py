@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import keras
@@ -17,9 +16,10 @@ from nas.data.augment import Augmentation
 from nas.errors import InputError
 from nas.training import loop
 from nas.training.evaluation import Accuracy
+from nas.training.judge import better_of_both
 from nas.training.optimizers import OPTIMIZERS, weights_optimizer
 from nas.training.recipe import Pace, Recipe
-from nas.training.trainer import TrainResult, _better, train_network
+from nas.training.trainer import TrainResult, train_network
 from tests.support.shaded_images import shaded_dataset
 
 NETWORK = arch_text.loads("in_s8 cn_r1_k3_s2_c8 gap fc_c4")
@@ -139,8 +139,7 @@ def test_the_model_of_a_whole_training_has_the_weights_that_were_better(
     last: float, average: float
 ) -> None:
     judge: Any = ToyJudge(last, average)
-    toy: Any = SimpleNamespace(judge=judge, recipe=RECIPE)
-    found, weights = _better(toy, (), None, None, None)  # type: ignore[arg-type]
+    found, weights = better_of_both(judge, RECIPE.epochs, None, None)  # type: ignore[arg-type]
     assert judge.has == weights.exported == ("last" if last > average else "average")
     assert found.top1 == max(last, average)
     assert (weights.last_top1, weights.average_top1) == (last, average)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import tuning_curves, tuning_overhead
-from benchmarks.tuning_record import Recording, train
+from benchmarks.tuning_trainings import Recording, train
 from tests.support.programs import ROOT, run_program
 
 

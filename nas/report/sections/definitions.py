@@ -35,7 +35,11 @@ DEFINITIONS = (
     ),
     ("weight bits", "bits of all kernels, each number in its format; 32 where it has none"),
     ("BOPs", "bit operations: multiply-adds, each times the bits of both factors"),
-    ("uniform scaling", "all kernels 3 × 3, all expansions 6, one width multiplier"),
+    (
+        "uniform scaling",
+        "all kernels 3 × 3, all expansions 6, one width multiplier, and one format of weights and "
+        "of what is read where blocks decide them",
+    ),
     (
         "sd (seeds)",
         "standard deviation between trainings of one network with different seeds, in percentage "

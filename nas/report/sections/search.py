@@ -52,7 +52,7 @@ def search(run: RunFacts) -> str:
     gates = ""
     if run.records.gates and run.records.gates.steps and run.records.gates.choices:
         gates = (
-            '<h3 class="gap">What the gates chose</h3><p class="lead">Probability of each option '
+            '<h3 class="gap">What the gates chose</h3><p class="lead">Probability of each value '
             "from the first to the last step; the likeliest is named.</p>"
         ) + gates_html(run.records.gates)
     return cards.card("The search", "", charts, gates) if charts or gates else ""

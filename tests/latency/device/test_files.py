@@ -14,7 +14,7 @@ from latency.cli import program
 from latency.device import files
 from latency.device.errors import FileFormatError, LatencyError
 from latency.device.job import run_job
-from latency.device.journal import Round, append_journal, read_journal
+from latency.device.journal import Past, Round, append_journal, read_journal
 from latency.device.settings import SessionSettings
 from latency.device.statistics import Visit
 from latency.jobs.folder import device_program, export_job
@@ -189,12 +189,12 @@ def test_rounds_are_measured_on_where_they_can_no_longer_be_kept(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     path = str(tmp_path / "gone" / "journal.jsonl")
-    assert read_journal(path, "session") == []
+    assert read_journal(path, "session") == Past()
     assert not append_journal(path, "session", ROUND)
     assert "warning: finished rounds are no longer kept" in capsys.readouterr().err
     (tmp_path / "gone").mkdir()
     assert append_journal(path, "session", ROUND)
-    assert read_journal(path, "session") == [ROUND]
+    assert read_journal(path, "session") == Past((ROUND,))
 
 
 def test_a_result_that_cannot_be_written_is_printed(

@@ -117,4 +117,11 @@ def test_a_journal_torn_in_its_first_line_starts_over(tmp_path: Path) -> None:
     journal.write_text('{"ident')
     Recorder().measure(journal)
     lines = [json.loads(line) for line in journal.read_text().splitlines()]
-    assert lines[0] == {"identity": "session"} and len(lines) == 7
+    assert lines[0] == {"schema_version": 2, "identity": "session"} and len(lines) == 7
+
+
+def test_a_journal_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    journal.write_text('{"schema_version": 3, "identity": "session"}\n')
+    with pytest.raises(ValueError, match="schema version 2 (?s:.*)\nFix: delete"):
+        read_journal(str(journal), "session")

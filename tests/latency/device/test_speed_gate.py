@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from latency.device.clock import now_text
 from latency.device.engine import Instruments, Outcome, run_rounds
+from latency.device.host import current_host, device_state
+from latency.device.journal import End, read_journal
 from latency.device.plan import DevicePlan
 from latency.device.statistics import Quantity, kept_runs, weighted_quantile
 from latency.device.watch import Watch
@@ -19,13 +23,19 @@ CLOSE = 0.01
 
 
 def timed(machine: FakeMachine, watch: Watch, journal: Path | None = None, **plan: int) -> Outcome:
+    return measured(machine, Instruments(machine.clock, watch=watch), journal, **plan)
+
+
+def measured(
+    machine: FakeMachine, instruments: Instruments, journal: Path | None, **plan: int
+) -> Outcome:
     runners = {key: machine.model(ms) for key, ms in MODELS_MS.items()}
     return run_rounds(
         runners,
         {key: key for key in runners},
         [Quantity((key,), (1.0,)) for key in runners],
         DevicePlan(**plan),  # type: ignore[arg-type]
-        Instruments(machine.clock, watch=watch),
+        instruments,
         (str(journal), "session") if journal else None,
     )
 
@@ -107,6 +117,59 @@ def test_a_session_that_goes_on_in_a_slower_state_keeps_its_milliseconds(tmp_pat
         kept = kept_runs(outcome.visits[key], watch.limit_us)
         assert [bool(runs) for runs in kept] == [True] * 4 + [False] * 20
         assert latency_ms(outcome, watch, key) == pytest.approx(ms, rel=CLOSE)
+
+
+def whole(slowness: float, journal: Path) -> tuple[Outcome, FakeMachine]:
+    """A session of six rounds that ends, on a machine of one speed."""
+    machine = FakeMachine(lambda _s: slowness)
+    watch = machine.watch(budget_seconds=1.0)
+    end = partial(ended, watch)
+    instruments = Instruments(machine.clock, watch=watch, end=end)
+    return measured(machine, instruments, journal, min_rounds=6, max_rounds=6), machine
+
+
+def ended(watch: Watch) -> End:
+    host = current_host()
+    return End(host, now_text(), now_text(), device_state(), watch.report())
+
+
+def test_a_session_that_ended_is_judged_by_its_end_and_looks_at_no_clock_again(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal"
+    expected, _ = whole(1.3, journal)
+    assert expected.end is not None and expected.certain == (True, True)
+    kept = journal.read_bytes()
+    # By the limit of the machine as it is now, no run would count.
+    again, machine = whole(1.0, journal)
+    assert again == expected
+    assert machine.seconds == 0.0 and journal.read_bytes() == kept
+
+
+def test_a_session_that_was_broken_off_goes_on_by_all_that_it_has_seen(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    whole(1.0, journal)
+    lines = journal.read_text().splitlines(keepends=True)
+    journal.write_text("".join(lines[:3]))
+    resumed, _ = whole(1.3, journal)
+    assert resumed.end is not None and resumed.rounds == 6
+    assert resumed.end.speed.full_speed_us == pytest.approx(PROBE_US, rel=CLOSE)
+    for key in MODELS_MS:
+        runs = kept_runs(resumed.visits[key], resumed.end.speed.limit_us)
+        assert [bool(of_visit) for of_visit in runs] == [True] * 2 + [False] * 4
+
+
+def test_a_journal_of_the_version_before_goes_on_and_then_ends(tmp_path: Path) -> None:
+    journal = tmp_path / "journal"
+    expected, _ = whole(1.0, journal)
+    _, *rounds, _ = journal.read_text().splitlines(keepends=True)
+    older = '{"identity": "session"}\n' + "".join(rounds)
+    journal.write_text(older)
+    assert read_journal(str(journal), "session").end is None
+    found, _ = whole(1.0, journal)
+    assert found.visits == expected.visits and found.end is not None
+    assert journal.read_text().startswith(older)
+    assert whole(1.3, journal)[0] == found
 
 
 def test_a_machine_that_never_is_at_full_speed_ends_with_its_budget() -> None:

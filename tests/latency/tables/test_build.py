@@ -11,6 +11,7 @@ import pytest
 from latency.device import strict_json
 from latency.device.host import current_host
 from latency.device.settings import SessionSettings
+from latency.device.speed import BestSpeed, best_speed_path, keep_best_speed
 from latency.tables.table import LatencyTable
 from tests.support.latency_graphs import toy_table
 from tests.support.unhurried import TWO_ROUNDS
@@ -52,10 +53,10 @@ def test_unstable_rows_and_many_threads_are_said() -> None:
     assert any(text.startswith("more than one thread") for text in warnings)
 
 
-def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Path) -> None:
+def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     journal = tmp_path / "journal"
-    # Runs of several threads all count, whatever the machine's speed was when they were read again.
-    settings = SessionSettings(intra_op_num_threads=2, allow_spinning=False)
 
     def stop(done: int, total: int, seconds_left: float) -> None:
         # Nine groups a round, counting the empty model's: in the third round.
@@ -63,13 +64,23 @@ def test_a_table_build_resumes_and_leaves_its_journal_to_the_caller(tmp_path: Pa
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        toy_table(settings=settings, resume_path=journal, progress=stop)
+        toy_table(resume_path=journal, progress=stop)
     before = [json.loads(line)["visits"] for line in journal.read_text().splitlines()[1:]]
     assert len(before) == 2
-    resumed = toy_table(settings=settings, resume_path=journal)
+    resumed = toy_table(resume_path=journal)
+    assert resumed.speed.limit_us is not None
     assert strict_json.encode(resumed.rows["block"].visits["long"][:2]) == [
         record["chain4"] for record in before
     ]
-    # All rounds are in the journal now, so the same build times nothing and gives the same.
-    again = toy_table(settings=settings, resume_path=journal)
-    assert again.rows == resumed.rows and again.audit == resumed.audit
+    # The session has ended, so the same build times nothing and gives the same table, also on a
+    # machine that shows by now that it can be twice as fast.
+    monkeypatch.setenv("STOPWATCH_CACHE", str(tmp_path))
+    probe = resumed.speed.probe
+    path = best_speed_path(resumed.host, probe)
+    assert path is not None
+    faster_us = (resumed.speed.full_speed_us or 0.0) / 2
+    keep_best_speed(path, BestSpeed(probe, faster_us, resumed.date, None, None))
+    again = toy_table(resume_path=journal)
+    resumed.save(tmp_path / "resumed.json")
+    again.save(tmp_path / "again.json")
+    assert (tmp_path / "again.json").read_bytes() == (tmp_path / "resumed.json").read_bytes()
