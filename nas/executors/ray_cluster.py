@@ -167,7 +167,11 @@ def _connected(address: str, connect_s: float) -> Any:
     if address == "local":
         # Its processes end with the thread that began them.
         with _own_handler():
-            _initialize(ray, address, include_dashboard=False)
+            try:
+                _initialize(ray, address, include_dashboard=False)
+            # Ray raises plain exceptions where its processes do not start in time.
+            except Exception as failure:
+                raise _not_begun(failure) from failure
         return ray
     failures: list[BaseException] = []
 
@@ -231,6 +235,15 @@ def _unreachable(address: str, why: str) -> InputError:
         why,
         "start its head by `ray start --head`, and give --ray_address auto on that machine or "
         "ray://HOST:10001 elsewhere",
+    )
+
+
+def _not_begun(failure: BaseException) -> InputError:
+    return InputError(
+        "a Ray cluster that begins with this program",
+        " ".join(str(failure).split())[:MOST_TEXT],
+        "try again when less runs on this machine, or start one by `ray start --head` and give "
+        "--ray_address auto",
     )
 
 

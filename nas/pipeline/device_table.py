@@ -45,19 +45,19 @@ class DeviceMeasuring:
     executor: ExecutorConfig
     interrupter: Interrupter
 
-    def table(self, job: MeasuringJob, device: str, run_dir: Path) -> LatencyTable:
+    def table(self, job: MeasuringJob, device: str, path: Path) -> LatencyTable:
         """Measures a table; a measurement that was stopped goes on with its finished rounds.
 
         Args:
             job: What is measured.
             device: Name of the device.
-            run_dir: Folder of the run, which keeps the job meanwhile.
+            path: Of the table's file in the folder of the run, which keeps the job meanwhile.
 
         Raises:
             InputError: No node has the device, or it cannot measure.
             Interrupted: A signal came; finished rounds are kept.
         """
-        root = run_dir.resolve()
+        root = path.parent.resolve()
         folder = root / JOB_FOLDER
         export_job(job, folder)
         files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
@@ -81,6 +81,7 @@ class DeviceMeasuring:
                 on_change=lambda done, _: shown.update(done, 1, note=""),
             ).run([Job(f"table-{device}", {"run_dir": str(root), "job": JOB_FOLDER})])
         table = table_of(job, read_results(job, folder))
+        table.save(path)  # before what it was made of is gone
         shutil.rmtree(folder, ignore_errors=True)
         host = table.host
         out.print(

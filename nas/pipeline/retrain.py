@@ -209,17 +209,29 @@ class RetrainRun(RetrainJob):
         Returns:
             Lines for people.
         """
-        key = TrainedRecord.key(entry.name, seed, self.seed)
-        network = self.network_of(entry)
+        result = self._fitted(entry, seed, label, on_step)
+        record = self._kept(result, entry, seed)
+        title = self.title_of(entry)
+        name = title if self.seeds == 1 else f"{title}, seed {seed}"
+        return [
+            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
+            f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}",
+            *(f"  {line}" for line in (*training_lines(result), *judged_lines(record))),
+        ]
+
+    def _fitted(
+        self, entry: ComparedNetwork, seed: int, label: str, on_step: OnStep
+    ) -> TrainResult:
         with bar(label) as progress:
 
             def show(state: LoopState, total: int) -> None:
                 progress.update(state.step, total, note=_train_note(state.history[-1]))
                 on_step(state.step, total)
 
+            key = TrainedRecord.key(entry.name, seed, self.seed)
             checkpoint = self.folder.checkpoint(checkpoint_name(key))
-            result = train_network(
-                network,
+            return train_network(
+                self.network_of(entry),
                 self.dataset,
                 self.recipe,
                 Control(checkpoint, self.scale.pace, self.interrupter, show),
@@ -227,6 +239,10 @@ class RetrainRun(RetrainJob):
                 initial_weights=self.initial_weights.get(entry.name),
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
+
+    def _kept(self, result: TrainResult, entry: ComparedNetwork, seed: int) -> TrainedRecord:
+        """Writes what a training reached, last of all that it leaves, and reads it back."""
+        key, network = TrainedRecord.key(entry.name, seed, self.seed), self.network_of(entry)
         parity = None
         # One training makes all files of the run: the first one, which nobody picked.
         if entry.role == "searched" and seed == self.seed:
@@ -256,14 +272,7 @@ class RetrainRun(RetrainJob):
             ),
             name=key,
         )
-        title = self.title_of(entry)
-        name = title if self.seeds == 1 else f"{title}, seed {seed}"
-        record = self.folder.read(TrainedRecord, name=key)
-        return [
-            f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
-            f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}",
-            *(f"  {line}" for line in (*training_lines(result), *judged_lines(record))),
-        ]
+        return self.folder.read(TrainedRecord, name=key)
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))

@@ -48,10 +48,12 @@ def train_ahead(runs: Sequence[RetrainJob], workers: StageWorkers | None) -> Non
         return
     jobs = [job for run in runs for job in _jobs(run, workers)]
     jobs.sort(key=lambda job: job.details["seed"])
-    workers.do(jobs, f"Training {len(jobs)} networks")
-    for run in runs:
-        for path in run.folder.path.glob(f"{FOLDER}/{START}*.npz"):
-            path.unlink(missing_ok=True)
+    try:
+        workers.do(jobs, f"Training {len(jobs)} networks")
+    finally:
+        for run in runs:
+            for path in run.folder.path.glob(f"{FOLDER}/{START}*.npz"):
+                path.unlink(missing_ok=True)
 
 
 def _jobs(run: RetrainJob, workers: StageWorkers) -> list[StageJob]:

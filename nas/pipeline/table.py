@@ -49,7 +49,7 @@ def run_table(
                 f"add --executor ray --latency_device {config.device}, and --ray_address",
             )
         job = table_job(space, config.seed, config.sizes.measuring)
-        measuring.table(job, config.device, folder.path).save(path)
+        measuring.table(job, config.device, path)
     table = table_for(
         space,
         given=path if path.is_file() else asked,

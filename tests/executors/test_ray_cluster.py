@@ -58,6 +58,21 @@ def has_ray(monkeypatch: pytest.MonkeyPatch) -> Callable[..., StandInRay]:
     return install
 
 
+def test_own_cluster_that_does_not_begin_is_no_defect_of_the_program(
+    has_ray: Callable[..., StandInRay],
+) -> None:
+    def fails(**options: Any) -> None:
+        raise Exception("The current node timed out during startup.\nThis could happen")
+
+    has_ray(fails)
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(InputError) as caught:
+        RayCluster("local")
+    assert caught.value.received == ("The current node timed out during startup. This could happen")
+    assert "--ray_address auto" in caught.value.fix
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 def raises(error: BaseException) -> Callable[..., None]:
     def connect(**options: Any) -> None:
         raise error

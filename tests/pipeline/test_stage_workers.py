@@ -230,7 +230,7 @@ def test_a_device_measures_the_table_of_its_job_and_leaves_no_job(
 ) -> None:
     job = table_job(SPACE, 0, SMOKE.measuring)
     measuring = DeviceMeasuring(ExecutorConfig("ray", "local"), Interrupter())
-    table = measuring.table(job, "pi", tmp_path)
+    table = measuring.table(job, "pi", tmp_path / "table.json")
     assert table.job_id == job.workload.job_id and table.space_hash == SPACE.fingerprint()
     assert table.host.cpu_model and table.host.onnxruntime
     assert not (tmp_path / JOB_FOLDER).exists()
@@ -245,5 +245,5 @@ def test_a_device_that_is_nowhere_leaves_no_job(
     monkeypatch.setattr(device_table, "executor_of", nowhere)
     measuring = DeviceMeasuring(ExecutorConfig("ray", "local"), Interrupter())
     with pytest.raises(LatencyError, match="the device pi"):
-        measuring.table(table_job(SPACE, 0, SMOKE.measuring), "pi", tmp_path)
+        measuring.table(table_job(SPACE, 0, SMOKE.measuring), "pi", tmp_path / "table.json")
     assert not any(tmp_path.iterdir())

@@ -151,11 +151,11 @@ def test_a_table_is_measured_where_the_device_hangs_or_the_cluster_is_told(
     job = table_job(toy_space(), 0, SMOKE.measuring)
     measuring = DeviceMeasuring(ExecutorConfig("ray", cluster.address), Interrupter())
     with pytest.raises(InputError) as caught:
-        measuring.table(job, "pi", tmp_path)
+        measuring.table(job, "pi", tmp_path / "table.json")
     assert "the device pi" in caught.value.expected and "1 CPU" in caught.value.received
     assert "no device in the cluster after 30 s" in caught.value.received
     cluster.add(**{"device:pi": 1})
-    table = measuring.table(job, "pi", tmp_path)
+    table = measuring.table(job, "pi", tmp_path / "table.json")
     assert table.job_id == job.workload.job_id and table.host.onnxruntime
     assert not (tmp_path / JOB_FOLDER).exists()
 
