@@ -13,6 +13,7 @@ from typing import Any
 
 from latency.jobs.ssh import PROGRESS_LINE, RUN
 from nas.executors.task import Context, TaskError
+from nas.system.console import out
 
 TASK = f"{__name__}:measure"
 LAST_LINES = 3
@@ -43,7 +44,7 @@ def measure(payload: Mapping[str, Any], context: Context) -> Mapping[str, Any]:
                 if match := PROGRESS_LINE.fullmatch(text):
                     context.progress({"step": int(match[1]), "of": int(match[2])})
                 else:
-                    print(text, flush=True)  # into the worker's log
+                    out.print(text, markup=False)  # into the worker's log
                     said.append(text)
         finally:
             if process.poll() is None:

@@ -83,6 +83,8 @@ def test_a_teacher_is_a_path_however_it_is_written(named: str | Path) -> None:
 def test_options_are_the_flags_of_the_programs() -> None:
     elsewhere = {"lambda", "target_ms", "space", "run_dir", "resume", "data_dir", "help", "h"}
     elsewhere |= {"profile"}  # a function of its own
+    # It begins no run, but a process that trains for one.
+    elsewhere |= {"process_id"}
     # Arguments of nas.tune.
     elsewhere_of_trials = elsewhere | {"method", "max_trials", "objectives", "network"}
     of_trials = {*OF_TRIALS, *SHARED}
@@ -92,6 +94,7 @@ def test_options_are_the_flags_of_the_programs() -> None:
     showing = {"summary", "csv", "curves", "predict", "int8", "compare"}
     # An argument of its own: nothing but the networks of a sweep can be so many.
     elsewhere = {"run", "arch", "network", "networks", "run_dir", "data_dir", "help", "h", *showing}
+    elsewhere |= {"process_id"}
     assert set(RetrainOptions.__annotations__) == set(retrain_flags()) - elsewhere
 
 

@@ -99,6 +99,7 @@ SEARCH_VALUES: dict[str, list[str]] = {
     "objectives": ["--objectives", "top5"],
     "budgets": ["--budgets", "params<=1e5"],
     "sampler": ["--sampler", "evolution"],
+    "first_trial": ["--first_trial", "original"],
     "workers": ["--workers", "7"],
     "executor": ["--executor", "ray"],
     "ray_address": ["--executor", "ray", "--ray_address", "10.0.0.1:6379"],

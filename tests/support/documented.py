@@ -19,8 +19,8 @@ from tests.support.programs import ROOT, Done, run_program
 SHELLS = ("bash", "sh", "shell", "console")
 # What is not ours: nothing of it is judged.
 FOREIGN = {
-    *("cd", "curl", "docker", "echo", "export", "git", "mkdir", "mkdocs", "ruff", "scp", "source"),
-    *("ssh", "sudo", "tar", "tensorboard", "unzip", "wget"),
+    *("cd", "curl", "docker", "echo", "export", "git", "mkdir", "mkdocs", "ray", "rsync"),
+    *("ruff", "scp", "source", "ssh", "sudo", "tar", "tensorboard", "unzip", "wget"),
 }
 # Messages of a program that took its flags and then lacked a file: the command itself is right.
 WITHOUT_FILES = (
