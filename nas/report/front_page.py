@@ -129,7 +129,7 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         ("top-5", numbers.share(network.top5), "first training"),
         ("params", numbers.count(network.params), f"{numbers.count(network.macs)} MACs"),
         *_bit_figures(network, front.unit),
-        ("model.onnx", numbers.size(network.file_bytes), "float32"),
+        ("model.onnx", numbers.size(network.file_bytes), _format(network)),
     ]
     shown = "".join(
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
@@ -146,6 +146,10 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         f'<pre id="{target}-text">{escape(network.text)}</pre>'
         f'<button class="copy" data-copy="{target}-text">Copy the architecture</button></article>'
     )
+
+
+def _format(network: FrontNetwork) -> str:
+    return "with number formats" if bits_are_shown([network]) else "float32"
 
 
 def _bit_figures(network: FrontNetwork, unit: Unit) -> list[tuple[str, str, str]]:
@@ -228,7 +232,9 @@ def _cell(head: str, value: object, text: str, more: str) -> str:
 
 
 def _text(front: Front) -> str:
+    # As a reference a tab stays one: `visible` would show it as a backslash and a t.
+    text = escape(front_text(front)).replace("\t", "&#9;")
     return (
-        f'<pre id="text" class="table">{escape(front_text(front))}</pre>'
+        f'<pre id="text" class="table">{text}</pre>'
         '<button class="copy" data-copy="text">Copy</button>'
     )

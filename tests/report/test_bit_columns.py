@@ -145,6 +145,7 @@ def test_a_front_has_them(tmp_path: Path) -> None:
     first, *others = plain.networks
     own = replace(first, weight_bits=1_542_848, bops=70_347_776)
     front = replace(plain, networks=(own, *others))
+    assert "with number formats" in front_html(tmp_path, front)
     for text in (printed(front_table(front)), front_html(tmp_path, front)):
         assert all(heading in text for heading in HEADINGS)
         assert WEIGHT_BITS in text and BOPS in text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,10 @@ def test_a_front_of_counts_is_drawn_by_them(front: Front, tmp_path: Path) -> Non
     assert "No other network has as few BOPs and is as accurate by these figures." in page
 
 
-def test_the_table_can_be_copied_as_text(front: Front) -> None:
+def test_the_table_can_be_copied_as_text(front: Front, tmp_path: Path) -> None:
+    # The page keeps its tabs, which it would make visible if they stood there as they are.
+    shown = re.search(r'<pre id="text"[^>]*>(.*?)</pre>', front_html(tmp_path, front), re.DOTALL)
+    assert shown is not None and unescape(shown[1]) == front_text(front)
     head, *rows = [line.split("\t") for line in front_text(front).splitlines()]
     assert len(rows) == COUNT and {len(row) for row in rows} == {len(head)}
     column = head.index("ms")
