@@ -28,6 +28,7 @@ from nas.architecture.operations import (
 from nas.architecture.weights import STATISTICS, WeightSpec, op_weights
 from nas.builders.quantized_layers import layer_name, quantized_layer, quantized_norm
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.depthwise_conv import DepthwiseConv2D
 from nas.layers.fast import DOUBLE
 from nas.layers.pointwise_conv import PointwiseConv2D
 from nas.layers.quantized import GlobalMean
@@ -174,7 +175,8 @@ def _conv_layer(op: ConvOp, is_portable: bool) -> keras.layers.Layer:
         # kernel as inputs and start it sqrt(channels) too small.
         deviation = (2.0 / op.kernel**2) ** 0.5
         initializer = keras.initializers.TruncatedNormal(stddev=deviation)
-        return keras.layers.DepthwiseConv2D(depthwise_initializer=initializer, **arguments)
+        kind = keras.layers.DepthwiseConv2D if is_portable else DepthwiseConv2D
+        return kind(depthwise_initializer=initializer, **arguments)
     if op.kernel == 1 and op.stride == 1 and not is_portable:
         for name in ("kernel_size", "strides"):
             arguments.pop(name)

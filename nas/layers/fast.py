@@ -74,12 +74,15 @@ def pointwise_conv(x: Tensor, kernel: Tensor) -> Tensor:
     """A 1x1 convolution with stride 1.
 
     As one matrix product on TensorFlow: its gradients of a convolution on CPU do not notice that
-    the kernel is one pixel, and take up to twice the time of the products they are.
+    the kernel is one pixel, and take up to twice the time of the products they are. On JAX as well:
+    XLA tries out cuDNN's kernels for each convolution, which takes long for networks of many.
 
     Args:
         x: (batch, height, width, in channels).
         kernel: (1, 1, in channels, out channels).
     """
+    if keras.backend.backend() == "jax":
+        return ops.matmul(x, ops.convert_to_tensor(kernel)[0, 0])
     if keras.backend.backend() != "tensorflow":
         return ops.conv(x, kernel, 1, "same")
     import tensorflow as tf

@@ -9,6 +9,7 @@ import keras
 from keras import ops
 
 from nas.architecture.shapes import same_output_size, valid_output_size
+from nas.layers.depthwise_conv import depthwise_conv
 from nas.layers.fast import Tensor, mean_in_double, pointwise_conv
 from nas.layers.quantized_layer import QuantizedLayer
 
@@ -78,7 +79,7 @@ class QuantizedDepthwiseConv2D(QuantizedLayer):
 
     def product(self, x: Tensor, kernel: Tensor) -> Tensor:
         """The convolution, without scale and bias."""
-        return ops.depthwise_conv(x, kernel, self.stride, self.padding)
+        return depthwise_conv(x, kernel, self.stride, self.padding)
 
     def compute_output_shape(self, input_shape: Any) -> tuple[int | None, ...]:
         """(batch, height, width, channels)."""

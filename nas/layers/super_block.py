@@ -12,6 +12,7 @@ from keras import ops
 
 from nas.layers.batch_norm import BatchNorm, Statistics
 from nas.layers.block_formats import DrawnFormats, block_formats, block_scales, drawn_formats
+from nas.layers.depthwise_conv import depthwise_conv
 from nas.layers.fast import Tensor, first, pointwise_conv
 from nas.layers.mixed_formats import common_range
 from nas.layers.option_masks import channel_masks, kernel_masks
@@ -230,7 +231,7 @@ class SuperBlock(SuperLayer):
             y = self.activation(y)
             statistics.append(moved)
         y = drawn.read("depthwise", y, width)
-        y = ops.depthwise_conv(y, depthwise_kernel, self.stride, "same")
+        y = depthwise_conv(y, depthwise_kernel, self.stride, "same")
         y, moved = self.depthwise_bn.normalise(y, training, channels)
         y = self.activation(y)
         statistics.append(moved)
