@@ -121,11 +121,11 @@ def _with_zeros_between(x: Tensor, stride: int) -> Tensor:
     """A map with `stride` - 1 zeros behind each row and each column."""
     if stride == 1:
         return x
-    batch, height, width, channels = x.shape
+    _, height, width, channels = x.shape
     x = ops.reshape(x, (-1, height, 1, width, 1, channels))
     behind = (0, stride - 1)
     x = ops.pad(x, [(0, 0), (0, 0), behind, (0, 0), behind, (0, 0)])
-    return ops.reshape(x, (-1 if batch is None else batch, height * stride, width * stride, channels))
+    return ops.reshape(x, (-1, height * stride, width * stride, channels))
 
 
 @cache

@@ -23,6 +23,8 @@ from nas.tuning.parameters import Configuration, Range, Value
 
 # Trials with values before anything is learned from them.
 LEAST_OBSERVATIONS = 10
+# Of the trials with values, one in as many is a parent; and how many are at least.
+PARENTS_SHARE, LEAST_PARENTS = 5, 4
 # Proposals of one trial that may be turned down before chance takes over.
 MOST_ATTEMPTS = 50
 
@@ -56,12 +58,13 @@ class EvolutionSampler(RandomSampler):
 
     Parents are the best of the highest rungs. After Real et al. 2019, arXiv 1802.01548, for the
     tournament and the single mutations; its age limit is left out, since rungs already let early
-    luck be overtaken.
+    luck be overtaken. As long as there are few trials, so are the parents: else nearly all children
+    would be those of trials that are no better than chance.
 
     Args:
         candidates: What there is.
         seed: Of all chance, 0 or more.
-        population: Parents, 2 or more.
+        population: Parents at most, 2 or more.
         tournament: Parents that are drawn, of which the best becomes one; 1 or more.
         crossing: How often two parents are crossed, 0 to 1.
     """
@@ -88,8 +91,8 @@ class EvolutionSampler(RandomSampler):
             attempt: How many proposals for it were turned down.
             state: Whose best trials are the parents.
         """
-        parents = best_trials(state, self._population)
-        if len(parents) < LEAST_OBSERVATIONS or attempt >= MOST_ATTEMPTS:
+        parents = self.parents(state)
+        if not parents or attempt >= MOST_ATTEMPTS:
             return super().propose(trial, attempt, state)
         rng = np.random.default_rng((self._seed, 22, trial, attempt))
         child = dict(self._parent(parents, state, rng))
@@ -97,6 +100,18 @@ class EvolutionSampler(RandomSampler):
             other = self._parent(parents, state, rng)
             child = {name: (child, other)[int(rng.integers(2))][name] for name in child}
         return self._mutated(child, rng)
+
+    def parents(self, state: SearchState) -> list[int]:
+        """The best fifth of the trials with values, best first; none while these are few.
+
+        Args:
+            state: Of the search.
+        """
+        ranked = best_trials(state, PARENTS_SHARE * self._population)
+        if len(ranked) < LEAST_OBSERVATIONS:
+            return []
+        share = max(LEAST_PARENTS, len(ranked) // PARENTS_SHARE)
+        return ranked[: min(share, self._population)]
 
     def _parent(
         self, parents: Sequence[int], state: SearchState, rng: np.random.Generator

@@ -26,7 +26,7 @@ from nas.tuning.driver import Driver
 from nas.tuning.leases import LeasePolicy
 from nas.tuning.legs import SearchState
 from nas.tuning.parameters import Configuration
-from nas.tuning.samplers import SAMPLERS
+from nas.tuning.samplers import SAMPLERS, EvolutionSampler, best_trials
 from nas.tuning.storage import TrialStore, direction
 from tests.support.fake_search import LADDER, STUDY, FakeCandidates, search, top1
 
@@ -189,6 +189,14 @@ def test_samplers_go_on_as_they_would_have_from_what_is_stored(
     whole, _ = run(sampler=sampler)
     assert decisions(again) == decisions(whole)
     assert decisions(calm) != decisions(whole)
+
+
+def test_parents_are_the_best_fifth_and_grow_with_the_trials(calm: SearchState) -> None:
+    many, _ = run(trials=60)
+    for state, population, count in ((calm, 20, 4), (many, 20, 12), (many, 6, 6), (calm, 2, 2)):
+        sampler = EvolutionSampler(FakeCandidates(), 0, population)
+        assert sampler.parents(state) == best_trials(state, 64)[:count]
+    assert EvolutionSampler(FakeCandidates(), 0).parents(SearchState(STUDY.objectives)) == []
 
 
 @pytest.mark.parametrize("cause", ["error", "died", "memory"])
