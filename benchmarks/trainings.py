@@ -5,9 +5,11 @@
     KERAS_BACKEND=jax python benchmarks/trainings.py --work --jobs runs/policies
 
 `--plan` writes a file for each training into a folder; `--work` does what the folder holds. Several
-processes may work on one folder, each training is done by one of them, and a training that was
-stopped begins anew. A file that is done has its result and the trained network beside it, one that
-lost its loss has the reason; `--table` prints all results. With `--held_out_share` a training is
+processes may work on one folder, and each training is done by one of them. One that Ctrl-C or
+SIGTERM stops goes on from its checkpoint, which lies beside its file and may be taken to another
+machine; one whose process was killed waits until its `.taken` is removed. A file that is done has
+its result and the trained network beside it, one that lost its loss has the reason; `--table`
+prints all results. With `--held_out_share` a training is
 judged on training images that it did not learn from, so that recipes may be chosen by it.
 
 Nothing is exported and nothing is measured: this is for many trainings beside each other, on a
@@ -27,14 +29,19 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from statistics import mean, median, stdev
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 import numpy as np
 
 from latency import atomic
+from latency.shell import Interrupted
 from nas.errors import InputError
+from nas.system.interrupt import Interrupter
+
+if TYPE_CHECKING:
+    from nas.training.loop import LoopState
 
 POLICIES = (
     "resnet9_triangular",
@@ -62,6 +69,9 @@ PARTS: Mapping[str, Mapping[str, Any]] = {
     "sizes 32, 48, 64": {"image_sizes": [32, 48, 64]},
 }
 JOB, TAKEN, DONE, FAILED = ".job.json", ".taken", ".result.json", ".failed.txt"
+CHECKPOINT = ".checkpoint.npz"
+# Steps between two rows of the history, which are also the moments at which a training can stop.
+LOG_STEPS = 200
 SHARED = ("data", "seeds", "mixed_precision", "held_out_share")
 
 
@@ -100,7 +110,7 @@ def planned(name: str, networks: Mapping[str, str], more: Mapping[str, Any]) -> 
         more: Arguments that all jobs share: `data`, `seeds`, `changes`, `mixed_precision` and
             `held_out_share`.
     """
-    shared = {key: more[key] for key in ("data", "mixed_precision", "held_out_share")}
+    shared = {key: more[key] for key in SHARED if key != "seeds"}
     changes = dict(more["changes"])
     for seed in range(more["seeds"]):
         if name == "policies":
@@ -157,24 +167,31 @@ def work(folder: Path, waits: bool) -> None:
             if done.exists():
                 continue
             try:
-                result = train(Job(**json.loads(path.read_text())), folder / f"{base}.keras")
+                result = train(Job(**json.loads(path.read_text())), folder / base)
+            except Interrupted:
+                (folder / f"{base}{TAKEN}").unlink()
+                raise
             except InputError as error:  # a lost loss, say: the others go on
                 atomic.write_text(folder / f"{base}{FAILED}", f"{error}\n")
                 print(f"{base}: {error}", flush=True)
                 continue
             atomic.write_text(done, json.dumps(result, indent=1))
+            (folder / f"{base}{CHECKPOINT}").unlink(missing_ok=True)
             print(f"{base}: top-1 {result['top1']:.4f} in {result['seconds']:.0f} s", flush=True)
         if not waits or (folder / "stop").exists():
             return
         time.sleep(0.5)
 
 
-def train(job: Job, model: Path | None = None) -> dict[str, Any]:
+def train(job: Job, files: Path | None = None) -> dict[str, Any]:
     """Trains once; returns what it reached and how fast it was.
 
     Args:
         job: The training.
-        model: File of the trained network, ending in `.keras`; None for no file.
+        files: Path without ending of its checkpoint and of the trained network; None for no files.
+
+    Raises:
+        Interrupted: A signal came; the checkpoint says where to go on.
     """
     from nas.system import backend
 
@@ -192,12 +209,15 @@ def train(job: Job, model: Path | None = None) -> dict[str, Any]:
     changes = {n: tuple(v) if isinstance(v, list) else v for n, v in job.changes.items()}
     recipe = RECIPES[job.recipe].changed(**changes)
     network = network_for_images(job.network, {}, dataset=dataset).architecture
-    control = Control(pace=Pace(log_every=200))
+    checkpoint = None if files is None else files.with_name(f"{files.name}{CHECKPOINT}")
+    interrupter = Interrupter()
+    control = Control(checkpoint, Pace(log_every=LOG_STEPS), interrupter, _told)
     begun = time.monotonic()
     division = _division(len(dataset.train.labels), job.held_out_share)
-    found = train_network(network, dataset, recipe, control, seed=job.seed, division=division)
-    if model is not None:
-        found.model.save(model)
+    with interrupter.installed():
+        found = train_network(network, dataset, recipe, control, seed=job.seed, division=division)
+    if files is not None:
+        found.model.save(files.with_name(f"{files.name}.keras"))
     # The first rows have the compilation.
     rates = [row["examples_per_s"] for row in found.history[1:] or found.history]
     return {
@@ -215,6 +235,13 @@ def train(job: Job, model: Path | None = None) -> dict[str, Any]:
         "keras": keras.__version__,
         "date": time.strftime("%Y-%m-%d"),
     }
+
+
+def _told(state: LoopState, total_steps: int) -> None:
+    """One line for each row of a training, for who looks whether it can come to its end."""
+    row = state.history[-1]
+    rate = f"{row['examples_per_s']:,.0f} images/s"
+    print(f"step {state.step:,} of {total_steps:,}, loss {row['loss']:.3f}, {rate}", flush=True)
 
 
 def _division(images: int, held_out_share: float) -> tuple[np.ndarray, np.ndarray] | None:

@@ -189,19 +189,13 @@ def trials_config(
         **lengths,
         **given,
     )
-    if "latency_device" in options and "ms" not in _quantities(config):
+    if "latency_device" in options and not config.asks_for_ms:
         raise InputError(
             "milliseconds among --objectives or --budgets with --latency_device",
-            ", ".join(sorted(_quantities(config))),
+            ", ".join(sorted({objective.name for objective in config.named})),
             "add ms, or leave --latency_device out",
         )
     return config
-
-
-def _quantities(config: TrialsConfig) -> set[str]:
-    """What trials are judged by or have budgets of."""
-    named = [budget.objective for budget in config.parsed_budgets]
-    return {objective.name for objective in (*config.parsed_objectives, *named)}
 
 
 def _averaged(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:

@@ -12,9 +12,8 @@ from latency.errors import LatencyError
 from nas.data import Dataset
 from nas.errors import InputError
 from nas.pipeline import orders
-from nas.pipeline.costs import kept_costs
-from nas.pipeline.inputs import load_data, space_of
-from nas.pipeline.supernet import SupernetStage
+from nas.pipeline.inputs import load_data
+from nas.pipeline.supernet import stage_of_run
 from nas.recipes.scales import SCALES
 from nas.runs.config import RunConfig, read_config
 from nas.runs.data import DataRecord, DataSource
@@ -129,9 +128,5 @@ class Following:
         if not isinstance(config, RunConfig):
             raise InputError("the run of a search", config.kind, "start all processes anew")
         load_blocks(config.blocks)
-        space = space_of(config.space, self._images, bits=config.bits)
-        cost = kept_costs(folder, space, config).cost
-        stage = SupernetStage(
-            folder, space, cost, self._images, config, self.interrupter, order.facts["target"]
-        )
-        stage.train()
+        target = order.facts["target"]
+        stage_of_run(folder, config, self._images, self.interrupter, target).train()

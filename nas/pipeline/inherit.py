@@ -11,12 +11,9 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
-from nas.pipeline.costs import kept_costs
-from nas.pipeline.supernet import SupernetStage
+from nas.pipeline.supernet import stage_of_run
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
-from nas.search_space.bits import with_bits
-from nas.search_space.named import get_space
 from nas.selection.goals import ResolvedTarget
 from nas.system import backend
 from nas.system.console import out
@@ -73,21 +70,12 @@ def inherited_weights(
         InputError: The run has no trained supernet.
     """
     searched = check_inherits(folder, config)
-    space = get_space(searched.space, dataset.image_size, dataset.num_classes)
-    space = with_bits(space, searched.bits)
-    stage = SupernetStage(
-        folder,
-        space,
-        kept_costs(folder, space, searched).cost,
-        dataset,
-        searched,
-        interrupter,
-        folder.read(ResolvedTarget).target,
-    )
+    target = folder.read(ResolvedTarget).target
+    stage = stage_of_run(folder, searched, dataset, interrupter, target)
     out.print("Taking the supernet's weights as the start of the training ...")
     found: dict[str, Weights] = {}
     for name, network in networks.items():
-        if space.contains(network):
+        if stage.space.contains(network):
             found[name] = stage.weights_of(network)
         else:
             out.print(f"{name} is no network of the space: it starts from random weights.")

@@ -20,8 +20,7 @@ from latency.device import strict_json
 from nas.architecture import text as arch_text
 from nas.data import Dataset
 from nas.executors.task import Context, TaskError
-from nas.pipeline.costs import kept_costs
-from nas.pipeline.inputs import check_unchanged, keep_data, load_data, space_of
+from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.stage_jobs import (
     CandidateDetails,
     OnStep,
@@ -193,21 +192,11 @@ def _train_supernet(
     job: StageJob, folder: RunFolder, dataset: Dataset, searched: RunConfig, context: Context
 ) -> list[str]:
     """Trains a supernet to its end, or only what all goals of a sweep share."""
-    from nas.pipeline.supernet import SupernetStage
+    from nas.pipeline.supernet import stage_of_run
 
     details = strict_json.decode(SupernetDetails, job.details, "a job")
-    space = space_of(searched.space, dataset, bits=searched.bits)
-    check_unchanged(space, searched.space, searched.space_fingerprint)
     target = folder.read(ResolvedTarget).target if folder.has(ResolvedTarget) else None
-    stage = SupernetStage(
-        folder,
-        space,
-        kept_costs(folder, space, searched).cost,
-        dataset,
-        searched,
-        context.interrupter,
-        target,
-    )
+    stage = stage_of_run(folder, searched, dataset, context.interrupter, target)
     if details.only_warm_up:
         folder.write(SharedWarmUp(stage.warm_up(_steps(context))))
     else:

@@ -18,6 +18,8 @@ from nas.methods.config import gates_text
 from nas.methods.evolution_config import EvolutionConfig
 from nas.methods.history import SearchEnd, SearchRow
 from nas.methods.registry import METHODS
+from nas.pipeline.costs import kept_costs
+from nas.pipeline.inputs import check_unchanged, space_of
 from nas.pipeline.lending import Lent, lender
 from nas.pipeline.orders import order_supernet
 from nas.pipeline.stage_jobs import OnStep, tell_nobody
@@ -40,6 +42,32 @@ if TYPE_CHECKING:
     from nas.supernet.scoring import ForwardViews, SharedScorer
     from nas.supernet.trainer import SupernetTrainer
     from nas.training.loop import LoopState
+
+
+def stage_of_run(
+    folder: RunFolder,
+    config: RunConfig,
+    dataset: Dataset,
+    interrupter: Interrupter,
+    target: float | None,
+) -> SupernetStage:
+    """The supernet of a run whose folder has its table already; nothing is measured.
+
+    Args:
+        folder: Of the run.
+        config: Of the run.
+        dataset: Its images.
+        interrupter: Asked whether to stop.
+        target: Value to land on; None with a penalty, and while only warming up.
+
+    Raises:
+        InputError: The space is no longer the run's.
+        LatencyError: The table is broken, or missing where the goal needs it.
+    """
+    space = space_of(config.space, dataset, bits=config.bits)
+    check_unchanged(space, config.space, config.space_fingerprint)
+    cost = kept_costs(folder, space, config).cost
+    return SupernetStage(folder, space, cost, dataset, config, interrupter, target)
 
 
 @dataclass

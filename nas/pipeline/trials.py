@@ -124,9 +124,7 @@ class TrialsRun:
 
     def _latency(self) -> SpaceLatency | None:
         """Predicted milliseconds, where they are an objective or have a budget."""
-        named = [budget.objective for budget in self.config.parsed_budgets]
-        asked = {objective.name for objective in (*self.config.parsed_objectives, *named)}
-        if "ms" not in asked or isinstance(self.space, KnobSpace):
+        if not self.config.asks_for_ms or isinstance(self.space, KnobSpace):
             return None
         measuring = DeviceMeasuring(self.config.executor, self.interrupter)
         is_remote = self.config.executor.kind == "ray"

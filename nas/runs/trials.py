@@ -162,10 +162,19 @@ class TrialsConfig(RunSettings):
         )
 
     @property
+    def named(self) -> tuple[Objective, ...]:
+        """Objectives, and quantities with a budget."""
+        return (*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets))
+
+    @property
+    def asks_for_ms(self) -> bool:
+        """Whether milliseconds are an objective or have a budget."""
+        return any(objective.name == "ms" for objective in self.named)
+
+    @property
     def trained(self) -> tuple[Objective, ...]:
-        """Objectives, and quantities with a budget, that are known after a training alone."""
-        named = [*self.parsed_objectives, *(budget.objective for budget in self.parsed_budgets)]
-        return tuple(dict.fromkeys(o for o in named if o.name in METRICS))
+        """What of these is known after a training alone."""
+        return tuple(dict.fromkeys(o for o in self.named if o.name in METRICS))
 
     @property
     def trained_metrics(self) -> AskedMetrics:

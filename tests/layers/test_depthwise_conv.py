@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
@@ -70,22 +71,21 @@ def test_gradients_are_those_of_the_definition(case: tuple[int, int, int, int, s
     x = RNG.standard_normal((2, height, width, 3)).astype(np.float32)
     kernel = RNG.standard_normal((size, size, 3)).astype(np.float32)
     dy = RNG.standard_normal(by_hand(x, kernel, stride, padding).shape).astype(np.float32)
-    tensors = [ops.convert_to_tensor(values) for values in (x, kernel, dy)]
-    around = margins(tensors[0], size, stride, padding)
-    dx, dkernel = gradients(*tensors, stride, around)
+    tensor = ops.convert_to_tensor(x)
+    around = margins(tensor, size, stride, padding)
+    sums = ops.convert_to_tensor(dy)
+    dx, dkernel = gradients(tensor, ops.convert_to_tensor(kernel), sums, stride, around)
     assert tuple(dx.shape) == x.shape and tuple(dkernel.shape) == kernel.shape
     # The convolution is linear in both: its change along one axis is its gradient, exactly.
-    x, kernel = x.astype(float), kernel.astype(float)
-    for found, values, moved in (
-        (dx, x, lambda unit: by_hand(unit, kernel, stride, padding)),
-        (dkernel, kernel, lambda unit: by_hand(x, unit, stride, padding)),
-    ):
-        found = ops.convert_to_numpy(found)
+    for which, gradient in enumerate((dx, dkernel)):
+        values = ops.convert_to_numpy(gradient)
         for place in RNG.permutation(values.size)[:12]:
             unit = np.zeros(values.size)
             unit[place] = 1.0
-            expected = np.sum(moved(unit.reshape(values.shape)) * dy)
-            assert found.reshape(-1)[place] == pytest.approx(expected, rel=1e-4, abs=1e-4)
+            moved: Any = [x.astype(float), kernel.astype(float)]
+            moved[which] = unit.reshape(values.shape)
+            expected = np.sum(by_hand(moved[0], moved[1], stride, padding) * dy)
+            assert values.reshape(-1)[place] == pytest.approx(expected, rel=1e-4, abs=1e-4)
 
 
 def test_products_of_half_precision_are_summed_in_single() -> None:

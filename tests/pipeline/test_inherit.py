@@ -16,12 +16,13 @@ from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.hardware.predictor import SpaceLatency
-from nas.pipeline import inherit, retrain
+from nas.pipeline import retrain, supernet
 from nas.pipeline.inherit import check_inherits, inherited_weights
 from nas.pipeline.inputs import load_data
 from nas.pipeline.table import TABLE_FILE
 from nas.runs.config import read_config, read_search_config
 from nas.runs.folder import RunFolder
+from nas.search_space.space import Space
 from nas.selection.baselines import uniform_network
 from nas.selection.goals import ResolvedTarget
 from nas.system.interrupt import Interrupter
@@ -84,6 +85,7 @@ class Supernet:
 
     def __init__(self, *asked: Any) -> None:
         self.asked = asked
+        self.space: Space = asked[1]
 
     def weights_of(self, network: Architecture) -> dict[str, np.ndarray]:
         return {"stem": np.array(len(arch_text.to_text(network)))}
@@ -98,7 +100,7 @@ def test_networks_of_the_space_inherit_and_others_are_named(
         made.append(Supernet(*asked))
         return made[-1]
 
-    monkeypatch.setattr(inherit, "SupernetStage", stage)
+    monkeypatch.setattr(supernet, "SupernetStage", stage)
     folder, config, space = RunFolder(toy_run), read_search_config(toy_run), toy_space()
     images, interrupter = toy_dataset(), Interrupter()
     networks = {
@@ -111,8 +113,8 @@ def test_networks_of_the_space_inherit_and_others_are_named(
     assert lengths == {
         name: len(arch_text.to_text(networks[name])) for name in ("found", "largest")
     }
-    (supernet,) = made
-    own_folder, own_space, cost, *rest, target = supernet.asked
+    (only,) = made
+    own_folder, own_space, cost, *rest, target = only.asked
     assert (own_folder, own_space) == (folder, space)
     assert rest == [images, config, interrupter]
     assert target == folder.read(ResolvedTarget).target

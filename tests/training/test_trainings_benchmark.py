@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
+import keras
+import numpy as np
 import pytest
 
 from benchmarks import trainings
-from benchmarks.trainings import DONE, FAILED, JOB, PARTS, POLICIES, Job
+from benchmarks.trainings import DONE, FAILED, JOB, PARTS, POLICIES, TAKEN, Job
+from latency.shell import Interrupted
+from nas.data import Dataset, Split
 from nas.errors import InputError
 from nas.recipes import RECIPES
+from nas.training.loop import LoopState
 
 MORE = {
     "data": "images",
@@ -44,8 +51,8 @@ def test_each_training_is_done_once_and_those_that_are_done_stay(
 ) -> None:
     done: list[str] = []
 
-    def train(job: Job, model: Path) -> dict[str, Any]:
-        assert model.parent == tmp_path and model.suffix == ".keras"
+    def train(job: Job, files: Path) -> dict[str, Any]:
+        assert files.parent == tmp_path and files.name.endswith(f"-seed{job.seed}")
         done.append(f"{job.label} {job.seed}")
         row = {"top1": 0.5 + job.seed / 10, "top5": 0.9, "seconds": 1.0, "images_per_s": 1000.0}
         return {**vars(job), **row}
@@ -66,7 +73,7 @@ def test_each_training_is_done_once_and_those_that_are_done_stay(
 def test_a_training_that_loses_its_loss_leaves_the_others_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def train(job: Job, _model: Path) -> dict[str, Any]:
+    def train(job: Job, _files: Path) -> dict[str, Any]:
         if job.seed == 0:
             raise InputError("a finite loss", "NaN", "a lower rate")
         return {**vars(job), "top1": 0.5, "seconds": 1.0}
@@ -76,6 +83,49 @@ def test_a_training_that_loses_its_loss_leaves_the_others_alone(
     trainings.work(tmp_path, waits=False)
     assert "a finite loss" in (tmp_path / f"007-a-seed0{FAILED}").read_text()
     assert [path.name for path in tmp_path.glob(f"*{DONE}")] == [f"008-a-seed1{DONE}"]
+
+
+def test_a_training_that_is_stopped_goes_on_from_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = np.random.default_rng(0)
+    split = Split(rng.integers(0, 256, (48, 8, 8, 3), np.uint8), np.arange(48, dtype=np.int32) % 3)
+    images = Dataset("images", split, split, ("a", "b", "c"), 8, "0" * 16, False)
+    monkeypatch.setattr(trainings, "_images", lambda _: images)
+    monkeypatch.setattr(trainings, "LOG_STEPS", 2)
+    more = {
+        **MORE,
+        "seeds": 1,
+        "changes": {"epochs": 3.0, "batch_size": 16, "crop_padding_pixels": 1},
+    }
+    network = {"net": "in_s8 cn_r1_k3_s2_c8 gap fc_c3"}
+    found = []
+    for folder, stops in ((tmp_path / "calm", ()), (tmp_path / "stopped", (2, 6))):
+        steps: list[int] = []
+
+        def told(state: LoopState, _total: int, stops: Any = stops, steps: Any = steps) -> None:
+            steps.append(state.step)
+            if state.step in stops:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+        monkeypatch.setattr(trainings, "_told", told)
+        trainings.write_jobs(folder, list(trainings.planned("tiny_imagenet", network, more)))
+        for _ in stops:
+            with pytest.raises(Interrupted):
+                trainings.work(folder, waits=False)
+            assert not list(folder.glob(f"*{TAKEN}")) and len(list(folder.glob("*.npz"))) == 1
+        trainings.work(folder, waits=False)
+        assert steps == [2, 4, 6, 8, 9]  # no step was made twice
+        assert not list(folder.glob("*.npz"))
+        (result,) = folder.glob(f"*{DONE}")
+        (model,) = folder.glob("*.keras")
+        row = json.loads(result.read_text())
+        weights = keras.saving.load_model(model, compile=False).get_weights()
+        found.append(({name: row[name] for name in ("top1", "train_top1", "last_top1")}, weights))
+    (calm, calm_weights), (stopped, weights) = found
+    assert calm == stopped
+    for one, other in zip(calm_weights, weights, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_held_out_images_are_the_same_for_every_training_and_none_is_learned_from() -> None:
