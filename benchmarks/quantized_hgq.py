@@ -68,6 +68,7 @@ class Own:
         bops: Bit operations of one image.
         weight_bits: Of all kernels.
         efficiency: Of the metric, on the evaluation images.
+        inherits: Whether it started from the weights of its supernet.
     """
 
     goal: str
@@ -76,6 +77,7 @@ class Own:
     bops: int
     weight_bits: int
     efficiency: float
+    inherits: bool = False
 
 
 def compared(ours: Sequence[float], others: Sequence[float]) -> dict[str, Any]:
@@ -121,7 +123,8 @@ def own_networks(folders: Sequence[Path]) -> tuple[list[Own], Task]:
                     f"run python main.py --run {path} --metrics tpr_at_rate=10kHz",
                 )
             own = asdict_of(certificate, "text", "bops", "weight_bits")
-            owns.append(Own(goal, recipe.seed, efficiency=metrics.values[0].value, **own))
+            value, inherits = metrics.values[0].value, recipe.inherits
+            owns.append(Own(goal, recipe.seed, efficiency=value, inherits=inherits, **own))
             parts["network"].append(FORMATS.sub("", certificate.text))
             parts["recipe"].append(Recipe(**asdict_of(recipe, *RECIPE_FIELDS)))
             parts["images"].append(folder.read(DataRecord).fingerprint)
@@ -134,6 +137,7 @@ def own_networks(folders: Sequence[Path]) -> tuple[list[Own], Task]:
                 "different ones",
                 "name runs of one space, images, recipe and metric by --ours",
             )
+    check_trainings(owns)
     text, recipe, fingerprint, asked = (values[0] for values in parts.values())
     config = read_config(folders[0])
     dataset = load_data(config.data, config.sizes, config.seed)
@@ -142,6 +146,31 @@ def own_networks(folders: Sequence[Path]) -> tuple[list[Own], Task]:
             "the images of the runs", f"fingerprint {dataset.fingerprint}", "bring them back"
         )
     return owns, Task(arch_text.loads(text), recipe, dataset, AskedMetrics.of(*asked))
+
+
+def check_trainings(owns: Sequence[Own]) -> None:
+    """Refuses trainings that HGQ2 cannot have in the same way, or that are one and the same.
+
+    Args:
+        owns: Networks of all goals and runs.
+
+    Raises:
+        InputError: One began with the weights of a supernet, or two of a goal have one seed.
+    """
+    if inheriting := [own.goal for own in owns if own.inherits]:
+        raise InputError(
+            "networks that start from random weights, as those of HGQ2 do",
+            f"weights of a supernet for {inheriting[0]}",
+            "run python main.py --run RUN --noinherit --restart",
+        )
+    for goal in dict.fromkeys(own.goal for own in owns):
+        seeds = [own.seed for own in owns if own.goal == goal]
+        if len(set(seeds)) < len(seeds):
+            raise InputError(
+                "trainings of different seeds",
+                f"seeds {', '.join(map(str, seeds))} for {goal}",
+                "run python main.py --run RUN --seed N --restart, with another N for each run",
+            )
 
 
 def _searches(path: Path) -> Iterator[tuple[str, RunFolder]]:

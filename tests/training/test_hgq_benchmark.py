@@ -12,7 +12,7 @@ import pytest
 from benchmarks import hgq_trainings
 from benchmarks.hgq_network import product_bits
 from benchmarks.hgq_trainings import EXPONENTS, Record, Trained, matched, next_exponent
-from benchmarks.quantized_hgq import compared
+from benchmarks.quantized_hgq import Own, check_trainings, compared
 from nas.architecture.lowering import lower_architecture
 from nas.architecture.operations import ConvOp, DenseOp
 from nas.architecture.text import loads
@@ -118,3 +118,12 @@ def test_ours_is_equal_unless_it_is_below_by_more_than_the_interval() -> None:
     assert compared((0.95, 0.951), (0.9, 0.901))["ahead"] == "ours"
     single = compared((0.9,), (0.8,))
     assert single["low"] is None and single["equal_or_better"] is None
+
+
+def test_trainings_of_one_seed_or_with_inherited_weights_are_refused() -> None:
+    owns = [Own(goal, seed, "", 1, 1, 0.9) for goal in ("20 %", "40 %") for seed in (1, 2)]
+    check_trainings(owns)
+    with pytest.raises(InputError, match=r"seeds 1, 2, 2 for 40 %"):
+        check_trainings([*owns, Own("40 %", 2, "", 1, 1, 0.9)])
+    with pytest.raises(InputError, match="weights of a supernet for 60 %"):
+        check_trainings([*owns, Own("60 %", 1, "", 1, 1, 0.9, inherits=True)])
