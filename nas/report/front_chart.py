@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -32,27 +33,33 @@ class Axis:
         high: Greatest value, above `low`.
         start: Pixel of `low`.
         end: Pixel of `high`.
+        least: That a value can be; no tick lies below it.
+        most: Likewise.
     """
 
     low: float
     high: float
     start: float
     end: float
+    least: float = -math.inf
+    most: float = math.inf
 
     @classmethod
-    def of(cls, values: Sequence[float], start: float, end: float) -> Axis:
-        """An axis that shows all values with a margin.
+    def of(cls, values: Sequence[float], start: float, end: float, most: float = math.inf) -> Axis:
+        """An axis that shows all values with a margin, in which nothing impossible is marked.
 
         Args:
-            values: One or more.
+            values: One or more; where none is below 0, none can be.
             start: Pixel where it begins.
             end: Pixel where it ends.
+            most: That a value can be.
         """
         low, high = min(values), max(values)
         missing = max(LEAST_SPAN * abs(high) - (high - low), 0.0) or (1.0 if high == low else 0.0)
         low, high = low - missing / 2, high + missing / 2
         margin = MARGIN * (high - low)
-        return cls(low - margin, high + margin, start, end)
+        least = 0.0 if min(values) >= 0 else -math.inf
+        return cls(low - margin, high + margin, start, end, least, most)
 
     def place(self, value: float) -> float:
         """The pixel of a value."""
@@ -66,7 +73,8 @@ class Axis:
             most: How many at most.
         """
         found = MaxNLocator(most, steps=[1, 2, 2.5, 5, 10]).tick_values(self.low, self.high)
-        return [float(value) for value in found if self.low <= value <= self.high]
+        low, high = max(self.low, self.least), min(self.high, self.most)
+        return [float(value) for value in found if low <= value <= high]
 
 
 def front_chart(front: Front, ids: dict[str, str]) -> str:
@@ -81,7 +89,7 @@ def front_chart(front: Front, ids: dict[str, str]) -> str:
     scale, axis = axis_of(unit, [network.cost(unit) for network in networks])
     reaches = {n.name: [scale * x for x in _reach(n, unit)] for n in networks}
     x = Axis.of([end for reach in reaches.values() for end in reach], LEFT, WIDTH - RIGHT)
-    y = Axis.of([p for n in networks for p in _reach_percent(n)], HEIGHT - BOTTOM, TOP)
+    y = Axis.of([p for n in networks for p in _reach_percent(n)], HEIGHT - BOTTOM, TOP, 100.0)
     several = ", mean of seeds" if has_several_seeds(front) else ""
     if unit.is_measured:
         predicted = f"predicted ms of {front.device}"

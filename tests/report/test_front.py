@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import replace
 from html import unescape
@@ -14,8 +15,10 @@ import pytest
 from latency.device import strict_json
 from latency.errors import LatencyError
 from nas.report.front import front_lines, front_text, print_front
+from nas.report.front_chart import Axis
 from nas.report.front_page import front_html, write_front_page
 from nas.report.seeds import MoreSeeds
+from nas.report.trial_page.svg import Scale
 from nas.runs.folder import RunFolder
 from nas.runs.front import Front
 from nas.selection.goals import Target
@@ -148,3 +151,20 @@ def test_a_front_is_read_strictly(front: Front, tmp_path: Path) -> None:
     path.write_text(path.read_text("utf-8").replace('"standing": "front"', '"standing": "best"', 1))
     with pytest.raises(LatencyError, match="standing"):
         sweep.read(Front)
+
+
+@pytest.mark.parametrize(
+    ("values", "most", "ends"),
+    [
+        ((99.4, 99.4), 100.0, (98.0, 100.0)),
+        ((0.0, 0.02), math.inf, (0.0, 0.02)),
+        ((-3.0, 1.0), math.inf, (-3.0, 1.0)),
+        ((0.97, 0.99), 1.0, (0.97, 1.0)),
+    ],
+)
+def test_axes_mark_nothing_that_cannot_be(
+    values: tuple[float, ...], most: float, ends: tuple[float, float]
+) -> None:
+    for ticks in (Axis.of(values, 0, 1, most).ticks(8), Scale.of(values, 0, 1, most=most).ticks(8)):
+        assert len(ticks) > 1
+        assert ends[0] <= ticks[0] and ticks[-1] <= min(most, ends[1] + 1)

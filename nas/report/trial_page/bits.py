@@ -119,7 +119,8 @@ def _chart(
     along = svg.Scale.of(
         [*(x for _, x, _ in places), *known], svg.LEFT, svg.WIDTH - svg.RIGHT, is_log=True
     )
-    up = svg.Scale.of([y for _, _, y in places], svg.HEIGHT - svg.BOTTOM, svg.TOP)
+    ys = [y for _, _, y in places]
+    up = svg.Scale.of(ys, svg.HEIGHT - svg.BOTTOM, svg.TOP, most=metric.quantity.most)
     has_numbers = len(places) <= MOST_NUMBERS
     # The better ones lie on top.
     marks = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -47,6 +48,7 @@ def _reached(facts: TrialFacts, drawn: Sequence[ShownTrial], text: str) -> str:
         lambda value: f"{text} {value_text(objective.name, value)}",
         partial(svg.tick, objective),
         has_marks=True,
+        most=objective.quantity.most,
     )
 
 
@@ -71,6 +73,7 @@ def _chart(
     told: svg.Told,
     tick: svg.Told,
     has_marks: bool = False,
+    most: float = math.inf,
 ) -> str:
     """Lines over the epochs; empty without any."""
     if not lines:
@@ -82,7 +85,7 @@ def _chart(
     within = tuple(end for end in ends if min(epochs) <= end <= max(epochs))
     x = replace(x, fixed=within)
     values = [value for _, points in lines for _, value in points]
-    y = svg.Scale.of(values, svg.HEIGHT - svg.BOTTOM, svg.TOP)
+    y = svg.Scale.of(values, svg.HEIGHT - svg.BOTTOM, svg.TOP, most=most)
     parts = []
     # Those of the front lie on top.
     for one, points in sorted(lines, key=lambda line: line[0].standing == "front"):

@@ -68,7 +68,7 @@ def _chart(facts: TrialFacts, level: Objective, upright: Objective) -> str:
     known = [] if original is None else [original]
     xs, ys = [place[1] for place in places], [place[2] for place in places]
     along = svg.Scale.of([*xs, *known], svg.LEFT, svg.WIDTH - svg.RIGHT)
-    up = svg.Scale.of(ys, svg.HEIGHT - svg.BOTTOM, svg.TOP)
+    up = svg.Scale.of(ys, svg.HEIGHT - svg.BOTTOM, svg.TOP, most=upright.quantity.most)
     # Those of the front lie on top.
     ordered = sorted(places, key=lambda place: place[0].standing == "front")
     marks = [

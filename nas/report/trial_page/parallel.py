@@ -105,7 +105,7 @@ def _objective(objective: Objective, drawn: Sequence[ShownTrial]) -> Coordinate:
         objective.text,
         note,
         lambda one: one.value(objective.text),
-        svg.Scale.of(values or [0.0], *ends),
+        svg.Scale.of(values or [0.0], *ends, most=objective.quantity.most),
         partial(svg.tick, objective),
     )
 

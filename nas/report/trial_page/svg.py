@@ -34,7 +34,14 @@ class Scale:
     fixed: tuple[float, ...] = ()
 
     @classmethod
-    def of(cls, values: Sequence[float], start: float, end: float, is_log: bool = False) -> Scale:
+    def of(
+        cls,
+        values: Sequence[float],
+        start: float,
+        end: float,
+        is_log: bool = False,
+        most: float = math.inf,
+    ) -> Scale:
         """A scale that shows all values with a margin.
 
         Args:
@@ -42,8 +49,11 @@ class Scale:
             start: Pixel where it begins.
             end: Pixel where it ends.
             is_log: Whether equal ratios are equally long.
+            most: That a value can be, where differences count.
         """
-        numbers = [math.log10(value) for value in values] if is_log else list(values)
+        if not is_log:
+            return cls(Axis.of(values, start, end, most))
+        numbers = [math.log10(value) for value in values]
         return cls(Axis.of(numbers, start, end), is_log)
 
     def place(self, value: float) -> float:
