@@ -154,13 +154,7 @@ def _on_jax() -> Any:
 
 @keras.saving.register_keras_serializable("stopwatch_nas")
 class DepthwiseConv2D(keras.layers.DepthwiseConv2D):
-    """Keras' layer, faster to train on JAX.
-
-    Args:
-        kernel_size: Height and width in pixels.
-        **kwargs: As for Keras' layer: one stride for both axes, no dilation, and one output channel
-            for each of the input.
-    """
+    """Keras' layer, faster to train on JAX; of one stride, without dilation or a multiplier."""
 
     def call(self, inputs: Tensor) -> Tensor:
         """The convolution of a map (batch, height, width, channels)."""
