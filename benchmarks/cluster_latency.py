@@ -43,6 +43,7 @@ from nas.executors.ray_cluster import check_ray
 from nas.hardware.plans import FULL, TOY
 from nas.hardware.tables import table_job
 from nas.pipeline.device_table import DeviceMeasuring
+from nas.pipeline.table import TABLE_FILE
 from nas.search_space.named import get_space
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
@@ -115,15 +116,14 @@ def table(folder: Path, name: str, space_name: str, smoke: bool, nodes: Nodes) -
         smoke: Whether it is of toy size.
         nodes: The cluster.
     """
-    path = folder / f"{name}.json"
+    path = folder / name / TABLE_FILE
     if not path.is_file():
-        space = get_space(space_name, 32, CLASSES)
+        space = get_space(space_name, num_classes=CLASSES)
         job = table_job(space, 0, TOY if smoke else FULL)
         asked = ExecutorConfig("ray", nodes.address)
         measuring = DeviceMeasuring(asked, Interrupter())
-        own = folder / name
-        own.mkdir(parents=True, exist_ok=True)
-        measuring.table(job, DEVICE, own).save(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        measuring.table(job, DEVICE, path)
     return LatencyTable.load(path, allow_other_host=True)
 
 
@@ -166,7 +166,7 @@ def main(arguments: list[str] | None = None) -> int:
             loads.append(round(os.getloadavg()[0], 2))
             one = (options.space, options.smoke, nodes)
             idle = table(folder, f"idle_{number}", *one)
-            if (folder / f"busy_{number}.json").is_file():
+            if (folder / f"busy_{number}" / TABLE_FILE).is_file():
                 busy = table(folder, f"busy_{number}", *one)
             else:
                 with trained(folder / "trials", cores[-1]):
