@@ -17,6 +17,7 @@ from nas.deployment.metadata import ModelMetadata, with_metadata
 from nas.deployment.records import Parity
 from nas.deployment.scores import onnx_scores, parity
 from nas.errors import InputError
+from nas.system.graphs import one_graph
 
 # Folding BN rescales kernels, and Keras' own layers, ours and ONNX Runtime sum in other orders:
 # float32 differences of a few 1e-5 of the largest score are expected, wrong padding or a lost
@@ -73,7 +74,8 @@ def _write_both(folder: Path, data: bytes, portable: keras.Model) -> None:
 
 
 def _scores(model: keras.Model, images: np.ndarray) -> np.ndarray:
-    return np.asarray(keras.ops.convert_to_numpy(model(images, training=False)))
+    run = one_graph(lambda pixels: model(pixels, training=False), model)
+    return np.asarray(keras.ops.convert_to_numpy(run(images)))
 
 
 def _check(what: str, difference: float, expected: np.ndarray) -> None:

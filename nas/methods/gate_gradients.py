@@ -14,6 +14,7 @@ import numpy as np
 
 from nas.supernet.views import GateView, PriceView
 from nas.system.devices import device_count, own_rows
+from nas.system.graphs import jit_compile
 
 
 class GateGradients:
@@ -36,7 +37,7 @@ class GateGradients:
         self._price_optimizer.build(view.trainable_variables)
         # The price is float32 in every policy; a scaled loss would need a memory.
         self._price_view.compile(
-            optimizer=self._price_optimizer, jit_compile=False, auto_scale_loss=False
+            optimizer=self._price_optimizer, jit_compile=jit_compile(), auto_scale_loss=False
         )
 
     def norms(self, step: Callable[[], None]) -> dict[str, float]:

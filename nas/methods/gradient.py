@@ -32,6 +32,7 @@ from nas.supernet.sampling import gate_draw
 from nas.supernet.trainer import SupernetTrainer
 from nas.supernet.views import GateView
 from nas.system.devices import own_rows
+from nas.system.graphs import jit_compile
 from nas.training import loop
 from nas.training.checkpoint import Parts
 from nas.training.optimizers import built
@@ -108,7 +109,7 @@ class GradientSearch(SupernetTrainer):
                 keras.metrics.CategoricalAccuracy(name="accuracy"),
                 keras.metrics.CategoricalCrossentropy(from_logits=True, name="cross_entropy"),
             ],
-            jit_compile=False,
+            jit_compile=jit_compile(),
         )
         self._gradients = GateGradients(self.gate_view, optimizer)
         self._gate_batches: Iterator[Batch] | None = None

@@ -13,6 +13,7 @@ from nas.data.loader import evaluation_batches
 from nas.layers.fast import Tensor
 from nas.supernet.model import Supernet
 from nas.system.devices import even_part
+from nas.system.graphs import jit_compile
 from nas.training.evaluation import Accuracy, accuracy, batch_norm_layers, own_momentum
 
 
@@ -53,7 +54,7 @@ class ForwardViews:
         """
         views = cls(*(ForwardView(network, moves, execution) for moves in (True, False)))
         for view in (views.moving, views.still):
-            view.compile(jit_compile=False)
+            view.compile(jit_compile=jit_compile())
         return views
 
 

@@ -209,7 +209,32 @@ def _start(compute: Compute, image_size: int | None) -> None:
         tf.get_logger().setLevel("ERROR")
         if image_size is not None and image_size <= SMALL_IMAGE_PIXELS:
             _undivided_operations(tf)
+    _exact_products(keras.backend.backend())
     keras.ops.convert_to_numpy(keras.ops.zeros(1))
+
+
+def _exact_products(name: str) -> None:
+    """Products of float32 are products of float32, also on GPUs that would round their factors.
+
+    Some keep 10 of 23 bits (TensorFloat-32). An exported file would not compute what Keras does
+    then. Whoever wants speed for precision asks for it by --mixed_precision.
+
+    Args:
+        name: Of the backend.
+    """
+    if name == "jax" and "JAX_DEFAULT_MATMUL_PRECISION" not in os.environ:
+        import jax
+
+        jax.config.update("jax_default_matmul_precision", "highest")
+    elif name == "tensorflow":
+        import tensorflow as tf
+
+        tf.config.experimental.enable_tensor_float_32_execution(False)
+    elif name == "torch":
+        import torch
+
+        torch.backends.cuda.matmul.allow_tf32 = False
+        torch.backends.cudnn.allow_tf32 = False
 
 
 def _undivided_operations(tf: Any) -> None:

@@ -14,7 +14,9 @@ from nas.data import Split
 from nas.data.loader import evaluation_batches
 from nas.errors import InputError
 from nas.layers.batch_norm import BatchNorm
+from nas.layers.fast import Tensor
 from nas.system.devices import device_count
+from nas.system.graphs import one_graph
 
 
 @dataclass(frozen=True)
@@ -84,10 +86,11 @@ def batch_norm_layers(model: keras.Model) -> Iterator[BatchNorm]:
 
 
 @contextmanager
-def own_momentum(layers: Iterable[BatchNorm]) -> Iterator[Callable[[float], None]]:
+def own_momentum(layers: Iterable[BatchNorm]) -> Iterator[Callable[[Tensor], None]]:
     """Lets the momentum of normalisations be set; at the end all have their own again.
 
-    The momentum is read when a graph is traced, so a compiled graph keeps the one of its tracing.
+    The momentum is read when a graph is traced, so a compiled graph keeps the one of its tracing,
+    unless it is an argument of the graph.
 
     Args:
         layers: Normalisations of a model.
@@ -97,7 +100,7 @@ def own_momentum(layers: Iterable[BatchNorm]) -> Iterator[Callable[[float], None
     """
     kept = [(layer, layer.momentum) for layer in layers]
 
-    def set_momentum(momentum: float) -> None:
+    def set_momentum(momentum: Tensor) -> None:
         for layer, _ in kept:
             layer.momentum = momentum
 
@@ -123,9 +126,14 @@ def reestimate_statistics(model: keras.Model, batches: Iterator[np.ndarray]) -> 
     """
     count = 0
     with own_momentum(batch_norm_layers(model)) as set_momentum:
+
+        def average(images: Tensor, momentum: Tensor) -> None:
+            set_momentum(momentum)
+            model(images, training=True)
+
+        run = one_graph(average, model)
         for images in batches:
             # i / (i + 1) makes the running value the plain mean of the batches so far.
-            set_momentum(count / (count + 1))
-            model(images, training=True)
+            run(images, count / (count + 1))
             count += 1
     return count

@@ -7,6 +7,7 @@ import numpy as np
 
 from nas.layers.mixed_formats import MixedFormats
 from nas.layers.quantized_layer import QuantizedLayer
+from nas.system.graphs import one_graph
 
 
 def learned_layers(model: keras.Model) -> list[QuantizedLayer | MixedFormats]:
@@ -39,7 +40,7 @@ def set_first_scales(model: keras.Model, images: np.ndarray) -> None:
     for layer in learned:
         layer.sets_scales = True
     try:
-        model(images, training=True)
+        one_graph(lambda pixels: model(pixels, training=True), model)(images)
     finally:
         for layer in learned:
             layer.sets_scales = False

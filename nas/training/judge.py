@@ -15,6 +15,7 @@ from nas.builders.keras_model import build_model, float32_policy
 from nas.data import Split
 from nas.deployment.scores import keras_scores
 from nas.metrics import AskedMetrics, metric_value
+from nas.system.graphs import jit_compile
 from nas.training.evaluation import Accuracy, accuracy, reestimate_statistics
 from nas.training.last_or_average import (
     HeldOutScore,
@@ -53,7 +54,7 @@ class Judge:
         with float32_policy():
             # Statistics are those of the whole network, without anything dropped.
             copy = build_model(self._architecture, dropout=0.0)
-        copy.compile(jit_compile=False)
+        copy.compile(jit_compile=jit_compile())
         return copy
 
     @property

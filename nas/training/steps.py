@@ -10,6 +10,7 @@ import numpy as np
 
 from nas.data.loader import one_hot
 from nas.system.devices import over_all_hosts, own_rows
+from nas.system.graphs import jit_compile
 from nas.training.loop import MeanLogs
 from nas.training.losses import training_accuracy, training_loss, with_scores
 from nas.training.lost import check_loss
@@ -79,7 +80,7 @@ class WeightSteps:
             ),
             loss=training_loss(recipe),
             metrics=[training_accuracy(recipe)],
-            jit_compile=False,
+            jit_compile=jit_compile(),
         )
 
     def train(

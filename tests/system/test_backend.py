@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from dataclasses import dataclass, field
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,7 @@ class FakeKeras:
     formats: list[str] = field(default_factory=list)
     devices: list[str] = field(default_factory=lambda: ["gpu:0", "gpu:1"])
     backend: str = "jax"
+    precisions: list[tuple[str, str]] = field(default_factory=list)
 
     def module(self) -> SimpleNamespace:
         """What stands in for the package."""
@@ -63,6 +65,9 @@ def keras(monkeypatch: pytest.MonkeyPatch) -> FakeKeras:
     for name, value in WAITING.items():
         monkeypatch.setenv(name, value)  # what `start` sets is put back
     monkeypatch.setitem(sys.modules, "keras", fake.module())
+    config = SimpleNamespace(update=lambda *setting: fake.precisions.append(setting))
+    monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(config=config))
+    monkeypatch.delenv("JAX_DEFAULT_MATMUL_PRECISION", raising=False)
     return fake
 
 
@@ -189,10 +194,14 @@ class FakeTensorFlow:
 
     at_work: bool = False
     threads: list[int] = field(default_factory=list)
+    rounds_factors: bool = True
 
     def module(self) -> SimpleNamespace:
         """What stands in for the package."""
-        experimental = SimpleNamespace(enable_op_determinism=lambda: None)
+        experimental = SimpleNamespace(
+            enable_op_determinism=lambda: None,
+            enable_tensor_float_32_execution=partial(setattr, self, "rounds_factors"),
+        )
         threading = SimpleNamespace(set_intra_op_parallelism_threads=self._set)
         return SimpleNamespace(
             config=SimpleNamespace(experimental=experimental, threading=threading),
@@ -230,3 +239,37 @@ def test_only_operations_on_small_images_are_not_divided_over_threads(
         monkeypatch.setenv("TF_NUM_INTRAOP_THREADS", users_own)
     start(Compute(), image_size)
     assert fake.threads == threads
+
+
+def test_products_of_float32_keep_all_digits_on_jax(keras: FakeKeras) -> None:
+    start()
+    assert keras.precisions == [("jax_default_matmul_precision", "highest")]
+
+
+def test_a_users_own_precision_of_products_stays(
+    keras: FakeKeras, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JAX_DEFAULT_MATMUL_PRECISION", "default")
+    start()
+    assert keras.precisions == []
+
+
+def test_products_of_float32_keep_all_digits_on_tensorflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    fake = FakeTensorFlow()
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    monkeypatch.setitem(sys.modules, "keras", FakeKeras(backend="tensorflow").module())
+    monkeypatch.setitem(sys.modules, "tensorflow", fake.module())
+    start()
+    assert fake.rounds_factors is False
+
+
+def test_products_of_float32_keep_all_digits_on_pytorch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    matmul, cudnn = SimpleNamespace(allow_tf32=True), SimpleNamespace(allow_tf32=True)
+    backends = SimpleNamespace(cuda=SimpleNamespace(matmul=matmul), cudnn=cudnn)
+    monkeypatch.setitem(sys.modules, "keras", FakeKeras(backend="torch").module())
+    monkeypatch.setitem(sys.modules, "torch", SimpleNamespace(backends=backends))
+    start()
+    assert not matmul.allow_tf32 and not cudnn.allow_tf32

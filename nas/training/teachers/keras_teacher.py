@@ -11,6 +11,7 @@ import numpy as np
 
 from nas.errors import InputError
 from nas.system.devices import device_count
+from nas.system.graphs import jit_compile
 from nas.training.teachers.scaling import told_by_factor, told_by_mean
 from nas.training.teachers.teacher import (
     TRIAL_IMAGES,
@@ -86,7 +87,7 @@ def _loaded(path: Path) -> Any:
         raise InputError(
             "a Keras model with inputs of known shape", f"{path}", "build it before it is saved"
         )
-    model.compile(jit_compile=False)
+    model.compile(jit_compile=jit_compile())
     return model
 
 
