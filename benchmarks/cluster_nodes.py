@@ -70,20 +70,29 @@ class Nodes:
         raise TimeoutError(f"no head of a Ray cluster after {START_SECONDS:g} s")
 
     def wait(self) -> None:
-        """Waits until programs can use the cluster, however busy the machine is.
+        """Waits until programs can use all nodes of the cluster, however busy the machine is.
 
         Raises:
             InputError: It does not answer after a while.
+            RuntimeError: A node has ended.
+            TimeoutError: Not all nodes have joined after a while.
         """
         deadline = time.monotonic() + START_SECONDS
         while True:
+            if any(node.poll() is not None for node in self.started):
+                raise RuntimeError(f"a node of the Ray cluster ended; see {self.folder}")
             try:
-                RayCluster(self.address, START_SECONDS).close()
-                return
+                cluster = RayCluster(self.address, START_SECONDS)
+                there = len(cluster.nodes())
+                cluster.close()
+                if there == len(self.started):
+                    return
             except InputError:
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(1.0)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(self.started)} nodes of a Ray cluster")
+            time.sleep(1.0)
 
     def add(self, cpus: int = 1, **resources: float) -> subprocess.Popen[bytes]:
         """Starts one more node.
@@ -103,15 +112,17 @@ class Nodes:
         """
         os.killpg(node.pid, signal.SIGKILL)
         node.wait()
+        self.started.remove(node)
 
     def end(self) -> None:
         """Ends all nodes, the last one first."""
-        for node in reversed(self.started):
+        for node in list(reversed(self.started)):
             node.terminate()
             try:
                 node.wait(30)
             except subprocess.TimeoutExpired:
                 self.kill(node)
+        self.started.clear()
 
     def _start(self, words: list[str], cpus: int) -> subprocess.Popen[bytes]:
         common = ["--node-ip-address=127.0.0.1", f"--object-store-memory={STORE_BYTES}"]
@@ -141,6 +152,8 @@ def cluster_nodes(folder: Path, nodes: int = 1) -> Iterator[Nodes]:
         made.begin()
         for _ in range(nodes):
             made.add()
+            # Of nodes that start on one machine at the same time, now and then one ends at once.
+            made.wait()
         yield made
     finally:
         made.end()

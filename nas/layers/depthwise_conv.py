@@ -105,7 +105,7 @@ def _windows(
 ) -> Iterator[tuple[int, int, Tensor]]:
     """Row and column of each pixel of a kernel, and what it sees of a map, in float32."""
     added = [(max(before, 0), max(behind, 0)) for before, behind in around]
-    padded = ops.pad(x, [(0, 0), *added, (0, 0)])
+    padded = _computed_once(ops.pad(x, [(0, 0), *added, (0, 0)]))
     firsts = [max(-before, 0) for before, _ in around]
     spans = []
     for length, (before, behind) in zip(x.shape[1:3], around, strict=True):
@@ -115,6 +115,15 @@ def _windows(
             top, left = firsts[0] + row, firsts[1] + column
             seen = padded[:, top : top + spans[0] : stride, left : left + spans[1] : stride]
             yield row, column, ops.cast(seen, "float32")
+
+
+def _computed_once(x: Tensor) -> Tensor:
+    """A map that XLA does not compute anew wherever it is read: here for each pixel of a kernel."""
+    if keras.backend.backend() != "jax":
+        return x
+    import jax
+
+    return jax.lax.optimization_barrier(x)
 
 
 def _with_zeros_between(x: Tensor, stride: int) -> Tensor:
@@ -134,15 +143,14 @@ def _on_jax() -> Any:
     import jax
 
     def forward(x: Any, kernel: Any, stride: int, padding: str) -> tuple[Any, tuple[Any, Any]]:
-        # What comes before would otherwise be computed anew for each pixel of the kernel.
-        x = jax.lax.optimization_barrier(x)
+        x = _computed_once(x)
         around = margins(x, len(kernel), stride, padding)
         return shifted_products(x, kernel, stride, around), (x, kernel)
 
     def backward(stride: int, padding: str, kept: tuple[Any, Any], dy: Any) -> tuple[Any, Any]:
         x, kernel = kept
         around = margins(x, len(kernel), stride, padding)
-        return gradients(x, kernel, jax.lax.optimization_barrier(dy), stride, around)
+        return gradients(x, kernel, _computed_once(dy), stride, around)
 
     def convolution(x: Any, kernel: Any, stride: int, padding: str) -> Any:
         return forward(x, kernel, stride, padding)[0]

@@ -1,4 +1,4 @@
-"""Workers on a real Ray cluster of this machine; skipped where Ray is missing, as in CI."""
+"""Workers on a real Ray cluster of this machine; skipped where Ray is missing."""
 
 from __future__ import annotations
 
