@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,7 @@ from nas.executors.choice import executor_of
 from nas.executors.cluster_executor import ClusterExecutor, Shared
 from nas.executors.messages import Done, Event, Failed, Job, Progress
 from nas.executors.needs import ExecutorConfig, Needs
+from nas.executors.ray_cluster import RayCluster
 from nas.hardware.tables import table_job
 from nas.pipeline.device_table import JOB_FOLDER, DeviceMeasuring
 from nas.recipes.scales import SMOKE
@@ -28,7 +30,7 @@ from nas.runs.folder import RunFolder
 from nas.runs.records import TrainedRecord
 from nas.runs.trials_record import TrialsRecord
 from nas.system.interrupt import Interrupter
-from tests.support.programs import run_program
+from tests.support.programs import ROOT, run_program
 from tests.support.toy import toy_space
 
 pytestmark = [
@@ -247,3 +249,42 @@ while True:
         assert executor.free == 1
     finally:
         executor.close()
+
+
+def test_a_node_that_ended_is_told(tmp_path: Path) -> None:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    with pytest.raises(RuntimeError, match="a node of the Ray cluster ended"):
+        Nodes(tmp_path, started=[ended]).wait()
+
+
+@pytest.mark.cluster
+def test_a_cluster_of_benchmarks_has_all_of_its_nodes() -> None:
+    with tempfile.TemporaryDirectory(prefix="r") as folder, cluster_nodes(Path(folder), 2) as made:
+        found = RayCluster(made.address, WAIT_S)
+        there = [dict(node.resources).get("CPU", 0) for node in found.nodes()]
+        found.close()
+        assert sorted(there) == [0, 1, 1]
+        made.kill(made.started[-1])
+        made.add()
+        made.wait()
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(
+    ("program", "more"),
+    [
+        ("cluster_jobs", ["--smoke"]),
+        ("cluster_halving", ["--smoke", "--trials", "4", "--kill_after_s", "3"]),
+    ],
+)
+def test_benchmarks_run_at_toy_size(program: str, more: list[str]) -> None:
+    path = ROOT / "benchmarks" / f"{program}.py"
+    done = subprocess.run([sys.executable, str(path), *more], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    about = json.loads(done.stdout)
+    if program == "cluster_halving":
+        assert about["ended_at_rungs"]["ray_killed"] == about["ended_at_rungs"]["local"]
+        assert all(about["same_values"].values())
+        assert about["legs_trained_again"]["ray_killed"] >= 1
