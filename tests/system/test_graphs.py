@@ -73,8 +73,9 @@ def test_whatever_compiles_a_model_asks_how() -> None:
     root, fixed = Path(nas.__file__).parent, []
     for path in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-            if not is_call or node.func.attr != "compile":
+            if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+                continue
+            if node.func.attr != "compile":
                 continue
             asked = {one.arg: one.value for one in node.keywords}
             if "jit_compile" in asked and isinstance(asked["jit_compile"], ast.Constant):
