@@ -126,7 +126,9 @@ def check_trained_alike(one: dict[str, Any], two: dict[str, Any]) -> None:
     # Means and variances of the whole batch: those of its halves differ by some hundredths.
     for name in ("statistics", "gate_cross_entropy"):
         for first, second in zip(one.get(name, ()), two.get(name, ()), strict=True):
-            assert second == pytest.approx(first, rel=1e-3, abs=1e-3)
+            # Gates have no cross-entropy before they train.
+            is_none = first is None or second is None
+            assert first is second if is_none else second == pytest.approx(first, 1e-3, 1e-3)
 
 
 def test_two_devices_train_like_one() -> None:
