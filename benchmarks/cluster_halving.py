@@ -164,7 +164,6 @@ def search_by_ray(
         sockets: Of Ray's files; a short path.
     """
     with cluster_nodes(sockets / folder.name[-1], NODES) as nodes:
-        nodes.wait()
         by_ray = ["--executor", "ray", "--ray_address", nodes.address]
         search(folder, [*words, *by_ray], kill_after_s, nodes)
 

@@ -108,7 +108,6 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="r") as folder:
         root = Path(folder)
         with cluster_nodes(root / "s", options.nodes) as nodes:
-            nodes.wait()
             shared = Shared(root, (), lambda _: ())
             asked = ExecutorConfig("ray", nodes.address)
             executor = executor_of(asked, TASK, root / "workers", options.nodes, shared)
