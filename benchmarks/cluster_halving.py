@@ -1,15 +1,17 @@
 #!/usr/bin/env python3
 """Halving on a real Ray cluster of this machine, with a node killed on the way.
 
-    python benchmarks/cluster_halving.py [--trials 40] [--epochs 4] [--kill_after_s 120]
-                                         [--folder FOLDER] [--smoke]
+    python benchmarks/cluster_halving.py [--trials 40] [--epochs 2] [--rounds 2]
+                                         [--kill_after_s 120] [--folder FOLDER] [--smoke]
 
-The same search by trials runs three times: by two workers of this machine, on a cluster of a head
-and two nodes of one core each, and there with one node killed and another one joining. Printed are,
-as JSON, the seconds of each, the seconds of a leg, how many trials came to the end of each rung,
-and whether all that two searches trained alike came to the same values. With --folder, the same
-command goes on after it was stopped: searches that are done are not run again, and one that was
-stopped on the way begins anew, since its seconds are lost. See benchmarks/README.md.
+The same search by trials runs several times: by two workers of this machine, and on a cluster of a
+head and two nodes of one core each. Each round has one of both, and each second round has them in
+the other order, so that a machine which becomes slower by and by favours neither. A last search
+has one node killed and another one joining. Printed are, as JSON, the seconds of each, the seconds
+of a leg, how many trials came to the end of each rung, and whether all that two searches trained
+alike came to the same values. With --folder, the same command goes on after it was stopped:
+searches that are done are not run again, and one that was stopped on the way begins anew, since
+its seconds are lost. See benchmarks/README.md.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -44,6 +46,7 @@ from nas.system.environment import environment
 
 NODES = 2
 POLL_SECONDS = 0.2
+KILLED = "ray_killed"
 
 
 @dataclass(frozen=True)
@@ -53,6 +56,7 @@ class Searched:
     Args:
         seconds: Of the whole program.
         reached: (Trial, rung) -> top-1 at its end.
+        legs: How many were trained to their end.
         leg_s: Mean seconds of a leg.
         least_leg_s: Of the shortest one.
         failures: Legs that were lost and trained once more.
@@ -61,10 +65,16 @@ class Searched:
 
     seconds: float
     reached: dict[tuple[int, int], float]
+    legs: int
     leg_s: float
     least_leg_s: float
     failures: int
     load: float
+
+    @property
+    def outside_s(self) -> float:
+        """Seconds that all workers together had, less those of legs."""
+        return NODES * self.seconds - self.legs * self.leg_s
 
     @property
     def ended(self) -> list[int]:
@@ -98,7 +108,7 @@ def searched(folder: Path, seconds: float, load: float) -> Searched:
             reached[trial["number"], rung["rung"]] = rung["reached"]["top1"]
             legs_s.append(rung["seconds"])
     mean_s = sum(legs_s) / len(legs_s)
-    return Searched(seconds, reached, mean_s, min(legs_s), failures, load)
+    return Searched(seconds, reached, len(legs_s), mean_s, min(legs_s), failures, load)
 
 
 def once(folder: Path, run: Callable[[], None]) -> Searched:
@@ -163,16 +173,50 @@ def search_by_ray(
         kill_after_s: As `search` takes it.
         sockets: Of Ray's files; a short path.
     """
-    with cluster_nodes(sockets / folder.name[-1], NODES) as nodes:
+    with cluster_nodes(sockets / str(len(list(sockets.iterdir()))), NODES) as nodes:
         by_ray = ["--executor", "ray", "--ray_address", nodes.address]
         search(folder, [*words, *by_ray], kill_after_s, nodes)
 
 
+def plan(rounds: int) -> list[str]:
+    """Names of the searches in the order in which they run.
+
+    Args:
+        rounds: Searches of either kind, without the one whose node is killed.
+    """
+    names: list[str] = []
+    for number in range(1, rounds + 1):
+        pair = [f"local_{number}", f"ray_{number}"]
+        names += pair if number % 2 else pair[::-1]
+    return [*names, KILLED]
+
+
+def overheads(found: Mapping[str, Searched], rounds: int) -> dict[str, Any]:
+    """How much longer the cluster takes than this machine's workers.
+
+    Args:
+        found: Name, as in `plan` -> search.
+        rounds: As `plan` takes it.
+    """
+    pairs = [(found[f"ray_{number}"], found[f"local_{number}"]) for number in range(1, rounds + 1)]
+    parts: Mapping[str, Callable[[Searched], float]] = {
+        "overhead": lambda one: one.seconds,
+        "overhead_of_legs": lambda one: one.leg_s,
+    }
+    shares: dict[str, Any] = {}
+    for name, part in parts.items():
+        of_all = sum(part(ray) for ray, _ in pairs) / sum(part(local) for _, local in pairs)
+        shares[name] = round(of_all - 1, 4)
+        shares[f"{name}_each"] = [round(part(ray) / part(local) - 1, 4) for ray, local in pairs]
+    return shares
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the three searches, and prints what they came to."""
+    """Runs the searches, and prints what they came to."""
     parser = Parser(description=__doc__)
     parser.add_argument("--trials", action=Value, type=int, default=40, help="in all (40)")
-    parser.add_argument("--epochs", action=Value, type=int, default=4, help="of a training (4)")
+    parser.add_argument("--epochs", action=Value, type=float, default=2.0, help="of a training (2)")
+    parser.add_argument("--rounds", action=Value, type=int, default=2, help="of both kinds (2)")
     parser.add_argument("--kill_after_s", action=Value, type=float, default=120.0, help="(120)")
     parser.add_argument("--folder", type=Path, help="of the runs; default: one that is removed")
     parser.add_argument("--smoke", action="store_true", help="toy size, to try it")
@@ -184,12 +228,15 @@ def main(arguments: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory(prefix="r") as made:
         folder = options.folder or Path(made)
         folder.mkdir(parents=True, exist_ok=True)
-        words = [*common, "--workers", str(NODES)]
-        local = once(folder / "local", partial(search, folder / "local", words))
-        found = {"local": local}
-        for name, kill_after_s in (("ray", None), ("ray_killed", options.kill_after_s)):
-            by_ray = partial(search_by_ray, folder / name, common, kill_after_s, Path(made))
-            found[name] = once(folder / name, by_ray)
+        found: dict[str, Searched] = {}
+        for name in plan(options.rounds):
+            if name.startswith("local"):
+                words = [*common, "--workers", str(NODES)]
+                run = partial(search, folder / name, words)
+            else:
+                kill_after_s = options.kill_after_s if name == KILLED else None
+                run = partial(search_by_ray, folder / name, common, kill_after_s, Path(made))
+            found[name] = once(folder / name, run)
     words = arguments if arguments is not None else sys.argv[1:]
     about = {
         "command": command_line.join(["python", "benchmarks/cluster_halving.py", *words]),
@@ -199,8 +246,9 @@ def main(arguments: list[str] | None = None) -> int:
         "least_leg_seconds": {name: round(one.least_leg_s, 2) for name, one in found.items()},
         "ended_at_rungs": {name: one.ended for name, one in found.items()},
         "legs_trained_again": {name: one.failures for name, one in found.items()},
-        "overhead": round(found["ray"].seconds / local.seconds - 1, 4),
-        "same_values": {name: one.agrees(local) for name, one in found.items()},
+        "outside_of_legs_seconds": {name: round(one.outside_s, 1) for name, one in found.items()},
+        **overheads(found, options.rounds),
+        "same_values": {name: one.agrees(found["local_1"]) for name, one in found.items()},
         "load_average_before": {name: round(one.load, 2) for name, one in found.items()},
         "ray": version,
         "environment": vars(environment()),

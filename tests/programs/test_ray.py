@@ -276,7 +276,10 @@ def test_a_cluster_of_benchmarks_has_all_of_its_nodes() -> None:
     ("program", "more"),
     [
         ("cluster_jobs", ["--smoke"]),
-        ("cluster_halving", ["--smoke", "--trials", "4", "--kill_after_s", "3"]),
+        (
+            "cluster_halving",
+            ["--smoke", "--trials", "4", "--rounds", "1", "--epochs", "4", "--kill_after_s", "3"],
+        ),
     ],
 )
 def test_benchmarks_run_at_toy_size(program: str, more: list[str]) -> None:
@@ -285,6 +288,6 @@ def test_benchmarks_run_at_toy_size(program: str, more: list[str]) -> None:
     assert done.returncode == 0, done.stderr
     about = json.loads(done.stdout)
     if program == "cluster_halving":
-        assert about["ended_at_rungs"]["ray_killed"] == about["ended_at_rungs"]["local"]
+        assert about["ended_at_rungs"]["ray_killed"] == about["ended_at_rungs"]["local_1"]
         assert all(about["same_values"].values())
         assert about["legs_trained_again"]["ray_killed"] >= 1

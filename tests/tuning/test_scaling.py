@@ -140,3 +140,23 @@ def test_a_search_of_the_cluster_benchmark_that_is_done_is_not_run_again(tmp_pat
     assert cluster_halving.once(folder, run) == first
     assert done == [True]
     assert (first.ended, first.least_leg_s, first.failures) == ([1], 12.0, 1)
+
+
+def test_the_searches_of_the_cluster_benchmark_take_turns() -> None:
+    names = ["local_1", "ray_1", "ray_2", "local_2", "local_3", "ray_3", "ray_killed"]
+    assert cluster_halving.plan(3) == names
+
+
+def test_the_overhead_of_a_cluster_is_that_of_all_rounds() -> None:
+    """Of two rounds on a machine that becomes slower, the ratio of the sums is told."""
+
+    def ran(seconds: float, leg_s: float) -> cluster_halving.Searched:
+        return cluster_halving.Searched(seconds, {}, 10, leg_s, leg_s, 0, 0.0)
+
+    found = {"local_1": ran(100.0, 18.0), "ray_1": ran(120.0, 20.0)}
+    found |= {"local_2": ran(150.0, 25.0), "ray_2": ran(130.0, 23.0)}
+    shares = cluster_halving.overheads(found, 2)
+    assert shares["overhead"] == 0.0
+    assert shares["overhead_each"] == [0.2, -0.1333]
+    assert shares["overhead_of_legs"] == 0.0
+    assert found["ray_1"].outside_s == pytest.approx(40.0)
