@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Halving on a real Ray cluster of this machine, with a node killed on the way.
 
-    python benchmarks/cluster_halving.py [--trials 40] [--epochs 2] [--rounds 2]
+    python benchmarks/cluster_halving.py [--trials 40] [--epochs 3] [--rounds 2]
                                          [--kill_after_s 120] [--folder FOLDER] [--smoke]
 
 The same search by trials runs several times: by two workers of this machine, and on a cluster of a
@@ -215,7 +215,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs the searches, and prints what they came to."""
     parser = Parser(description=__doc__)
     parser.add_argument("--trials", action=Value, type=int, default=40, help="in all (40)")
-    parser.add_argument("--epochs", action=Value, type=float, default=2.0, help="of a training (2)")
+    parser.add_argument("--epochs", action=Value, type=float, default=3.0, help="of a training (3)")
     parser.add_argument("--rounds", action=Value, type=int, default=2, help="of both kinds (2)")
     parser.add_argument("--kill_after_s", action=Value, type=float, default=120.0, help="(120)")
     parser.add_argument("--folder", type=Path, help="of the runs; default: one that is removed")
