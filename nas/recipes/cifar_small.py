@@ -1,11 +1,10 @@
 """Recipe `cifar_small`: networks below 50,000 parameters on CIFAR-10 in 60 epochs.
 
 Command: python main.py --run RUN --data_dir CIFAR10 --recipe cifar_small --seeds 3
-Hardware: two cores of a desktop processor, no GPU.
-Time: not yet measured.
-Result: not yet run to its end. On an NVIDIA H100 each of 4 trainings lost its loss within 8 steps;
-    with other algorithms for depthwise convolutions none of 3 did on an H200 (docs/log.md).
-n: 4
+Hardware: NVIDIA H200; seed 1 from epoch 40 on two cores of an Intel Xeon.
+Time: 7 minutes on the GPU beside two others; one core would take 3.6 hours.
+Result: 86.2 % top-1 with 46,000 parameters (docs/results/recipes.md).
+n: 2
 """
 
 from __future__ import annotations
