@@ -42,6 +42,7 @@ from latency import atomic, command_line, shell
 from latency.cli.parser import Parser, Value
 from latency.device.clock import now_text
 from nas.executors.ray_cluster import check_ray
+from nas.ranges import check_count
 from nas.system.environment import environment
 
 NODES = 2
@@ -56,7 +57,6 @@ class Searched:
     Args:
         seconds: Of the whole program.
         reached: (Trial, rung) -> top-1 at its end.
-        legs: How many were trained to their end.
         leg_s: Mean seconds of a leg.
         least_leg_s: Of the shortest one.
         failures: Legs that were lost and trained once more.
@@ -65,7 +65,6 @@ class Searched:
 
     seconds: float
     reached: dict[tuple[int, int], float]
-    legs: int
     leg_s: float
     least_leg_s: float
     failures: int
@@ -74,7 +73,7 @@ class Searched:
     @property
     def outside_s(self) -> float:
         """Seconds that all workers together had, less those of legs."""
-        return NODES * self.seconds - self.legs * self.leg_s
+        return NODES * self.seconds - len(self.reached) * self.leg_s
 
     @property
     def ended(self) -> list[int]:
@@ -108,7 +107,7 @@ def searched(folder: Path, seconds: float, load: float) -> Searched:
             reached[trial["number"], rung["rung"]] = rung["reached"]["top1"]
             legs_s.append(rung["seconds"])
     mean_s = sum(legs_s) / len(legs_s)
-    return Searched(seconds, reached, len(legs_s), mean_s, min(legs_s), failures, load)
+    return Searched(seconds, reached, mean_s, min(legs_s), failures, load)
 
 
 def once(folder: Path, run: Callable[[], None]) -> Searched:
@@ -162,18 +161,16 @@ def search(
         raise RuntimeError("a search that ended before its node was killed; lower --kill_after_s")
 
 
-def search_by_ray(
-    folder: Path, words: list[str], kill_after_s: float | None, sockets: Path
-) -> None:
+def search_by_ray(folder: Path, words: list[str], kill_after_s: float | None) -> None:
     """Runs a search on a cluster of its own.
 
     Args:
         folder: Of the run.
         words: Flags of nas.py.
         kill_after_s: As `search` takes it.
-        sockets: Of Ray's files; a short path.
     """
-    with cluster_nodes(sockets / str(len(list(sockets.iterdir()))), NODES) as nodes:
+    # Sockets lie below it, and their paths have to be short.
+    with tempfile.TemporaryDirectory(prefix="r") as made, cluster_nodes(Path(made), NODES) as nodes:
         by_ray = ["--executor", "ray", "--ray_address", nodes.address]
         search(folder, [*words, *by_ray], kill_after_s, nodes)
 
@@ -221,6 +218,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, help="of the runs; default: one that is removed")
     parser.add_argument("--smoke", action="store_true", help="toy size, to try it")
     options = parser.parse_args(arguments)
+    check_count("rounds", options.rounds)
     version = check_ray()
     common = ["--method", "asha", "--max_trials", str(options.trials), "--reduction", "2"]
     common += ["--rungs", "3", "--max_epochs", str(options.epochs), "--objectives", "top1"]
@@ -235,7 +233,7 @@ def main(arguments: list[str] | None = None) -> int:
                 run = partial(search, folder / name, words)
             else:
                 kill_after_s = options.kill_after_s if name == KILLED else None
-                run = partial(search_by_ray, folder / name, common, kill_after_s, Path(made))
+                run = partial(search_by_ray, folder / name, common, kill_after_s)
             found[name] = once(folder / name, run)
     words = arguments if arguments is not None else sys.argv[1:]
     about = {

@@ -15,7 +15,7 @@ from tests.support.programs import begun
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.cluster,
-    # Seven programs one after the other, two of them as pairs.
+    # Four runs one after the other, two of them by two processes.
     pytest.mark.timeout(1800),
     pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="jax is not installed"),
 ]

@@ -151,7 +151,8 @@ def test_the_overhead_of_a_cluster_is_that_of_all_rounds() -> None:
     """Of two rounds on a machine that becomes slower, the ratio of the sums is told."""
 
     def ran(seconds: float, leg_s: float) -> cluster_halving.Searched:
-        return cluster_halving.Searched(seconds, {}, 10, leg_s, leg_s, 0, 0.0)
+        ten = {(trial, 0): 0.5 for trial in range(10)}
+        return cluster_halving.Searched(seconds, ten, leg_s, leg_s, 0, 0.0)
 
     found = {"local_1": ran(100.0, 18.0), "ray_1": ran(120.0, 20.0)}
     found |= {"local_2": ran(150.0, 25.0), "ray_2": ran(130.0, 23.0)}
