@@ -63,7 +63,11 @@ def test_real_time_orders_a_small_and_a_large_graph() -> None:
     found = measure(models, SessionSettings(), MeasurePlan(min_rounds=4, max_rounds=4))
     assert 0 < found["small"].latency_ms < found["large"].latency_ms
     assert found["small"].low_ms <= found["small"].latency_ms <= found["small"].high_ms
-    assert found["small"].latency_ms <= found["small"].p50_ms <= found["small"].p90_ms
+    # The latency is of the runs at full speed and the percentiles are of those that nobody waited
+    # for. They are runs of different visits, so that either may be the greater one.
+    for reading in found.values():
+        assert min(min(visit.runs_ms) for visit in reading.visits) <= reading.latency_ms
+        assert reading.p50_ms <= reading.p90_ms <= reading.p99_ms
 
 
 def test_a_fresh_process_gives_the_same_form_of_result() -> None:
