@@ -12,12 +12,12 @@ from matplotlib.ticker import MaxNLocator
 from nas.cost.units import Unit
 from nas.report import numbers
 from nas.report.front import has_several_seeds
+from nas.report.name_places import Box, NamePlaces, names_of
 from nas.report.plots import axis_of
 from nas.runs.front import Front, FrontNetwork
 
 WIDTH, HEIGHT = 860, 430
 LEFT, RIGHT, TOP, BOTTOM = 62, 24, 18, 52
-NAME_WIDTH = 72
 # A margin around all points and intervals, a share of what they span.
 MARGIN = 0.08
 # An axis of one value still has a length, a share of that value.
@@ -95,11 +95,12 @@ def front_chart(front: Front, ids: dict[str, str]) -> str:
         predicted = f"predicted ms of {front.device}"
         axis = "measured ms, at full speed" if front.is_measured else predicted
     parts = [_grid(x, y, axis, f"top-1{several}, %"), _line(networks, reaches, x, y)]
+    names = _names(networks, reaches, x, y)
     # Networks of the front lie on top.
     ordered = sorted(networks, key=lambda network: network.standing == "front")
     for network in ordered:
         said = f"{network.name}: {numbers.figure(unit, network.cost(unit))}"
-        at = Place(x, y, reaches[network.name])
+        at = Place(x, y, reaches[network.name], names.get(network.name, ""))
         parts.append(_mark(network, at, said, ids[network.name]))
     return (
         f'<div class="scroll"><svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="group" '
@@ -115,11 +116,13 @@ class Place:
         x: Axis of what networks are compared by.
         y: Axis of the accuracies, in percent.
         reach: The network's figure on the first of them, and the ends of its interval.
+        name: SVG of the network's name; empty where it has none here.
     """
 
     x: Axis
     y: Axis
     reach: Sequence[float]
+    name: str
 
 
 def _reach(network: FrontNetwork, unit: Unit) -> tuple[float, float, float]:
@@ -174,21 +177,24 @@ def _line(
     return f'<polyline class="frontline" points="{points}"/>'
 
 
+def _names(
+    networks: Sequence[FrontNetwork], reaches: Mapping[str, Sequence[float]], x: Axis, y: Axis
+) -> dict[str, str]:
+    """Name of each network of the front -> its SVG."""
+    drawn = [(n, x.place(reaches[n.name][0]), y.place(100 * n.trainings.mean)) for n in networks]
+    marks = sorted((a, b, n.name) for n, a, b in drawn if n.standing == "front")
+    others = [(a, b) for n, a, b in drawn if n.standing != "front"]
+    frame = Box(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
+    places = NamePlaces(frame, [(a, b) for a, b, _ in marks], others)
+    return {mark[2]: name for mark, name in zip(marks, names_of(places, marks), strict=True)}
+
+
 def _mark(network: FrontNetwork, place: Place, said: str, target: str) -> str:
     x, y, (cost, left, right) = place.x, place.y, place.reach
     percent, low, high = _reach_percent(network)
     at_x, at_y = x.place(cost), y.place(percent)
     kind = network.standing.replace(" ", "-")
     words = f"{said}, top-1 {percent:.1f} %"
-    label = ""
-    if network.standing == "front":
-        # A front rises to the right: there is room at the lower right, but at the very end.
-        is_last = at_x > WIDTH - RIGHT - NAME_WIDTH
-        label_x, anchor = (at_x - 11, "end") if is_last else (at_x + 10, "start")
-        label = (
-            f'<text class="name" x="{label_x:.1f}" y="{at_y + (-9 if is_last else 17):.1f}" '
-            f'text-anchor="{anchor}">{escape(network.name)}</text>'
-        )
     return (
         f'<a class="mark {kind}" href="#{target}" aria-label="{escape(words)}">'
         f"<title>{escape(words)}</title>"
@@ -197,5 +203,5 @@ def _mark(network: FrontNetwork, place: Place, said: str, target: str) -> str:
         f'<line class="reach" x1="{at_x:.1f}" y1="{y.place(low):.1f}" x2="{at_x:.1f}" '
         f'y2="{y.place(high):.1f}"/>'
         f'<circle class="aim" cx="{at_x:.1f}" cy="{at_y:.1f}" r="16"/>'
-        f'<circle class="dot" cx="{at_x:.1f}" cy="{at_y:.1f}" r="7"/>{label}</a>'
+        f'<circle class="dot" cx="{at_x:.1f}" cy="{at_y:.1f}" r="7"/>{place.name}</a>'
     )

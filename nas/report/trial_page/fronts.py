@@ -7,6 +7,7 @@ from functools import partial
 from itertools import combinations
 
 from nas.report.cards import card
+from nas.report.name_places import Box, NamePlaces, names_of
 from nas.report.trial_page import svg
 from nas.report.trial_page.facts import WORDS, ShownTrial, TrialFacts, epochs_text
 from nas.report.trials import value_text
@@ -131,15 +132,10 @@ def _line(
 
 def _numbers(
     places: Sequence[tuple[ShownTrial, float, float]], x: svg.Scale, y: svg.Scale
-) -> Iterator[str]:
+) -> list[str]:
     """Numbers of the trials on the front, which the table has, where they do not overlap."""
-    taken: list[tuple[float, float]] = []
-    for one, a, b in places:
-        if one.standing != "front":
-            continue
-        at_x, at_y = x.place(a) + 11, y.place(b) + 17
-        if at_x > svg.WIDTH - svg.RIGHT - 16:
-            at_x -= 36
-        if all(abs(at_x - u) > 30 or abs(at_y - v) > 14 for u, v in taken):
-            taken.append((at_x, at_y))
-            yield f'<text class="name" x="{at_x:.1f}" y="{at_y:.1f}">{one.number}</text>'
+    drawn = [(one, x.place(a), y.place(b)) for one, a, b in places]
+    marks = sorted((a, b, str(one.number)) for one, a, b in drawn if one.standing == "front")
+    others = [(a, b) for one, a, b in drawn if one.standing != "front"]
+    frame = Box(svg.LEFT, svg.TOP, svg.WIDTH - svg.RIGHT, svg.HEIGHT - svg.BOTTOM)
+    return names_of(NamePlaces(frame, [(a, b) for a, b, _ in marks], others), marks)
