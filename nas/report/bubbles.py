@@ -13,19 +13,15 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Annotation
-from matplotlib.transforms import Bbox, BboxBase
 
 from nas.report import numbers
 from nas.report.curves import COLOURS
+from nas.report.plot_names import mark_box, placed
 from nas.report.plots import MUTED, STYLE, figure_address, written_out
 from nas.runs.compared import ComparedRow
 
 LARGEST_AREA = 1500.0  # in square points, of the network with the most parameters
 SMALLEST_AREA = 22.0  # a bubble that is smaller cannot be seen
-# Where a name may stand beside its bubble, in points; the first place that is free is taken.
-# Right and left come first: upright lines of intervals run above and below.
-PLACES = ((1, 0), (-1, 0), (0, 1), (0, -1), (0, 1.9), (0, -1.9), (0, 2.8), (0, -2.8))
-LINE_POINTS = 12.0
 
 
 def bubbles_png(rows: Sequence[ComparedRow]) -> bytes | None:
@@ -127,15 +123,18 @@ def _draw(axes: Axes, row: ComparedRow, area: float, colour: str) -> None:
 def _name(figure: Figure, axes: Axes, rows: Sequence[ComparedRow], areas: Sequence[float]) -> None:
     """Writes each name beside its bubble, or all of them below where there is no room for that."""
     figure.canvas.draw()  # places are known once the axes have their limits
-    bubbles = [_bubble_box(figure, axes, *pair) for pair in zip(rows, areas, strict=True)]
+    reaches = [_radius_points(area) for area in areas]
+    bubbles = [
+        mark_box(figure, axes, _point(row), reach) for row, reach in zip(rows, reaches, strict=True)
+    ]
     names: list[Annotation] = []
-    for number, (row, area) in enumerate(zip(rows, areas, strict=True)):
+    for number, (row, reach) in enumerate(zip(rows, reaches, strict=True)):
         others = [box for other, box in enumerate(bubbles) if other != number]
         taken = [*others, *(name.get_window_extent() for name in names)]
-        name = _placed(axes, row, area, taken)
+        name = placed(axes, row.name, _point(row), reach, taken)
         if name is None:
-            for placed in names:
-                placed.remove()
+            for earlier in names:
+                earlier.remove()
             _legend(figure, rows)
             return
         names.append(name)
@@ -145,40 +144,8 @@ def _point(row: ComparedRow) -> tuple[float, float]:
     return row.measured_ms or 0.0, 100 * (row.mean_top1 or 0.0)
 
 
-def _radius(area: float) -> float:
-    """Of a bubble, in points."""
+def _radius_points(area: float) -> float:
     return math.sqrt(area / math.pi)
-
-
-def _bubble_box(figure: Figure, axes: Axes, row: ComparedRow, area: float) -> Bbox:
-    x, y = axes.transData.transform(_point(row))
-    reach = _radius(area) * figure.dpi / 72  # points are 72 an inch
-    return Bbox([[x - reach, y - reach], [x + reach, y + reach]])
-
-
-def _placed(
-    axes: Axes, row: ComparedRow, area: float, taken: Sequence[BboxBase]
-) -> Annotation | None:
-    """A name beside its bubble where nothing else stands; None where there is no such place."""
-    for right, up in PLACES:
-        step = _radius(area) + 3 + (LINE_POINTS * (abs(up) - 1) if up else 0)
-        label = axes.annotate(
-            row.name,
-            _point(row),
-            xytext=((_radius(area) + 4) * right, step * (up > 0) - step * (up < 0)),
-            textcoords="offset points",
-            ha={1: "left", -1: "right"}.get(right, "center"),
-            va="center" if not up else "bottom" if up > 0 else "top",
-            fontsize=9,
-            zorder=4,
-        )
-        label.set_in_layout(False)
-        box, frame = label.get_window_extent(), axes.bbox
-        fits = frame.x0 <= box.x0 and box.x1 <= frame.x1 and frame.y0 <= box.y0 <= frame.y1
-        if fits and not any(box.overlaps(other) for other in taken):
-            return label
-        label.remove()
-    return None
 
 
 def _legend(figure: Figure, rows: Sequence[ComparedRow]) -> None:

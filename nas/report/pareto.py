@@ -13,6 +13,7 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.transforms import BboxBase
 from rich import box
 from rich.table import Table
 
@@ -21,6 +22,7 @@ from nas.cost.units import MILLISECONDS, Unit
 from nas.errors import InputError
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
+from nas.report.plot_names import mark_box, placed
 from nas.report.plots import BLUE, GREEN, MUTED, STYLE, axis_of, written_out
 from nas.report.seeds import FEW_SEEDS, NOT_KNOWN, MoreSeeds, difference_text, spread_text
 from nas.report.terminal import spread_cell
@@ -33,6 +35,7 @@ from nas.selection.seed_spread import SeedSpread, difference
 from nas.system.console import out
 
 PICTURE_NAME = "pareto.png"
+DOT_POINTS = 3.5  # from the middle of a dot to its edge
 _PREDICTED = "ms (predicted where not measured)"
 
 
@@ -208,6 +211,11 @@ class _Dot:
     reach_percent: tuple[float, float]
     on_front: bool
 
+    @property
+    def point(self) -> tuple[float, float]:
+        """Where it is drawn."""
+        return self.cost, self.percent
+
 
 def _dots(pareto: Pareto, scale: float) -> list[_Dot]:
     unit = pareto.unit
@@ -240,7 +248,12 @@ def _label(network: ParetoPoint) -> str:
     return f"{network.name}: {verdict}" if verdict else network.name
 
 
-def _picture(pareto: Pareto) -> bytes:
+def pareto_figure(pareto: Pareto) -> Figure:
+    """Accuracy against milliseconds, or a count, with the front as a line.
+
+    Args:
+        pareto: Of a sweep.
+    """
     unit = pareto.unit
     scale, axis = axis_of(unit, [network.cost(unit) for network in pareto.networks])
     dots = _dots(pareto, scale)
@@ -259,9 +272,16 @@ def _picture(pareto: Pareto) -> bytes:
         axes.margins(0.12)
         if dots:
             axes.legend(loc="lower right")
-        stream = io.BytesIO()
-        written_out(figure).savefig(stream, format="png", metadata={"Software": None})
-        return stream.getvalue()
+        _name(figure, axes, dots)
+        return written_out(figure)
+
+
+def _picture(pareto: Pareto) -> bytes:
+    figure = pareto_figure(pareto)
+    stream = io.BytesIO()
+    with matplotlib.rc_context(STYLE):
+        figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()
 
 
 def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
@@ -294,12 +314,16 @@ def _draw(axes: Axes, dots: Sequence[_Dot]) -> None:
     if seen:
         seen_ms, percents = zip(*seen, strict=True)
         axes.scatter(seen_ms, percents, color=MUTED, s=36, marker="|", label="as seen, p50")
-    for dot in dots:
-        axes.annotate(
-            dot.name,
-            (dot.cost, dot.percent),
-            textcoords="offset points",
-            xytext=(6, -12),
-            fontsize=8.5,
-            color=MUTED,
-        )
+
+
+def _name(figure: Figure, axes: Axes, dots: Sequence[_Dot]) -> None:
+    """Names, those of the front first. The table has those for which there is no room."""
+    figure.canvas.draw()  # places are known once the axes have their limits
+    taken: list[BboxBase] = [mark_box(figure, axes, dot.point, DOT_POINTS) for dot in dots]
+    legend = axes.get_legend()
+    if legend is not None:
+        taken.append(legend.get_window_extent())
+    for dot in sorted(dots, key=lambda dot: not dot.on_front):
+        name = placed(axes, dot.name, dot.point, DOT_POINTS, taken)
+        if name is not None:
+            taken.append(name.get_window_extent())

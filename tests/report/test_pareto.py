@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,14 @@ from rich.console import Console
 from latency.errors import LatencyError
 from nas.cost.units import BOPS
 from nas.report import numbers
-from nas.report.pareto import front_of, pareto_table, print_pareto, seed_lines, write_pareto
+from nas.report.pareto import (
+    front_of,
+    pareto_figure,
+    pareto_table,
+    print_pareto,
+    seed_lines,
+    write_pareto,
+)
 from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
@@ -84,6 +92,22 @@ def test_a_front_is_drawn_by_means_over_seeds() -> None:
     # The first training of the slower network alone would be dominated.
     found = front_of([trained("a", 1.0, 0.5, 0.4, 0.5), trained("b", 2.0, 0.4, 0.6, 0.6)])
     assert found.front == ("a", "b")
+
+
+@pytest.mark.parametrize("count", [2, 12, 60])
+def test_names_of_a_crowded_front_do_not_cover_each_other(count: int) -> None:
+    points = [point(f"target_{i}_ms", 3 + 0.1 * i, 0.5 + 0.002 * i, 0.1) for i in range(count)]
+    behind = [point("behind", 3.5, 0.3, 0.1)]
+    figure = pareto_figure(front_of([*points, *behind]))
+    figure.canvas.draw()
+    (axes,) = figure.axes
+    names = [text for text in axes.texts if text.get_text()]
+    assert any(text.get_text().startswith("target_0_ms") for text in names)
+    assert any(text.get_text().startswith("behind") for text in names)
+    boxes = [text.get_window_extent() for text in names]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(axes.bbox.x0 <= box.x0 and box.x1 <= axes.bbox.x1 for box in boxes)
+    assert len(names) == count + 1 or count > 2
 
 
 def test_neighbours_of_a_front_are_told_apart_by_seeds_or_not() -> None:
