@@ -128,9 +128,8 @@ def _name(figure: Figure, axes: Axes, rows: Sequence[ComparedRow], areas: Sequen
         mark_box(figure, axes, _point(row), reach) for row, reach in zip(rows, reaches, strict=True)
     ]
     names: list[Annotation] = []
-    for number, (row, reach) in enumerate(zip(rows, reaches, strict=True)):
-        others = [box for other, box in enumerate(bubbles) if other != number]
-        taken = [*others, *(name.get_window_extent() for name in names)]
+    for row, reach in zip(rows, reaches, strict=True):
+        taken = [*bubbles, *(name.get_window_extent() for name in names)]
         name = placed(axes, row.name, _point(row), reach, taken)
         if name is None:
             for earlier in names:

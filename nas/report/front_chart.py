@@ -12,7 +12,7 @@ from matplotlib.ticker import MaxNLocator
 from nas.cost.units import Unit
 from nas.report import numbers
 from nas.report.front import has_several_seeds
-from nas.report.name_places import Box, NamePlaces, names_of
+from nas.report.name_places import Box, names_of
 from nas.report.plots import axis_of
 from nas.runs.front import Front, FrontNetwork
 
@@ -185,8 +185,7 @@ def _names(
     marks = sorted((a, b, n.name) for n, a, b in drawn if n.standing == "front")
     others = [(a, b) for n, a, b in drawn if n.standing != "front"]
     frame = Box(LEFT, TOP, WIDTH - RIGHT, HEIGHT - BOTTOM)
-    places = NamePlaces(frame, [(a, b) for a, b, _ in marks], others)
-    return {mark[2]: name for mark, name in zip(marks, names_of(places, marks), strict=True)}
+    return {mark[2]: name for mark, name in zip(marks, names_of(frame, marks, others), strict=True)}
 
 
 def _mark(network: FrontNetwork, place: Place, said: str, target: str) -> str:

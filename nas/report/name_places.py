@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 # Of 12 px letters: a line is so high, and a letter is hardly ever wider on average.
 LINE_PX, LETTER_PX = 14.0, 7.2
+# From the middle of a mark to its edge: less than to its name.
+MARK_PX = 8.0
 # Pixels from the middle of a mark to the foot of its name, and where the name hangs there. A front
 # rises to the right, so that there is room at its lower right and at its upper left.
 SIDES = ((11.0, 17.0, "start"), (-11.0, -9.0, "end"), (11.0, -9.0, "start"), (-11.0, 17.0, "end"))
@@ -48,7 +50,6 @@ class NamePlaces:
         frame: That names stay within.
         named: (x, y) of the marks that have names. No name covers them.
         others: (x, y) of other marks. Names cover them where there is no better place.
-        reach: From the middle of a mark to its edge, in pixels; below the distance of a name.
     """
 
     def __init__(
@@ -56,11 +57,10 @@ class NamePlaces:
         frame: Box,
         named: Sequence[tuple[float, float]],
         others: Sequence[tuple[float, float]] = (),
-        reach: float = 8.0,
     ) -> None:
         self._frame = frame
-        self._kept_free = [_around(x, y, reach) for x, y in named]
-        self._others = [_around(x, y, reach) for x, y in others]
+        self._kept_free = [_around(x, y) for x, y in named]
+        self._others = [_around(x, y) for x, y in others]
 
     def put(self, x: float, y: float, name: str) -> str:
         """SVG of a name; empty where each place is taken.
@@ -87,21 +87,27 @@ class NamePlaces:
         return sum(map(box.covers, self._others))
 
 
-def names_of(places: NamePlaces, marks: Sequence[tuple[float, float, str]]) -> list[str]:
+def names_of(
+    frame: Box,
+    marks: Sequence[tuple[float, float, str]],
+    others: Sequence[tuple[float, float]] = (),
+) -> list[str]:
     """SVG of the names of several marks, in their order; empty where there is no place.
 
     Args:
-        places: Of the chart.
+        frame: That names stay within.
         marks: (x, y, name) along a front. Those at its ends have their names first.
+        others: (x, y) of marks without names.
     """
+    places = NamePlaces(frame, [(x, y) for x, y, _ in marks], others)
     count = len(marks)
     inwards = chain.from_iterable((i, count - 1 - i) for i in range((count + 1) // 2))
     put = {i: places.put(*marks[i]) for i in dict.fromkeys(inwards)}
     return [put[i] for i in range(count)]
 
 
-def _around(x: float, y: float, reach: float) -> Box:
-    return Box(x - reach, y - reach, x + reach, y + reach)
+def _around(x: float, y: float) -> Box:
+    return Box(x - MARK_PX, y - MARK_PX, x + MARK_PX, y + MARK_PX)
 
 
 def _box_of(x: float, y: float, name: str, side: tuple[float, float, str]) -> Box:

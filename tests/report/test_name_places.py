@@ -34,7 +34,7 @@ def shrunk(box: Box) -> Box:
 
 @given(st.lists(PLACES, max_size=12))
 def test_no_name_covers_another_one_or_a_mark(marks: list[tuple[float, float, str]]) -> None:
-    names = names_of(NamePlaces(FRAME, [mark[:2] for mark in marks]), marks)
+    names = names_of(FRAME, marks)
     assert len(names) == len(marks)
     found = [shrunk(box) for box in boxes(names)]
     assert all(FRAME.holds(box) for box in found)
@@ -44,7 +44,7 @@ def test_no_name_covers_another_one_or_a_mark(marks: list[tuple[float, float, st
 
 
 def test_a_mark_alone_has_its_name_at_the_lower_right() -> None:
-    (name,) = names_of(NamePlaces(FRAME, [(400, 200)]), [(400, 200, "a<b")])
+    (name,) = names_of(FRAME, [(400, 200, "a<b")])
     assert name == '<text class="name" x="411.0" y="217.0" text-anchor="start">a&lt;b</text>'
 
 
@@ -65,5 +65,5 @@ def test_a_name_covers_a_lesser_mark_only_where_it_must() -> None:
 
 def test_the_ends_of_a_crowded_front_have_their_names() -> None:
     marks = [(400 + 3.0 * i, 200 - 3.0 * i, "a long name") for i in range(9)]
-    names = names_of(NamePlaces(FRAME, [mark[:2] for mark in marks]), marks)
+    names = names_of(FRAME, marks)
     assert names[0] and names[-1] and not all(names)

@@ -7,7 +7,7 @@ from functools import partial
 from itertools import combinations
 
 from nas.report.cards import card
-from nas.report.name_places import Box, NamePlaces, names_of
+from nas.report.name_places import Box, names_of
 from nas.report.trial_page import svg
 from nas.report.trial_page.facts import WORDS, ShownTrial, TrialFacts, epochs_text
 from nas.report.trials import value_text
@@ -138,4 +138,4 @@ def _numbers(
     marks = sorted((a, b, str(one.number)) for one, a, b in drawn if one.standing == "front")
     others = [(a, b) for one, a, b in drawn if one.standing != "front"]
     frame = Box(svg.LEFT, svg.TOP, svg.WIDTH - svg.RIGHT, svg.HEIGHT - svg.BOTTOM)
-    return names_of(NamePlaces(frame, [(a, b) for a, b, _ in marks], others), marks)
+    return names_of(frame, marks, others)
