@@ -29,6 +29,8 @@ KnobValues: TypeAlias = Mapping[str, KnobValue]
 Grid: TypeAlias = Mapping[str, tuple[KnobValue, ...]]
 # (values, image size in pixels, class scores) -> network.
 Build: TypeAlias = Callable[[KnobValues, int, int], Architecture]
+# (values, image size in pixels) -> knob -> value that stands for its equals.
+Standing: TypeAlias = Callable[[KnobValues, int], KnobValues]
 # Networks whose texts tell whether a function builds what it built before.
 DRAWS_OF_FINGERPRINT = 32
 
@@ -50,14 +52,15 @@ class ShapeError(SpaceError):
         return type(self), (self.condition,)
 
 
-def nothing(values: KnobValues) -> Iterable[str]:
-    """No knob at all.
+def all_differ(values: KnobValues, image_size: int) -> KnobValues:
+    """No knob at all: each value makes a network of its own.
 
     Args:
         values: Of every knob.
+        image_size: Height and width of images in pixels.
     """
-    del values
-    return ()
+    del values, image_size
+    return {}
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,9 @@ class KnobSpace:
         original_name: Of that network, for people.
         tune: Knobs of the recipe that belong to the space, as `--tune` writes them; None for none.
         recipe: Name of the recipe of its networks; None for the usual one of the images.
-        unused: Names of the knobs that say nothing beside the values of others, such as the size of
-            pools where there are none.
+        standing: Knob -> the value that stands for all of its values that make the same network
+            beside the values of the other knobs, such as the size of pools where there are none.
+            Of (values, image size); other knobs may be left out.
         places: Makes a space with a choice at each of its places, which searches by gradient
             take in its stead, of (image size in pixels, class scores); None where there is none.
 
@@ -93,7 +97,7 @@ class KnobSpace:
     original_name: str = "original"
     tune: str | None = None
     recipe: str | None = None
-    unused: Callable[[KnobValues], Iterable[str]] = nothing
+    standing: Standing = all_differ
     places: Callable[[int, int], Space] | None = None
 
     def __post_init__(self) -> None:
@@ -191,7 +195,7 @@ class KnobSpace:
         """The one configuration that stands for all that mean the same.
 
         Values that no grid has together are those of the grid that has most of them, each replaced
-        by the nearest one there. Knobs that say nothing have their first value.
+        by the nearest one there. Then those of `standing` take the place of their equals.
 
         Args:
             values: A value for each knob.
@@ -201,7 +205,8 @@ class KnobSpace:
         best = max(range(len(kept)), key=lambda number: (sum(kept[number]), kept[number]))
         grid = self.grids[best]
         found = {name: _nearest(options, values[name]) for name, options in grid.items()}
-        return {**found, **{name: grid[name][0] for name in self.unused(found)}}
+        standing = self.standing(found, self.image_size).items()
+        return {**found, **{name: value for name, value in standing if _has(grid[name], value)}}
 
     def network(self, values: KnobValues) -> Architecture:
         """The network of a configuration.

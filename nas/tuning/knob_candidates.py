@@ -87,7 +87,7 @@ class KnobCandidates(CountedNetworks):
         return {**self._several(self._space.draw(rng)), **self._knobs.draw(rng)}
 
     def canonical(self, configuration: Configuration) -> Configuration:
-        """The same network and recipe, with the first values of knobs that say nothing.
+        """The same network and recipe, with the values that stand for all of their equals.
 
         Args:
             configuration: A value for each parameter.

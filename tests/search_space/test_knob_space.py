@@ -147,6 +147,58 @@ def test_pools_of_no_layer_have_no_size_of_their_own() -> None:
     assert CNV.canonical({**CNV.original, "pool_size": 4})["pool_size"] == 4
 
 
+def positions(values: KnobValues) -> list[list[int]]:
+    """Where each convolution of a CNV begins to read, along one side of its map."""
+    size, found = 32, []
+    for place in range(6):
+        kernel: Any = values["kernel"]
+        stride: Any = values[f"conv{place}.stride"]
+        found.append(list(range(0, size - kernel + 1, stride)))
+        size = len(found[-1])
+        if values[f"conv{place}.pool"]:
+            pool: Any = values["pool_size"]
+            size //= pool
+    return found
+
+
+def counted(values: KnobValues) -> list[Any]:
+    """Costs and shapes of each layer, without the strides that its name tells."""
+    layers = architecture_cost(CNV.network(values)).layers
+    return [replace(layer, name=layer.name.split("_s")[0]) for layer in layers]
+
+
+def test_strides_that_leave_one_position_are_one_configuration() -> None:
+    rng, alike, others = np.random.default_rng(3), 0, 0
+    strides = CNV.knobs["conv0.stride"]
+    for _ in range(200):
+        values = CNV.draw(rng)
+        if CNV.broken(values) is not None:
+            # What it breaks is told of the values that were asked for.
+            assert CNV.broken(CNV.canonical(values)) == CNV.broken(values)
+            continue
+        found = CNV.canonical(values)
+        assert CNV.canonical(found) == found
+        assert counted(found) == counted(values)
+        for place in range(6):
+            for stride in strides:
+                other = {**values, f"conv{place}.stride": stride}
+                if CNV.broken(other) is not None:
+                    continue
+                is_same = positions(other) == positions(values)
+                assert (CNV.canonical(other) == found) == is_same
+                alike, others = alike + is_same, others + (not is_same)
+    # Each configuration is alike to itself in six places.
+    assert alike > 40 and others > 10
+
+
+def test_a_value_that_stands_for_others_is_one_of_the_grid() -> None:
+    grid = {name: values for name, values in CNV.grids[0].items()}
+    space = replace(CNV, grids=({**grid, "conv5.stride": (2, 4), "kernel": (3,)},))
+    last = {**CNV.original, "conv5.stride": 4}
+    assert CNV.canonical(last)["conv5.stride"] == 1
+    assert space.canonical(last)["conv5.stride"] == 4
+
+
 def test_values_that_no_grid_has_together_become_those_of_the_nearest_one() -> None:
     dropout = {**TRIGGER.point(254), "conv1.filters": 2, "conv2.filters": 4}
     # Four of five values are those of batch normalisation then.

@@ -20,6 +20,7 @@ CONVOLUTIONS = 6
 PIXELS = FixedPoint(8, 1)
 BIT_WIDTHS = (1, 2, 4)
 CHANNELS = (32, 64, 128, 256, 512)
+POOL_SIZES = (2, 4)
 UNITS = (16, 32, 64, 128, 256, 512)
 # Of the network that was to be shrunk.
 ORIGINAL_CHANNELS = (64, 64, 128, 128, 256, 256)
@@ -101,14 +102,31 @@ def network(values: KnobValues, image_size: int, num_classes: int) -> Architectu
     return Architecture(image_size, tuple(layers))
 
 
-def unused(values: KnobValues) -> tuple[str, ...]:
-    """The size of pools where there are none.
+def standing(values: KnobValues, image_size: int) -> KnobValues:
+    """The least stride where a kernel fits but once, and the least size where there are no pools.
 
     Args:
         values: Of the knobs.
+        image_size: Height and width of images in pixels.
     """
-    pools = any(values[f"conv{number}.pool"] for number in range(CONVOLUTIONS))
-    return () if pools else ("pool_size",)
+    kernel, pool = _whole(values, "kernel"), _whole(values, "pool_size")
+    places = [f"conv{number}" for number in range(CONVOLUTIONS)]
+    pools = [place for place in places if values[f"{place}.pool"]]
+    found = {} if pools else {"pool_size": POOL_SIZES[0]}
+    maps = _Maps(image_size)
+    for place in places:
+        stride = _whole(values, f"{place}.stride")
+        # Whatever leads beyond the map leaves the kernel where it begins.
+        positions = maps.size - kernel + 1
+        found[f"{place}.stride"] = min(stride, positions)
+        try:
+            maps.after("kernel", kernel, place, False, stride)
+            if place in pools:
+                maps.after("pool_size", pool, place, True)
+        except ShapeError:
+            # There is no such network, whose condition shall be told as it was asked.
+            return {}
+    return found
 
 
 def _grid(part: int) -> Grid:
@@ -119,7 +137,7 @@ def _grid(part: int) -> Grid:
         "weight_bit_width": BIT_WIDTHS,
         "act_bit_width": BIT_WIDTHS,
         "kernel": (1, 2, 3, 4),
-        "pool_size": (2, 4),
+        "pool_size": POOL_SIZES,
         **{f"{place}.channels": channels for place in places},
         **{f"{place}.pool": (False, True) for place in places},
         **{f"{place}.stride": (1, 2, 3, 4) for place in places},
@@ -147,7 +165,18 @@ def _original(part: int) -> KnobValues:
 
 CNV = KNOB_SPACES.register(
     "cnv",
-    KnobSpace("cnv", 32, 10, (_grid(1),), network, _original(1), "cnv_w1a1", RATES, "cnv", unused),
+    KnobSpace(
+        "cnv",
+        32,
+        10,
+        (_grid(1),),
+        network,
+        _original(1),
+        "cnv_w1a1",
+        tune=RATES,
+        recipe="cnv",
+        standing=standing,
+    ),
 )
 # A quarter of all widths, for two cores of a processor.
 CNV_SMALL = KNOB_SPACES.register(
@@ -160,8 +189,8 @@ CNV_SMALL = KNOB_SPACES.register(
         network,
         _original(4),
         "cnv_w1a1 with a quarter of its widths",
-        RATES,
-        "cnv",
-        unused,
+        tune=RATES,
+        recipe="cnv",
+        standing=standing,
     ),
 )
