@@ -6,9 +6,20 @@ python scripts/draw_design.py
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from latency.start import begin
+
+if __name__ == "__main__":
+    begin()
+
+from latency import shell
+from latency.cli.parser import OutputFile, Parser
 
 PICTURE = Path(__file__).resolve().parent.parent / "docs" / "images" / "one-run.svg"
 WIDTH, HEIGHT = 720, 664
@@ -155,6 +166,25 @@ def folders() -> set[str]:
     return {"nas/pipeline", "nas/runs"} | {name for b in boxes for name in b.folders.split()}
 
 
+def main(arguments: list[str] | None = None) -> int:
+    """Writes the picture; returns the exit code.
+
+    Args:
+        arguments: Command line; None for the program's own.
+    """
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument(
+        "--output",
+        action=OutputFile,
+        type=Path,
+        default=PICTURE,
+        help="SVG (docs/images/one-run.svg)",
+    )
+    path = parser.parse_args(arguments).output
+    path.write_text(draw(), "utf-8")
+    print(f"wrote {path}")
+    return 0
+
+
 if __name__ == "__main__":
-    PICTURE.write_text(draw(), "utf-8")
-    print(PICTURE)
+    sys.exit(shell.run(main))

@@ -19,6 +19,7 @@ if __name__ == "__main__":
     begin()
 
 from latency import shell
+from latency.cli.parser import Parser
 from latency.tables.table import LatencyTable
 from nas.errors import InputError
 from nas.methods.history import SearchRow
@@ -150,12 +151,16 @@ def print_page(run: Path) -> int:
     return 0
 
 
-def main(arguments: list[str]) -> int:
-    """Prints the page of the run that is named."""
-    if len(arguments) != 1:
-        raise InputError("one run folder", f"{arguments}", "name a folder that nas.py wrote")
-    return print_page(Path(arguments[0]))
+def main(arguments: list[str] | None = None) -> int:
+    """Prints the page of the run that is named; returns the exit code.
+
+    Args:
+        arguments: Command line; None for the program's own.
+    """
+    parser = Parser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("run", type=Path, help="folder that nas.py wrote")
+    return print_page(parser.parse_args(arguments).run)
 
 
 if __name__ == "__main__":
-    sys.exit(shell.run(lambda: main(sys.argv[1:])))
+    sys.exit(shell.run(main))

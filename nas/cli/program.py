@@ -162,7 +162,11 @@ def retrain_flags() -> flags.FlagValues:
     flags.DEFINE_string("run_dir", None, "Run folder for --arch, --network or --compare.", **text)
     define_show_flags(values)
     flags.DEFINE_bool(
-        "baselines", None, "Train the largest, a uniform and random networks too.", **text
+        "baselines",
+        None,
+        "Train the largest, a uniform and random networks too; if left out, yes for embedded "
+        "samples and with --smoke, no for your own images.",
+        **text,
     )
     flags.DEFINE_bool(
         "largest", True, "The largest network among the baselines, often the dearest.", **text

@@ -30,7 +30,10 @@ CONNECT_SECONDS = 20.0
 CALLS_AT_A_TIME = 2
 # Of the messages of Ray's errors, the rest of which are traces of its own.
 MOST_TEXT = 400
-_INSTALL = "install the extra on every node: pip install 'stopwatch-nas[cluster]'"
+_INSTALL = (
+    "install the extra on every node: pip install 'stopwatch-nas[cluster]', or in a checkout "
+    "pip install -e '.[cluster]'"
+)
 _OUT_OF_MEMORY = ("out of memory", "out-of-memory", "memory monitor", "oom")
 
 

@@ -3,7 +3,8 @@
 Command: scripts/reproduce_cnv FOLDER_OF_CIFAR_10
 Hardware: any; a GPU for the full size.
 Time: not yet measured.
-Result: not yet run.
+Result: not yet run at full size. Four searches of `cnv_small`, a quarter of the widths, trained
+    by it for 8 epochs of a fifth of the images: docs/results/bit_widths.md.
 n: 0
 """
 

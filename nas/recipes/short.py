@@ -1,10 +1,12 @@
 """Recipe `short`: a few epochs from the weights of a supernet, for the networks of a front.
 
 Command: python main.py --run SWEEP
-Hardware: any; a GPU where there is one.
-Time: not yet measured.
-Result: not yet run.
-n: 0
+Hardware: two shared cores of an Intel Xeon.
+Time: not measured by itself.
+Result: efficiencies of 96.7 to 98.6 % at 10 kHz of 18 networks with few bits, on the embedded
+    sample `trigger`; by 20 epochs from random weights they have 94.8 to 97.4 %. See
+    docs/results/bit_widths.md.
+n: 1 each
 """
 
 from __future__ import annotations

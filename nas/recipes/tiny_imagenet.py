@@ -1,10 +1,11 @@
 """Recipe `tiny_imagenet`: small networks on Tiny-ImageNet in 35 epochs.
 
 Command: python main.py --run RUN --data_dir TINY_IMAGENET --recipe tiny_imagenet
-Hardware: any; a GPU where there is one.
-Time: not yet measured.
-Result: not yet run.
-n: 0
+Hardware: one NVIDIA H200, JAX, bfloat16, 256 images a step, two other trainings beside it.
+Time: 4 to 9 minutes of steps, at 14,800 and 6,860 images a second.
+Result: top-1 53.07 % of a network with 500,000 parameters that a search of `tiny` found for half
+    of its range, and 51.14 % of the largest one. See docs/results/recipes.md.
+n: 1 each
 """
 
 from __future__ import annotations

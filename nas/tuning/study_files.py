@@ -30,7 +30,10 @@ def check_optuna() -> str:
     Raises:
         InputError: It is missing, or of a major version that this program does not know.
     """
-    install = "install the extra: pip install 'stopwatch-nas[tune]'"
+    install = (
+        "install the extra: pip install 'stopwatch-nas[tune]', or in a checkout "
+        "pip install -e '.[tune]'"
+    )
     try:
         version = importlib.metadata.version("optuna")
     except importlib.metadata.PackageNotFoundError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,24 @@ def test_the_homeworks_networks_have_its_counts() -> None:
     assert len(networks) == 4
     default = re.search(r"RECIPE:-(\w+)", PARAMS.read_text())
     assert default is not None and default[1] in RECIPES
+
+
+# What people call with flags; the others run linters and tests, or are called by mkdocs.
+SCRIPTS = [
+    path
+    for path in sorted((ROOT / "scripts").iterdir())
+    if path.is_file() and path.name not in {"check", "coverage", "test", "docs_site.py"}
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_every_script_explains_itself_and_does_nothing_else(script: Path) -> None:
+    program = sys.executable if script.suffix == ".py" else "bash"
+    before = {path: path.stat().st_mtime_ns for path in (ROOT / "docs").rglob("*")}
+    done = subprocess.run(
+        [program, str(script), "--help"], capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    text = done.stdout
+    assert text.startswith("usage: ") or f"scripts/{script.name} " in text
+    assert {path: path.stat().st_mtime_ns for path in (ROOT / "docs").rglob("*")} == before
