@@ -93,8 +93,12 @@ def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[s
     """What new metrics look at, and no metric of the search did."""
     if "metrics" not in options:
         return ()
-    names = ("signal_class", "background_rate_hz")
-    return tuple(n for n in names if n in options and getattr(config, n) is None)
+    # Of two classes one is the signal, also where nobody named it.
+    is_open = {
+        "signal_class": not config.judged.needs_signal,
+        "background_rate_hz": config.background_rate_hz is None,
+    }
+    return tuple(name for name in is_open if name in options and is_open[name])
 
 
 def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:

@@ -15,7 +15,7 @@ import numpy as np
 from latency.device import strict_json
 from nas.deployment.scores import keras_scores
 from nas.executors.task import Context, TaskError
-from nas.metrics import MetricResults, evaluated
+from nas.metrics import AskedMetrics, MetricResults, evaluated
 from nas.pipeline.trial_bench import bench_of
 from nas.pipeline.trial_task import trained_to, training
 from nas.runs.data import DataSource
@@ -33,7 +33,8 @@ class EvaluationJob:
         seed: Of the training.
         network: Its architecture.
         recipe: Of the whole training.
-        metrics: Texts of what it is judged by.
+        metrics: What it is judged by, with the signal class and the rate that these look at. A run
+            that goes on may ask for others than its config.json, which workers read.
     """
 
     run_dir: str
@@ -42,7 +43,7 @@ class EvaluationJob:
     seed: int
     network: str
     recipe: Recipe
-    metrics: tuple[str, ...]
+    metrics: AskedMetrics
 
 
 @dataclass(frozen=True)
@@ -80,9 +81,8 @@ def evaluate_training(payload: Mapping[str, Any], context: Context) -> Mapping[s
         scores = keras_scores(made.model.predict_on_batch, bench.dataset.evaluation)
         if not np.isfinite(scores).all():
             raise TaskError("diverged", "scores that are not finite")
-        asked = bench.config.judged_by(job.metrics)
         labels, names = bench.dataset.evaluation.labels, bench.dataset.class_names
-        found = evaluated(asked, scores, labels, names)
+        found = evaluated(job.metrics, scores, labels, names)
     encoded: dict[str, Any] = strict_json.encode(
         EvaluationResult(found, time.monotonic() - begun_s)
     )

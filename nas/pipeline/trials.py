@@ -198,7 +198,8 @@ class TrialsRun:
                 self.folder,
                 executor,
                 lambda training: self._job(candidates, record.trials[training.trial], training),
-                asked.metrics,
+                asked,
+                self.dataset.class_names,
                 self.interrupter,
                 on_change=lambda done, total: progress.update(done, total),
             ).run([*own, *others])
@@ -219,7 +220,7 @@ class TrialsRun:
             training.seed,
             trial.network,
             self.recipe(candidates, trial.configuration),
-            self.config.judged.metrics,
+            self.config.judged,
         )
 
     def _end(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from latency.device import strict_json
 from nas.executors.batch import Batch
 from nas.executors.executor import Executor
 from nas.executors.messages import Failed, Job
+from nas.metrics import AskedMetrics
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.runs.folder import RunFolder
 from nas.runs.trial_evaluations import EvaluatedTraining
@@ -43,11 +44,15 @@ def _tell_nobody(done: float, total: int) -> None:
 class FinalEvaluation:
     """Trainings that are evaluated, several at a time; what is written is not evaluated again.
 
+    A training that failed is tried again when the search goes on, since its worker may have lacked
+    memory or died; one whose weights are no numbers is not.
+
     Args:
         folder: Of the run.
         executor: Runs jobs.
         job: Training -> what its worker is told.
-        metrics: Texts of what all are judged by.
+        metrics: What all are judged by.
+        class_names: Position is the class index.
         interrupter: Asked whether to stop.
         policy: Of silence and retries.
         on_change: Told how many trainings are done, parts of those that run among them, and how
@@ -57,7 +62,8 @@ class FinalEvaluation:
     folder: RunFolder
     executor: Executor
     job: Callable[[Repetition], EvaluationJob]
-    metrics: Sequence[str]
+    metrics: AskedMetrics
+    class_names: Sequence[str]
     interrupter: Interrupter
     policy: LeasePolicy = LeasePolicy()
     on_change: Callable[[float, int], None] = _tell_nobody
@@ -85,9 +91,13 @@ class FinalEvaluation:
         return tuple(self.folder.read(EvaluatedTraining, name=one.name) for one in trainings)
 
     def _is_done(self, training: Repetition) -> bool:
-        if not self.folder.has(EvaluatedTraining, name=training.name):
-            return False
-        return self.folder.read(EvaluatedTraining, name=training.name).tells(self.metrics)
+        before = self._before(training)
+        return before is not None and before.tells(self.metrics, self.class_names)
+
+    def _before(self, training: Repetition) -> EvaluatedTraining | None:
+        """What is written already."""
+        is_there = self.folder.has(EvaluatedTraining, name=training.name)
+        return self.folder.read(EvaluatedTraining, name=training.name) if is_there else None
 
     def _keep(self, training: Repetition, answer: Mapping[str, Any]) -> None:
         found = strict_json.decode(EvaluationResult, answer, "a worker")
@@ -96,5 +106,8 @@ class FinalEvaluation:
 
     def _fail(self, training: Repetition, failure: Failed) -> None:
         why = f"{failure.cause}: {failure.message}"
-        record = EvaluatedTraining(training.trial, training.seed, None, 0.0, why)
-        self.folder.write(record, name=training.name)
+        # What it reached by the metrics of before stays true.
+        before = self._before(training) or EvaluatedTraining(
+            training.trial, training.seed, None, 0.0
+        )
+        self.folder.write(replace(before, failure=why), name=training.name)

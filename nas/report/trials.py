@@ -70,6 +70,8 @@ def evaluated_lines(record: TrialsRecord) -> Iterator[str]:
             yield f"{told}failed, {one.failure}"
             continue
         yield told + ", ".join(map(metrics.value_text, one.metrics.values))
+        if one.failure:
+            yield f"Trial {one.trial} by the other metrics: failed, {one.failure}"
     if record.repeated is not None:
         yield from repeated_lines(record.repeated)
 

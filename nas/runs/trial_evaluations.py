@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from nas.metrics import MetricResults
+from nas.metrics import AskedMetrics, MetricResults
 from nas.metrics.goals import MetricGoal, MetricSuccess
 from nas.metrics.results import MetricSpread
 
@@ -21,7 +21,8 @@ class EvaluatedTraining:
         seed: Of weights, dropout and data order; that of the search for the trial itself.
         metrics: What it reaches; None of a training that failed.
         seconds: Of training and evaluating.
-        failure: Why it failed; empty where it did not.
+        failure: Cause and message of what failed last: the training, or where it has metrics, its
+            evaluation by further ones. Empty where nothing did.
     """
 
     FILE: ClassVar[str] = "evaluated/{name}.json"
@@ -33,14 +34,16 @@ class EvaluatedTraining:
     seconds: float
     failure: str = ""
 
-    def tells(self, metrics: Sequence[str]) -> bool:
-        """Whether it says all that is asked; a training that failed will say no more.
+    def tells(self, asked: AskedMetrics, class_names: Sequence[str]) -> bool:
+        """Whether it says all that is asked, or will say no more, as its weights are no numbers.
 
         Args:
-            metrics: Texts of the metrics that are asked for.
+            asked: The metrics, with the class and the rate that they look at.
+            class_names: Position is the class index.
         """
-        known = () if self.metrics is None else [value.metric for value in self.metrics.values]
-        return self.metrics is None or set(metrics) <= set(known)
+        if self.metrics is not None:
+            return self.metrics.asked_alone(asked, class_names) is not None
+        return self.failure.partition(":")[0] == "diverged"
 
 
 @dataclass(frozen=True)

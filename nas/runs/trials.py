@@ -179,7 +179,12 @@ class TrialsConfig(RunSettings):
     @property
     def trained_metrics(self) -> AskedMetrics:
         """The same as metrics, with what stands beside them."""
-        return self._asked([objective.text for objective in self.trained])
+        texts = tuple(objective.text for objective in self.trained)
+        parsed = [Metric.parse(text) for text in texts]
+        # Metrics of the end may look for a class or a rate where no objective does.
+        signal = self.signal_class if any(m.kind.needs_signal for m in parsed) else None
+        rate_hz = self.background_rate_hz if any(m.needs_rate for m in parsed) else None
+        return AskedMetrics(texts, signal, rate_hz)
 
     @property
     def judged(self) -> AskedMetrics:
@@ -191,21 +196,6 @@ class TrialsConfig(RunSettings):
         goals = tuple(goal for _, goal in asked if goal is not None)
         whole = tuple(dict.fromkeys(texts))
         return AskedMetrics(whole, self.signal_class, self.background_rate_hz, goals)
-
-    def judged_by(self, texts: Sequence[str]) -> AskedMetrics:
-        """Some metrics of the evaluation images.
-
-        Args:
-            texts: Of the metrics, those of `judged`.
-        """
-        return self._asked(texts)
-
-    def _asked(self, texts: Sequence[str]) -> AskedMetrics:
-        """Metrics with what they look at; other metrics may look for a class or a rate."""
-        parsed = [Metric.parse(text) for text in texts]
-        signal = self.signal_class if any(m.kind.needs_signal for m in parsed) else None
-        rate_hz = self.background_rate_hz if any(m.needs_rate for m in parsed) else None
-        return AskedMetrics(tuple(texts), signal, rate_hz)
 
     @property
     def knobs(self) -> tuple[Parameter, ...]:

@@ -21,7 +21,7 @@ from nas.architecture.text import to_text
 from nas.data import Dataset
 from nas.executors.task import Context, TaskError
 from nas.interface.trials_config import AskedTrials, trials_config
-from nas.metrics import evaluated
+from nas.metrics import AskedMetrics, evaluated
 from nas.pipeline import trial_task
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.trial_bench import Bench, bench_of, checkpoint_name
@@ -274,9 +274,12 @@ def test_objectives_of_one_class_are_judged_on_the_judging_images(
     assert nothing == dict.fromkeys(("top1", "top5", "cross_entropy", "auc"))
 
 
+JUDGED = AskedMetrics(("top1", "auc"), "index=3")
+
+
 def judged(folder: RunFolder, seed: int = 8) -> EvaluationResult:
-    recipe, metrics = config_of(folder).recipe, ("top1", "cross_entropy")
-    job = EvaluationJob(str(folder.path), SOURCE, "again", seed, NETWORK, recipe, metrics)
+    recipe = config_of(folder).recipe
+    job = EvaluationJob(str(folder.path), SOURCE, "again", seed, NETWORK, recipe, JUDGED)
     found = work(strict_json.encode(job), Context("1", Interrupter(), list[Any]().append))
     return strict_json.decode(EvaluationResult, found, "a worker")
 
@@ -287,10 +290,11 @@ def test_a_whole_training_is_judged_on_the_evaluation_images(
     found, (asked,) = judged(folder), training.asked
     config, split = config_of(folder), dataset.evaluation
     scores = scores_of(np.asarray(split.images))
-    expected = evaluated(
-        config.judged_by(("top1", "cross_entropy")), scores, split.labels, dataset.class_names
-    )
+    expected = evaluated(JUDGED, scores, split.labels, dataset.class_names)
     assert found.metrics == expected and found.metrics.images == len(split.labels)
+    # The run's config.json says no class: it was asked for when the search went on.
+    assert config.signal_class is None
+    assert found.metrics.signal_class == dataset.class_names[3]
     assert found.seconds >= 0
     control = asked["control"]
     assert control.checkpoint_path == folder.checkpoint("again") and asked["seed"] == 8

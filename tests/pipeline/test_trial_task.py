@@ -14,6 +14,7 @@ import pytest
 from latency.device import strict_json
 from nas.executors.task import Context, TaskError
 from nas.interface.trials_config import AskedTrials, trials_config
+from nas.metrics import AskedMetrics
 from nas.pipeline.inputs import keep_data, load_data
 from nas.pipeline.trial_bench import Bench, checkpoint_name
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
@@ -93,7 +94,7 @@ def test_trial_of_one_and_three_epochs_is_one_of_four(folder: RunFolder) -> None
 
 def judged(folder: RunFolder, checkpoint: str, seed: int) -> EvaluationResult:
     recipe = read_config(folder.path).recipe
-    metrics = ("top1", "cross_entropy")
+    metrics = AskedMetrics(("top1", "cross_entropy"))
     job = EvaluationJob(str(folder.path), SOURCE, checkpoint, seed, NETWORK, recipe, metrics)
     said: list[Mapping[str, Any]] = []
     found = work(strict_json.encode(job), Context("1", Interrupter(), said.append))

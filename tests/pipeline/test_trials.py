@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from latency.tables.table import LatencyTable
@@ -19,13 +20,13 @@ from nas.interface.training_parts import architecture_of
 from nas.interface.trials import trials_space
 from nas.interface.trials_config import AskedTrials, trials_config
 from nas.interface.trials_resumed import changed_at_the_end, check_as_recorded
-from nas.metrics import MetricGoal
+from nas.metrics import AskedMetrics, MetricGoal, evaluated
 from nas.pipeline import trials as trials_module
 from nas.pipeline.inputs import keep_data, load_data, looks_of
 from nas.pipeline.trials import TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import SMOKE
-from nas.report.trials import closing_lines, next_command
+from nas.report.trials import closing_lines, evaluated_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
@@ -170,6 +171,9 @@ def test_more_seeds_and_metrics_may_be_asked_for_later(
     assert changed_at_the_end(run.config, auc).judged.signal_class == "3"
     with pytest.raises(InputError, match="--signal_class as the run began"):
         check_as_recorded(run.config, {"signal_class": "3"})
+    # The second of two classes was the signal all along.
+    with pytest.raises(InputError, match="--signal_class as the run began"):
+        check_as_recorded(replace(run.config, objectives=("auc",)), auc)
     again = replace(run, config=found).run()
     assert again.trials == first.trials and again.evaluated == first.evaluated
     assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)
@@ -346,6 +350,18 @@ def test_end_tells_what_is_missing() -> None:
     assert "Trainings that failed: 2 died, 1 hung. trials.json tells why." in said
     assert "may have no more" in said
     assert record.outcome is Outcome.NOT_MET
+
+
+def test_end_tells_which_metrics_an_evaluation_failed_by() -> None:
+    scores, labels = np.eye(10), np.arange(10)
+    names = [f"class {label}" for label in labels]
+    known = evaluated(AskedMetrics(("top1",)), scores, labels, names, resamples=1)
+    failures = ((None, 4), (known, 7))
+    found = tuple(EvaluatedTraining(trial, 0, m, 1.0, "died: by itself") for m, trial in failures)
+    nothing, first, further = evaluated_lines(ended(evaluated=found))
+    assert nothing == "Trial 4 on the evaluation images: failed, died: by itself"
+    assert first.startswith("Trial 7 on the evaluation images: top1 100.00 %")
+    assert further == "Trial 7 by the other metrics: failed, died: by itself"
 
 
 @pytest.mark.parametrize(

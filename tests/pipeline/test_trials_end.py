@@ -19,7 +19,7 @@ from nas.executors import batch
 from nas.executors.batch import GRACE_SECONDS
 from nas.executors.executor import Place
 from nas.executors.messages import Done, Event, Failed, Job, Progress, Stopped
-from nas.metrics import AskedMetrics, evaluated
+from nas.metrics import AskedMetrics, MetricResults, evaluated
 from nas.pipeline.trial_evaluation import EvaluationJob, EvaluationResult
 from nas.pipeline.trials_end import FinalEvaluation, Repetition
 from nas.recipes import RECIPES
@@ -30,20 +30,21 @@ from nas.system.interrupt import Interrupter
 from nas.tuning.leases import LeasePolicy
 
 A, B, C = (Repetition(trial, 0) for trial in (3, 5, 8))
-METRICS = ("top1",)
+METRICS = AskedMetrics(("top1",))
 LABELS = np.arange(20) % 10
-FOUND = evaluated(
-    AskedMetrics(METRICS),
-    np.eye(10)[LABELS],
-    LABELS,
-    [f"class {i}" for i in range(10)],
-    resamples=10,
-)
+NAMES = [f"class {i}" for i in range(10)]
 SECONDS = 10.0
 
 
-def done(training: Repetition) -> Done:
-    result: dict[str, Any] = strict_json.encode(EvaluationResult(FOUND, 0.5))
+def results(asked: AskedMetrics) -> MetricResults:
+    return evaluated(asked, np.eye(10)[LABELS], LABELS, NAMES, resamples=10)
+
+
+FOUND = results(METRICS)
+
+
+def done(training: Repetition, found: MetricResults = FOUND) -> Done:
+    result: dict[str, Any] = strict_json.encode(EvaluationResult(found, 0.5))
     return Done(training.name, result)
 
 
@@ -100,7 +101,9 @@ class End:
     interrupter: Interrupter = field(default_factory=Interrupter)
     told: list[tuple[float, int]] = field(default_factory=list)
 
-    def run(self, executor: Scripted, *trainings: Repetition) -> tuple[EvaluatedTraining, ...]:
+    def run(
+        self, executor: Scripted, *trainings: Repetition, metrics: AskedMetrics = METRICS
+    ) -> tuple[EvaluatedTraining, ...]:
         self.patch.setattr(batch, "time", SimpleNamespace(monotonic=lambda: executor.now_s))
         found = FinalEvaluation(
             RunFolder(self.path),
@@ -112,9 +115,10 @@ class End:
                 one.seed,
                 "in_s16 gap fc_c10",
                 RECIPES["smoke"].resolved(),
-                METRICS,
+                metrics,
             ),
-            METRICS,
+            metrics,
+            NAMES,
             self.interrupter,
             LeasePolicy(seconds=SECONDS, retries=1),
             on_change=lambda done, total: self.told.append((done, total)),
@@ -173,8 +177,33 @@ def test_failures_are_written_down_and_the_others_go_on(end: End) -> None:
     assert executor.submitted == [A.name, B.name, C.name, B.name]
     assert (first.failure, second.failure) == ("diverged: no number", "error: a defect")
     assert first.metrics is second.metrics is None and third.metrics == FOUND
-    # A training that failed will say no more.
-    assert end.run(Scripted([]), A, B) == (first, second)
+    # When the search goes on, what may have been the machine's fault is tried again.
+    again = Scripted([[done(B)]])
+    assert [one.metrics for one in end.run(again, A, B)] == [None, FOUND]
+    assert again.submitted == [B.name]
+
+
+def test_failure_by_further_metrics_leaves_what_is_known_and_is_tried_again(end: End) -> None:
+    end.run(Scripted([[done(A)]]), A)
+    further = AskedMetrics(("top1", "top5"))
+    error = Failed(A.name, "error", "a defect")
+    (found,) = end.run(Scripted([[error], [error]]), A, metrics=further)
+    assert (found.metrics, found.failure) == (FOUND, "error: a defect")
+    assert found == end.record(A)
+    more = results(further)
+    (found,) = end.run(Scripted([[done(A, more)]]), A, metrics=further)
+    assert (found.metrics, found.failure) == (more, "")
+
+
+def test_training_is_judged_anew_by_another_class_or_rate(end: End) -> None:
+    third, fourth = (AskedMetrics(("auc",), f"index={index}") for index in (3, 4))
+    end.run(Scripted([[done(A, results(third))]]), A, metrics=third)
+    end.run(Scripted([]), A, metrics=third)
+    (found,) = end.run(Scripted([[done(A, results(fourth))]]), A, metrics=fourth)
+    assert found.metrics is not None and found.metrics.signal_class == NAMES[4]
+    slow, fast = (AskedMetrics(("tpr_at_rate=1kHz",), "index=4", hz) for hz in (1e4, 2e4))
+    end.run(Scripted([[done(A, results(slow))]]), A, metrics=slow)
+    end.run(Scripted([[done(A, results(fast))]]), A, metrics=fast)
 
 
 def test_full_disk_ends_everything_and_is_no_result(end: End) -> None:
