@@ -52,8 +52,8 @@ class RepeatedTrial:
 
     Args:
         trial: Number of the trial.
-        spreads: Of each metric over the trainings that ended. A training that failed has no value,
-            and has reached no goal.
+        spreads: Of each metric that all trainings which ended are judged by. A training that failed
+            has no value, and has reached no goal.
         failed_seeds: Of the trainings that failed.
     """
 
@@ -73,7 +73,9 @@ class RepeatedTrial:
         """
         ended = {one.seed: one.metrics for one in trainings if one.metrics is not None}
         failed = tuple(one.seed for one in trainings if one.metrics is None)
-        texts = [value.metric for value in next(iter(ended.values())).values] if ended else []
+        judged = [[value.metric for value in results.values] for results in ended.values()]
+        # A search that went on may have judged some by more metrics than others.
+        texts = [text for text in judged[0] if all(text in one for one in judged)] if judged else []
         of_metric = {goal.metric: goal for goal in goals}
         found = []
         for text in texts:

@@ -30,7 +30,7 @@ from nas.report.trials import closing_lines, evaluated_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
-from nas.runs.trial_evaluations import EvaluatedTraining
+from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
 from nas.runs.trials_record import Original, RungReached, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from nas.tuning.legs import State as LegState
@@ -177,6 +177,23 @@ def test_more_seeds_and_metrics_may_be_asked_for_later(
     again = replace(run, config=found).run()
     assert again.trials == first.trials and again.evaluated == first.evaluated
     assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)
+
+
+def test_a_spread_is_of_what_all_trainings_are_judged_by() -> None:
+    of_seeds = [("top1", "top5"), ("top1", "cross_entropy"), ("cross_entropy", "top1")]
+    scores, labels = np.eye(10), np.arange(10)
+    names = [f"class {label}" for label in labels]
+    found = RepeatedTrial.of(
+        [
+            EvaluatedTraining(
+                4, seed, evaluated(AskedMetrics(asked), scores, labels, names, resamples=1), 1.0
+            )
+            for seed, asked in enumerate(of_seeds)
+        ]
+    )
+    assert [(spread.metric, spread.seeds) for spread in found.spreads] == [("top1", (0, 1, 2))]
+    failed = [EvaluatedTraining(4, 0, None, 1.0, "diverged: no number")]
+    assert RepeatedTrial.of(failed) == RepeatedTrial(4, (), (0,))
 
 
 @pytest.mark.parametrize(
