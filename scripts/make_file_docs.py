@@ -54,6 +54,7 @@ from nas.runs.records import (
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
 from nas.runs.trials import TrialsConfig
+from nas.runs.trials_later import AskedLater
 from nas.runs.trials_record import TrialsRecord
 from nas.selection.choice import Choice
 from nas.selection.goals import ResolvedTarget
@@ -146,6 +147,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
         FileDoc("report.html", "The page about the run; it needs no other file."),
     ),
     "A search by trials": (
+        record(AskedLater),
         record(TrialsRecord),
         FileDoc(
             "trials.csv",

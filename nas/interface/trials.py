@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,7 @@ from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TRIAL_METHODS, TrialsConfig
+from nas.runs.trials_later import AskedLater, asked_now
 from nas.runs.trials_record import TrialsRecord
 from nas.search_space.bits import with_bits
 from nas.search_space.files import load_blocks
@@ -100,12 +101,20 @@ def run_trials(
     out.print(f"Run folder: {run.folder.path}", markup=False)
     try:
         with run.folder.alone():
+            if not is_new:
+                _keep_asked(run, asked.options)
             return run.folder.path, run.run()
     except LatencyError:
         path = run.folder.path
         if is_new and not run.folder.discard(*_unbegun(run)):
             err.print(f"Kept: {path}. Go on with: {go_on_command('search', path)}", markup=False)
         raise
+
+
+def _keep_asked(run: TrialsRun, options: Mapping[str, Any]) -> None:
+    """Writes down what is asked for anew, so that --resume alone goes on with it."""
+    if any(one.name in options for one in fields(AskedLater)):
+        run.folder.write(AskedLater.of(run.config))
 
 
 def _unbegun(run: TrialsRun) -> tuple[str, ...]:
@@ -155,17 +164,17 @@ def _resumed(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter)
     if run_dir is None:
         raise InputError("--resume with --run_dir", "no --run_dir", "name the run's folder")
     folder = RunFolder.open(run_dir)
-    config = read_config(run_dir)
-    if not isinstance(config, TrialsConfig):
+    began = read_config(run_dir)
+    if not isinstance(began, TrialsConfig):
         raise InputError(
-            "the folder of a search by trials", f"{run_dir}, of {config.kind!r}", "check --method"
+            "the folder of a search by trials", f"{run_dir}, of {began.kind!r}", "check --method"
         )
-    options = asked.options
+    config, options = asked_now(folder, began), asked.options
     if config.background_rate_hz is None:
         options = with_usual_rate(options, config.data)
     if "network" in options:
         options = {**options, "network": _network_now(options["network"], config, asked.source)}
-    check_as_recorded(config, options)
+    check_as_recorded(began, options)
     config = changed_at_the_end(config, options)
     load_blocks(config.blocks)
     check_late_packages()

@@ -16,11 +16,14 @@ from nas.interface.trials_config import (
     metric_texts,
     objective_texts,
 )
+from nas.metrics.goals import parse_asked
 from nas.runs.trials import TrialsConfig
 from nas.search_space.bits import BitWidths
 from nas.search_space.files import reference
 from nas.system.paths import kept_path
 
+# What metrics look at.
+LOOKED_AT = ("signal_class", "background_rate_hz")
 # Option -> what the record of a run says it is.
 RECORDED: dict[str, Callable[[TrialsConfig], Any]] = {
     **{n: attrgetter(n) for n in ("method", "max_trials", "max_epochs", "reduction", "rungs")},
@@ -62,20 +65,13 @@ def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> Tria
     Where workers run and how many there are decides when trials end, and nothing of a trial.
 
     Args:
-        config: Of the run.
-        options: As the flags of nas.py; what is left out stays as it is.
+        config: What the run is asked for by now.
+        options: As the flags of nas.py, checked by `check_as_recorded`; what is left out stays as
+            it is, and metrics join those of before.
 
     Raises:
         InputError: A value is out of its range.
     """
-    seeds = options.get("seeds", config.seeds)
-    new = {name: options[name] for name in _new_at_the_end(config, options)}
-    if seeds < config.seeds:
-        raise InputError(
-            f"--seeds {config.seeds} or more, as the run began",
-            f"--seeds {seeds}",
-            "leave the flag out with --resume",
-        )
     executor = executor_config(options, config.executor)
     is_same_kind = executor.kind == config.executor.kind
     usual = config.workers if is_same_kind else usual_workers(executor)
@@ -83,10 +79,16 @@ def changed_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> Tria
         config,
         workers=options.get("workers") or usual,
         executor=executor,
-        seeds=seeds,
-        metrics=metric_texts(options.get("metrics")) or config.metrics,
-        **new,
+        seeds=options.get("seeds", config.seeds),
+        metrics=_joined(config.metrics, metric_texts(options.get("metrics"))),
+        **{name: options[name] for name in LOOKED_AT if name in options},
     )
+
+
+def _joined(before: tuple[str, ...], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Metrics of before and those asked for now, of which one may have another goal."""
+    named = {parse_asked(word)[0].text for word in asked}
+    return (*(word for word in before if parse_asked(word)[0].text not in named), *asked)
 
 
 def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[str, ...]:
@@ -94,11 +96,8 @@ def _new_at_the_end(config: TrialsConfig, options: Mapping[str, Any]) -> tuple[s
     if "metrics" not in options:
         return ()
     # Of two classes one is the signal, also where nobody named it.
-    is_open = {
-        "signal_class": not config.judged.needs_signal,
-        "background_rate_hz": config.background_rate_hz is None,
-    }
-    return tuple(name for name in is_open if name in options and is_open[name])
+    is_open = (not config.judged.needs_signal, config.background_rate_hz is None)
+    return tuple(n for n, new in zip(LOOKED_AT, is_open, strict=True) if n in options and new)
 
 
 def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
@@ -107,7 +106,7 @@ def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
     What may differ stands in `changed_at_the_end`.
 
     Args:
-        config: Of the run.
+        config: Of the run, as it began.
         options: As the flags of nas.py, the network as its text; what is left out stays as it is.
 
     Raises:
@@ -123,6 +122,12 @@ def check_as_recorded(config: TrialsConfig, options: Mapping[str, Any]) -> None:
                 _said(asked),
                 "leave the flag out with --resume, or begin another run",
             )
+    if (seeds := options.get("seeds", config.seeds)) < config.seeds:
+        raise InputError(
+            f"--seeds {config.seeds} or more, as the run began",
+            f"--seeds {seeds}",
+            "leave the flag out with --resume",
+        )
 
 
 def _said(value: Any) -> str:

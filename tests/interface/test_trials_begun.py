@@ -23,6 +23,7 @@ from nas.runs.config import read_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
+from nas.runs.trials_later import AskedLater
 from nas.runs.trials_record import TrialsRecord
 from nas.search_space.space import Space
 from nas.system.interrupt import Interrupter
@@ -85,8 +86,11 @@ def test_a_search_by_trials_goes_on_with_what_may_be_asked_later(
     again = RunFolder(run).read(TrialsRecord)
     assert (again.trials, again.front) == (first.trials, first.front)
     assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)
-    # What it began with stays as it was.
+    # What it began with stays as it was, and what was asked for later is not forgotten.
     assert config_of(run).seeds == 1
+    done = run_program("nas.py", "--resume", "--run_dir", str(run))
+    assert done.exit_code == 0 and " over seeds: top1 " in done.out, done.err
+    assert RunFolder(run).read(TrialsRecord) == again
     done = run_program("nas.py", "--resume", "--run_dir", str(run), "--max_trials", "9")
     assert done.exit_code == 2 and "--max_trials as the run began: 3" in done.err
 
@@ -122,6 +126,28 @@ def test_a_space_is_chosen_where_none_is_named_and_none_where_there_is_one_netwo
     # Nothing of it has to be there when it goes on.
     assert searched({"resume": True}, tmp_path / "tuned") == tmp_path / "tuned"
     assert runs[-1].space == space and runs[-1].config == config
+
+
+def test_what_is_asked_for_later_is_kept_before_anything_is_done(
+    tmp_path: Path, runs: list[TrialsRun]
+) -> None:
+    path = searched(OPTIONS, tmp_path / "run")
+    began = config_of(path)
+    searched({"resume": True}, path)
+    assert runs[-1].config == began and not RunFolder(path).has(AskedLater)
+    later = {"metrics": "auc", "signal_class": "3", "seeds": 4}
+    searched({"resume": True, **later}, path)
+    asked = runs[-1].config
+    assert (asked.seeds, asked.metrics, asked.signal_class) == (4, ("auc",), "3")
+    searched({"resume": True}, path)
+    assert runs[-1].config == asked and config_of(path) == began
+    # Another class, fewer seeds and further metrics, as nothing of the search depends on them.
+    searched({"resume": True, "metrics": "top1>=0.5", "signal_class": "4", "seeds": 2}, path)
+    now = runs[-1].config
+    assert (now.seeds, now.metrics, now.signal_class) == (2, ("auc", "top1>=0.5"), "4")
+    with pytest.raises(InputError, match="--seeds 1 or more, as the run began"):
+        searched({"resume": True, "seeds": 0}, path)
+    assert RunFolder(path).read(AskedLater) == AskedLater.of(now)
 
 
 def fail(run: TrialsRun) -> None:

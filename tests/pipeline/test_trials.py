@@ -163,9 +163,13 @@ def test_more_seeds_and_metrics_may_be_asked_for_later(
     first = run.run()
     assert first.repeated is not None and first.repeated.spreads[0].standard_deviation is None
     with pytest.raises(InputError, match="--seeds 2 or more"):
-        changed_at_the_end(replace(run.config, seeds=2), {"seeds": 1})
+        check_as_recorded(replace(run.config, seeds=2), {"seeds": 1})
     found = changed_at_the_end(run.config, {"seeds": 2, "metrics": "top1>=0.5"})
     assert found.judged.goals == (MetricGoal("top1", 0.5),) and found.seeds == 2
+    # Metrics join those of before, of which one may have another goal or none now.
+    assert found.metrics == ("top1>=0.5",)
+    for asked, expected in (("top5", ("top1>=0.5", "top5")), ("top5,top1", ("top5", "top1"))):
+        assert changed_at_the_end(found, {"metrics": asked}).metrics == expected
     auc = {"metrics": "auc", "signal_class": "3"}
     check_as_recorded(run.config, auc)
     assert changed_at_the_end(run.config, auc).judged.signal_class == "3"
