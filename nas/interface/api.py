@@ -32,7 +32,7 @@ from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.search_space.files import load_blocks
 from nas.selection.goals import GOAL_FLAGS, Goal, parse_goals
-from nas.system.paths import own_path
+from nas.system.paths import exists, own_path
 
 Data = str | Path | Dataset | None
 Target = float | str
@@ -269,7 +269,7 @@ def _run_of(value: Run | Architecture | str | Path) -> Path | None:
     """The folder of a run; None for anything else."""
     if isinstance(value, Run):
         return value.path
-    if isinstance(value, Architecture) or " " in str(value):
+    if isinstance(value, Architecture) or not exists(str(value)):
         return None
     return own_path(value) if (own_path(value) / CONFIG_FILE).is_file() else None
 

@@ -10,13 +10,13 @@ from pathlib import Path
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
-from nas.interface.networks import read_network
+from nas.interface.networks import is_text, read_network
 from nas.interface.training_parts import architecture_of
 from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.trials import refuse_trials
-from nas.system.paths import own_path
+from nas.system.paths import exists, own_path
 from nas.system.program import go_on_command
 
 # What a word is read as that is none of these.
@@ -102,7 +102,7 @@ def split_words(words: Iterable[str]) -> list[str]:
     """
     found: list[str] = []
     for word in words:
-        parts = [word] if _exists(word) else [part.strip() for part in word.split(",")]
+        parts = [word] if exists(word) else [part.strip() for part in word.split(",")]
         if not all(parts):
             raise InputError(
                 "networks with commas between them", repr(word), "remove the comma too many"
@@ -136,18 +136,18 @@ def name_networks(words: Sequence[str], image_size: int | None = None) -> list[N
 
 
 def _named(word: str, place: int, image_size: int | None) -> NamedNetwork:
-    path = own_path(word)
-    if " " not in word and _exists(word) and path.is_dir():
+    path, is_there = own_path(word), exists(word)
+    if is_there and path.is_dir():
         RunFolder.open(path)
         return NamedNetwork(word, path.absolute().name, path.absolute())
-    if " " not in word and "/" in word and not _exists(word):
+    if not is_there and "/" in word and not is_text(word):
         raise InputError(
             FORMS, f"{word}, where nothing is", "check the path, or write the name of a network"
         )
     found = read_network(word, image_size)
     if found.takes_any_classes:
         return NamedNetwork(word, word)
-    stem = path.stem if _exists(word) else found.architecture.name or f"network-{place}"
+    stem = path.stem if is_there else found.architecture.name or f"network-{place}"
     return NamedNetwork(word, _safe(stem), architecture=found.architecture, file_notes=found.notes)
 
 
@@ -171,13 +171,6 @@ def _own_name(network: NamedNetwork, taken: set[str]) -> str:
 def _safe(text: str) -> str:
     """A name that is also one of a folder."""
     return _UNSAFE.sub("_", text).strip("._") or "network"
-
-
-def _exists(word: str) -> bool:
-    try:
-        return own_path(word).exists()
-    except (OSError, ValueError):
-        return False  # a long string is no path
 
 
 def check_trained(folder: RunFolder) -> Certificate:

@@ -23,7 +23,7 @@ from nas.data.samples import LETTERS
 from nas.errors import ArchitectureError, FieldError, InputError
 from nas.runs.data import DataSource
 from nas.system import backend
-from nas.system.paths import own_path
+from nas.system.paths import exists, own_path
 
 if TYPE_CHECKING:
     import keras
@@ -126,8 +126,17 @@ def is_named(value: str) -> bool:
     """
     if is_name(value) or value.endswith((KERAS, *_FOREIGN)):
         return True
-    is_ours = value.startswith(("in_s", PREFIX)) or value.endswith(_TEXT_FILES)
-    return not is_ours and bool(_NAME.fullmatch(value)) and not Path(value).exists()
+    is_ours = is_text(value) or value.endswith(_TEXT_FILES)
+    return not is_ours and bool(_NAME.fullmatch(value)) and not exists(value)
+
+
+def is_text(value: str) -> bool:
+    """Whether a text begins as an architecture does; a path may have spaces, too.
+
+    Args:
+        value: As `read_network` takes it.
+    """
+    return value.lstrip().startswith(("in_s", PREFIX, "{"))
 
 
 def read_architecture(text_or_file: str) -> Architecture:
@@ -152,7 +161,8 @@ def read_architecture(text_or_file: str) -> Architecture:
             raise ArchitectureError(
                 "an architecture as UTF-8 text", f"{path}", "give architecture.json of a run"
             ) from None
-    if looks_like_file and " " not in text_or_file:
+    is_line = " " in text_or_file and is_text(text_or_file)
+    if looks_like_file and not is_line:
         raise InputError("an architecture file", f"{path}, which does not exist", "check --arch")
     if is_name(text_or_file):
         raise InputError(

@@ -10,10 +10,11 @@ from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface.named_networks import check_one_network, check_trained, folders_of, name_networks
 from nas.pipeline.predict import predict
+from nas.runs.config import CONFIG_FILE
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
 from nas.runs.predictions import Predictions
-from nas.system.paths import own_path
+from nas.system.paths import exists, own_path
 from nas.training.history import TrainingRow
 
 CURVES_OF_SEVERAL = "curves-of-several.png"
@@ -48,7 +49,7 @@ def shown_networks(words: Sequence[str], image_size: int | None = None) -> list[
     spread: list[str] = []
     for word in words:
         path = own_path(word)
-        is_run = " " not in word and (path / "config.json").is_file()
+        is_run = exists(word) and (path / CONFIG_FILE).is_file()
         spread += map(str, folders_of(path)) if is_run else [word]
     found = [
         ShownNetwork(network.name, network.built(image_size, None), network.notes(image_size))

@@ -24,6 +24,21 @@ def own_path(path: str | Path) -> Path:
         ) from None
 
 
+def exists(word: str | Path) -> bool:
+    """Whether there is a file or a folder at what may be a path, with or without spaces, or a text.
+
+    Args:
+        word: As it was written.
+
+    Raises:
+        InputError: There is no such home folder.
+    """
+    try:
+        return own_path(word).exists()
+    except (OSError, ValueError):
+        return False  # too long for a path, or with characters that none can have
+
+
 def kept_path(path: str | Path) -> str:
     """What a record keeps of a path: absolute, so that it leads there from every folder.
 

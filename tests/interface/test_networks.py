@@ -61,7 +61,7 @@ def test_a_file_that_is_no_text_is_refused_by_name(written: Path) -> None:
     assert "architecture.json" in caught.value.fix
 
 
-@pytest.mark.parametrize("name", ["gone.txt", "gone.json", "below/gone"])
+@pytest.mark.parametrize("name", ["gone.txt", "gone.json", "below/gone", "with spaces/gone"])
 def test_a_file_that_is_not_there_is_not_taken_for_a_network(name: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="does not exist") as caught:
         read_architecture(str(tmp_path / name))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -15,11 +16,14 @@ import pytest
 from PIL import Image
 
 import nas
+from latency.errors import LatencyError
 from nas.cost.counts import architecture_cost
 from nas.data.decoding import decode_image
 from nas.data.preparation import Preparation
 from nas.errors import InputError
+from nas.interface.named_networks import name_networks, split_words
 from nas.interface.networks import read_architecture
+from nas.interface.showing import draw_curves, shown_networks
 from nas.pipeline.predict import softmax
 from nas.runs.folder import RunFolder
 from nas.runs.predictions import Predictions
@@ -197,6 +201,20 @@ def test_a_csv_file_that_cannot_be_written_is_refused_first(run: Path) -> None:
 
 
 # Curves.
+
+
+def test_a_run_below_a_folder_with_spaces_is_a_run(run: Path, tmp_path: Path) -> None:
+    path = tmp_path / "my runs" / "the first, of ours"
+    shutil.copytree(run, path)
+    words = split_words([str(path), "resnet9"])
+    assert [network.run for network in name_networks(words)] == [path, None]
+    assert [network.name for network in shown_networks(words)] == [path.name, "resnet9"]
+    assert draw_curves([path]) == path / "curves.png"
+    (path / "config.json").write_text("no JSON")
+    with pytest.raises(LatencyError, match="config.json"):
+        nas.retrain(str(path))
+    with pytest.raises(InputError, match="where nothing is"):
+        name_networks([str(tmp_path / "my runs" / "gone")])
 
 
 def test_curves_of_one_run_and_of_several(run: Path, tmp_path: Path) -> None:
