@@ -235,6 +235,20 @@ class Architecture:
             )
         return last.units
 
+    def check_scores(self) -> None:
+        """Refuses a classifier with an activation: losses and probabilities take plain scores.
+
+        Raises:
+            ArchitectureError: It has one, or there is no classifier.
+        """
+        classes, found = self.num_classes, self.layers[-1].activation  # type: ignore[attr-defined]
+        if found != "none":
+            raise ArchitectureError(
+                "a classifier without an activation, whose outputs are the scores of the classes",
+                f"{found} behind the last dense layer, of {classes} units",
+                "leave out its part `n`, as in `fc_c10`: the loss has its own softmax",
+            )
+
     def with_num_classes(self, num_classes: int) -> Architecture:
         """The same network with another number of class scores."""
         if self.num_classes == num_classes:

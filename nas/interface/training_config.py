@@ -81,7 +81,7 @@ def check_training(
     """What `training_config` will write down.
 
     A recipe is refused that cannot be, is not that of a training which has begun, or cannot train
-    one of the networks.
+    one of the networks; so is a network to begin with whose classifier has an activation.
 
     Args:
         folder: Of the run.
@@ -94,7 +94,10 @@ def check_training(
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
+    begins = bool(options.get("restart")) or not has_begun(folder)
     for architecture in networks:
+        if begins:  # earlier versions trained such networks, whose records stay
+            architecture.check_scores()
         check_suits(architecture, planned.recipe)
     return planned
 
@@ -111,10 +114,12 @@ def new_training(
         *networks: That will be trained.
 
     Raises:
-        InputError: A recipe that cannot be, or cannot train one of the networks.
+        InputError: A recipe that cannot be, or cannot train one of the networks; a network whose
+            classifier has an activation.
     """
     planned = _new(config, sizes, options)
     for architecture in networks:
+        architecture.check_scores()
         check_suits(architecture, planned.recipe)
     return planned
 

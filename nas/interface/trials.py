@@ -136,6 +136,7 @@ def _begun(asked: AskedTrials, run_dir: Path | None, interrupter: Interrupter) -
     network = None
     if "network" in options:
         network = network_for_images(options["network"], options, asked.source).architecture
+        network.check_scores()
     # What is out of range is told before the minutes that images take.
     config = trials_config(asked, sizes, network)
     looks = looks_of(asked.source, sizes, config.seed)

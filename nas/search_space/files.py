@@ -119,6 +119,7 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
     Raises:
         InputError: No such file, one that breaks off, or one without a space.
         SpaceError: A space of another image size or number of classes.
+        ArchitectureError: The classifier of its networks has an activation.
     """
     module = load_file(own_path(path), "--space")
     make = getattr(module, "space", None)
@@ -133,7 +134,9 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
     else:
         found = getattr(module, "SPACE", None)
     if isinstance(found, KnobSpace):
-        return found.at(image_size, num_classes)
+        found = found.at(image_size, num_classes)
+        found.network(found.original).check_scores()
+        return found
     if not isinstance(found, Space):
         raise InputError(
             "a value SPACE or a function space(image_size, num_classes) of a Space or a KnobSpace "
@@ -148,4 +151,5 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
             f"{found.image_size} px and {found.num_classes} classes in {path}",
             "write a function space(image_size, num_classes) in the file",
         )
+    found.decode([0] * len(found.choices)).check_scores()
     return found

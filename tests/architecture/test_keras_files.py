@@ -178,6 +178,26 @@ def test_what_the_training_replaces_is_told(saved: Saved) -> None:
     assert "3 classes" in refused.value.received and str(path) in refused.value.received
 
 
+def test_a_sigmoid_of_the_classifier_is_left_out(tmp_path: Path) -> None:
+    flat, act = entry("Flatten"), entry("Activation", activation="sigmoid")
+    inside = entry("Dense", units=2, activation="sigmoid")
+    for place, ends in enumerate(([inside], [entry("Dense", units=2), act])):
+        found = read_keras(written(tmp_path / f"{place}.keras", [flat, *ends], (8, 8, 3)))
+        assert found.architecture == parse("in_s8 flat fc_c2")
+        assert "the sigmoid of odd is left out" in " ".join(found.notes)
+
+
+@pytest.mark.parametrize("act", ["relu", "tanh", "hard_sigmoid"])
+def test_other_activations_of_the_classifier_are_refused(act: str, tmp_path: Path) -> None:
+    ends = [entry("Flatten"), entry("Dense", units=2, activation=act)]
+    check_refused(written(tmp_path / "own.keras", ends, (8, 8, 3)), f"{act} behind it in layer")
+
+
+def test_a_sigmoid_before_the_softmax_is_refused(tmp_path: Path) -> None:
+    ends = [entry("Flatten"), entry("Dense", units=2, activation="sigmoid"), entry("Softmax")]
+    check_refused(written(tmp_path / "own.keras", ends, (8, 8, 3)), "sigmoid behind it in layer")
+
+
 def test_a_factor_behind_a_dense_layer_is_its_scale(saved: Saved) -> None:
     network = parse("in_s16 cn_k3_s2_c4 gap fc_c8_nre_x0.5 fc_c3_nobias_x0.125")
     portable = portable_model(network, random_weights(network))

@@ -119,6 +119,28 @@ def test_a_given_network_gets_no_folder(
     assert not (tmp_path / "new").exists() and capsys.readouterr().out == ""
 
 
+def test_a_classifier_with_an_activation_is_trained_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, expected = f"{NETWORK}_nsi", "a classifier without an activation"
+    asked = AskedRetraining({"smoke": True}, None, arch_text.parse(text), dataset=dataset())
+    with pytest.raises(InputError, match=expected):
+        go(asked, tmp_path / "new")
+    compared = AskedComparison((text, WIDER), {"smoke": True}, dataset=dataset())
+    with pytest.raises(InputError, match=expected):
+        run_comparison(compared, tmp_path / "new", Interrupter())
+    assert not (tmp_path / "new").exists()
+    run = untrained_run(tmp_path / "run", text)
+    with pytest.raises(InputError, match=expected):
+        go(AskedRetraining({}, run=run.path, dataset=dataset()))
+    # A training of an earlier version goes on, and is exported and measured again.
+    run.write(TRAINED, name="searched")
+    monkeypatch.setattr(retraining, "load_data", lambda *arguments: dataset())
+    stand_in = SimpleNamespace(run=lambda: SimpleNamespace(outcome=None))
+    monkeypatch.setattr(retraining, "_run_of", lambda *arguments: stand_in)
+    go(AskedRetraining({"baselines": False}, run=run.path, dataset=dataset()))
+
+
 @pytest.mark.parametrize("name", IMPOSSIBLE)
 def test_a_run_stays_as_it_was(name: str, tmp_path: Path) -> None:
     run = untrained_run(tmp_path / "run")

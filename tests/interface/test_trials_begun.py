@@ -248,6 +248,13 @@ def test_one_network_goes_on_as_itself_and_as_no_other(
     assert len(runs) == 2
 
 
+def test_one_network_whose_classifier_has_an_activation_is_refused(tmp_path: Path) -> None:
+    asked = {**OPTIONS, "network": f"{NETWORK}_nsi", "tune": "learning_rate=log[1e-3,1]"}
+    del asked["space"]
+    with pytest.raises(InputError, match="a classifier without an activation"):
+        searched(asked, tmp_path / "run")
+
+
 def test_one_network_of_other_classes_is_refused(tmp_path: Path, runs: list[TrialsRun]) -> None:
     path = searched(OPTIONS, tmp_path / "run")
     other = replace(config_of(path), space=None, network=NETWORK.replace("fc_c12", "fc_c7"))

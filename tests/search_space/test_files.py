@@ -10,7 +10,7 @@ import pytest
 from nas.architecture.lowering import lower
 from nas.architecture.spec import LAYER_TYPES
 from nas.architecture.text import parse, to_text
-from nas.errors import InputError, SpaceError
+from nas.errors import ArchitectureError, InputError, SpaceError
 from nas.search_space.files import load_blocks, reference
 from nas.search_space.named import get_space
 
@@ -109,6 +109,9 @@ def test_a_space_is_a_value_or_a_function(tmp_path: Path) -> None:
     assert (made.image_size, made.num_classes) == (24, 5)
     with pytest.raises(InputError, match="a value SPACE or a function space"):
         get_space(written(tmp_path / "n.py", "SPACE = 3"))
+    gated = SPACE.replace("Dense(3)", "Dense(3, 'sigmoid')")
+    with pytest.raises(ArchitectureError, match="a classifier without an activation"):
+        get_space(written(tmp_path / "g.py", gated))
 
 
 def test_the_fingerprint_knows_the_formats_of_a_block(tmp_path: Path) -> None:

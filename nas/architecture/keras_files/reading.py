@@ -7,7 +7,7 @@ meet in `Add` or `Multiply`, both begin at one place of the chain and are chains
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nas.architecture.bounds import shown
@@ -35,6 +35,7 @@ from nas.errors import ArchitectureError
 
 MERGES = ("Add", "Multiply")
 SCALE = "Rescaling"
+_ENDS = "with softmax, with sigmoid or without an activation"
 IMAGE = 0  # index of the node that is the image
 
 
@@ -116,10 +117,11 @@ class _Reader:
         layers = self.chain(IMAGE, output, shape)
         if not layers or not isinstance(layers[-1], Dense):
             raise nodes[output].refused(
-                "a model that ends in Dense, with or without softmax",
+                f"a model that ends in Dense, {_ENDS}",
                 f"the end in {nodes[output].kind}",
                 "end it in GlobalAveragePooling2D and Dense",
             )
+        layers[-1] = self._scores_of(layers[-1], output)
         notes = ["its weights are not read: the training begins with new ones", *self.notes]
         return KerasNetwork(Architecture(self.image_size, tuple(layers), name), tuple(notes))
 
@@ -131,6 +133,22 @@ class _Reader:
         self.notes.append(f"the softmax of {node.name} is left out: the loss has its own")
         is_alone = node.kind in ("Softmax", "Activation")
         return self.back[output] if is_alone else output
+
+    def _scores_of(self, classifier: Dense, output: int) -> Dense:
+        """The last layer without a sigmoid, which ranks the classes as the scores do."""
+        node = self.graph.nodes[output]
+        if classifier.activation == "sigmoid" and output == self.graph.output:
+            self.notes.append(
+                f"the sigmoid of {node.name} is left out: an image has one class here, and the "
+                "loss takes the scores"
+            )
+        elif classifier.activation != "none":
+            raise node.refused(
+                f"a model that ends in Dense, {_ENDS}",
+                f"{classifier.activation} behind it",
+                "leave the activation out: the loss takes the scores of the classes",
+            )
+        return replace(classifier, activation="none")
 
     def _before(self, node: Node) -> int:
         if len(node.inputs) == 1:
