@@ -18,6 +18,7 @@ from nas.interface.showing import (
     shown_networks,
 )
 from nas.runs.folder import RunFolder
+from nas.runs.predictions import Predictions
 from nas.system.console import err, out
 from nas.system.paths import own_path
 
@@ -80,11 +81,13 @@ def _summary(options: Mapping[str, Any], architecture: Architecture | None) -> i
 def _predict(folder: RunFolder, words: Sequence[str], int8: bool) -> int:
     from nas.report.predictions import failure_lines, prediction_table
 
-    predictions, written = predict_images(folder, words, int8)
-    if predictions.images:
-        out.print(prediction_table(predictions))
+    def tell(predictions: Predictions) -> None:
+        if predictions.images:
+            out.print(prediction_table(predictions))
+        for line in failure_lines(predictions):
+            err.print(f"error: {line}", markup=False)
+
+    predictions, written = predict_images(folder, words, int8, tell)
     for line in written:
         out.print(line, markup=False)
-    for line in failure_lines(predictions):
-        err.print(f"error: {line}", markup=False)
     return EXIT_BAD_INPUT if predictions.failed else EXIT_DONE

@@ -80,8 +80,22 @@ def decode_image(path: Path, preparation: Preparation) -> np.ndarray:
     Raises:
         DataError: The file is broken, or has values beyond the range of the data set; names it.
     """
+    return decode_content(read_bytes(path), preparation, path)
+
+
+def decode_content(data: bytes, preparation: Preparation, path: Path) -> np.ndarray:
+    """The contents of an image file, as `decode_image` has those of its path.
+
+    Args:
+        data: Contents of the file.
+        preparation: Of the data set that the network learned from.
+        path: Of the file, for messages.
+
+    Raises:
+        DataError: The file is broken, or has values beyond the range of the data set; names it.
+    """
     with quiet_decoders(lambda _: None):
-        found = decode(read_bytes(path), preparation, path)
+        found = decode(data, preparation, path)
     if not found.is_grey:
         return found.pixels
     white = preparation.white

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from nas.architecture.spec import Architecture
 from nas.errors import InputError
 from nas.interface.named_networks import check_one_network, check_trained, folders_of, name_networks
-from nas.pipeline.predict import predict
+from nas.pipeline.predict import MOST_DRAWN, predict
 from nas.runs.config import CONFIG_FILE
 from nas.runs.folder import RunFolder
 from nas.runs.history import read_history
@@ -92,7 +92,10 @@ def draw_curves(paths: Sequence[Path]) -> Path:
 
 
 def predict_images(
-    folder: RunFolder, words: Sequence[str], int8: bool = False
+    folder: RunFolder,
+    words: Sequence[str],
+    int8: bool = False,
+    tell: Callable[[Predictions], None] = lambda _: None,
 ) -> tuple[Predictions, list[str]]:
     """Predicts images, and writes what was said into the run's folder.
 
@@ -100,6 +103,7 @@ def predict_images(
         folder: Of the run.
         words: Paths of images and folders.
         int8: With the exported file of 8 bits.
+        tell: Told what was predicted before anything is written.
 
     Returns:
         What was predicted, and lines that say what was written and what to know.
@@ -107,14 +111,19 @@ def predict_images(
     Raises:
         InputError: No paths, no exported network, or nothing can be written.
     """
-    from nas.report.predictions import MOST_DRAWN, write_sheets
+    from nas.report.predictions import write_sheets
 
     check_one_network(folder)
-    predictions = predict(folder, words, int8)
+    found = predict(folder, words, int8)
+    predictions = found.predictions
+    tell(predictions)
     folder.write(predictions)
     lines = [f"Predictions: {folder.path_of(Predictions)} (by {predictions.model})"]
-    sheets = write_sheets(folder.path_of(Predictions).parent, predictions)
-    lines += [f"Picture: {path}" for path in sheets]
+    try:
+        sheets = write_sheets(folder.path_of(Predictions).parent, predictions, found.pictures)
+        lines += [f"Picture: {path}" for path in sheets]
+    except OSError as error:
+        lines.append(f"Warning: the pictures cannot be written: {error}")
     if len(predictions.images) > MOST_DRAWN:
         lines.append(f"The first {MOST_DRAWN} of {len(predictions.images)} images are drawn.")
     if not predictions.is_preparation_known:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from latency.device.clock import now_text
 from latency.errors import LatencyError
 from nas.data.dataset import DataError
-from nas.data.decoding import decode_image, shown
+from nas.data.decoding import decode_content, read_bytes, shown
 from nas.data.image_formats import is_image_name
 from nas.data.preparation import Preparation
 from nas.errors import InputError
@@ -26,6 +26,10 @@ MODEL_FILE = "model.onnx"
 INT8_FILE = "model_int8.onnx"
 # So many classes are told of each image.
 TOP = 5
+# So many images of a call are drawn.
+MOST_DRAWN = 40
+# A photograph of 32 px shows nobody what it is; the same part of it is drawn larger.
+DRAWN_PIXELS = 224
 LEAVE_OUT = "correct the path, or leave it out"
 
 
@@ -75,17 +79,18 @@ class Classifier:
             session,
         )
 
-    def classify(self, path: str) -> PredictedImage:
+    def classify(self, path: str, content: bytes) -> PredictedImage:
         """The most probable classes of one image.
 
         Args:
             path: Of the image file.
+            content: What is in it.
 
         Raises:
             DataError: It is no image that can be decoded.
             InputError: The file's scores are no numbers.
         """
-        pixels = decode_image(Path(path), self.preparation)
+        pixels = decode_content(content, self.preparation, Path(path))
         name = self.session.get_inputs()[0].name
         scores = self.session.run(None, {name: pixels[None].astype(np.float32)})[0][0]
         shares = softmax(np.asarray(scores, np.float64))
@@ -99,6 +104,33 @@ class Classifier:
             tuple(ClassShare(self.class_names[i], int(i), float(shares[i])) for i in best),
         )
 
+    def picture(self, path: str, content: bytes) -> np.ndarray:
+        """The part of an image that the network sees, large enough for people.
+
+        Args:
+            path: Of the image file.
+            content: What is in it.
+
+        Raises:
+            DataError: It is no image that can be decoded.
+        """
+        pixels = max(DRAWN_PIXELS, self.preparation.image_size)
+        return decode_content(content, replace(self.preparation, image_size=pixels), Path(path))
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What a network says of images, and how they look.
+
+    Args:
+        predictions: For the record.
+        pictures: (pixels, pixels, 3) uint8 of the first `MOST_DRAWN` of its images. A file is read
+            once: a pipe can be read no second time.
+    """
+
+    predictions: Predictions
+    pictures: tuple[np.ndarray, ...]
+
 
 def softmax(scores: np.ndarray) -> np.ndarray:
     """Scores of classes -> probabilities that add up to 1.
@@ -110,7 +142,7 @@ def softmax(scores: np.ndarray) -> np.ndarray:
     return np.asarray(powers / powers.sum())
 
 
-def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Predictions:
+def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Predicted:
     """What a run's exported network says of images; one that cannot be read stops no other.
 
     Args:
@@ -119,7 +151,7 @@ def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Pred
         int8: See `Classifier.of`.
 
     Returns:
-        What was predicted, and what failed. Nothing is written.
+        What was predicted, what failed, and what is drawn. Nothing is written.
 
     Raises:
         InputError: No paths, or no exported network.
@@ -129,16 +161,20 @@ def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Pred
     classifier = Classifier.of(folder, int8)
     paths, failed = _all_images(words)
     found: list[PredictedImage] = []
+    pictures: list[np.ndarray] = []
     for path in paths:
         try:
-            found.append(classifier.classify(path))
+            content = read_bytes(Path(path))
+            found.append(classifier.classify(path, content))
+            if len(found) <= MOST_DRAWN:
+                pictures.append(classifier.picture(path, content))
         except DataError as error:
             # The error of a data set proposes to skip bad images of the training.
             fix = error.fix.partition(", or go on without it by --skip_bad_images")[0]
             failed.append(FailedImage.of(path, error, f"{fix}, or leave it out"))
         except LatencyError as error:
             failed.append(FailedImage.of(path, error))
-    return Predictions(
+    predictions = Predictions(
         date=now_text(),
         model=classifier.name,
         model_sha256=classifier.sha256,
@@ -147,6 +183,7 @@ def predict(folder: RunFolder, words: Sequence[str], int8: bool = False) -> Pred
         images=tuple(found),
         failed=tuple(failed),
     )
+    return Predicted(predictions, tuple(pictures))
 
 
 def _all_images(words: Iterable[str]) -> tuple[list[str], list[FailedImage]]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -15,17 +15,13 @@ from rich import box
 from rich.table import Table
 
 from latency import atomic
-from nas.data.decoding import decode_image, shown
-from nas.data.preparation import Preparation
+from nas.data.decoding import shown
 from nas.report import numbers
 from nas.report.plots import BLUE, GREEN, INK, MUTED, STYLE, written_out
 from nas.runs.predictions import PredictedImage, Predictions
 
-# Images on one sheet, one below the other, and on all sheets of a call.
+# Images on one sheet, one below the other.
 IMAGES_A_SHEET = 8
-MOST_DRAWN = 40
-# A photograph of 32 px shows nobody what it is; the same part of it is drawn larger.
-DRAWN_PIXELS = 224
 NAME_LENGTH = 44
 
 
@@ -49,52 +45,52 @@ def prediction_table(predictions: Predictions) -> Table:
     return table
 
 
-def write_sheets(folder: Path, predictions: Predictions) -> list[Path]:
+def write_sheets(
+    folder: Path, predictions: Predictions, pictures: Sequence[np.ndarray]
+) -> list[Path]:
     """Draws images with their bars, and removes the sheets of an earlier call.
 
     Args:
         folder: Where they go.
-        predictions: Of one call; the first `MOST_DRAWN` images are drawn.
+        predictions: Of one call.
+        pictures: (pixels, pixels, 3) uint8 of its first images, which are drawn.
 
     Returns:
         Paths of the sheets, in order.
+
+    Raises:
+        OSError: One cannot be written.
     """
     for old in folder.glob("sheet-*.png"):
         old.unlink()
-    images = predictions.images[:MOST_DRAWN]
     paths = []
-    for number, start in enumerate(range(0, len(images), IMAGES_A_SHEET), start=1):
+    for number, start in enumerate(range(0, len(pictures), IMAGES_A_SHEET), start=1):
         path = folder / f"sheet-{number}.png"
-        part = images[start : start + IMAGES_A_SHEET]
+        part = pictures[start : start + IMAGES_A_SHEET]
         folder.mkdir(exist_ok=True)
-        atomic.write_bytes(path, sheet(part, predictions.preparation))
+        atomic.write_bytes(path, sheet(predictions.images[start : start + len(part)], part))
         paths.append(path)
     return paths
 
 
-def sheet(images: Sequence[PredictedImage], preparation: Preparation) -> bytes:
+def sheet(images: Sequence[PredictedImage], pictures: Sequence[np.ndarray]) -> bytes:
     """A picture of images, each beside the bars of its classes, as PNG.
 
     Args:
         images: One or more.
-        preparation: How they became arrays; the part that the network saw is drawn.
+        pictures: (pixels, pixels, 3) uint8 of each, the part that the network saw.
     """
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(6.4, 1.75 * len(images)), layout="constrained", dpi=130)
         FigureCanvasAgg(figure)
         grid = figure.subplots(len(images), 2, squeeze=False, width_ratios=(1, 2.4))
-        for (left, right), image in zip(grid, images, strict=True):
-            _draw_image(left, image, preparation)
+        for (left, right), image, picture in zip(grid, images, pictures, strict=True):
+            left.imshow(picture)
+            left.set_axis_off()
             _draw_bars(right, image)
         stream = io.BytesIO()
         written_out(figure).savefig(stream, format="png", metadata={"Software": None})
         return stream.getvalue()
-
-
-def _draw_image(axes: Axes, image: PredictedImage, preparation: Preparation) -> None:
-    pixels = max(DRAWN_PIXELS, preparation.image_size)
-    axes.imshow(decode_image(Path(image.path), replace(preparation, image_size=pixels)))
-    axes.set_axis_off()
 
 
 def _draw_bars(axes: Axes, image: PredictedImage) -> None:

@@ -153,6 +153,40 @@ def test_a_run_that_does_not_know_how_its_images_were_made_says_so(
     assert "Warning: the run does not know" in done.out
 
 
+def test_an_image_is_read_once_and_drawn_as_it_was(
+    run: Path, pixels: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, read = tmp_path / "pipe.png", Path.read_bytes
+    Image.fromarray(pixels).save(path)
+
+    def gone_afterwards(found: Path) -> bytes:
+        content = read(found)
+        if found == path:
+            path.unlink()
+        return content
+
+    monkeypatch.setattr(Path, "read_bytes", gone_afterwards)
+    done, found = predicted(run, "--predict", str(path))
+    assert done.exit_code == 0 and not path.exists(), done.err
+    assert found.images[0].best.name in done.out and "sheet-1.png" in done.out
+
+
+@pytest.mark.parametrize("blocked", ["predictions/sheet-1.png/below", "predictions"])
+def test_predictions_are_told_where_nothing_can_be_written(
+    blocked: str, run: Path, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    own = tmp_path / "own"
+    shutil.copytree(run, own, ignore=shutil.ignore_patterns("predictions"))
+    (own / blocked).parent.mkdir(parents=True, exist_ok=True)
+    (own / blocked).write_text("a file where a folder should be, or in one that should be none")
+    done = run_program("main.py", "--run", str(own), "--predict", str(tmp_path / "a.png"))
+    best = nas.Run(run).predict(tmp_path / "a.png").images[0].best.name
+    assert "image class probability" in " ".join(done.out.split()) and best in done.out
+    says = "Warning: the pictures cannot be written" if "/" in blocked else "error"
+    assert says in done.out + done.err and "Traceback" not in done.err
+
+
 def test_predicting_starts_no_framework(run: Path, pixels: np.ndarray, tmp_path: Path) -> None:
     Image.fromarray(pixels).save(tmp_path / "a.png")
     words = ["main.py", "--run", str(run), "--predict", str(tmp_path / "a.png")]
