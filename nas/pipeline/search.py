@@ -288,10 +288,7 @@ class SearchRun:
         if not self.folder.has(Comparison):
             found = compared_networks(bounded, architecture, self.config, self._measure)
             self.folder.write(found)
-        # A miss stays a miss; what could not be told may be told by now.
-        if not self.folder.has(Certificate) or (
-            self.folder.read(Certificate).outcome is Outcome.CANNOT_TELL
-        ):
+        if not self._is_certified():
             certificate = search_certificate(
                 costs,
                 architecture,
@@ -304,3 +301,17 @@ class SearchRun:
             )
             self.folder.write(certificate)
         return self.folder.read(Certificate)
+
+    def _is_certified(self) -> bool:
+        """Whether the certificate stays as it is."""
+        if not self.folder.has(Certificate):
+            return False
+        found = self.folder.read(Certificate)
+        # A miss stays a miss; what could not be told may be told by now.
+        if found.outcome is not Outcome.CANNOT_TELL:
+            return True
+        if found.recipe is None:
+            return False
+        # What a training reached, and its files, stand in no certificate of a search.
+        out.print("The certificate of the trained network stays: main.py measures again.")
+        return True

@@ -23,6 +23,7 @@ from nas.report.pareto import print_pareto, write_pareto
 from nas.report.seeds import MoreSeeds
 from nas.runs.config import CONFIG_FILE, RunConfig, read_search_config
 from nas.runs.folder import RunFolder
+from nas.runs.front import network_names
 from nas.runs.lender import LentSupernet
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate
@@ -67,7 +68,7 @@ class SweepRun:
             self._warm_up(costs.cost)
             self._train_ahead()
         certificates = [self._one(goal) for goal in self.config.goals]
-        page = write_pareto(self.folder.path, [goal.label for goal in self.config.goals])
+        page = write_pareto(self.folder.path, network_names(self.folder, self.config.goals))
         print_pareto(self.folder.read(Pareto), MoreSeeds(self.folder.path))
         out.print(f"Sweep: {self.folder.path}    Pareto front: {page}", markup=False)
         out.print(f"Next: {go_on_command('retrain', self.folder.path)}", markup=False)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
+from nas.runs.folder import RunFolder
 from nas.runs.measured import Conditions, MeasuredRecord, counted
 from nas.runs.records import SeededRecipe
-from nas.selection.goals import Target
+from nas.selection.goals import Goal, Target
 from nas.selection.seed_spread import SeedDifference, SeedSpread
 from nas.system.environment import Environment
 
@@ -183,3 +184,17 @@ class Front:
     def is_measured(self) -> bool:
         """Whether its milliseconds were measured on this machine."""
         return self.device is None
+
+
+def network_names(sweep: RunFolder, goals: Sequence[Goal]) -> list[str]:
+    """Sub-folders of a sweep's networks: those of its goals, and further ones of a trained front.
+
+    Args:
+        sweep: Its folder.
+        goals: Of the sweep.
+    """
+    names = [goal.label for goal in goals]
+    if not (sweep.has(Front) and sweep.has(FrontPlan)):
+        return names
+    trained = {network.name for network in sweep.read(Front).networks}
+    return names + [added.name for added in sweep.read(FrontPlan).added if added.name in trained]

@@ -29,7 +29,7 @@ from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.retrain import RetrainRun
 from nas.runs.config import TrainingConfig, read_search_config
 from nas.runs.folder import RunFolder
-from nas.runs.front import Front, FrontPlan
+from nas.runs.front import Front, FrontPlan, network_names
 from nas.runs.measured import FileHashes
 from nas.runs.outcome import Outcome
 from nas.runs.records import Certificate
@@ -247,6 +247,17 @@ def test_a_finished_front_is_only_shown_again(sweep: RunFolder, machine: Machine
     (sweep.path / GOALS[0] / "model.onnx").write_bytes(b"another")
     train(sweep)
     assert len(machine.sessions) == 2
+
+
+def test_a_sweep_knows_the_further_networks_of_its_front(sweep: RunFolder) -> None:
+    goals = read_search_config(sweep.path).goals
+    assert network_names(sweep, goals) == GOALS
+    train(sweep, networks=4)
+    assert network_names(sweep, goals) == [*GOALS, "added-1", "added-2"]
+    # One that a later call is to add is not trained yet.
+    plan = sweep.read(FrontPlan)
+    sweep.write(replace(plan, added=(*plan.added, replace(plan.added[0], name="added-3"))))
+    assert network_names(sweep, goals) == [*GOALS, "added-1", "added-2"]
 
 
 def test_what_cannot_be_told_is_timed_again(sweep: RunFolder, machine: Machine) -> None:

@@ -16,7 +16,7 @@ from nas.pipeline import certify, search
 from nas.pipeline.search import SearchRun
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
-from nas.runs.records import Certificate, Comparison
+from nas.runs.records import Certificate, Comparison, SeededRecipe
 from nas.selection.feasible import BoundedSpace
 from nas.selection.goals import Goal, Target
 from nas.system.interrupt import Interrupter
@@ -60,6 +60,18 @@ def test_a_verdict_stays(
     other = FakeClock({"searched": 1.6 - ms})
     assert certified(run, other, monkeypatch) == first
     assert first.outcome is outcome and other.asked == []
+
+
+def test_the_certificate_of_a_training_stays(
+    run: SearchRun, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    doubtful = FakeClock({"searched": 0.7}, Doubt("the table differs", "build it again"))
+    searched = certified(run, doubtful, monkeypatch)
+    trained = replace(searched, top1=0.9, recipe=SeededRecipe(epochs=1.0, seed=0).resolved())
+    run.folder.write(trained)
+    other = FakeClock({"searched": 0.7})
+    assert certified(run, other, monkeypatch) == trained and other.asked == []
+    assert "main.py measures again" in capsys.readouterr().out
 
 
 def test_the_command_that_certifies_again_is_quoted(

@@ -25,11 +25,13 @@ from nas.pipeline.sweep import SweepRun
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
+from nas.runs.front import AddedNetwork, FrontPlan
 from nas.runs.outcome import Outcome
 from nas.runs.sweep import Pareto
 from nas.selection.goals import Goal
 from nas.system.interrupt import Interrupter
 from tests.support.programs import run_program
+from tests.support.report_front import made_up_front
 from tests.support.run_config import run_config
 from tests.support.toy import IMAGE_SIZE, SAMPLE_CLASSES, toy_space
 
@@ -136,6 +138,33 @@ def test_each_goal_has_the_configuration_of_a_run_alone(
         assert folder.read(DataRecord).fingerprint == dataset.fingerprint
 
 
+def test_a_sweep_that_goes_on_lists_the_further_networks_of_its_front(
+    toy_table: Path,
+    dataset: Dataset,
+    tmp_path: Path,
+    searched: list[RunConfig],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listed: list[list[str]] = []
+
+    def written(path: Path, labels: Sequence[str]) -> Path:
+        listed.append(list(labels))
+        RunFolder(path).write(Pareto("supernet_top1", (), ()))
+        return path
+
+    monkeypatch.setattr(stage, "write_pareto", written)
+    config = run_config(*GOALS, method="random", table=str(toy_table))
+    sweep = sweep_of(config, dataset, tmp_path)
+    sweep.run()
+    front = made_up_front(count=2)
+    added = AddedNetwork(front.networks[1].name, "", 1.0, 1.0, 1.0, 1.0)
+    sweep.folder.write(FrontPlan(3, (added,)))
+    sweep.folder.write(front)
+    sweep.run()
+    labels = [goal.label for goal in GOALS]
+    assert listed == [labels, [*labels, "added-1"]]
+
+
 def test_a_sweep_that_goes_on_reads_what_each_goal_was_asked_for(
     toy_table: Path, dataset: Dataset, tmp_path: Path, searched: list[RunConfig]
 ) -> None:
@@ -189,7 +218,7 @@ def test_a_sweep_may_move_between_its_goals(
     went_on: list[RunConfig] = []
 
     class Search:
-        def __init__(self, folder: RunFolder, space: Any, images: Any, own: RunConfig, _: Any):
+        def __init__(self, folder: RunFolder, space: Any, images: Any, own: RunConfig, *_: Any):
             went_on.append(own)
 
         def run(self) -> SimpleNamespace:
