@@ -23,7 +23,6 @@ from nas.methods.registry import METHODS
 from nas.pipeline.front_networks import FrontNetworks, GoalRun, different
 from nas.pipeline.inherit import check_inherits
 from nas.pipeline.inputs import check_unchanged, keep_data, space_of
-from nas.pipeline.lending import lending_run
 from nas.pipeline.table import TABLE_FILE
 from nas.recipes.scales import Scale
 from nas.runs.config import CONFIG_FILE, RunConfig, TrainingConfig, read_search_config
@@ -212,8 +211,6 @@ def _check_supernets(
     for goal in goals:
         try:
             check_inherits(goal.folder, goal.config)
-            if goal.config.supernet is not None:
-                lending_run(Path(goal.config.supernet))
         except InputError as error:
             if scores:
                 fix = f"leave --networks out, or finish the search of {sweep.path} anew"

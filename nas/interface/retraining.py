@@ -253,9 +253,9 @@ def _one(
     out.print(f"Run folder: {folder.path}", markup=False)
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     others = () if finds_rate else baselines_of(folder, asked.options, sizes)
-    if asked.options.get("inherit"):
-        check_inherits(folder, config)
     trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
+    if planned.inherits and trains:
+        check_inherits(folder, config)
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
     if trains and planned.compute.data_parallel:
@@ -277,12 +277,13 @@ def _one(
         find_rate(folder, network, dataset, planned, interrupter, sizes.rate_plan, said)
         return Outcome.NOT_ASKED
     teaching = teaching_of(planned, dataset, trains)
-    training = training_config(folder, config, sizes, asked.options)
     weights: dict[str, Weights] = {}
-    if training.inherits and trains:
+    if planned.inherits and trains:
         networks = {entry.name: arch_text.parse(entry.text) for entry in others}
         networks = {"searched": architecture, **networks}
         weights = inherited_weights(folder, config, dataset, networks, interrupter)
+    # An earlier training is forgotten here: after all that may refuse.
+    training = training_config(folder, config, sizes, asked.options)
     backend.start(training.compute if trains else training.compute.alone, dataset.image_size)
     workers = _workers(asked, folder, config, training, interrupter)
     run = _run_of(asked, folder, dataset, training, others, interrupter, teaching, weights)

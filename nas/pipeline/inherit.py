@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from nas.data import Dataset
 from nas.errors import InputError
 from nas.methods.history import SearchEnd
 from nas.methods.registry import METHODS
+from nas.pipeline.lending import lending_run, with_lender
 from nas.pipeline.supernet import stage_of_run
 from nas.runs.config import AnyConfig, RunConfig
 from nas.runs.folder import RunFolder
@@ -24,11 +26,14 @@ Weights = Mapping[str, np.ndarray]  # named as in `nas.architecture.weights`
 
 
 def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
-    """Refuses a run that has no trained supernet.
+    """Refuses a run that has no trained supernet, or whose lender is gone.
 
     Args:
         folder: Of the run.
         config: Of the run.
+
+    Returns:
+        The configuration, with the run that lends its supernet at the place where it lies now.
 
     Raises:
         InputError: Its network was given, its method trains no supernet, or the supernet's
@@ -40,14 +45,28 @@ def check_inherits(folder: RunFolder, config: AnyConfig) -> RunConfig:
             f"{folder.path}, which has none",
             "leave --inherit out, or search with --method gradient or evolution",
         )
-    is_own = config.supernet is None
-    if is_own and not (folder.has(SearchEnd) and folder.checkpoint("search").is_file()):
+    config = with_lender(folder, config)
+    if config.supernet is not None:
+        _check_lends(Path(config.supernet))
+    elif not (folder.has(SearchEnd) and folder.checkpoint("search").is_file()):
         raise InputError(
             f"the supernet's weights, {folder.checkpoint('search')}",
             "no such file, or a search that is not finished",
             f"leave --inherit out, or finish the search: {go_on_command('search', folder.path)}",
         )
     return config
+
+
+def _check_lends(path: Path) -> None:
+    """Refuses a lender that is gone: main.py cannot be told of another place."""
+    try:
+        lending_run(path)
+    except InputError as error:
+        fix = (
+            f"bring back what is missing in {path}, or write --noinherit to start from random "
+            "weights, with --restart where a training has begun"
+        )
+        raise InputError(error.expected, error.received, fix) from None
 
 
 def inherited_weights(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.data import Dataset
@@ -11,6 +11,7 @@ from nas.methods.history import SearchEnd
 from nas.runs.config import RunConfig, read_search_config
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
+from nas.runs.front import FrontPlan
 from nas.runs.lender import LentSupernet
 from nas.runs.records import SupernetScore
 from nas.selection.goals import ResolvedTarget
@@ -89,6 +90,26 @@ def lending_run(path: Path) -> RunFolder:
             f"finish it: {go_on_command('search', folder.path)}",
         )
     return folder
+
+
+def with_lender(folder: RunFolder, config: RunConfig) -> RunConfig:
+    """The configuration of a run, with its lender at the place where that lies now.
+
+    A further network of a front borrows from a goal of its own sweep, which moves with it.
+
+    Args:
+        folder: Of the run that borrows.
+        config: Of that run.
+    """
+    sweep = RunFolder(folder.path.absolute().parent)
+    if config.supernet is None or not sweep.has(FrontPlan):
+        return config
+    lenders = {added.name: added.supernet_of for added in sweep.read(FrontPlan).added}
+    goal = lenders.get(folder.path.absolute().name)
+    # A sweep may itself borrow: then its goals have no supernet to lend.
+    if goal is None or not RunFolder(sweep.path / goal).has(SearchEnd):
+        return config
+    return replace(config, supernet=str(sweep.path / goal))
 
 
 def lender(config: RunConfig, dataset: Dataset) -> Lent:

@@ -323,6 +323,24 @@ def test_a_training_that_has_begun_is_kept_when_an_error_ends_it(
     assert RunFolder.open(tmp_path / "new").checkpoint("retrain_searched").is_file()
 
 
+@pytest.mark.parametrize("refuses", ["check_inherits", "inherited_weights"])
+def test_a_restart_forgets_nothing_where_the_supernet_gives_no_weights(
+    refuses: str, run: RunFolder, trainings: Trainings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*arguments: Any) -> None:
+        raise InputError("the run that lends its supernet", "no such folder", "bring it back")
+
+    run.write_json("retrained/searched.json", {})
+    before = _contents(run.path)
+    monkeypatch.setattr(retraining, "check_inherits", lambda *arguments: None)
+    monkeypatch.setattr(retraining, refuses, refuse)
+    with pytest.raises(InputError, match="lends its supernet"):
+        retrain(of_run(run, restart=True, inherit=True))
+    after = _contents(run.path)
+    assert {name: after.get(name) for name in before} == before
+    assert trainings.begun == []
+
+
 def _known(trainings: Trainings) -> KnownNetworks | None:
     known = trainings.begun[-1][10]
     assert known is None or isinstance(known, KnownNetworks)

@@ -25,6 +25,7 @@ from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.retraining import run_retraining
 from nas.methods.method import MethodInputs, Network
 from nas.pipeline import front, front_networks, retrain
+from nas.pipeline.inherit import check_inherits
 from nas.pipeline.method_inputs import method_inputs
 from nas.pipeline.retrain import RetrainRun
 from nas.runs.config import TrainingConfig, read_search_config
@@ -234,6 +235,21 @@ def test_the_space_may_have_no_more_networks(
         train(sweep, networks=4)
     assert caught.value.received == "4"
     assert machine.trainings.begun == []
+
+
+def test_a_further_network_borrows_from_its_own_sweep_wherever_that_lies(
+    sweep: RunFolder, tmp_path: Path
+) -> None:
+    train(sweep, networks=3)
+    goal = sweep.read(FrontPlan).added[0].supernet_of
+    moved = RunFolder(sweep.path.rename(tmp_path / "moved"))
+    folder = RunFolder(moved.path / "added-1")
+    config = read_search_config(folder.path)
+    assert check_inherits(folder, config).supernet == str(moved.path / str(goal))
+    # A sweep that borrows itself has further networks that borrow from the same run.
+    (moved.path / str(goal) / "search.json").unlink()
+    with pytest.raises(InputError, match=f"at {sweep.path / str(goal)}, to lend its supernet"):
+        check_inherits(folder, config)
 
 
 def test_a_finished_front_is_only_shown_again(sweep: RunFolder, machine: Machine) -> None:

@@ -148,6 +148,18 @@ def test_a_supernet_whose_training_or_weights_are_missing_lends_nothing(
     assert check_inherits(folder, replace(config, supernet=str(toy_run))).supernet == str(toy_run)
 
 
+def test_a_lender_that_is_gone_lends_nothing(toy_run: Path, tmp_path: Path) -> None:
+    gone = tmp_path / "gone"
+    config = replace(read_search_config(toy_run), supernet=str(gone))
+    with pytest.raises(InputError) as caught:
+        check_inherits(RunFolder(toy_run), config)
+    assert caught.value.received == "no such folder"
+    # main.py has no flag that names another place.
+    assert caught.value.fix.startswith(f"bring back what is missing in {gone}, or write --noinh")
+    shutil.copytree(toy_run, gone)
+    assert check_inherits(RunFolder(toy_run), config) == config
+
+
 def test_a_run_without_a_supernet_lends_nothing(toy_run: Path, tmp_path: Path) -> None:
     given = untrained_run(tmp_path / "given")
     search = read_search_config(toy_run)
