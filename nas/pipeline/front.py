@@ -17,6 +17,7 @@ from nas.pipeline.front_networks import GoalRun
 from nas.pipeline.front_record import front_record
 from nas.pipeline.inherit import Weights, inherited_weights
 from nas.pipeline.retrain import RetrainRun
+from nas.pipeline.retrain_certificate import judged_values
 from nas.pipeline.retrain_jobs import train_ahead
 from nas.pipeline.stage_workers import StageWorkers
 from nas.report.front import print_front
@@ -26,7 +27,7 @@ from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.front import Front
 from nas.runs.outcome import Outcome
-from nas.runs.records import Certificate, TrainedRecord
+from nas.runs.records import Baselines, Certificate, TrainedRecord
 from nas.selection.seed_spread import SeedSpread
 from nas.system import backend
 from nas.system.console import bar, out
@@ -143,7 +144,7 @@ class FrontRun:
     # Measuring and certifying.
 
     def _is_finished(self, trained: Mapping[str, Trainings]) -> bool:
-        """Whether the front is of these very trainings, and tells what can be told."""
+        """Whether the front is of these very trainings, and tells what is asked and can be told."""
         if not self.sweep.has(Front):
             return False
         front = self.sweep.read(Front)
@@ -161,6 +162,8 @@ class FrontRun:
                 _spread(member, trained[member.name]),
             )
             if not is_same or not _has_files(member, certificate):
+                return False
+            if not _says_what_is_asked(member, certificate, trained[member.name]):
                 return False
         return True
 
@@ -231,6 +234,18 @@ def _has_files(member: Member, certificate: Certificate) -> bool:
     return all(
         name in made and (images is None or (i := made[name].int8) is None or i.images == images)
         for name in asked.formats
+    )
+
+
+def _says_what_is_asked(member: Member, certificate: Certificate, trained: Trainings) -> bool:
+    """Whether the records have all networks, by the metrics and the goal that are asked for."""
+    folder = member.run.folder
+    beside = folder.read(Baselines).networks if folder.has(Baselines) else ()
+    known = {**{network.name: network for network in beside}, FOUND: certificate}
+    return all(
+        (there := known.get(records[0].name)) is not None
+        and all(getattr(there, k) == v for k, v in judged_values(member.run, records).items())
+        for records in trained
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from latency.device.clock import now_text
 from latency.tables.table import LatencyTable
@@ -43,11 +44,10 @@ def certified_networks(
         first = records[0]
         network = job.network_of(first)
         asked = job.asked if first.role == "searched" else None
-        values = values_of(first)
+        values = {**values_of(first), **judged_values(job, records)}
         del values["seed"], values["held_out"]  # stand among the trainings
         if first.role == "searched":
             values["parity"] = exports.parity or first.parity
-        top1 = {job.seed + i: record.top1 for i, record in enumerate(records)}
         return CertifiedNetwork.of(
             network,
             timed.get(first.name),
@@ -56,14 +56,26 @@ def certified_networks(
             asked_verdict(network, timed, first.name, asked, again),
             **values,
             asked_count=asked.count if asked else None,
-            trainings=SeedSpread.of(top1),
-            metric_spreads=spreads(
-                {job.seed + i: r.metrics for i, r in enumerate(records)}, job.metrics.goals
-            ),
-            success=_success(job, records),
         )
 
     return tuple(certified(records) for records in trained)
+
+
+def judged_values(job: RetrainJob, records: Sequence[TrainedRecord]) -> dict[str, Any]:
+    """Fields of a certified network that its trainings give, by what is asked of them now.
+
+    Args:
+        job: What was trained.
+        records: Trainings of the network, first seed first.
+    """
+    seeds = range(job.seed, job.seed + len(records))
+    judged = {seed: record.metrics for seed, record in zip(seeds, records, strict=True)}
+    return {
+        "trainings": SeedSpread.of({s: r.top1 for s, r in zip(seeds, records, strict=True)}),
+        "metrics": records[0].metrics,
+        "metric_spreads": spreads(judged, job.metrics.goals),
+        "success": _success(job, records),
+    }
 
 
 def _success(job: RetrainJob, records: Sequence[TrainedRecord]) -> SuccessRate | None:

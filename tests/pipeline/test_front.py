@@ -24,16 +24,18 @@ from nas.interface import fronts, retraining
 from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.retraining import run_retraining
 from nas.methods.method import MethodInputs, Network
+from nas.metrics import MetricResults, MetricValue
 from nas.pipeline import front, front_networks, retrain
 from nas.pipeline.inherit import check_inherits
 from nas.pipeline.method_inputs import method_inputs
+from nas.pipeline.metrics import MetricJudge
 from nas.pipeline.retrain import RetrainRun
 from nas.runs.config import TrainingConfig, read_search_config
 from nas.runs.folder import RunFolder
 from nas.runs.front import Front, FrontPlan, network_names
 from nas.runs.measured import FileHashes
 from nas.runs.outcome import Outcome
-from nas.runs.records import Certificate
+from nas.runs.records import Baselines, Certificate, ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
 from nas.selection.gaps import Window
 from nas.system.interrupt import Interrupter
@@ -263,6 +265,41 @@ def test_a_finished_front_is_only_shown_again(sweep: RunFolder, machine: Machine
     (sweep.path / GOALS[0] / "model.onnx").write_bytes(b"another")
     train(sweep)
     assert len(machine.sessions) == 2
+
+
+def test_a_finished_front_is_certified_anew_by_what_is_asked_beside_it(
+    sweep: RunFolder, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal = RunFolder(sweep.path / GOALS[0])
+    text = arch_text.to_text(toy_space().largest())
+    goal.write(Comparison(networks=(ComparedNetwork("random", "random 1", text),)))
+    train(sweep, networks=3)
+
+    def sessions(**options: Any) -> int:
+        train(sweep, **options)
+        train(sweep, **options)  # what is told stays
+        train(sweep)
+        return len(machine.sessions)
+
+    assert sessions(goal_top1=0.5) == 2 and len(machine.trainings.begun) == 3
+    success = goal.read(Certificate).success
+    assert success is not None and success.goal_top1 == 0.5
+    assert sessions(goal_top1=0.9) == 3
+
+    value = MetricValue("cross_entropy", 1.0, 0.9, 1.1)
+    judged = MetricResults((value,), 24, None, None, None, None, 1000, 0, 0.95)
+    monkeypatch.setattr(retraining, "_check_images", lambda *_: None)
+    monkeypatch.setattr(MetricJudge, "check", lambda *_: None)
+    monkeypatch.setattr(MetricJudge, "of", lambda *_: judged)
+    monkeypatch.setattr(
+        MetricJudge, "completed", lambda judge, record, key: replace(record, metrics=judged)
+    )
+    assert sessions(metrics="cross_entropy") == 4
+    assert goal.read(Certificate).metrics == judged
+
+    assert sessions(baselines=True) == 5 and len(machine.trainings.begun) == 4
+    assert [network.name for network in goal.read(Baselines).networks] == ["searched", "random 1"]
+    assert machine.sessions[-1].count(f"{GOALS[0]}/random 1") == 1
 
 
 def test_a_sweep_knows_the_further_networks_of_its_front(sweep: RunFolder) -> None:
