@@ -51,7 +51,7 @@ def said_again(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def rate_words(folder: RunFolder, options: Mapping[str, Any]) -> dict[str, object]:
-    """Flags of the training that rates were tried for, beside its rate.
+    """Flags of the training that rates were tried for, but for those of its rate.
 
     Args:
         folder: Of the run; a training that has begun there must be forgotten first.
@@ -61,7 +61,9 @@ def rate_words(folder: RunFolder, options: Mapping[str, Any]) -> dict[str, objec
     restart = {"restart": True} if has_begun(folder) else {}
     # A rate that products of one precision can take may be too large for another.
     compute = {name: options[name] for name in rules.COMPUTING if rules.says(options, name)}
-    words = recipe_options.words(options)
+    # What is suggested is used as it is, for the batches that it was tried with.
+    rate, words = recipe_options.RATE, recipe_options.words(options)
+    words = {name: value for name, value in words.items() if name not in rate}
     return {**_not_recorded(options), **words, **compute, **seed, **restart}
 
 

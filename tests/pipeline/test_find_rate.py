@@ -53,7 +53,8 @@ def found(
         recipe = SMOKE.recipe.changed(batch_size=batch_size)
         training = TrainingConfig(recipe=recipe, seed=5, compute=Compute())
         options = {"label_smoothing": 0.25, "flip": False, "mixed_precision": "bfloat16"}
-        said = rate_words(folder, {**options, "data_parallel": False})
+        rate = {"learning_rate": 0.1, "rate_batch_size": 256}
+        said = rate_words(folder, {**options, **rate, "data_parallel": False})
         network, images = arch_text.parse(NETWORK), dataset()
         result = find_rate(folder, network, images, training, Interrupter(), PLAN, said)
         assert folder.read(RateCurve) == result, "kept for the page and for later"
@@ -87,6 +88,7 @@ def test_a_rate_that_is_suggested_comes_with_the_command_that_trains_by_it(
     # What was said the first time is said again, and the rate is new.
     given = dict(zip(words, words[1:], strict=False))
     assert given["--learning_rate"] == f"{result.suggested_rate:.2g}"
+    assert "--rate_batch_size" not in words, "it is of the batches that it was tried with"
     assert float(given["--label_smoothing"]) == 0.25 and "--noflip" in words
     assert given["--mixed_precision"] == "bfloat16" and "--data_parallel" not in words
     assert "Trying learning rates:  97%" in told.err, "its steps are shown on the way"
