@@ -220,6 +220,11 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "largest/model.onnx",
             "The largest network of the space, where it was trained: `--teacher RUN/largest`.",
         ),
+        FileDoc(
+            "teacher.onnx",
+            "A copy of the teacher, or `teacher.keras`, where it lay in the folder of the run that "
+            "it teaches, or of its sweep: trainings replace what earlier ones exported.",
+        ),
     ),
     "Curves and predictions": (
         FileDoc(

@@ -7,10 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 from nas.errors import InputError
+from nas.interface import rules
 from nas.interface.training_config import has_begun, training_config
 from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, TrainingConfig
 from nas.runs.folder import RunFolder
+from nas.training.knobs import NONE
 
 # What networks train by that start from a supernet's weights, unless something else is asked for.
 RECIPE = "short"
@@ -33,6 +35,7 @@ def front_options(
 
 
 def front_training(
+    sweep: RunFolder,
     runs: Sequence[tuple[RunFolder, AnyConfig]],
     sizes: Scale,
     options: Mapping[str, Any],
@@ -41,6 +44,7 @@ def front_training(
     """The one recipe of all networks of a front, written into each of their folders.
 
     Args:
+        sweep: Its folder.
         runs: Folder and configuration of each network's run.
         sizes: The runs' own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
@@ -51,9 +55,13 @@ def front_training(
     """
     begun = [] if options.get("restart") else [run for run in runs if has_begun(run[0])]
     options = front_options([folder for folder, _ in runs], options, inherits)
+    trainings = []
+    for folder, config in begun or runs:
+        trainings.append(training_config(folder, config, sizes, options, sweep))
+        if rules.says(options, "teacher"):  # by now its file may be one that was forgotten
+            options = {**options, "teacher": trainings[0].recipe.distillation.teacher or NONE}
     if not begun:
-        return [training_config(folder, config, sizes, options) for folder, config in runs][-1]
-    trainings = [training_config(folder, config, sizes, options) for folder, config in begun]
+        return trainings[-1]
     training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
     for (folder, _), other in zip(begun, trainings, strict=True):
         # More seeds, a goal and metrics change nothing that was trained.

@@ -280,7 +280,8 @@ def _trained(
     folders = {goal.label: goal.folder for goal in goals}
     folders |= {folder.path.name: folder for folder in added}
     pairs = [(folder, read_search_config(folder.path)) for folder in folders.values()]
-    training = front_training(pairs, asked.sizes, asked.options, _inherits(goals, asked.options))
+    inherits = _inherits(goals, asked.options)
+    training = front_training(sweep, pairs, asked.sizes, asked.options, inherits)
     backend.start(training.compute, dataset.image_size)
     from nas.pipeline.front import FrontRun, Member
 

@@ -8,9 +8,11 @@ from typing import Any
 
 from nas.errors import InputError
 from nas.interface import recipe_options
+from nas.runs.config import TrainingConfig
+from nas.runs.folder import RunFolder, disk_error
 from nas.training.knobs import NONE
 from nas.training.recipe import Recipe
-from nas.training.teachers.reading import check_same_file, teacher_file, with_file
+from nas.training.teachers.reading import check_same_file, kept_in, teacher_file, with_file
 from nas.training.teachers.settings import Distillation
 
 # Options that say something of a teacher alone, or of images held out for evaluations alone.
@@ -33,6 +35,24 @@ def with_teacher(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     """
     _check(recipe, options)
     return replace(recipe, distillation=with_file(recipe.distillation))
+
+
+def with_kept_teacher(training: TrainingConfig, run: RunFolder) -> TrainingConfig:
+    """The same training, its teacher copied where the run's own trainings would replace it.
+
+    Args:
+        training: That is about to begin, or goes on.
+        run: Folder of all that it trains: of the sweep, for a network of a front.
+
+    Raises:
+        LatencyError: The file cannot be read, or the copy not be written.
+    """
+    recipe = training.recipe
+    try:
+        kept = kept_in(run.path, recipe.distillation)
+    except OSError as error:
+        raise disk_error(run.path, error) from error
+    return replace(training, recipe=replace(recipe, distillation=kept))
 
 
 def _check(recipe: Recipe, options: Mapping[str, Any]) -> None:

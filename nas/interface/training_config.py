@@ -18,7 +18,7 @@ from nas.interface.metric_options import (
     metrics_of,
     selection_of,
 )
-from nas.interface.teaching import begun_teacher, with_teacher
+from nas.interface.teaching import begun_teacher, with_kept_teacher, with_teacher
 from nas.pipeline.forgetting import forget_training
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
@@ -127,7 +127,11 @@ def new_training(
 
 
 def training_config(
-    folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
+    folder: RunFolder,
+    config: AnyConfig,
+    sizes: Scale,
+    options: Mapping[str, Any],
+    sweep: RunFolder | None = None,
 ) -> TrainingConfig:
     """The recipe of every network of a run, and writes it down.
 
@@ -136,11 +140,12 @@ def training_config(
         config: Of the run.
         sizes: The run's own, or toy size where that is asked for now.
         options: As `RetrainOptions`.
+        sweep: That the run is trained with; None where it is trained alone.
 
     Raises:
         InputError: A training has begun with another recipe.
     """
-    training = _planned(folder, config, sizes, options)
+    training = with_kept_teacher(_planned(folder, config, sizes, options), sweep or folder)
     if options.get("restart"):
         forget_training(folder)
     folder.write(training)

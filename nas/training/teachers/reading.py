@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+from latency import atomic
 from latency.device import files
 from latency.errors import LatencyError
 from latency.onnx_files.external_data import external_tensors, locate
@@ -17,6 +18,8 @@ from nas.training.teachers.teacher import Teacher
 # The network of a run, as `main.py` writes it.
 EXPORTED = "model.onnx"
 ENDINGS = (".onnx", ".keras")
+# Name of the copy that a run keeps of a teacher which its own trainings would replace.
+KEPT = "teacher"
 
 
 def teacher_file(named: str | Path) -> Path:
@@ -90,6 +93,32 @@ def with_file(settings: Distillation) -> Distillation:
         return settings
     path = teacher_file(settings.teacher)
     return replace(settings, teacher=str(path), teacher_sha256=file_hash(path))
+
+
+def kept_in(folder: Path, settings: Distillation) -> Distillation:
+    """The same teacher where no training of a run writes: as a copy, if it lies in its folder.
+
+    Args:
+        folder: Of the run, whose trainings replace what earlier ones have exported.
+        settings: Of the training, from `with_file`.
+
+    Raises:
+        LatencyError: The file cannot be read.
+        OSError: The copy cannot be written.
+    """
+    if settings.teacher is None:
+        return settings
+    path = Path(settings.teacher)
+    own = folder / f"{KEPT}{path.suffix.lower()}"
+    inside = path.resolve().is_relative_to(folder.resolve())
+    if path.resolve() == own.resolve() or not inside or not path.is_file():
+        return settings
+    data = files.read_bytes(path, files.MOST_MODEL_BYTES)
+    # Another content is told where it is read; no training writes files with weights beside them.
+    if hashlib.sha256(data).hexdigest() != settings.teacher_sha256:
+        return settings
+    atomic.write_bytes(own, data)
+    return replace(settings, teacher=kept_path(own))
 
 
 def read_teacher(settings: Distillation, image_size: int) -> Teacher | None:
