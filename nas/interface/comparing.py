@@ -35,7 +35,12 @@ from nas.interface.metric_options import judging_of
 from nas.interface.named_networks import name_networks
 from nas.interface.retrain_rules import RETRAIN_RULES
 from nas.interface.stage_workers import checked_workers, stage_workers
-from nas.interface.training_config import check_training, new_training, training_config
+from nas.interface.training_config import (
+    check_schedule_file,
+    check_training,
+    new_training,
+    training_config,
+)
 from nas.interface.training_parts import still_trains, teaching_of
 from nas.interface.usual_rate import with_usual_rate
 from nas.pipeline.before_images import check_before_images
@@ -195,6 +200,8 @@ def _images_again(
     networks = [arch_text.parse(entry.text) for entry in own]
     planned = check_training(folder, config, config.sizes, options, *networks)
     recipe = planned.recipe if _still_trains(folder, own, planned, options) else None
+    if recipe is not None:
+        check_schedule_file(planned)
     if recipe is not None and recipe.distillation.teacher is not None:
         backend.start(planned.compute, record.image_size)  # which may have to run it
     judging = judging_of(options)

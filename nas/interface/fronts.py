@@ -17,7 +17,12 @@ from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of
 from nas.interface.front_training import front_options, front_training
-from nas.interface.training_config import check_training, has_begun, said_again
+from nas.interface.training_config import (
+    check_schedule_file,
+    check_training,
+    has_begun,
+    said_again,
+)
 from nas.interface.training_parts import still_trains
 from nas.methods.registry import METHODS
 from nas.pipeline.front_networks import FrontNetworks, GoalRun, different
@@ -115,6 +120,8 @@ def retrain_front(
             locks.enter_context(goal.folder.alone())
         record = _record(sweep, goals)
         trains = _still_trains(sweep, goals, plan, planned, rules.says(own, "restart"))
+        for training in planned if trains else ():
+            check_schedule_file(training)
         asked.check(planned[0].recipe if trains else None, record)
         dataset = asked.load(record)
         for folder in (sweep, *(goal.folder for goal in goals)):

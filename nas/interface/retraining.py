@@ -29,6 +29,7 @@ from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.metric_options import judging_of
 from nas.interface.stage_workers import checked_workers, stage_workers
 from nas.interface.training_config import (
+    check_schedule_file,
     check_training,
     new_training,
     rate_words,
@@ -254,8 +255,10 @@ def _one(
     out.print(f"Architecture: {arch_text.to_text(architecture)}", markup=False)
     others = () if finds_rate else baselines_of(folder, asked.options, sizes)
     trains = still_trains(folder, planned, others, rules.says(anew, "restart"))
-    if planned.inherits and trains:
-        check_inherits(folder, config)
+    if trains:
+        check_schedule_file(planned)
+        if planned.inherits:
+            check_inherits(folder, config)
     check_late_packages()
     # Images take minutes to decode: what cannot train is told before.
     if trains and planned.compute.data_parallel:

@@ -26,7 +26,7 @@ from nas.runs.config import NETWORKS_FOLDER, AnyConfig, TrainingConfig
 from nas.runs.data import OF_FILES
 from nas.runs.folder import RunFolder
 from nas.training.recipe import Recipe
-from nas.training.schedule_files import check_shares, fingerprint
+from nas.training.schedule_files import check_shares, fingerprint, is_file
 from nas.training.suits import check_suits
 
 NOT_RECORDED = ("data_dir", "sample", *OF_FILES, "image_size", "smoke")
@@ -225,7 +225,7 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     for name, recorded in RECORDED.items():
         if name in options and options[name] != recorded(training):
             raise _other(name, recorded(training), options[name])
-    _check_schedule_file(training)
+    training, options = _begun_schedule(training, options)
     recipe, options = begun_teacher(training.recipe, options)
     changed = recipe_options.difference(recipe, options)
     if changed is not None:
@@ -235,15 +235,42 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     return _with_seeds(replace(training, recipe=recipe, compute=compute), options)
 
 
-def _check_schedule_file(training: TrainingConfig) -> None:
-    """Refuses to go on with a schedule whose file has changed: it would be another curve."""
+def _begun_schedule(
+    training: TrainingConfig, options: Mapping[str, Any]
+) -> tuple[TrainingConfig, Mapping[str, Any]]:
+    """The training with its schedule's file where it lies now, and the options that are left."""
+    began = training.recipe.schedule
+    named = recipe_options.chosen(options).get("schedule", began)
+    # Two functions, or a schedule without a file, are compared as they are.
+    if not is_file(named) or named.rpartition(":")[2] != began.rpartition(":")[2]:
+        return training, options
+    if named != began and fingerprint(named) != training.schedule_fingerprint:
+        raise _other_file(began, named)
+    rest = {name: value for name, value in options.items() if name != "schedule"}
+    return replace(training, recipe=replace(training.recipe, schedule=named)), rest
+
+
+def check_schedule_file(training: TrainingConfig) -> None:
+    """Refuses to train on by a schedule whose file has changed: it would be another curve.
+
+    Args:
+        training: That goes on, with networks that are still to be trained.
+
+    Raises:
+        InputError: The file has another content, or does not lie there any more.
+    """
     name = training.recipe.schedule
     if fingerprint(name) != training.schedule_fingerprint:
-        raise InputError(
-            f"the file of the schedule {name} as this run's training began",
-            "another content",
-            "bring the content back, or add --restart to train anew",
-        )
+        raise _other_file(name, name)
+
+
+def _other_file(began: str, received: str) -> InputError:
+    return InputError(
+        f"the file of the schedule {began} as this run's training began",
+        f"{received}, a file with another content",
+        "bring the content back, name the file that has it with --schedule, or add --restart to "
+        "train anew",
+    )
 
 
 def _other(name: str, began: Any, received: Any) -> InputError:

@@ -940,6 +940,43 @@ def test_a_teacher_may_have_moved_and_may_not_have_changed(
     assert retrained_with(called, [*words, "--restart"])[2] != began[2]
 
 
+SCHEDULE = "def half(step, course):\n    return 0.5\n"
+
+
+def test_the_file_of_a_schedule_may_have_moved_and_may_not_have_changed(
+    run: Path, called: Called, tmp_path: Path
+) -> None:
+    path, moved = tmp_path / "mine.py", tmp_path / "moved.py"
+    path.write_text(SCHEDULE)
+    words = ["--run", str(run), "--nobaselines"]
+    began = retrained_with(called, [*words, "--schedule", f"{path}:half"])
+    checkpoint = run / "checkpoints" / "retrain_searched.npz"
+    checkpoint.write_bytes(b"")
+    path.rename(moved)
+    with pytest.raises(InputError, match="a Python file for --schedule") as caught:
+        retrained_with(called, words)
+    assert caught.value.fix == "correct --schedule"
+    now = retrained_with(called, [*words, "--schedule", f"{moved}:half"])[2]
+    assert now.recipe.schedule == f"{moved}:half"
+    recipe = replace(now.recipe, schedule=f"{path}:half")
+    assert replace(now, recipe=recipe) == began[2], "where it lies is all that is new"
+    assert retrained_with(called, words)[2] == now, "it is kept"
+    path.write_text(SCHEDULE.replace("0.5", "0.25"))
+    with pytest.raises(InputError, match="as this run's training began") as caught:
+        retrained_with(called, [*words, "--schedule", f"{path}:half"])
+    assert f"{path}:half, a file with another content" in caught.value.received
+    assert f"the file of the schedule {moved}:half" in caught.value.expected
+    moved.write_text(path.read_text())
+    with pytest.raises(InputError, match="as this run's training began") as caught:
+        retrained_with(called, words)
+    assert "--restart" in caught.value.fix
+    # Where all is trained, nobody needs the file any more.
+    (run / "retrained").mkdir()
+    (run / "retrained" / "searched.json").write_text("{}")
+    moved.unlink()
+    assert retrained_with(called, words)[2] == now
+
+
 @pytest.mark.parametrize("seeds", ["0", "-1", "1.5", "many"])
 def test_a_number_of_seeds_is_a_count(seeds: str, run: Path, called: Called) -> None:
     with pytest.raises(InputError, match="seeds"):
