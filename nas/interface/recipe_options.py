@@ -12,6 +12,7 @@ from nas.recipes import RECIPES
 from nas.system.paths import kept_path
 from nas.training.knobs import Knob, Nothing, knobs_of
 from nas.training.recipe import Recipe
+from nas.training.schedule_settings import PARAMETERS
 from nas.training.schedules import SCHEDULES
 
 
@@ -171,9 +172,11 @@ def difference(begun: Recipe, options: Mapping[str, Any]) -> tuple[str, Any] | N
         Its name, and the value that it began with; None where all agree.
     """
     values = chosen(options)
+    # None stands for a number of these that the record has written out.
+    numbers = {*PARAMETERS, *begun.rates}
     for name, value in values.items():
-        # None stands for a number that the record has written out.
-        if name not in RATE and value is not None and value != KNOBS[name].of(begun):
+        stands_for_number = value is None and name in numbers
+        if name not in RATE and not stands_for_number and value != KNOBS[name].of(begun):
             return name, KNOBS[name].of(begun)
     now = begun.changed(**values).resolved()
     for name in values:

@@ -7,7 +7,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 from nas.errors import InputError
-from nas.interface import recipe_options
 from nas.runs.config import TrainingConfig
 from nas.runs.folder import RunFolder, disk_error
 from nas.training.knobs import NONE
@@ -33,7 +32,7 @@ def with_teacher(recipe: Recipe, options: Mapping[str, Any]) -> Recipe:
     Raises:
         LatencyError: There is no such file, or options that would say nothing without others.
     """
-    _check(recipe, options)
+    check_beside(recipe, options)
     return replace(recipe, distillation=with_file(recipe.distillation))
 
 
@@ -55,7 +54,16 @@ def with_kept_teacher(training: TrainingConfig, run: RunFolder) -> TrainingConfi
     return replace(training, recipe=replace(recipe, distillation=kept))
 
 
-def _check(recipe: Recipe, options: Mapping[str, Any]) -> None:
+def check_beside(recipe: Recipe, options: Mapping[str, Any]) -> None:
+    """Refuses options that say nothing of a recipe, as what they are about is not in it.
+
+    Args:
+        recipe: With what was asked for.
+        options: As `RetrainOptions`.
+
+    Raises:
+        InputError: One is given.
+    """
     if recipe.distillation.teacher is None:
         _refuse(OF_TEACHER, options, "--teacher")
     if recipe.evaluate_every is None:
@@ -79,13 +87,12 @@ def begun_teacher(begun: Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Ma
         The recipe, and the options that are still to be compared with it.
 
     Raises:
-        LatencyError: Another teacher is named, or one where the training has none.
+        LatencyError: Another teacher is named.
     """
     named = options.get("teacher")
     settings = begun.distillation
     # Where none is named, and where one of both is none, paths can be compared as they are.
     if named in (None, NONE) or settings.teacher is None:
-        _check(begun.changed(**recipe_options.chosen(options)), options)
         return begun, options
     path = teacher_file(named)
     check_same_file(path, settings.teacher_sha256)

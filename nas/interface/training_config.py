@@ -18,7 +18,7 @@ from nas.interface.metric_options import (
     metrics_of,
     selection_of,
 )
-from nas.interface.teaching import begun_teacher, with_kept_teacher, with_teacher
+from nas.interface.teaching import begun_teacher, check_beside, with_kept_teacher, with_teacher
 from nas.pipeline.forgetting import forget_training
 from nas.recipes import RECIPES
 from nas.recipes.scales import Scale
@@ -230,7 +230,8 @@ def _begun(folder: RunFolder, options: Mapping[str, Any]) -> TrainingConfig:
     changed = recipe_options.difference(recipe, options)
     if changed is not None:
         name, began = changed
-        raise _other(name, began, options[name])
+        raise _other(name, recipe_options.KNOBS[name].word(began), options[name])
+    check_beside(recipe, options)
     compute = met_at(training.compute, options)
     return _with_seeds(replace(training, recipe=recipe, compute=compute), options)
 

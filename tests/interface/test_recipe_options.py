@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import typing
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +13,9 @@ from nas.cli import flags as strict_flags
 from nas.cli.program import retrain_flags
 from nas.errors import InputError
 from nas.interface.recipe_options import KNOBS, RecipeOptions, check, chosen, difference
-from nas.interface.training_config import new_training
+from nas.interface.training_config import new_training, training_config
 from nas.recipes import RECIPES
+from nas.runs.folder import RunFolder
 from nas.training.knobs import NONE
 from nas.training.recipe import Recipe
 from tests.support.run_config import run_config
@@ -115,6 +117,32 @@ def test_a_training_goes_on_with_the_knobs_that_it_began_with(name: str) -> None
     assert difference(begun, {"warmup_share": 0.3}) == ("warmup_share", begun.warmup_share)
     twice = {"learning_rate": 2 * begun.peak_rate}
     assert difference(begun, twice) == ("learning_rate", begun.peak_rate)
+
+
+@pytest.mark.parametrize(
+    ("began", "options", "name"),
+    [
+        ("resnet9_triangular", {"epochs": 0.001}, "epochs"),  # shorter than half a cycle
+        ("resnet9", {"cutout_share": 0.5}, "cutout_share"),  # beside cutout_pixels
+        ("tiny_imagenet_long", {"mixup_alpha": NONE, "cutmix_alpha": NONE}, "mixup_alpha"),
+        ("sample", {"held_out_share": 0.2}, "held_out_share"),  # without evaluate_every
+        ("sample", {"teacher_weight": 0.5}, "teacher_weight"),
+        ("sample", {"momentum": 0.5}, "momentum"),
+        ("sample", {"loss": "squared_hinge"}, "loss"),  # beside label_smoothing
+    ],
+)
+def test_other_values_of_a_training_that_has_begun_are_refused_as_such(
+    began: str, options: dict[str, Any], name: str, tmp_path: Path
+) -> None:
+    config = run_config()
+    folder = RunFolder.create(tmp_path / "run", config, "test")
+    begun = training_config(folder, config, config.sizes, {"recipe": began}).recipe
+    folder.checkpoint("retrain_searched").write_bytes(b"")
+    with pytest.raises(InputError, match="as this run's training began") as refused:
+        training_config(folder, config, config.sizes, options)
+    word = KNOBS[name].word(KNOBS[name].of(begun))
+    assert refused.value.expected.startswith(f"--{name} {word}, as")
+    assert "add --restart" in refused.value.fix
 
 
 def test_a_rate_for_another_batch_is_used_by_the_rule_of_the_optimizer() -> None:
