@@ -20,6 +20,7 @@ from nas.tuning.legs import SearchState
 from nas.tuning.objectives import Objective
 from nas.tuning.order import order_of
 from nas.tuning.parameters import Configuration, Range, Value
+from nas.tuning.scores import RungValue
 
 # Trials with values before anything is learned from them.
 LEAST_OBSERVATIONS = 10
@@ -165,7 +166,8 @@ class TpeSampler(RandomSampler):
 
     It learns from the highest rung that enough trials have come to, as BOHB does (Falkner et al.
     2018, arXiv 1807.01774, section 3): lower rungs are more trials and say less. Configurations
-    that are being trained count as bad ones, so that workers spread.
+    that are being trained count as bad ones, so that workers spread. Those that break a budget
+    which is known after training alone count as worse than all that keep theirs.
 
     Args:
         candidates: What there is.
@@ -201,11 +203,15 @@ class TpeSampler(RandomSampler):
                     seed=int(sequence.generate_state(1)[0]), n_startup_trials=0
                 ),
             )
+            has_broken = any(found.violation for found in values.values())
             for number, found in sorted(values.items()):
                 configuration = state.last_leg(number).plan.configuration
                 study.add_trial(
                     optuna.trial.create_trial(
-                        params=dict(configuration), distributions=distributions, values=found
+                        params=dict(configuration),
+                        distributions=distributions,
+                        values=found.values,
+                        constraints={"budgets": found.violation} if has_broken else None,
                     )
                 )
             for number in sorted({run.trial for run in state.running.values()} - set(values)):
@@ -221,13 +227,13 @@ class TpeSampler(RandomSampler):
         return asked
 
 
-def _learned_from(state: SearchState) -> dict[int, tuple[float, ...]]:
-    """Trial -> values at the highest rung that enough trials have come to; empty for none."""
+def _learned_from(state: SearchState) -> dict[int, RungValue]:
+    """Trial -> what it reached at the highest rung with enough trials; empty where none has."""
     rungs = {leg.plan.rung for leg in state.legs.values()}
     for rung in sorted(rungs, reverse=True):
         finite = [value for value in state.values_at(rung) if value.is_finite]
         if len(finite) >= LEAST_OBSERVATIONS:
-            return {value.trial: value.values for value in finite}
+            return {value.trial: value for value in finite}
     return {}
 
 

@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import optuna
 import pytest
 
@@ -24,7 +26,8 @@ from nas.tuning.asha import Asha
 from nas.tuning.budgets import parse_budget
 from nas.tuning.driver import Driver
 from nas.tuning.leases import LeasePolicy
-from nas.tuning.legs import SearchState
+from nas.tuning.legs import Leg, Plan, SearchState
+from nas.tuning.objectives import Objective
 from nas.tuning.parameters import Configuration
 from nas.tuning.samplers import SAMPLERS, EvolutionSampler, best_trials
 from nas.tuning.storage import TrialStore, direction
@@ -189,6 +192,28 @@ def test_samplers_go_on_as_they_would_have_from_what_is_stored(
     whole, _ = run(sampler=sampler)
     assert decisions(again) == decisions(whole)
     assert decisions(calm) != decisions(whole)
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "evolution"])
+def test_samplers_learn_which_configurations_keep_what_training_tells(sampler: str) -> None:
+    objectives, candidates = (Objective("macs"),), FakeCandidates()
+
+    def proposed(least_width: int) -> list[int]:
+        state = SearchState(objectives)
+        for trial in range(40):
+            drawn: Mapping[str, Any] = candidates.draw(np.random.default_rng(trial))
+            missed = max(0.0, 1 - drawn["width"] / least_width)
+            leg = Leg(trial, Plan(trial, 0, 1.0, 0, drawn, {}))
+            state.begin(leg)
+            macs = (candidates.known(drawn)["macs"],)
+            state.end(replace(leg, state="done", values=macs, violation=missed))
+        learned = SAMPLERS[sampler](candidates, 0, objectives)
+        found: list[Any] = [learned.propose(trial, 0, state) for trial in range(40, 60)]
+        return [configuration["width"] for configuration in found]
+
+    # Fewer operations are better, unless what is narrower breaks the budget.
+    assert sum(width == 8 for width in proposed(8)) > 10
+    assert sum(width == 32 for width in proposed(32)) > 10
 
 
 def test_parents_are_the_best_fifth_and_grow_with_the_trials(calm: SearchState) -> None:
