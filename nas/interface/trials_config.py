@@ -27,6 +27,7 @@ from nas.training.recipe import Recipe
 from nas.tuning.budgets import parse_budget
 from nas.tuning.ladder import rungs_for
 from nas.tuning.objectives import parse_objectives
+from nas.tuning.samplers import FIRST_TRIALS
 
 BOUNDS = tuple(bound.name for bound in fields(Bounds))
 # What else they look at.
@@ -117,6 +118,7 @@ class AskedTrials:
             )
         if is_grid:
             self._check_grid()
+        self._check_first_trial()
         compute_of(self.options).check()
 
     def _check_grid(self) -> None:
@@ -128,6 +130,16 @@ class AskedTrials:
                     f"--method grid, which trains every configuration, with {found}",
                     f"leave --{name} out",
                 )
+
+    def _check_first_trial(self) -> None:
+        """Refuses one beside the list of a grid, each place of which is that of one trial."""
+        found = self.options.get("first_trial", FIRST_TRIALS[0])
+        if self.options.get("sampler") == "grid" and found != FIRST_TRIALS[0]:
+            raise InputError(
+                f"--first_trial {found} with --sampler random, tpe or evolution",
+                "--sampler grid, whose list has a configuration for each trial",
+                "leave --first_trial out, or choose another --sampler",
+            )
 
 
 def trials_config(

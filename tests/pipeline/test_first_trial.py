@@ -59,6 +59,7 @@ def test_the_first_trial_is_the_original_and_the_others_are_those_of_the_sampler
         ((*CNV, *FIRST, "--max_bops", "1000000"), "on the wrong side of it"),
         (("--space", "trigger", "--method", "asha", *MANY, *FIRST), "an original with values of"),
         (("--space", "trigger", "--method", "grid", *LOCAL, *FIRST), "trains every configuration"),
+        ((*CNV, *FIRST, "--sampler", "grid"), "a configuration for each trial"),
         ((*CNV, "--first_trial", "best"), "original"),
     ],
 )
