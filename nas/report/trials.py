@@ -9,12 +9,16 @@ from rich import box
 from rich.table import Table
 
 from latency.command_line import join
+from nas.metrics.goals import parse_asked
+from nas.recipes import RECIPES
 from nas.report import metrics
 from nas.report.numbers import counted
 from nas.report.page import REPORT_NAME
+from nas.runs.data import DataSource
 from nas.runs.trial_evaluations import RepeatedTrial
-from nas.runs.trials import TrialsConfig
+from nas.runs.trials import USUAL, TrialsConfig
 from nas.runs.trials_record import Trial, TrialsRecord
+from nas.system.backend import Compute
 from nas.system.console import out
 from nas.system.program import command_words
 from nas.training.knobs import knobs_of
@@ -195,6 +199,8 @@ def print_trials(
 def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
     """The command that trains the first network of the front, on all training images.
 
+    Images are prepared, and what is trained is judged, as in the search.
+
     Args:
         record: Of the search, with a front.
         config: What was asked for.
@@ -203,13 +209,47 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
     words = [*command_words("retrain"), "--arch", trial.network]
     words += ["--epochs", f"{config.max_epochs:g}"]
     words += ["--recipe", config.space_recipe] if config.space_recipe else []
-    for name, word in knobs_of_trial(trial):
+    knobs = {**_unusual_flip(config), **dict(knobs_of_trial(trial))}
+    for name, word in (*knobs.items(), *_image_words(config.data)):
         words += [f"--{name}", word]
-    if config.data.path is not None:
-        words += ["--data_dir", config.data.path]
-    if config.data.sample is not None:
-        words += ["--sample", config.data.sample]
+    words += ["--skip_bad_images"] if config.data.skip_bad_images else []
     for path in config.blocks:
         words += ["--blocks", path]
+    if config.compute.mixed_precision != Compute().mixed_precision:
+        words += ["--mixed_precision", config.compute.mixed_precision]
+    words += ["--seed", str(config.seed)] if config.seed else []
+    for name, word in _metric_words(config):
+        words += [f"--{name}", word]
     words += ["--smoke"] if config.is_smoke else []
     return join(words)
+
+
+def _unusual_flip(config: TrialsConfig) -> dict[str, str]:
+    """Whether images are mirrored, where a training by itself would decide otherwise."""
+    usual = config.sizes.recipe_for(config.data.kind == "sample").augmentation.flip
+    if config.space_recipe is not None:
+        usual = usual and RECIPES[config.space_recipe].augmentation.flip
+    flip = config.recipe.augmentation.flip
+    return {} if flip == usual else {"flip": knobs_of(Recipe)["flip"].word(flip)}
+
+
+def _image_words(data: DataSource) -> Iterator[tuple[str, str]]:
+    """Which images, and how they are prepared, where it is not the usual way."""
+    if data.path is not None:
+        yield "data_dir", data.path
+    if data.sample is not None:
+        yield "sample", data.sample
+    if data.resize != DataSource().resize:
+        yield "resize", data.resize
+
+
+def _metric_words(config: TrialsConfig) -> Iterator[tuple[str, str]]:
+    """What the search is judged by, with goals, and what these metrics look at."""
+    named = {parse_asked(word)[0].text: word for word in config.metrics}
+    texts = [text for text in config.judged.metrics if text not in USUAL or text in named]
+    if texts:
+        yield "metrics", ",".join(named.get(text, text) for text in texts)
+    if config.signal_class is not None:
+        yield "signal_class", config.signal_class
+    if config.background_rate_hz is not None:
+        yield "background_rate_hz", repr(config.background_rate_hz)

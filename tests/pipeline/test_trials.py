@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,13 @@ from nas.pipeline.inputs import keep_data, load_data, looks_of
 from nas.pipeline.trials import TrialsRun
 from nas.pipeline.trials_check import check_trials
 from nas.recipes.scales import SMOKE
+from nas.report.trial_page.facts import read_facts
 from nas.report.trials import closing_lines, evaluated_lines, next_command
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
+from nas.runs.trials_later import AskedLater
 from nas.runs.trials_record import Original, RungReached, Trial, TrialsRecord
 from nas.system.interrupt import Interrupter
 from nas.tuning.legs import State as LegState
@@ -178,7 +181,9 @@ def test_more_seeds_and_metrics_may_be_asked_for_later(
     # The second of two classes was the signal all along.
     with pytest.raises(InputError, match="--signal_class as the run began"):
         check_as_recorded(replace(run.config, objectives=("auc",)), auc)
+    run.folder.write(AskedLater.of(found))
     again = replace(run, config=found).run()
+    assert read_facts(run.folder.path).config == found
     assert again.trials == first.trials and again.evaluated == first.evaluated
     assert again.repeated is not None and again.repeated.spreads[0].seeds == (0, 1)
 
@@ -238,6 +243,43 @@ def test_knobs_reach_the_recipe_and_the_next_command(
     words = next_command(record, run.config)
     assert "--learning_rate" in words and "--epochs 4" in words
     assert f"--flip {str(best.configuration['flip']).lower()}" in words
+    # Nothing stands there that main.py does by itself.
+    for usual in ("resize", "skip", "precision", "seed", "metrics", "signal"):
+        assert usual not in words
+
+
+def test_the_next_command_prepares_and_judges_as_the_search_did() -> None:
+    files = DataSource("files", "/images", resize="crop", skip_bad_images=True)
+    asked = {
+        **OPTIONS,
+        **{"flip": True, "seed": 3, "mixed_precision": "bfloat16", "signal_class": "index=4"},
+        **{"objectives": "top1,auc", "metrics": "top1>=0.5,tpr_at_rate=1kHz,top5"},
+        "background_rate_hz": 4e7,
+    }
+    record = ended(trials=(trained(0, 4.0, "done"),), front=(0,))
+    config = trials_config(AskedTrials(files, asked), SMOKE, None)
+    words = shlex.split(next_command(record, config))
+    given = dict(zip(words, words[1:], strict=False))
+    expected = {
+        "data_dir": "/images",
+        "resize": "crop",
+        "mixed_precision": "bfloat16",
+        "seed": "3",
+        "metrics": "top1>=0.5,top5,auc,tpr_at_rate=1kHz",
+        "signal_class": "index=4",
+        "background_rate_hz": "40000000.0",
+    }
+    assert {name: given[f"--{name}"] for name in expected} == expected
+    assert "--skip_bad_images" in words and "--smoke" in words
+    # Images in files are mirrored anyway by this recipe, and those of the sample are not.
+    assert "--flip" not in words
+    config = trials_config(AskedTrials(SOURCE, {**OPTIONS, "flip": True}), SMOKE, None)
+    assert "--flip true" in next_command(record, config)
+    config = trials_config(AskedTrials(files, {**OPTIONS, "flip": False}), SMOKE, None)
+    assert "--flip false" in next_command(record, config)
+    # A recipe that mirrors none is none that a training by itself mirrors with.
+    config = replace(config, space_recipe="trigger")
+    assert "--flip" not in next_command(record, config)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from nas.runs.config import read_config
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.trials import TrialsConfig
+from nas.runs.trials_later import asked_now
 from nas.runs.trials_record import RungReached, Trial, TrialsRecord
 from nas.tuning.objectives import Objective, parse_objective
 
@@ -203,7 +204,7 @@ def read_facts(path: Path) -> TrialFacts:
         )
     return TrialFacts(
         path.resolve().name,
-        config,
+        asked_now(folder, config),
         folder.read(TrialsRecord),
         folder.read(DataRecord) if folder.has(DataRecord) else None,
         _curves(path / "trial_curves.csv"),
