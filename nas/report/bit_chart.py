@@ -17,6 +17,12 @@ BAR_WIDTH = 26.0
 # Slots below this width hold no name of a layer; it stands upright there.
 NAME_WIDTH = 52.0
 UPRIGHT_HEIGHT = 70
+LEAD = (
+    "Bits of a number in each layer that multiplies, and its shares of what they cost: weight bits "
+    "are those of kernels, BOPs the multiply-adds times both bits. Where a block has several "
+    "formats, such as the float32 of squeeze-and-excitation, bars are means over its weights and "
+    "over its multiply-adds."
+)
 STYLE = """
 .bitchart{width:100%;height:auto;display:block;margin:4px 0 12px}
 .bitchart .grid{stroke:#e6eaf0;stroke-width:1}
@@ -56,8 +62,8 @@ def bit_chart(label: str, layers: Sequence[LayerBits]) -> str:
     )
 
 
-def _grid(most: int, bottom: int) -> str:
-    axis = Axis(0.0, float(most), bottom, TOP)
+def _grid(most: float, bottom: int) -> str:
+    axis = Axis(0.0, most, bottom, TOP)
     # Bits are whole numbers.
     steps = sorted({round(value) for value in axis.ticks(4)})
     return "".join(
@@ -68,7 +74,7 @@ def _grid(most: int, bottom: int) -> str:
     )
 
 
-def _layer(one: LayerBits, middle: float, slot: float, most: int) -> str:
+def _layer(one: LayerBits, middle: float, slot: float, most: float) -> str:
     """Both bars of a layer with its name."""
     width = min(BAR_WIDTH, 0.42 * slot)
     bottom = TOP + BARS
@@ -82,9 +88,18 @@ def _layer(one: LayerBits, middle: float, slot: float, most: int) -> str:
             f'<rect x="{x + 0.5:.1f}" y="{bottom - height:.1f}" width="{width - 1:.1f}" '
             f'height="{height:.1f}" fill="{colour}"/>'
             f'<text class="count" x="{x + width / 2:.1f}" y="{bottom - height - 4:.1f}" '
-            f'text-anchor="middle">{bits}</text>'
+            f'text-anchor="middle">{_bits_text(bits)}</text>'
         )
-    return f"<g><title>{escape(one.text)}</title>{''.join(parts)}{_name(one, middle, slot)}</g>"
+    title = escape(f"{one.text}: {_formats(one)}")
+    return f"<g><title>{title}</title>{''.join(parts)}{_name(one, middle, slot)}</g>"
+
+
+def _bits_text(bits: float) -> str:
+    return f"{bits:.1f}".removesuffix(".0")
+
+
+def _formats(one: LayerBits) -> str:
+    return f"weights {one.weights}, reads {one.reads}"
 
 
 def _name(one: LayerBits, middle: float, slot: float) -> str:
@@ -130,7 +145,5 @@ def _percent(share: float) -> str:
 def _words(one: LayerBits, layers: Sequence[LayerBits]) -> str:
     """A layer in words, for those who do not see the picture."""
     total = sum(layer.bops for layer in layers)
-    return (
-        f"{one.name}: weights {one.weights}, reads {one.reads}, "
-        f"{_percent(one.bops / total)} % of the bit operations"
-    )
+    share = f"{_percent(one.bops / total)} % of the bit operations"
+    return f"{one.name}: {_formats(one)}, {share}"

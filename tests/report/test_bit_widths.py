@@ -10,6 +10,7 @@ import pytest
 
 from nas.architecture import text as arch_text
 from nas.architecture.references.named import reference
+from nas.architecture.spec import Architecture
 from nas.cost.counts import architecture_cost
 from nas.report.bit_chart import bit_chart
 from nas.report.bit_widths import (
@@ -53,28 +54,57 @@ def texts(cells: list[ElementTree.Element]) -> list[str]:
     return ["".join(cell.itertext()) for cell in cells]
 
 
-@pytest.mark.parametrize("name", ["cnv_w1a1", "cnv_w2a2", "trigger"])
-def test_layers_add_up_to_the_counts_of_the_network(name: str) -> None:
-    network = reference(name)
+# Squeeze-and-excitation in blocks with formats, and a block with two formats.
+GATED, TWO = (
+    arch_text.parse(text)
+    for text in (
+        MIXED,
+        "in_s16 res[cn_r1_k3_s1_c3_wqb1_aqb8 cn_r1_k1_s1_c3_wqb8_aqb2] gap fc_c5_wqb4_aqb4",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    "network", [*map(reference, ("cnv_w1a1", "cnv_w2a2", "trigger")), GATED, TWO]
+)
+def test_layers_add_up_to_the_counts_of_the_network(network: Architecture) -> None:
     layers, cost = bits_by_layer(network), architecture_cost(network)
     assert sum(one.weight_bits for one in layers) == cost.weight_bits
     assert sum(one.bops for one in layers) == cost.bops
     assert has_formats(layers) == cost.has_formats
 
 
-def test_a_block_has_the_formats_of_its_record_and_not_those_of_its_gate() -> None:
+def test_a_block_has_the_formats_of_all_that_multiplies_in_it() -> None:
     layers = bits_of_text(MIXED)
     formats = [(one.weights, one.reads) for one in layers]
     assert formats == [
         ("b8", "f8.1"),
-        ("b4", "b8"),
+        ("b4 and float32", "b8 and float32"),
         ("b2", "b4"),
         ("float32", "float32"),
     ]
     assert widths_text(layers) == ("2 to 32", "4 to 32")
     assert widths_text(bits_of_text(arch_text.to_text(reference("cnv_w1a2")))) == ("1", "2")
-    # 8 bits for 216 numbers, 4 and 2 for 600 each (8 x 24 and 24 x 8 pointwise, 216 depthwise).
-    assert mean_bits(layers[:3]) == (8 * 216 + 4 * 600 + 2 * 600) / (216 + 600 + 600)
+    # 8 bits for 216 numbers, 4 and 2 for 600 each (8 x 24 and 24 x 8 pointwise, 216 depthwise),
+    # and 32 for squeeze-and-excitation (24 x 8 and 8 x 24).
+    bits_in_all = 8 * 216 + 4 * 600 + 32 * 384 + 2 * 600
+    assert mean_bits(layers[:3]) == bits_in_all / (216 + 600 + 384 + 600)
+    assert layers[1].weights_bits == (4 * 600 + 32 * 384) / 984
+
+
+def test_a_block_of_several_formats_has_all_of_them() -> None:
+    block, head = bits_by_layer(TWO)
+    assert (block.weights, block.reads) == ("b1 and b8", "b8 and b2")
+    assert (block.weights_span, block.reads_span) == ((1, 8), (2, 8))
+    # 3 x 3 x 3 x 3 numbers of one bit and 3 x 3 of eight; as many multiply-adds a pixel.
+    assert block.weights_bits == (81 * 1 + 9 * 8) / 90
+    assert block.reads_bits == (81 * 8 + 9 * 2) / 90
+    assert widths_text((block, head)) == ("1 to 8", "4")
+    assert widths_text((block,)) == ("1 to 8", "2 to 8")
+    chart = ElementTree.fromstring(bit_chart("a block", (block, head)))
+    counts = [text.text for text in chart.findall(".//g/text")]
+    assert counts[:2] == ["1.7", "7.4"]
+    assert "weights b1 and b8, reads b8 and b2" in str(chart.findtext(".//g/title"))
 
 
 def test_blocks_that_are_not_known_here_have_no_bits() -> None:

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from nas.report import cards
-from nas.report.bit_chart import bit_chart, bit_legend
+from nas.report.bit_chart import LEAD, bit_chart, bit_legend
 from nas.report.bit_widths import bits_by_layer, has_formats
 from nas.report.facts import RunFacts
-
-LEAD = (
-    "Bits of a number in each layer that multiplies, and its shares of what they cost: weight bits "
-    "are those of kernels, BOPs the multiply-adds times both bits."
-)
 
 
 def bits(run: RunFacts) -> str:

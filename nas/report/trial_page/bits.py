@@ -61,12 +61,8 @@ def layer_bits(facts: TrialFacts) -> str:
     parts = list(_networks(facts))[:MOST_NETWORKS]
     if not parts:
         return ""
-    lead = (
-        "Bits of a number in each layer that multiplies, and its shares of what they cost: weight "
-        "bits are those of kernels, BOPs the multiply-adds times both bits."
-    )
     drawn = [f"<h3>{escape(name)}</h3>{chart}" for name, chart in parts]
-    return cards.card("Bits by layer", lead, bit_chart.bit_legend(), *drawn)
+    return cards.card("Bits by layer", bit_chart.LEAD, bit_chart.bit_legend(), *drawn)
 
 
 def _networks(facts: TrialFacts) -> Iterator[tuple[str, str]]:
