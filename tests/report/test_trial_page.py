@@ -25,6 +25,7 @@ from nas.report.trial_page.parallel import parallel
 from nas.report.trial_page.rungs import begun_after, rungs
 from nas.report.trial_page.shares import shares
 from nas.runs.trial_evaluations import EvaluatedTraining, RepeatedTrial
+from nas.runs.trials_record import Trial
 from nas.training.knobs import knobs_of
 from nas.training.recipe import Recipe
 from nas.tuning.importance import needed_trials
@@ -160,6 +161,39 @@ def test_marks_of_the_front_are_those_of_the_record(facts: TrialFacts) -> None:
     # The trial that failed has no value to stand at.
     assert len(told) + len(others) == 11
     assert chart.findtext("text[@class='name']") == "the original"
+
+
+@pytest.mark.parametrize(
+    ("names", "along", "up"),
+    # 1: more is better along the level or the upright axis; costs lie along the level one.
+    [
+        (("params", "macs"), -1, -1),
+        (("params", "top1"), -1, 1),
+        (("top1", "params"), -1, 1),
+        (("top1", "top5"), 1, 1),
+    ],
+)
+def test_the_line_of_the_front_passes_nothing_that_no_trial_reached(
+    facts: TrialFacts, names: tuple[str, str], along: int, up: int
+) -> None:
+    def at(one: Trial, number: int) -> Trial:
+        # The better one objective is, the worse is the other.
+        second = 0.2 + number / 10 if along != up else 0.8 - number / 10
+        reached = dict(zip(names, (0.2 + number / 10, second), strict=True))
+        rung = replace(one.rungs[-1], rung=2, state="done", reached=reached)
+        return replace(one, known={}, is_on_front=True, rungs=(rung,))
+
+    trials = tuple(at(one, number) for number, one in enumerate(facts.record.trials[:4]))
+    record = replace(facts.record, objectives=names, trials=trials)
+    (chart,) = drawn(fronts(replace(facts, record=record)))
+    line = chart.find("polyline[@class='frontline']")
+    assert line is not None
+    corners = [tuple(map(float, text.split(","))) for text in str(line.get("points")).split()]
+    reached = {*corners[::3], corners[-1]}
+    assert len(reached) == 4
+    # Pixels grow downwards.
+    for x, y in corners:
+        assert any(along * (a - x) >= 0 and up * (y - b) >= 0 for a, b in reached)
 
 
 def test_rungs_tell_in_which_order_trainings_were_handed_out(facts: TrialFacts) -> None:

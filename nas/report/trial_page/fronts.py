@@ -87,7 +87,7 @@ def _chart(facts: TrialFacts, level: Objective, upright: Objective) -> str:
             (partial(svg.tick, level), partial(svg.tick, upright)),
         ),
         svg.original(along, original),
-        _line(facts, places, along, up),
+        _line(facts, level, places, along, up),
         *marks,
         *_numbers(places, along, up),
     )
@@ -113,18 +113,20 @@ def _description(
 
 def _line(
     facts: TrialFacts,
+    level: Objective,
     places: Sequence[tuple[ShownTrial, float, float]],
     x: svg.Scale,
     y: svg.Scale,
 ) -> str:
-    """Steps along the front: between two networks of it, the one that costs less is to be had."""
+    """Steps along the front: between two networks of it, the better one on the level axis holds."""
     if len(facts.objectives) != 2:
         return ""
     points = sorted((x.place(a), y.place(b)) for one, a, b in places if one.standing == "front")
+    is_less = level.direction == "minimise"
     steps = [
         corner
         for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False)
-        for corner in ((x0, y0), (x1, y0), (x1, y1))
+        for corner in ((x0, y0), (x1, y0) if is_less else (x0, y1), (x1, y1))
     ]
     text = " ".join(f"{a:.1f},{b:.1f}" for a, b in steps)
     return f'<polyline class="frontline" points="{text}"/>' if steps else ""
