@@ -15,7 +15,7 @@ from nas.errors import InputError, SpaceError
 from nas.search_space.knob_space import KnobSpace
 from nas.search_space.space import Space
 from nas.system.paths import kept_path, own_path
-from nas.system.user_files import SUFFIX, load_file, module_name
+from nas.system.user_files import SUFFIX, function_called, load_file, module_name
 
 # Module of a file -> its records: the same file again is the same records.
 _loaded: dict[str, list[type[Layer]]] = {}
@@ -130,7 +130,8 @@ def load_space(path: str, image_size: int | None, num_classes: int | None) -> Sp
                 f"{image_size} and {num_classes}",
                 "give both, or write a value SPACE in the file",
             )
-        found = make(image_size, num_classes)
+        with function_called(f"`space({image_size}, {num_classes})` of {path}"):
+            found = make(image_size, num_classes)
     else:
         found = getattr(module, "SPACE", None)
     if isinstance(found, KnobSpace):

@@ -11,8 +11,10 @@ import hashlib
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from types import NoneType
 from typing import TypeAlias
 
 import numpy as np
@@ -22,6 +24,7 @@ from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError, SpaceError
 from nas.search_space.space import Space
+from nas.system.user_files import FunctionError, function_called
 
 KnobValue: TypeAlias = str | int | float | bool | None
 KnobValues: TypeAlias = Mapping[str, KnobValue]
@@ -85,7 +88,8 @@ class KnobSpace:
             take in its stead, of (image size in pixels, class scores); None where there is none.
 
     Raises:
-        SpaceError: No grid, grids of different knobs, or a configuration that is in two.
+        SpaceError: No grid, grids of different knobs, a configuration that is in two, or a value
+            that a record of it would not give back.
     """
 
     name: str
@@ -125,6 +129,8 @@ class KnobSpace:
                 f"none of {', '.join(missing)}",
                 "write them",
             )
+        for name, value in self.original.items():
+            _check_kinds(self.name, name, [value])
 
     @cached_property
     def knobs(self) -> Mapping[str, tuple[KnobValue, ...]]:
@@ -205,7 +211,8 @@ class KnobSpace:
         best = max(range(len(kept)), key=lambda number: (sum(kept[number]), kept[number]))
         grid = self.grids[best]
         found = {name: _nearest(options, values[name]) for name, options in grid.items()}
-        standing = self.standing(found, self.image_size).items()
+        with self._calling("standing", found):
+            standing = dict(self.standing(found, self.image_size)).items()
         return {**found, **{name: value for name, value in standing if _has(grid[name], value)}}
 
     def network(self, values: KnobValues) -> Architecture:
@@ -216,16 +223,31 @@ class KnobSpace:
 
         Raises:
             ShapeError: There is none.
+            FunctionError: The space's function broke off.
         """
         try:
-            found = self.build(values, self.image_size, self.num_classes)
+            with self._calling("build", values):
+                found = self.build(values, self.image_size, self.num_classes)
+            self._check_built(found, values)
             lower_architecture(found)
-        except ShapeError:
+        except (ShapeError, FunctionError):
             raise
         except InputError as error:
             # What the space did not look at itself; the layer stands in what was expected.
             raise ShapeError(error.expected) from error
         return found
+
+    def _calling(self, function: str, values: KnobValues) -> AbstractContextManager[None]:
+        """Beside one of the functions of the space."""
+        return function_called(f"`{function}` of space `{self.name}` with {_said(values)}")
+
+    def _check_built(self, found: object, values: KnobValues) -> None:
+        if not isinstance(found, Architecture):
+            raise FunctionError(
+                f"an Architecture from `build` of space `{self.name}` with {_said(values)}",
+                repr(found),
+                "return one, or raise ShapeError where there is no such network",
+            )
 
     def broken(self, values: KnobValues) -> str | None:
         """What keeps a configuration from having a network; None where it has one.
@@ -250,8 +272,27 @@ class KnobSpace:
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
+def _said(values: KnobValues) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items())
+
+
+def _check_kinds(space: str, name: str, values: Iterable[object]) -> None:
+    """Refuses values that the record of a trial would not give back as they were."""
+    for value in values:
+        is_number = type(value) is not float or math.isfinite(value)
+        if type(value) not in (str, int, float, bool, NoneType) or not is_number:
+            raise SpaceError(
+                f"texts, finite numbers, true, false or None as values of knob {name} in space "
+                f"`{space}`",
+                f"{value!r}, {type(value).__name__}",
+                "write a text or a plain number, and let `build` make the value of it, such as "
+                "(3, 5) of '3x5'",
+            )
+
+
 def _check_values(space: str, grid: Grid) -> None:
     for name, values in grid.items():
+        _check_kinds(space, name, values)
         if not values or len({json.dumps(value) for value in values}) < len(values):
             raise SpaceError(
                 f"different values of knob {name} in space `{space}`",

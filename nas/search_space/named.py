@@ -18,6 +18,7 @@ from nas.search_space.around import PREFIX, around
 from nas.search_space.knob_space import KnobSpace
 from nas.search_space.knob_spaces import KNOB_SPACES
 from nas.search_space.space import OneOf, Space
+from nas.system.user_files import function_called
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,8 @@ def get_space(name: str, image_size: int | None = None, num_classes: int | None 
     """
     found = any_space(name, image_size, num_classes)
     if isinstance(found, KnobSpace) and found.places is not None:
-        return found.places(found.image_size, found.num_classes)
+        with function_called(f"`places` of space `{found.name}`"):
+            return found.places(found.image_size, found.num_classes)
     if isinstance(found, KnobSpace):
         with_places = [key for key in KNOB_SPACES if KNOB_SPACES[key].places is not None]
         raise SpaceError(

@@ -6,12 +6,43 @@ import hashlib
 import importlib.util
 import os
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType
 
+from latency.errors import LatencyError
 from nas.errors import InputError
 
 SUFFIX = ".py"
+
+
+class FunctionError(InputError):
+    """A function of a user's own that broke off, which is no defect of the program."""
+
+
+@contextmanager
+def function_called(what: str) -> Iterator[None]:
+    """Tells where a function of a user's own broke off; errors of ours tell it themselves.
+
+    Args:
+        what: Which function, and of what it is called.
+
+    Raises:
+        FunctionError: It broke off.
+    """
+    try:
+        yield
+    except LatencyError:
+        raise
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        raise FunctionError(
+            f"{what} to come to its end",
+            f"{type(error).__name__}: {error}, in line {last.lineno} of {last.filename}",
+            "correct the function",
+        ) from error
 
 
 def module_name(path: Path) -> str:

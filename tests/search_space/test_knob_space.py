@@ -18,6 +18,7 @@ from nas.errors import SpaceError
 from nas.search_space.knob_space import KnobSpace, KnobValues, ShapeError
 from nas.search_space.knob_spaces import CNV, CNV_SMALL, KNOB_SPACES, TRIGGER
 from nas.search_space.named import any_space, get_space
+from nas.system.user_files import FunctionError
 
 ROOT = Path(__file__).resolve().parents[2]
 STRAIGHT = (1,) * 6
@@ -256,13 +257,40 @@ def test_fingerprints_follow_knobs_images_and_what_is_built() -> None:
         ({"grids": ({"width": (2, 2)},)}, "different values of knob width"),
         ({"grids": ({"width": (2, 4)}, {"width": (4, 8)})}, "without a common configuration"),
         ({"original": {}}, "values of all knobs in the original"),
+        ({"grids": ({"width": (2, (3, 5))},)}, r"values of knob width in.*\(3, 5\), tuple"),
+        ({"grids": ({"width": (2, np.int64(4))},)}, "values of knob width in.*int64"),
+        ({"grids": ({"width": (2.0, float("nan"))},)}, "finite numbers.*width.*nan, float"),
+        ({"original": {"width": [2]}}, r"values of knob width in.*\[2\], list"),
     ],
 )
 def test_spaces_that_contradict_themselves_are_refused(
     changes: dict[str, Any], expected: str
 ) -> None:
-    with pytest.raises(SpaceError, match=expected):
+    with pytest.raises(SpaceError, match=f"(?s){expected}"):
         replace(OWN, **changes)
+
+
+def divide(values: KnobValues, *_: int) -> Any:
+    return int(values["width"]) // 0  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("function", ["build", "standing"])
+def test_a_function_that_breaks_off_is_told_with_its_values_and_its_line(function: str) -> None:
+    space = replace(OWN, **{function: divide})  # type: ignore[arg-type]
+    call = space.network if function == "build" else space.canonical
+    with pytest.raises(FunctionError) as caught:
+        call({"width": 4})
+    assert caught.value.expected == f"`{function}` of space `own` with width=4 to come to its end"
+    line = divide.__code__.co_firstlineno + 1
+    assert caught.value.received.startswith("ZeroDivisionError: ")
+    assert caught.value.received.endswith(f", in line {line} of {__file__}")
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
+
+
+def test_a_build_without_a_network_is_told() -> None:
+    with pytest.raises(FunctionError, match="an Architecture from `build`.*width=2") as caught:
+        replace(OWN, build=lambda *_: None).broken({"width": 2})  # type: ignore[arg-type]
+    assert caught.value.received == "None" and "ShapeError" in caught.value.fix
 
 
 def test_images_that_the_original_has_no_room_in_are_refused() -> None:
@@ -287,6 +315,26 @@ def test_the_example_is_a_space_of_knobs() -> None:
     assert isinstance(found, KnobSpace) and found.size == 12 and found.num_classes == 12
     broken = Counter(found.broken(found.point(number)) for number in range(12))
     assert broken == {None: 8, "stride <= image": 4}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def space(image_size, num_classes):\n    return {}['x']\n", "`space(16, 5)`"),
+        (
+            "from dataclasses import replace\n"
+            "from tests.search_space.test_knob_space import OWN\n"
+            "SPACE = replace(OWN, places=lambda image_size, num_classes: {}['x'])\n",
+            "`places` of space `own`",
+        ),
+    ],
+)
+def test_functions_of_a_file_that_break_off_are_told(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "own.py"
+    path.write_text(text)
+    with pytest.raises(FunctionError, match="KeyError: 'x', in line") as caught:
+        get_space(str(path), 16, 5)
+    assert said in caught.value.expected
 
 
 def test_a_file_may_define_a_space_of_knobs(tmp_path: Path) -> None:
