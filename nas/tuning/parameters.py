@@ -108,7 +108,9 @@ class Range:
         """
         if self.is_whole and not self.is_log:
             return int(rng.integers(int(self.low), int(self.high) + 1))
-        low, high = self._scale(self.low), self._scale(self.high)
+        # Each whole number stands for what is rounded to it, those at the ends too.
+        margin = 0.5 if self.is_whole else 0.0
+        low, high = self._scale(self.low - margin), self._scale(self.high + margin)
         found = float(rng.uniform(low, high))
         return self._number(math.exp(found) if self.is_log else found)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,16 @@ def test_range_draws_and_moves_inside_and_reaches_both_halves(parameter: Range) 
     assert 60 < below < 140  # of 200 fair draws, four standard deviations are 28
     assert not parameter.has(parameter.high + 1) and not parameter.has("1")
     assert not parameter.has(True)
+
+
+def test_whole_numbers_of_equal_ratios_have_their_share_at_the_ends_too() -> None:
+    parameter, rng = Range("size", 1, 4, is_log=True, is_whole=True), np.random.default_rng(1)
+    drawn = [parameter.draw(rng) for _ in range(4000)]
+    for value in (1, 2, 3, 4):
+        # What is rounded to it, from 0.5 to 4.5 in all.
+        share = math.log((value + 0.5) / (value - 0.5)) / math.log(4.5 / 0.5)
+        spread = (share * (1 - share) / len(drawn)) ** 0.5
+        assert drawn.count(value) / len(drawn) == pytest.approx(share, abs=4 * spread)
 
 
 def test_list_tells_true_from_one() -> None:
