@@ -106,6 +106,15 @@ def test_the_usual_ways_to_sort_val_are_read(
     assert any("Evaluation images: val/" in note for note in found.notes)
 
 
+def test_blank_lines_of_the_annotations_name_nothing(tmp_path: Path) -> None:
+    root = unpacked(tmp_path / "tiny")
+    expected = read(root).evaluation
+    path = root / "val" / "val_annotations.txt"
+    first, *rest = path.read_text().splitlines()
+    path.write_text("\n".join(["", first, "", *rest, " \t", "", ""]))
+    assert read(root).evaluation == expected
+
+
 def test_train_may_lack_its_images_folders(tmp_path: Path) -> None:
     root = plant(unpacked(tmp_path / "tiny"), {f"train/{wnid}": 4 for wnid in WNIDS})
     assert len(read(root).train) == 9 + 12

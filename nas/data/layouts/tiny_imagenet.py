@@ -73,7 +73,8 @@ def _evaluation(held: Folder, index: Mapping[str, int]) -> tuple[list[ImageFile]
 def _annotated(annotations: Path, index: Mapping[str, int]) -> list[ImageFile]:
     """The images that the lines name, in their order."""
     found = []
-    for line in read_text(annotations).splitlines():
+    # Editors and scripts leave blank lines, at the end most of all.
+    for line in filter(str.strip, read_text(annotations).splitlines()):
         file, _, rest = line.partition("\t")
         wnid = rest.split("\t")[0]
         if wnid not in index:
