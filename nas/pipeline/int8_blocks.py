@@ -14,7 +14,7 @@ import numpy as np
 
 from latency.device.clock import now_text
 from latency.device.plan import MeasurePlan
-from latency.measurement.compare import FASTER, Ratio, compare_models
+from latency.measurement.compare import FASTER, UNKNOWN, Ratio, compare_models
 from latency.measurement.measure import Model
 from latency.measurement.processes import ProcessRule
 from latency.measurement.timing import Timing
@@ -240,6 +240,13 @@ def best_of(candidates: Sequence[Int8Candidate], fp32_top1: float) -> tuple[tupl
     """
     faster = [c for c in candidates if c.verdict == FASTER and c.ratio is not None]
     kept = [c for c in faster if fp32_top1 - c.top1 <= MOST_LOSS]
+    unknown = sum(c.verdict == UNKNOWN for c in candidates)
+    if not faster and unknown:
+        others = ", and no other one is" if unknown < len(candidates) else ""
+        return (), (
+            f"Of {unknown} of {len(candidates)} sets of blocks it cannot be told whether they are "
+            f"faster in int8 here than the network in float32{others}."
+        )
     if not faster:
         return (), "No set of blocks is faster in int8 than the network in float32 here."
     if not kept:

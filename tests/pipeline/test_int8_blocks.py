@@ -109,7 +109,12 @@ def test_a_faster_set_that_costs_more_than_a_point_is_passed_over() -> None:
 
 def test_a_set_of_which_nothing_can_be_told_is_not_chosen() -> None:
     tried = [replace(candidate("a", 0.5, 0.9, "cannot tell"), ratio=None)]
-    assert best_of(tried, 0.9)[0] == ()
+    words = "sets of blocks it cannot be told whether they are faster in int8 here than the network"
+    assert best_of(tried, 0.9) == ((), f"Of 1 of 1 {words} in float32.")
+    tried.append(candidate("b", 1.5, 0.9, "slower"))
+    assert best_of(tried, 0.9) == ((), f"Of 1 of 2 {words} in float32, and no other one is.")
+    tried.append(candidate("c", 0.9, 0.9))
+    assert best_of(tried, 0.9)[0] == ("c",)
 
 
 def test_files_are_judged_by_their_scores_on_the_judging_images() -> None:
