@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from latency.measurement.compare import UNKNOWN
+
 
 @dataclass(frozen=True)
 class Parity:
@@ -195,6 +197,11 @@ class Int8Blocks:
     chosen: tuple[str, ...]
     reason: str
 
+    @property
+    def is_told(self) -> bool:
+        """Whether of every set that was tried it could be told how fast it is."""
+        return all(candidate.verdict != UNKNOWN for candidate in self.candidates)
+
 
 @dataclass(frozen=True, kw_only=True)
 class TimedFile:
@@ -247,6 +254,11 @@ class ExportTimings:
     processes: int
     files: tuple[TimedFile, ...]
 
+    @property
+    def is_told(self) -> bool:
+        """Whether of every file it could be told how fast it is beside model.onnx."""
+        return all(file.verdict != UNKNOWN for file in self.files)
+
     def of(self, name: str) -> TimedFile | None:
         """What was measured of a format; None where nothing was."""
         return next((file for file in self.files if file.name == name), None)
@@ -269,6 +281,11 @@ class Exports:
     recommended: str | None = None
     advice: str = ""
     int8_blocks: Int8Blocks | None = None
+
+    @property
+    def is_told(self) -> bool:
+        """Whether of everything that was timed it could be told how fast it is."""
+        return all(found is None or found.is_told for found in (self.timings, self.int8_blocks))
 
     @property
     def parity(self) -> Parity | None:

@@ -233,6 +233,9 @@ class Deployment:
             return False
         if there.int8 is None or not is_asked:
             return True
+        choice = self._earlier_choice if kind is EXPORT_FORMATS[INT8_BLOCKS] else None
+        if choice is not None and not choice.is_told:
+            return False
         wanted = self._settings
         if self.asked.calibration_images is None:
             wanted = replace(wanted, images=there.int8.images)
@@ -268,7 +271,8 @@ class Deployment:
         """Nodes of the blocks that run as int8, chosen now or by an earlier call."""
         found, fingerprint = self._earlier_choice, current_host().fingerprint
         wanted = (sha256(self._onnx), fingerprint, self._settings)
-        if found is None or (found.source_sha256, found.host_fingerprint, found.int8) != wanted:
+        is_same = found and (found.source_sha256, found.host_fingerprint, found.int8) == wanted
+        if found is None or not is_same or not found.is_told:
             train, plans = self.dataset.train, self.scale.measuring
             choice = BlockChoice(
                 self._onnx, self.architecture, train, self._settings, plans, fingerprint
@@ -370,7 +374,8 @@ class Deployment:
         if self.folder.has(ExportTimings):
             there = self.folder.read(ExportTimings)
             measured = {file.name: file.file_sha256 for file in there.files}
-            if (there.host_fingerprint, measured) == (fingerprint, known):
+            # What could not be told may be told by now.
+            if there.is_told and (there.host_fingerprint, measured) == (fingerprint, known):
                 return there
         contents = {
             f.name: (self.folder.path / f.file).read_bytes() for f in files if f.name in known

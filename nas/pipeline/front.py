@@ -228,6 +228,8 @@ def _has_files(member: Member, certificate: Certificate) -> bool:
         return False
     if hashlib.sha256(path.read_bytes()).hexdigest() != certificate.hashes.file_sha256:
         return False
+    if len(member.run.exports.formats) > 1 and not certificate.exports.is_told:
+        return False
     made = {file.name: file for file in certificate.exports.files}
     asked = member.run.exports
     images = asked.calibration_images

@@ -26,7 +26,7 @@ from nas.deployment.export import export
 from nas.deployment.formats import EXPORT_FORMATS, AskedExports, ExportFormat
 from nas.deployment.int8_blocks import nodes_of_blocks
 from nas.deployment.metadata import MetadataError, metadata_for, metadata_of, read_metadata
-from nas.deployment.records import ExportedFile, ExportTimings, Flip, Int8Blocks
+from nas.deployment.records import ExportedFile, ExportTimings, Flip, Int8Blocks, Int8Candidate
 from nas.deployment.scores import onnx_scores
 from nas.deployment.script import SCRIPT_NAME
 from nas.deployment.timing import sha256
@@ -399,6 +399,50 @@ def test_blocks_are_chosen_once_and_compared_with_both_whole_files(
     assert stage.run() == found
     forget_exports(stage.folder)
     assert not stage.folder.has(Int8Blocks) and not path.exists()
+
+
+def test_blocks_of_which_nothing_could_be_told_are_chosen_again_where_they_are_asked_for(
+    stage: Deployment, choices: list[Int8Blocks]
+) -> None:
+    asked = replace(stage, asked=BLOCKS)
+    asked.run()
+    doubtful = Int8Candidate(
+        blocks=("0",),
+        measured_ms=None,
+        ratio=None,
+        ratio_low=None,
+        ratio_high=None,
+        verdict="cannot tell",
+        top1=0.5,
+    )
+    asked.folder.write(replace(choices[0], chosen=(), candidates=(doubtful,)))
+    assert stage.run().int8_blocks != choices[0] and len(choices) == 1, "nobody asked"
+    assert asked.run().int8_blocks == choices[1]
+    made = onnx.load(stage.folder.path / "model_int8_blocks.onnx")
+    assert any(t.name.endswith("kernel_quantized") for t in made.graph.initializer)
+    assert asked.run().int8_blocks == choices[1] and len(choices) == 2
+
+
+def test_files_of_which_nothing_could_be_told_are_timed_again(
+    stage: Deployment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = replace(stage, asked=AskedExports.of("int8"))
+    timed: list[str] = []
+
+    def busy(files: dict[str, bytes], *rest: Any) -> ExportTimings:
+        found = made_up_timings(files)
+        timed.append("busy")
+        unknown = replace(found.files[1], verdict="cannot tell", ratio=None, reason="busy")
+        return replace(found, files=(found.files[0], unknown))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(deploy, "timed", busy)
+        assert "cannot be told (busy)" in asked.run().advice
+        assert not asked.run().is_told and timed == ["busy", "busy"]
+    found = asked.run()
+    assert found.is_told and found.timings == asked.folder.read(ExportTimings)
+    monkeypatch.setattr(deploy, "timed", busy)
+    assert asked.run() == found, "what is told stays"
 
 
 def test_another_calibration_chooses_again(stage: Deployment, choices: list[Int8Blocks]) -> None:

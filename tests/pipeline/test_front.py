@@ -39,6 +39,7 @@ from nas.runs.records import Baselines, Certificate, ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
 from nas.selection.gaps import Window
 from nas.system.interrupt import Interrupter
+from tests.deployment.test_timing import file, timings
 from tests.support.made_up_trainings import KilledError, MadeUpTrainings
 from tests.support.timings import timing
 from tests.support.toy import changed_table, toy_space
@@ -300,6 +301,25 @@ def test_a_finished_front_is_certified_anew_by_what_is_asked_beside_it(
     assert sessions(baselines=True) == 5 and len(machine.trainings.begun) == 4
     assert [network.name for network in goal.read(Baselines).networks] == ["searched", "random 1"]
     assert machine.sessions[-1].count(f"{GOALS[0]}/random 1") == 1
+
+
+def test_what_cannot_be_told_of_int8_is_timed_again_where_it_is_asked_for(
+    sweep: RunFolder, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made(*verdict: Any) -> None:
+        files = (file("fp32", 0.5), file("int8", 0.5))
+        exports = Exports(files=files, timings=timings(*verdict))
+        monkeypatch.setattr(NoDeployment, "run", lambda _: exports)
+
+    monkeypatch.setattr(retraining, "_check_images", lambda *_: None)
+    made("cannot tell", None, None, None, "busy")
+    train(sweep, networks=3, export="int8")
+    train(sweep)
+    assert len(machine.sessions) == 1, "nobody asked"
+    made("faster", 0.5, 0.4, 0.6)
+    for _ in range(2):
+        train(sweep, export="int8")
+    assert len(machine.sessions) == 2
 
 
 def test_a_sweep_knows_the_further_networks_of_its_front(sweep: RunFolder) -> None:
