@@ -146,32 +146,40 @@ def _finding(
     network = Limits(counts).choose([np.zeros(len(c.options)) for c in space.choices])
     if network is None:
         return GoalFinding(label, False, _told(impossible_bounds(space.name, counts)))
-    if goal is not None and goal.target is not None:
+    if goal is not None and goal.penalty is None:
         if not goal.unit.is_measured:
             cost = counted_cost(space, goal.unit)
         elif latency is not None:
             cost = latency.cost
         else:
             return GoalFinding(label, None, "milliseconds need a latency table of this device")
-        return _target_finding(BoundedSpace(space, cost, bounds), goal.target, label)
+        bounded = BoundedSpace(space, cost, bounds)
+        # As the search resolves it: a percentage is one of what the bounds allow.
+        target = goal.resolved(*bounded.range())
+        if target is not None:
+            return _target_finding(bounded, goal, target)
     reason = "networks keep all of it" if bounds or goal else "nothing is asked"
     return GoalFinding(label, True, reason, arch_text.to_text(space.decode(network)))
 
 
-def _target_finding(bounded: BoundedSpace, target: float, label: str) -> GoalFinding:
+def _target_finding(bounded: BoundedSpace, goal: Goal, target: float) -> GoalFinding:
     """Whether a network of the bounds has what is asked for, within 2 %."""
-    unit = bounded.cost.unit
+    unit, label = bounded.cost.unit, goal.label
     try:
         bounded.check_target(target, MARGIN)
     except InputError as error:
         return GoalFinding(label, False, _told(error))
+    share = ""
+    if goal.percent is not None:
+        share = f"{goal.percent:g} % of the range is {unit.written(target, digits=4)}, and "
     rows = [np.zeros(size) for size in bounded.sizes]
     network = bounded.choose(rows, (1 - MARGIN) * target, (1 + MARGIN) * target)
     if network is None:
         known = [unit.written(cost) for cost in bounded.neighbours(target) if cost is not None]
-        reason = f"no network is within {MARGIN:.0%}; the nearest have {' and '.join(known)}"
+        nearest = f"the nearest have {' and '.join(known)}"
+        reason = f"{share}no network is within {MARGIN:.0%}; {nearest}"
         return GoalFinding(label, False, reason)
-    reason = f"a network of {unit.written(bounded.cost.of(network))} keeps all of it"
+    reason = f"{share}a network of {unit.written(bounded.cost.of(network))} keeps all of it"
     return GoalFinding(label, True, reason, arch_text.to_text(bounded.space.decode(network)))
 
 

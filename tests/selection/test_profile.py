@@ -59,6 +59,25 @@ def test_bounds_and_milliseconds_are_decided_together() -> None:
     assert "--max_params alone rules it out" in neither.reason and not neither.network
 
 
+def test_a_percentage_is_one_of_what_the_bounds_allow() -> None:
+    params, *_, bops = quantities(SPACE, Bounds())
+    few = Bounds(max_params=5000)
+    within = [bops.of(n) for n in EVERY if params.of(n) <= 5000]
+    goals = tuple(Goal(percent=percent, quantity="bops") for percent in (0.0, 50.0, 100.0))
+    for goal, finding in zip(goals, space_profile(SPACE, None, few, goals).findings, strict=True):
+        target = goal.resolved(min(within), max(within)) or 0.0
+        near = [count for count in within if abs(count / target - 1) <= 0.02]
+        assert finding.can_be_kept is bool(near)
+        if near:
+            found = architecture_cost(parse(finding.network))
+            assert found.params <= 5000 and found.bops in near
+
+
+def test_a_percentage_of_milliseconds_needs_a_table() -> None:
+    found = space_profile(SPACE, None, Bounds(), (Goal(percent=25.0),))
+    assert found.can_be_kept is None and "latency table" in found.findings[0].reason
+
+
 def test_what_cannot_be_told_is_not_told() -> None:
     goals = (Goal(target=1.0),)
     unknown = space_profile(SPACE, None, Bounds(), goals)
@@ -110,9 +129,14 @@ def test_milliseconds_are_those_of_the_table(
     toy_table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = {"space": "toy", "table": str(toy_table)}
-    found, notes = profile_of(asked, (Goal(percent=50.0),), dataset=toy_dataset())
+    # Between six and nine units of the toy table lie networks of seven and eight.
+    goals = (Goal(percent=100 / 3), Goal(percent=50.0))
+    found, notes = profile_of(asked, goals, dataset=toy_dataset())
     ms = found.ranges[0]
-    assert ms.least is not None and ms.greatest is not None and found.can_be_kept
+    assert ms.least is not None and ms.greatest is not None
+    third, half = found.findings
+    assert third.can_be_kept and half.can_be_kept is False
+    assert "50 % of the range is " in half.reason and "no network is within 2%" in half.reason
     # Six units of the toy table, and nine.
     assert ms.greatest / ms.least == pytest.approx(1.5)
     assert notes == ()
