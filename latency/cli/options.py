@@ -53,7 +53,7 @@ def add_plan_flags(parser: Any, plan: MeasurePlan | None = None) -> None:
         type=float,
         help=f"time that may be spent in waiting for full speed ({plan.max_wait_seconds:g})",
     )
-    group.add_argument("--seed", type=int, default=0, help="(0)")
+    group.add_argument("--seed", type=int, help=f"({plan.seed})")
 
 
 def add_process_flags(parser: Any, processes: int, most: int) -> None:
@@ -104,10 +104,10 @@ def plan_of(options: argparse.Namespace, **defaults: Any) -> MeasurePlan:
     """
     given = {
         name: getattr(options, name)
-        for name in ("min_rounds", "max_rounds", "max_seconds", "max_wait_seconds")
+        for name in ("min_rounds", "max_rounds", "max_seconds", "max_wait_seconds", "seed")
         if getattr(options, name) is not None
     }
-    values = {**defaults, **given, "seed": options.seed}
+    values = {**defaults, **given}
     least = values.get("min_rounds", MeasurePlan.min_rounds)
     # Asking for more rounds at least means more at most as well, and the other way round.
     if "min_rounds" in given and "max_rounds" not in given:

@@ -20,8 +20,10 @@ from latency.cli.model_files import (
 from latency.cli.options import plan_of, settings_of
 from latency.command_line import join, latency_command, path_word
 from latency.device.flags import asked_loading, loading_words
-from latency.device.job import run_job
+from latency.device.job import read_job_file, run_job
+from latency.device.plan import MeasurePlan
 from latency.device.records import Result
+from latency.device.settings import SessionSettings
 from latency.jobs.folder import export_job, read_job, read_results
 from latency.jobs.job import Job, Subject, run_here
 from latency.jobs.plans import RowPlan
@@ -71,7 +73,6 @@ def _write_table(options: argparse.Namespace, job: Job, result: Result) -> int:
 
 def _job(options: argparse.Namespace) -> Job:
     """The job of a folder, or of ONNX files that are a row each."""
-    settings, plan = settings_of(options), plan_of(options)
     folders = [path for path in options.sources if path.is_dir()]
     if folders and len(options.sources) > 1:
         raise InputError(
@@ -81,8 +82,10 @@ def _job(options: argparse.Namespace) -> Job:
         )
     if folders:
         _refuse_file_flags(options)
-        job = read_job(folders[0], settings, plan)
-        if options.precision != "fp32":
+        job = read_job(folders[0], *_folder_plan(options, folders[0]))
+        scheme = options.scheme or job.subject.scheme or scheme_of(options)
+        there = (job.subject.precision, job.subject.scheme)
+        if options.precision != "fp32" and (options.precision, scheme) != there:
             data = {model.key: model.data for model in job.models}
             data = convert_all(data, options.precision, scheme=options.scheme or "")
             models = tuple(replace(model, data=data[model.key]) for model in job.models)
@@ -92,9 +95,19 @@ def _job(options: argparse.Namespace) -> Job:
         found = with_inputs(read_models(options, options.sources), options.input)
         subject = Subject("models", precision=options.precision, scheme=scheme_of(options))
         rows = tuple(RowPlan(model.key, model.key, None, 1.0) for model in found)
-        job = Job(subject, tuple(found), rows, (), settings, plan)
-    require_precision(list(job.models), options.precision, settings)
+        job = Job(subject, tuple(found), rows, (), settings_of(options), plan_of(options))
+    require_precision(list(job.models), job.subject.precision, job.settings)
     return job
+
+
+def _folder_plan(options: argparse.Namespace, folder: Path) -> tuple[SessionSettings, MeasurePlan]:
+    """Settings and rounds of a folder's job, with what flags change; a manifest alone has none."""
+    path = folder / "job.json"
+    if not path.exists():
+        return settings_of(options), plan_of(options)
+    job = read_job_file(str(path))
+    plan = plan_of(options, **vars(job.plan.plain()))
+    return settings_of(options, job.settings), plan
 
 
 def _refuse_file_flags(options: argparse.Namespace) -> None:

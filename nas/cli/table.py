@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -149,16 +148,15 @@ def make_job(flags: argparse.Namespace, space: Space) -> Job:
     """Builds every graph of the space's table."""
     plans = TOY if flags.smoke else FULL
     held_out = plans.held_out_networks if flags.smoke else flags.held_out
-    plan = replace(plans.table, seed=flags.seed)
     names = ("min_rounds", "max_rounds", "runs_per_visit", "max_seconds", "max_wait_seconds")
-    defaults = {name: getattr(plan, name) for name in names}
+    plan = plan_of(flags, **{name: getattr(plans.table, name) for name in names})
     return space_job(
         space,
         settings=settings_of(flags),
-        plan=plan_of(flags, **defaults),
+        plan=plan,
         calibration=plans.calibration_networks,
         held_out=held_out if flags.audit else 0,
-        seed=flags.seed,
+        seed=plan.seed,
         variant=Variant(flags.precision, flags.scheme or "", flags.batch),
     )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ import pytest
 
 from latency.cli import program, table_commands
 from latency.device.job import run_job
+from latency.device.settings import SessionSettings
 from latency.jobs.folder import read_job
+from latency.jobs.job import Job
 from latency.jobs.ssh import SshTarget, _files_of
 from latency.terminal import warn
 from tests.support.latency_graphs import chain, hidden_gather
@@ -67,6 +70,30 @@ def test_a_folder_is_measured_in_the_precision_that_was_asked(job: Path, tmp_pat
     assert [m.key for m in after.models] == [m.key for m in before.models]
     assert all(b"QuantizeLinear" in m.data for m in after.models)
     assert after.rows == before.rows
+
+
+def test_a_folder_is_measured_as_its_job_says_but_for_what_flags_change(
+    model: Path, tmp_path: Path
+) -> None:
+    def exported(name: str, source: Path, *flags: str) -> Job:
+        words = ["table", str(source), "--export_job", str(tmp_path / name), *flags]
+        assert program.main(words) == 0
+        return read_job(tmp_path / name)
+
+    int8 = ("--precision", "int8", "--scheme", "s8s8")
+    own = ("--threads", "2", "--min_rounds", "3", "--max_rounds", "4", "--seed", "5", *int8)
+    first = exported("first", model, *own)
+    settings = (first.settings.intra_op_num_threads, first.subject.precision)
+    plan = (first.plan.min_rounds, first.plan.max_rounds, first.plan.seed)
+    assert (settings, plan) == ((2, "int8"), (3, 4, 5))
+    assert exported("same", tmp_path / "first") == first
+    assert exported("again", tmp_path / "first", *int8) == first, "it is in this precision"
+    changed = exported("changed", tmp_path / "first", "--max_rounds", "9", "--graph_level", "basic")
+    assert changed.plan == replace(first.plan, max_rounds=9)
+    assert changed.settings == replace(first.settings, graph_level="basic")
+    # Without job.json, as a folder that is written by hand, the command's own values hold.
+    (tmp_path / "first" / "job.json").unlink()
+    assert exported("by hand", tmp_path / "first").settings == SessionSettings()
 
 
 def test_a_job_that_was_run_here_names_its_result_and_the_next_command(
