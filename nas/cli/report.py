@@ -9,10 +9,13 @@ from latency.cli.exit_codes import EXIT_DONE
 from latency.cli.parser import Parser
 from nas.interface.run import Run
 from nas.report.compared import write_compared_page
+from nas.report.front_page import write_front_page
 from nas.report.page import write_report
 from nas.report.pareto import write_pareto
 from nas.report.trial_page.page import write_trials_page
-from nas.runs.config import ComparisonConfig
+from nas.runs.config import ComparisonConfig, RunConfig
+from nas.runs.folder import RunFolder
+from nas.runs.front import Front, network_names
 from nas.runs.trials import TrialsConfig
 from nas.system.console import out
 
@@ -39,9 +42,14 @@ def report(words: Sequence[str]) -> int:
     if isinstance(run.config, TrialsConfig):
         out.print(f"Report: {write_trials_page(run.path)}")
         return EXIT_DONE
-    for one in run.runs:
-        out.print(f"Report: {write_report(one.path)}")
-    if len(run.runs) > 1:
-        names = [one.path.name for one in run.runs]
-        out.print(f"Pareto front: {write_pareto(path, names)}")
+    if not (isinstance(run.config, RunConfig) and run.config.is_sweep):
+        out.print(f"Report: {write_report(run.path)}")
+        return EXIT_DONE
+    folder = RunFolder(run.path)
+    names = network_names(folder, run.config.goals)
+    for name in names:
+        out.print(f"Report: {write_report(run.path / name)}")
+    out.print(f"Pareto front: {write_pareto(run.path, names)}")
+    if folder.has(Front):
+        out.print(f"Front: {write_front_page(run.path, folder.read(Front))}")
     return EXIT_DONE

@@ -15,8 +15,10 @@ import pytest
 
 import nas
 from latency import atomic
+from latency.cli.exit_codes import EXIT_DONE
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
+from nas.cli.report import report
 from nas.deployment.records import ExportedFile, Exports
 from nas.errors import InputError
 from nas.hardware.measurement import Doubt, TimedNetworks
@@ -331,6 +333,17 @@ def test_a_sweep_knows_the_further_networks_of_its_front(sweep: RunFolder) -> No
     plan = sweep.read(FrontPlan)
     sweep.write(replace(plan, added=(*plan.added, replace(plan.added[0], name="added-3"))))
     assert network_names(sweep, goals) == [*GOALS, "added-1", "added-2"]
+
+
+def test_the_pages_of_a_front_are_written_again_with_all_networks(sweep: RunFolder) -> None:
+    train(sweep, networks=3)
+    page = sweep.path / "front.html"
+    page.unlink()
+    assert report([str(sweep.path)]) == EXIT_DONE
+    listed = [*GOALS, "added-1"]
+    assert [network.name for network in sweep.read(Pareto).networks] == listed
+    assert page.is_file()
+    assert all((sweep.path / name / "report.html").is_file() for name in listed)
 
 
 def test_what_cannot_be_told_is_timed_again(sweep: RunFolder, machine: Machine) -> None:
