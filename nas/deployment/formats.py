@@ -97,10 +97,17 @@ class AskedExports:
         formats: Names in `EXPORT_FORMATS`; model.onnx is always among them, as all others are
             compared with it.
         calibration_images: Training images for int8; None for the usual number.
+
+    Raises:
+        InputError: A name is unknown.
     """
 
     formats: tuple[str, ...] = (REFERENCE,)
     calibration_images: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.formats:
+            check_known("export", name, EXPORT_FORMATS)
 
     @classmethod
     def of(
@@ -131,6 +138,16 @@ class AskedExports:
             asked.add("int8")
         known = tuple(name for name in EXPORT_FORMATS if name in asked)
         return cls(known, calibration_images)
+
+    def without(self, made: Callable[[str], bool]) -> AskedExports:
+        """The files that are still to be made; model.onnx is always among them.
+
+        Args:
+            made: Whether there is the file of a format.
+        """
+        names = tuple(name for name in self.formats if name == REFERENCE or not made(name))
+        is_calibrated = any(EXPORT_FORMATS[name].is_quantized for name in names)
+        return AskedExports(names, self.calibration_images if is_calibrated else None)
 
     def check(self) -> None:
         """Refuses formats that cannot be made here, before any work.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
 from nas.deployment.formats import AskedExports
+from nas.deployment.records import ExportedFile
 from nas.errors import InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of
@@ -17,6 +18,7 @@ from nas.interface.metric_options import judging_of
 from nas.interface.retrain_rules import RETRAIN_RULES
 from nas.ranges import check_count
 from nas.runs.data import DataSource
+from nas.runs.folder import RunFolder
 from nas.selection.success_rate import check_goal
 
 
@@ -64,6 +66,9 @@ def check_options(options: Mapping[str, Any]) -> None:
     exports_of(options).check()
 
 
+EXPORTING = ("export", "calibration_images", "int8_blocks")
+
+
 def exports_of(options: Mapping[str, Any]) -> AskedExports:
     """The files that are asked for.
 
@@ -73,8 +78,28 @@ def exports_of(options: Mapping[str, Any]) -> AskedExports:
     Raises:
         InputError: An unknown format.
     """
-    names = ("export", "calibration_images", "int8_blocks")
-    return AskedExports.of(*(options.get(name) for name in names))
+    return AskedExports.of(*(options.get(name) for name in EXPORTING))
+
+
+def exports_gone_on_with(
+    options: Mapping[str, Any], began: AskedExports, folders: Sequence[RunFolder] = ()
+) -> AskedExports:
+    """The files of trainings that have begun: those that are asked for now, else those of before.
+
+    Args:
+        options: As `RetrainOptions`.
+        began: That were asked for before.
+        folders: Of the trainings' runs. What all of them have is not made again unless it is asked
+            for now, since it may have been made on a machine that can make more than this one.
+
+    Raises:
+        InputError: An unknown format.
+    """
+    if any(rules.says(options, name) for name in EXPORTING):
+        return exports_of(options)
+    if not folders:
+        return began
+    return began.without(lambda name: all(one.has(ExportedFile, name=name) for one in folders))
 
 
 def check_image_size(options: Mapping[str, Any], architecture: Architecture) -> None:

@@ -16,7 +16,7 @@ from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.interface import rules
 from nas.interface.asked import OnFolder, compute_of, tell_nobody
-from nas.interface.asked_retraining import check_options, exports_of
+from nas.interface.asked_retraining import check_options, exports_gone_on_with, exports_of
 from nas.interface.compared_parts import (
     AskedComparison,
     comparison_config,
@@ -128,7 +128,7 @@ def run_comparison(
         folder.discard()
         raise
     on_folder(folder.path)
-    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, interrupter)
 
 
 def go_on_with_comparison(
@@ -174,7 +174,7 @@ def go_on_with_comparison(
             shutil.rmtree(folder.path / NETWORKS_FOLDER, ignore_errors=True)
             for kind in (ComparedNetworks, ComparedCells):
                 (folder.path / kind.FILE).unlink(missing_ok=True)
-    return _compared(asked, folder, config, training, dataset, exports_of(options), interrupter)
+    return _compared(asked, folder, config, training, dataset, interrupter)
 
 
 def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Looks) -> None:
@@ -184,7 +184,7 @@ def _check_new(config: ComparisonConfig, options: Mapping[str, Any], looks: Look
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, looks.image_size)  # which may have to run it
     judging = judging_of(options)
-    check_before_images(lambda: looks, training.recipe, exports_of(options), judging)
+    check_before_images(lambda: looks, training.recipe, training.exports, judging)
 
 
 def _images_again(
@@ -205,8 +205,21 @@ def _images_again(
     if recipe is not None and recipe.distillation.teacher is not None:
         backend.start(planned.compute, record.image_size)  # which may have to run it
     judging = judging_of(options)
-    check_before_images(lambda: looks_of(*read_as), recipe, exports_of(options), judging)
+    exports = _exports(options, planned, folder, own)
+    exports.check()
+    check_before_images(lambda: looks_of(*read_as), recipe, exports, judging)
     return load_data(*read_as)
+
+
+def _exports(
+    options: Mapping[str, Any],
+    training: TrainingConfig,
+    folder: RunFolder,
+    own: Sequence[ComparisonEntry],
+) -> AskedExports:
+    """The files that are to be made of the networks that a comparison trains."""
+    folders = [RunFolder(entry.folder_in(folder.path)) for entry in own]
+    return exports_gone_on_with(options, training.exports, folders)
 
 
 def _still_trains(
@@ -288,10 +301,9 @@ def _compared(
     config: ComparisonConfig,
     training: TrainingConfig | None,
     dataset: Dataset | None,
-    exports: AskedExports,
     interrupter: Interrupter,
 ) -> Path:
-    teaching, workers = None, None
+    teaching, workers, exports = None, None, AskedExports()
     with folder.alone():
         out.print(f"Comparison: {folder.path}", markup=False)
         if training is not None and dataset is not None:
@@ -300,6 +312,7 @@ def _compared(
             own = [entry for entry in config.networks if entry.run is None]
             teaching = teaching_of(training, dataset, _still_trains(folder, own, training, {}))
             source = source_now(config.data, asked.source, asked.options)
+            exports = _exports(asked.options, training, folder, own)
             recipe = training.recipe
             workers = stage_workers(asked.options, folder, source, config, recipe, interrupter)
         made = Compared(folder, config, training, dataset, interrupter, teaching, exports, workers)

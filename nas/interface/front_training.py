@@ -64,9 +64,9 @@ def front_training(
         return trainings[-1]
     training = replace(trainings[0], seeds=max(other.seeds for other in trainings))
     for (folder, _), other in zip(begun, trainings, strict=True):
-        # More seeds, a goal and metrics change nothing that was trained.
+        # More seeds, a goal, metrics and exported files change nothing that was trained.
         same = replace(other, seeds=training.seeds, goal_top1=training.goal_top1)
-        if replace(same, metrics=training.metrics) != training:
+        if replace(same, metrics=training.metrics, exports=training.exports) != training:
             raise InputError(
                 f"networks of one recipe: that of {begun[0][0].path.name}",
                 f"another one, or another start, in {folder.path.name}",

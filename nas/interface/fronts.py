@@ -42,7 +42,6 @@ from nas.system.backend_check import check_late_packages
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import go_on_command
-from nas.training.recipe import Recipe
 
 if TYPE_CHECKING:
     from nas.pipeline.retrain import RetrainRun
@@ -69,7 +68,7 @@ class AskedFront:
 
     options: Mapping[str, Any]
     sizes: Scale
-    check: Callable[[Recipe | None, DataRecord | None], None]
+    check: Callable[[TrainingConfig, bool, DataRecord | None], None]
     load: Callable[[DataRecord | None], Dataset]
     begin: Begin
     known: Callable[[Dataset], KnownNetworks | None]
@@ -122,7 +121,7 @@ def retrain_front(
         trains = _still_trains(sweep, goals, plan, planned, rules.says(own, "restart"))
         for training in planned if trains else ():
             check_schedule_file(training)
-        asked.check(planned[0].recipe if trains else None, record)
+        asked.check(planned[0], trains, record)
         dataset = asked.load(record)
         for folder in (sweep, *(goal.folder for goal in goals)):
             keep_data(folder, dataset)

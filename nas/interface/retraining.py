@@ -15,6 +15,7 @@ from nas.cost.counts import architecture_cost
 from nas.cost.units import MILLISECONDS
 from nas.data import Dataset
 from nas.data.look import Looks
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import rules
@@ -23,7 +24,7 @@ from nas.interface.asked_retraining import (
     AskedRetraining,
     check_image_size,
     check_options,
-    exports_of,
+    exports_gone_on_with,
 )
 from nas.interface.fronts import AskedFront, retrain_front
 from nas.interface.metric_options import judging_of
@@ -161,7 +162,7 @@ def _begun(asked: AskedRetraining, architecture: Architecture, run_dir: Path | N
     if training.recipe.distillation.teacher is not None:
         backend.start(training.compute, architecture.image_size)  # which may have to run it
     judging = judging_of(asked.options)
-    check_before_images(lambda: looks, training.recipe, exports_of(asked.options), judging)
+    check_before_images(lambda: looks, training.recipe, training.exports, judging)
     is_plain = re.fullmatch(r"[\w.@-]{1,60}", architecture.name)
     folder = RunFolder.create(run_dir, config, architecture.name if is_plain else "arch")
     folder.write_json("architecture.json", arch_text.to_json(architecture))
@@ -179,8 +180,10 @@ def _sweep(
 ) -> Outcome:
     """Every network of a sweep, and further ones between them."""
 
-    def check(recipe: Recipe | None, record: DataRecord | None) -> None:
-        _check_images(asked, config, record, recipe)
+    def check(planned: TrainingConfig, trains: bool, record: DataRecord | None) -> None:
+        folders = [RunFolder(sweep.path / goal.label) for goal in config.goals]
+        exports = exports_gone_on_with(asked.options, planned.exports, folders)
+        _check_images(asked, config, record, planned.recipe if trains else None, exports)
 
     def load(record: DataRecord | None) -> Dataset:
         return _load(asked, config, record)
@@ -218,6 +221,7 @@ def _check_images(
     config: AnyConfig,
     record: DataRecord | None,
     recipe: Recipe | None,
+    exports: AskedExports,
 ) -> None:
     """Refuses what these images do not allow, before any of them is decoded."""
 
@@ -225,7 +229,8 @@ def _check_images(
         source = source_now(config.data, asked.source, asked.options)
         return looks_of(source, config.sizes, config.seed, asked.dataset, record)
 
-    check_before_images(look, recipe, exports_of(asked.options), judging_of(asked.options))
+    exports.check()
+    check_before_images(look, recipe, exports, judging_of(asked.options))
 
 
 def _one(
@@ -267,7 +272,8 @@ def _one(
     backend.start(compute, architecture.image_size)
     record = folder.read(DataRecord) if folder.has(DataRecord) else None
     if asked.architecture is None:  # a given one was compared before there was a folder
-        _check_images(asked, config, record, planned.recipe if trains else None)
+        exports = exports_gone_on_with(asked.options, planned.exports, [folder])
+        _check_images(asked, config, record, planned.recipe if trains else None, exports)
     dataset = _load(asked, config, record)
     if record is None:  # with one, the images are compared themselves
         check_fits(architecture, dataset, takes_any_classes=not isinstance(config, RunConfig))
@@ -346,7 +352,7 @@ def _run_of(
         teaching,
         training.goal_top1,
         training.inherits,
-        exports_of(asked.options),
+        exports_gone_on_with(asked.options, training.exports, [folder]),
         metrics=training.metrics,
         selection=training.selection,
         quantity=(config.unit if isinstance(config, RunConfig) else MILLISECONDS).quantity,

@@ -12,6 +12,7 @@ from nas.architecture.spec import Architecture
 from nas.errors import FieldError, InputError
 from nas.interface import recipe_options, rules
 from nas.interface.asked import compute_of, met_at
+from nas.interface.asked_retraining import exports_gone_on_with, exports_of
 from nas.interface.metric_options import (
     check_selection,
     gone_on_with,
@@ -157,9 +158,14 @@ def _planned(
 ) -> TrainingConfig:
     # A training that was killed before its first checkpoint left its recipe alone.
     goes_on = has_begun(folder) or not _asks(options)
-    if goes_on and not options.get("restart") and folder.has(TrainingConfig):
+    is_known = not options.get("restart") and folder.has(TrainingConfig)
+    if goes_on and is_known:
         return _begun(folder, options)
-    return _new(config, sizes, options)
+    found = _new(config, sizes, options)
+    if not is_known:
+        return found
+    began = folder.read(TrainingConfig).exports
+    return replace(found, exports=exports_gone_on_with(options, began))
 
 
 def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:
@@ -178,6 +184,7 @@ def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> Trainin
         goal_top1=options.get("goal_top1"),
         metrics=metrics_of(options),
         selection=selection,
+        exports=exports_of(options),
     )
 
 
@@ -285,7 +292,7 @@ def _other(name: str, began: Any, received: Any) -> InputError:
 def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> TrainingConfig:
     """More seeds than a training began with are further trainings; fewer would forget some.
 
-    A goal and metrics change nothing that is trained.
+    A goal, metrics and exported files change nothing that is trained.
     """
     seeds = options.get("seeds", training.seeds)
     if seeds < training.seeds:
@@ -296,7 +303,8 @@ def _with_seeds(training: TrainingConfig, options: Mapping[str, Any]) -> Trainin
         )
     goal_top1 = options.get("goal_top1", training.goal_top1)
     metrics = gone_on_with(training, options)
-    return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics)
+    exports = exports_gone_on_with(options, training.exports)
+    return replace(training, seeds=seeds, goal_top1=goal_top1, metrics=metrics, exports=exports)
 
 
 def has_begun(folder: RunFolder) -> bool:

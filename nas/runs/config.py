@@ -14,6 +14,7 @@ from latency.command_line import path_word, quote
 from latency.device import strict_json
 from nas.cost.constraints import Bounds
 from nas.cost.units import Unit
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.methods.config import SearchConfig
 from nas.methods.evolution import EvolutionConfig
@@ -206,14 +207,15 @@ class TrainingConfig:
         metrics: What the trained networks are judged by beside top-1 and top-5.
         selection: The one metric on held-out training images that chooses between the last weights
             and their average; without metrics where top-1 does.
+        exports: Files beside model.onnx that were asked for last.
 
     Raises:
         InputError: The number of seeds or the goal is out of its range.
     """
 
     FILE: ClassVar[str] = "recipe.json"
-    SCHEMA_VERSION: ClassVar[int] = 4
-    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2, 3)
+    SCHEMA_VERSION: ClassVar[int] = 5
+    OLDER_VERSIONS: ClassVar[tuple[int, ...]] = (2, 3, 4)
 
     recipe: Recipe
     seed: int
@@ -225,6 +227,7 @@ class TrainingConfig:
     schedule_fingerprint: str | None = None
     metrics: AskedMetrics = field(default_factory=AskedMetrics)
     selection: AskedMetrics = field(default_factory=AskedMetrics)
+    exports: AskedExports = field(default_factory=AskedExports)
 
     def __post_init__(self) -> None:
         check_count("seeds", self.seeds)

@@ -14,6 +14,8 @@ import pytest
 from nas.architecture import text as arch_text
 from nas.architecture.spec import Architecture
 from nas.data import Dataset
+from nas.deployment.formats import AskedExports
+from nas.deployment.records import ExportedFile
 from nas.errors import InputError
 from nas.interface import comparing
 from nas.interface.compared_parts import AskedComparison
@@ -31,6 +33,17 @@ from nas.system.interrupt import Interrupter
 from tests.support.trained_runs import NETWORK, WIDER, dataset, trained_run, untrained_run
 
 SMOKE = {"smoke": True}
+INT8_FILE = ExportedFile(
+    name="int8",
+    file="model_int8.onnx",
+    file_bytes=1,
+    file_sha256="0" * 64,
+    source_sha256=None,
+    top1=None,
+    top5=None,
+    evaluation_images=0,
+    parity=None,
+)
 
 
 @pytest.fixture
@@ -39,7 +52,8 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     made: list[Any] = []
 
     def compared(folder: RunFolder, config: Any, training: Any, images: Any, *rest: Any) -> Any:
-        made.append(SimpleNamespace(folder=folder, config=config, training=training, images=images))
+        values = {"folder": folder, "config": config, "training": training, "images": images}
+        made.append(SimpleNamespace(**values, exports=rest[2]))
         return SimpleNamespace(run=lambda: None)
 
     monkeypatch.setattr(comparing, "Compared", compared)
@@ -179,6 +193,24 @@ def test_comparison_goes_on_as_it_began(trained: list[Any], tmp_path: Path) -> N
     go_on(path, restart=True)
     assert not any(file.exists() for file in files)
     refused(lambda: go_on(path, images=dataset(fingerprint="1" * 16)), "run began with", "1" * 16)
+
+
+def test_comparison_goes_on_with_the_files_that_it_was_asked_for(
+    trained: list[Any], tmp_path: Path
+) -> None:
+    path = begin(tmp_path / "both", NETWORK, WIDER, export="int8", calibration_images=3)
+    int8 = AskedExports(("fp32", "int8"), 3)
+    go_on(path, smoke=True)  # before its first training
+    for place, made in enumerate(("network-1", "network-2"), start=1):
+        assert [one.exports for one in trained] == [int8] * (place + 1), "one of two is not all"
+        (path / NETWORKS_FOLDER / made).mkdir(parents=True)
+        (path / NETWORKS_FOLDER / made / "config.json").write_text("")
+        RunFolder(path / NETWORKS_FOLDER / made).write(INT8_FILE, name="int8")
+        go_on(path)
+    assert trained[-1].exports == AskedExports(), "what is there stays as it is"
+    assert trained[-1].training.exports == int8
+    go_on(path, export="fp32")
+    assert trained[-1].training.exports == AskedExports()
 
 
 def test_what_a_comparison_that_goes_on_cannot_have_is_refused(

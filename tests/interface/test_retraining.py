@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 from collections.abc import Mapping
@@ -18,6 +19,7 @@ from nas.architecture import text as arch_text
 from nas.cli import flags as strict_flags
 from nas.cli.program import retrain_flags
 from nas.data import Dataset, Split
+from nas.deployment.formats import AskedExports
 from nas.errors import InputError
 from nas.hardware.measurement import KnownNetworks
 from nas.interface import retraining
@@ -26,6 +28,7 @@ from nas.interface.retraining import run_retraining
 from nas.interface.training_parts import architecture_of
 from nas.pipeline.table import TABLE_FILE
 from nas.report.seeds import MoreSeeds
+from nas.runs.config import TrainingConfig
 from nas.runs.data import DataRecord, DataSource
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
@@ -39,6 +42,8 @@ from tests.support.run_config import run_config
 NETWORK = arch_text.parse("in_s64 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2")
 GOALS = (Goal(penalty=0.1), Goal(penalty=0.3))
 LABELS = [goal.label for goal in GOALS]
+EXPORTS = 17  # index among the arguments of a training
+VERSION_4 = {"schema_version": 4}
 
 
 @dataclass
@@ -339,6 +344,27 @@ def test_a_restart_forgets_nothing_where_the_supernet_gives_no_weights(
     after = _contents(run.path)
     assert {name: after.get(name) for name in before} == before
     assert trainings.begun == []
+
+
+def test_a_training_goes_on_with_the_files_that_it_was_asked_for(
+    run: RunFolder, trainings: Trainings, dataset: Dataset
+) -> None:
+    def begin(**options: Any) -> None:
+        retrain(replace(of_run(run, **options), dataset=dataset))
+
+    asked = AskedExports(("fp32", "int8"), 2)
+    begin(export="int8", calibration_images=2)
+    begin(seed=1)  # nothing is trained yet, so that this is another training
+    run.checkpoint("retrain_searched").write_bytes(b"steps")
+    begin()
+    assert [arguments[EXPORTS] for arguments in trainings.begun] == [asked] * 3
+    begin(restart=True)
+    assert trainings.begun[-1][EXPORTS] == AskedExports()
+    # A record of an earlier version says nothing of files.
+    recipe = run.path / TrainingConfig.FILE
+    values = json.loads(recipe.read_text())
+    recipe.write_text(json.dumps({n: v for n, v in values.items() if n != "exports"} | VERSION_4))
+    assert run.read(TrainingConfig).exports == AskedExports()
 
 
 def _known(trainings: Trainings) -> KnownNetworks | None:
