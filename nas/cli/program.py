@@ -28,6 +28,7 @@ from nas.system import backend
 from nas.system.console import out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line, command_words
+from nas.system.user_files import function_called
 
 SEARCH_INTRO = f"""
 {{}} --lambda 0.1: search a network that is accurate and fast on this device.
@@ -285,7 +286,11 @@ def _run(
             out.print(text, markup=False)
             return EXIT_DONE
         command = join([*command_words(verb), *argv[1:]])
-        with recipe_flags.named_as_typed(values), Interrupter().installed() as interrupter:
+        with (
+            recipe_flags.named_as_typed(values),
+            function_called(),
+            Interrupter().installed() as interrupter,
+        ):
             return work(values, command, interrupter, folders.append)
 
     def how_to_resume() -> str:

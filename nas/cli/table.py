@@ -45,6 +45,7 @@ from nas.search_space.space import Space
 from nas.system.console import bar, out
 from nas.system.interrupt import Interrupter
 from nas.system.program import command_line, command_words
+from nas.system.user_files import function_called
 
 # A space's calibration takes 10 networks and its audit 50 others (docs/design.md).
 HELD_OUT_NETWORKS = 50
@@ -275,7 +276,7 @@ def main(arguments: Sequence[str]) -> int:
         The exit code.
     """
     flags = parse_flags(arguments)
-    with Interrupter().installed():
+    with function_called(), Interrupter().installed():
         run(flags, arguments)
     return EXIT_DONE
 

@@ -6,16 +6,18 @@ import hashlib
 import importlib.util
 import os
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from traceback import walk_tb
+from types import ModuleType, TracebackType
 
 from latency.errors import LatencyError
 from nas.errors import InputError
 
 SUFFIX = ".py"
+# Of the modules that these files become.
+PREFIX = "stopwatch_user_"
 
 
 class FunctionError(InputError):
@@ -23,24 +25,29 @@ class FunctionError(InputError):
 
 
 @contextmanager
-def function_called(what: str) -> Iterator[None]:
-    """Tells where a function of a user's own broke off; errors of ours tell it themselves.
+def function_called(what: str = "a function of your own file") -> Iterator[None]:
+    """Says of an error out of a user's own file where it lies, and that it is the file's.
+
+    What the system refuses, such as a full disk, is told as everywhere else, and what came out of
+    no such file is a defect of the program.
 
     Args:
         what: Which function, and of what it is called.
 
     Raises:
-        FunctionError: It broke off.
+        FunctionError: A function of such a file raised anything that is not told to users yet.
     """
     try:
         yield
-    except LatencyError:
+    except (LatencyError, OSError):
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = _place(error.__traceback__)
+        if place is None:
+            raise
         raise FunctionError(
             f"{what} to come to its end",
-            f"{type(error).__name__}: {error}, in line {last.lineno} of {last.filename}",
+            f"{type(error).__name__}: {error} in {place}",
             "correct the function",
         ) from error
 
@@ -52,7 +59,17 @@ def module_name(path: Path) -> str:
         path: Of the file.
     """
     digest = hashlib.sha256(os.fsencode(path.absolute())).hexdigest()[:12]
-    return f"stopwatch_user_{path.stem}_{digest}"
+    return f"{PREFIX}{path.stem}_{digest}"
+
+
+def _place(trace: TracebackType | None) -> str | None:
+    """The innermost line of a user's file; None where there is none."""
+    lines = [
+        f"{frame.f_code.co_filename}, line {line}"
+        for frame, line in walk_tb(trace)
+        if str(frame.f_globals.get("__name__", "")).startswith(PREFIX)
+    ]
+    return lines[-1] if lines else None
 
 
 def load_file(path: Path, flag: str) -> ModuleType:
@@ -79,7 +96,7 @@ def load_file(path: Path, flag: str) -> ModuleType:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except InputError:
+    except LatencyError:
         sys.modules.pop(spec.name, None)
         raise  # one of ours says itself what to correct
     except (Exception, SystemExit) as error:

@@ -9,6 +9,7 @@ import hashlib
 import math
 from pathlib import Path
 
+from latency.errors import LatencyError
 from nas.errors import InputError
 from nas.registry import check_known
 from nas.system.user_files import SUFFIX, load_file
@@ -91,7 +92,9 @@ def share_at(name: str, step: int, course: Course) -> float:
     function = _function(name)  # what is wrong with the file itself is told as such
     try:
         share = float(function(step, course))
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except LatencyError:
+        raise  # it says itself what to correct
+    except Exception as error:
         raise _wrong(name, step, course, f"{type(error).__name__}: {error}") from error
     if not math.isfinite(share) or not 0.0 <= share <= 1.0:
         raise _wrong(name, step, course, f"{share}")
