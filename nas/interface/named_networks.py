@@ -7,10 +7,11 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from nas.architecture.keras_files.archive import SUFFIX as KERAS
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
-from nas.interface.networks import is_text, read_network
+from nas.interface.networks import check_classes, is_text, read_network
 from nas.interface.training_parts import architecture_of
 from nas.runs.config import ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
@@ -43,6 +44,11 @@ class NamedNetwork:
     file_notes: tuple[str, ...] = ()
 
     @property
+    def is_keras(self) -> bool:
+        """Whether it is a file of Keras, whose classes stay as they are."""
+        return self.run is None and self.word.endswith(KERAS)
+
+    @property
     def is_reference(self) -> bool:
         """Whether it is a published network, which fits itself to the images."""
         return self.run is None and self.architecture is None
@@ -55,7 +61,7 @@ class NamedNetwork:
             num_classes: Class scores; None for its own.
 
         Raises:
-            InputError: The run has no network yet.
+            InputError: The run has no network yet, or a Keras file has other classes.
             ArchitectureError: A reference network does not exist in this size.
         """
         if self.run is not None:
@@ -65,6 +71,8 @@ class NamedNetwork:
         else:
             found = read_network(self.word, image_size, num_classes).architecture
         found = replace(found, name=self.name)
+        if self.is_keras and num_classes is not None:
+            check_classes(self.word, found, num_classes)
         return found if num_classes is None else found.with_num_classes(num_classes)
 
     def notes(self, image_size: int | None) -> tuple[str, ...]:

@@ -104,13 +104,27 @@ def network_for_images(
         size, seed = options.get("image_size"), options.get("seed", 0)
         looks = look_at(path, size, seed, sample or LETTERS)
     found = read_network(value, looks.image_size, looks.num_classes)
-    if found.architecture.num_classes != looks.num_classes:
-        raise InputError(
-            f"a network of {looks.num_classes} classes, as the images have",
-            f"{found.architecture.num_classes} classes in {_named(value)}",
-            f"end the network in a dense layer of {looks.num_classes} units, or give other images",
-        )
+    check_classes(value, found.architecture, looks.num_classes)
     return found
+
+
+def check_classes(value: str, network: Architecture, num_classes: int) -> None:
+    """Refuses a network of other classes than the images have.
+
+    Args:
+        value: As `read_network` takes it.
+        network: That it is.
+        num_classes: Of the images.
+
+    Raises:
+        InputError: It has other ones.
+    """
+    if network.num_classes != num_classes:
+        raise InputError(
+            f"a network of {num_classes} classes, as the images have",
+            f"{network.num_classes} classes in {_named(value)}",
+            f"end the network in a dense layer of {num_classes} units, or give other images",
+        )
 
 
 def _named(value: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ from nas.cost.counts import architecture_cost
 from nas.errors import ArchitectureError, InputError
 from nas.interface.networks import network_for_images, read_network
 from tests.interface.test_networks import images
+from tests.support.keras_files import entry, written
 
 # The same float32 products in layers that are put together otherwise: a few 1e-6.
 TOLERANCE = 1e-4
@@ -318,20 +319,6 @@ def check_refused(path: Path, named: str) -> None:
     assert named in message, message
     assert str(path) in message
     assert all(part in message for part in ("Expected", "Received", "Fix"))
-
-
-def written(path: Path, entries: list[dict[str, Any]], shape: Sequence[int | None]) -> Path:
-    """A file as Keras writes it, of layers one after the other."""
-    first = {"class_name": "InputLayer", "config": {"batch_shape": [None, *shape]}}
-    chain = [first, *({"module": "keras.layers", **entry} for entry in entries)]
-    model = {"class_name": "Sequential", "config": {"name": "own", "layers": chain}}
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("config.json", json.dumps(model))
-    return path
-
-
-def entry(kind: str, **config: Any) -> dict[str, Any]:
-    return {"class_name": kind, "config": {"name": "odd", **config}}
 
 
 CONV: dict[str, Any] = {"filters": 3, "kernel_size": [3, 3], "strides": [1, 1]}

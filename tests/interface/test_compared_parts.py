@@ -30,6 +30,7 @@ from nas.runs.config import (
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.system.interrupt import Interrupter
+from tests.support.keras_files import entry, written
 from tests.support.trained_runs import NETWORK, WIDER, dataset, trained_run, untrained_run
 
 SMOKE = {"smoke": True}
@@ -61,6 +62,12 @@ def trained(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     monkeypatch.setattr(comparing, "check_late_packages", lambda: None)
     monkeypatch.setattr("nas.system.backend.start", lambda *arguments: None)
     return made
+
+
+def keras_file(path: Path, classes: int, size: int | None) -> Path:
+    """A file of Keras with scores of as many classes, of images of one size or of any."""
+    entries = [entry("GlobalAveragePooling2D"), entry("Dense", units=classes)]
+    return written(path, entries, (size, size, 3))
 
 
 def begin(path: Path, *words: str, images: Dataset | None = None, **options: Any) -> Path:
@@ -143,6 +150,21 @@ def test_last_layer_has_the_classes_of_the_images(
     )
     assert "network-2" not in said
     assert networks_of(path) == [arch_text.parse(NETWORK), arch_text.parse(WIDER)]
+
+
+def test_a_keras_file_keeps_its_classes(trained: list[Any], tmp_path: Path) -> None:
+    path = keras_file(tmp_path / "own.keras", 7, 16)
+    begun = begin(tmp_path / "both", str(path), WIDER)
+    assert [network.num_classes for network in networks_of(begun)] == [7, 7]
+    run = untrained_run(tmp_path / "run")
+    other = keras_file(tmp_path / "other.keras", 3, 16)
+    for beside in (WIDER, str(run.path)):
+        refused(
+            partial(begin, tmp_path / "new", str(other), beside),
+            "a network of 7 classes, as the images have",
+            f"3 classes in {other}",
+        )
+    assert not (tmp_path / "new").exists()
 
 
 def test_same_layers_under_two_names_are_refused(trained: list[Any], tmp_path: Path) -> None:
