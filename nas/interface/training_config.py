@@ -97,11 +97,14 @@ def check_training(
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
-    begins = bool(options.get("restart")) or not has_begun(folder)
+    recipe, goes_on = planned.recipe, _goes_on(folder, options)
+    # Earlier versions trained what is refused now, and what they began goes on.
+    if goes_on and "dropout" not in options:
+        recipe = replace(recipe, dropout=None)
     for architecture in networks:
-        if begins:  # earlier versions trained such networks, whose records stay
+        if not goes_on:
             architecture.check_scores()
-        check_suits(architecture, planned.recipe)
+        check_suits(architecture, recipe)
     return planned
 
 
@@ -156,16 +159,20 @@ def training_config(
 def _planned(
     folder: RunFolder, config: AnyConfig, sizes: Scale, options: Mapping[str, Any]
 ) -> TrainingConfig:
-    # A training that was killed before its first checkpoint left its recipe alone.
-    goes_on = has_begun(folder) or not _asks(options)
-    is_known = not options.get("restart") and folder.has(TrainingConfig)
-    if goes_on and is_known:
+    if _goes_on(folder, options):
         return _begun(folder, options)
     found = _new(config, sizes, options)
-    if not is_known:
+    if options.get("restart") or not folder.has(TrainingConfig):
         return found
     began = folder.read(TrainingConfig).exports
     return replace(found, exports=exports_gone_on_with(options, began))
+
+
+def _goes_on(folder: RunFolder, options: Mapping[str, Any]) -> bool:
+    """Whether a training goes on by the recipe that it left."""
+    # A training that was killed before its first checkpoint left its recipe alone.
+    goes_on = has_begun(folder) or not _asks(options)
+    return not options.get("restart") and goes_on and folder.has(TrainingConfig)
 
 
 def _new(config: AnyConfig, sizes: Scale, options: Mapping[str, Any]) -> TrainingConfig:

@@ -50,7 +50,8 @@ class Recipe:
             over classes of max(0, 1 - t s)^2 with t = 1 for the class and -1 for the others, which
             networks of one or two bits were published with. It takes no teacher and no smoothing.
         label_smoothing: From 0 to below 1.
-        dropout: Before the classifier, from 0 to below 1; None keeps the architecture's.
+        dropout: Rate of every dropout layer of a network, from 0 to below 1; None keeps the
+            architecture's.
         stochastic_depth: How often the last residual branch of a network that trains alone is left
             out, from 0 to below 1; earlier ones less often.
         image_sizes: Sides in pixels that the images have one after the other, each for an equal

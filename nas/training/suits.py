@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nas.architecture.lowering import lower_architecture
-from nas.architecture.operations import all_ops
+from nas.architecture.operations import DropoutOp, all_ops
 from nas.architecture.scales import check_formats
 from nas.architecture.spec import Architecture
 from nas.builders.stochastic_depth import branch_rates
@@ -21,10 +21,11 @@ def check_suits(architecture: Architecture, recipe: Recipe) -> None:
 
     Raises:
         InputError: A network that cannot read the recipe's sizes, images that are too small for
-            what is done to them, stochastic depth without a residual, or formats of numbers that no
-            layer computes exactly.
+            what is done to them, stochastic depth without a residual, dropout without such a layer,
+            or formats of numbers that no layer computes exactly.
     """
-    for layer in lower_architecture(architecture):
+    lowered = lower_architecture(architecture)
+    for layer in lowered:
         check_formats(all_ops(layer.ops))
     sizes = recipe.image_sizes or ()
     check_takes_sizes(architecture, sizes)
@@ -37,4 +38,11 @@ def check_suits(architecture: Architecture, recipe: Recipe) -> None:
             f"stochastic_depth {recipe.stochastic_depth:g} and none in "
             f"{architecture.name or 'this network'}",
             "set stochastic_depth to 0, or leave it out",
+        )
+    ops = (op for layer in lowered for op in all_ops(layer.ops))
+    if recipe.dropout and not any(isinstance(op, DropoutOp) for op in ops):
+        raise InputError(
+            "a network with a layer of dropout with dropout",
+            f"dropout {recipe.dropout:g} and none in {architecture.name or 'this network'}",
+            f"leave dropout out, or write a layer drop_p{recipe.dropout:g} into the network",
         )

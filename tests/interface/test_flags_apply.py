@@ -442,7 +442,7 @@ def _only(words: list[str], name: str) -> list[str]:
 
 # main.py.
 
-NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap fc_c2"
+NETWORK = "in_s32 cn_r1_k3_s2_c8 ir_r1_k3_s1_e3_c8 gap drop_p0.1 fc_c2"
 RETRAIN_VALUES: dict[str, list[str]] = {
     "data_dir": ["--data_dir", "/other/images"],
     "sample": ["--sample", "trigger"],
@@ -938,6 +938,20 @@ def test_a_teacher_may_have_moved_and_may_not_have_changed(
     with pytest.raises(InputError, match="as this run's training began"):
         retrained_with(called, ["--run", str(run), "--teacher", "none"])
     assert retrained_with(called, [*words, "--restart"])[2] != began[2]
+
+
+def test_a_dropout_that_no_layer_has_is_refused_when_it_is_said(run: Path, called: Called) -> None:
+    """Earlier versions began with it, and their runs go on."""
+    words = ["--run", str(run), "--nobaselines"]
+    began = retrained_with(called, [*words, "--dropout", "0.2"])
+    (run / "checkpoints" / "retrain_searched.npz").write_bytes(b"")
+    network = arch_text.loads(NETWORK.replace("drop_p0.1 ", ""))
+    RunFolder(run).write_json("architecture.json", arch_text.to_json(network))
+    assert retrained_with(called, words) == began
+    for more in ([], ["--restart"]):
+        with pytest.raises(InputError, match="a layer of dropout") as caught:
+            retrained_with(called, [*words, "--dropout", "0.2", *more])
+        assert "leave dropout out" in caught.value.fix
 
 
 SCHEDULE = "def half(step, course):\n    return 0.5\n"

@@ -64,6 +64,13 @@ def test_a_recipe_must_say_something_for_its_network() -> None:
     check_suits(DEEP, Recipe(1.0, stochastic_depth=0.2, image_sizes=(8, 16)))
     with pytest.raises(InputError, match="residual"):
         check_suits(FLAT, Recipe(1.0, stochastic_depth=0.2))
+    with pytest.raises(InputError, match="dropout 0.2 and none in") as caught:
+        check_suits(DEEP, Recipe(1.0, dropout=0.2))
+    # As the fix says; a residual block may have such a layer inside, and no dropout is no error.
+    assert "drop_p0.2" in caught.value.fix
+    for text in ("gap drop_p0.2", "rb_k3_w8_p0.5 gap"):
+        check_suits(arch_text.loads(f"in_s16 cn_k3_s2_c8 {text} fc_c4"), Recipe(1.0, dropout=0.2))
+    check_suits(DEEP, Recipe(1.0, dropout=0.0))
     pasted = Augmentation(mixing=Mixing(None, 1.0))
     with pytest.raises(InputError, match="cutmix_alpha"):
         check_suits(DEEP, Recipe(1.0, image_sizes=(1, 16), augmentation=pasted))
