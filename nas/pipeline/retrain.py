@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import product
 from typing import Any
@@ -46,11 +47,14 @@ from nas.system.program import go_on_command
 from nas.training.guides import Guides
 from nas.training.history import TrainingRow
 from nas.training.loop import Control, LoopState
+from nas.training.lost import LostWeightsError
 from nas.training.rates import recipe_text
 from nas.training.trainer import TrainResult, train_network
 
 # Compared before a file is written; the exported files are then compared on every image.
 PARITY_IMAGES = 16
+# What is proposed where weights were lost with no bound, or with a greater one.
+USUAL_CLIP_NORM = 1.0
 
 
 @dataclass
@@ -222,7 +226,7 @@ class RetrainRun(RetrainJob):
     def _fitted(
         self, entry: ComparedNetwork, seed: int, label: str, on_step: OnStep
     ) -> TrainResult:
-        with bar(label) as progress:
+        with bar(label) as progress, self._naming_lost(entry, seed):
 
             def show(state: LoopState, total: int) -> None:
                 progress.update(state.step, total, note=_train_note(state.history[-1]))
@@ -239,6 +243,29 @@ class RetrainRun(RetrainJob):
                 initial_weights=self.initial_weights.get(entry.name),
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
+
+    @contextmanager
+    def _naming_lost(self, entry: ComparedNetwork, seed: int) -> Iterator[None]:
+        """Says which training lost its weights, and what begins it anew.
+
+        Args:
+            entry: The network that trains.
+            seed: Of the training.
+
+        Raises:
+            LostWeightsError: It came from inside.
+        """
+        try:
+            yield
+        except LostWeightsError as lost:
+            clip_norm = self.recipe.clip_norm
+            is_clipped = clip_norm is not None and clip_norm <= USUAL_CLIP_NORM
+            clip = "" if is_clipped else f", or --clip_norm {USUAL_CLIP_NORM:g} beside the same one"
+            raise LostWeightsError(
+                lost.expected,
+                f"{lost.received}, in the training of {self.title_of(entry)} with seed {seed}",
+                f"{lost.fix}; a run begins anew by --run, --restart and such a rate{clip}",
+            ) from None
 
     def _kept(self, result: TrainResult, entry: ComparedNetwork, seed: int) -> TrainedRecord:
         """Writes what a training reached, last of all that it leaves, and reads it back."""

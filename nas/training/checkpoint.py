@@ -65,7 +65,7 @@ def check_finite(parts: Parts, step: int) -> None:
                 raise LostWeightsError(
                     "finite weights",
                     f"NaN or infinity in {part} `{variable.path}` after {step} steps",
-                    "begin anew with a lower --learning_rate, or with --clip_norm 1",
+                    "begin anew with a lower --learning_rate",
                 )
 
 

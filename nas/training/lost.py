@@ -31,7 +31,7 @@ def check_loss(loss: float, step: int, learning_rate: float) -> None:
             "a finite loss",
             f"{loss} at step {step} with --learning_rate {learning_rate:g}",
             f"begin anew with a --learning_rate above 0 and below {learning_rate:g}, such as "
-            f"{learning_rate / 3:.1g}, or with --clip_norm 1",
+            f"{learning_rate / 3:.1g}",
         )
 
 

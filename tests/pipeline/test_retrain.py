@@ -39,6 +39,7 @@ from nas.selection.goals import Goal, Target
 from nas.system.environment import environment
 from nas.system.interrupt import Interrupter
 from nas.training.last_or_average import HeldOutScore
+from nas.training.lost import LostWeightsError, check_loss
 from tests.support.made_up_trainings import KilledError, MadeUpTrainings
 from tests.support.run_config import run_config
 from tests.support.timings import BUSY_HOST, timing
@@ -492,6 +493,24 @@ def test_the_searched_network_is_measured_as_the_file_that_ships(
     record(trained, "random 1", "random", 0.5)
     replace(trained, others=(RANDOM,)).run()
     assert seen == {"searched": shipped, "random 1": network_bytes(FOUND)}
+
+
+@pytest.mark.parametrize(("clip_norm", "is_proposed"), [(None, True), (5.0, True), (1.0, False)])
+def test_lost_weights_are_told_with_their_training_and_what_was_not_tried_yet(
+    clip_norm: float | None, is_proposed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def lose(*arguments: Any, **options: Any) -> None:
+        check_loss(float("nan"), 3, 0.1)
+
+    monkeypatch.setattr(retrain, "train_network", lose)
+    run = begun(tmp_path / "run", (RANDOM,), seeds=2)
+    run = replace(run, recipe=run.recipe.changed(clip_norm=clip_norm))
+    with pytest.raises(LostWeightsError) as lost:
+        run.reached(RANDOM, 1, "label")
+    assert lost.value.received.endswith("in the training of random 1 with seed 1")
+    assert "--learning_rate above 0 and below 0.1" in lost.value.fix
+    assert "--restart" in lost.value.fix
+    assert ("--clip_norm 1" in lost.value.fix) == is_proposed
 
 
 def test_restarting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:
