@@ -264,7 +264,7 @@ class Recipe:
             epochs: Passes over the training images, above 0.
             batch_size: Images a step, 1 or more.
         """
-        settings = self.schedule_settings.stretched(epochs / self.epochs)
+        settings = self.schedule_settings.stretched(self.schedule, epochs / self.epochs)
         return self.changed(epochs=epochs, batch_size=batch_size, schedule_settings=settings)
 
     def with_flip(self, flip: bool) -> Recipe:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Self
@@ -66,16 +67,22 @@ class ScheduleSettings:
         for epoch, _ in self.points or ():
             check_number("an epoch of points", epoch, most=epochs)
 
-    def stretched(self, factor: float) -> Self:
+    def stretched(self, schedule: str, factor: float) -> Self:
         """The same course of a training that is longer or shorter.
 
         Args:
+            schedule: Name of the schedule.
             factor: Its epochs over those of before, above 0.
         """
+        known, gamma = schedule_of(schedule), self.gamma
+        if known.gamma_of_epoch:
+            gamma = known.own("gamma", factor) if gamma is None else gamma
+            gamma = max(sys.float_info.min, gamma ** (1.0 / factor))  # none of it may vanish
         points = self.points and tuple((epoch * factor, share) for epoch, share in self.points)
         return replace(
             self,
             step_size_epochs=self.step_size_epochs and self.step_size_epochs * factor,
+            gamma=gamma,
             stair_epochs=self.stair_epochs and self.stair_epochs * factor,
             points=points,
         )

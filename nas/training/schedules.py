@@ -60,11 +60,14 @@ class Schedule:
         parameters: Name of a parameter that it looks at -> its value where nobody names one, or a
             function from the epochs of the training to it. Others are refused beside it.
         source: Who described it.
+        gamma_of_epoch: Whether its `gamma` is the factor of an epoch, which is another one in a
+            training of other epochs that keeps its shape.
     """
 
     share: Share
     parameters: Mapping[str, Any] = field(default_factory=dict)
     source: str = ""
+    gamma_of_epoch: bool = False
 
     def own(self, name: str, epochs: float) -> Any:
         """Value of a parameter where nobody names one.
@@ -292,4 +295,4 @@ for _name, _share, _parameters, _source in (
         "Tan et al. 2019, arXiv 1807.11626",
     ),
 ):
-    SCHEDULES.register(_name, Schedule(_share, _parameters, _source))
+    SCHEDULES.register(_name, Schedule(_share, _parameters, _source, _share is exp_range))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -191,6 +192,26 @@ def test_another_schedule_brings_its_own_parameters() -> None:
     )
     changed = begun.changed(schedule="exp_range", gamma=0.9)
     assert (changed.schedule_settings.gamma, changed.schedule_settings.base_share) == (0.9, None)
+
+
+# A stair that nobody names is one of 2.4 epochs, however many there are.
+NUMBERS: dict[str, dict[str, Any]] = {"staircase": {"stair_epochs": 4.0, "gamma": 0.5}}
+
+
+@pytest.mark.parametrize("name", SCHEDULES.names)
+def test_a_shorter_training_has_the_same_curve(name: str) -> None:
+    recipe = recipe_of(name, **NUMBERS.get(name, {}))
+    short = recipe.shortened(0.5, 16)
+    for whole in (recipe, recipe.resolved()):
+        assert whole.shortened(0.5, 16).course(400) == short.course(400)
+    wanted = [share_at(name, step, recipe.course(400)) for step in range(400)]
+    found = [share_at(name, step, short.course(400)) for step in range(400)]
+    assert found == pytest.approx(wanted, rel=1e-9), "powers of other floats"
+
+
+def test_a_factor_of_an_epoch_never_vanishes() -> None:
+    short = recipe_of("exp_range", gamma=0.1).shortened(0.001, 16)
+    assert short.schedule_settings.gamma == sys.float_info.min
 
 
 def test_a_shorter_training_keeps_the_shape() -> None:
