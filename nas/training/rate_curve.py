@@ -12,6 +12,8 @@ from nas.ranges import check_count, check_number
 
 # Weight of the mean so far against the loss of a step; a hundred steps have ten such lengths.
 SMOOTHING = 0.9
+# Steps on either side of a slope, about as many as an average is made of.
+REACH_STEPS = 10
 # Losses that no longer tell anything: the ramp ends there.
 LOST_FACTOR = 4.0
 # A peak a whole decade below the rate at which the loss rises again.
@@ -65,8 +67,8 @@ class RateCurve:
         losses: Of the steps.
         smoothed: Moving averages of the losses.
         lowest_rate: Rate at the lowest smoothed loss; None where the loss never fell.
-        steepest_rate: Rate at which the smoothed loss falls fastest over the logarithm of the
-            rate; None likewise.
+        steepest_rate: Rate around which the smoothed loss falls fastest over the logarithm of the
+            rate, by a line through ten steps on either side; None likewise.
         suggested_rate: A tenth of `lowest_rate`; None likewise.
     """
 
@@ -114,8 +116,8 @@ class RateCurve:
         has_fallen = lowest > start and fall > LEAST_FALL * abs(smoothed[lowest])
         steepest = None
         if has_fallen:
-            slopes = np.gradient(smoothed, np.log(np.asarray(rates)))
-            steepest = float(rates[start + int(np.argmin(slopes[start : lowest + 1]))])
+            slopes = _slopes(smoothed[start:], np.log(rates[start:]))
+            steepest = float(rates[start + int(np.argmin(slopes[: lowest + 1 - start]))])
         return cls(
             optimizer=optimizer,
             batch_size=batch_size,
@@ -127,6 +129,15 @@ class RateCurve:
             steepest_rate=steepest,
             suggested_rate=float(rates[lowest]) / SAFETY if has_fallen else None,
         )
+
+
+def _slopes(values: np.ndarray, places: np.ndarray) -> list[float]:
+    """Slope at each place of a line through it and its neighbours: single steps are noise."""
+    windows = [
+        slice(max(0, number - REACH_STEPS), number + REACH_STEPS + 1)
+        for number in range(len(values))
+    ]
+    return [float(np.polyfit(places[window], values[window], 1)[0]) for window in windows]
 
 
 def smooth(losses: Sequence[float]) -> np.ndarray:

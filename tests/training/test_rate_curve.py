@@ -50,6 +50,17 @@ def test_a_tenth_of_the_rate_at_the_lowest_loss_is_suggested(lowest: float) -> N
     assert f"Suggested peak: {found.suggested_rate:.2g}" in lines and "recipe has 0.1" in lines
 
 
+@pytest.mark.parametrize("seed", [1, 15, 17])
+def test_the_rate_of_the_steepest_fall_is_not_that_of_a_lucky_step(seed: int) -> None:
+    """By the slope between neighbouring steps it was that of step 24, 20 and 28."""
+    steps = np.arange(101)
+    fall = 2.3 - 1.0 / (1.0 + np.exp(-(steps - 50) / 8)) + np.maximum(0, steps - 75) ** 2 * 0.01
+    found = curve(list(fall + np.random.default_rng(seed).normal(0, 0.3, 101)))
+    assert found.steepest_rate is not None
+    # The average lags by nine steps, and such noise moves it by some more to either side.
+    assert RATES[45] < found.steepest_rate < RATES[70]
+
+
 @pytest.mark.parametrize("losses", [[2.0] * 101, list(np.linspace(1, 3, 101))])
 def test_a_loss_that_never_falls_suggests_nothing(losses: list[float]) -> None:
     found = curve(losses)
