@@ -52,6 +52,7 @@ def front_record(
             "trainings": trainings,
             "top1_low": low,
             "top1_high": high,
+            "advice": certificate.exports.advice if certificate.exports else "",
         }
         networks.append(FrontNetwork(**{**common, **values_of(place), **own}))
     first = next(iter(certificates.values()))

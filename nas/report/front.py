@@ -188,6 +188,7 @@ def front_lines(front: Front, more: MoreSeeds | None = None) -> list[str]:
             lines.append(f"{network.name}: {gain_text(network)}")
         if network.same_as is not None:
             lines.append(f"{network.name}: the same architecture as {network.same_as}.")
+    lines += [f"{n.name}: {n.advice}" for n in front.networks if n.advice]
     missed = [network for network in front.networks if network.met_fix]
     lines += [f"{n.name}: {n.met_reason}. Next: {n.met_fix}." for n in missed]
     if more is not None and not has_several_seeds(front):

@@ -9,6 +9,7 @@ from urllib.parse import quote
 from latency import atomic
 from latency.device.text import visible
 from nas.cost.units import Unit
+from nas.deployment.formats import EXPORT_FORMATS
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bits_are_shown
 from nas.report.cards import card, legend, pairs
@@ -30,8 +31,8 @@ from nas.report.verdict import WORDS
 from nas.runs.front import Front, FrontNetwork
 
 FRONT_PAGE = "front.html"
-# Files of each network that the page leads to, where they are.
-FILES = ("model.onnx", "certificate.json", "architecture.json", "model.keras", "report.html")
+# What the page leads to beside the exported files of each network, where they are.
+FILES = ("certificate.json", "architecture.json", "model.keras", "report.html")
 COLOURS = {"on the front": GREEN, "cannot tell": ORANGE, "dominated": "#98a4b5"}
 # A page that came from somewhere else may not load anything either.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:"
@@ -135,9 +136,8 @@ def _network(network: FrontNetwork, target: str, sweep_dir: Path, front: Front) 
         f"<div><dt>{escape(name)}</dt><dd>{escape(value)}<small>{escape(more)}</small></dd></div>"
         for name, value, more in figures
     )
-    says = " ".join(
-        filter(None, (standing_text(network, front.unit), gain_text(network), _asked(network)))
-    )
+    told = (standing_text(network, front.unit), gain_text(network), _asked(network), network.advice)
+    says = " ".join(filter(None, told))
     return (
         f'<article class="net" id="{target}"><h3>{escape(network.name)} '
         f'<span class="chip {kind}">{escape(words)}</span></h3>'
@@ -177,7 +177,8 @@ def _asked(network: FrontNetwork) -> str:
 
 
 def _links(network: FrontNetwork, sweep_dir: Path) -> str:
-    there = [file for file in FILES if (sweep_dir / network.name / file).is_file()]
+    files = (*(EXPORT_FORMATS[name].file for name in EXPORT_FORMATS), *FILES)
+    there = [file for file in files if (sweep_dir / network.name / file).is_file()]
     return "".join(f'<a href="{quote(f"{network.name}/{file}")}">{file}</a>' for file in there)
 
 

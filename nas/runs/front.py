@@ -105,6 +105,8 @@ class FrontNetwork(MeasuredRecord):
             in; None for the first, and off the front.
         gain: How much more this network reaches than that one, over seeds; None with one seed.
         asked_count: Target in a count; None where milliseconds or nothing was asked.
+        advice: Which of its exported files to use on this machine, and why, in words; empty where
+            only one was timed, or an earlier version wrote the file.
     """
 
     name: str
@@ -128,6 +130,7 @@ class FrontNetwork(MeasuredRecord):
     faster: str | None = None
     gain: SeedDifference | None = None
     asked_count: Target | None = None
+    advice: str = ""
 
     def cost(self, unit: Unit) -> float | None:
         """What it has of one quantity; None for milliseconds that nobody knows.

@@ -310,12 +310,13 @@ def test_what_cannot_be_told_of_int8_is_timed_again_where_it_is_asked_for(
 ) -> None:
     def made(*verdict: Any) -> None:
         files = (file("fp32", 0.5), file("int8", 0.5))
-        exports = Exports(files=files, timings=timings(*verdict))
+        exports = Exports(files=files, timings=timings(*verdict), advice=verdict[0])
         monkeypatch.setattr(NoDeployment, "run", lambda _: exports)
 
     monkeypatch.setattr(retraining, "_check_images", lambda *_: None)
     made("cannot tell", None, None, None, "busy")
-    train(sweep, networks=3, export="int8")
+    found = train(sweep, networks=3, export="int8")
+    assert [network.advice for network in found.networks] == 3 * ["cannot tell"]
     train(sweep)
     assert len(machine.sessions) == 1, "nobody asked"
     made("faster", 0.5, 0.4, 0.6)

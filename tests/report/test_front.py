@@ -71,6 +71,25 @@ def test_every_point_and_row_leads_to_its_network_and_its_files(
             assert f"{network.name}/{name}" in files
 
 
+def test_exported_files_are_linked_with_what_is_said_of_them(
+    front: Front, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    advice = "int8 takes 0.600 times as long as fp32 here. It is recommended for this machine."
+    first = replace(front.networks[0], advice=advice)
+    advised = replace(front, networks=(first, *front.networks[1:]))
+    sweep = make_front(tmp_path / "sweep", advised)
+    exported = ["model.onnx", "model_int8.onnx", "model_int8_blocks.onnx", "model.tflite"]
+    for name in exported[1:]:
+        (sweep / first.name / name).write_text("")
+    text = front_html(sweep, advised)
+    links = [link for link in Page(text).links if link.startswith(f"{first.name}/")]
+    assert links[: len(exported)] == [f"{first.name}/{name}" for name in exported]
+    article = text.split('<article class="net"')[1]
+    assert advice in article and text.count("model_int8.onnx</a>") == 1
+    print_front(advised)
+    assert f"{first.name}: int8 takes 0.600" in " ".join(capsys.readouterr().out.split())
+
+
 def test_the_page_loads_nothing_and_works_without_its_program(front: Front, tmp_path: Path) -> None:
     text = front_html(tmp_path, front)
     page = Page(text)
