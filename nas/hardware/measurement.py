@@ -29,6 +29,10 @@ KNOWN_RUNS = 10
 KNOWN_NETWORKS = 5
 # A plan's seconds are for so many networks; more of them get more.
 NETWORKS_A_PLAN = 8
+# Of a plan with too few runs: other programs are not at fault, and the same command tells no more.
+TOY_VERDICT = Verdict(
+    None, "a run of toy size measures too little to tell", "begin a run without --smoke"
+)
 
 
 def network_bytes(architecture: Architecture) -> bytes:
@@ -132,10 +136,12 @@ class TimedNetworks(Mapping[str, Timing]):
     Args:
         timings: Name -> its milliseconds, as they were measured.
         doubt: Why they do not fit the table; None where they do, or nothing was compared.
+        is_toy: Whether no machine could have told them, as the plan has too few runs.
     """
 
     timings: Mapping[str, Timing] = field(default_factory=dict)
     doubt: Doubt | None = None
+    is_toy: bool = False
 
     def __getitem__(self, name: str) -> Timing:
         """Returns a network's timing."""
@@ -160,6 +166,8 @@ class TimedNetworks(Mapping[str, Timing]):
         if asked_ms is None or name not in self.timings:
             return None
         found = judge(self.timings[name], asked_ms, again=again)
+        if self.is_toy and self.timings[name].reason:
+            return TOY_VERDICT
         # A reading that tells nothing says so first: only then the table can be at fault.
         if self.doubt is None or self.timings[name].reason:
             return found
@@ -204,4 +212,5 @@ def measure_networks(
         models, settings, plan, rule, named=named or tuple(networks), progress=progress
     )
     doubt = known.doubt(timings) if known else None
-    return TimedNetworks({name: timings[name] for name in networks}, doubt)
+    is_toy = plan.max_rounds * plan.runs_per_visit < LEAST_KEPT
+    return TimedNetworks({name: timings[name] for name in networks}, doubt, is_toy)

@@ -179,7 +179,7 @@ class FrontRun:
             keys = {name: _key(member, name) for name in member.run.networks}
             own = {name: timed[key] for name, key in keys.items() if key in timed}
             records = trained[member.name]
-            part = TimedNetworks(own, timed.doubt)
+            part = replace(timed, timings=own)
             certificate, _ = member.run.certify(records, part, self.sweep)
             certificates[member.name] = certificate
         goals = {member.name: member.goal for member in self.members}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -27,6 +28,7 @@ from nas.hardware.measurement import (
     is_undisturbed,
     measure_networks,
 )
+from nas.hardware.plans import FULL, TOY, MeasuringPlans
 from tests.support.report_run import SPACE, report_table
 from tests.support.timings import BUSY_HOST, FULL_HOST, timing
 
@@ -156,6 +158,25 @@ def test_what_the_machine_could_not_show_is_told_before_the_table(
     verdict = found.verdict("network", ASKED_MS, "python main.py --run 'a b'")
     assert verdict is not None and verdict.met is None
     assert "undisturbed" in verdict.reason and "python main.py --run 'a b'" in verdict.fix
+
+
+@pytest.mark.parametrize(("plans", "is_toy"), [(TOY, True), (FULL, False)])
+def test_a_run_of_toy_size_blames_no_other_program(
+    plans: MeasuringPlans, is_toy: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def few(models: Sequence[Model], *_: Any, **__: Any) -> dict[str, Timing]:
+        return {model.key: timing(ASKED_MS, kept=6) for model in models}
+
+    monkeypatch.setattr(measurement, "measure_processes", few)
+    found = measure_networks(
+        {"network": b""}, SessionSettings(), plans.certificate, plans.certificate_rule
+    )
+    verdict = found.verdict("network", ASKED_MS, "python main.py --run run")
+    assert verdict is not None and verdict.met is None
+    words = (verdict.reason, verdict.fix)
+    told = ("a run of toy size measures too little to tell", "begin a run without --smoke")
+    assert (words == told) is is_toy
+    assert ("stop other programs" in verdict.fix) is not is_toy
 
 
 def test_nothing_is_judged_where_nothing_was_asked_or_measured() -> None:
