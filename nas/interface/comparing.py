@@ -90,7 +90,7 @@ def run_comparison(
     options = with_usual_rate(asked.options, asked.source or DataSource())
     check_options(options)
     load_blocks(options.get("blocks", ()))
-    named = name_networks(asked.words, options.get("image_size"))
+    named = name_networks(asked.words)
     if len(named) < 2:
         raise InputError(
             "two networks or more to compare", ", ".join(asked.words) or "none", "name another one"

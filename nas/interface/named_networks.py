@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nas.architecture.keras_files.archive import SUFFIX as KERAS
+from nas.architecture.keras_files.reading import takes_any_size
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
@@ -33,7 +34,8 @@ class NamedNetwork:
         word: As it was written.
         name: For people, and for files; different for each of several.
         run: Folder of its run, as an absolute path; None where it is no run.
-        architecture: Of a file or a string; None where the run or the name says it.
+        architecture: Of a file or a string; None where the run or the name says it, or a Keras file
+            that takes images of any size.
         file_notes: What of a file's network is not as it was given.
     """
 
@@ -49,8 +51,8 @@ class NamedNetwork:
         return self.run is None and self.word.endswith(KERAS)
 
     @property
-    def is_reference(self) -> bool:
-        """Whether it is a published network, which fits itself to the images."""
+    def takes_any_size(self) -> bool:
+        """Whether it is a published network or a Keras file that fits itself to the images."""
         return self.run is None and self.architecture is None
 
     def built(self, image_size: int | None, num_classes: int | None) -> Architecture:
@@ -62,7 +64,7 @@ class NamedNetwork:
 
         Raises:
             InputError: The run has no network yet, or a Keras file has other classes.
-            ArchitectureError: A reference network does not exist in this size.
+            ArchitectureError: A network does not exist in this size, or nobody says one.
         """
         if self.run is not None:
             found = architecture_of(RunFolder.open(self.run))
@@ -81,7 +83,7 @@ class NamedNetwork:
         Args:
             image_size: Height and width in pixels; None for its own.
         """
-        return read_network(self.word, image_size).notes if self.is_reference else self.file_notes
+        return read_network(self.word, image_size).notes if self.takes_any_size else self.file_notes
 
     def trained_run(self) -> Path:
         """The folder of the run that trained it.
@@ -119,12 +121,11 @@ def split_words(words: Iterable[str]) -> list[str]:
     return found
 
 
-def name_networks(words: Sequence[str], image_size: int | None = None) -> list[NamedNetwork]:
+def name_networks(words: Sequence[str]) -> list[NamedNetwork]:
     """What words name, each under a name of its own.
 
     Args:
         words: From `split_words`.
-        image_size: Height and width in pixels, for Keras files that take any; None if nobody says.
 
     Raises:
         InputError: An unknown name, with the nearest known one; a folder that is no run; a file
@@ -132,7 +133,7 @@ def name_networks(words: Sequence[str], image_size: int | None = None) -> list[N
     """
     found: list[NamedNetwork] = []
     for place, word in enumerate(words, start=1):
-        network = _named(word, place, image_size)
+        network = _named(word, place)
         for other in found:
             if _is_same(other, network):
                 raise InputError(
@@ -143,7 +144,7 @@ def name_networks(words: Sequence[str], image_size: int | None = None) -> list[N
     return found
 
 
-def _named(word: str, place: int, image_size: int | None) -> NamedNetwork:
+def _named(word: str, place: int) -> NamedNetwork:
     path, is_there = own_path(word), exists(word)
     if is_there and path.is_dir():
         RunFolder.open(path)
@@ -152,7 +153,9 @@ def _named(word: str, place: int, image_size: int | None) -> NamedNetwork:
         raise InputError(
             FORMS, f"{word}, where nothing is", "check the path, or write the name of a network"
         )
-    found = read_network(word, image_size)
+    if word.endswith(KERAS) and takes_any_size(path):
+        return NamedNetwork(word, _safe(path.stem))
+    found = read_network(word)
     if found.takes_any_classes:
         return NamedNetwork(word, word)
     stem = path.stem if is_there else found.architecture.name or f"network-{place}"
@@ -162,7 +165,7 @@ def _named(word: str, place: int, image_size: int | None) -> NamedNetwork:
 def _is_same(one: NamedNetwork, other: NamedNetwork) -> bool:
     if one.run is not None or other.run is not None:
         return one.run is not None and other.run is not None and one.run.samefile(other.run)
-    if one.is_reference or other.is_reference:
+    if one.takes_any_size or other.takes_any_size:
         return one.word == other.word
     return one.architecture == other.architecture
 

@@ -53,7 +53,7 @@ def shown_networks(words: Sequence[str], image_size: int | None = None) -> list[
         spread += map(str, folders_of(path)) if is_run else [word]
     found = [
         ShownNetwork(network.name, network.built(image_size, None), network.notes(image_size))
-        for network in name_networks(spread, image_size)
+        for network in name_networks(spread)
     ]
     for network in found:
         own = network.architecture.image_size

@@ -20,6 +20,7 @@ from nas.errors import InputError
 from nas.interface import comparing
 from nas.interface.compared_parts import AskedComparison
 from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
+from nas.interface.showing import shown_networks
 from nas.runs.compared import ComparedCells, ComparedNetworks
 from nas.runs.config import (
     NETWORKS_FOLDER,
@@ -165,6 +166,22 @@ def test_a_keras_file_keeps_its_classes(trained: list[Any], tmp_path: Path) -> N
             f"3 classes in {other}",
         )
     assert not (tmp_path / "new").exists()
+
+
+def test_a_keras_file_of_any_size_gets_that_of_the_images(
+    trained: list[Any], tmp_path: Path
+) -> None:
+    path = str(keras_file(tmp_path / "own.keras", 7, None))
+    run, reference = trained_run(tmp_path / "run"), "resnet9_x0.125"
+    for place, words in enumerate(((path, WIDER), (path, reference), (path, str(run.path)))):
+        begun = begin(tmp_path / str(place), *words)
+        assert networks_of(begun)[0] == arch_text.parse("in_s16 gap fc_c7")
+    refused(
+        lambda: begin(tmp_path / "new", path, WIDER, image_size=24), "16 px as network-2", "24 px"
+    )
+    (shown, _) = shown_networks([path, reference], 24)
+    assert shown.architecture.image_size == 24
+    refused(lambda: shown_networks([path]), "an image size, since the model takes any", path)
 
 
 def test_same_layers_under_two_names_are_refused(trained: list[Any], tmp_path: Path) -> None:

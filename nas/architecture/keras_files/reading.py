@@ -6,7 +6,8 @@ meet in `Add` or `Multiply`, both begin at one place of the chain and are chains
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -64,11 +65,31 @@ def read_keras(path: Path, image_size: int | None = None) -> KerasNetwork:
         InputError: No such file, or no model of Keras 3 in it.
         ArchitectureError: Names the layer that cannot be expressed.
     """
-    model = read_config(path)
-    try:
-        graph = graph_of(model)
+    with _named(path):
+        graph = graph_of(read_config(path))
         size = _image_size(graph.input_shape, image_size)
         return _Reader(graph, size).network(path.stem)
+
+
+def takes_any_size(path: Path) -> bool:
+    """Whether the model of a file leaves the size of its images open.
+
+    Args:
+        path: Of the file.
+
+    Raises:
+        InputError: As `read_keras`.
+        ArchitectureError: Not one square image in, or no description of Keras.
+    """
+    with _named(path):
+        return _own_size(graph_of(read_config(path)).input_shape) is None
+
+
+@contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Adds to what is refused which file it is in."""
+    try:
+        yield
     except ArchitectureError as error:
         received = f"{error.received} of {path}"
         raise ArchitectureError(error.expected, received, error.fix) from None
@@ -81,6 +102,16 @@ def read_keras(path: Path, image_size: int | None = None) -> KerasNetwork:
 
 
 def _image_size(shape: Sequence[int | None], asked: int | None) -> int:
+    size = _own_size(shape) or asked
+    if size is None:
+        raise ArchitectureError(
+            "an image size, since the model takes any", "none", "give --image_size"
+        )
+    return size
+
+
+def _own_size(shape: Sequence[int | None]) -> int | None:
+    """Height and width of the images in pixels; None where the model takes any."""
     if len(shape) != 3 or shape[2] not in (None, IMAGE_CHANNELS):
         raise ArchitectureError(
             f"images of height, width and {IMAGE_CHANNELS} channels", f"{tuple(shape)}", "use RGB"
@@ -88,13 +119,7 @@ def _image_size(shape: Sequence[int | None], asked: int | None) -> int:
     sides = {side for side in shape[:2] if side is not None}
     if len(sides) > 1:
         raise ArchitectureError("square images", f"{tuple(shape)}", "use one size")
-    if sides:
-        return int(sides.pop())
-    if asked is None:
-        raise ArchitectureError(
-            "an image size, since the model takes any", "none", "give --image_size"
-        )
-    return asked
+    return int(sides.pop()) if sides else None
 
 
 @dataclass
