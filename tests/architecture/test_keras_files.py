@@ -283,6 +283,14 @@ def crossed() -> keras.Model:
     return keras.Model(image, layers.Dense(2)(layers.Flatten()(third)))
 
 
+def broadcast() -> keras.Model:
+    image = layers.Input((8, 8, 3))
+    several = layers.Conv2D(4, 3, padding="same")(image)
+    one = layers.Conv2D(1, 3, padding="same")(several)
+    added = layers.Add(name="odd")([several, one])
+    return keras.Model(image, layers.Dense(2)(layers.Flatten()(added)))
+
+
 def with_number() -> keras.Model:
     image = layers.Input((8, 8, 3))
     return keras.Model(image, layers.Dense(2)(layers.Flatten()(image + 3.0)))
@@ -302,6 +310,7 @@ def two_outputs() -> keras.Model:
         (concatenated, "'Concatenate' of 2 inputs in layer 'odd'"),
         (shared, "2 uses of layer 'odd'"),
         (crossed, "in layer 'odd'"),
+        (broadcast, "shape (8, 8, 1) in layer 'odd'"),
         (with_number, "one output and a number"),
         (two_outputs, "1 and 2"),
     ],
@@ -350,6 +359,13 @@ END = [entry("Flatten"), entry("Dense", units=2)]
         (entry("Reshape", target_shape=[192]), "Reshape to (192,)"),
         (entry("Dropout", rate=0.1, noise_shape=[1]), "`noise_shape`"),
         (entry("Softmax"), "softmax at the end alone"),
+        (entry("Dropout", rate=1.0), "1.0 in layer 'odd'"),
+        (entry("Conv2D", **CONV | {"filters": 70_000}), "70000 in layer 'odd'"),
+        (entry("Conv2D", **CONV | {"kernel_size": [9, 9]}, padding="valid"), "in layer 'odd'"),
+        (entry("MaxPooling2D", pool_size=[9, 9]), "in layer 'odd'"),
+        # As `keras.ops.reshape` has it, and as a file of no Keras.
+        (entry("Reshape", newshape=[-1, 288]), "keras.layers.Reshape and not by keras.ops"),
+        (entry("Dropout"), "KeyError: \"'rate'\" in layer 'odd'"),
         (entry("Rescaling", scale=2.0) | {"module": "mine"}, "a class of its own"),
     ],
 )
@@ -369,6 +385,7 @@ def test_layers_that_cannot_be_expressed_are_refused_by_their_arguments(
         ([entry("Conv2D", **CONV), entry("Rescaling", scale=2.0), *END], (8, 8, 3), "Rescaling of"),
         ([entry("ZeroPadding2D", padding=[[1, 1], [1, 1]])], (8, 8, 3), "behind ZeroPadding2D"),
         ([*END, entry("Rescaling", scale=2.0, offset=1.0)], (8, 8, 3), "the offset 1.0 behind fc"),
+        ([*END, entry("Rescaling", scale=0.0)], (8, 8, 3), "0.0 in layer 'odd'"),
         (
             [entry("ZeroPadding2D", padding=[[0, 2], [1, 1]]), entry("Conv2D", **CONV), *END],
             (8, 8, 3),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,10 @@ from nas.errors import ArchitectureError
 MODELS = ("Functional", "Sequential", "Model")
 INPUT = "InputLayer"
 MOST_NODES = 10 * MOST_LAYERS  # layers of Keras; several make one of ours
+
+
+class LayerError(ArchitectureError):
+    """A layer that cannot be expressed, which the error names."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,28 @@ class Node:
             received: What stands there.
             fix: What to change.
         """
-        return ArchitectureError(expected, f"{received} in layer {shown(self.name)}", fix)
+        return LayerError(expected, f"{received} in layer {shown(self.name)}", fix)
+
+    @contextmanager
+    def named(self) -> Iterator[None]:
+        """Adds the layer to what is refused inside without naming one.
+
+        Raises:
+            LayerError: Something is refused, or the layer's arguments are none of Keras' layers.
+        """
+        try:
+            yield
+        except LayerError:
+            raise
+        except ArchitectureError as error:
+            fix = "change the layer, or the layers that it gets, so that this holds"
+            raise self.refused(error.expected, error.received, fix) from None
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
+            raise self.refused(
+                f"arguments of keras.layers.{self.kind}",
+                f"{type(error).__name__}: {shown(str(error))}",
+                f"write it by keras.layers.{self.kind} and not by keras.ops, or leave it out",
+            ) from None
 
 
 @dataclass(frozen=True)

@@ -203,23 +203,27 @@ class _Reader:
             end = self.back[end]
         layers: list[Layer] = []
         pads: Node | None = None
+        now = shape
         for place in reversed(places):
             node = self.graph.nodes[place]
-            self._take(place)
             kind = node.kind if node.is_keras else ""
-            if kind == SCALE and start == IMAGE and not layers:
-                self.notes.append(f"{node.name} gives way to the network's own scaling of pixels")
-            elif kind == SCALE:
-                layers = with_scale(node, layers)
-            elif kind == "ZeroPadding2D" and pads is None:
-                pads = node
-            elif kind == "Reshape":
-                layers = as_pixel(node, layers, _shape_after(layers[:-1], shape))
-            else:
-                now = _shape_after(layers, shape)
-                made = self._made(place, now)
-                layers = joined(layers, [same_padded(pads, made, now)] if pads else made)
-                pads = None
+            with node.named():
+                self._take(place)
+                if kind == SCALE and start == IMAGE and not layers:
+                    self.notes.append(
+                        f"{node.name} gives way to the network's own scaling of pixels"
+                    )
+                elif kind == SCALE:
+                    layers = with_scale(node, layers)
+                elif kind == "ZeroPadding2D" and pads is None:
+                    pads = node
+                elif kind == "Reshape":
+                    layers = as_pixel(node, layers, _shape_after(layers[:-1], shape))
+                else:
+                    made = self._made(place, now)
+                    layers = joined(layers, [same_padded(pads, made, now)] if pads else made)
+                    pads = None
+                now = _shape_after(layers, shape)  # layers that do not fit are refused here
         if pads is not None:
             raise pads.refused("a convolution behind ZeroPadding2D", "none", "leave it out")
         return layers
