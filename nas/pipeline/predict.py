@@ -14,7 +14,7 @@ from latency.device.clock import now_text
 from latency.errors import LatencyError
 from nas.data.dataset import DataError
 from nas.data.decoding import decode_content, read_bytes, shown
-from nas.data.image_formats import is_image_name
+from nas.data.layouts.walk import image_files
 from nas.data.preparation import Preparation
 from nas.errors import InputError
 from nas.runs.data import DataRecord
@@ -227,14 +227,7 @@ def _images(word: str) -> Iterator[str]:
     if not path.is_dir():
         yield word
         return
-    try:
-        names = sorted(
-            found
-            for found in path.rglob("*")
-            if is_image_name(found.name) and not found.name.startswith(".") and found.is_file()
-        )
-    except OSError as error:
-        raise DataError("a folder that can be read", f"{shown(path)}: {error}", LEAVE_OUT) from None
+    names = image_files(path)
     if not names:
         raise DataError(
             "a folder with images",

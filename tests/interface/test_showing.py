@@ -113,6 +113,24 @@ def test_what_is_no_image_stops_no_other(run: Path, pixels: np.ndarray, tmp_path
     assert "good, of ours.webp" in done.out
 
 
+def test_a_folder_stands_for_its_images_as_those_of_data_do(
+    run: Path, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    no_data = ("._a.png", ".ipynb_checkpoints/a.png", "__MACOSX/in/a.png", "below/@eaDir/a.png")
+    for name in ("a.png", "below/b.png", "elsewhere/c.png", *no_data):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / name)
+    (tmp_path / "below" / "link").symlink_to(tmp_path / "elsewhere")
+    folder = tmp_path / "below"
+    _, found = predicted(run, "--predict", str(folder), str(tmp_path / "a.png"))
+    paths = [folder / "b.png", folder / "link" / "c.png", tmp_path / "a.png"]
+    assert [Path(image.path) for image in found.images] == paths
+    _, found = predicted(run, "--predict", str(tmp_path))
+    assert not found.failed
+    assert {Path(image.path).name for image in found.images} == {"a.png", "b.png", "c.png"}
+    assert not any(name in image.path for image in found.images for name in no_data)
+
+
 @pytest.mark.parametrize(
     ("words", "text"),
     [
