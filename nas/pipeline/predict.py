@@ -20,6 +20,7 @@ from nas.errors import InputError
 from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.predictions import ClassShare, FailedImage, PredictedImage, Predictions
+from nas.system.paths import exists, own_path
 from nas.system.program import go_on_command
 
 MODEL_FILE = "model.onnx"
@@ -202,25 +203,19 @@ def _all_images(words: Iterable[str]) -> tuple[list[str], list[FailedImage]]:
 def _paths(words: Iterable[str]) -> list[str]:
     """Paths that are written one by one or with commas between them, each once.
 
-    A path that has a comma itself is there as a whole.
+    A path that has a comma itself is there as a whole, and so is one with a space at its ends.
     """
     parts: list[str] = []
     for word in words:
-        parts += [word] if _exists(Path(word)) else word.split(",")
-    return list(dict.fromkeys(str(Path(part).expanduser()) for part in parts if part.strip()))
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.expanduser().exists()
-    except (OSError, ValueError, RuntimeError):
-        return False  # a name that is too long, or that no path can have
+        parts += [word] if exists(word) else word.split(",")
+    named = (part if exists(part) else part.strip() for part in parts)
+    return list(dict.fromkeys(str(own_path(part)) for part in named if part))
 
 
 def _images(word: str) -> Iterator[str]:
     """The files that a path means: itself, or all images below a folder."""
     path = Path(word)
-    if not _exists(path):
+    if not exists(path):
         raise DataError(
             "an image or a folder of images", f"{shown(path)}: nothing there", LEAVE_OUT
         )

@@ -113,6 +113,20 @@ def test_what_is_no_image_stops_no_other(run: Path, pixels: np.ndarray, tmp_path
     assert "good, of ours.webp" in done.out
 
 
+def test_spaces_behind_commas_are_no_part_of_a_path(
+    run: Path, pixels: np.ndarray, tmp_path: Path
+) -> None:
+    for name in ("a b.png", "c.png", "d.png "):
+        Image.fromarray(pixels).save(tmp_path / name, format="png")
+    words = f"{tmp_path}/a b.png, {tmp_path}/c.png , {tmp_path}/gone,"
+    done, found = predicted(run, "--predict", words, str(tmp_path / "d.png "))
+    names = [Path(image.path).name for image in found.images]
+    assert names == ["a b.png", "c.png", "d.png "]
+    assert f"Received: {tmp_path}/gone: nothing there." in done.err
+    done = run_program("main.py", "--run", str(run), "--predict", "~nobody_of_this_name/a.png")
+    assert done.exit_code == 2 and "a home folder for `~`" in done.err
+
+
 def test_a_folder_stands_for_its_images_as_those_of_data_do(
     run: Path, pixels: np.ndarray, tmp_path: Path
 ) -> None:
