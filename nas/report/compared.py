@@ -31,6 +31,8 @@ from nas.selection.success_rate import SuccessRate
 from nas.training.history import TrainingRow
 
 PICTURE_NAME = "compared.png"
+# Of a figure that each of several trainings has, where it is not their mean.
+FIRST = ", first training"
 # Columns that the page shows small below the column before.
 BELOW = ("sd (seeds)", "95 % interval")
 LEAD = (
@@ -47,16 +49,18 @@ def columns(found: ComparedNetworks) -> list[tuple[str, list[str]]]:
     """
     rows = found.networks
     several = any(row.trainings and row.trainings.count > 1 for row in rows)
-    shown = [("top-1, mean" if several else "top-1", [numbers.share(r.mean_top1) for r in rows])]
+    mean, first = (", mean", FIRST) if several else ("", "")
+    shown = [(f"top-1{mean}", [numbers.share(r.mean_top1) for r in rows])]
     if several:
         shown.append(("sd (seeds)", [spread_cell(row.trainings) for row in rows]))
     if any(row.success for row in rows):
         shown.append(("reached", [success_cell(row.success) for row in rows]))
+    metrics = spread_cells([row.metric_spreads for row in rows])
     return [
         *shown,
-        *spread_cells([row.metric_spreads for row in rows]),
-        ("top-5", [numbers.share(row.top5) for row in rows]),
-        ("top-1, training", [numbers.share(row.train_top1) for row in rows]),
+        *((f"{metric}{mean}", cells) for metric, cells in metrics),
+        (f"top-5{first}", [numbers.share(row.top5) for row in rows]),
+        (f"training top-1{first}", [numbers.share(row.train_top1) for row in rows]),
         ("params", [numbers.count(row.params) for row in rows]),
         ("MACs", [numbers.count(row.macs) for row in rows]),
         *_bit_columns(rows),
@@ -92,8 +96,11 @@ def compared_table(found: ComparedNetworks) -> Table:
 
 
 def _in_two_lines(name: str) -> str:
-    head, space, rest = name.rpartition(" ")
-    return f"{head}\n{rest}" if space and len(name) > 7 else name
+    if len(name) <= 7:
+        return name
+    comma = ", " in name
+    head, space, rest = name.rpartition(", " if comma else " ")
+    return f"{head}{',' if comma else ''}\n{rest}" if space else name
 
 
 def success_cell(success: SuccessRate | None) -> str:

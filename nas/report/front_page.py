@@ -188,7 +188,14 @@ def _table(front: Front, ids: dict[str, str]) -> str:
     heads = ["network", "standing", ms, "as seen, p50", "top-1, mean" if several else "top-1"]
     has_bits = bits_are_shown(front.networks) or not front.unit.is_measured
     bits = HEADINGS if has_bits else ()
-    heads += ["top-5", "params", "MACs", *bits, "file", "budget"]
+    heads += [
+        "top-5, first training" if several else "top-5",
+        "params",
+        "MACs",
+        *bits,
+        "file",
+        "budget",
+    ]
     head = "".join(f'<th scope="col"><button>{escape(text)}</button></th>' for text in heads)
     rows = "".join(_row(network, ids[network.name], heads) for network in front.networks)
     return (

@@ -25,7 +25,7 @@ from nas.interface.networks import read_architecture
 from nas.metrics import MetricSpread
 from nas.pipeline import compare as compare_module
 from nas.report.bubbles import bubbles_address, bubbles_caption, bubbles_figure, bubbles_png
-from nas.report.compared import compared_warnings, recipe_differences
+from nas.report.compared import columns, compared_warnings, recipe_differences
 from nas.runs.compared import ComparedNetworks, ComparedRow, seconds_per_epoch
 from nas.runs.config import ComparisonConfig, read_config
 from nas.runs.folder import RunFolder
@@ -99,6 +99,13 @@ def test_trained_runs_stand_beside_each_other(measured: list[list[str]], tmp_pat
     assert "2 networks compared" in page and page.count("data:image/svg+xml") == 2
     for picture in ("compared.png", "curves.png"):
         assert (tmp_path / "both" / picture).read_bytes().startswith(b"\x89PNG")
+    of_all = [name for name, _ in columns(found)]
+    assert of_all[:2] == ["top-1, mean", "sd (seeds)"]
+    assert of_all[3:6] == ["auc, mean", "top-5, first training", "training top-1, first training"]
+    assert [name for name, _ in columns(replace(found, networks=(second,)))][2:4] == [
+        "top-5",
+        "training top-1",
+    ]
     # Nothing of the runs was changed.
     assert not (one.path / "compared.json").exists()
 

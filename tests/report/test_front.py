@@ -119,6 +119,10 @@ def test_a_network_that_only_seems_worse_is_not_called_dominated() -> None:
     apart = [line for line in lines if " Against " in line and "apart" not in line]
     assert apart, "some neighbours are told apart"
     assert any("; this cannot tell them apart." in line for line in lines)
+    heads = [
+        front_html(Path(), front).count(">top-5, first training<") for front in (single, several)
+    ]
+    assert heads == [0, 1]
 
 
 def test_the_terminal_says_what_intervals_are_of_and_what_to_do(

@@ -93,6 +93,14 @@ def test_a_goal_is_told_with_its_interval_and_epochs(run: RunFolder) -> None:
     assert "a success rate of 67 %" in page
 
 
+def test_a_figure_beside_a_mean_says_that_it_is_of_the_first_training(run: RunFolder) -> None:
+    single = write_report(run.path).read_text("utf-8")
+    with_seeds(run)
+    several = write_report(run.path).read_text("utf-8")
+    first = "<small>first training</small>"
+    assert first not in single and first in several
+
+
 def test_one_training_may_reach_a_goal_too() -> None:
     text = success_text("Random 1", SuccessRate.of(0.5, [0.4]))
     assert text == (

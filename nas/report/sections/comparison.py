@@ -98,9 +98,10 @@ def _cells(network: ShownNetwork, has_bits: bool, unit: Unit) -> tuple[str, ...]
     seen = numbers.milliseconds(network.seen_p50_ms)
     if network.seen_p90_ms is not None:
         seen += f"<small>p90 {numbers.milliseconds(network.seen_p90_ms)}</small>"
-    top1 = numbers.share(network.mean_top1)
+    top1, top5 = numbers.share(network.mean_top1), numbers.share(network.top5)
     if network.known_trainings is not None and network.known_trainings.count > 1:
         top1 += f"<small>sd (seeds) {spread_cell(network.known_trainings)}</small>"
+        top5 += "<small>first training</small>" if network.top5 is not None else ""
     if network.top1 is None and network.supernet_top1 is not None:
         top1 = f"{numbers.share(network.supernet_top1)}<small>supernet, not retrained</small>"
     return (
@@ -113,7 +114,7 @@ def _cells(network: ShownNetwork, has_bits: bool, unit: Unit) -> tuple[str, ...]
         *(bit_cells(network) if has_bits else [numbers.UNKNOWN for _ in HEADINGS]),
         numbers.size(network.memory_bytes),
         top1,
-        numbers.share(network.top5),
+        top5,
     )
 
 
