@@ -63,7 +63,9 @@ def _summary(options: Mapping[str, Any], architecture: Architecture | None) -> i
         check_output_file(path, "--csv")
     words = split_words(options.get("compare", ()))
     if architecture is not None:
-        networks = [ShownNetwork(architecture.name, architecture)]
+        # A text has no name of its own; it gets that of --compare.
+        (named,) = name_networks([options.get("arch") or options["network"]])
+        networks = [ShownNetwork(architecture.name or named.name, architecture)]
     else:
         words = words or [str(_run(options).path)]
         networks = shown_networks(words, options.get("image_size"))

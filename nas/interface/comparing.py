@@ -114,8 +114,9 @@ def run_comparison(
     if looks is not None:
         size = looks.image_size
     entries = entries_of(named, runs, looks, size)
-    for note in (text for network in named for text in network.notes(size)):
-        out.print(note, markup=False)
+    for network in named:
+        for note in network.notes(size):
+            out.print(f"{network.name}: {note.removeprefix(f'{network.name} ')}", markup=False)
     config = comparison_config(asked, options, source, size, entries, runs)
     dataset = None
     if looks is not None:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from nas.architecture.keras_files.archive import SUFFIX as KERAS
 from nas.architecture.keras_files.reading import takes_any_size
+from nas.architecture.references.named import is_name
 from nas.architecture.spec import Architecture
 from nas.architecture.text import to_text
 from nas.errors import InputError
 from nas.interface.networks import check_classes, is_text, read_network
 from nas.interface.training_parts import architecture_of
-from nas.runs.config import ComparisonConfig, RunConfig, read_config
+from nas.runs.config import CONFIG_FILE, ComparisonConfig, RunConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import Certificate
 from nas.runs.trials import refuse_trials
@@ -146,7 +147,9 @@ def name_networks(words: Sequence[str]) -> list[NamedNetwork]:
 
 def _named(word: str, place: int) -> NamedNetwork:
     path, is_there = own_path(word), exists(word)
-    if is_there and path.is_dir():
+    # A folder that only has the name of a published network is none that was meant.
+    is_run = is_there and (path / CONFIG_FILE).is_file()
+    if is_there and path.is_dir() and (is_run or not is_name(word)):
         RunFolder.open(path)
         return NamedNetwork(word, path.absolute().name, path.absolute())
     if not is_there and "/" in word and not is_text(word):

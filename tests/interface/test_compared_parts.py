@@ -153,9 +153,12 @@ def test_last_layer_has_the_classes_of_the_images(
     assert networks_of(path) == [arch_text.parse(NETWORK), arch_text.parse(WIDER)]
 
 
-def test_a_keras_file_keeps_its_classes(trained: list[Any], tmp_path: Path) -> None:
+def test_a_keras_file_keeps_its_classes(
+    trained: list[Any], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     path = keras_file(tmp_path / "own.keras", 7, 16)
     begun = begin(tmp_path / "both", str(path), WIDER)
+    assert "own: its weights are not read" in capsys.readouterr().out
     assert [network.num_classes for network in networks_of(begun)] == [7, 7]
     run = untrained_run(tmp_path / "run")
     other = keras_file(tmp_path / "other.keras", 3, 16)

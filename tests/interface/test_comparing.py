@@ -157,6 +157,18 @@ def test_names_of_networks_are_different(tmp_path: Path) -> None:
     assert found[4].built(16, 7).image_size == 16
 
 
+def test_a_folder_with_the_name_of_a_published_network_is_a_run_or_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("resnet9").mkdir()
+    untrained_run(tmp_path / "mobilenetv2")
+    found = name_networks(["resnet9", "mobilenetv2"])
+    assert [network.run for network in found] == [None, tmp_path / "mobilenetv2"]
+    with pytest.raises(InputError, match="a run folder"):
+        name_networks(["./resnet9"])
+
+
 # What a word of the table below stands for, made at a path.
 MADE: dict[str, Callable[[Path], object]] = {
     "RUN": trained_run,

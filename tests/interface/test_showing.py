@@ -259,6 +259,20 @@ def test_the_table_of_layers_for_other_programs(run: Path, tmp_path: Path) -> No
     assert sum(int(row["not_trained"]) for row in own[:-1]) == statistics
 
 
+def test_a_network_without_a_name_has_one_in_the_table(tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text(trained_runs.WIDER)
+    path = tmp_path / "layers.csv"
+    for flag, word, name in (
+        ("--arch", trained_runs.WIDER, "network-1"),
+        ("--arch", str(tmp_path / "mine.txt"), "mine"),
+        ("--network", str(tmp_path / "mine.txt"), "mine"),
+        ("--network", "resnet9", "resnet9"),
+    ):
+        done = run_program("main.py", "--summary", "--csv", str(path), flag, word)
+        assert done.exit_code == 0, done.err
+        assert {row["network"] for row in csv.DictReader(path.read_text().splitlines())} == {name}
+
+
 def test_a_csv_file_that_cannot_be_written_is_refused_first(run: Path) -> None:
     words = ("--run", str(run), "--summary", "--csv", "/nowhere/at/all.csv")
     done = run_program("main.py", *words)
