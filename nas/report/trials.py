@@ -209,8 +209,9 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
     words = [*command_words("retrain"), "--arch", trial.network]
     words += ["--epochs", f"{config.max_epochs:g}"]
     words += ["--recipe", config.space_recipe] if config.space_recipe else []
-    knobs = {**_unusual_flip(config), **dict(knobs_of_trial(trial))}
-    for name, word in (*knobs.items(), *_image_words(config.data)):
+    for name, word in {**_unusual_flip(config), **dict(knobs_of_trial(trial))}.items():
+        words += _knob_flag(name, word)
+    for name, word in _image_words(config.data):
         words += [f"--{name}", word]
     words += ["--skip_bad_images"] if config.data.skip_bad_images else []
     for path in config.blocks:
@@ -222,6 +223,12 @@ def next_command(record: TrialsRecord, config: TrialsConfig) -> str:
         words += [f"--{name}", word]
     words += ["--smoke"] if config.is_smoke else []
     return join(words)
+
+
+def _knob_flag(name: str, word: str) -> list[str]:
+    if knobs_of(Recipe)[name].kind is bool:
+        return [f"--{name}" if word == "true" else f"--no{name}"]
+    return [f"--{name}", word]
 
 
 def _unusual_flip(config: TrialsConfig) -> dict[str, str]:

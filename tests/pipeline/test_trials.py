@@ -13,6 +13,8 @@ import pytest
 
 from latency.tables.table import LatencyTable
 from nas.architecture import text as arch_text
+from nas.cli import flags as strict_flags
+from nas.cli.program import retrain_flags
 from nas.cost.counts import architecture_cost
 from nas.errors import InputError
 from nas.executors.locks import take_lock
@@ -224,6 +226,13 @@ def test_metrics_of_the_end_are_refused_before_anything_is_trained(
     assert expected in str(caught.value)
 
 
+def options_of(command: str) -> dict[str, Any]:
+    """What main.py takes a command for."""
+    values, words = retrain_flags(), shlex.split(command)
+    strict_flags.parse(values, ["main.py", *words[words.index("--arch") :]])
+    return strict_flags.given(values)
+
+
 def test_knobs_reach_the_recipe_and_the_next_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -242,7 +251,7 @@ def test_knobs_reach_the_recipe_and_the_next_command(
     best = record.trials[record.front[0]]
     words = next_command(record, run.config)
     assert "--learning_rate" in words and "--epochs 4" in words
-    assert f"--flip {str(best.configuration['flip']).lower()}" in words
+    assert options_of(words)["flip"] is best.configuration["flip"]
     # Nothing stands there that main.py does by itself.
     for usual in ("resize", "skip", "precision", "seed", "metrics", "signal"):
         assert usual not in words
@@ -258,28 +267,26 @@ def test_the_next_command_prepares_and_judges_as_the_search_did() -> None:
     }
     record = ended(trials=(trained(0, 4.0, "done"),), front=(0,))
     config = trials_config(AskedTrials(files, asked), SMOKE, None)
-    words = shlex.split(next_command(record, config))
-    given = dict(zip(words, words[1:], strict=False))
-    expected = {
+    # Images in files are mirrored anyway by this recipe, and those of the sample are not.
+    assert options_of(next_command(record, config)) == {
+        "arch": record.trials[0].network,
+        "epochs": 4.0,
         "data_dir": "/images",
         "resize": "crop",
+        "skip_bad_images": True,
         "mixed_precision": "bfloat16",
-        "seed": "3",
+        "seed": 3,
         "metrics": "top1>=0.5,top5,auc,tpr_at_rate=1kHz",
         "signal_class": "index=4",
-        "background_rate_hz": "40000000.0",
+        "background_rate_hz": 4e7,
+        "smoke": True,
     }
-    assert {name: given[f"--{name}"] for name in expected} == expected
-    assert "--skip_bad_images" in words and "--smoke" in words
-    # Images in files are mirrored anyway by this recipe, and those of the sample are not.
-    assert "--flip" not in words
-    config = trials_config(AskedTrials(SOURCE, {**OPTIONS, "flip": True}), SMOKE, None)
-    assert "--flip true" in next_command(record, config)
-    config = trials_config(AskedTrials(files, {**OPTIONS, "flip": False}), SMOKE, None)
-    assert "--flip false" in next_command(record, config)
+    for source, flip in ((SOURCE, True), (files, False)):
+        config = trials_config(AskedTrials(source, {**OPTIONS, "flip": flip}), SMOKE, None)
+        assert options_of(next_command(record, config))["flip"] is flip
     # A recipe that mirrors none is none that a training by itself mirrors with.
     config = replace(config, space_recipe="trigger")
-    assert "--flip" not in next_command(record, config)
+    assert "flip" not in options_of(next_command(record, config))
 
 
 @pytest.mark.parametrize(
