@@ -53,6 +53,7 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.sweep import Pareto, SharedWarmUp
+from nas.runs.trainings import LostRecord
 from nas.runs.trials import TrialsConfig
 from nas.runs.trials_later import AskedLater
 from nas.runs.trials_record import TrialsRecord
@@ -176,6 +177,7 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
     "A retraining": (
         record(TrainingConfig),
         record(TrainedRecord),
+        record(LostRecord),
         record(TrainingRow),
         record(RateCurve),
         FileDoc("learning_rates.png", "The picture of what `--find_learning_rate` tried."),

@@ -19,6 +19,7 @@ from nas.recipes.scales import Scale
 from nas.runs.config import AnyConfig, ComparisonConfig, RunConfig, TrainingConfig, read_config
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, Comparison, TrainedRecord
+from nas.runs.trainings import is_over
 from nas.runs.trials import refuse_trials
 from nas.search_space.files import load_blocks
 from nas.system.console import out
@@ -162,7 +163,7 @@ def still_trains(
     """
     names = ["searched", *(entry.name for entry in others)]
     keys = TrainedRecord.keys(names, planned.seed, planned.seeds)
-    return restart or not all(folder.has(TrainedRecord, name=key) for key in keys)
+    return restart or not all(is_over(folder, key) for key in keys)
 
 
 def teaching_of(planned: TrainingConfig, dataset: Dataset, trains: bool) -> Teaching | None:

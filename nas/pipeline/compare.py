@@ -181,6 +181,7 @@ class Compared:
         path = self._model(entry)
         goal = self.config.goal_top1
         seeds = certificate.known_trainings
+        lost = [0.0] * certificate.lost_trainings
         return ComparedRow.of(
             network,
             timed.get(entry.name),
@@ -201,7 +202,7 @@ class Compared:
             # A goal that is asked for now is that of all networks, whatever their runs asked for.
             success=certificate.success
             if goal is None or seeds is None
-            else SuccessRate.of(goal, seeds.top1),
+            else SuccessRate.of(goal, (*seeds.top1, *lost)),
             metrics=certificate.metrics,
             metric_spreads=certificate.metric_spreads,
             seconds_per_epoch=seconds_per_epoch(

@@ -253,5 +253,5 @@ def _says_what_is_asked(member: Member, certificate: Certificate, trained: Train
 
 def _spread(member: Member, trained: Trainings) -> SeedSpread:
     """Top-1 of a member's own network over seeds."""
-    seed = member.run.seed
-    return SeedSpread.of({seed + i: record.top1 for i, record in enumerate(trained[0])})
+    of_seed = TrainedRecord.by_seed(trained[0], member.run.seed)
+    return SeedSpread.of({seed: record.top1 for seed, record in of_seed.items()})

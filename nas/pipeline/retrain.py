@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -42,6 +41,7 @@ from nas.runs.records import (
     TrainedRecord,
 )
 from nas.runs.tensorboard import write_events
+from nas.runs.trainings import LostRecord, is_over
 from nas.system.console import bar, out
 from nas.system.program import go_on_command
 from nas.training.guides import Guides
@@ -75,7 +75,11 @@ class RetrainRun(RetrainJob):
             says_recipe: Whether the recipe is printed, and what speaks against it.
 
         Returns:
-            The trainings of each network, the found one first, first seed first.
+            The trainings of each network, the found one first, first seed first, without those
+            whose weights were lost; a network that has lost all of them is left out.
+
+        Raises:
+            LostWeightsError: The found network lost the weights of its first training.
         """
         if says_recipe:
             self.say_recipe()
@@ -177,7 +181,7 @@ class RetrainRun(RetrainJob):
         """All trainings of each network, first seed first.
 
         All networks train with one seed before the next one begins, so that a run that was stopped
-        has compared whole sets of networks.
+        has compared whole sets of networks. A training that loses its weights stops no other one.
         """
         seeds = range(self.seed, self.seed + self.seeds)
         found: dict[str, list[TrainedRecord]] = {entry.name: [] for entry in entries}
@@ -185,18 +189,23 @@ class RetrainRun(RetrainJob):
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
             with_seed = f", seed {seed}" if len(seeds) > 1 else ""
             label = f"Training {self.title_of(entry)}{with_seed} ({number} of {total})"
-            found[entry.name].append(self._train(entry, seed, label))
-        return list(found.values())
+            record = self._train(entry, seed, label)
+            if record is not None:  # earlier versions did not write the first seed down
+                found[entry.name].append(replace(record, seed=seed))
+        return [records for records in found.values() if records]
 
-    def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord:
-        """Trains one network, or reads what an earlier call reached."""
+    def _train(self, entry: ComparedNetwork, seed: int, label: str) -> TrainedRecord | None:
+        """Trains one network, or reads what an earlier call reached; None where it was lost."""
         key = TrainedRecord.key(entry.name, seed, self.seed)
         if self.folder.has(TrainedRecord, name=key):
             return self.judge.completed(self.folder.read(TrainedRecord, name=key), key)
-        lines = self.reached(entry, seed, label)
-        self.folder.checkpoint(checkpoint_name(key)).unlink(missing_ok=True)
-        for line in lines:
-            out.print(line, markup=False)
+        if not is_over(self.folder, key):
+            lines = self.reached(entry, seed, label)
+            self.folder.checkpoint(checkpoint_name(key)).unlink(missing_ok=True)
+            for line in lines:
+                out.print(line, markup=False)
+        if self.folder.has(LostRecord, name=key):
+            return None
         return self.folder.read(TrainedRecord, name=key)
 
     def reached(
@@ -212,11 +221,23 @@ class RetrainRun(RetrainJob):
 
         Returns:
             Lines for people.
+
+        Raises:
+            LostWeightsError: The found network lost the weights of its first training, which all
+                files of the run would be made of. Of another one it is written down.
         """
-        result = self._fitted(entry, seed, label, on_step)
-        record = self._kept(result, entry, seed)
         title = self.title_of(entry)
         name = title if self.seeds == 1 else f"{title}, seed {seed}"
+        try:
+            result = self._fitted(entry, seed, label, on_step)
+        except LostWeightsError as lost:
+            if self._makes_files(entry, seed):
+                raise self._named(lost, entry, seed) from None
+            key = TrainedRecord.key(entry.name, seed, self.seed)
+            reason = f"{lost.received} instead of {lost.expected}"
+            self.folder.write(LostRecord(name=entry.name, seed=seed, reason=reason), name=key)
+            return [f"{name}: its weights were lost: {reason}. All others go on."]
+        record = self._kept(result, entry, seed)
         return [
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "
             f"on {result.evaluation.count} images; on training images {result.train.top1:.2%}",
@@ -226,7 +247,7 @@ class RetrainRun(RetrainJob):
     def _fitted(
         self, entry: ComparedNetwork, seed: int, label: str, on_step: OnStep
     ) -> TrainResult:
-        with bar(label) as progress, self._naming_lost(entry, seed):
+        with bar(label) as progress:
 
             def show(state: LoopState, total: int) -> None:
                 progress.update(state.step, total, note=_train_note(state.history[-1]))
@@ -244,35 +265,22 @@ class RetrainRun(RetrainJob):
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
 
-    @contextmanager
-    def _naming_lost(self, entry: ComparedNetwork, seed: int) -> Iterator[None]:
-        """Says which training lost its weights, and what begins it anew.
-
-        Args:
-            entry: The network that trains.
-            seed: Of the training.
-
-        Raises:
-            LostWeightsError: It came from inside.
-        """
-        try:
-            yield
-        except LostWeightsError as lost:
-            clip_norm = self.recipe.clip_norm
-            is_clipped = clip_norm is not None and clip_norm <= USUAL_CLIP_NORM
-            clip = "" if is_clipped else f", or --clip_norm {USUAL_CLIP_NORM:g} beside the same one"
-            raise LostWeightsError(
-                lost.expected,
-                f"{lost.received}, in the training of {self.title_of(entry)} with seed {seed}",
-                f"{lost.fix}; a run begins anew by --run, --restart and such a rate{clip}",
-            ) from None
+    def _named(self, lost: LostWeightsError, entry: ComparedNetwork, seed: int) -> LostWeightsError:
+        """The same error with the training that it ended, and what begins the run anew."""
+        clip_norm = self.recipe.clip_norm
+        is_clipped = clip_norm is not None and clip_norm <= USUAL_CLIP_NORM
+        clip = "" if is_clipped else f", or --clip_norm {USUAL_CLIP_NORM:g} beside the same one"
+        return LostWeightsError(
+            lost.expected,
+            f"{lost.received}, in the training of {self.title_of(entry)} with seed {seed}",
+            f"{lost.fix}; a run begins anew by --run, --restart and such a rate{clip}",
+        )
 
     def _kept(self, result: TrainResult, entry: ComparedNetwork, seed: int) -> TrainedRecord:
         """Writes what a training reached, last of all that it leaves, and reads it back."""
         key, network = TrainedRecord.key(entry.name, seed, self.seed), self.network_of(entry)
         parity = None
-        # One training makes all files of the run: the first one, which nobody picked.
-        if entry.role == "searched" and seed == self.seed:
+        if self._makes_files(entry, seed):
             parity = self._export(result, network)
             self.folder.write_csv(TrainingRow.FILE, result.history)
             write_events(self.folder.path / "tensorboard", result.history, "retrain/")
@@ -300,6 +308,10 @@ class RetrainRun(RetrainJob):
             name=key,
         )
         return self.folder.read(TrainedRecord, name=key)
+
+    def _makes_files(self, entry: ComparedNetwork, seed: int) -> bool:
+        """Whether a training makes all files of the run: the first one, which nobody picked."""
+        return entry.role == "searched" and seed == self.seed
 
     def _export(self, result: TrainResult, network: Architecture) -> Parity:
         count = min(PARITY_IMAGES, len(self.dataset.evaluation.labels))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from latency.device.clock import now_text
@@ -66,23 +66,26 @@ def judged_values(job: RetrainJob, records: Sequence[TrainedRecord]) -> dict[str
 
     Args:
         job: What was trained.
-        records: Trainings of the network, first seed first.
+        records: Trainings of the network that ended, first seed first.
     """
-    seeds = range(job.seed, job.seed + len(records))
-    judged = {seed: record.metrics for seed, record in zip(seeds, records, strict=True)}
+    of_seed = TrainedRecord.by_seed(records, job.seed)
+    judged = {seed: one.metrics for seed, one in of_seed.items()}
     return {
-        "trainings": SeedSpread.of({s: r.top1 for s, r in zip(seeds, records, strict=True)}),
+        "trainings": SeedSpread.of({seed: one.top1 for seed, one in of_seed.items()}),
         "metrics": records[0].metrics,
         "metric_spreads": spreads(judged, job.metrics.goals),
-        "success": _success(job, records),
+        "success": _success(job, of_seed),
     }
 
 
-def _success(job: RetrainJob, records: Sequence[TrainedRecord]) -> SuccessRate | None:
+def _success(job: RetrainJob, of_seed: Mapping[int, TrainedRecord]) -> SuccessRate | None:
+    """How often a goal was reached; a training whose weights were lost did not reach it."""
     if job.goal_top1 is None:
         return None
-    curves = [record.curve for record in records]
-    return SuccessRate.of(job.goal_top1, [record.top1 for record in records], curves)
+    found = [of_seed.get(job.seed + number) for number in range(job.seeds)]
+    top1 = [0.0 if record is None else record.top1 for record in found]
+    curves = [() if record is None else record.curve for record in found]
+    return SuccessRate.of(job.goal_top1, top1, curves)
 
 
 def certificate_of(
@@ -128,6 +131,7 @@ def certificate_of(
         recipe=job.seeded_recipe,
         warnings=(
             *job.early_warnings,
+            *job.lost_warnings,
             *training_warnings(own, search, UNITS[job.quantity]),
         ),
         search_verdict=search,

@@ -19,6 +19,7 @@ from nas.pipeline.teaching import Teaching
 from nas.recipes.scales import Scale
 from nas.runs.folder import RunFolder
 from nas.runs.records import ComparedNetwork, SeededRecipe, TrainedRecord, values_of
+from nas.runs.trainings import LostRecord, is_over
 from nas.selection.diagnostics import few_steps_warning
 from nas.selection.goals import Target
 from nas.system.interrupt import Interrupter
@@ -96,10 +97,30 @@ class RetrainJob:
 
     @property
     def is_trained(self) -> bool:
-        """Whether every training is done, so that `train` only reads."""
+        """Whether every training is over, so that `train` only reads."""
         names = [entry.name for entry in self.entries]
         keys = TrainedRecord.keys(names, self.seed, self.seeds)
-        return all(self.folder.has(TrainedRecord, name=key) for key in keys)
+        return all(is_over(self.folder, key) for key in keys)
+
+    @property
+    def lost(self) -> tuple[LostRecord, ...]:
+        """Trainings of the run whose weights were lost, first seed first."""
+        names = [entry.name for entry in self.entries]
+        keys = TrainedRecord.keys(names, self.seed, self.seeds)
+        return tuple(
+            self.folder.read(LostRecord, name=key)
+            for key in keys
+            if self.folder.has(LostRecord, name=key)
+        )
+
+    @property
+    def lost_warnings(self) -> tuple[str, ...]:
+        """Each training whose weights were lost, in words."""
+        return tuple(
+            f"The weights of {one.name} were lost with seed {one.seed}: {one.reason}. Means are of "
+            "its other trainings; where a goal is asked for, this one did not reach it."
+            for one in self.lost
+        )
 
     @property
     def seeded_recipe(self) -> SeededRecipe:

@@ -17,6 +17,7 @@ from nas.pipeline.stage_jobs import StageJob, TrainingDetails
 from nas.pipeline.stage_workers import StageWorkers
 from nas.runs.config import TrainingConfig
 from nas.runs.records import ComparedNetwork, TrainedRecord
+from nas.runs.trainings import is_over
 
 # First weights of networks that inherit them, as files for workers.
 FOLDER, START = "checkpoints", "start_"
@@ -61,7 +62,7 @@ def _jobs(run: RetrainJob, workers: StageWorkers) -> list[StageJob]:
     pairs = [
         (entry, seed)
         for seed, entry in product(seeds, run.entries)
-        if not run.folder.has(TrainedRecord, name=_key(run, entry, seed))
+        if not is_over(run.folder, _key(run, entry, seed))
     ]
     names = dict.fromkeys(entry.name for entry, _ in pairs)
     starts = {name: _start(run, name) for name in names if name in run.initial_weights}

@@ -158,6 +158,7 @@ class MoreSeeds:
         count = own.count if own is not None else 1
         is_judged = certificate.search_verdict is not None
         wanted = FEW_SEEDS if count == 1 else 2 * count if is_judged else count
+        wanted += certificate.lost_trainings  # which count among the seeds of the run
         return self.command(wanted, *_baseline_flags(certificate))
 
 

@@ -227,6 +227,16 @@ class TrainedRecord:
         numbers = range(first_seed, first_seed + seeds)
         return [TrainedRecord.key(n, seed, first_seed) for n in names for seed in numbers]
 
+    @staticmethod
+    def by_seed(records: Iterable[TrainedRecord], first_seed: int) -> dict[int, TrainedRecord]:
+        """Seed -> training of one network; seeds whose training was lost are left out.
+
+        Args:
+            records: Of the network.
+            first_seed: Of its first training.
+        """
+        return {first_seed if one.seed is None else one.seed: one for one in records}
+
     @property
     def curve(self) -> tuple[tuple[float, float], ...]:
         """Epochs and top-1 on held-out images, of the kind of weights that was kept."""
@@ -343,6 +353,13 @@ class Certificate(CertifiedNetwork):
     run_id: str | None = None
     exports: Exports | None = None
     quantity: QuantityName = MILLISECONDS.quantity
+
+    @property
+    def lost_trainings(self) -> int:
+        """How many trainings of the found network lost their weights; 0 before it was trained."""
+        if self.recipe is None or self.known_trainings is None:
+            return 0
+        return max(0, self.recipe.seeds - self.known_trainings.count)
 
     @property
     def unit(self) -> Unit:

@@ -31,7 +31,7 @@ class SuccessRate:
     Args:
         goal_top1: Share of the evaluation images to reach, above 0 and up to 1.
         reached: Trainings that reached it.
-        trainings: How many there are, 1 or more.
+        trainings: How many there are, 1 or more; those whose weights were lost did not reach it.
         low: Lower end of the 95 % interval of the rate, 0 to 1.
         high: Upper end.
         epochs: Of each training, in the order of their seeds: the epochs after which an evaluation

@@ -26,6 +26,7 @@ from nas.pipeline.retrain import RetrainRun
 from nas.recipes.scales import SMOKE
 from nas.report.comparison import compare
 from nas.report.metrics import metric_lines
+from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
 from nas.runs.outcome import Outcome
 from nas.runs.records import (
@@ -506,11 +507,80 @@ def test_lost_weights_are_told_with_their_training_and_what_was_not_tried_yet(
     run = begun(tmp_path / "run", (RANDOM,), seeds=2)
     run = replace(run, recipe=run.recipe.changed(clip_norm=clip_norm))
     with pytest.raises(LostWeightsError) as lost:
-        run.reached(RANDOM, 1, "label")
-    assert lost.value.received.endswith("in the training of random 1 with seed 1")
+        run.run()
+    assert lost.value.received.endswith("in the training of searched with seed 0")
+    assert not list((run.folder.path / "retrained").glob("*")), "no file could be made of it"
     assert "--learning_rate above 0 and below 0.1" in lost.value.fix
     assert "--restart" in lost.value.fix
     assert ("--clip_norm 1" in lost.value.fix) == is_proposed
+
+
+def losing(monkeypatch: pytest.MonkeyPatch, *lost: tuple[str, int]) -> MadeUpTrainings:
+    """Made-up trainings, of which some networks lose their weights with some seeds."""
+    made_up = MadeUpTrainings()
+
+    def train(network: Any, *arguments: Any, seed: int, **options: Any) -> Any:
+        result = made_up.train(network, *arguments, seed=seed, **options)
+        if made_up.begun[-1] in lost:
+            check_loss(float("nan"), 3, 0.1)
+        return result
+
+    monkeypatch.setattr(retrain, "train_network", train)
+    monkeypatch.setattr(RetrainRun, "_export", lambda *arguments: made_up.export(*arguments))
+    return made_up
+
+
+def test_a_training_that_is_lost_is_a_failure_that_counts_and_stops_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found, random = arch_text.to_text(FOUND), RANDOM.text
+    made_up = losing(monkeypatch, (found, 1), (random, 0), (random, 2))
+    run = begun(tmp_path / "run", (RANDOM,), seeds=4, goal_top1=0.5)
+    certificate = run.run()
+    assert len(made_up.begun) == 8
+    assert certificate.trainings is not None and certificate.trainings.seeds == (0, 2, 3)
+    success = certificate.success
+    assert success is not None and (success.reached, success.trainings) == (3, 4)
+    assert certificate.lost_trainings == 1
+    beside = run.folder.read(Baselines).networks[1]
+    assert beside.trainings is not None and beside.trainings.seeds == (1, 3)
+    assert beside.success is not None and beside.success.reached == 2
+    lost = [w for w in certificate.warnings if "were lost" in w]
+    assert [text.split(":")[0] for text in lost] == [
+        "The weights of searched were lost with seed 1",
+        "The weights of random 1 were lost with seed 0",
+        "The weights of random 1 were lost with seed 2",
+    ]
+    assert "nan at step 3" in lost[0]
+    text = " ".join(capsys.readouterr().out.split())
+    assert "searched, seed 1: its weights were lost" in text and "in 3 of 4 trainings" in text
+    # What is lost is over: going on trains nothing, and all is forgotten by --restart alone.
+    assert run.is_trained
+    run.run()
+    assert len(made_up.begun) == 8
+    training_config(run.folder, run_config(Goal(target=0.7)), SMOKE, {"restart": True})
+    assert not run.lost and not run.is_trained
+
+
+def test_a_network_that_lost_all_trainings_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losing(monkeypatch, (RANDOM.text, 0))
+    run = begun(tmp_path / "run", (RANDOM,))
+    certificate = run.run()
+    assert certificate.top1 is not None and certificate.random == ()
+    (warning,) = certificate.warnings
+    assert warning.startswith("The weights of random 1 were lost with seed 0")
+
+
+def test_more_seeds_are_proposed_beyond_those_that_were_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = arch_text.to_text(FOUND)
+    losing(monkeypatch, (found, 1), (found, 2))
+    run = begun(tmp_path / "run", seeds=3)
+    command = MoreSeeds(run.folder.path).command_after(run.run())
+    assert command.endswith("--seeds 5"), "fewer than 4 would train nothing"
 
 
 def test_restarting_removes_trainings_and_nothing_else(trained: RetrainRun) -> None:

@@ -146,7 +146,7 @@ def test_a_training_that_fails_is_told_and_the_others_are_kept(
     broken = True
 
     def train(network: Any, *a: Any, seed: int, **k: Any) -> trainer.TrainResult:
-        if broken and (arch_text.to_text(network), seed) == (RANDOM.text, 0):
+        if broken and (arch_text.to_text(network), seed) == (arch_text.to_text(FOUND), 0):
             raise LostWeightsError("a finite loss", "nan at step 3", "a lower rate")
         return made_up.train(network, *a, seed=seed, **k)
 
@@ -154,11 +154,34 @@ def test_a_training_that_fails_is_told_and_the_others_are_kept(
     run = retraining(tmp_path / "run")
     with pytest.raises(InputError) as caught:
         train_ahead([run], workers_of(run.folder))
-    assert "random_1" in caught.value.received and "nan at step 3" in caught.value.received
+    assert "searched" in caught.value.received and "nan at step 3" in caught.value.received
     assert len(made_up.begun) == 3 and not (run.folder.path / SCRATCH).exists()
     broken = False
     train_ahead([run], workers_of(run.folder))
     assert len(made_up.begun) == 4 and run.is_trained
+
+
+def test_a_training_that_loses_its_weights_is_over_and_stops_no_other(
+    made_up: MadeUpTrainings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def train(network: Any, *a: Any, seed: int, **k: Any) -> trainer.TrainResult:
+        result = made_up.train(network, *a, seed=seed, **k)
+        if (arch_text.to_text(network), seed) == (RANDOM.text, 0):
+            raise LostWeightsError("a finite loss", "nan at step 3", "a lower rate")
+        return result
+
+    monkeypatch.setattr(retrain, "train_network", train)
+    run = retraining(tmp_path / "run")
+    train_ahead([run], workers_of(run.folder))
+    assert "nan at step 3" in capsys.readouterr().out
+    assert len(made_up.begun) == 4 and run.is_trained
+    assert [(one.name, one.seed) for one in run.lost] == [("random 1", 0)]
+    trained = run._trained(run.entries)
+    assert [[one.seed for one in records] for records in trained] == [[0, 1], [1]]
+    assert len(made_up.begun) == 4, "nobody trains it again"
 
 
 def test_a_race_by_workers_ends_as_one_of_this_program(
