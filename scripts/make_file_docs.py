@@ -223,9 +223,9 @@ GROUPS: Mapping[str, tuple[FileDoc, ...]] = {
             "The largest network of the space, where it was trained: `--teacher RUN/largest`.",
         ),
         FileDoc(
-            "teacher.onnx",
-            "A copy of the teacher, or `teacher.keras`, where it lay in the folder of the run that "
-            "it teaches, or of its sweep: trainings replace what earlier ones exported.",
+            "teacher/*",
+            "A copy of the teacher, such as `teacher/model.onnx`, where it lay in the folder of "
+            "the run that it teaches, or of its sweep: trainings replace what was exported before.",
         ),
     ),
     "Curves and predictions": (

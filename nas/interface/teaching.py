@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any
 
 from nas.errors import InputError
@@ -11,7 +12,13 @@ from nas.runs.config import TrainingConfig
 from nas.runs.folder import RunFolder, disk_error
 from nas.training.knobs import NONE
 from nas.training.recipe import Recipe
-from nas.training.teachers.reading import check_same_file, kept_in, teacher_file, with_file
+from nas.training.teachers.reading import (
+    check_same_file,
+    is_copy,
+    kept_in,
+    teacher_file,
+    with_file,
+)
 from nas.training.teachers.settings import Distillation
 
 # Options that say something of a teacher alone, or of images held out for evaluations alone.
@@ -95,6 +102,8 @@ def begun_teacher(begun: Recipe, options: Mapping[str, Any]) -> tuple[Recipe, Ma
     if named in (None, NONE) or settings.teacher is None:
         return begun, options
     path = teacher_file(named)
+    if is_copy(Path(settings.teacher), path):
+        path = Path(settings.teacher)
     check_same_file(path, settings.teacher_sha256)
     rest = {name: value for name, value in options.items() if name != "teacher"}
     return replace(begun, distillation=replace(settings, teacher=str(path))), rest

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from nas.errors import InputError
 from nas.interface.asked import given_network_config
 from nas.interface.front_training import front_training
 from nas.interface.training_config import training_config
@@ -48,19 +49,25 @@ def test_a_teacher_of_the_run_itself_is_kept_when_trainings_replace_it(
     settings = begun(run, run.path / name)
     for replaced in ("model.onnx", "largest/model.onnx"):
         ToyTeacher(classes=4, size=SIZE, seed=1).write(run.path / replaced)
-    assert settings.teacher == str(run.path / "teacher.onnx")
+    file = "largest/model.onnx" if name == "largest" else "model.onnx"
+    assert settings.teacher == str(run.path / "teacher" / file)
     assert read_teacher(settings, SIZE) is not None
-    # Whoever goes on reads the same one, and may begin anew with it.
-    again = training_config(run, CONFIG, SMOKE, {}).recipe.distillation
-    assert (again, again.teacher) == (settings, settings.teacher)
-    anew = begun(run, run.path / "teacher.onnx")
+    # Whoever goes on reads the same one, also by the same words, and may begin anew with it.
+    run.checkpoint("retrain_searched").write_bytes(b"")
+    for options in ({}, {"teacher": str(run.path / name)}):
+        again = training_config(run, CONFIG, SMOKE, options).recipe.distillation
+        assert (again, again.teacher) == (settings, settings.teacher)
+    other = run.path / ("model.onnx" if name == "largest" else "largest")
+    with pytest.raises(InputError, match="the teacher that the training began with"):
+        training_config(run, CONFIG, SMOKE, {"teacher": str(other)})
+    anew = begun(run, run.path / "teacher" / file)
     assert (anew, anew.teacher) == (settings, settings.teacher)
 
 
 def test_a_teacher_that_lies_elsewhere_is_read_where_it_is(run: RunFolder, tmp_path: Path) -> None:
     path = ToyTeacher(classes=4, size=SIZE).write(tmp_path / "big.onnx")
     assert begun(run, path).teacher == str(path)
-    assert not (run.path / "teacher.onnx").exists()
+    assert not (run.path / "teacher").exists()
 
 
 def test_a_sweep_keeps_the_teacher_that_one_of_its_goals_is(tmp_path: Path) -> None:
@@ -70,7 +77,8 @@ def test_a_sweep_keeps_the_teacher_that_one_of_its_goals_is(tmp_path: Path) -> N
     teacher = ToyTeacher(classes=4, size=SIZE).write(runs[0][0].path / "model_int8.onnx")
     options = {"teacher": str(teacher), "restart": True}
     training = front_training(sweep, runs, SMOKE, options, inherits=False)
-    assert training.recipe.distillation.teacher == str(sweep.path / "teacher.onnx")
+    kept = sweep.path / "teacher" / "first" / "model_int8.onnx"
+    assert training.recipe.distillation.teacher == str(kept)
     assert read_teacher(training.recipe.distillation, SIZE) is not None
     for folder, _ in runs:
         assert folder.read(TrainingConfig).recipe == training.recipe

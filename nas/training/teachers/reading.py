@@ -18,7 +18,7 @@ from nas.training.teachers.teacher import Teacher
 # The network of a run, as `main.py` writes it.
 EXPORTED = "model.onnx"
 ENDINGS = (".onnx", ".keras")
-# Name of the copy that a run keeps of a teacher which its own trainings would replace.
+# Folder of the copy that a run keeps of a teacher which its own trainings would replace.
 KEPT = "teacher"
 
 
@@ -108,17 +108,30 @@ def kept_in(folder: Path, settings: Distillation) -> Distillation:
     """
     if settings.teacher is None:
         return settings
-    path = Path(settings.teacher)
-    own = folder / f"{KEPT}{path.suffix.lower()}"
-    inside = path.resolve().is_relative_to(folder.resolve())
-    if path.resolve() == own.resolve() or not inside or not path.is_file():
+    path, run = Path(settings.teacher).resolve(), folder.resolve()
+    inside = path.is_relative_to(run) and not path.is_relative_to(run / KEPT)
+    if not inside or not path.is_file():
         return settings
     data = files.read_bytes(path, files.MOST_MODEL_BYTES)
     # Another content is told where it is read; no training writes files with weights beside them.
     if hashlib.sha256(data).hexdigest() != settings.teacher_sha256:
         return settings
+    own = folder / KEPT / path.relative_to(run)
+    own.parent.mkdir(parents=True, exist_ok=True)
     atomic.write_bytes(own, data)
     return replace(settings, teacher=kept_path(own))
+
+
+def is_copy(kept: Path, path: Path) -> bool:
+    """Whether a file is the copy of another one that `kept_in` made.
+
+    Args:
+        kept: The file that may be a copy.
+        path: The other one, which trainings may have replaced since.
+    """
+    kept, path = kept.resolve(), path.resolve()
+    folders = (folder for folder in kept.parents if folder.name == KEPT)
+    return any(folder.parent / kept.relative_to(folder) == path for folder in folders)
 
 
 def read_teacher(settings: Distillation, image_size: int) -> Teacher | None:
