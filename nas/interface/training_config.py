@@ -97,12 +97,12 @@ def check_training(
         InputError: One of these.
     """
     planned = _planned(folder, config, sizes, options)
-    recipe, goes_on = planned.recipe, _goes_on(folder, options)
+    recipe, begins = planned.recipe, bool(options.get("restart")) or not has_begun(folder)
     # Earlier versions trained what is refused now, and what they began goes on.
-    if goes_on and "dropout" not in options:
+    if _goes_on(folder, options) and "dropout" not in options:
         recipe = replace(recipe, dropout=None)
     for architecture in networks:
-        if not goes_on:
+        if begins:
             architecture.check_scores()
         check_suits(architecture, recipe)
     return planned

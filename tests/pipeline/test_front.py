@@ -317,6 +317,8 @@ def test_what_cannot_be_told_of_int8_is_timed_again_where_it_is_asked_for(
     made("cannot tell", None, None, None, "busy")
     found = train(sweep, networks=3, export="int8")
     assert [network.advice for network in found.networks] == 3 * ["cannot tell"]
+    for network in found.networks:
+        RunFolder(sweep.path / network.name).write(file("int8", 0.5), name="int8")
     train(sweep)
     assert len(machine.sessions) == 1, "nobody asked"
     made("faster", 0.5, 0.4, 0.6)
