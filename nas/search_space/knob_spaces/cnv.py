@@ -163,34 +163,24 @@ def _original(part: int) -> KnobValues:
     }
 
 
-CNV = KNOB_SPACES.register(
-    "cnv",
-    KnobSpace(
-        "cnv",
+def _space(name: str, part: int, original_name: str) -> KnobSpace:
+    """The space with widths that are divided by a number."""
+    return KnobSpace(
+        name,
         32,
         10,
-        (_grid(1),),
+        (_grid(part),),
         network,
-        _original(1),
-        "cnv_w1a1",
+        _original(part),
+        original_name,
         tune=RATES,
         recipe="cnv",
         standing=standing,
-    ),
-)
+    )
+
+
+CNV = KNOB_SPACES.register("cnv", _space("cnv", 1, "cnv_w1a1"))
 # A quarter of all widths, for two cores of a processor.
 CNV_SMALL = KNOB_SPACES.register(
-    "cnv_small",
-    KnobSpace(
-        "cnv_small",
-        32,
-        10,
-        (_grid(4),),
-        network,
-        _original(4),
-        "cnv_w1a1 with a quarter of its widths",
-        tune=RATES,
-        recipe="cnv",
-        standing=standing,
-    ),
+    "cnv_small", _space("cnv_small", 4, "cnv_w1a1 with a quarter of its widths")
 )
