@@ -35,7 +35,8 @@ from nas.runs.data import DataRecord
 from nas.runs.folder import RunFolder
 from nas.runs.front import FrontPlan
 from nas.runs.outcome import Outcome
-from nas.runs.records import Certificate, TrainedRecord
+from nas.runs.records import Certificate
+from nas.runs.trainings import is_over
 from nas.search_space.files import load_blocks
 from nas.system import backend
 from nas.system.backend_check import check_late_packages
@@ -210,7 +211,7 @@ def _check_supernets(
     """Refuses a sweep whose supernets' weights are needed and gone, before images are read."""
     chooses = different(goals) + len(plan.added) < plan.networks
     scores = chooses and METHODS[goals[0].config.search.method].trains_supernet
-    is_trained = all(goal.folder.has(TrainedRecord, name="searched") for goal in goals)
+    is_trained = all(is_over(goal.folder, "searched") for goal in goals)
     is_done = is_trained and not chooses and not options.get("restart")
     if not scores and (is_done or not _inherits(goals, options)):
         return
@@ -305,7 +306,7 @@ def _trained(
             name,
             name if name in by_label else None,
             lenders[name],
-            asked.begin(folders[name], dataset, training),
+            replace(asked.begin(folders[name], dataset, training), others_go_on=True),
         )
         for name in names
     ]

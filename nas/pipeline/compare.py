@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,13 @@ class Compared:
     workers: StageWorkers | None = None
 
     def run(self) -> ComparedNetworks:
-        """Trains what is not trained, measures everything together, and writes it down."""
+        """Trains what is not trained, measures everything together, and writes it down.
+
+        A network whose first training loses its weights is missing; the others are compared.
+
+        Raises:
+            LostWeightsError: All networks that it trains lost theirs.
+        """
         entries = self.config.networks
         own = [entry for entry in entries if entry.run is None]
         trained: dict[str, list[list[TrainedRecord]]] = {}
@@ -84,13 +90,18 @@ class Compared:
         for number, entry in enumerate(own, start=1):
             out.print(f"{entry.name} ({number} of {len(own)}): {entry.text}", markup=False)
             trained[entry.name] = self._retraining(entry).train()
+        lost = [entry for entry in own if not trained[entry.name]]
+        if lost and len(lost) == len(own):  # what the first one says holds for all of them
+            replace(self._retraining(lost[0]), others_go_on=False).train(says_recipe=False)
+        own = [entry for entry in own if entry not in lost]
+        entries = tuple(entry for entry in entries if entry not in lost)
         files = {entry.name: self._model(entry).read_bytes() for entry in entries}
         timed = measured_together(files, self.config.sizes)
         for entry in own:
             # Networks whose formats are emulated have no timing.
             own_timing = {"searched": timed[entry.name]} if entry.name in timed else {}
             self._retraining(entry).certify(trained[entry.name], TimedNetworks(own_timing))
-        return self._written(timed)
+        return self._written(entries, lost, timed)
 
     def _retraining(self, entry: ComparisonEntry) -> RetrainRun:
         """The training of one network in a run folder of its own, begun or to go on."""
@@ -117,6 +128,7 @@ class Compared:
             selection=training.selection,
             exports=self.exports,
             title=entry.name,
+            others_go_on=True,
         )
 
     def _begun(self, entry: ComparisonEntry, network: Architecture) -> RunFolder:
@@ -148,16 +160,24 @@ class Compared:
     def _model(self, entry: ComparisonEntry) -> Path:
         return entry.folder_in(self.folder.path) / "model.onnx"
 
-    def _written(self, timed: TimedNetworks) -> ComparedNetworks:
+    def _written(
+        self,
+        entries: Sequence[ComparisonEntry],
+        lost: Sequence[ComparisonEntry],
+        timed: TimedNetworks,
+    ) -> ComparedNetworks:
         """compared.json, compared.csv, the pictures and the page."""
-        rows = tuple(self._row(entry, timed) for entry in self.config.networks)
+        rows = tuple(self._row(entry, timed) for entry in entries)
         plan = self.config.sizes.measuring.certificate
         now, first = environment(), next(iter(timed.values()), None)
         found = ComparedNetworks(
             date=now_text(),
             environment=now,
             conditions=None if first is None else Conditions.of(first, DEPLOYED, plan),
-            warnings=compared_warnings(rows, now.host_fingerprint, self.config.is_smoke),
+            warnings=(
+                *map(self._lost_warning, lost),
+                *compared_warnings(rows, now.host_fingerprint, self.config.is_smoke),
+            ),
             networks=rows,
         )
         self.folder.write(found)
@@ -172,6 +192,14 @@ class Compared:
             markup=False,
         )
         return found
+
+    def _lost_warning(self, entry: ComparisonEntry) -> str:
+        loss = self._retraining(entry).loss
+        return (
+            f"{entry.name} is missing: the weights of its first training were lost, "
+            f"{'' if loss is None else loss.reason}. All networks train anew by --run, --restart "
+            "and a lower --learning_rate."
+        )
 
     def _row(self, entry: ComparisonEntry, timed: TimedNetworks) -> ComparedRow:
         folder = RunFolder(entry.folder_in(self.folder.path))

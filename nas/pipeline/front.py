@@ -18,6 +18,7 @@ from nas.pipeline.front_record import front_record
 from nas.pipeline.inherit import Weights, inherited_weights
 from nas.pipeline.retrain import RetrainRun
 from nas.pipeline.retrain_certificate import judged_values
+from nas.pipeline.retrain_job import FOUND
 from nas.pipeline.retrain_jobs import train_ahead
 from nas.pipeline.stage_workers import StageWorkers
 from nas.report.front import print_front
@@ -25,14 +26,13 @@ from nas.report.front_page import write_front_page
 from nas.report.pareto import write_pareto
 from nas.report.seeds import MoreSeeds
 from nas.runs.folder import RunFolder
-from nas.runs.front import Front
+from nas.runs.front import Front, LostNetwork
 from nas.runs.outcome import Outcome
 from nas.runs.records import Baselines, Certificate, TrainedRecord
 from nas.selection.seed_spread import SeedSpread
 from nas.system import backend
 from nas.system.console import bar, out
 
-FOUND = "searched"
 # Of each network all trainings, first seed first; the found network is the first.
 Trainings = Sequence[Sequence[TrainedRecord]]
 
@@ -76,19 +76,25 @@ class FrontRun:
     def run(self) -> Outcome:
         """Everything; what all goals together came to."""
         trained = self._train()
+        if not trained:  # what the first one says of its weights holds for all of them
+            replace(self.members[0].run, others_go_on=False).train(says_recipe=False)
         if not self._is_finished(trained):
             self._certify(trained)
         front = self.sweep.read(Front)
-        write_pareto(self.sweep.path, [member.name for member in self.members])
+        write_pareto(self.sweep.path, list(trained))
         page = write_front_page(self.sweep.path, front)
         print_front(front, MoreSeeds(self.sweep.path, self.said_again))
         out.print(f"Front: {page}    Files: {self.sweep.path}", markup=False)
-        return Outcome.of_all(network.outcome for network in front.networks)
+        return front.outcome
 
     # Training.
 
     def _train(self) -> dict[str, Trainings]:
-        """Every training that is not done yet; all networks with one seed before the next one."""
+        """Every training that is not done yet; all networks with one seed before the next one.
+
+        Returns:
+            Of each network its trainings, without those that lost the weights of their first one.
+        """
         seeds = self.members[0].run.seeds
         total = seeds * len(self.members)
         found: dict[str, Trainings] = {}
@@ -106,7 +112,7 @@ class FrontRun:
                 found[member.name] = run.train(says_recipe=is_first)
                 is_first = False
                 backend.forget_models()  # the next network is built as in a new process
-        return found
+        return {name: trainings for name, trainings in found.items() if trainings}
 
     def _train_ahead(self) -> None:
         """Has all trainings that are still to come done by workers, where there are any."""
@@ -149,9 +155,9 @@ class FrontRun:
             return False
         front = self.sweep.read(Front)
         known = {network.name: network for network in front.networks}
-        if list(known) != [n for n in known if n in trained] or len(known) != len(self.members):
+        if known.keys() != trained.keys() or front.lost != self._lost:
             return False
-        for member in self.members:
+        for member in self._members_of(trained):
             folder, network = member.run.folder, known[member.name]
             if not folder.has(Certificate) or network.outcome is Outcome.CANNOT_TELL:
                 return False
@@ -175,7 +181,7 @@ class FrontRun:
         """
         timed = self._measured(trained)
         certificates = {}
-        for member in self.members:
+        for member in self._members_of(trained):
             keys = {name: _key(member, name) for name in member.run.networks}
             own = {name: timed[key] for name, key in keys.items() if key in timed}
             records = trained[member.name]
@@ -185,22 +191,31 @@ class FrontRun:
         goals = {member.name: member.goal for member in self.members}
         recipe = self.members[0].run.seeded_recipe
         doubt = timed.doubt.reason if timed.doubt else None
-        self.sweep.write(front_record(certificates, goals, recipe, doubt))
+        self.sweep.write(front_record(certificates, goals, recipe, doubt, self._lost))
+
+    def _members_of(self, trained: Mapping[str, Trainings]) -> list[Member]:
+        return [member for member in self.members if member.name in trained]
+
+    @property
+    def _lost(self) -> tuple[LostNetwork, ...]:
+        losses = ((member.name, member.run.loss) for member in self.members)
+        return tuple(LostNetwork(name, loss.reason) for name, loss in losses if loss is not None)
 
     def _measured(self, trained: Mapping[str, Trainings]) -> TimedNetworks:
         """All networks, visits interleaved, in the same new processes; none with `--device`."""
         run = self.members[0].run
         if run.device is not None:
             return TimedNetworks()
+        members = self._members_of(trained)
         files = {
             _key(member, name): data
-            for member in self.members
+            for member in members
             for name, data in member.run.files(trained[member.name]).items()
         }
         files = without_emulated(files)
         if not files:
             return TimedNetworks()
-        found = [_key(member, FOUND) for member in self.members]
+        found = [_key(member, FOUND) for member in members]
         plans = run.scale.measuring
         with bar(f"Timing {len(files)} networks together in new processes") as shown:
             return measure_networks(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 
 from latency.device.clock import now_text
 from nas.errors import InputError
 from nas.pipeline.front_networks import first_of_each
-from nas.runs.front import Front, FrontNetwork
+from nas.runs.front import Front, FrontNetwork, LostNetwork
 from nas.runs.measured import counted
 from nas.runs.records import Certificate, SeededRecipe, values_of
 from nas.selection.seed_spread import SeedSpread, image_error
@@ -24,6 +24,7 @@ def front_record(
     goals: Mapping[str, str | None],
     recipe: SeededRecipe,
     doubt: str | None,
+    lost: Sequence[LostNetwork] = (),
 ) -> Front:
     """The front of certified networks.
 
@@ -32,6 +33,7 @@ def front_record(
         goals: Name -> the goal of the sweep; None for a further network.
         recipe: All were trained by.
         doubt: Why the times do not fit the sweep's table; None where they do.
+        lost: Networks whose weights were lost.
 
     Raises:
         InputError: A network has no accuracy, or neither measured nor predicted milliseconds.
@@ -66,6 +68,7 @@ def front_record(
         evaluation_images=first.evaluation_images or 0,
         networks=tuple(networks),
         quantity=first.quantity,
+        lost=tuple(lost),
     )
 
 

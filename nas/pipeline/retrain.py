@@ -76,11 +76,13 @@ class RetrainRun(RetrainJob):
 
         Returns:
             The trainings of each network, the found one first, first seed first, without those
-            whose weights were lost; a network that has lost all of them is left out.
+            whose weights were lost; a network that has lost all of them is left out. Nothing where
+            the found network lost the weights of its first training and other runs go on.
 
         Raises:
-            LostWeightsError: The found network lost the weights of its first training.
+            LostWeightsError: It lost them, and this is the only run, or they were lost before.
         """
+        self._refuse_lost()
         if says_recipe:
             self.say_recipe()
         self.judge.check([entry.name for entry in self.entries], self.seed, self.seeds)
@@ -88,6 +90,8 @@ class RetrainRun(RetrainJob):
         deployment.check()
         train_ahead([self], self.workers)
         trained = self._trained(self.entries)
+        if self.loss is not None:
+            return []
         deployment.bring_up_to_date()
         return trained
 
@@ -187,6 +191,8 @@ class RetrainRun(RetrainJob):
         found: dict[str, list[TrainedRecord]] = {entry.name: [] for entry in entries}
         total = len(entries) * len(seeds)
         for number, (seed, entry) in enumerate(product(seeds, entries), start=1):
+            if self.loss is not None:
+                break  # nothing can be certified beside it
             with_seed = f", seed {seed}" if len(seeds) > 1 else ""
             label = f"Training {self.title_of(entry)}{with_seed} ({number} of {total})"
             record = self._train(entry, seed, label)
@@ -224,14 +230,15 @@ class RetrainRun(RetrainJob):
 
         Raises:
             LostWeightsError: The found network lost the weights of its first training, which all
-                files of the run would be made of. Of another one it is written down.
+                files of the run would be made of, and this is the only run. Else it is written
+                down.
         """
         title = self.title_of(entry)
         name = title if self.seeds == 1 else f"{title}, seed {seed}"
         try:
             result = self._fitted(entry, seed, label, on_step)
         except LostWeightsError as lost:
-            if self._makes_files(entry, seed):
+            if self._makes_files(entry, seed) and not self.others_go_on:
                 raise self._named(lost, entry, seed) from None
             key = TrainedRecord.key(entry.name, seed, self.seed)
             reason = f"{lost.received} instead of {lost.expected}"
@@ -264,6 +271,13 @@ class RetrainRun(RetrainJob):
                 initial_weights=self.initial_weights.get(entry.name),
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
+
+    def _refuse_lost(self) -> None:
+        if self.loss is None or self.others_go_on:
+            return
+        fix = "train with a lower --learning_rate"
+        lost = LostWeightsError("a first training with finite weights", self.loss.reason, fix)
+        raise self._named(lost, self.entries[0], self.seed)
 
     def _named(self, lost: LostWeightsError, entry: ComparedNetwork, seed: int) -> LostWeightsError:
         """The same error with the training that it ended, and what begins the run anew."""

@@ -26,6 +26,9 @@ from nas.system.interrupt import Interrupter
 from nas.training.last_or_average import divided
 from nas.training.recipe import Recipe
 
+# Name of the found network among those of its run.
+FOUND = "searched"
+
 
 @dataclass
 class RetrainJob:
@@ -58,6 +61,8 @@ class RetrainJob:
             top-1 where it is empty.
         quantity: What the search was asked in; milliseconds where nothing was searched.
         workers: That train; None where this program does.
+        others_go_on: Whether networks in runs of their own go on where this one's first training
+            loses its weights; else that ends the program.
     """
 
     folder: RunFolder
@@ -83,11 +88,12 @@ class RetrainJob:
     selection: AskedMetrics = AskedMetrics()
     quantity: QuantityName = MILLISECONDS.quantity
     workers: StageWorkers | None = None
+    others_go_on: bool = False
 
     @property
     def entries(self) -> list[ComparedNetwork]:
         """The found network and those beside it."""
-        found = ComparedNetwork("searched", "searched", arch_text.to_text(self.architecture))
+        found = ComparedNetwork(FOUND, "searched", arch_text.to_text(self.architecture))
         return [found, *self.others]
 
     @property
@@ -98,6 +104,8 @@ class RetrainJob:
     @property
     def is_trained(self) -> bool:
         """Whether every training is over, so that `train` only reads."""
+        if self.loss is not None:
+            return True
         names = [entry.name for entry in self.entries]
         keys = TrainedRecord.keys(names, self.seed, self.seeds)
         return all(is_over(self.folder, key) for key in keys)
@@ -112,6 +120,13 @@ class RetrainJob:
             for key in keys
             if self.folder.has(LostRecord, name=key)
         )
+
+    @property
+    def loss(self) -> LostRecord | None:
+        """The found network's first training where it lost its weights: no file can be made."""
+        key = TrainedRecord.key(FOUND, self.seed, self.seed)
+        has_lost = self.folder.has(LostRecord, name=key)
+        return self.folder.read(LostRecord, name=key) if has_lost else None
 
     @property
     def lost_warnings(self) -> tuple[str, ...]:

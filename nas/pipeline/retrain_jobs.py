@@ -91,6 +91,7 @@ def _job(
         run.metrics,
         run.selection,
         start,
+        run.others_go_on,
     )
     return workers.job(
         run.folder,

@@ -98,6 +98,7 @@ class TrainingDetails:
         metrics: That the trained network is judged by.
         selection: The metric that chooses between the last weights and their average.
         start: Name of the run's file with the first weights; None for random ones.
+        others_go_on: Whether the network's first training ends nothing where it loses its weights.
     """
 
     entry: ComparedNetwork
@@ -113,6 +114,7 @@ class TrainingDetails:
     metrics: AskedMetrics
     selection: AskedMetrics
     start: str | None = None
+    others_go_on: bool = False
 
 
 @dataclass(frozen=True)

@@ -173,6 +173,7 @@ def _train(job: StageJob, folder: RunFolder, dataset: Dataset, context: Context)
         title=details.title,
         metrics=details.metrics,
         selection=details.selection,
+        others_go_on=details.others_go_on,
     )
     return run.reached(details.entry, details.seed, details.label, _steps(context))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds, quantities
 from nas.data import split_holdout
 from nas.data.look import Looks
@@ -23,7 +24,10 @@ from nas.search_space.space import Space
 from nas.selection.contradictions import check_bounds
 from nas.system.console import out
 from nas.training.rates import cut_text
+from nas.training.recipe import Recipe
+from nas.training.suits import check_suits
 from nas.tuning.budgets import parse_budget
+from nas.tuning.parameters import Value
 from nas.tuning.tune import ends_of, parse_tune
 
 
@@ -37,10 +41,12 @@ def check_trials(config: TrialsConfig, space: Space | KnobSpace, looks: Looks) -
 
     Raises:
         InputError: A quantity that nothing tells, a metric that the images cannot give, bounds that
-            no network keeps, a grid of endlessly many, or rungs that end at one step.
+            no network keeps, a grid of endlessly many, rungs that end at one step, or a value of a
+            knob that says nothing for the networks, such as dropout without such a layer.
         DataError: Too few images of a class to judge on some of them.
     """
     _check_quantities(config, space)
+    _check_recipes(config, space)
     learned, judging = split_holdout(
         len(looks.train_labels), looks.train_labels, JUDGING_SHARE, config.seed
     )
@@ -136,6 +142,33 @@ def _check_quantities(config: TrialsConfig, space: Space | KnobSpace) -> None:
                 )
             if objective.name == "ms" and isinstance(space, Space):
                 check_measurable(space)
+
+
+def _check_recipes(config: TrialsConfig, space: Space | KnobSpace) -> None:
+    """Refuses a recipe, or an end of a knob's values, that says nothing for the networks."""
+    network = _one_network(config, space)
+    check_suits(network, config.recipe)
+    for knob in config.knobs:
+        for value in ends_of(knob):
+            recipe = _changed(config.recipe, knob.name, value)
+            if recipe is not None:
+                check_suits(network, recipe)
+
+
+def _one_network(config: TrialsConfig, space: Space | KnobSpace) -> Architecture:
+    """A network that has what recipes speak of, wherever another one of the space has it."""
+    if isinstance(space, Space):
+        return space.largest()
+    candidates = candidates_of(config, space)
+    return candidates.network(candidates.original(config.recipe))
+
+
+def _changed(recipe: Recipe, knob: str, value: Value) -> Recipe | None:
+    """The recipe with one other value; None where it goes with no other of the recipe's own."""
+    try:
+        return recipe.changed(**{knob: value})
+    except InputError:
+        return None
 
 
 def _check_batches(config: TrialsConfig, images: int) -> None:

@@ -201,6 +201,11 @@ def _notes(front: Front) -> Iterator[str]:
         yield f"Milliseconds are predicted for {front.device}; nothing was measured here."
     if front.doubt is not None:
         yield f"Warning: {front.doubt}."
+    for lost in front.lost:
+        yield (
+            f"Warning: {lost.name} is missing: the weights of its first training were lost, "
+            f"{lost.reason}. All networks train anew by --restart with a lower --learning_rate."
+        )
     if front.recipe.inherits:
         start = "the supernets' weights"
         yield f"All networks trained for {front.recipe.epochs:.3g} epochs from {start}."

@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from nas.cost.units import MILLISECONDS, UNITS, QuantityName, Unit
 from nas.runs.folder import RunFolder
 from nas.runs.measured import Conditions, MeasuredRecord, counted
+from nas.runs.outcome import Outcome
 from nas.runs.records import SeededRecipe
 from nas.selection.goals import Goal, Target
 from nas.selection.seed_spread import SeedDifference, SeedSpread
@@ -146,6 +147,19 @@ class FrontNetwork(MeasuredRecord):
         return self.predicted_ms if self.measured_ms is None else self.measured_ms
 
 
+@dataclass(frozen=True)
+class LostNetwork:
+    """A network whose first training lost its weights, so that none of its files were made.
+
+    Args:
+        name: Sub-folder of its run.
+        reason: What was lost, and when.
+    """
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, kw_only=True)
 class Front:
     """front.json of a sweep: its trained networks, timed in one session.
@@ -162,6 +176,7 @@ class Front:
         evaluation_images: How many images accuracies are shares of.
         networks: Fastest first, or those with the least of what was asked in.
         quantity: What the sweep's goals are asked in, and networks are compared by.
+        lost: Networks that are missing among these, as their weights were lost.
     """
 
     FILE: ClassVar[str] = "front.json"
@@ -177,11 +192,18 @@ class Front:
     evaluation_images: int
     networks: tuple[FrontNetwork, ...]
     quantity: QuantityName = MILLISECONDS.quantity
+    lost: tuple[LostNetwork, ...] = ()
 
     @property
     def unit(self) -> Unit:
         """Names of what networks are compared by."""
         return UNITS[self.quantity]
+
+    @property
+    def outcome(self) -> Outcome:
+        """What all goals together came to; of a network that was lost nothing can be told."""
+        outcomes = [network.outcome for network in self.networks]
+        return Outcome.of_all([*outcomes, *(Outcome.CANNOT_TELL for _ in self.lost)])
 
     @property
     def is_measured(self) -> bool:

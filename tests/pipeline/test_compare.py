@@ -118,6 +118,25 @@ def test_a_comparison_that_was_killed_trains_what_is_missing(
     assert len(RunFolder(both).read(ComparedNetworks).networks) == 2
 
 
+def test_a_network_that_loses_its_weights_is_missing_and_the_others_are_compared(
+    tmp_path: Path, measured: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trainings = made_up(monkeypatch)
+    trainings.lost = {(SMALL, 0)}
+    both = tmp_path / "both"
+    done = run_program("main.py", *WORDS, "--run_dir", str(both))
+    assert done.exit_code == 0, done.err
+    assert trainings.begun == [(SMALL, 0), (WIDER, 0), (WIDER, 1)]
+    assert measured == [[NAMES[1]]]
+    found = RunFolder(both).read(ComparedNetworks)
+    assert [row.name for row in found.networks] == [NAMES[1]]
+    assert found.warnings[0].startswith(f"{NAMES[0]} is missing") and "nan" in found.warnings[0]
+    trainings.lost = {(SMALL, 0), (WIDER, 0)}
+    done = run_program("main.py", "--run", str(both), "--restart", "--learning_rate", "0.01")
+    assert done.exit_code == 2 and "in the training of network-1 with seed 0" in done.err
+    assert not RunFolder(both).has(ComparedNetworks)
+
+
 def test_what_is_not_trained_needs_a_recipe_and_images(
     tmp_path: Path, measured: list[list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

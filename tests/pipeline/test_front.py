@@ -41,6 +41,7 @@ from nas.runs.records import Baselines, Certificate, ComparedNetwork, Comparison
 from nas.runs.sweep import Pareto
 from nas.selection.gaps import Window
 from nas.system.interrupt import Interrupter
+from nas.training.lost import LostWeightsError
 from tests.deployment.test_timing import file, timings
 from tests.support.made_up_trainings import KilledError, MadeUpTrainings
 from tests.support.timings import timing
@@ -367,6 +368,41 @@ def test_seeds_train_round_by_round_and_can_be_raised(sweep: RunFolder, machine:
     assert len(machine.trainings.begun) == 9
     with pytest.raises(InputError, match="--seeds 3 or more"):
         train(sweep, seeds=2)
+
+
+def test_a_network_that_loses_its_weights_is_missing_and_the_others_are_certified(
+    sweep: RunFolder, machine: Machine, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = arch_text.from_json(RunFolder(sweep.path / GOALS[0]).read_json("architecture.json"))
+    machine.trainings.lost = {(arch_text.to_text(text), 0)}
+    found = train(sweep, networks=3, seeds=2)
+    assert names(found) == sorted([GOALS[1], "added-1"])
+    (lost,) = found.lost
+    assert lost.name == GOALS[0] and "nan at step 3" in lost.reason
+    assert replace(found, networks=()).outcome is Outcome.CANNOT_TELL, "whatever the others meet"
+    assert f"{GOALS[0]} is missing" in (sweep.path / "front.html").read_text("utf-8")
+    assert f"{GOALS[0]} is missing" in " ".join(capsys.readouterr().out.split())
+    seeds = [seed for _, seed in machine.trainings.begun]
+    assert seeds == [0, 0, 0, 1, 1], "it is not trained with further seeds"
+    # Shown again nothing is trained or timed; all of it begins anew by --restart.
+    assert train(sweep) == found
+    assert (len(machine.trainings.begun), len(machine.sessions)) == (5, 1)
+    machine.trainings.lost = set()
+    anew = train(sweep, restart=True, learning_rate=0.01)
+    assert len(anew.networks) == 3 and anew.lost == ()
+
+
+def test_a_front_of_lost_networks_alone_is_refused(sweep: RunFolder, machine: Machine) -> None:
+    texts = [
+        arch_text.to_text(
+            arch_text.from_json(RunFolder(sweep.path / goal).read_json("architecture.json"))
+        )
+        for goal in GOALS
+    ]
+    machine.trainings.lost = {(text, 0) for text in texts}
+    with pytest.raises(LostWeightsError, match="nan at step 3"):
+        train(sweep)
+    assert len(machine.trainings.begun) == 2 and not sweep.has(Front)
 
 
 def _figures(sweep: RunFolder) -> dict[str, Any]:

@@ -517,15 +517,8 @@ def test_lost_weights_are_told_with_their_training_and_what_was_not_tried_yet(
 
 def losing(monkeypatch: pytest.MonkeyPatch, *lost: tuple[str, int]) -> MadeUpTrainings:
     """Made-up trainings, of which some networks lose their weights with some seeds."""
-    made_up = MadeUpTrainings()
-
-    def train(network: Any, *arguments: Any, seed: int, **options: Any) -> Any:
-        result = made_up.train(network, *arguments, seed=seed, **options)
-        if made_up.begun[-1] in lost:
-            check_loss(float("nan"), 3, 0.1)
-        return result
-
-    monkeypatch.setattr(retrain, "train_network", train)
+    made_up = MadeUpTrainings(lost=set(lost))
+    monkeypatch.setattr(retrain, "train_network", made_up.train)
     monkeypatch.setattr(RetrainRun, "_export", lambda *arguments: made_up.export(*arguments))
     return made_up
 
@@ -571,6 +564,20 @@ def test_a_network_that_lost_all_trainings_is_left_out(
     assert certificate.top1 is not None and certificate.random == ()
     (warning,) = certificate.warnings
     assert warning.startswith("The weights of random 1 were lost with seed 0")
+
+
+def test_one_run_of_many_writes_its_loss_down_and_alone_it_ends_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made_up = losing(monkeypatch, (arch_text.to_text(FOUND), 0))
+    run = replace(begun(tmp_path / "run", (RANDOM,), seeds=2), others_go_on=True)
+    assert run.train() == run.train() == [] and run.is_trained
+    assert made_up.begun == [(arch_text.to_text(FOUND), 0)], "nothing is certified beside it"
+    with pytest.raises(LostWeightsError, match=r"(?s)nan at step 3.*--restart") as lost:
+        replace(run, others_go_on=False).train()
+    assert lost.value.received.endswith("in the training of searched with seed 0")
+    training_config(run.folder, run_config(Goal(target=0.7)), SMOKE, {"restart": True})
+    assert run.loss is None and not run.is_trained
 
 
 def test_more_seeds_are_proposed_beyond_those_that_were_lost(

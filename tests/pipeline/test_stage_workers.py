@@ -159,6 +159,11 @@ def test_a_training_that_fails_is_told_and_the_others_are_kept(
     broken = False
     train_ahead([run], workers_of(run.folder))
     assert len(made_up.begun) == 4 and run.is_trained
+    # As one run of many it is over, and the others go on.
+    broken = True
+    run = replace(retraining(tmp_path / "one of many", seeds=1), others_go_on=True)
+    train_ahead([run], workers_of(run.folder))
+    assert run.loss is not None and "nan at step 3" in run.loss.reason
 
 
 def test_a_training_that_loses_its_weights_is_over_and_stops_no_other(

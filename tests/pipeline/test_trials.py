@@ -289,6 +289,13 @@ def test_the_next_command_prepares_and_judges_as_the_search_did() -> None:
     assert "flip" not in options_of(next_command(record, config))
 
 
+PLAIN_NETWORK = {
+    "network": "in_s32 cn_r1_k3_s2_c8 gap fc_c12",
+    "space": None,
+    "objectives": "cross_entropy",
+}
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -306,6 +313,12 @@ def test_the_next_command_prepares_and_judges_as_the_search_did() -> None:
             "where all trials have one network",
         ),
         ({"objectives": "top1,energy_mj"}, "energy_mj, which nothing here measures"),
+        # Each end of a knob's values, with one network and with a space.
+        ({**PLAIN_NETWORK, "tune": "dropout={0,0.3}"}, r"a layer drop_p0\.3"),
+        ({**PLAIN_NETWORK, "tune": "stochastic_depth=[0,0.2]"}, "residual branch"),
+        ({**PLAIN_NETWORK, "tune": "cutout_pixels={8,64}"}, "64"),
+        ({"space": "cnv_small", "tune": "stochastic_depth={0,0.1}"}, "residual branch"),
+        ({"space": "cnv_small", "tune": "dropout=[0,0.5]"}, "a layer drop_p0.5"),
     ],
 )
 def test_what_no_trial_can_come_to_is_refused_before_images_are_decoded(
