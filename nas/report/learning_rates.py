@@ -29,9 +29,11 @@ def write_picture(folder: Path, curve: RateCurve) -> Path:
         The picture's path.
     """
     with matplotlib.rc_context(STYLE):
-        figure = Figure(figsize=(6.4, 4.0), layout="constrained", dpi=150)
+        figure = Figure(figsize=(6.4, 4.3), layout="constrained", dpi=150)
         FigureCanvasAgg(figure)
         _draw(figure.subplots(), curve)
+        # Lines stand anywhere between the ends of the axis: no place inside is free of them.
+        figure.legend(loc="outside lower center", ncols=3, fontsize=8.5)
         stream = io.BytesIO()
         written_out(figure).savefig(stream, format="png", metadata={"Software": None})
     path = folder / PICTURE
@@ -58,4 +60,3 @@ def _draw(axes: Axes, curve: RateCurve) -> None:
     axes.set_ylim(low - 0.1 * (high - low) - 1e-3, high + 0.6 * (high - low) + 1e-3)
     axes.set_xlabel(f"learning rate of {curve.optimizer}, {curve.batch_size} images a step")
     axes.set_ylabel("training loss")
-    axes.legend(loc="lower left")  # the loss begins high
