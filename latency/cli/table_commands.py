@@ -85,6 +85,12 @@ def _job(options: argparse.Namespace) -> Job:
         job = read_job(folders[0], *_folder_plan(options, folders[0]))
         scheme = options.scheme or job.subject.scheme or scheme_of(options)
         there = (job.subject.precision, job.subject.scheme)
+        if "precision" in options.given and options.precision == "fp32" != job.subject.precision:
+            raise InputError(
+                f"--precision {job.subject.precision}, which the models of the folder have",
+                "--precision fp32",
+                "leave it out, or name a folder of models in fp32",
+            )
         if options.precision != "fp32" and (options.precision, scheme) != there:
             data = {model.key: model.data for model in job.models}
             data = convert_all(data, options.precision, scheme=options.scheme or "")

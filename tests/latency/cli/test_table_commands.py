@@ -96,6 +96,20 @@ def test_a_folder_is_measured_as_its_job_says_but_for_what_flags_change(
     assert exported("by hand", tmp_path / "first").settings == SessionSettings()
 
 
+@pytest.mark.parametrize(
+    "other", [("fp32",), ("fp16",), ("int8", "--scheme", "u8u8")], ids=lambda words: words[0]
+)
+def test_models_in_int8_do_not_become_others(
+    other: tuple[str, ...], model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, words = tmp_path / "int8", ("--precision", "int8", "--scheme", "s8s8")
+    assert program.main(["table", str(model), "--export_job", str(folder), *words]) == 0
+    output = tmp_path / "table.json"
+    asked = ["table", str(folder), "--precision", *other, "--output", str(output)]
+    assert program.main(asked) == 2
+    assert "fp32" in capsys.readouterr().err and not output.exists()
+
+
 def test_a_job_that_was_run_here_names_its_result_and_the_next_command(
     job: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
