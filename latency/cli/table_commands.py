@@ -85,7 +85,8 @@ def _job(options: argparse.Namespace) -> Job:
         job = read_job(folders[0], *_folder_plan(options, folders[0]))
         scheme = options.scheme or job.subject.scheme or scheme_of(options)
         there = (job.subject.precision, job.subject.scheme)
-        if "precision" in options.given and options.precision == "fp32" != job.subject.precision:
+        asks_fp32 = "precision" in options.given and options.precision == "fp32"
+        if asks_fp32 and job.subject.precision != "fp32":
             raise InputError(
                 f"--precision {job.subject.precision}, which the models of the folder have",
                 "--precision fp32",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from nas.pipeline.inputs import keep_data
 from nas.pipeline.stage_workers import StageWorkers
 from nas.recipes.scales import Scale
 from nas.report.compared import compared_table, compared_warnings, write_compared_page
+from nas.report.seeds import missing_text
 from nas.runs.compared import (
     ComparedCells,
     ComparedNetworks,
@@ -82,25 +83,28 @@ class Compared:
         """
         entries = self.config.networks
         own = [entry for entry in entries if entry.run is None]
+        runs = {entry.name: self._retraining(entry) for entry in own}
         trained: dict[str, list[list[TrainedRecord]]] = {}
         if self.workers is not None:
             from nas.pipeline.retrain_jobs import train_ahead
 
-            train_ahead([self._retraining(entry) for entry in own], self.workers)
+            train_ahead(list(runs.values()), self.workers)
         for number, entry in enumerate(own, start=1):
             out.print(f"{entry.name} ({number} of {len(own)}): {entry.text}", markup=False)
-            trained[entry.name] = self._retraining(entry).train()
-        lost = [entry for entry in own if not trained[entry.name]]
-        if lost and len(lost) == len(own):  # what the first one says holds for all of them
-            replace(self._retraining(lost[0]), others_go_on=False).train(says_recipe=False)
-        own = [entry for entry in own if entry not in lost]
-        entries = tuple(entry for entry in entries if entry not in lost)
+            trained[entry.name] = runs[entry.name].train()
+        losses = {name: run.loss for name, run in runs.items()}
+        lost = {name: loss.reason for name, loss in losses.items() if loss is not None}
+        if own and len(lost) == len(own):
+            runs[own[0].name].refuse_lost()
+        entries = tuple(entry for entry in entries if entry.name not in lost)
         files = {entry.name: self._model(entry).read_bytes() for entry in entries}
         timed = measured_together(files, self.config.sizes)
-        for entry in own:
+        for name, run in runs.items():
+            if name in lost:
+                continue
             # Networks whose formats are emulated have no timing.
-            own_timing = {"searched": timed[entry.name]} if entry.name in timed else {}
-            self._retraining(entry).certify(trained[entry.name], TimedNetworks(own_timing))
+            own_timing = {"searched": timed[name]} if name in timed else {}
+            run.certify(trained[name], TimedNetworks(own_timing))
         return self._written(entries, lost, timed)
 
     def _retraining(self, entry: ComparisonEntry) -> RetrainRun:
@@ -161,12 +165,9 @@ class Compared:
         return entry.folder_in(self.folder.path) / "model.onnx"
 
     def _written(
-        self,
-        entries: Sequence[ComparisonEntry],
-        lost: Sequence[ComparisonEntry],
-        timed: TimedNetworks,
+        self, entries: Sequence[ComparisonEntry], lost: Mapping[str, str], timed: TimedNetworks
     ) -> ComparedNetworks:
-        """compared.json, compared.csv, the pictures and the page."""
+        """compared.json, compared.csv, the pictures and the page, with why networks are missing."""
         rows = tuple(self._row(entry, timed) for entry in entries)
         plan = self.config.sizes.measuring.certificate
         now, first = environment(), next(iter(timed.values()), None)
@@ -175,7 +176,7 @@ class Compared:
             environment=now,
             conditions=None if first is None else Conditions.of(first, DEPLOYED, plan),
             warnings=(
-                *map(self._lost_warning, lost),
+                *(missing_text(name, reason) for name, reason in lost.items()),
                 *compared_warnings(rows, now.host_fingerprint, self.config.is_smoke),
             ),
             networks=rows,
@@ -192,14 +193,6 @@ class Compared:
             markup=False,
         )
         return found
-
-    def _lost_warning(self, entry: ComparisonEntry) -> str:
-        loss = self._retraining(entry).loss
-        return (
-            f"{entry.name} is missing: the weights of its first training were lost, "
-            f"{'' if loss is None else loss.reason}. All networks train anew by --run, --restart "
-            "and a lower --learning_rate."
-        )
 
     def _row(self, entry: ComparisonEntry, timed: TimedNetworks) -> ComparedRow:
         folder = RunFolder(entry.folder_in(self.folder.path))

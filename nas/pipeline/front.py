@@ -76,8 +76,8 @@ class FrontRun:
     def run(self) -> Outcome:
         """Everything; what all goals together came to."""
         trained = self._train()
-        if not trained:  # what the first one says of its weights holds for all of them
-            replace(self.members[0].run, others_go_on=False).train(says_recipe=False)
+        if not trained:
+            self.members[0].run.refuse_lost()
         if not self._is_finished(trained):
             self._certify(trained)
         front = self.sweep.read(Front)

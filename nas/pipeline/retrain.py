@@ -82,7 +82,8 @@ class RetrainRun(RetrainJob):
         Raises:
             LostWeightsError: It lost them, and this is the only run, or they were lost before.
         """
-        self._refuse_lost()
+        if not self.others_go_on:
+            self.refuse_lost()
         if says_recipe:
             self.say_recipe()
         self.judge.check([entry.name for entry in self.entries], self.seed, self.seeds)
@@ -272,8 +273,13 @@ class RetrainRun(RetrainJob):
                 guides=Guides(self.teaching.teacher if self.teaching else None, self.selection),
             )
 
-    def _refuse_lost(self) -> None:
-        if self.loss is None or self.others_go_on:
+    def refuse_lost(self) -> None:
+        """Refuses to go on without the found network's first training.
+
+        Raises:
+            LostWeightsError: It has lost its weights.
+        """
+        if self.loss is None:
             return
         fix = "train with a lower --learning_rate"
         lost = LostWeightsError("a first training with finite weights", self.loss.reason, fix)

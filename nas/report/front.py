@@ -11,7 +11,7 @@ from rich.table import Table
 from nas.cost.units import MILLISECONDS, Unit
 from nas.report import numbers
 from nas.report.bit_columns import HEADINGS, bit_cells, bits_are_shown
-from nas.report.seeds import FEW_SEEDS, MoreSeeds, difference_text, spread_text
+from nas.report.seeds import FEW_SEEDS, MoreSeeds, difference_text, missing_text, spread_text
 from nas.report.terminal import spread_cell
 from nas.report.verdict import WORDS
 from nas.runs.front import Front, FrontNetwork
@@ -202,10 +202,7 @@ def _notes(front: Front) -> Iterator[str]:
     if front.doubt is not None:
         yield f"Warning: {front.doubt}."
     for lost in front.lost:
-        yield (
-            f"Warning: {lost.name} is missing: the weights of its first training were lost, "
-            f"{lost.reason}. All networks train anew by --restart with a lower --learning_rate."
-        )
+        yield f"Warning: {missing_text(lost.name, lost.reason)}"
     if front.recipe.inherits:
         start = "the supernets' weights"
         yield f"All networks trained for {front.recipe.epochs:.3g} epochs from {start}."

@@ -24,6 +24,19 @@ NOT_KNOWN = (
 )
 
 
+def missing_text(name: str, reason: str) -> str:
+    """Why a network is missing among others that were trained by the same command.
+
+    Args:
+        name: Of the network.
+        reason: What its first training lost, and when.
+    """
+    return (
+        f"{name} is missing: the weights of its first training were lost, {reason}. All networks "
+        "train anew by --run, --restart and a lower --learning_rate."
+    )
+
+
 def spread_text(trainings: Sequence[SeedSpread]) -> str:
     """What trainings of one recipe tell of the spread between seeds; empty without any.
 
