@@ -142,7 +142,13 @@ class Augmentation:
         return bool(self.rotation_degrees or self.blur_sigma_pixels or has_policy)
 
     def drawn(
-        self, count: int, side: tuple[int, int], rng: np.random.Generator, *, is_moved: bool
+        self,
+        count: int,
+        side: tuple[int, int],
+        rng: np.random.Generator,
+        *,
+        is_moved: bool,
+        mixed_side: tuple[int, int] | None = None,
     ) -> dict[str, np.ndarray]:
         """What chance decided about a batch, for whoever changes its images elsewhere.
 
@@ -153,6 +159,7 @@ class Augmentation:
             side: Their height and width in pixels.
             rng: Source of chance, fresh from its seed.
             is_moved: Whether the images went through `moved` already.
+            mixed_side: Their height and width when they are mixed; None where it is `side`.
 
         Returns:
             `tops` and `lefts` of crops, which images are `mirrored`, boxes that are `erased` and
@@ -172,7 +179,7 @@ class Augmentation:
         if self.cutout.is_on:
             found["cut"] = self.cutout.boxes(count, side, streams["cutout"])
         if self.mixing.is_on:
-            mixture = self.mixing.draw(count, side, streams["mixing"])
+            mixture = self.mixing.draw(count, mixed_side or side, streams["mixing"])
             found |= {
                 "others": mixture.others,
                 "pasted": mixture.boxes,

@@ -149,7 +149,10 @@ class BatchLoader:
             found["rows"] = rows.astype(np.int32)
         if augment is not None:
             side = (self.split.images.shape[1], self.split.images.shape[2])
-            found |= augment.drawn(len(rows), side, self._rng(step), is_moved=is_moved)
+            mixed = None if self.size_at is None else (self.size_at(step),) * 2
+            found |= augment.drawn(
+                len(rows), side, self._rng(step), is_moved=is_moved, mixed_side=mixed
+            )
         return found
 
     def plain_images(self, step: int) -> np.ndarray:

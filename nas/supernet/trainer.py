@@ -170,6 +170,9 @@ class SupernetTrainer:
         self.network.gates.set_draw(self.draw(step))
         self._weight_steps.train(step, *batch)
 
+    def wait(self) -> None:
+        """Nothing is to be waited for: each step brings its loss."""
+
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         """A row of the history.
 

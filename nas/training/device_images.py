@@ -59,25 +59,32 @@ class DeviceImages:
             noise = rng.integers(0, 256, (NOISES, *side, 3), np.uint8)
             self.arrays["noises"] = ops.convert_to_tensor(noise)
 
-    def batch(self, plan: Plan | dict[str, Tensor], arrays: dict[str, Tensor]) -> Tensor:
+    def batch(
+        self, plan: Plan | dict[str, Tensor], arrays: dict[str, Tensor], size: int | None = None
+    ) -> Tensor:
         """Pixels (n, height, width, 3) float32 and targets (n, classes) float32.
 
         Args:
             plan: Of `BatchLoader.plan`.
             arrays: `self.arrays`, or what a compiled function got in their place.
+            size: Height and width that the images are made smaller to, before they are mixed; None
+                where they keep theirs.
         """
         pixels = plan["images"] if "images" in plan else self._taken(plan, arrays["pixels"])
         if "erased" in plan:
             noise = ops.take(arrays["noises"], plan["noise"], axis=0)
-            pixels = ops.where(self._mask(plan["erased"]), noise, pixels)
+            pixels = ops.where(_mask(plan["erased"], self._side), noise, pixels)
         if "cut" in plan:
-            pixels = ops.where(self._mask(plan["cut"]), ops.cast(GREY, "uint8"), pixels)
+            pixels = ops.where(_mask(plan["cut"], self._side), ops.cast(GREY, "uint8"), pixels)
         pixels = ops.cast(pixels, "float32")
+        side = self._side if size is None else (size, size)
+        if side != self._side:
+            pixels = _smaller(pixels, side)
         targets = ops.one_hot(plan["labels"], self._classes, dtype="float32")
         if "others" not in plan:
             return pixels, targets
         blended = ops.reshape(plan["blended"], (-1, 1, 1, 1))
-        own = blended * ops.cast(~self._mask(plan["pasted"]), "float32")
+        own = blended * ops.cast(~_mask(plan["pasted"], side), "float32")
         pixels = own * pixels + (1.0 - own) * ops.take(pixels, plan["others"], axis=0)
         share = ops.reshape(plan["share"], (-1, 1))
         targets = share * targets + (1.0 - share) * ops.take(targets, plan["others"], axis=0)
@@ -99,14 +106,21 @@ class DeviceImages:
         lines = ops.expand_dims((firsts + rows) * width, 2)
         return ops.take(pixels, lines + ops.expand_dims(columns, 1), axis=0)
 
-    def _mask(self, boxes: Tensor) -> Tensor:
-        """Which pixels lie inside of one rectangle an image: (n, height, width, 1)."""
-        inside = []
-        for axis, length in enumerate(self._side):
-            places = ops.reshape(ops.arange(length, dtype="int32"), (1, -1))
-            first, behind = boxes[:, axis, None], boxes[:, axis + 2, None]
-            inside.append((places >= first) & (places < behind))
-        return inside[0][:, :, None, None] & inside[1][:, None, :, None]
+
+def _mask(boxes: Tensor, side: tuple[int, int]) -> Tensor:
+    """Which pixels lie inside of one rectangle an image: (n, height, width, 1)."""
+    inside = []
+    for axis, length in enumerate(side):
+        places = ops.reshape(ops.arange(length, dtype="int32"), (1, -1))
+        first, behind = boxes[:, axis, None], boxes[:, axis + 2, None]
+        inside.append((places >= first) & (places < behind))
+    return inside[0][:, :, None, None] & inside[1][:, None, :, None]
+
+
+def _smaller(pixels: Tensor, side: tuple[int, int]) -> Tensor:
+    """Whole levels, as the host has them; Pillow rounds once more on the way."""
+    found = ops.image.resize(pixels, side, "bilinear", antialias=True, data_format="channels_last")
+    return ops.clip(ops.round(found), 0.0, 255.0)
 
 
 def _reflected(places: Tensor, length: int) -> Tensor:

@@ -19,6 +19,7 @@ from nas.training.device_images import (
     fit_on_device,
     has_device_steps,
 )
+from nas.training.image_sizes import size_at
 from nas.training.losses import training_loss
 from nas.training.lost import check_loss
 from nas.training.optimizers import unscaled
@@ -42,7 +43,7 @@ def device_steps(
         images: Of the split (n, height, width, 3) uint8.
     """
     is_half = keras.config.dtype_policy().compute_dtype == "float16"
-    if recipe.image_sizes or is_half or not has_device_steps():
+    if is_half or not has_device_steps():
         return None
     augmentation = recipe.augmentation
     is_resident = not augmentation.needs_pillow and fit_on_device(images, device_memory_bytes())
@@ -87,7 +88,8 @@ class DeviceSteps(WeightSteps):
         self._steps_since_row = 0
         self._last_step = 0
         self._gradient = jax.value_and_grad(self._loss_of, has_aux=True)
-        self._compiled = jax.jit(self._step)
+        # The side of the images decides the shapes, so that each has a function of its own.
+        self._compiled = jax.jit(self._step, static_argnames="size")
 
     def train_plan(self, step: int, plan: Plan) -> None:
         """One step; its loss is looked at when `take_logs` is called.
@@ -99,9 +101,17 @@ class DeviceSteps(WeightSteps):
         self.rate = self.rate_of(step)
         state = self._state or self._from_model()
         rate = np.float32(self.rate)
-        self._state = self._compiled(state, rate, self._images.arrays, plan)
+        sizes = self.recipe.image_sizes
+        size = size_at(sizes, step, self.total_steps) if sizes else None
+        self._state = self._compiled(state, rate, self._images.arrays, plan, size=size)
         self._steps_since_row += 1
         self._last_step = step
+
+    def wait(self) -> None:
+        """Waits until all steps are done; calls return long before."""
+        import jax
+
+        jax.block_until_ready(self._state)
 
     def take_logs(self) -> dict[str, float]:
         """Mean loss and accuracy of the steps since the last call; empty if there were none.
@@ -138,11 +148,13 @@ class DeviceSteps(WeightSteps):
         values = [[variable.value for variable in part] for part in self._variables()]
         return (values[0], values[1], values[2], _no_sums())
 
-    def _step(self, state: State, rate: Any, arrays: dict[str, Any], plan: Plan) -> State:
+    def _step(
+        self, state: State, rate: Any, arrays: dict[str, Any], plan: Plan, size: int | None
+    ) -> State:
         trainable, others, optimizer, sums = state
         optimizer = [*optimizer]
         optimizer[self._rate_place] = rate
-        pixels, targets = self._images.batch(plan, arrays)
+        pixels, targets = self._images.batch(plan, arrays, size)
         (loss, (others, accuracy)), gradients = self._gradient(trainable, others, pixels, targets)
         trainable, optimizer = self.model.optimizer.stateless_apply(optimizer, gradients, trainable)
         sums = {"loss": sums["loss"] + loss, "accuracy": sums["accuracy"] + accuracy}

@@ -92,6 +92,9 @@ class Work(Protocol):
             batch: As `batches` gives it.
         """
 
+    def wait(self) -> None:
+        """Waits until a device has done the steps so far, for who looks at the clock."""
+
     def row(self, step: int, steps_per_second: float) -> Row:
         """A row of the history.
 
@@ -131,6 +134,8 @@ def run(work: Work, state: LoopState, total_steps: int, control: Control) -> Loo
             state.step += 1
             done = state.step == last_step
             if state.step % pace.log_every == 0 or state.step in control.row_steps or done:
+                with kept_state(control.checkpoint_path, saved_step):
+                    work.wait()
                 now = time.monotonic()
                 rate = (state.step - rows_step) / max(now - last_row, 1e-9)
                 with kept_state(control.checkpoint_path, saved_step):

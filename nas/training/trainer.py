@@ -296,6 +296,11 @@ class Trainer:
         self.graphs.look_at(batch[0].shape[1])
         self.steps.train(step, *batch)
 
+    def wait(self) -> None:
+        """Waits until the device has done the steps so far."""
+        if self.device_steps is not None:
+            self.device_steps.wait()
+
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         """A row of the history.
 

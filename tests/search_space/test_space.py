@@ -119,6 +119,7 @@ def test_default_space_by_image_size() -> None:
 FINGERPRINTS = {
     "mnasnet": "f0dd48b5572f",
     "tiny": "e86f2604ae71",
+    "tiny_wide": "6ed341bd88d8",
     "tiny_se": "c58cfd4fd14d",
     "cifar": "31e770ece27e",
     "small": "82cca9e03467",

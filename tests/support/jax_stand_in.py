@@ -37,13 +37,20 @@ def value_and_grad(function: Callable[..., Any], *, has_aux: bool) -> Callable[.
     return found
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+def jit(function: Callable[..., Any], *, static_argnames: str) -> Callable[..., Any]:
     """The function itself, which gets values in place of variables, as a compiled one does.
 
     Args:
         function: Of arrays in lists, tuples and dicts.
+        static_argnames: Name of the argument that is no array; the only one that goes by name.
     """
-    return lambda *arguments: function(*tf.nest.map_structure(tf.convert_to_tensor, arguments))
+
+    def called(*arguments: Any, **static: Any) -> Any:
+        if {*static} != {static_argnames}:
+            raise NotImplementedError("other arguments by name than the one that is no array")
+        return function(*tf.nest.map_structure(tf.convert_to_tensor, arguments), **static)
+
+    return called
 
 
 def stateless_apply(
@@ -84,6 +91,7 @@ def stand_in(memory: Mapping[str, int] | None = None) -> ModuleType:
     device = SimpleNamespace(memory_stats=lambda: memory)
     found: dict[str, Any] = {
         "jit": jit,
+        "block_until_ready": lambda values: values,
         "value_and_grad": value_and_grad,
         "local_devices": lambda: [device],
     }

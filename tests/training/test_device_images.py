@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import keras
 import numpy as np
@@ -48,11 +50,15 @@ def split(count: int = 40) -> Split:
 
 
 def made(
-    augmentation: Augmentation, is_resident: bool, step: int = 3
+    augmentation: Augmentation,
+    is_resident: bool,
+    step: int = 3,
+    size_at: Callable[[int], int] | None = None,
 ) -> tuple[BatchLoader, dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The loader, its plan of a step, and the batch that a device makes of it."""
     images = split()
-    loader = BatchLoader(images, batch_size=16, seed=2, augment=augmentation, num_classes=CLASSES)
+    asked: dict[str, Any] = {"augment": augmentation, "num_classes": CLASSES}
+    loader = BatchLoader(images, batch_size=16, seed=2, size_at=size_at, **asked)
     plan = loader.plan(step, is_resident)
     device = DeviceImages(
         images.images if is_resident else None,
@@ -62,7 +68,8 @@ def made(
         bool(augmentation.erasing.erasing_probability),
     )
     tensors = {name: keras.ops.convert_to_tensor(array) for name, array in plan.items()}
-    pixels, targets = device.batch(tensors, device.arrays)
+    size = None if size_at is None else size_at(step)
+    pixels, targets = device.batch(tensors, device.arrays, size)
     return loader, plan, np.asarray(pixels), np.asarray(targets)
 
 
@@ -78,6 +85,22 @@ def test_a_device_makes_the_batch_of_the_host(kind: str, is_resident: bool) -> N
     assert np.allclose(targets, expected, rtol=0, atol=1e-6)
     if not KINDS[kind].mixing.is_on:
         assert np.array_equal(pixels, images)
+
+
+@pytest.mark.parametrize("is_resident", [True, False])
+@pytest.mark.parametrize("kind", ["nothing", "cutout", "both, of some", "what Pillow does"])
+def test_a_device_makes_images_smaller_before_it_mixes_them(kind: str, is_resident: bool) -> None:
+    loader, plan, pixels, targets = made(KINDS[kind], is_resident, size_at=lambda step: step + 2)
+    images, labels = loader.batch(3)
+    assert pixels.shape == images.shape == (16, 5, 5, 3)
+    assert np.array_equal(pixels, np.round(pixels)) == (not KINDS[kind].mixing.is_on)
+    # Pillow rounds after the columns and after the rows.
+    assert np.allclose(pixels, images, rtol=0, atol=1.001)
+    assert np.mean(np.abs(pixels - images)) < 0.3
+    expected = labels if labels.ndim == 2 else one_hot(labels, CLASSES)
+    assert np.allclose(targets, expected, rtol=0, atol=1e-6)
+    if "pasted" in plan:
+        assert plan["pasted"].max() == 5, "boxes lie within the smaller images"
 
 
 @pytest.mark.parametrize("is_resident", [True, False])

@@ -211,8 +211,46 @@ def test_images_without_room_and_those_that_pillow_changes_come_with_their_steps
     assert not steps_of().is_resident
 
 
+def test_who_looks_at_the_clock_waits_for_the_device(monkeypatch: pytest.MonkeyPatch) -> None:
+    device, loader = steps_of(), loader_of()
+    waited: list[Any] = []
+    monkeypatch.setattr("jax.block_until_ready", waited.append)
+    device.train_plan(0, loader.plan(0, is_resident=True))
+    assert waited == []
+    device.wait()
+    (state,) = waited
+    assert state[3]["loss"] > 0, "the sums of this step are waited for"
+
+
+def test_images_of_a_step_have_the_size_of_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = replace(RECIPE, image_sizes=(4, 8))
+    keras.utils.set_random_seed(0)
+    model = build_model(NETWORK, any_size=True)
+    device = device_steps(model, recipe, STEPS, CLASSES, split().images)
+    assert device is not None
+    seen = []
+    call = model.stateless_call
+
+    def watched(trainable: Any, others: Any, pixels: Any, **asked: Any) -> Any:
+        seen.append(tuple(pixels.shape))
+        return call(trainable, others, pixels, **asked)
+
+    monkeypatch.setattr(model, "stateless_call", watched)
+    loader = BatchLoader(
+        split(),
+        batch_size=BATCH,
+        seed=3,
+        augment=recipe.augmentation,
+        num_classes=CLASSES,
+        size_at=lambda step: (4, 4, 8)[step],
+    )
+    for step in range(STEPS):
+        device.train_plan(step, loader.plan(step, is_resident=True))
+    assert seen == [(BATCH, side, side, 3) for side in (4, 4, 8)]
+    assert np.isfinite(device.take_logs()["loss"])
+
+
 def test_other_recipes_and_backends_train_by_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert made(replace(RECIPE, image_sizes=(4, 8))) is None
     keras.config.set_dtype_policy("mixed_float16")
     try:
         assert made() is None

@@ -6,6 +6,7 @@ import errno
 import io
 import os
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,9 @@ class Toy:
     def batches(self, start: int) -> Iterator[int]:
         return iter(range(start, self.total))
 
+    def wait(self) -> None:
+        pass
+
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         return {"x": float(self.x.numpy())}
 
@@ -71,6 +75,37 @@ def test_resume_after_sigterm_is_exact(
     assert path.exists()
     again = Toy(path).run(Interrupter())
     assert again.history == undisturbed.history
+
+
+class OnDevice(Toy):
+    """Steps return at once; a device does them later."""
+
+    SECONDS = 0.02
+
+    def __init__(self, path: Path | None, total: int = 12) -> None:
+        super().__init__(path, total)
+        self.asked = 0
+        self.rates: list[float] = []
+
+    def step(self, step: int, batch: int) -> None:
+        self.asked += 1
+
+    def wait(self) -> None:
+        time.sleep(self.SECONDS * self.asked)
+        self.asked = 0
+
+    def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
+        assert not self.asked, "a row of steps that are not done"
+        self.rates.append(steps_per_second)
+        return super().row(step, steps_per_second)
+
+
+def test_the_speed_is_that_of_the_device_and_not_of_the_calls() -> None:
+    work = OnDevice(None)
+    loop.run(work, loop.LoopState(), 12, loop.Control(None, Pace(3)))
+    assert len(work.rates) == 4
+    # No sleep is shorter than it was asked for.
+    assert 0 < max(work.rates) <= 1 / OnDevice.SECONDS
 
 
 def test_resume_after_sigkill_uses_the_last_checkpoint(

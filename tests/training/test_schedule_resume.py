@@ -49,6 +49,9 @@ class Training:
             raise KilledError
         self.steps.train(step, *batch)
 
+    def wait(self) -> None:
+        pass
+
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         return {**self.steps.take_logs(), "learning_rate": self.steps.rate}
 
