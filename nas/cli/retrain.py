@@ -8,7 +8,7 @@ from typing import Any
 
 from absl import flags
 
-from latency.cli.exit_codes import EXIT_DONE
+from latency.cli.exit_codes import EXIT_CANNOT_TELL, EXIT_DONE
 from nas.architecture.spec import Architecture
 from nas.cli import flags as strict_flags
 from nas.cli.exit_codes import EXIT_CODES
@@ -18,7 +18,12 @@ from nas.interface import recipe_options, rules
 from nas.interface.asked import source_of
 from nas.interface.asked_retraining import AskedRetraining
 from nas.interface.compared_parts import AskedComparison
-from nas.interface.comparing import go_on_with_comparison, is_comparison, run_comparison
+from nas.interface.comparing import (
+    go_on_with_comparison,
+    is_comparison,
+    is_whole,
+    run_comparison,
+)
 from nas.interface.named_networks import split_words
 from nas.interface.networks import (
     GivenNetwork,
@@ -138,8 +143,8 @@ def _compare(
     words = tuple(split_words(options.get("compare", ())))
     asked = AskedComparison(words, options, _named_images(options), command)
     if words:
-        run_comparison(asked, run_dir, interrupter, on_folder)
+        path = run_comparison(asked, run_dir, interrupter, on_folder)
     else:
         folder = RunFolder.open(own_path(options["run"]))
-        go_on_with_comparison(asked, folder, interrupter, on_folder)
-    return EXIT_DONE
+        path = go_on_with_comparison(asked, folder, interrupter, on_folder)
+    return EXIT_DONE if is_whole(RunFolder(path)) else EXIT_CANNOT_TELL

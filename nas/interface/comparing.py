@@ -296,6 +296,17 @@ def is_comparison(folder: RunFolder) -> bool:
     return isinstance(read_config(folder.path), ComparisonConfig)
 
 
+def is_whole(folder: RunFolder) -> bool:
+    """Whether a comparison has all networks that it was asked for.
+
+    Args:
+        folder: Of a comparison that came to its end.
+    """
+    config = read_config(folder.path)
+    found = folder.read(ComparedNetworks)
+    return isinstance(config, ComparisonConfig) and len(found.networks) == len(config.networks)
+
+
 def _compared(
     asked: AskedComparison,
     folder: RunFolder,

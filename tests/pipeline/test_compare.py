@@ -125,7 +125,7 @@ def test_a_network_that_loses_its_weights_is_missing_and_the_others_are_compared
     trainings.lost = {(SMALL, 0)}
     both = tmp_path / "both"
     done = run_program("main.py", *WORDS, "--run_dir", str(both))
-    assert done.exit_code == 0, done.err
+    assert done.exit_code == 4, done.err
     assert trainings.begun == [(SMALL, 0), (WIDER, 0), (WIDER, 1)]
     assert measured == [[NAMES[1]]]
     found = RunFolder(both).read(ComparedNetworks)
