@@ -85,7 +85,6 @@ def test_mixed_precision_trains_nearly_the_same(name: str, precision: str) -> No
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    # Images of one size are what JAX makes its steps of on the device as a whole.
     ("name", "sizes"),
     [("jax", "growing_size"), ("jax", "one_size"), ("torch", "growing_size")],
 )

@@ -40,8 +40,7 @@ def train(image_sizes: tuple[int, ...] | None) -> dict[str, Any]:
     """Trains; the losses of a training that was stopped, and of one that was not.
 
     Args:
-        image_sizes: Sides that the images have one after the other; without them JAX makes its
-            steps on the device as a whole.
+        image_sizes: Sides that the images have one after the other; None where they keep theirs.
     """
     backend.start()
     from nas.training.loop import Control, LoopState
