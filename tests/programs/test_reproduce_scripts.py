@@ -23,6 +23,7 @@ POLICIES = ROOT / "scripts" / "reproduce_resnet9_policies"
 PARAMS = ROOT / "scripts" / "reproduce_params_and_macs"
 SMALL = ROOT / "scripts" / "reproduce_cifar10_50k"
 TINY = ROOT / "scripts" / "reproduce_tiny_imagenet_cpu"
+TINY_GPU = ROOT / "scripts" / "reproduce_tiny_imagenet_gpu"
 
 
 @pytest.mark.parametrize("script", [POLICIES, PARAMS], ids=lambda script: script.name)
@@ -49,15 +50,15 @@ def test_flags_are_those_of_both_programs(script: object) -> None:
     assert set(re.findall(r"--space (\w+)", text)) <= set(KNOB_SPACES)
 
 
-@pytest.mark.parametrize("script", [SMALL, TINY], ids=lambda script: script.name)
+@pytest.mark.parametrize("script", [SMALL, TINY, TINY_GPU], ids=lambda script: script.name)
 def test_a_search_and_its_retraining_get_flags_that_they_have(script: Path) -> None:
     text = script.read_text()
-    searched = re.search(r"search=\((.*?)\)\n", text, re.DOTALL)
-    retrained = re.search(r"python main\.py (.*)", text)
-    assert searched is not None and retrained is not None
-    named = set(re.findall(r"--(\w+)", searched[1]))
+    searched = "\n".join(re.findall(r"search\+?=\((.*?)\)\n", text, re.DOTALL))
+    named = set(re.findall(r"--(\w+)", searched))
     assert {"data_dir", "run_dir", "search_epochs"} <= named <= set(search_flags())
-    assert set(re.findall(r"--(\w+)", retrained[1])) <= set(retrain_flags())
+    retrained = re.findall(r"(?:python main\.py |retrain\+?=\()(.*)", text)
+    assert "run" in (named := set(re.findall(r"--(\w+)", "\n".join(retrained))))
+    assert named <= set(retrain_flags())
     assert text.count('"${flags[@]}"') == 2, "both programs get what stands behind the folders"
     done = subprocess.run(["bash", str(script)], capture_output=True, text=True)
     assert done.returncode != 0 and "name the folder" in done.stderr
@@ -71,6 +72,8 @@ def test_a_search_and_its_retraining_get_flags_that_they_have(script: Path) -> N
         (SMALL, 5, True),
         (SMALL, 2, False),
         (SMALL, 130, False),
+        (TINY_GPU, 4, True),
+        (TINY_GPU, 2, False),
         (TINY, 0, True),
         (TINY, 2, False),
         (TINY, 143, False),
@@ -87,18 +90,36 @@ def test_what_a_search_ends_with_ends_the_script_or_does_not(
     )
     stand_in.chmod(0o755)
     run = tmp_path / "run"
-    words = ["bash", str(script), str(tmp_path), str(run), "--smoke"]
+    words = ["bash", str(script), str(tmp_path), str(run), "--seed", "3"]
     path = f"{stand_in.parent}:{os.environ['PATH']}"
     for resumes in (False, True):
         done = subprocess.run(words, env={**os.environ, "PATH": path}, check=False)
         assert done.returncode == (0 if goes_on else code)
         searched, *retrained = calls.read_text().splitlines()
-        assert searched.startswith("nas.py ") and searched.endswith(" --smoke")
+        assert searched.startswith("nas.py ") and searched.endswith(" --seed 3")
         assert ("--resume" in searched) == resumes
         assert [line.split()[0] for line in retrained] == ["main.py"] * goes_on
         calls.unlink()
         run.mkdir(exist_ok=True)
         (run / "config.json").touch()
+
+
+@pytest.mark.parametrize("script", [SMALL, TINY, TINY_GPU], ids=lambda script: script.name)
+def test_lengths_are_named_but_at_toy_size(script: Path, tmp_path: Path) -> None:
+    stand_in = tmp_path / "bin" / "python"
+    stand_in.parent.mkdir()
+    stand_in.write_text('#!/bin/sh\necho "$@"\n')
+    stand_in.chmod(0o755)
+    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    for flags in ([], ["--seed", "3"], ["--seed", "3", "--smoke"], ["--smoke", "--seed", "3"]):
+        words = ["bash", str(script), str(tmp_path), str(tmp_path / "run"), *flags]
+        done = subprocess.run(
+            words, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
+        )
+        searched, retrained = done.stdout.splitlines()
+        assert ("--search_epochs" in searched.split()) == ("--smoke" not in flags)
+        lengths = {"--batch_size", "--epochs"} & {*searched.split(), *retrained.split()}
+        assert not lengths or "--smoke" not in flags
 
 
 def test_bits_of_the_originals_are_those_of_the_script() -> None:

@@ -37,16 +37,17 @@ def value_and_grad(function: Callable[..., Any], *, has_aux: bool) -> Callable[.
     return found
 
 
-def jit(function: Callable[..., Any], *, static_argnames: str) -> Callable[..., Any]:
+def jit(function: Callable[..., Any], *, static_argnames: str | None = None) -> Callable[..., Any]:
     """The function itself, which gets values in place of variables, as a compiled one does.
 
     Args:
         function: Of arrays in lists, tuples and dicts.
-        static_argnames: Name of the argument that is no array; the only one that goes by name.
+        static_argnames: Name of the argument that is no array, and goes by name; None where all
+            are arrays.
     """
 
     def called(*arguments: Any, **static: Any) -> Any:
-        if {*static} != {static_argnames}:
+        if {*static} != {static_argnames} - {None}:
             raise NotImplementedError("other arguments by name than the one that is no array")
         return function(*tf.nest.map_structure(tf.convert_to_tensor, arguments), **static)
 
