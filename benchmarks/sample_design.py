@@ -68,7 +68,7 @@ def train(text: str, seed: int, smoke: bool) -> float:
     from nas.training.trainer import train_network
 
     scale = Scale.fitting(is_sample=True, smoke=smoke)
-    data = load_sample(is_toy=scale.toy_samples)
+    data = load_sample(is_toy=scale.is_toy)
     recipe = scale.recipe_for(is_sample=True)
     result = train_network(arch_text.parse(text), data, recipe, Control(), seed=seed)
     return result.evaluation.top1

@@ -65,7 +65,7 @@ class Recording:
     def dataset(self) -> Dataset:
         """The images."""
         if self.data_dir is None:
-            return load_sample(is_toy=self.scale.toy_samples)
+            return load_sample(is_toy=self.scale.is_toy)
         # A space of a file takes the images' own size.
         size = None if is_file(self.space) else get_space(self.space).image_size
         return load_dataset(self.data_dir, image_size=size)

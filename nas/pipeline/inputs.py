@@ -8,12 +8,15 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from nas.architecture.spec import Architecture
 from nas.cost.constraints import Bounds
 from nas.data import Dataset, load_dataset
 from nas.data.load import SAMPLE_HOLDS, load_sample, refuse_file_options
 from nas.data.look import Looks, look_at
 from nas.data.samples import LETTERS, SAMPLES
+from nas.data.toy import toy_looks, toy_part
 from nas.errors import InputError, SpaceError
 from nas.pipeline.orders import check_images, order_images
 from nas.recipes.scales import Scale
@@ -45,7 +48,7 @@ def load_data(
 
     Args:
         source: The images that are asked for.
-        sizes: Whose embedded samples are whole, or toys.
+        sizes: Whether few images are used, as at toy size.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
         record: The images that the run began with; None where it begins now.
@@ -60,6 +63,8 @@ def load_data(
     leading = order_images(asked, sizes.name, seed)
     if given is None:
         given = _sample(source, sizes) if source.path is None else _files(source, seed, record)
+    if _is_cut(sizes, record, given.train.labels):
+        given = toy_part(given)
     out.print(
         f"Data: {given.name}, {given.num_classes} classes, {len(given.train.labels)} "
         f"training and {len(given.evaluation.labels)} evaluation images of "
@@ -84,7 +89,7 @@ def looks_of(
 
     Args:
         source: The images that are asked for.
-        sizes: Whose embedded samples are whole, or toys.
+        sizes: Whether few images are used, as at toy size.
         seed: Of the division where the images' layout has none.
         given: Images that a program handed over; None if they are to be read.
         record: The images that the run began with; None where it begins now.
@@ -95,11 +100,17 @@ def looks_of(
     """
     _check_named(source, given, record)
     if given is not None:
-        return Looks.of(given)
-    sample = source.drawn or LETTERS
-    found = look_at(source.path, source.image_size, seed, sample, sizes.toy_samples)
-    _check_classes(record, source.path, found.class_names)
-    return found
+        found = Looks.of(given)
+    else:
+        sample = source.drawn or LETTERS
+        found = look_at(source.path, source.image_size, seed, sample, sizes.is_toy)
+        _check_classes(record, source.path, found.class_names)
+    return toy_looks(found) if _is_cut(sizes, record, found.train_labels) else found
+
+
+def _is_cut(sizes: Scale, record: DataRecord | None, labels: np.ndarray) -> bool:
+    """Whether few of the images are used; a run that began with all of them goes on with all."""
+    return sizes.is_toy and (record is None or record.train_images != len(labels))
 
 
 def _check_named(source: DataSource, given: Dataset | None, record: DataRecord | None) -> None:
@@ -131,7 +142,7 @@ def _sample(source: DataSource, sizes: Scale) -> Dataset:
     title = SAMPLES[name].title
     out.print(f"{why} the {title}, images drawn by this program.", markup=False)
     refuse_file_options(SAMPLE_HOLDS, source.resize, source.skip_bad_images, source.verify_data)
-    return load_sample(source.image_size, name=name, is_toy=sizes.toy_samples)
+    return load_sample(source.image_size, name=name, is_toy=sizes.is_toy)
 
 
 def _files(source: DataSource, seed: int, record: DataRecord | None) -> Dataset:

@@ -40,7 +40,8 @@ class Scale:
         equal_margin: Share by which networks of equal milliseconds may differ, above 0.
         rate_plan: Which learning rates `--find_learning_rate` tries.
         measuring: How everything is measured.
-        toy_samples: Whether embedded samples are drawn with few images.
+        is_toy: Whether few images are used: embedded samples are drawn with few, and of others the
+            first of each class are taken.
 
     Raises:
         InputError: A value is out of its range.
@@ -61,7 +62,7 @@ class Scale:
     equal_margin: float = EQUAL_MARGIN
     rate_plan: RatePlan = RatePlan()
     measuring: MeasuringPlans = FULL
-    toy_samples: bool = False
+    is_toy: bool = False
 
     def __post_init__(self) -> None:
         check_number("search_epochs", self.search_epochs, above=0)
@@ -157,6 +158,6 @@ SMOKE = Scale(
     equal_margin=1e6,  # three rounds on a busy machine differ by more than any honest margin
     rate_plan=RatePlan(steps=12),
     measuring=TOY,
-    toy_samples=True,
+    is_toy=True,
 )
 SCALES = {scale.name: scale for scale in (SAMPLE, IMAGES, SMOKE)}

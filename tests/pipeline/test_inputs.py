@@ -14,8 +14,8 @@ from nas.data import Dataset, Split
 from nas.data.dataset import selection_fingerprint
 from nas.data.preparation import Preparation
 from nas.errors import InputError, SpaceError
-from nas.pipeline.inputs import check_fits, keep_data, load_data, source_now, space_of
-from nas.recipes.scales import SMOKE
+from nas.pipeline.inputs import check_fits, keep_data, load_data, looks_of, source_now, space_of
+from nas.recipes.scales import IMAGES, SMOKE
 from nas.runs.data import DataRecord, DataSource, class_differences
 from nas.runs.folder import RunFolder
 from tests.support import image_folders
@@ -43,6 +43,30 @@ def test_images_that_were_handed_over_are_used_as_they_are(
 ) -> None:
     assert load_data(DataSource("memory"), SMOKE, 0, dataset) is dataset
     assert "2 were skipped" in capsys.readouterr().out
+
+
+def test_at_toy_size_few_images_are_used_and_a_run_that_has_all_of_them_keeps_them(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rng = np.random.default_rng(0)
+    many = Split(rng.integers(0, 256, (900, 8, 8, 3), np.uint8), np.arange(900, dtype=np.int32) % 2)
+    whole = Dataset("many", many, many, ("a", "b"), 8, "0" * 16, False)
+    source = DataSource("memory")
+    found = load_data(source, SMOKE, 0, whole)
+    assert (len(found.train.labels), len(found.evaluation.labels)) == (480, 120)
+    assert "Toy size: 480 of 900 training and 120 of 900 evaluation" in capsys.readouterr().out
+    looks = looks_of(source, SMOKE, 0, whole)
+    assert (len(looks.train_labels), len(looks.evaluation_labels)) == (480, 120)
+    # Runs of toy size that began with all images, as earlier versions did, or with these few.
+    for record, expected in ((DataRecord.of(whole), whole), (DataRecord.of(found), found)):
+        again = load_data(source, SMOKE, 0, whole, record)
+        assert again.fingerprint == expected.fingerprint
+        assert len(looks_of(source, SMOKE, 0, whole, record).train_labels) == len(
+            expected.train.labels
+        )
+        record.check_same(again, "a run began with", "name others")
+    assert load_data(source, IMAGES, 0, whole) is whole
+    assert len(looks_of(source, IMAGES, 0, whole).train_labels) == 900
 
 
 def test_images_that_were_handed_over_must_come_again() -> None:
