@@ -49,9 +49,11 @@ def toy_part(dataset: Dataset) -> Dataset:
         dataset: Any; one that is small enough, or a sample that was drawn small, is returned as it
             is.
     """
+    if dataset.is_sample:
+        return dataset
     labels = dataset.train.labels, dataset.evaluation.labels
     train, evaluation = kept_indices(*labels, dataset.num_classes)
-    if dataset.is_sample or (len(train), len(evaluation)) == (len(labels[0]), len(labels[1])):
+    if (len(train), len(evaluation)) == (len(labels[0]), len(labels[1])):
         return dataset
     digest = hashlib.sha256(dataset.fingerprint.encode())
     for indices in (train, evaluation):

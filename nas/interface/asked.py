@@ -23,7 +23,7 @@ from nas.methods.config import (
     usual_execution,
 )
 from nas.recipes import RECIPES
-from nas.recipes.scales import SMOKE, Scale
+from nas.recipes.scales import Scale
 from nas.runs.config import GivenNetworkConfig, RaceConfig, RunConfig
 from nas.runs.data import OF_FILES, DataSource
 from nas.search_space.bits import BitWidths
@@ -163,10 +163,7 @@ def with_recipe(sizes: Scale, name: str | None) -> Scale:
     """
     if name is None:
         return sizes
-    recipe = RECIPES[name]
-    if sizes.name == SMOKE.name:
-        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
-    return replace(sizes, recipe=recipe)
+    return replace(sizes, recipe=sizes.sized(RECIPES[name]))
 
 
 def search_config(

@@ -227,9 +227,7 @@ def _check_evaluations(recipe: Recipe) -> None:
 
 def _named(name: str, sizes: Scale, flip: bool) -> Recipe:
     """A named recipe, by which no image is mirrored that the run does not mirror."""
-    recipe = RECIPES[name]
-    if sizes.name == "smoke":
-        recipe = recipe.shortened(sizes.recipe.epochs, sizes.recipe.batch_size)
+    recipe = sizes.sized(RECIPES[name])
     return recipe.with_flip(recipe.augmentation.flip and flip)
 
 

@@ -220,9 +220,6 @@ class GradientSearch(SupernetTrainer):
         extra["multiplier"] = multiplier
         return damped_strength(multiplier, expected, aim, control.multiplier_gain)
 
-    def wait(self) -> None:
-        """Nothing is to be waited for: each step brings its loss."""
-
     def row(self, step: int, steps_per_second: float) -> dict[str, Any]:
         """A row of the history, with the gates' figures; keeps their probabilities.
 

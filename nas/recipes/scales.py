@@ -86,6 +86,16 @@ class Scale:
         found = self.recipe.with_flip(self.recipe.augmentation.flip and not is_sample)
         return found.resolved()
 
+    def sized(self, recipe: Recipe) -> Recipe:
+        """A named recipe at this scale: at toy size with few epochs and small batches.
+
+        Args:
+            recipe: As it is registered.
+        """
+        if not self.is_toy:
+            return recipe
+        return recipe.shortened(self.recipe.epochs, self.recipe.batch_size)
+
     @property
     def search_recipe(self) -> Recipe:
         """What the weights of a search's supernet train with; its rate is for this batch size."""

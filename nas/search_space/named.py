@@ -50,6 +50,18 @@ class SpaceDefinition:
     minimum_map: int = 4  # pixels that the last maps must keep; kernels beyond see only padding
 
 
+# 64 px: four downsamplings, 12 searched blocks, last maps 4x4, largest about 33 M MACs.
+_TINY = SpaceDefinition(
+    image_size=64,
+    num_classes=200,
+    stem_stride=2,
+    stem_channels=16,
+    first_channels=16,
+    stages=(Stage(3, 2, 24), Stage(4, 2, 48), Stage(4, 2, 96), Stage(1, 1, 128)),
+    last_channels=0,
+    head_channels=512,
+)
+
 # 32 px and few parameters: 12 k to 216 k, so that `--max_params 50000` leaves a choice. The
 # resolution stays long (32, 16, 8), the last maps are 8x8, and the head is narrow: at 50,000
 # parameters a wide one would be half of the network. No dropout: such networks underfit.
@@ -90,40 +102,16 @@ SPACES: dict[str, SpaceDefinition] = {
         activation="relu",
         minimum_map=1,
     ),
-    # 64 px: four downsamplings, 12 searched blocks, last maps 4x4, largest about 33 M MACs.
-    "tiny": SpaceDefinition(
-        image_size=64,
-        num_classes=200,
-        stem_stride=2,
-        stem_channels=16,
-        first_channels=16,
-        stages=(Stage(3, 2, 24), Stage(4, 2, 48), Stage(4, 2, 96), Stage(1, 1, 128)),
-        last_channels=0,
-        head_channels=512,
-    ),
+    "tiny": _TINY,
     # `tiny` with squeeze-excite and HardSwish in every block.
-    "tiny_se": SpaceDefinition(
-        image_size=64,
-        num_classes=200,
-        stem_stride=2,
-        stem_channels=16,
-        first_channels=16,
-        stages=(Stage(3, 2, 24), Stage(4, 2, 48), Stage(4, 2, 96), Stage(1, 1, 128)),
-        last_channels=0,
-        head_channels=512,
-        activation="hard_swish",
-        se_ratio=0.25,
-    ),
+    "tiny_se": replace(_TINY, activation="hard_swish", se_ratio=0.25),
     # 64 px and 0.7 to 3.4 million parameters, for long trainings on a GPU: `tiny` with about twice
     # the width, four blocks more and smaller kernels. The largest has 100 M MACs.
-    "tiny_wide": SpaceDefinition(
-        image_size=64,
-        num_classes=200,
-        stem_stride=2,
+    "tiny_wide": replace(
+        _TINY,
         stem_channels=32,
         first_channels=24,
         stages=(Stage(4, 2, 40), Stage(5, 2, 80), Stage(5, 2, 160), Stage(2, 1, 224)),
-        last_channels=0,
         head_channels=1024,
         kernels=(3, 5),
     ),

@@ -26,6 +26,15 @@ TINY = ROOT / "scripts" / "reproduce_tiny_imagenet_cpu"
 TINY_GPU = ROOT / "scripts" / "reproduce_tiny_imagenet_gpu"
 
 
+def with_stand_in(folder: Path, commands: str) -> dict[str, str]:
+    """The environment of a script for which `python` does these commands of a shell."""
+    stand_in = folder / "bin" / "python"
+    stand_in.parent.mkdir()
+    stand_in.write_text(f"#!/bin/sh\n{commands}\n")
+    stand_in.chmod(0o755)
+    return {**os.environ, "PATH": f"{stand_in.parent}:{os.environ['PATH']}"}
+
+
 @pytest.mark.parametrize("script", [POLICIES, PARAMS], ids=lambda script: script.name)
 def test_flags_are_those_of_the_program_and_data_are_asked_for(script: object) -> None:
     path = ROOT / str(script)
@@ -82,18 +91,14 @@ def test_a_search_and_its_retraining_get_flags_that_they_have(script: Path) -> N
 def test_what_a_search_ends_with_ends_the_script_or_does_not(
     script: Path, code: int, goes_on: bool, tmp_path: Path
 ) -> None:
-    stand_in = tmp_path / "bin" / "python"
-    stand_in.parent.mkdir()
     calls = tmp_path / "calls"
-    stand_in.write_text(
-        f'#!/bin/sh\necho "$@" >> "{calls}"\nif [ "$1" = nas.py ]; then exit {code}; fi\n'
+    env = with_stand_in(
+        tmp_path, f'echo "$@" >> "{calls}"\nif [ "$1" = nas.py ]; then exit {code}; fi'
     )
-    stand_in.chmod(0o755)
     run = tmp_path / "run"
     words = ["bash", str(script), str(tmp_path), str(run), "--seed", "3"]
-    path = f"{stand_in.parent}:{os.environ['PATH']}"
     for resumes in (False, True):
-        done = subprocess.run(words, env={**os.environ, "PATH": path}, check=False)
+        done = subprocess.run(words, env=env, check=False)
         assert done.returncode == (0 if goes_on else code)
         searched, *retrained = calls.read_text().splitlines()
         assert searched.startswith("nas.py ") and searched.endswith(" --seed 3")
@@ -106,16 +111,10 @@ def test_what_a_search_ends_with_ends_the_script_or_does_not(
 
 @pytest.mark.parametrize("script", [SMALL, TINY, TINY_GPU], ids=lambda script: script.name)
 def test_lengths_are_named_but_at_toy_size(script: Path, tmp_path: Path) -> None:
-    stand_in = tmp_path / "bin" / "python"
-    stand_in.parent.mkdir()
-    stand_in.write_text('#!/bin/sh\necho "$@"\n')
-    stand_in.chmod(0o755)
-    path = f"{stand_in.parent}:{os.environ['PATH']}"
+    env = with_stand_in(tmp_path, 'echo "$@"')
     for flags in ([], ["--seed", "3"], ["--seed", "3", "--smoke"], ["--smoke", "--seed", "3"]):
         words = ["bash", str(script), str(tmp_path), str(tmp_path / "run"), *flags]
-        done = subprocess.run(
-            words, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=True
-        )
+        done = subprocess.run(words, env=env, capture_output=True, text=True, check=True)
         searched, retrained = done.stdout.splitlines()
         assert ("--search_epochs" in searched.split()) == ("--smoke" not in flags)
         lengths = {"--batch_size", "--epochs"} & {*searched.split(), *retrained.split()}

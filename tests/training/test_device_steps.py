@@ -67,8 +67,8 @@ def steps_of(recipe: Recipe = RECIPE) -> DeviceSteps:
     return found
 
 
-def loader_of(recipe: Recipe = RECIPE) -> BatchLoader:
-    asked: dict[str, Any] = {"augment": recipe.augmentation, "num_classes": CLASSES}
+def loader_of(recipe: Recipe = RECIPE, **more: Any) -> BatchLoader:
+    asked: dict[str, Any] = {"augment": recipe.augmentation, "num_classes": CLASSES, **more}
     return BatchLoader(split(), batch_size=BATCH, seed=3, **asked)
 
 
@@ -236,14 +236,7 @@ def test_images_of_a_step_have_the_size_of_its_turn(monkeypatch: pytest.MonkeyPa
         return call(trainable, others, pixels, **asked)
 
     monkeypatch.setattr(model, "stateless_call", watched)
-    loader = BatchLoader(
-        split(),
-        batch_size=BATCH,
-        seed=3,
-        augment=recipe.augmentation,
-        num_classes=CLASSES,
-        size_at=lambda step: (4, 4, 8)[step],
-    )
+    loader = loader_of(recipe, size_at=lambda step: (4, 4, 8)[step])
     for step in range(STEPS):
         device.train_plan(step, loader.plan(step, is_resident=True))
     assert seen == [(BATCH, side, side, 3) for side in (4, 4, 8)]
