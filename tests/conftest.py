@@ -66,6 +66,26 @@ def nothing_waits_for_the_disk() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def errors_are_told_once() -> Iterator[None]:
+    """No error has another one of ours inside: each is told as it was raised.
+
+    They are ValueErrors, so that whoever catches what a library raises may catch them too.
+    """
+    from latency.device.errors import LatencyError
+
+    made = LatencyError.__init__
+
+    def checked(self: LatencyError, expected: str, received: str, fix: str) -> None:
+        made(self, expected, received, fix)
+        nested = [part for part in (expected, received, fix) if "Expected " in part]
+        assert not nested, f"an error inside of another: {nested}"
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LatencyError, "__init__", checked)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def models_are_forgotten_without_looking_for_garbage() -> Iterator[None]:
     """Programs free their models as a new process does, see `tests.support.programs`."""
     from nas.system import backend

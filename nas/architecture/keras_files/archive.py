@@ -39,8 +39,10 @@ def read_config(path: Path) -> dict[str, Any]:
         )
     try:
         found = strict_json.loads(data.decode("utf-8"), f"{_CONFIG} in {path}")
-    except (FileFormatError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise InputError(f"JSON as {_CONFIG} in {path}", str(error), _SAVE) from None
+    except FileFormatError as error:
+        raise InputError(f"JSON as {_CONFIG} in {path}", error.received, _SAVE) from None
     if not isinstance(found, dict):
         raise InputError(f"a model in {path}", type(found).__name__, _SAVE)
     return found

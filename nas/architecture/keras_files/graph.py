@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from nas.architecture.bounds import MOST_LAYERS, MOST_LEVELS, check_most, shown
-from nas.errors import ArchitectureError
+from nas.errors import ArchitectureError, InputError
 
 MODELS = ("Functional", "Sequential", "Model")
 INPUT = "InputLayer"
@@ -58,7 +58,7 @@ class Node:
             yield
         except LayerError:
             raise
-        except ArchitectureError as error:
+        except InputError as error:
             fix = "change the layer, or the layers that it gets, so that this holds"
             raise self.refused(error.expected, error.received, fix) from None
         except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:

@@ -32,7 +32,7 @@ from nas.architecture.spec import (
     Residual,
     SqueezeExcite,
 )
-from nas.errors import ArchitectureError
+from nas.errors import ArchitectureError, InputError
 
 MERGES = ("Add", "Multiply")
 SCALE = "Rescaling"
@@ -93,6 +93,8 @@ def _named(path: Path) -> Iterator[None]:
     except ArchitectureError as error:
         received = f"{error.received} of {path}"
         raise ArchitectureError(error.expected, received, error.fix) from None
+    except InputError:
+        raise  # the file itself cannot be read, and is named there
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
         raise ArchitectureError(
             "a model as Keras 3 describes it",
