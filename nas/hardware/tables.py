@@ -19,6 +19,7 @@ from nas.hardware.jobs import build_space_table, space_job
 from nas.hardware.plans import MeasuringPlans
 from nas.search_space.space import Space
 from nas.system.console import bar, out
+from nas.system.paths import no_file
 
 # What a run measures and certifies its networks with, and therefore what its table has to be of.
 DEPLOYED = SessionSettings()
@@ -42,7 +43,7 @@ def load_table(path: Path, space: Space, precision: str, other_host: bool) -> La
         LatencyError: A table of something else, or a broken file.
     """
     if not path.is_file():
-        raise InputError("a latency table", f"{path}, which does not exist", "check --table")
+        raise InputError("a latency table", no_file(path), "check --table")
     table = LatencyTable.load(
         path,
         space=space.name,

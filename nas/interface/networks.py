@@ -23,7 +23,7 @@ from nas.data.samples import LETTERS
 from nas.errors import ArchitectureError, FieldError, InputError
 from nas.runs.data import DataSource
 from nas.system import backend
-from nas.system.paths import exists, own_path
+from nas.system.paths import exists, no_file, own_path
 
 if TYPE_CHECKING:
     import keras
@@ -177,7 +177,7 @@ def read_architecture(text_or_file: str) -> Architecture:
             ) from None
     is_line = " " in text_or_file and is_text(text_or_file)
     if looks_like_file and not is_line:
-        raise InputError("an architecture file", f"{path}, which does not exist", "check --arch")
+        raise InputError("an architecture file", no_file(path), "check --arch")
     if is_name(text_or_file):
         raise InputError(
             "an architecture, as text or a file",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from nas.errors import InputError
@@ -37,6 +38,22 @@ def exists(word: str | Path) -> bool:
         return own_path(word).exists()
     except (OSError, ValueError):
         return False  # too long for a path, or with characters that none can have
+
+
+def no_file(path: Path) -> str:
+    """A path that no file is at, with what is there instead.
+
+    Args:
+        path: Of a folder, a link to nothing, or nothing.
+    """
+    # Those of os.path say no where a path is too long or has characters that none can have.
+    if os.path.isdir(path):
+        return f"{path}, which is a folder"
+    if os.path.exists(path):
+        return f"{path}, which is no plain file"
+    if os.path.islink(path):
+        return f"{path}, a link to {os.readlink(path)}, which does not exist"
+    return f"{path}, which does not exist"
 
 
 def kept_path(path: str | Path) -> str:

@@ -14,6 +14,7 @@ from types import ModuleType, TracebackType
 
 from latency.errors import LatencyError
 from nas.errors import InputError
+from nas.system.paths import no_file
 
 SUFFIX = ".py"
 # Of the modules that these files become.
@@ -83,9 +84,7 @@ def load_file(path: Path, flag: str) -> ModuleType:
         InputError: No such file, one of another suffix, or one that breaks off.
     """
     if not path.is_file():
-        raise InputError(
-            f"a Python file for {flag}", f"{path}, which does not exist", f"correct {flag}"
-        )
+        raise InputError(f"a Python file for {flag}", no_file(path), f"correct {flag}")
     spec = importlib.util.spec_from_file_location(module_name(path), path)
     if spec is None or spec.loader is None:
         raise InputError(

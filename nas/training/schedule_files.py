@@ -12,6 +12,7 @@ from pathlib import Path
 from latency.errors import LatencyError
 from nas.errors import InputError
 from nas.registry import check_known
+from nas.system.paths import no_file
 from nas.system.user_files import SUFFIX, load_file
 from nas.training.schedules import SCHEDULES, Course, Schedule, Share
 
@@ -134,9 +135,7 @@ def fingerprint(name: str) -> str | None:
 def _path(name: str) -> Path:
     path = Path(name.rpartition(":")[0])
     if not path.is_file():
-        raise InputError(
-            f"a Python file for {FLAG}", f"{path}, which does not exist", f"correct {FLAG}"
-        )
+        raise InputError(f"a Python file for {FLAG}", no_file(path), f"correct {FLAG}")
     return path
 
 

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from nas.errors import InputError
 from nas.interface.asked import AskedSearch, check_resumed, search_config, source_of
-from nas.interface.networks import read_architecture
+from nas.interface.networks import read_architecture, read_network
 from nas.interface.run import Run
 from nas.runs.data import DataSource
 from nas.runs.folder import RunFolder, runs_folder
 from nas.search_space.files import load_blocks, reference
 from nas.selection.goals import Goal
-from nas.system.paths import kept_path, own_path
+from nas.system.paths import kept_path, no_file, own_path
+from nas.system.user_files import load_file
+from nas.training.schedule_files import check_shares
+from nas.training.schedules import Course
 from tests.support.programs import ROOT, blocks_forgotten
 from tests.support.run_config import run_config
 
@@ -29,6 +34,39 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.chdir(tmp_path / "here")
     return tmp_path / "home"
+
+
+def test_where_no_file_is_it_is_said_what_is_there(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "gone")
+    os.mkfifo(tmp_path / "pipe")
+    named = {
+        "folder": "which is a folder",
+        "link": f"a link to {tmp_path / 'gone'}, which does not exist",
+        "pipe": "which is no plain file",
+        "gone": "which does not exist",
+        "x" * 300: "which does not exist",
+    }
+    for name, said in named.items():
+        assert no_file(tmp_path / name) == f"{tmp_path / name}, {said}"
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda path: read_network(f"{path}.keras"),
+        lambda path: read_architecture(f"{path}.json"),
+        lambda path: load_file(Path(f"{path}.py"), "--space"),
+        lambda path: check_shares(f"{path}.py:f", Course(100, 1.0)),
+    ],
+)
+def test_a_folder_in_the_place_of_a_file_is_told_as_one(
+    tmp_path: Path, read: Callable[[Path], object]
+) -> None:
+    for suffix in (".keras", ".json", ".py"):
+        (tmp_path / f"own{suffix}").mkdir()
+    with pytest.raises(InputError, match=r"/own\.\w+, which is a folder"):
+        read(tmp_path / "own")
 
 
 def test_what_is_kept_leads_there_from_every_folder(

@@ -10,6 +10,7 @@ from latency.device import strict_json
 from latency.errors import FileFormatError
 from nas.architecture.bounds import MOST_CHARACTERS
 from nas.errors import InputError
+from nas.system.paths import no_file
 
 SUFFIX = ".keras"
 _CONFIG = "config.json"
@@ -26,7 +27,7 @@ def read_config(path: Path) -> dict[str, Any]:
         InputError: No such file, or no model of Keras 3 in it.
     """
     if not path.is_file():
-        raise InputError("a Keras file", f"{path}, which does not exist", "check the path")
+        raise InputError("a Keras file", no_file(path), "check the path")
     try:
         with zipfile.ZipFile(path) as archive, archive.open(_CONFIG) as stream:
             data = stream.read(MOST_CHARACTERS + 1)

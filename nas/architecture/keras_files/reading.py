@@ -107,7 +107,7 @@ def _image_size(shape: Sequence[int | None], asked: int | None) -> int:
     size = _own_size(shape) or asked
     if size is None:
         raise ArchitectureError(
-            "an image size, since the model takes any", "none", "give --image_size"
+            "an image size, since the model takes any", "no size", "give --image_size"
         )
     return size
 
