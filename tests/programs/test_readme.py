@@ -13,6 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from nas.architecture import text as arch_text
+from nas.architecture.weights import random_weights
+from nas.builders.keras_model import portable_model
 from tests.support.documented import Command, commands_of, pages, refusal
 from tests.support.programs import ROOT, Done, call
 from tests.support.toy import TOY
@@ -20,8 +23,8 @@ from tests.support.unhurried import TWO_ROUNDS_FLAGS
 
 README = (ROOT / "README.md").read_text("utf-8")
 BLOCKS = [command for command in commands_of(ROOT / "README.md") if command.is_whole]
-# Neither a device to reach nor its results are here.
-ELSEWHERE = ("--ssh", "import-result", "pytest")
+# Neither a device to reach, nor its results, nor a cluster of machines is here.
+ELSEWHERE = ("--ssh", "import-result", "pytest", "ray")
 
 
 def test_the_two_first_commands_stand_first() -> None:
@@ -156,10 +159,14 @@ def test_latency_measures_what_was_exported(toy_retrained: Path, root: Path) -> 
 
 @pytest.fixture(scope="module")
 def images(root: Path) -> None:
-    """The images that the README's commands name."""
-    data = str(root / "PATH" / "tiny-imagenet-200")
-    done = call("scripts/make_sample_data.py", "--output", data, "--images_per_class", "12")
-    assert done.exit_code == 0, done.err
+    """The images and the Keras file that the README's commands name."""
+    tiny = ("--output", str(root / "PATH" / "tiny-imagenet-200"))
+    photos = ("--output", str(root / "photos"), "--layout", "folder", "--image_size", "64")
+    for words in (tiny, photos):
+        done = call("scripts/make_sample_data.py", *words, "--images_per_class", "12")
+        assert done.exit_code == 0, done.err
+    network = arch_text.parse("in_s64 cn_r1_k3_s2_c8 gap fc_c12")
+    portable_model(network, random_weights(network)).save(root / "own.keras")
 
 
 # In the README's order, in one folder: some go on with what an earlier one left.
