@@ -16,7 +16,7 @@ from nas.data.augmentation.mixing import Mixing
 from nas.errors import InputError
 from nas.metrics import AskedMetrics, Metric, metric_value
 from nas.pipeline.evaluating import evaluation_steps
-from nas.training import loop, trainer
+from nas.training import judge, loop
 from nas.training.evaluation import accuracy
 from nas.training.guides import Guides
 from nas.training.last_or_average import (
@@ -115,7 +115,7 @@ def test_another_metric_chooses_on_held_out_images_and_is_told(dataset: Dataset)
 def test_the_model_has_the_weights_that_held_out_images_chose(
     dataset: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(trainer, "better", lambda *arguments: "last")
+    monkeypatch.setattr(judge, "better", lambda *arguments: "last")
     found = train_network(NETWORK, dataset, JUDGED, loop.Control())
     assert found.weights is not None and found.weights.exported == "last"
     assert accuracy(found.model.predict_on_batch, dataset.evaluation) == found.evaluation
