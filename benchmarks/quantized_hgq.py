@@ -222,7 +222,7 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--smoke", action="store_true", help="one value of beta for one goal")
     flags = parser.parse_args(arguments)
     if not flags.values >= 1:
-        parser.error(f"Expected --values of 1 or more. Received: {flags.values}. Fix: raise it.")
+        parser.error(f"expected --values of 1 or more, received {flags.values}; raise it")
     if flags.smoke:
         flags.values = 1
     return flags

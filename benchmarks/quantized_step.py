@@ -171,12 +171,12 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
     for name in ("batch_size", "rounds", "seconds"):
         if not getattr(flags, name) >= 1:
             value = getattr(flags, name)
-            parser.error(f"Expected --{name} of 1 or more. Received: {value}. Fix: raise it.")
+            parser.error(f"expected --{name} of 1 or more, received {value}; raise it")
     flags.names = (flags.networks or ",".join(networks())).split(",")
     for name in flags.names:
         if name not in networks():
             known = ", ".join(networks())
-            parser.error(f"Expected --networks of {known}. Received: {name!r}. Fix: correct it.")
+            parser.error(f"expected --networks of {known}, received {name!r}; correct it")
     if flags.smoke:
         flags.rounds, flags.batch_size = 1, 4
     return flags

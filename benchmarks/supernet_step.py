@@ -228,7 +228,7 @@ def parse_flags(arguments: list[str]) -> argparse.Namespace:
     for name in ("image_size", "batch_size", "rounds"):
         value = getattr(flags, name)
         if value is not None and value < 1:
-            parser.error(f"Expected --{name} above 0. Received: {value}. Fix: raise it.")
+            parser.error(f"expected --{name} above 0, received {value}; raise it")
     flags.space = flags.space or ("tiny" if flags.memory else "mnasnet")
     flags.batch_size = flags.batch_size or (128 if flags.memory else 64)
     if flags.smoke:

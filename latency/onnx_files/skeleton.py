@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from latency.device import strict_json
-from latency.errors import LatencyError
+from latency.errors import FileFormatError, LatencyError
 
 # Smaller arrays are scales, limits and shapes, whose values can matter and cost nothing to keep.
 KEEP_ELEMENTS = 16
@@ -104,6 +104,8 @@ def restore_weights(text: str, seed: int, most_bytes: int = MOST_RESTORED_BYTES)
         return bytes(proto.SerializeToString())
     except SkeletonError:
         raise
+    except FileFormatError as error:
+        raise SkeletonError(_WHOLE, error.received, "build the table again") from error
     except (
         *(ValueError, TypeError, KeyError, OverflowError, RecursionError),
         *(binascii.Error, zlib.error, DecodeError),

@@ -112,7 +112,8 @@ def training() -> Iterator[None]:
     try:
         yield
     except LostWeightsError as lost:
-        raise TaskError("diverged", str(lost)) from lost
+        # Part of a refusal of the driver's, or of a table, which say themselves what to do.
+        raise TaskError("diverged", f"{lost.received} instead of {lost.expected}") from lost
     finally:
         backend.forget_models()
 

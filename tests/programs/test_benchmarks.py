@@ -93,7 +93,7 @@ def test_memory_is_that_of_training() -> None:
 def test_rounds_below_one_are_refused() -> None:
     done = run_program(SCRIPT, "--rounds", "0")
     assert done.exit_code == 2
-    assert "Expected --rounds above 0. Received: 0. Fix: raise it." in done.err
+    assert "expected --rounds above 0, received 0; raise it" in done.err
 
 
 @pytest.mark.slow
