@@ -242,9 +242,8 @@ class RetrainRun(RetrainJob):
             if self._makes_files(entry, seed) and not self.others_go_on:
                 raise self._named(lost, entry, seed) from None
             key = TrainedRecord.key(entry.name, seed, self.seed)
-            reason = f"{lost.received} instead of {lost.expected}"
-            self.folder.write(LostRecord(name=entry.name, seed=seed, reason=reason), name=key)
-            return [f"{name}: its weights were lost: {reason}. All others go on."]
+            self.folder.write(LostRecord(name=entry.name, seed=seed, reason=lost.reason), name=key)
+            return [f"{name}: its weights were lost: {lost.reason}. All others go on."]
         record = self._kept(result, entry, seed)
         return [
             f"{name}: top-1 {result.evaluation.top1:.2%}, top-5 {result.evaluation.top5:.2%} "

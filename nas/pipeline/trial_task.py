@@ -112,8 +112,7 @@ def training() -> Iterator[None]:
     try:
         yield
     except LostWeightsError as lost:
-        # Part of a refusal of the driver's, or of a table, which say themselves what to do.
-        raise TaskError("diverged", f"{lost.received} instead of {lost.expected}") from lost
+        raise TaskError("diverged", lost.reason) from lost
     finally:
         backend.forget_models()
 

@@ -73,6 +73,20 @@ def _place(trace: TracebackType | None) -> str | None:
     return lines[-1] if lines else None
 
 
+def check_there(path: Path, flag: str) -> None:
+    """Refuses a path of a user's Python file that no file is at.
+
+    Args:
+        path: Of the file.
+        flag: That it was named by.
+
+    Raises:
+        InputError: No such file.
+    """
+    if not path.is_file():
+        raise InputError(f"a Python file for {flag}", no_file(path), f"correct {flag}")
+
+
 def load_file(path: Path, flag: str) -> ModuleType:
     """Runs a Python file of a user's own and returns its module.
 
@@ -83,8 +97,7 @@ def load_file(path: Path, flag: str) -> ModuleType:
     Raises:
         InputError: No such file, one of another suffix, or one that breaks off.
     """
-    if not path.is_file():
-        raise InputError(f"a Python file for {flag}", no_file(path), f"correct {flag}")
+    check_there(path, flag)
     spec = importlib.util.spec_from_file_location(module_name(path), path)
     if spec is None or spec.loader is None:
         raise InputError(

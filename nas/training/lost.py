@@ -14,6 +14,11 @@ from nas.errors import InputError
 class LostWeightsError(InputError):
     """Weights, or their loss, that are NaN or infinite: no step mends them."""
 
+    @property
+    def reason(self) -> str:
+        """For a record or a table, which say themselves what to do."""
+        return f"{self.received} instead of {self.expected}"
+
 
 def check_loss(loss: float, step: int, learning_rate: float) -> None:
     """Refuses to go on with weights that are lost.

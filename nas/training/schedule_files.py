@@ -12,8 +12,7 @@ from pathlib import Path
 from latency.errors import LatencyError
 from nas.errors import InputError
 from nas.registry import check_known
-from nas.system.paths import no_file
-from nas.system.user_files import SUFFIX, load_file
+from nas.system.user_files import SUFFIX, check_there, load_file
 from nas.training.schedules import SCHEDULES, Course, Schedule, Share
 
 FLAG = "--schedule"
@@ -134,8 +133,7 @@ def fingerprint(name: str) -> str | None:
 
 def _path(name: str) -> Path:
     path = Path(name.rpartition(":")[0])
-    if not path.is_file():
-        raise InputError(f"a Python file for {FLAG}", no_file(path), f"correct {FLAG}")
+    check_there(path, FLAG)
     return path
 
 

@@ -11,6 +11,7 @@ from typing import NoReturn
 from nas.data.dataset import DataError
 from nas.data.image_formats import is_image_name
 from nas.data.layouts.layout import looked_for
+from nas.system.paths import no_file
 
 # Of links that people paste, as the first part of a path.
 SCHEMES = frozenset({"http", "https", "ftp", "s3", "gs", "hf", "hdfs", "az", "abfs", "file", "ssh"})
@@ -103,12 +104,12 @@ def _refuse_missing(path: Path) -> NoReturn:
     if path.is_symlink():
         raise DataError(
             "a folder of images",
-            f"{path}, a link to {os.readlink(path)}, which does not exist",
+            no_file(path),
             "check --data_dir, or what the link leads to",
         )
     above = next(folder for folder in path.parents if folder.exists())
     missing = path.relative_to(above).parts[0]
-    received = f"{path}, which does not exist"
+    received = no_file(path)
     if not above.is_dir():
         received += f"; {above} is a file"
         raise DataError("a folder of images", received, "check --data_dir")

@@ -11,6 +11,7 @@ from nas.data.dataset import DataError
 from nas.data.image_formats import is_image_name
 from nas.data.layouts.parts import counted, part_names, shown
 from nas.data.layouts.walk import Folder
+from nas.system.paths import no_file
 
 
 def notes(root: Folder, bases: Sequence[Folder], unused: Sequence[Folder]) -> list[str]:
@@ -134,10 +135,9 @@ def check_links(root: Folder, bases: Sequence[Folder]) -> None:
     """
     for folder in (root, *(inner for base in bases for inner in base.walk())):
         for name in folder.lost:
-            path = folder.path / name
             raise DataError(
                 "links that lead to folders of images",
-                f"{path}, a link to {os.readlink(path)}, which does not exist",
+                no_file(folder.path / name),
                 "mount or restore what it leads to, or remove the link",
             )
 
